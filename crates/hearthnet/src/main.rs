@@ -1,0 +1,2 @@
+//! The `hearthnet` command.
+fn main() {}
