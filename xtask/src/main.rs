@@ -1,2 +1,68 @@
-//! 
-fn main() {}
+//! `cargo xtask`: the tasks of this repository.
+//!
+//! It installs nothing and changes nothing but the build folder and the files it is told to write.
+
+mod cargo;
+mod ci;
+mod conformance;
+mod features;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  test [--require-oracles]
+      every test: unit, integration and doc tests of the workspace, then the conformance suites
+  conformance [--suite NAME]… [--case SUITE/NAME]… [--json FILE] [--target URL] [--require-oracles]
+              [--list] [--bless]
+      the conformance suites alone. --target runs only the black-box HTTP part, against any running
+      node; --require-oracles makes a missing outside checker a failure; --bless renews the pinned
+      dependency trees of the consumers
+  ci [--step NAME]… [--require-tools]
+      what CI runs besides the tests: format, clippy, docs, features, deny. --require-tools makes a
+      missing tool a failure
+";
+
+/// What a task comes to: `Ok(true)` is success, an error is a task that could not be carried out.
+type Done = Result<bool, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    match task(lexopt::Parser::from_env()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(err) => {
+            say_error(&err.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn task(mut args: lexopt::Parser) -> Done {
+    match args.next()? {
+        Some(Value(name)) if name == "test" => test::run(&test::Options::parse(args)?),
+        Some(Value(name)) if name == "conformance" => conformance::run(&conformance::Options::parse(args)?),
+        Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
+        Some(Short('h') | Long("help")) => {
+            say(USAGE);
+            Ok(true)
+        }
+        Some(other) => Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
+        None => Err(USAGE.into()),
+    }
+}
+
+/// Prints a line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "a command line tool talks on stdout")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "a command line tool reports errors on stderr")]
+fn say_error(line: &str) {
+    eprintln!("error: {line}");
+}

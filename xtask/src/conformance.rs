@@ -1,0 +1,98 @@
+//! `cargo xtask conformance`: builds the node and the package `tests/conformance`, and runs the one against the other.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use lexopt::prelude::*;
+
+use crate::tally::Tally;
+use crate::{Done, cargo, say};
+
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Arguments that go through to the conformance program as they are.
+    passed_on: Vec<OsString>,
+    json: Option<PathBuf>,
+    target: bool,
+    list: bool,
+}
+
+impl Options {
+    /// Every suite.
+    pub(crate) fn all(require_oracles: bool) -> Self {
+        let passed_on = if require_oracles { vec!["--require-oracles".into()] } else { Vec::new() };
+        Self { passed_on, ..Self::default() }
+    }
+
+    pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut options = Self::default();
+        while let Some(arg) = args.next()? {
+            match arg {
+                Long(name @ ("suite" | "case" | "target")) => {
+                    options.target |= name == "target";
+                    let name = OsString::from(format!("--{name}"));
+                    let value = args.value()?;
+                    options.passed_on.extend([name, value]);
+                }
+                Long(name @ ("require-oracles" | "list" | "bless")) => {
+                    options.list |= name == "list";
+                    options.passed_on.push(format!("--{name}").into());
+                }
+                Long("json") => {
+                    options.json = Some(std::path::absolute(args.value()?).map_err(|err| err.to_string())?)
+                }
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Runs the suites and prints the closing line.
+pub(crate) fn run(options: &Options) -> Done {
+    if options.list {
+        return Ok(cargo::status(&mut program(options, None)?)?);
+    }
+    let tally = tally(options)?;
+    say(&format!("\n{tally}"));
+    Ok(tally.failed == 0 && tally.passed > 0)
+}
+
+/// Runs the suites and returns how many cases passed, failed and were skipped.
+///
+/// # Errors
+/// When the node or the suites do not build, or the suites end without a report.
+pub(crate) fn tally(options: &Options) -> Result<Tally, Box<dyn std::error::Error>> {
+    let report = options.json.clone().unwrap_or_else(default_report);
+    // A report left by an earlier run must not stand in for one that this run fails to write.
+    match std::fs::remove_file(&report) {
+        Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(err.into()),
+        _ => {}
+    }
+    let succeeded = cargo::status(&mut program(options, Some(&report))?)?;
+    let written = std::fs::read(&report).map_err(|err| format!("the suites wrote no report: {err}"))?;
+    let mut tally =
+        Tally::from_report(&serde_json::from_slice(&written)?).ok_or("the report has no summary")?;
+    // A run that is refused as a whole (no case run, a case not in the manifest) fails no single case.
+    if !succeeded && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+/// The conformance program with its arguments, built; the node too unless some other node is the target.
+fn program(options: &Options, report: Option<&Path>) -> Result<std::process::Command, String> {
+    let mut program = std::process::Command::new(cargo::build_binary("conformance")?);
+    program.arg("--root").arg(cargo::root()).args(&options.passed_on);
+    if let Some(report) = report {
+        program.arg("--json").arg(report);
+    }
+    if !options.target && !options.list {
+        program.arg("--node").arg(cargo::build_binary("hearthnet")?);
+    }
+    Ok(program)
+}
+
+fn default_report() -> PathBuf {
+    std::env::temp_dir().join(format!("conformance-{}.json", std::process::id()))
+}
