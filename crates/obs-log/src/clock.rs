@@ -1,0 +1,34 @@
+//! The clock of a pipeline: the system's, or a test's own.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds in a day of UTC.
+pub(crate) const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
+
+/// Where the time of a line comes from. Tests set it by hand, which makes midnight, a leap day and a clock that
+/// goes backwards exact (L4).
+#[derive(Clone, Debug)]
+pub(crate) enum Clock {
+    System,
+    #[cfg(test)]
+    Manual(std::sync::Arc<std::sync::atomic::AtomicI64>),
+}
+
+impl Clock {
+    /// Nanoseconds since 1970-01-01T00:00:00Z; a clock before that reads as the epoch.
+    pub(crate) fn now(&self) -> i64 {
+        match self {
+            Clock::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
+            #[cfg(test)]
+            Clock::Manual(nanos) => nanos.load(std::sync::atomic::Ordering::SeqCst),
+        }
+    }
+}
+
+/// The day a time is in, counted from 1970-01-01.
+pub(crate) fn day_of(nanos: i64) -> i32 {
+    // At most ±106 751: an i64 of nanoseconds holds 584 years.
+    nanos.div_euclid(DAY_NANOS) as i32
+}

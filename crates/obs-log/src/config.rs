@@ -1,0 +1,126 @@
+//! What a user can set.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::level::Levels;
+
+/// Days of log files that are kept, today's included (spec §3.3).
+pub const LOG_RETENTION_DAYS: u16 = 14;
+
+/// Names of fields that are written as `[redacted]` unless [`Config::redact`] says otherwise.
+pub const REDACTED_FIELDS: [&str; 8] = [
+    "password",
+    "passphrase",
+    "secret",
+    "api_key",
+    "authorization",
+    "private_key",
+    "access_token",
+    "refresh_token",
+];
+
+/// How to log: the folder, the levels, the console, what to hide, how much memory to use.
+///
+/// ```
+/// use obs_log::{Config, Console};
+///
+/// let config = Config::new("/var/log/hearthnet")
+///     .level("info,hearthnet.bus=debug")
+///     .console(Console::Off)
+///     .redact(["password", "session"])
+///     .queue_bytes(4 << 20);
+/// assert_eq!(config, config.clone());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Config {
+    pub(crate) dir: PathBuf,
+    pub(crate) level: String,
+    pub(crate) console: Console,
+    pub(crate) redact: Vec<String>,
+    pub(crate) queue_bytes: usize,
+    pub(crate) max_wait: Duration,
+    pub(crate) signals: bool,
+}
+
+/// Whether lines are also shown to people, on stderr (L11).
+///
+/// ```
+/// let config = obs_log::Config::new("log").console(obs_log::Console::Always);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Console {
+    /// Never.
+    Off,
+    /// When stderr is a terminal.
+    #[default]
+    Terminal,
+    /// Also into a file or a pipe; without colour there.
+    Always,
+}
+
+impl Config {
+    /// Day files in `dir`, level `info`, console on a terminal, an 8 MiB queue.
+    pub fn new(dir: impl AsRef<Path>) -> Config {
+        Config {
+            dir: dir.as_ref().to_owned(),
+            level: "info".to_owned(),
+            console: Console::default(),
+            redact: REDACTED_FIELDS.map(str::to_owned).to_vec(),
+            queue_bytes: 8 << 20,
+            max_wait: Duration::from_millis(200),
+            signals: true,
+        }
+    }
+
+    /// Levels, as in `info,hearthnet.bus=debug,hyper=off`: one for every logger, then exceptions by name, each of
+    /// which holds for the names below it too. `::` and `.` mean the same.
+    pub fn level(mut self, level: impl Into<String>) -> Config {
+        self.level = level.into();
+        self
+    }
+
+    /// Whether lines are also shown on stderr.
+    pub fn console(mut self, console: Console) -> Config {
+        self.console = console;
+        self
+    }
+
+    /// The names of fields whose value is written as `[redacted]`, at any depth of a nested value and whatever
+    /// their case. Replaces [`REDACTED_FIELDS`].
+    pub fn redact<I: IntoIterator<Item: Into<String>>>(mut self, fields: I) -> Config {
+        self.redact = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The most memory in bytes that lines may use between the caller and the file; at least 1 MiB.
+    pub fn queue_bytes(mut self, bytes: usize) -> Config {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// How long a caller waits when the queue is full before its line is dropped and counted. Only the first caller
+    /// of a stall waits; the next lines are dropped at once until the writer makes room.
+    pub fn max_wait(mut self, wait: Duration) -> Config {
+        self.max_wait = wait;
+        self
+    }
+
+    /// Whether to write what is queued before the process dies of SIGTERM, SIGINT or SIGHUP. A signal that the
+    /// program handles or ignores itself is left to it. On by default.
+    pub fn signals(mut self, on: bool) -> Config {
+        self.signals = on;
+        self
+    }
+
+    pub(crate) fn validate(&self) -> Result<Levels, Error> {
+        if self.queue_bytes < 1 << 20 {
+            let message = format!("{} bytes are too few; give it at least 1 MiB (1048576)", self.queue_bytes);
+            return Err(Error::new(ErrorKind::Queue, message));
+        }
+        Levels::parse(&self.level)
+    }
+}

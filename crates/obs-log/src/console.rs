@@ -1,0 +1,240 @@
+//! Lines for people, on stderr (L11).
+//!
+//! ```text
+//! 08:14:22.281 WARN  hearthnet.bus.router  peer is quarantined  node=7H4G-Y9KL suppressed=41
+//! ```
+//!
+//! They have a queue and a thread of their own, because a terminal can stand still for as long as somebody holds it.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, IsTerminal, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Color, Style};
+use log::kv::{self, Key, Value, VisitSource};
+use log::{Level, Record};
+
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::exit;
+use crate::merge::{Backlog, Run};
+use crate::redact::{REDACTED, Redactor};
+use crate::timestamp::Stamper;
+
+const QUEUE_BYTES: usize = 2 << 20;
+const LONGEST_LINE: usize = 16 << 10;
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// The queue to stderr.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    batch: Arc<Batch>,
+    colour: bool,
+}
+
+impl Terminal {
+    /// Starts the thread that writes to stderr.
+    pub(crate) fn start() -> io::Result<Terminal> {
+        let batch = Arc::new(Batch::new(QUEUE_BYTES));
+        let theirs = Arc::clone(&batch);
+        thread::Builder::new().name("obs-log-console".to_owned()).spawn(move || show(&theirs))?;
+        Ok(Terminal { batch, colour: wants_colour() })
+    }
+
+    pub(crate) fn accept(&self, record: &Record<'_>, redact: &Redactor) {
+        let nanos = Clock::System.now();
+        let line = render(nanos, record, redact, self.colour);
+        if exit::in_forked_child() {
+            return;
+        }
+        // What a terminal that stands still cannot take is left out; it is in the file.
+        self.batch.append(0, record.level(), nanos, line.as_bytes(), Duration::ZERO);
+    }
+
+    pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        !exit::in_forked_child() && self.batch.wake.flush(deadline)
+    }
+}
+
+/// Whether people look at stderr.
+pub(crate) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+fn wants_colour() -> bool {
+    is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn show(batch: &Batch) {
+    exit::block_signals();
+    let mut backlog = Backlog::default();
+    let mut run = Run::default();
+    loop {
+        let turn = batch.wake.next_turn(batch, Duration::ZERO, IDLE);
+        backlog.add(batch.drain());
+        while backlog.next_run(&mut run, batch) {
+            // There is nowhere to say that stderr fails.
+            let _ = io::stderr().write_all(&run.bytes);
+        }
+        batch.wake.end_turn(turn, true);
+    }
+}
+
+/// One line, newline included.
+fn render(nanos: i64, record: &Record<'_>, redact: &Redactor, colour: bool) -> String {
+    let paint = |style: Style| if colour { style } else { Style::new() };
+    let dim = paint(Style::new().dimmed());
+    let level = paint(style_of(record.level()));
+    let mut line = String::new();
+    let name = record.target().replace("::", ".");
+    let time = time_of_day(nanos);
+    let _ = write!(line, "{dim}{time}{dim:#} {level}{:<5}{level:#} {dim}", record.level());
+    show_text(&mut line, &name);
+    let _ = write!(line, "{dim:#}  ");
+    show_value(&mut line, record.args());
+    let fields_start = line.len();
+    let _ = record.key_values().visit(&mut Fields { line: &mut line, redact, key: dim });
+    if line.len() > fields_start {
+        line.insert(fields_start, ' ');
+    }
+    truncate(&mut line);
+    line.push('\n');
+    line
+}
+
+fn style_of(level: Level) -> Style {
+    let colour = |colour: AnsiColor| Style::new().fg_color(Some(Color::Ansi(colour)));
+    match level {
+        Level::Error => colour(AnsiColor::Red).bold(),
+        Level::Warn => colour(AnsiColor::Yellow),
+        Level::Info => colour(AnsiColor::Green),
+        Level::Debug => colour(AnsiColor::Blue),
+        Level::Trace => Style::new().dimmed(),
+    }
+}
+
+/// `08:14:22.281`, UTC as in the file.
+fn time_of_day(nanos: i64) -> String {
+    let mut stamp = Vec::new();
+    Stamper::default().write(&mut stamp, nanos);
+    String::from_utf8_lossy(&stamp[11..23]).into_owned()
+}
+
+struct Fields<'a> {
+    line: &'a mut String,
+    redact: &'a Redactor,
+    key: Style,
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let name = key.as_str().strip_prefix("r#").unwrap_or(key.as_str());
+        let style = self.key;
+        let _ = write!(self.line, " {style}");
+        show_text(self.line, name);
+        let _ = write!(self.line, "={style:#}");
+        if self.redact.hides(name) {
+            self.line.push_str(REDACTED);
+        } else {
+            show_value(self.line, &value);
+        }
+        Ok(())
+    }
+}
+
+/// Appends what a `Display` writes; a panic in it ends the text.
+fn show_value(line: &mut String, value: &dyn Display) {
+    let shown = catch_unwind(AssertUnwindSafe(|| {
+        let _ = write!(Visible(line), "{value}");
+    }));
+    if shown.is_err() {
+        line.push_str("[panicked while formatting]");
+    }
+}
+
+struct Visible<'a>(&'a mut String);
+
+impl fmt::Write for Visible<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        show_text(self.0, text);
+        Ok(())
+    }
+}
+
+/// Appends `text` with its control characters, and those that turn the direction of writing, as escapes: a terminal
+/// obeys them otherwise.
+fn show_text(line: &mut String, text: &str) {
+    for letter in text.chars() {
+        let turns =
+            matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if letter.is_control() || turns {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+}
+
+fn truncate(line: &mut String) {
+    if line.len() > LONGEST_LINE {
+        let end = (0..=LONGEST_LINE).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
+        line.truncate(end);
+        line.push('…');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOMENT: i64 = 1_779_783_262_281_000_000;
+
+    fn record_line(message: fmt::Arguments<'_>, fields: &[(&str, &str)], colour: bool) -> String {
+        let mut record = Record::builder();
+        let record =
+            record.level(Level::Warn).target("hearthnet::bus").key_values(&fields).args(message).build();
+        render(MOMENT, &record, &Redactor::new(&["password".to_owned()]), colour)
+    }
+
+    #[test]
+    fn l11_reads_like_a_sentence() {
+        let line =
+            record_line(format_args!("peer is quarantined"), &[("node", "7H4G"), ("password", "x")], false);
+        assert_eq!(
+            line,
+            "08:14:22.281 WARN  hearthnet.bus  peer is quarantined  node=7H4G password=[redacted]\n"
+        );
+        assert_eq!(
+            record_line(format_args!("alone"), &[], false),
+            "08:14:22.281 WARN  hearthnet.bus  alone\n"
+        );
+    }
+
+    #[test]
+    fn l11_terminal_escapes_are_shown_not_obeyed() {
+        let evil = "\u{1b}]0;owned\u{7} \u{9b}31m\n\r\u{202e}";
+        let line = record_line(format_args!("{evil}"), &[("k\u{1b}", evil)], false);
+        assert!(
+            !line.trim_end_matches('\n').contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{line:?}"
+        );
+        assert!(line.contains("\\u{1b}]0;owned"));
+    }
+
+    #[test]
+    fn l11_colour_only_when_asked() {
+        assert!(record_line(format_args!("x"), &[], true).contains("\u{1b}[33m"));
+        assert!(!record_line(format_args!("x"), &[], false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_very_long_line_ends_in_dots() {
+        let line = record_line(format_args!("{}", "ü".repeat(20_000)), &[], false);
+        assert!(line.len() < LONGEST_LINE + 8 && line.ends_with("…\n"));
+    }
+}

@@ -1,0 +1,341 @@
+//! A `Record` as one line of JSON (L2).
+//!
+//! The line grows in one buffer that its thread keeps, so that nothing is allocated once the buffer has its size.
+//! Users' code (`Display`, `Debug`, `Serialize`) runs while it is written, with no lock held; a panic in there
+//! becomes a placeholder in that one value (L7).
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use log::kv::{self, Key, Value, VisitSource, VisitValue};
+use log::{Level, Record};
+
+use crate::escape::{Escaped, escape};
+use crate::names::NameCache;
+use crate::nested::Nested;
+use crate::redact::{REDACTED, Redactor};
+use crate::timestamp::Stamper;
+use crate::trace_id;
+
+/// The longest line, its newline included, in bytes. A longer one has its longest values cut until it fits.
+pub const MAX_LINE_BYTES: usize = 128 << 10;
+
+/// Put in front of a field that is called like one of the fixed keys, as often as it takes to be different.
+const PREFIX: &str = "field_";
+
+/// What a value reads when the code that writes it panicked.
+const PANICKED: &[u8] = b"[panicked while formatting]";
+
+/// The buffers of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    line: Vec<u8>,
+    fields: Vec<Field>,
+    message: Range<usize>,
+    stamper: Stamper,
+    names: NameCache,
+    nested: Nested,
+}
+
+/// Where a field is in the line: `,"key":value`.
+#[derive(Clone, Debug)]
+struct Field {
+    start: usize,
+    /// The key's text, without its quotes.
+    key: Range<usize>,
+    end: usize,
+}
+
+impl Encoder {
+    /// The line of `record`, newline included; `None` if it is too long even with its values cut.
+    pub(crate) fn encode(&mut self, nanos: i64, record: &Record<'_>, redact: &Redactor) -> Option<&[u8]> {
+        self.clear();
+        self.line.extend_from_slice(b"{\"ts\":\"");
+        self.stamper.write(&mut self.line, nanos);
+        self.line.extend_from_slice(level_json(record.level()));
+        self.names.write(&mut self.line, record.target());
+        self.write_message(record);
+        trace_id::write(&mut self.line);
+        // Stops at the first error, which only a source itself can return: what it gave until then is in the line.
+        let _ = record.key_values().visit(&mut FieldVisitor { encoder: self, redact });
+        self.line.extend_from_slice(b"}\n");
+        if self.line.len() > MAX_LINE_BYTES && !self.cut() {
+            return None;
+        }
+        Some(&self.line)
+    }
+
+    fn clear(&mut self) {
+        self.line.clear();
+        self.line.shrink_to(MAX_LINE_BYTES);
+        self.fields.clear();
+    }
+
+    fn write_message(&mut self, record: &Record<'_>) {
+        self.line.extend_from_slice(b",\"msg\":");
+        let start = self.line.len();
+        write_text(&mut self.line, record.args());
+        self.message = start..self.line.len();
+    }
+
+    /// Writes `,"key":` and returns where the field and its key are.
+    fn begin_field(&mut self, key: &str) -> (usize, Range<usize>) {
+        let start = self.line.len();
+        self.line.extend_from_slice(b",\"");
+        if is_reserved(key) {
+            self.line.extend_from_slice(PREFIX.as_bytes());
+        }
+        escape(&mut self.line, key);
+        let key = start + 2..self.line.len();
+        self.line.extend_from_slice(b"\":");
+        (start, key)
+    }
+
+    /// Notes the field, and takes an earlier one of the same name out of the line: the last one counts.
+    fn end_field(&mut self, start: usize, key: Range<usize>) {
+        let mut field = Field { start, key, end: self.line.len() };
+        let same = |known: &Field| self.line[known.key.clone()] == self.line[field.key.clone()];
+        if let Some(at) = self.fields.iter().position(same) {
+            let old = self.fields.remove(at);
+            let gap = old.end - old.start;
+            self.line.drain(old.start..old.end);
+            self.fields[at..].iter_mut().for_each(|later| later.move_back(gap));
+            field.move_back(gap);
+        }
+        self.fields.push(field);
+    }
+
+    /// Shortens the longest values to one length with which the line fits. A string keeps its beginning and says how
+    /// much is missing; a nested value becomes a string that says how long it was.
+    fn cut(&mut self) -> bool {
+        let mut values = vec![self.message.clone()];
+        values.extend(self.fields.iter().map(|field| field.key.end + 2..field.end));
+        let fixed = self.line.len() - values.iter().map(Range::len).sum::<usize>();
+        let fits = |cap: usize| {
+            fixed + values.iter().map(|value| value.len().min(cap)).sum::<usize>() <= MAX_LINE_BYTES
+        };
+        let caps = std::iter::successors(Some(MAX_LINE_BYTES), |cap| Some(cap / 8 * 7));
+        let Some(cap) = caps.take_while(|cap| *cap >= 64).find(|cap| fits(*cap)) else { return false };
+        // From the end, so that the places of those before stay right.
+        for value in values.into_iter().rev().filter(|value| value.len() > cap) {
+            let short = shortened(&self.line[value.clone()], cap);
+            self.line.splice(value, short);
+        }
+        true
+    }
+}
+
+impl Field {
+    fn move_back(&mut self, by: usize) {
+        self.start -= by;
+        self.key = self.key.start - by..self.key.end - by;
+        self.end -= by;
+    }
+}
+
+fn level_json(level: Level) -> &'static [u8] {
+    match level {
+        Level::Error => b"\",\"level\":\"error\"",
+        Level::Warn => b"\",\"level\":\"warning\"",
+        Level::Info => b"\",\"level\":\"info\"",
+        Level::Debug => b"\",\"level\":\"debug\"",
+        Level::Trace => b"\",\"level\":\"trace\"",
+    }
+}
+
+/// Whether `key` is one of the fixed keys, with any number of [`PREFIX`]es: so no two keys become the same.
+fn is_reserved(key: &str) -> bool {
+    matches!(key.trim_start_matches(PREFIX), "ts" | "level" | "logger" | "msg" | "trace_id")
+}
+
+/// Appends `text` as a JSON string. What a `Display` wrote before it panicked stays.
+fn write_text(line: &mut Vec<u8>, text: &std::fmt::Arguments<'_>) {
+    line.push(b'"');
+    match text.as_str() {
+        Some(text) => escape(line, text),
+        None => {
+            let written = catch_unwind(AssertUnwindSafe(|| {
+                // An error that a `Display` returns ends its text there.
+                let _ = Escaped(line).write_fmt(*text);
+            }));
+            if written.is_err() {
+                line.extend_from_slice(PANICKED);
+            }
+        }
+    }
+    line.push(b'"');
+}
+
+struct FieldVisitor<'a> {
+    encoder: &'a mut Encoder,
+    redact: &'a Redactor,
+}
+
+impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let key = key.as_str();
+        let key = key.strip_prefix("r#").unwrap_or(key);
+        let (start, range) = self.encoder.begin_field(key);
+        if self.redact.hides(key) {
+            push_string(&mut self.encoder.line, REDACTED);
+        } else {
+            let Encoder { line, nested, .. } = &mut *self.encoder;
+            if value.visit(ValueVisitor { line, nested, redact: self.redact }).is_err() {
+                line.truncate(start);
+                return Ok(());
+            }
+        }
+        self.encoder.end_field(start, range);
+        Ok(())
+    }
+}
+
+struct ValueVisitor<'a> {
+    line: &'a mut Vec<u8>,
+    nested: &'a mut Nested,
+    redact: &'a Redactor,
+}
+
+impl<'v> VisitValue<'v> for ValueVisitor<'_> {
+    /// A value that its own code writes: `Debug`, `Display` or `Serialize`.
+    fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
+        let start = self.line.len();
+        let written = catch_unwind(AssertUnwindSafe(|| self.nested.write(self.line, &value, self.redact)));
+        if written.is_err() {
+            self.line.truncate(start);
+            self.line.push(b'"');
+            self.line.extend_from_slice(PANICKED);
+            self.line.push(b'"');
+        }
+        Ok(())
+    }
+
+    fn visit_null(&mut self) -> Result<(), kv::Error> {
+        self.line.extend_from_slice(b"null");
+        Ok(())
+    }
+
+    fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
+        push_integer(self.line, value, value <= EXACT);
+        Ok(())
+    }
+
+    fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
+        push_integer(self.line, value, value.unsigned_abs() <= EXACT);
+        Ok(())
+    }
+
+    fn visit_u128(&mut self, value: u128) -> Result<(), kv::Error> {
+        push_integer(self.line, value, value <= u128::from(EXACT));
+        Ok(())
+    }
+
+    fn visit_i128(&mut self, value: i128) -> Result<(), kv::Error> {
+        push_integer(self.line, value, value.unsigned_abs() <= u128::from(EXACT));
+        Ok(())
+    }
+
+    fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
+        push_float(self.line, value);
+        Ok(())
+    }
+
+    fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
+        self.line.extend_from_slice(if value { b"true" } else { b"false" });
+        Ok(())
+    }
+
+    fn visit_str(&mut self, value: &str) -> Result<(), kv::Error> {
+        push_string(self.line, value);
+        Ok(())
+    }
+
+    fn visit_char(&mut self, value: char) -> Result<(), kv::Error> {
+        push_string(self.line, value.encode_utf8(&mut [0; 4]));
+        Ok(())
+    }
+
+    fn visit_error(&mut self, error: &(dyn std::error::Error + 'static)) -> Result<(), kv::Error> {
+        write_text(self.line, &format_args!("{error}"));
+        Ok(())
+    }
+}
+
+/// Up to here an integer is the same in every reader of JSON, also in those that hold numbers as doubles.
+pub(crate) const EXACT: u64 = 1 << 53;
+
+fn push_string(line: &mut Vec<u8>, text: &str) {
+    line.push(b'"');
+    escape(line, text);
+    line.push(b'"');
+}
+
+/// An integer; as a string when a reader could round it.
+fn push_integer(line: &mut Vec<u8>, value: impl itoa::Integer, exact: bool) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(value).as_bytes();
+    if exact {
+        line.extend_from_slice(text);
+    } else {
+        line.push(b'"');
+        line.extend_from_slice(text);
+        line.push(b'"');
+    }
+}
+
+/// The shortest text that reads back as `value`; `"NaN"`, `"Infinity"` and `"-Infinity"` as strings, because JSON
+/// has no numbers for them.
+fn push_float(line: &mut Vec<u8>, value: f64) {
+    let text: &str = match value {
+        _ if value.is_finite() => {
+            return line.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+        }
+        _ if value.is_nan() => "\"NaN\"",
+        _ if value > 0.0 => "\"Infinity\"",
+        _ => "\"-Infinity\"",
+    };
+    line.extend_from_slice(text.as_bytes());
+}
+
+/// `value` in at most `cap` bytes, of which there are at least 64.
+fn shortened(value: &[u8], cap: usize) -> Vec<u8> {
+    if value.first() != Some(&b'"') {
+        return format!("\"[{} bytes of JSON left out]\"", value.len()).into_bytes();
+    }
+    let text = &value[1..value.len() - 1];
+    // 40 bytes are enough for the quotes and the note.
+    let keep = clean_cut(text, cap - 40);
+    let mut short = value[..=keep].to_vec();
+    let _ = write!(Escaped(&mut short), "[{} bytes cut]", text.len() - keep);
+    short.push(b'"');
+    short
+}
+
+/// The greatest position up to `limit` that splits neither a character nor an escape.
+fn clean_cut(text: &[u8], limit: usize) -> usize {
+    let mut cut = limit;
+    while cut > 0 && text.get(cut).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        cut -= 1;
+    }
+    // An escape is at most six bytes: `\u00ff`. Walking from a known boundary tells whether one is split.
+    let mut at = cut.saturating_sub(6);
+    while at > 0 && text[at - 1] == b'\\' {
+        at -= 1;
+    }
+    while at < cut {
+        let width = match text[at] {
+            b'\\' if text.get(at + 1) == Some(&b'u') => 6,
+            b'\\' => 2,
+            _ => 1,
+        };
+        if at + width > cut {
+            return at;
+        }
+        at += width;
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests;

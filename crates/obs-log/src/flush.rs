@@ -1,0 +1,83 @@
+//! What is on its way and what became of it (L13).
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::console::Terminal;
+use crate::pipeline::Pipeline;
+use crate::rate_limit;
+
+/// How long `Log::flush`, which has no time limit of its own, waits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process's way to the day files, from the first `configure` on.
+pub(crate) static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
+/// The process's way to the console, once there is one.
+pub(crate) static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+/// Waits until all lines made before the call are in their file, at most `timeout`; `true` if they are (L13).
+///
+/// Lines that the rate limit holds back are counted in the file first. In the file means: handed to the operating
+/// system. Before [`configure`](crate::configure) there is nothing to wait for.
+///
+/// ```
+/// assert!(obs_log::flush(std::time::Duration::from_secs(1)));
+/// ```
+pub fn flush(timeout: Duration) -> bool {
+    all(timeout)
+}
+
+pub(crate) fn all(timeout: Duration) -> bool {
+    rate_limit::report_suppressed();
+    lines(timeout)
+}
+
+pub(crate) fn lines(timeout: Duration) -> bool {
+    let now = Instant::now();
+    let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
+    let written = PIPELINE.get().is_none_or(|pipeline| pipeline.flush(deadline));
+    TERMINAL.get().is_none_or(|terminal| terminal.flush(deadline)) && written
+}
+
+/// What has become of lines since the process began (L13).
+///
+/// ```
+/// let stats = obs_log::stats();
+/// println!("{} written, {} dropped", stats.written, stats.dropped);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Lines of callers that are in a file.
+    pub written: u64,
+    /// Lines that were given up because the queue was full or they were too long.
+    pub dropped: u64,
+    /// The same by level: error, warning, info, debug, trace.
+    pub dropped_by_level: [u64; 5],
+    /// Lines that the rate limit held back.
+    pub suppressed: u64,
+    /// Bytes of the written lines.
+    pub bytes: u64,
+    /// Attempts to write or to open a file that failed. No line is lost by one alone.
+    pub write_errors: u64,
+}
+
+/// The figures so far; zero before [`configure`](crate::configure).
+///
+/// ```
+/// assert_eq!(obs_log::stats().write_errors, 0);
+/// ```
+#[must_use]
+pub fn stats() -> Stats {
+    let mut stats = Stats { suppressed: rate_limit::suppressed(), ..Stats::default() };
+    if let Some(pipeline) = PIPELINE.get() {
+        let shared = pipeline.shared();
+        stats.dropped_by_level = shared.batch.dropped();
+        stats.dropped = stats.dropped_by_level.iter().sum();
+        stats.written = shared.counts.written.load(Ordering::Relaxed);
+        stats.bytes = shared.counts.bytes.load(Ordering::Relaxed);
+        stats.write_errors = shared.counts.write_errors.load(Ordering::Relaxed);
+    }
+    stats
+}

@@ -1,0 +1,82 @@
+//! The `ts` of a line: RFC 3339, UTC, exactly three decimals, `Z` (L2).
+
+use chrono::{DateTime, Datelike, Timelike};
+
+/// Writes timestamps. The date and the time of day up to the second are kept, because thousands of lines share
+/// them; only the milliseconds are new for each line.
+#[derive(Debug)]
+pub(crate) struct Stamper {
+    second: i64,
+    text: [u8; 20],
+}
+
+impl Default for Stamper {
+    fn default() -> Self {
+        Stamper { second: 0, text: *b"1970-01-01T00:00:00." }
+    }
+}
+
+impl Stamper {
+    /// Appends `2026-05-26T08:14:22.281Z`.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>, nanos: i64) {
+        let second = nanos.div_euclid(1_000_000_000);
+        if second != self.second {
+            self.text = text_of(second);
+            self.second = second;
+        }
+        let millis = (nanos.rem_euclid(1_000_000_000) / 1_000_000) as u32;
+        out.extend_from_slice(&self.text);
+        out.extend_from_slice(&[digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+    }
+}
+
+fn text_of(second: i64) -> [u8; 20] {
+    let time = DateTime::from_timestamp(second, 0).unwrap_or_default();
+    let mut text = *b"0000-00-00T00:00:00.";
+    let year = time.year().clamp(0, 9999) as u32;
+    let mut put = |at: usize, value: u32| {
+        text[at] = digit(value / 10);
+        text[at + 1] = digit(value);
+    };
+    put(0, year / 100);
+    put(2, year);
+    put(5, time.month());
+    put(8, time.day());
+    put(11, time.hour());
+    put(14, time.minute());
+    put(17, time.second());
+    text
+}
+
+fn digit(value: u32) -> u8 {
+    b'0' + (value % 10) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stamp(stamper: &mut Stamper, nanos: i64) -> String {
+        let mut out = Vec::new();
+        stamper.write(&mut out, nanos);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn reads_as_in_the_specification() {
+        let mut stamper = Stamper::default();
+        assert_eq!(stamp(&mut stamper, 1_779_783_262_281_999_999), "2026-05-26T08:14:22.281Z");
+        assert_eq!(stamp(&mut stamper, 0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(stamp(&mut stamper, 999_999_999), "1970-01-01T00:00:00.999Z");
+        assert_eq!(stamp(&mut stamper, 1_709_164_800_000_000_000), "2024-02-29T00:00:00.000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_chrono(nanos in 0..i64::MAX) {
+            let expected = DateTime::from_timestamp_nanos(nanos).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+            prop_assert_eq!(stamp(&mut Stamper::default(), nanos), expected);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! How callers and the writer of a queue wait for each other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, lock};
+
+/// What a writer is told. A caller pays one load a line: it wakes the writer only out of idleness or for a full
+/// chunk; in between, the writer gathers for a moment and then comes by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    idle: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    woken: bool,
+    hurry: bool,
+    stop: bool,
+    /// Flushes asked for, tried, and come to a good end, counted.
+    wanted: u64,
+    tried: u64,
+    done: u64,
+}
+
+/// A turn of the writer: what it was asked for before it took the lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    wanted: u64,
+    /// Somebody waits for this turn.
+    pub(crate) asked: bool,
+    /// It is the last one.
+    pub(crate) stop: bool,
+}
+
+impl Wake {
+    /// After a line has been staged.
+    #[inline]
+    pub(crate) fn staged(&self, chunk_filled: bool) {
+        // Relaxed is enough: a line staged before the writer's look into the shards is seen there, and one staged
+        // after it has taken the shard's lock after the writer, whose `idle` it therefore sees.
+        if chunk_filled || self.idle.load(Ordering::Relaxed) {
+            self.rouse(chunk_filled);
+        }
+    }
+
+    /// A caller waits for room.
+    pub(crate) fn hurry(&self) {
+        self.rouse(true);
+    }
+
+    #[cold]
+    fn rouse(&self, hurry: bool) {
+        let mut state = lock(&self.state);
+        state.woken = true;
+        state.hurry |= hurry;
+        self.idle.store(false, Ordering::Relaxed);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Asks for one more turn and waits until it has written everything; `false` at `deadline`.
+    pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        let mut state = lock(&self.state);
+        state.wanted += 1;
+        let mine = state.wanted;
+        self.changed.notify_all();
+        while state.done < mine {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.stop {
+                return false;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    pub(crate) fn stop(&self) {
+        lock(&self.state).stop = true;
+        self.changed.notify_all();
+    }
+
+    /// The writer's wait. Returns when there is something to write, after `gather` for more of it, or when `idle`
+    /// has passed without anything.
+    pub(crate) fn next_turn(&self, batch: &Batch, gather: Duration, idle: Duration) -> Turn {
+        self.idle.store(true, Ordering::Relaxed);
+        let empty = batch.is_empty();
+        let mut state = lock(&self.state);
+        if empty {
+            state = self.wait_while(state, idle, |state| !state.woken && !state.urgent());
+        }
+        self.idle.store(false, Ordering::Relaxed);
+        if !empty || state.woken {
+            state = self.wait_while(state, gather, |state| !state.urgent());
+        }
+        state.take_turn()
+    }
+
+    /// The writer's wait when it could not write: `pause`, or until a flush asks for another try.
+    pub(crate) fn retry_turn(&self, pause: Duration) -> Turn {
+        let state = lock(&self.state);
+        let mut state = self.wait_while(state, pause, |state| !state.stop && state.wanted == state.tried);
+        state.take_turn()
+    }
+
+    /// Ends a turn: `written` if nothing is left over from it.
+    pub(crate) fn end_turn(&self, turn: Turn, written: bool) {
+        let mut state = lock(&self.state);
+        state.tried = turn.wanted;
+        if written && state.done < turn.wanted {
+            state.done = turn.wanted;
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait_while<'a>(
+        &self,
+        state: std::sync::MutexGuard<'a, State>,
+        time: Duration,
+        wait: impl Fn(&State) -> bool,
+    ) -> std::sync::MutexGuard<'a, State> {
+        self.changed
+            .wait_timeout_while(state, time, |state| wait(state))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+}
+
+impl State {
+    fn urgent(&self) -> bool {
+        self.hurry || self.stop || self.wanted > self.tried
+    }
+
+    fn take_turn(&mut self) -> Turn {
+        self.woken = false;
+        self.hurry = false;
+        Turn { wanted: self.wanted, asked: self.wanted > self.tried, stop: self.stop }
+    }
+}

@@ -1,0 +1,197 @@
+//! The writer thread: large writes, one file a day, faults survived (L8, L9).
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use log::kv::Value;
+use log::{Level, Record};
+
+use crate::batch::lock;
+use crate::clock::{DAY_NANOS, day_of};
+use crate::day_file::DayFiles;
+use crate::encode::Encoder;
+use crate::exit;
+use crate::merge::{Backlog, Run};
+use crate::pipeline::Shared;
+use crate::redact::Redactor;
+
+/// How long lines gather before they are written.
+const GATHER: Duration = Duration::from_millis(20);
+/// The longest idle sleep. A computer that was suspended learns by it that midnight has passed.
+const IDLE: Duration = Duration::from_secs(30);
+/// The shortest and the longest pause before a failed write is tried again.
+const RETRY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
+/// Reports of dropped lines are at least this far apart, unless somebody flushes.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// The state of the writer thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    files: DayFiles,
+    today: i32,
+    backlog: Backlog,
+    run: Run,
+    /// Bytes of `run` that are in the file.
+    done: usize,
+    encoder: Encoder,
+    reported: [u64; 5],
+    last_report: Option<Instant>,
+    retry: Option<Duration>,
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, files: DayFiles) -> Writer {
+        let today = day_of(shared.clock.now());
+        Writer {
+            shared,
+            files,
+            today,
+            backlog: Backlog::default(),
+            run: Run::default(),
+            done: 0,
+            encoder: Encoder::default(),
+            reported: [0; 5],
+            last_report: None,
+            retry: None,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        exit::block_signals();
+        loop {
+            let wake = &self.shared.batch.wake;
+            let turn = match self.retry {
+                None => wake.next_turn(&self.shared.batch, GATHER, self.idle_time()),
+                Some(pause) => wake.retry_turn(pause),
+            };
+            let result = self.turn(turn.asked || turn.stop);
+            self.shared.batch.wake.end_turn(turn, result.is_ok());
+            self.note(result);
+            if turn.stop {
+                return;
+            }
+        }
+    }
+
+    fn idle_time(&self) -> Duration {
+        // What the day left over by reports: a second's wait at most delays them.
+        if self.shared.batch.dropped() != self.reported {
+            return REPORT_EVERY;
+        }
+        self.shared.batch.trim();
+        let into_day = self.shared.clock.now().rem_euclid(DAY_NANOS);
+        IDLE.min(Duration::from_nanos((DAY_NANOS - into_day) as u64))
+    }
+
+    /// Writes all there is.
+    fn turn(&mut self, report_now: bool) -> io::Result<()> {
+        if let Some(files) = lock(&self.shared.next_files).take() {
+            self.files = files;
+        }
+        self.backlog.add(self.shared.batch.drain());
+        self.files.notice_changes();
+        self.write_backlog()?;
+        self.begin_day()?;
+        self.report_dropped(report_now)
+    }
+
+    fn write_backlog(&mut self) -> io::Result<()> {
+        loop {
+            if self.done == self.run.bytes.len() {
+                self.done = 0;
+                if !self.backlog.next_run(&mut self.run, &self.shared.batch) {
+                    self.run.bytes.clear();
+                    return Ok(());
+                }
+            }
+            self.write_run()?;
+        }
+    }
+
+    fn write_run(&mut self) -> io::Result<()> {
+        let bytes = &self.run.bytes[self.done..];
+        let counts = &self.shared.counts;
+        let (bytes, lines, result) = match self.files.append(self.run.day, bytes) {
+            Ok(()) => (bytes.len(), self.run.lines, Ok(())),
+            Err(interrupted) => {
+                let lines = bytes[..interrupted.written].iter().filter(|&&byte| byte == b'\n').count();
+                (interrupted.written, lines as u64, Err(interrupted.error))
+            }
+        };
+        self.done += bytes;
+        self.run.lines -= lines;
+        add(&counts.bytes, bytes as u64);
+        add(&counts.written, lines);
+        result
+    }
+
+    /// At midnight, also without a line (L4).
+    fn begin_day(&mut self) -> io::Result<()> {
+        let today = day_of(self.shared.clock.now());
+        if today > self.today {
+            self.files.begin_day(today)?;
+        }
+        self.today = today;
+        Ok(())
+    }
+
+    /// Logs how many lines were dropped since the last report (L8).
+    fn report_dropped(&mut self, now: bool) -> io::Result<()> {
+        let dropped = self.shared.batch.dropped();
+        let recent = self.last_report.is_some_and(|last| last.elapsed() < REPORT_EVERY);
+        if dropped == self.reported || (recent && !now) {
+            return Ok(());
+        }
+        let nanos = self.shared.clock.now();
+        let mut counts = [0; 5];
+        counts
+            .iter_mut()
+            .zip(dropped)
+            .zip(self.reported)
+            .for_each(|((count, now), before)| *count = now - before);
+        let line = dropped_line(&mut self.encoder, nanos, counts);
+        self.files.append(day_of(nanos), line).map_err(|interrupted| interrupted.error)?;
+        self.reported = dropped;
+        self.last_report = Some(Instant::now());
+        Ok(())
+    }
+
+    fn note(&mut self, result: io::Result<()>) {
+        let Err(error) = result else {
+            self.retry = None;
+            return;
+        };
+        add(&self.shared.counts.write_errors, 1);
+        if self.retry.is_none() {
+            let path = self.files.path_of(self.run.day);
+            // The last resort: nobody is there to hear that stderr fails too.
+            let _ = writeln!(
+                io::stderr(),
+                "obs-log: cannot write {}: {error}; lines are kept in memory and dropped when it is full",
+                path.display()
+            );
+        }
+        self.retry = Some(self.retry.map_or(RETRY[0], |pause| (pause * 2).min(RETRY[1])));
+    }
+}
+
+fn dropped_line(encoder: &mut Encoder, nanos: i64, counts: [u64; 5]) -> &[u8] {
+    const FIELDS: [&str; 5] =
+        ["dropped_error", "dropped_warning", "dropped_info", "dropped_debug", "dropped_trace"];
+    let mut fields = vec![("dropped", Value::from(counts.iter().sum::<u64>()))];
+    fields
+        .extend(FIELDS.into_iter().zip(counts).filter(|(_, n)| *n > 0).map(|(key, n)| (key, Value::from(n))));
+    let fields = &fields.as_slice();
+    let mut record = Record::builder();
+    record.level(Level::Warn).target("obs_log").key_values(fields);
+    let record = record.args(format_args!("log lines dropped")).build();
+    encoder.encode(nanos, &record, &Redactor::default()).unwrap_or_default()
+}
+
+/// Only the writer counts, so a load and a store do.
+fn add(count: &AtomicU64, by: u64) {
+    count.store(count.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+}
