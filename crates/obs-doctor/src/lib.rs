@@ -1,1 +1,90 @@
-//! 
+//! The doctor of a HearthNet node: what is wrong on this machine, and what to do about it.
+//!
+//! A [`Doctor`] is a list of checks. It runs them side by side, each on a thread of its own and under a deadline,
+//! and gives one [`Report`], from which the text for people, the JSON for scripts and the exit code are made. It
+//! changes nothing on the machine, and nothing that a check does (hang, block, panic) keeps the report from coming
+//! within 5 s.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use obs_doctor::{CapabilityBus, Check, CheckResult, Config, Doctor, NoBus, render};
+//! # async fn open(_: &std::path::Path) -> Result<Vec<u8>, std::io::Error> { Ok(vec![0; 3]) }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), obs_doctor::Error> {
+//! let mut doctor = Doctor::standard();
+//! doctor.register(Check::new("vector_store").after("disk_space").run(|cx| async move {
+//!     match open(&cx.config.data_dir.join("rag")).await {
+//!         Ok(store) => CheckResult::pass(format!("{} vectors", store.len())),
+//!         Err(e) => CheckResult::fail(e.to_string()).fix("run `hearthnet rag reindex`"),
+//!     }
+//! }))?;
+//!
+//! let config = Config::default().offline(true);
+//! let bus: Arc<dyn CapabilityBus> = Arc::new(NoBus); // or the node that this code runs in
+//! let report = doctor.run_all(&config, &bus).await;
+//! print!("{}", render::text(&report, &render::TextStyle::default()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The twelve checks (spec §6.2)
+//!
+//! | name | fails when | runs after |
+//! |---|---|---|
+//! | `keys_present` | the device key is missing, not a file, another user's, or open to others | |
+//! | `keys_loadable` | it is no Ed25519 seed, or `device.pub` does not belong to it | `keys_present` |
+//! | `community_present` | no manifest, an unreadable one, or one of another community | |
+//! | `event_log_writable` | SQLite cannot write to it | `community_present` |
+//! | `mdns_socket` | the mDNS port cannot be shared | |
+//! | `udp_multicast` | a packet to the discovery group does not come back | |
+//! | `transport_port` | the bus port has another owner, or cannot be bound | |
+//! | `at_least_one_capability` | the running node has none | |
+//! | `disk_space` | less than 1 GB (10⁹ bytes) is free, no inodes, or a read-only mount | |
+//! | `clock_sanity` | two anchors on the internet say that the clock is over 60 s off | |
+//! | `llm_backend_reachable` | no configured language model answers | |
+//! | `recent_error_rate` | 20 % or more of the last 100 calls failed | |
+//!
+//! What cannot be judged (offline, no node running, nothing configured) is skipped with the reason, and a check
+//! whose prerequisite failed is skipped with the cause: one fault gives one failure.
+//!
+//! # Your own checks
+//!
+//! By closure as above ([`Check::new`], with [`run`](CheckBuilder::run) or
+//! [`run_blocking`](CheckBuilder::run_blocking)), or by a type that implements [`Probe`]. [`register`],
+//! [`run_all`] and [`run_one`] work on a registry of the process; a [`Doctor`] is a registry of your own.
+//!
+//! # What never appears in a report
+//!
+//! Every text of a result passes through one place that hides URL passwords, tokens in queries and authorization
+//! values, escapes control and text-direction characters, and cuts what is long. Keys are shown by their public
+//! part alone.
+//!
+//! # Features
+//!
+//! - `tls` (off): `https` addresses of language models and clock anchors.
+
+mod bus;
+mod check;
+#[expect(clippy::result_large_err, reason = "a problem is made once in a run and is what the check answers")]
+mod checks;
+mod config;
+mod engine;
+mod error;
+mod identity;
+mod paths;
+mod redact;
+mod registry;
+pub mod render;
+mod report;
+mod result;
+pub mod system;
+
+pub use bus::{BusError, CapabilityBus, NoBus, Outcome};
+pub use check::{Check, CheckBuilder, Context, Probe};
+pub use config::{Config, LlmBackend};
+pub use error::{Error, ErrorKind};
+pub use identity::device_node_id;
+pub use registry::{Doctor, Limits, default_doctor, register, run_all, run_one};
+pub use report::{Report, Summary};
+pub use result::{Category, CheckResult, SkipReason, Status};

@@ -1,0 +1,107 @@
+//! `clock_sanity`: the clock agrees with servers on the internet.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::race::race;
+use crate::check::Context;
+use crate::config::Config;
+use crate::result::{CheckResult, SkipReason};
+use crate::system::{HttpError, HttpRequest, System};
+
+const ANCHORS: usize = 3;
+const QUORUM: usize = 2;
+const ALLOWED_SECONDS: f64 = 60.0;
+const PATIENCE: Duration = Duration::from_millis(1500);
+const FIX: &str = "turn time synchronisation on (`timedatectl set-ntp true`), or set the clock";
+
+/// Two anchors do not both say that the clock is more than 60 s off.
+pub(super) fn sanity(cx: &Context) -> CheckResult {
+    let anchors = anchors(&cx.config);
+    if anchors.is_empty() {
+        return CheckResult::skip(SkipReason::NotConfigured, "no clock anchors are configured");
+    }
+    let asked = anchors.len();
+    let system = cx.system.clone();
+    let answers = race(anchors.clone(), PATIENCE, move |url| ask(&system, &url), |_| false);
+    let mut result =
+        judge(asked, &answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect::<Vec<_>>());
+    for (at, answer) in &answers {
+        let said = answer
+            .as_ref()
+            .map_or_else(Clone::clone, |skew| format!("{:+.1} s ± {:.1} s", skew.seconds, skew.error));
+        result = result.evidence(&anchors[*at], said);
+    }
+    result
+}
+
+fn anchors(config: &Config) -> Vec<String> {
+    let chosen = if config.clock_anchors.is_empty() { &config.probe_targets } else { &config.clock_anchors };
+    let url =
+        |target: &String| if target.contains("://") { target.clone() } else { format!("http://{target}/") };
+    chosen.iter().take(ANCHORS).map(url).collect()
+}
+
+/// How far the anchor's clock is ahead of ours, give or take `error`.
+#[derive(Debug, Clone, Copy)]
+struct Skew {
+    seconds: f64,
+    error: f64,
+}
+
+impl Skew {
+    fn is_off(&self) -> bool {
+        self.seconds.abs() - self.error > ALLOWED_SECONDS
+    }
+}
+
+fn ask(system: &System, url: &str) -> Result<Skew, String> {
+    let (before, started) = (system.clock.now(), Instant::now());
+    let response = system
+        .http
+        .send(&HttpRequest::head(url).timeout(PATIENCE))
+        .map_err(|err: HttpError| err.to_string())?;
+    let round_trip = started.elapsed();
+    if response.get("age").is_some() {
+        return Err("answered from a cache".to_owned());
+    }
+    let date = response.get("date").ok_or("answered without a date")?;
+    let date = httpdate::parse_http_date(date).map_err(|_| "answered with a date that is none")?;
+    // The header is cut to whole seconds and was written half-way between question and answer.
+    let midpoint = before + round_trip / 2;
+    let seconds = seconds_between(midpoint, date) + 0.5;
+    Ok(Skew { seconds, error: 0.5 + round_trip.as_secs_f64() / 2.0 })
+}
+
+fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
+    match to.duration_since(from) {
+        Ok(ahead) => ahead.as_secs_f64(),
+        Err(behind) => -behind.duration().as_secs_f64(),
+    }
+}
+
+fn judge(asked: usize, skews: &[&Skew]) -> CheckResult {
+    let off: Vec<&&Skew> = skews.iter().filter(|skew| skew.is_off()).collect();
+    let Some(first) = skews.first() else {
+        return CheckResult::skip(SkipReason::Unreachable, "no clock anchor could be reached");
+    };
+    if off.is_empty() {
+        return CheckResult::pass(format!(
+            "{} of {asked} anchors agree, {:+.1} s",
+            skews.len(),
+            first.seconds
+        ));
+    }
+    let detail = format!("this clock is {}", off_by(off[0].seconds));
+    if off.len() >= QUORUM.min(asked) {
+        return CheckResult::fail(detail).fix(FIX);
+    }
+    if off.len() * 2 < skews.len() {
+        return CheckResult::pass(format!("{} of {} anchors agree", skews.len() - off.len(), skews.len()));
+    }
+    CheckResult::warn(format!("{detail}, says one anchor of {}", skews.len())).fix(FIX)
+}
+
+fn off_by(skew: f64) -> String {
+    let way = if skew > 0.0 { "slow" } else { "fast" };
+    format!("{:.0} s {way}", skew.abs())
+}

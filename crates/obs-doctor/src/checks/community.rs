@@ -1,0 +1,136 @@
+//! `community_present`: a manifest of the community that this node is in.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::check::Context;
+use crate::config::Config;
+use crate::paths::{shell, tilde};
+use crate::result::CheckResult;
+
+const FIX_INIT: &str = "run `hearthnet init`";
+const FIX_RESTORE: &str = "restore the manifest from a backup or from another member of the community";
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+
+/// The manifest of every community of this node is there and is its own.
+pub(super) fn present(cx: &Context) -> CheckResult {
+    let communities = match of_this_node(&cx.config) {
+        Ok(communities) => communities,
+        Err(problem) => return problem,
+    };
+    for community in &communities {
+        if let Err(problem) = read_manifest(community) {
+            return problem.evidence("path", tilde(&community.folder.join("manifest.json")));
+        }
+    }
+    match communities.as_slice() {
+        [one] => CheckResult::pass(one.id.clone()).evidence("path", tilde(&one.folder)),
+        all => CheckResult::pass(format!("{} communities", all.len()))
+            .evidence("communities", all.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(" ")),
+    }
+}
+
+/// A community's folder.
+pub(super) struct Community {
+    pub(super) id: String,
+    pub(super) folder: PathBuf,
+}
+
+/// The community of the configuration, or else every one whose folder is there; never none.
+pub(super) fn of_this_node(config: &Config) -> Result<Vec<Community>, CheckResult> {
+    let folder = &config.communities_dir;
+    if let Some(id) = &config.community_id {
+        if !is_safe(id) {
+            return Err(CheckResult::fail(format!("community_id {id:?} cannot be the ID of a community"))
+                .fix("set `[community] community_id` to `ed25519:` and 43 letters, as `hearthnet init` prints it"));
+        }
+        return Ok(vec![Community { id: id.clone(), folder: folder.join(id) }]);
+    }
+    let entries = fs::read_dir(folder).map_err(|err| match err.kind() {
+        ErrorKind::NotFound => {
+            CheckResult::fail(format!("no communities folder at {}", tilde(folder))).fix(FIX_INIT)
+        }
+        _ => CheckResult::fail(format!("{} cannot be read: {err}", tilde(folder)))
+            .fix(format!("make {} a folder that the node's user can read", shell(folder))),
+    })?;
+    let mut communities: Vec<Community> = entries.flatten().filter_map(|entry| community(&entry)).collect();
+    communities.sort_by(|a, b| a.id.cmp(&b.id));
+    match communities.is_empty() {
+        true => Err(CheckResult::fail(format!("no community in {}", tilde(folder))).fix(FIX_INIT)),
+        false => Ok(communities),
+    }
+}
+
+fn community(entry: &fs::DirEntry) -> Option<Community> {
+    let id = entry.file_name().into_string().ok().filter(|id| is_safe(id))?;
+    let folder = entry.path();
+    folder.is_dir().then_some(Community { id, folder })
+}
+
+/// Whether `id` names one folder below another: it comes from outside, so no separators, no `..`.
+fn is_safe(id: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b":_-.=+".contains(&b);
+    (1..=128).contains(&id.len()) && !id.starts_with('.') && id.bytes().all(allowed)
+}
+
+fn read_manifest(community: &Community) -> Result<(), CheckResult> {
+    let path = community.folder.join("manifest.json");
+    let text = read(&path)?;
+    let broken = |why: &str| CheckResult::fail(format!("{} is {why}", tilde(&path))).fix(FIX_RESTORE);
+    let manifest: Value = serde_json::from_str(&text).map_err(|err| broken(&format!("not JSON: {err}")))?;
+    let id = manifest.get("community_id").and_then(Value::as_str);
+    match id {
+        Some(id) if id == community.id => Ok(()),
+        Some(other) => Err(CheckResult::fail(format!("the manifest is of another community: {other}"))
+            .fix(FIX_RESTORE)
+            .evidence("expected", &community.id)),
+        None => Err(broken("not a community manifest: it has no `community_id`")),
+    }
+}
+
+fn read(path: &Path) -> Result<String, CheckResult> {
+    let shown = tilde(path);
+    // A pipe of that name would make `open` wait for ever.
+    let is_file = fs::metadata(path).map(|meta| meta.is_file());
+    let mut text = String::new();
+    let read = match is_file {
+        Ok(true) => {
+            File::open(path).and_then(|file| file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text))
+        }
+        Ok(false) => return Err(CheckResult::fail(format!("{shown} is not a file")).fix(FIX_RESTORE)),
+        Err(err) => Err(err),
+    };
+    match read {
+        Ok(n) if n as u64 > MAX_MANIFEST_BYTES => {
+            Err(CheckResult::fail(format!("{shown} is larger than 1 MiB, which no manifest is"))
+                .fix(FIX_RESTORE))
+        }
+        Ok(_) => Ok(text),
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            Err(CheckResult::fail(format!("no community manifest at {shown}")).fix(FIX_INIT))
+        }
+        Err(err) if err.kind() == ErrorKind::InvalidData => {
+            Err(CheckResult::fail(format!("{shown} is not text")).fix(FIX_RESTORE))
+        }
+        Err(err) => Err(CheckResult::fail(format!("{shown} cannot be read: {err}"))
+            .fix(format!("make {} readable for the node's user", shell(path)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_safe;
+
+    #[test]
+    fn an_id_is_never_a_path() {
+        assert!(is_safe("ed25519:3q2-7w_ABC"));
+        for bad in
+            ["", ".", "..", "../x", "a/b", "a\\b", "a\0b", "ed25519:\u{202e}", ".hidden", &"x".repeat(129)]
+        {
+            assert!(!is_safe(bad), "{bad:?}");
+        }
+    }
+}

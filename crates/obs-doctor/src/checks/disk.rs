@@ -1,0 +1,71 @@
+//! `disk_space`: room for the data folder.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::check::Context;
+use crate::paths::{shell, tilde};
+use crate::result::CheckResult;
+use crate::system::Volume;
+
+/// 1 GB as disks are sold (spec §6.2).
+const NEEDED_BYTES: u64 = 1_000_000_000;
+
+/// The disk of the data folder, or of where it will be made, takes another GB.
+pub(super) fn space(cx: &Context) -> CheckResult {
+    let data_dir = &cx.config.data_dir;
+    let place = match nearest(data_dir) {
+        Ok(place) => place,
+        Err(problem) => return problem,
+    };
+    match cx.system.volumes.of(&place) {
+        Ok(volume) => judge(&place, &volume).evidence("path", tilde(&place)),
+        Err(err) => CheckResult::fail(format!("the disk of {} does not answer: {err}", tilde(&place)))
+            .fix("look at its mount and at disk errors (`dmesg`)"),
+    }
+}
+
+/// The data folder, or the nearest folder above it that is there.
+fn nearest(data_dir: &Path) -> Result<PathBuf, CheckResult> {
+    for place in data_dir.ancestors().filter(|place| !place.as_os_str().is_empty()) {
+        match place.metadata() {
+            Ok(meta) if meta.is_dir() => return Ok(place.to_owned()),
+            Ok(_) => {
+                return Err(CheckResult::fail(format!("{} is not a folder", tilde(place)))
+                    .fix(format!("move {} away, then run `hearthnet init`", shell(place))));
+            }
+            Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(err) => {
+                return Err(CheckResult::fail(format!("{} cannot be reached: {err}", tilde(place)))
+                    .fix("give the node's user access to the data folder"));
+            }
+        }
+    }
+    // A relative path of which nothing exists is made here.
+    Ok(PathBuf::from("."))
+}
+
+fn judge(place: &Path, volume: &Volume) -> CheckResult {
+    let free = gigabytes(volume.available_bytes);
+    let result = if volume.read_only {
+        CheckResult::fail(format!("the disk of {} is mounted read-only", tilde(place)))
+            .fix("look for disk errors (`dmesg`), then mount it writable again")
+    } else if volume.available_bytes < NEEDED_BYTES {
+        CheckResult::fail(format!("{free} free, 1 GB is needed")).fix(format!(
+            "free space on the disk of {}, or move the data folder to a larger one",
+            shell(place)
+        ))
+    } else if volume.available_inodes == Some(0) {
+        CheckResult::fail(format!("{free} free, but no file can be made: the disk is out of inodes"))
+            .fix("delete small files (`df -i` shows the inodes of each disk)")
+    } else {
+        CheckResult::pass(format!("{free} free"))
+    };
+    let inodes = volume.available_inodes.map_or_else(|| "not counted".to_owned(), |n| n.to_string());
+    result.evidence("available_bytes", volume.available_bytes).evidence("available_inodes", inodes)
+}
+
+/// Rounded down: what is short of 1 GB must not read as 1.0 GB.
+fn gigabytes(bytes: u64) -> String {
+    format!("{}.{} GB", bytes / NEEDED_BYTES, bytes % NEEDED_BYTES / (NEEDED_BYTES / 10))
+}

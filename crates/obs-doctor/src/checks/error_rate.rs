@@ -1,0 +1,40 @@
+//! `recent_error_rate`: how the last calls went.
+
+use super::capabilities::without_answer;
+use crate::bus::Outcome;
+use crate::check::Context;
+use crate::result::{CheckResult, SkipReason};
+
+const CALLS: usize = 100;
+const ENOUGH: usize = 20;
+const LIMIT_PERCENT: usize = 20;
+
+/// Less than 20 % of the last 100 calls failed; those that the caller gave up do not count.
+pub(super) fn recent(cx: &Context) -> CheckResult {
+    let outcomes = match cx.bus.recent_outcomes(CALLS) {
+        Ok(outcomes) => outcomes,
+        Err(err) => return without_answer(&err),
+    };
+    let count = |wanted| outcomes.iter().take(CALLS).filter(|&&outcome| outcome == wanted).count();
+    let (ok, failed) = (count(Outcome::Ok), count(Outcome::Error));
+    let judged = ok + failed;
+    let result = if judged < ENOUGH {
+        CheckResult::skip(SkipReason::TooFewSamples, format!("{judged} calls so far, {ENOUGH} are needed"))
+    } else {
+        judge(failed, judged)
+    };
+    result
+        .evidence("calls", judged)
+        .evidence("failed", failed)
+        .evidence("cancelled", count(Outcome::Cancelled))
+}
+
+fn judge(failed: usize, judged: usize) -> CheckResult {
+    let detail =
+        format!("{failed} of {judged} calls failed ({:.1} %)", failed as f64 * 100.0 / judged as f64);
+    if failed * 100 >= judged * LIMIT_PERCENT {
+        return CheckResult::fail(detail)
+            .fix("see which with `hearthnet trace recent 20` and why with `hearthnet log --level error`");
+    }
+    CheckResult::pass(detail)
+}

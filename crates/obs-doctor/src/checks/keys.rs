@@ -1,0 +1,167 @@
+//! `keys_present` and `keys_loadable`: the device key.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use ed25519_dalek::VerifyingKey;
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use crate::check::Context;
+use crate::identity::{self, KeyFile};
+use crate::paths::{shell, tilde};
+use crate::result::CheckResult;
+
+const FIX_LOST: &str =
+    "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
+
+/// The device key is a file of ours that nobody else can read.
+pub(super) fn present(cx: &Context) -> CheckResult {
+    let path = identity::seed_path(&cx.config.keys_dir);
+    let key = match identity::open(&path) {
+        Ok(key) => key,
+        Err(err) => return not_opened(&path, &err),
+    };
+    let result = verdict(&path, &key, expected_owner(&cx.config.keys_dir));
+    let result = result.evidence("mode", format!("{:04o}", key.mode())).evidence("uid", key.stat.st_uid);
+    match &key.target {
+        Some(target) => result.evidence("symlink_to", tilde(target)),
+        None => result,
+    }
+}
+
+/// Ourselves; but root looks at somebody's node, whose folder says whose it is.
+fn expected_owner(keys_dir: &Path) -> u32 {
+    let me = rustix::process::geteuid();
+    let folder = fs::metadata(keys_dir).ok().filter(|_| me.is_root());
+    folder.map_or(me.as_raw(), |folder| folder.uid())
+}
+
+fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
+    let (shown, word) = (tilde(path), shell(key.target.as_deref().unwrap_or(path)));
+    let mode = key.mode();
+    if key.kind() != FileType::RegularFile {
+        return CheckResult::fail(format!("{shown} is a {}, not a file", kind_name(key.kind())))
+            .fix(FIX_LOST);
+    }
+    if key.stat.st_uid != owner {
+        let detail = format!("{shown} belongs to uid {}, not to uid {owner}", key.stat.st_uid);
+        return CheckResult::fail(detail).fix(format!("chown {owner} {word}"));
+    }
+    if mode & 0o077 != 0 {
+        let detail = format!("{shown} has mode {mode:04o}: others than its owner can use the key");
+        return CheckResult::fail(detail).fix(format!("chmod 600 {word}"));
+    }
+    if mode & 0o400 == 0 {
+        let detail = format!("{shown} has mode {mode:04o}: its owner cannot read it");
+        return CheckResult::fail(detail).fix(format!("chmod 600 {word}"));
+    }
+    CheckResult::pass(format!("{shown}, {mode:04o}"))
+}
+
+fn not_opened(path: &Path, err: &io::Error) -> CheckResult {
+    let shown = tilde(path);
+    let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    match err.kind() {
+        ErrorKind::NotFound if is_link => {
+            CheckResult::fail(format!("{shown} is a symbolic link to nothing")).fix(FIX_LOST)
+        }
+        ErrorKind::NotFound => {
+            CheckResult::fail(format!("no device key at {shown}")).fix("run `hearthnet init`")
+        }
+        ErrorKind::NotADirectory => CheckResult::fail(format!("a part of {shown} is not a folder"))
+            .fix("set `[identity] keys_dir` to a folder, or move the file away and run `hearthnet init`"),
+        ErrorKind::PermissionDenied => CheckResult::fail(format!("{shown} is not readable for uid {}", me()))
+            .fix("run the doctor as the user that the node runs as, or give that user the key"),
+        // Opening a socket file or a device without driver.
+        _ if Errno::from_io_error(err) == Some(Errno::NXIO) => {
+            CheckResult::fail(format!("{shown} is not a file")).fix(FIX_LOST)
+        }
+        _ if Errno::from_io_error(err) == Some(Errno::LOOP) || is_link => {
+            CheckResult::fail(format!("{shown} is a symbolic link that leads nowhere: {err}")).fix(FIX_LOST)
+        }
+        _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
+            .fix("look at the disk (`dmesg`), and restore the key from a backup if it is damaged"),
+    }
+}
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn kind_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Directory => "folder",
+        FileType::Fifo => "pipe",
+        FileType::Socket => "socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "device",
+        _ => "special file",
+    }
+}
+
+/// The device key is an Ed25519 seed that signs, and the public key beside it is its own.
+pub(super) fn loadable(cx: &Context) -> CheckResult {
+    load(&cx.config.keys_dir).unwrap_or_else(|problem| problem)
+}
+
+fn load(keys_dir: &Path) -> Result<CheckResult, CheckResult> {
+    let seed_path = identity::seed_path(keys_dir);
+    let seed = identity::open(&seed_path).map_err(|err| not_opened(&seed_path, &err))?;
+    let key = load_seed(&seed_path, &seed)?;
+    let public_path = identity::public_path(keys_dir);
+    let public = identity::open(&public_path).map_err(|err| no_public_key(&public_path, &err))?;
+    let public = load_public(&public_path, &public)?;
+    let id = identity::node_id(&key);
+    if public != key {
+        let detail = format!("{} belongs to another key", tilde(&public_path));
+        let result = CheckResult::fail(detail).evidence("device.ed25519", id);
+        return Err(result.evidence("device.pub", identity::node_id(&public)).fix(fix_public(&public_path)));
+    }
+    Ok(CheckResult::pass(format!("Ed25519, node {id}")).evidence("node_id", id))
+}
+
+fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
+    let seed = match identity::read_exactly(&key.file) {
+        Ok(Some(seed)) => seed,
+        Ok(None) => {
+            let size = key.stat.st_size;
+            let detail = format!("{size} bytes, an Ed25519 seed has 32");
+            return Err(CheckResult::fail(detail).fix(FIX_LOST).evidence("path", tilde(path)));
+        }
+        Err(err) => {
+            return Err(CheckResult::fail(format!("{} cannot be read: {err}", tilde(path))).fix(FIX_LOST));
+        }
+    };
+    // What a file system leaves of a file that was not yet written when the power went.
+    if *seed == [0; identity::SEED_BYTES] {
+        return Err(CheckResult::fail(format!("{} holds only zero bytes", tilde(path))).fix(FIX_LOST));
+    }
+    identity::proven_key(&seed)
+        .ok_or_else(|| CheckResult::fail("the key's signature does not verify").fix(FIX_LOST))
+}
+
+fn load_public(path: &Path, public: &KeyFile) -> Result<VerifyingKey, CheckResult> {
+    let broken = |detail: String| CheckResult::fail(detail).fix(fix_public(path));
+    let shown = tilde(path);
+    match identity::read_exactly(&public.file) {
+        Ok(Some(bytes)) => VerifyingKey::from_bytes(&bytes)
+            .map_err(|_| broken(format!("{shown} is not an Ed25519 public key"))),
+        Ok(None) => Err(broken(format!("{shown} has {} bytes, a public key has 32", public.stat.st_size))),
+        Err(err) => Err(broken(format!("{shown} cannot be read: {err}"))),
+    }
+}
+
+fn no_public_key(path: &Path, err: &io::Error) -> CheckResult {
+    let shown = tilde(path);
+    match err.kind() {
+        ErrorKind::NotFound => CheckResult::fail(format!("no public key at {shown}"))
+            .fix("run `hearthnet init`, which makes it again from the device key"),
+        _ => CheckResult::fail(format!("{shown} cannot be opened: {err}")).fix(fix_public(path)),
+    }
+}
+
+fn fix_public(path: &Path) -> String {
+    format!("move {} away and run `hearthnet init`, which makes it again from the device key", shell(path))
+}

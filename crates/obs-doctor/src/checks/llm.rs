@@ -1,0 +1,166 @@
+//! `llm_backend_reachable`: a language model answers.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::race::race;
+use crate::check::Context;
+use crate::config::LlmBackend;
+use crate::result::{CheckResult, SkipReason};
+use crate::system::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
+
+const PATIENCE: Duration = Duration::from_millis(1700);
+const TIMEOUT: Duration = Duration::from_millis(1600);
+const FIX_START: &str = "start the backend, or correct `url` in `[[llm.backends]]`";
+const FIX_KEY: &str = "give the backend's key in `[[llm.backends]]`";
+
+/// At least one configured backend lists its models.
+pub(super) fn reachable(cx: &Context) -> CheckResult {
+    if cx.config.llm_backends.is_empty() {
+        return CheckResult::skip(SkipReason::NotConfigured, "no `[[llm.backends]]` is configured");
+    }
+    let usable = |backend: &&LlmBackend| !cx.config.offline || is_near(&backend.url);
+    let backends: Vec<LlmBackend> = cx.config.llm_backends.iter().filter(usable).cloned().collect();
+    if backends.is_empty() {
+        return CheckResult::skip(SkipReason::Offline, "offline, and every backend is on the internet");
+    }
+    let http = std::sync::Arc::clone(&cx.system.http);
+    let questions: Vec<(usize, String)> = backends
+        .iter()
+        .enumerate()
+        .flat_map(|(at, backend)| urls(&backend.url).map(|url| (at, url)))
+        .collect();
+    let ask = move |(at, url): (usize, String)| (at, ask(http.as_ref(), &url));
+    let enough =
+        |answers: &[(usize, (usize, Answer))]| answers.iter().any(|(_, (_, answer))| answer.is_models());
+    let answers = race(questions, PATIENCE, ask, enough);
+    judge(&backends, answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// Ollama's own list and the one of OpenAI's interface; the base address may end in `/v1`.
+fn urls(base: &str) -> [String; 2] {
+    let base = base.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let root = base.strip_suffix("/v1").unwrap_or(base);
+    [format!("{root}/api/tags"), format!("{root}/v1/models")]
+}
+
+/// What came back from one address; ordered by how much it tells.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    Unreachable(String),
+    NoTls,
+    NotAModelServer(String),
+    ServerError(u16),
+    Denied(u16),
+    Models(usize),
+}
+
+impl Answer {
+    fn is_models(&self) -> bool {
+        matches!(self, Self::Models(_))
+    }
+}
+
+fn ask(http: &dyn Http, url: &str) -> Answer {
+    match http.send(&HttpRequest::get(url).timeout(TIMEOUT)) {
+        Ok(response) => read(&response),
+        Err(HttpError::NoTls) => Answer::NoTls,
+        Err(err @ HttpError::Protocol(_)) => Answer::NotAModelServer(err.to_string()),
+        Err(err) => Answer::Unreachable(err.to_string()),
+    }
+}
+
+fn read(response: &HttpResponse) -> Answer {
+    match response.status {
+        200 => match models(&response.body) {
+            Some(models) => Answer::Models(models),
+            None => Answer::NotAModelServer("it answers, but not with a list of models".to_owned()),
+        },
+        401 | 403 => Answer::Denied(response.status),
+        300..=399 => Answer::NotAModelServer("it sends us elsewhere".to_owned()),
+        500.. => Answer::ServerError(response.status),
+        status => Answer::NotAModelServer(format!("it answers HTTP {status}")),
+    }
+}
+
+/// The number of models in `{"models": […]}` or `{"data": […]}`.
+fn models(body: &[u8]) -> Option<usize> {
+    let list: Value = serde_json::from_slice(body).ok()?;
+    // An Ollama without models says null.
+    let is_empty_ollama = list.get("models").is_some_and(Value::is_null);
+    let models = list.get("models").or_else(|| list.get("data")).and_then(Value::as_array);
+    models.map(Vec::len).or(is_empty_ollama.then_some(0))
+}
+
+fn judge(backends: &[LlmBackend], answers: Vec<(usize, Answer)>) -> CheckResult {
+    let silent = || Answer::Unreachable("no answer in time".to_owned());
+    let best: Vec<Answer> = (0..backends.len())
+        .map(|at| {
+            answers
+                .iter()
+                .filter(|(of, _)| *of == at)
+                .map(|(_, answer)| answer.clone())
+                .max()
+                .unwrap_or_else(silent)
+        })
+        .collect();
+    let winner =
+        (0..backends.len()).max_by(|&a, &b| best[a].cmp(&best[b]).then(b.cmp(&a))).unwrap_or_default();
+    let mut result = explain(&backends[winner], &best[winner], backends.len());
+    // Once one has answered, the others were not waited for.
+    if !best[winner].is_models() {
+        for (backend, answer) in backends.iter().zip(&best) {
+            result = result.evidence(&backend.name, describe(answer));
+        }
+    }
+    result.evidence("address", &backends[winner].url)
+}
+
+fn explain(backend: &LlmBackend, answer: &Answer, backends: usize) -> CheckResult {
+    let detail = format!("{}: {}", backend.name, describe(answer));
+    match answer {
+        Answer::Models(0) => {
+            CheckResult::warn(detail).fix("load a model into it (Ollama: `ollama pull llama3.2`)")
+        }
+        Answer::Models(_) => CheckResult::pass(detail),
+        Answer::Denied(_) => CheckResult::warn(detail).fix(FIX_KEY),
+        Answer::NoTls => CheckResult::skip(SkipReason::Unsupported, detail),
+        Answer::ServerError(_) => CheckResult::fail(detail).fix("look at the backend's own log"),
+        Answer::NotAModelServer(_) => CheckResult::fail(detail)
+            .fix("set `url` in `[[llm.backends]]` to the base address of Ollama or an OpenAI interface"),
+        Answer::Unreachable(_) if backends > 1 => {
+            CheckResult::fail(format!("none of {backends} backends answers; {detail}")).fix(FIX_START)
+        }
+        Answer::Unreachable(_) => CheckResult::fail(detail).fix(FIX_START),
+    }
+}
+
+fn describe(answer: &Answer) -> String {
+    match answer {
+        Answer::Unreachable(why) | Answer::NotAModelServer(why) => why.clone(),
+        Answer::NoTls => HttpError::NoTls.to_string(),
+        Answer::ServerError(status) => format!("it answers HTTP {status}"),
+        Answer::Denied(status) => format!("it answers, but refuses our key (HTTP {status})"),
+        Answer::Models(0) => "it answers, and has no model".to_owned(),
+        Answer::Models(1) => "1 model".to_owned(),
+        Answer::Models(n) => format!("{n} models"),
+    }
+}
+
+/// Whether `url` can be reached without the internet: this machine or the local network.
+fn is_near(url: &str) -> bool {
+    let Some(host) = url.parse::<ureq::http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)) else {
+        return true; // not an address at all: that has to be told
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local() || is_local_host(&host),
+        Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local() || is_local_host(&host),
+        Err(_) => {
+            let suffixes = [".local", ".lan", ".internal", ".home.arpa", ".localhost"];
+            !bare.contains('.') || suffixes.iter().any(|suffix| bare.ends_with(suffix))
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The twelve standard checks of spec §6.2, one file for each subject.
+
+mod capabilities;
+mod clock;
+mod community;
+mod disk;
+mod error_rate;
+mod event_log;
+mod keys;
+mod llm;
+mod mdns;
+mod multicast;
+mod port;
+mod race;
+
+use crate::check::Check;
+use crate::result::Category;
+
+/// The twelve, in the order of the specification.
+pub(crate) fn standard() -> Vec<Check> {
+    let identity = |name| Check::new(name).category(Category::IDENTITY);
+    let network = |name| Check::new(name).category(Category::NETWORK);
+    let node = |name| Check::new(name).category(Category::NODE);
+    let machine = |name| Check::new(name).category(Category::MACHINE);
+    vec![
+        identity("keys_present").run_blocking(keys::present),
+        identity("keys_loadable").after("keys_present").run_blocking(keys::loadable),
+        identity("community_present").run_blocking(community::present),
+        identity("event_log_writable").after("community_present").run_blocking(event_log::writable),
+        network("mdns_socket").run_blocking(mdns::socket),
+        network("udp_multicast").run_blocking(multicast::echo),
+        network("transport_port").run_blocking(port::transport),
+        node("at_least_one_capability").run_blocking(capabilities::at_least_one),
+        machine("disk_space").run_blocking(disk::space),
+        machine("clock_sanity").needs_internet().run_blocking(clock::sanity),
+        Check::new("llm_backend_reachable").category(Category::SERVICES).run_blocking(llm::reachable),
+        node("recent_error_rate").run_blocking(error_rate::recent),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_order_are_those_of_the_specification_d2() {
+        let checks = standard();
+        let names: Vec<&str> = checks.iter().map(Check::name).collect();
+        assert_eq!(
+            names,
+            [
+                "keys_present",
+                "keys_loadable",
+                "community_present",
+                "event_log_writable",
+                "mdns_socket",
+                "udp_multicast",
+                "transport_port",
+                "at_least_one_capability",
+                "disk_space",
+                "clock_sanity",
+                "llm_backend_reachable",
+                "recent_error_rate",
+            ]
+        );
+    }
+}

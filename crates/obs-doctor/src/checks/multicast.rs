@@ -1,0 +1,87 @@
+//! `udp_multicast`: a packet to the discovery group comes back.
+
+use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::check::Context;
+use crate::result::{CheckResult, SkipReason};
+use crate::system::{EchoError, Interface, Protocol};
+
+const WAIT: Duration = Duration::from_millis(450);
+
+/// The discovery port can be bound, the group joined, and a packet sent to it is heard.
+pub(super) fn echo(cx: &Context) -> CheckResult {
+    if !cx.config.udp_enabled {
+        return CheckResult::skip(SkipReason::Disabled, "`[discovery] udp_enabled` is false");
+    }
+    let (group, port) = match configured(cx) {
+        Ok(address) => address,
+        Err(problem) => return problem,
+    };
+    let sockets = &cx.system.sockets;
+    match sockets.multicast_echo(group, port, Interface::Routed, WAIT) {
+        Ok(()) => CheckResult::pass(format!("{group}:{port} joined and heard")),
+        Err(EchoError::Join(err) | EchoError::Send(err)) if is_unplugged(&err) => {
+            without_network(group, port, sockets.multicast_echo(group, port, Interface::Loopback, WAIT))
+        }
+        Err(err) => explain(cx, group, port, &err),
+    }
+}
+
+fn configured(cx: &Context) -> Result<(Ipv4Addr, u16), CheckResult> {
+    let (text, port) = (&cx.config.udp_multicast_group, cx.config.udp_port);
+    let group = text.parse().ok().filter(Ipv4Addr::is_multicast).ok_or_else(|| {
+        CheckResult::fail(format!("{text:?} is not an IPv4 multicast address"))
+            .fix("set `[discovery] udp_multicast_group` to one of 224.0.0.0 to 239.255.255.255, such as 239.255.42.42")
+    })?;
+    if port == 0 {
+        return Err(CheckResult::fail("UDP port 0 is no port")
+            .fix("set `[discovery] udp_port` to one of 1 to 65535, such as 42424"));
+    }
+    Ok((group, port))
+}
+
+/// No route for multicast: the cable is out, or the machine is an island on purpose.
+fn is_unplugged(err: &io::Error) -> bool {
+    // ENODEV, for which std has no kind.
+    const NO_DEVICE: i32 = 19;
+    matches!(err.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown)
+        || matches!(err.kind(), ErrorKind::AddrNotAvailable)
+        || err.raw_os_error() == Some(NO_DEVICE)
+}
+
+fn without_network(group: Ipv4Addr, port: u16, on_loopback: Result<(), EchoError>) -> CheckResult {
+    match on_loopback {
+        Ok(()) => CheckResult::pass(format!("{group}:{port} joined and heard on loopback; no network is up"))
+            .evidence("interface", "loopback"),
+        Err(EchoError::Join(err) | EchoError::Send(err)) if is_unplugged(&err) => {
+            CheckResult::skip(SkipReason::Offline, "no network interface is up")
+        }
+        Err(err) => CheckResult::fail(format!("no network is up, and on loopback: {err}")).fix(fix_config()),
+    }
+}
+
+fn explain(cx: &Context, group: Ipv4Addr, port: u16, err: &EchoError) -> CheckResult {
+    match err {
+        EchoError::Bind(io) if io.kind() == ErrorKind::AddrInUse => {
+            let owner = cx.system.sockets.owner(Protocol::Udp, port);
+            let who = owner.map_or_else(|| "a process".to_owned(), |owner| owner.to_string());
+            CheckResult::fail(format!("{who} has UDP port {port} for itself alone"))
+                .fix("stop it, or set `[discovery] udp_port` to a port that all nodes of the community use")
+        }
+        EchoError::Bind(io) if io.kind() == ErrorKind::PermissionDenied => {
+            CheckResult::fail(format!("this user may not bind UDP port {port}"))
+                .fix("set `[discovery] udp_port` to 1024 or above, or allow it in the security policy")
+        }
+        EchoError::Silence => {
+            CheckResult::fail(format!("{group}:{port} was joined, and a packet sent to it did not come back"))
+                .fix(format!("let the firewall pass UDP port {port} to {group}"))
+        }
+        _ => CheckResult::fail(format!("{group}:{port}: {err}")).fix(fix_config()),
+    }
+}
+
+fn fix_config() -> &'static str {
+    "allow multicast on the network interface, or set `[discovery] udp_enabled = false`"
+}

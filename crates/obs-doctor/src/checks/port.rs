@@ -1,0 +1,146 @@
+//! `transport_port`: the bus port is free, or ours.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::check::Context;
+use crate::identity;
+use crate::result::CheckResult;
+use crate::system::{HttpError, HttpRequest, Owner, Protocol};
+
+const HEALTH_TIMEOUT: Duration = Duration::from_millis(800);
+const FIX_TAKEN: &str = "stop it, or set `[transport] port` to a free port";
+
+/// Our own node answers on the port, or nobody has it and we may.
+pub(super) fn transport(cx: &Context) -> CheckResult {
+    let addresses = match configured(cx) {
+        Ok(addresses) => addresses,
+        Err(problem) => return problem,
+    };
+    match ask_health(cx, addresses[0]) {
+        Answer::Node(id) => judge_node(cx, &id),
+        Answer::Stranger(what) => stranger(cx, &what),
+        Answer::Nobody => bind(cx, &addresses),
+    }
+}
+
+fn configured(cx: &Context) -> Result<Vec<SocketAddr>, CheckResult> {
+    let (host, port) = (cx.config.host.trim(), cx.config.port);
+    if port == 0 {
+        return Err(CheckResult::fail("port 0 is no port")
+            .fix("set `[transport] port` to one of 1 to 65535, such as 7080"));
+    }
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
+        Ok(ip) => vec![SocketAddr::new(ip, port)],
+        Err(_) => (bare, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default(),
+    };
+    if addresses.is_empty() {
+        return Err(CheckResult::fail(format!("{host:?} is neither an IP address nor a name of one"))
+            .fix("set `[transport] host` to an address of this machine, or 0.0.0.0 for all"));
+    }
+    Ok(addresses)
+}
+
+enum Answer {
+    /// A HearthNet node.
+    Node(String),
+    /// Something else, and what it said.
+    Stranger(String),
+    /// Nobody, or nobody in time.
+    Nobody,
+}
+
+fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let url = format!("http://{}/health", SocketAddr::new(ip, address.port()));
+    match cx.system.http.send(&HttpRequest::get(url).timeout(HEALTH_TIMEOUT).max_body_bytes(64 * 1024)) {
+        Ok(response) => node_id(&response.body).map_or_else(
+            || Answer::Stranger(format!("answers HTTP {} and is no HearthNet node", response.status)),
+            Answer::Node,
+        ),
+        Err(HttpError::Protocol(_)) => Answer::Stranger("does not speak HTTP".to_owned()),
+        Err(_) => Answer::Nobody,
+    }
+}
+
+fn node_id(body: &[u8]) -> Option<String> {
+    let health: Value = serde_json::from_slice(body).ok()?;
+    health.get("node_id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+fn judge_node(cx: &Context, id: &str) -> CheckResult {
+    let port = cx.config.port;
+    let ours = identity::device_node_id(&cx.config.keys_dir).or_else(|| cx.bus.node_id());
+    match ours {
+        Some(ours) if ours == id => {
+            CheckResult::pass(format!("port {port} is served by this node")).evidence("node_id", id)
+        }
+        Some(ours) => CheckResult::fail(format!("another node has port {port}: {id}"))
+            .fix("stop that node, or set `[transport] port` of one of them to another port")
+            .evidence("node_id", id)
+            .evidence("our_node_id", ours),
+        None => CheckResult::fail(format!(
+            "a node has port {port}, and without a device key here it is not ours: {id}"
+        ))
+        .fix(
+            "run `hearthnet init` and set `[transport] port` to a free port, or look at the right `keys_dir`",
+        ),
+    }
+}
+
+fn stranger(cx: &Context, what: &str) -> CheckResult {
+    let port = cx.config.port;
+    let who = name(cx.system.sockets.owner(Protocol::Tcp, port).as_ref());
+    CheckResult::fail(format!("{who} has port {port}: it {what}")).fix(FIX_TAKEN)
+}
+
+fn name(owner: Option<&Owner>) -> String {
+    owner.map_or_else(|| "another program".to_owned(), Owner::to_string)
+}
+
+fn bind(cx: &Context, addresses: &[SocketAddr]) -> CheckResult {
+    for &address in addresses {
+        if let Err(err) = cx.system.sockets.bind_tcp(address) {
+            return not_bound(cx, address, &err);
+        }
+    }
+    CheckResult::pass(format!("port {} is free", cx.config.port)).evidence("address", addresses[0])
+}
+
+fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error) -> CheckResult {
+    let port = address.port();
+    match err.kind() {
+        ErrorKind::AddrInUse => in_use(cx, port),
+        ErrorKind::PermissionDenied => CheckResult::fail(format!("this user may not bind port {port}")).fix(
+            "set `[transport] port` to 1024 or above, or give the program the capability CAP_NET_BIND_SERVICE",
+        ),
+        ErrorKind::AddrNotAvailable => CheckResult::fail(format!("this machine has no address {}", address.ip()))
+            .fix("set `[transport] host` to an address of this machine, or 0.0.0.0 for all"),
+        _ if address.is_ipv6() && err.raw_os_error() == Some(NO_FAMILY) => {
+            CheckResult::fail("this machine has no IPv6").fix("set `[transport] host` to 0.0.0.0")
+        }
+        _ => CheckResult::fail(format!("{address} cannot be bound: {err}"))
+            .fix("set `[transport] host` and `port` to an address of this machine and a free port"),
+    }
+}
+
+/// EAFNOSUPPORT, for which std has no kind.
+const NO_FAMILY: i32 = 97;
+
+fn in_use(cx: &Context, port: u16) -> CheckResult {
+    let owner = cx.system.sockets.owner(Protocol::Tcp, port);
+    if owner.as_ref().is_some_and(|owner| owner.pid == Some(std::process::id())) {
+        return CheckResult::pass(format!(
+            "port {port} belongs to this process, which is too busy to answer"
+        ));
+    }
+    CheckResult::fail(format!("{} has port {port} and does not answer", name(owner.as_ref()))).fix(FIX_TAKEN)
+}

@@ -1,0 +1,222 @@
+//! What the checks read of the node's configuration.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::redact::redact;
+
+/// The part of a node's configuration that the checks look at.
+///
+/// [`Config::default`] is the configuration of a fresh node under the `XDG_*` folders; [`Config::new`] puts
+/// everything under a data folder of your own.
+///
+/// ```
+/// let config = obs_doctor::Config::new("/srv/hearthnet").port(7081).mdns_enabled(false).offline(true);
+/// assert_eq!(config.keys_dir, std::path::Path::new("/srv/hearthnet/keys"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// `[identity] keys_dir`: holds `device.ed25519` and `device.pub`.
+    pub keys_dir: PathBuf,
+    /// The data folder, whose disk must have room.
+    pub data_dir: PathBuf,
+    /// `[community] state_dir`: one folder for each community.
+    pub communities_dir: PathBuf,
+    /// `[community] community_id`; `None` looks at every community that is there.
+    pub community_id: Option<String>,
+    /// `[transport] host`: the address that the bus listens on.
+    pub host: String,
+    /// `[transport] port`: the TCP port of the bus.
+    pub port: u16,
+    /// `[discovery] mdns_enabled`.
+    pub mdns_enabled: bool,
+    /// `[discovery] udp_enabled`.
+    pub udp_enabled: bool,
+    /// `[discovery] udp_multicast_group`: an IPv4 multicast address.
+    pub udp_multicast_group: String,
+    /// `[discovery] udp_port`.
+    pub udp_port: u16,
+    /// `[[llm.backends]]`.
+    pub llm_backends: Vec<LlmBackend>,
+    /// HTTP addresses whose `Date` header tells the time; the first three are asked.
+    pub clock_anchors: Vec<String>,
+    /// `[emergency] probe_targets`; asked for the time when `clock_anchors` is empty.
+    pub probe_targets: Vec<String>,
+    /// Skip every check that needs the internet.
+    pub offline: bool,
+}
+
+/// A language-model server of the configuration.
+///
+/// Its `Debug` output hides a password or token in the address.
+///
+/// ```
+/// let backend = obs_doctor::LlmBackend::new("ollama", "http://me:secret@127.0.0.1:11434");
+/// assert!(!format!("{backend:?}").contains("secret"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LlmBackend {
+    /// `name`, for people.
+    pub name: String,
+    /// `url`: the base address, with or without `/v1`.
+    pub url: String,
+}
+
+impl LlmBackend {
+    /// A backend called `name` at the base address `url`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { name: name.into(), url: url.into() }
+    }
+}
+
+impl fmt::Debug for LlmBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmBackend").field("name", &self.name).field("url", &redact(&self.url)).finish()
+    }
+}
+
+// Uncached answers of a few bytes over plain HTTP, by three operators.
+const CLOCK_ANCHORS: [&str; 3] = [
+    "http://cp.cloudflare.com/generate_204",
+    "http://www.google.com/generate_204",
+    "http://connectivity-check.ubuntu.com/",
+];
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new(default_data_dir())
+    }
+}
+
+impl Config {
+    /// The defaults of a node whose data folder is `data_dir`.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        Self {
+            keys_dir: data_dir.join("keys"),
+            communities_dir: data_dir.join("communities"),
+            data_dir,
+            community_id: None,
+            host: "0.0.0.0".to_owned(),
+            port: 7080,
+            mdns_enabled: true,
+            udp_enabled: true,
+            udp_multicast_group: "239.255.42.42".to_owned(),
+            udp_port: 42424,
+            llm_backends: Vec::new(),
+            clock_anchors: CLOCK_ANCHORS.map(str::to_owned).to_vec(),
+            probe_targets: Vec::new(),
+            offline: false,
+        }
+    }
+
+    /// Sets [`keys_dir`](Self::keys_dir).
+    #[must_use]
+    pub fn keys_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.keys_dir = dir.into();
+        self
+    }
+
+    /// Sets [`data_dir`](Self::data_dir) alone; the other folders stay where they are.
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = dir.into();
+        self
+    }
+
+    /// Sets [`communities_dir`](Self::communities_dir).
+    #[must_use]
+    pub fn communities_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.communities_dir = dir.into();
+        self
+    }
+
+    /// Sets [`community_id`](Self::community_id).
+    #[must_use]
+    pub fn community_id(mut self, id: Option<String>) -> Self {
+        self.community_id = id;
+        self
+    }
+
+    /// Sets [`host`](Self::host).
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = host.into();
+        self
+    }
+
+    /// Sets [`port`](Self::port).
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets [`mdns_enabled`](Self::mdns_enabled).
+    #[must_use]
+    pub fn mdns_enabled(mut self, enabled: bool) -> Self {
+        self.mdns_enabled = enabled;
+        self
+    }
+
+    /// Sets [`udp_enabled`](Self::udp_enabled).
+    #[must_use]
+    pub fn udp_enabled(mut self, enabled: bool) -> Self {
+        self.udp_enabled = enabled;
+        self
+    }
+
+    /// Sets [`udp_multicast_group`](Self::udp_multicast_group).
+    #[must_use]
+    pub fn udp_multicast_group(mut self, group: impl Into<String>) -> Self {
+        self.udp_multicast_group = group.into();
+        self
+    }
+
+    /// Sets [`udp_port`](Self::udp_port).
+    #[must_use]
+    pub fn udp_port(mut self, port: u16) -> Self {
+        self.udp_port = port;
+        self
+    }
+
+    /// Adds one to [`llm_backends`](Self::llm_backends).
+    #[must_use]
+    pub fn llm_backend(mut self, name: impl Into<String>, url: impl Into<String>) -> Self {
+        self.llm_backends.push(LlmBackend::new(name, url));
+        self
+    }
+
+    /// Sets [`clock_anchors`](Self::clock_anchors).
+    #[must_use]
+    pub fn clock_anchors<S: Into<String>>(mut self, anchors: impl IntoIterator<Item = S>) -> Self {
+        self.clock_anchors = anchors.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`probe_targets`](Self::probe_targets).
+    #[must_use]
+    pub fn probe_targets<S: Into<String>>(mut self, targets: impl IntoIterator<Item = S>) -> Self {
+        self.probe_targets = targets.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`offline`](Self::offline).
+    #[must_use]
+    pub fn offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
+        self
+    }
+}
+
+fn default_data_dir() -> PathBuf {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .unwrap_or_else(|| Path::new("/var/lib").to_owned())
+        .join("hearthnet")
+}

@@ -1,0 +1,107 @@
+//! The device key on disk: opened once, looked at through one descriptor, its secret wiped after use.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+pub(crate) const SEED_BYTES: usize = 32;
+
+/// The ID of the node whose keys are in `keys_dir`, `ed25519:<base64url>`; `None` without a usable key.
+///
+/// It is read from `device.pub`, else derived from the seed in `device.ed25519`.
+///
+/// ```
+/// assert_eq!(obs_doctor::device_node_id(std::path::Path::new("/nosuch")), None);
+/// ```
+#[must_use]
+pub fn device_node_id(keys_dir: &Path) -> Option<String> {
+    let public = || read_exactly(&open(&public_path(keys_dir)).ok()?.file).ok().flatten();
+    let valid = |key: Zeroizing<[u8; SEED_BYTES]>| VerifyingKey::from_bytes(&key).ok();
+    let derived = || {
+        let seed = read_exactly(&open(&seed_path(keys_dir)).ok()?.file).ok().flatten()?;
+        Some(SigningKey::from_bytes(&seed).verifying_key())
+    };
+    public().and_then(valid).or_else(derived).map(|key| node_id(&key))
+}
+
+pub(crate) fn node_id(key: &VerifyingKey) -> String {
+    format!("ed25519:{}", URL_SAFE_NO_PAD.encode(key.as_bytes()))
+}
+
+pub(crate) fn seed_path(keys_dir: &Path) -> PathBuf {
+    keys_dir.join("device.ed25519")
+}
+
+pub(crate) fn public_path(keys_dir: &Path) -> PathBuf {
+    keys_dir.join("device.pub")
+}
+
+/// A key file that is open, with what its descriptor says of it.
+#[derive(Debug)]
+pub(crate) struct KeyFile {
+    pub(crate) file: File,
+    pub(crate) stat: Stat,
+    /// Where a symbolic link led.
+    pub(crate) target: Option<PathBuf>,
+}
+
+/// Opens `path` without ever waiting (a FIFO) and looks at the target of a symbolic link.
+pub(crate) fn open(path: &Path) -> io::Result<KeyFile> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let (opened, target) = match openat(CWD, path, flags, Mode::empty()) {
+        Err(Errno::LOOP) => {
+            let target = path.canonicalize()?;
+            (openat(CWD, &target, flags, Mode::empty()), Some(target))
+        }
+        opened => (opened, None),
+    };
+    let file = File::from(opened?);
+    let stat = fstat(&file)?;
+    Ok(KeyFile { file, stat, target })
+}
+
+impl KeyFile {
+    pub(crate) fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.stat.st_mode)
+    }
+
+    pub(crate) fn mode(&self) -> u32 {
+        self.stat.st_mode & 0o7777
+    }
+}
+
+/// The content when it is exactly 32 bytes, `None` when it is shorter or longer.
+pub(crate) fn read_exactly(mut file: &File) -> io::Result<Option<Zeroizing<[u8; SEED_BYTES]>>> {
+    // On the stack and wiped; one byte more tells a file that is too long.
+    let mut bytes = Zeroizing::new([0_u8; SEED_BYTES + 1]);
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(err),
+        }
+    }
+    if filled != SEED_BYTES {
+        return Ok(None);
+    }
+    let mut exact = Zeroizing::new([0; SEED_BYTES]);
+    exact.copy_from_slice(&bytes[..SEED_BYTES]);
+    Ok(Some(exact))
+}
+
+/// The verify key of `seed`, after it has signed and verified once.
+pub(crate) fn proven_key(seed: &[u8; SEED_BYTES]) -> Option<VerifyingKey> {
+    let key = SigningKey::from_bytes(seed);
+    let text = b"hearthnet doctor";
+    key.verifying_key().verify_strict(text, &key.sign(text)).ok()?;
+    Some(key.verifying_key())
+}

@@ -1,0 +1,34 @@
+//! Paths as people type them.
+
+use std::path::Path;
+
+/// `path` with the home folder as `~`.
+pub(crate) fn tilde(path: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|home| Path::new(home).is_absolute() && home.len() > 1);
+    match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
+        Some(rest) => Path::new("~").join(rest).display().to_string(),
+        None => path.display().to_string(),
+    }
+}
+
+/// `path` as one word of a shell command.
+pub(crate) fn shell(path: &Path) -> String {
+    let short = tilde(path);
+    let plain = |c: char| c.is_alphanumeric() || "/._-~:+@%,".contains(c);
+    if short.chars().all(plain) {
+        short
+    } else {
+        format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_what_a_shell_would_split() {
+        assert_eq!(shell(Path::new("/srv/keys")), "/srv/keys");
+        assert_eq!(shell(Path::new("/srv/my keys; it's")), "'/srv/my keys; it'\\''s'");
+    }
+}

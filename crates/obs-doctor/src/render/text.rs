@@ -1,0 +1,265 @@
+//! A report as text.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::style::TextStyle;
+use crate::report::Report;
+use crate::result::{Category, CheckResult, Status};
+
+/// Writes `report` for people.
+///
+/// ```
+/// use std::sync::Arc;
+/// use obs_doctor::{CapabilityBus, Check, CheckResult, Config, Doctor, NoBus, render};
+///
+/// let mut doctor = Doctor::empty();
+/// doctor.register(Check::new("sun").run_blocking(|_| CheckResult::fail("is down").fix("wait for the morning")))?;
+/// let bus: Arc<dyn CapabilityBus> = Arc::new(NoBus);
+/// let report = doctor.run_all_blocking(&Config::default(), &bus);
+/// let text = render::text(&report, &render::TextStyle::default().quiet(true));
+/// assert_eq!(text, "Other\n  ✘ sun  is down\n      → fix: wait for the morning\n");
+/// # Ok::<(), obs_doctor::Error>(())
+/// ```
+#[must_use]
+pub fn text(report: &Report, style: &TextStyle) -> String {
+    let shown: Vec<&CheckResult> =
+        report.results.iter().filter(|result| !style.quiet || is_problem(result)).collect();
+    let page = Page { style, name_width: shown.iter().map(|result| result.name.len()).max().unwrap_or(0) };
+    let mut out = String::new();
+    if !style.quiet {
+        page.heading(&mut out, report);
+    }
+    for (at, category) in categories(&shown).into_iter().enumerate() {
+        if at > 0 || !style.quiet {
+            out.push('\n');
+        }
+        page.category(&mut out, category, &shown);
+    }
+    if !style.quiet {
+        page.summary(&mut out, report);
+    }
+    out
+}
+
+fn is_problem(result: &CheckResult) -> bool {
+    !result.ok || result.status == Status::Warn
+}
+
+/// The headings in the order in which they come up.
+fn categories<'a>(results: &[&'a CheckResult]) -> Vec<&'a Category> {
+    let mut categories: Vec<&Category> = Vec::new();
+    for result in results {
+        if !categories.contains(&&result.category) {
+            categories.push(&result.category);
+        }
+    }
+    categories
+}
+
+struct Page<'a> {
+    style: &'a TextStyle,
+    name_width: usize,
+}
+
+/// Below this the detail goes under the name.
+const NARROW: usize = 60;
+const FIX_INDENT: usize = 6;
+
+impl Page<'_> {
+    fn heading(&self, out: &mut String, report: &Report) {
+        let dot = self.dot();
+        let node = if report.node_id.is_some() { "node running" } else { "no node running" };
+        let facts = format!("v{}{dot}{}{dot}{node}", env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+        let _ = writeln!(out, "{}  {facts}", self.paint("hearthnet doctor", BOLD));
+    }
+
+    fn category(&self, out: &mut String, category: &Category, shown: &[&CheckResult]) {
+        let _ = writeln!(out, "{}", self.paint(&self.plain(category.as_str()), BOLD));
+        for result in shown.iter().filter(|result| result.category == *category) {
+            self.result(out, result);
+        }
+    }
+
+    fn result(&self, out: &mut String, result: &CheckResult) {
+        let (mark, color) = self.mark(result.status);
+        let detail = self.detail(result);
+        if self.is_narrow() {
+            let _ = writeln!(out, "  {} {}", self.paint(mark, color), result.name);
+            self.wrapped(out, &" ".repeat(FIX_INDENT), &detail);
+        } else {
+            let column = 2 + mark.width() + 1 + self.name_width + 2;
+            let _ = write!(
+                out,
+                "  {} {:<width$}  ",
+                self.paint(mark, color),
+                result.name,
+                width = self.name_width
+            );
+            self.hanging(out, column, &detail);
+        }
+        if let Some(fix) = &result.fix {
+            let arrow = if self.style.ascii { "-> fix: " } else { "→ fix: " };
+            let _ = write!(out, "{:FIX_INDENT$}{}", "", self.paint(arrow, color));
+            self.hanging(out, FIX_INDENT + arrow.width(), &self.plain(fix));
+        }
+        if self.style.verbose {
+            for (key, value) in &result.evidence {
+                let line = format!("{}: {}", self.plain(key), self.plain(value));
+                self.wrapped(out, &" ".repeat(FIX_INDENT), &line);
+            }
+        }
+    }
+
+    fn detail(&self, result: &CheckResult) -> String {
+        let mut detail = self.plain(&result.detail);
+        if result.status == Status::Skip {
+            detail.insert_str(0, "skipped: ");
+        }
+        if self.style.verbose {
+            let _ = write!(detail, " ({} ms)", result.duration.as_millis());
+        }
+        detail
+    }
+
+    fn summary(&self, out: &mut String, report: &Report) {
+        let counts = report.summary();
+        let warnings = if counts.warn == 1 { "warning" } else { "warnings" };
+        let errors = if counts.error == 1 { "error" } else { "errors" };
+        let parts = [
+            (counts.fail, "failed", RED),
+            (counts.error, errors, RED),
+            (counts.warn, warnings, YELLOW),
+            (counts.skip, "skipped", DIM),
+        ];
+        let mut shown: Vec<String> = parts
+            .iter()
+            .filter(|(n, ..)| *n > 0)
+            .map(|(n, what, color)| self.paint(&format!("{n} {what}"), color))
+            .collect();
+        shown.push(self.paint(&format!("{} passed", counts.pass), GREEN));
+        let _ = writeln!(out, "\n{}   {}", shown.join(&self.dot()), seconds(report.duration));
+    }
+
+    fn mark(&self, status: Status) -> (&'static str, &'static str) {
+        match (status, self.style.ascii) {
+            (Status::Pass, false) => ("✔", GREEN),
+            (Status::Warn, false) => ("!", YELLOW),
+            (Status::Fail | Status::Error, false) => ("✘", RED),
+            (Status::Skip, false) => ("-", DIM),
+            (Status::Pass, true) => ("[ok]  ", GREEN),
+            (Status::Warn, true) => ("[!!]  ", YELLOW),
+            (Status::Fail | Status::Error, true) => ("[FAIL]", RED),
+            (Status::Skip, true) => ("[--]  ", DIM),
+        }
+    }
+
+    /// Writes `text`, of which the first line begins at `column` already, with the others under it.
+    fn hanging(&self, out: &mut String, column: usize, text: &str) {
+        for (at, line) in self.lines(text, column).into_iter().enumerate() {
+            let indent = if at == 0 { 0 } else { column };
+            let _ = writeln!(out, "{:indent$}{line}", "");
+        }
+    }
+
+    fn wrapped(&self, out: &mut String, indent: &str, text: &str) {
+        for line in self.lines(text, indent.len()) {
+            let _ = writeln!(out, "{indent}{line}");
+        }
+    }
+
+    fn lines(&self, text: &str, column: usize) -> Vec<String> {
+        match self.style.width {
+            Some(width) => wrap(text, width.saturating_sub(column).max(10)),
+            None => vec![text.to_owned()],
+        }
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.style.width.is_some_and(|width| width < NARROW)
+    }
+
+    fn dot(&self) -> String {
+        if self.style.ascii { " | ".to_owned() } else { " · ".to_owned() }
+    }
+
+    /// What the terminal can show of `text`.
+    fn plain(&self, text: &str) -> String {
+        if !self.style.ascii {
+            return text.to_owned();
+        }
+        text.chars()
+            .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() })
+            .collect()
+    }
+
+    fn paint(&self, text: &str, code: &str) -> String {
+        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// Breaks at spaces, and inside a word only when it is wider than a line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let needed = word.width();
+        if used > 0 && used + 1 + needed > width {
+            lines.push(String::new());
+            used = 0;
+        } else if used > 0 {
+            push(&mut lines, &mut used, ' ', usize::MAX);
+        }
+        for c in word.chars() {
+            push(&mut lines, &mut used, c, width);
+        }
+    }
+    lines
+}
+
+fn push(lines: &mut Vec<String>, used: &mut usize, c: char, width: usize) {
+    let needed = c.width().unwrap_or(0);
+    if *used + needed > width {
+        lines.push(String::new());
+        *used = 0;
+    }
+    *used += needed;
+    if let Some(line) = lines.last_mut() {
+        line.push(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wraps_at_spaces_and_breaks_long_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghijkl", 5), ["abcde", "fghij", "kl"]);
+        assert_eq!(wrap("", 5), [""]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_is_too_wide(text in "\\PC{0,120}", width in 10_usize..60) {
+            for line in wrap(&text, width) {
+                let columns: usize = line.chars().map(|c| c.width().unwrap_or(0)).sum();
+                proptest::prop_assert!(columns <= width);
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Sockets that look and take nothing: no `listen`, no wildcard where another's packets would come in (D4).
+
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use super::owner::{self, Owner};
+
+/// Which table of the kernel a port is in.
+///
+/// ```
+/// assert_ne!(obs_doctor::system::Protocol::Tcp, obs_doctor::system::Protocol::Udp);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// A listening TCP port.
+    Tcp,
+    /// A bound UDP port.
+    Udp,
+}
+
+/// Where a multicast packet goes out.
+///
+/// ```
+/// assert_ne!(obs_doctor::system::Interface::Routed, obs_doctor::system::Interface::Loopback);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interface {
+    /// Where the kernel's routes say.
+    Routed,
+    /// The loopback interface.
+    Loopback,
+}
+
+/// The step at which a multicast echo failed.
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use obs_doctor::system::EchoError;
+/// assert!(EchoError::Bind(Error::from(ErrorKind::AddrInUse)).to_string().contains("bind"));
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EchoError {
+    /// The port could not be bound.
+    Bind(io::Error),
+    /// The group could not be joined.
+    Join(io::Error),
+    /// Nothing could be sent to the group.
+    Send(io::Error),
+    /// What was sent did not come back.
+    Silence,
+}
+
+impl std::fmt::Display for EchoError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bind(err) => write!(f, "cannot bind: {err}"),
+            Self::Join(err) => write!(f, "cannot join the group: {err}"),
+            Self::Send(err) => write!(f, "cannot send to the group: {err}"),
+            Self::Silence => f.write_str("a packet sent to the group did not come back"),
+        }
+    }
+}
+
+impl std::error::Error for EchoError {}
+
+/// Opens sockets the way the node would, and closes them at once.
+///
+/// ```
+/// use obs_doctor::system::System;
+/// let free = "127.0.0.1:0".parse().unwrap();
+/// System::default().sockets.bind_tcp(free)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub trait Sockets: Send + Sync + 'static {
+    /// Binds the mDNS group's port, shared with other responders. One IP family is enough.
+    ///
+    /// # Errors
+    /// Why neither family could be bound.
+    fn bind_mdns(&self) -> io::Result<SocketAddr>;
+
+    /// Joins `group`, sends a packet that stays on this machine, and waits for it to come back.
+    ///
+    /// # Errors
+    /// The step that failed.
+    fn multicast_echo(
+        &self,
+        group: Ipv4Addr,
+        port: u16,
+        via: Interface,
+        wait: Duration,
+    ) -> Result<(), EchoError>;
+
+    /// Binds a TCP address without listening.
+    ///
+    /// # Errors
+    /// Why it could not be bound.
+    fn bind_tcp(&self, address: SocketAddr) -> io::Result<()>;
+
+    /// Who has `port`, if the kernel tells.
+    fn owner(&self, protocol: Protocol, port: u16) -> Option<Owner>;
+}
+
+pub(super) struct RealSockets;
+
+const MDNS_PORT: u16 = 5353;
+const MDNS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+const MDNS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
+
+impl Sockets for RealSockets {
+    fn bind_mdns(&self) -> io::Result<SocketAddr> {
+        // Bound to the group, not the wildcard: a wildcard socket would take unicast replies meant for others.
+        let v4 = SocketAddr::V4(SocketAddrV4::new(MDNS_V4, MDNS_PORT));
+        bind_shared_udp(v4).map(|_| v4).or_else(|err| {
+            // A machine without IPv4 is no fault; a port that is taken is one, whatever the other family says.
+            if matches!(err.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) {
+                return Err(err);
+            }
+            let scope = 1; // A link-local group wants an interface to be bound; loopback is always the first.
+            let v6 = SocketAddr::V6(SocketAddrV6::new(MDNS_V6, MDNS_PORT, 0, scope));
+            bind_shared_udp(v6).map(|_| v6).map_err(|_| err)
+        })
+    }
+
+    fn multicast_echo(
+        &self,
+        group: Ipv4Addr,
+        port: u16,
+        via: Interface,
+        wait: Duration,
+    ) -> Result<(), EchoError> {
+        let address = SocketAddr::V4(SocketAddrV4::new(group, port));
+        let socket = bind_shared_udp(address).map_err(EchoError::Bind)?;
+        let interface = match via {
+            Interface::Routed => Ipv4Addr::UNSPECIFIED,
+            Interface::Loopback => Ipv4Addr::LOCALHOST,
+        };
+        socket.join_multicast_v4(&group, &interface).map_err(EchoError::Join)?;
+        send_to_self(&socket, interface, address, wait)
+    }
+
+    fn bind_tcp(&self, address: SocketAddr) -> io::Result<()> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // As a server does it: connections in TIME_WAIT do not count. And without `listen`, a node that starts
+        // at this moment with the same option gets the port.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())
+    }
+
+    fn owner(&self, protocol: Protocol, port: u16) -> Option<Owner> {
+        owner::find(protocol, port)
+    }
+}
+
+fn bind_shared_udp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+const TRIES: u32 = 3;
+
+fn send_to_self(socket: &Socket, via: Ipv4Addr, group: SocketAddr, wait: Duration) -> Result<(), EchoError> {
+    let prepare = || {
+        socket.set_multicast_if_v4(&via)?;
+        socket.set_multicast_loop_v4(true)?;
+        socket.set_multicast_ttl_v4(0) // never leaves this machine
+    };
+    prepare().map_err(EchoError::Send)?;
+    let nonce = nonce();
+    for _ in 0..TRIES {
+        socket.send_to(nonce.as_bytes(), &group.into()).map_err(EchoError::Send)?;
+        if hear(socket, nonce.as_bytes(), wait / TRIES).map_err(EchoError::Send)? {
+            return Ok(());
+        }
+    }
+    Err(EchoError::Silence)
+}
+
+/// Text that no running node takes for an announcement, and no other doctor for its own.
+fn nonce() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("hearthnet-doctor {:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+fn hear(mut socket: &Socket, nonce: &[u8], wait: Duration) -> io::Result<bool> {
+    let until = Instant::now() + wait;
+    let mut packet = [0; 256];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        socket.set_read_timeout(Some(left))?;
+        match socket.read(&mut packet) {
+            Ok(n) if packet[..n] == *nonce => return Ok(true),
+            Ok(_) => {} // somebody's announcement
+            Err(err) if is_pause(&err) => {}
+            Err(err) => return Err(err),
+        }
+    }
+}
+
+fn is_pause(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
