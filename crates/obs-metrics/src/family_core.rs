@@ -1,0 +1,413 @@
+//! What stands behind a family: its series, who is admitted, and what a scrape reads.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::desc::Desc;
+use crate::error::{Error, ErrorKind};
+use crate::format::Format;
+use crate::gauge::GaugeCell;
+use crate::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
+use crate::series::{Cell, Part, Series, count};
+use crate::text;
+
+/// Seeded anew in each process, so that a peer cannot choose values that collide (M7).
+fn hash_of(family_id: u64, values: &[&str]) -> u64 {
+    static SEED: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+    let mut hasher = SEED.build_hasher();
+    hasher.write_u64(family_id);
+    values.iter().for_each(|value| value.hash(&mut hasher));
+    hasher.finish()
+}
+
+/// The shared part of all handles to one family.
+pub(crate) struct FamilyCore<C> {
+    pub(crate) id: u64,
+    pub(crate) desc: Desc,
+    /// Declared in the global registry, so a test's scoped registry takes its place (M12).
+    pub(crate) follows_scope: bool,
+    enabled: AtomicBool,
+    pub(crate) nan: AtomicU64,
+    pub(crate) overflowed: AtomicU64,
+    table: RwLock<Table<C>>,
+    listing: Mutex<Option<Arc<Listing<C>>>>,
+}
+
+impl<C: Cell> FamilyCore<C> {
+    pub(crate) fn new(desc: Desc, follows_scope: bool, enabled: bool, cap: usize) -> Arc<Self> {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            table: RwLock::new(Table::new(desc.labels.len(), cap)),
+            desc,
+            follows_scope,
+            enabled: AtomicBool::new(enabled),
+            nan: AtomicU64::new(0),
+            overflowed: AtomicU64::new(0),
+            listing: Mutex::new(None),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Runs `f` on the series with these values; without an allocation, a lock or a reference count once this thread has
+    /// used the series.
+    #[inline]
+    pub(crate) fn with_series<R>(self: &Arc<Self>, values: &[&str], f: impl Fn(&Arc<Series<C>>) -> R) -> R {
+        let hash = hash_of(self.id, values);
+        let cached = C::cache().try_with(|cache| {
+            let cache = cache.try_borrow().ok()?;
+            cache.get(hash, self.id, values).map(&f)
+        });
+        match cached {
+            Ok(Some(result)) => result,
+            _ => f(&self.find_or_admit(hash, values)),
+        }
+    }
+
+    #[cold]
+    fn find_or_admit(self: &Arc<Self>, hash: u64, values: &[&str]) -> Arc<Series<C>> {
+        if values.iter().any(|value| value.len() > MAX_VALUE_BYTES) {
+            let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
+            let values: Vec<&str> = cut.iter().map(|value| &**value).collect();
+            return self.find_or_admit_short(hash_of(self.id, &values), &values);
+        }
+        self.find_or_admit_short(hash, values)
+    }
+
+    fn find_or_admit_short(self: &Arc<Self>, hash: u64, values: &[&str]) -> Arc<Series<C>> {
+        match self.find(hash, values) {
+            Some(Found::Own(series)) => {
+                remember(hash, &series);
+                series
+            }
+            Some(Found::Overflow(series)) => {
+                count(&self.overflowed);
+                series
+            }
+            None => self.admit(hash, values, None),
+        }
+    }
+
+    /// The series or, where the family is full, the one that stands in for it, without a writer's lock.
+    fn find(&self, hash: u64, values: &[&str]) -> Option<Found<C>> {
+        let table = self.read();
+        if let Some(series) = table.find(hash, values) {
+            return Some(Found::Own(series.clone()));
+        }
+        let stand_in = table.stand_in(values)?;
+        let series = table.find(hash_of(self.id, &stand_in), &stand_in)?;
+        Some(Found::Overflow(series.clone()))
+    }
+
+    /// Lists a new series, or `returning` if it has these values, or the one that stands in for it.
+    fn admit(
+        self: &Arc<Self>,
+        hash: u64,
+        values: &[&str],
+        returning: Option<&Arc<Series<C>>>,
+    ) -> Arc<Series<C>> {
+        let mut table = self.write();
+        if let Some(series) = table.find(hash, values) {
+            return series.clone();
+        }
+        let Some(mut stand_in) = table.stand_in(values) else {
+            let series = returning.cloned().unwrap_or_else(|| Arc::new(Series::new(self, values)));
+            series.set_enabled(self.is_enabled());
+            let counted = !table.is_trusted(values);
+            table.insert(hash, series.clone(), counted);
+            return series;
+        };
+        count(&self.overflowed);
+        if table.find(hash_of(self.id, &stand_in), &stand_in).is_none() && table.is_last_place() {
+            stand_in.fill(OVERFLOW);
+        }
+        let hash = hash_of(self.id, &stand_in);
+        if let Some(series) = table.find(hash, &stand_in) {
+            return series.clone();
+        }
+        let series = Arc::new(Series::new(self, &stand_in));
+        series.set_enabled(self.is_enabled());
+        table.insert(hash, series.clone(), true);
+        series
+    }
+
+    /// A held handle writes to a series that was removed: it returns to the page (M10).
+    pub(crate) fn list_again(self: &Arc<Self>, series: &Arc<Series<C>>) -> Arc<Series<C>> {
+        let values: Vec<&str> = series.values.iter().map(|value| &**value).collect();
+        self.admit(hash_of(self.id, &values), &values, Some(series))
+    }
+
+    pub(crate) fn remove(&self, values: &[&str]) -> bool {
+        let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
+        let values: Vec<&str> = cut.iter().map(|value| &**value).collect();
+        self.write().remove(hash_of(self.id, &values), &values)
+    }
+
+    pub(crate) fn set_untrusted(&self, labels: &[&str]) -> Result<(), Error> {
+        let indexes: Result<Vec<usize>, Error> = labels.iter().map(|label| self.index_of(label)).collect();
+        let indexes = indexes?;
+        let mut table = self.write();
+        for (index, untrusted) in table.untrusted.iter_mut().enumerate() {
+            *untrusted = indexes.is_empty() || indexes.contains(&index);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn trust(&self, label: &str, values: &[&str]) -> Result<(), Error> {
+        let index = self.index_of(label)?;
+        let mut table = self.write();
+        table.trusted[index].extend(values.iter().map(|value| Box::from(&*bounded(value))));
+        Ok(())
+    }
+
+    fn index_of(&self, label: &str) -> Result<usize, Error> {
+        self.desc.labels.iter().position(|own| **own == *label).ok_or_else(|| {
+            let detail = format!("there is no label {label:?}; the labels are {:?}", self.desc.labels);
+            Error::new(ErrorKind::UnknownLabel, &self.desc.name, detail)
+        })
+    }
+
+    fn listing(&self) -> Arc<Listing<C>> {
+        let mut cached = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (version, rows) = {
+            let table = self.read();
+            match &*cached {
+                Some(listing) if listing.version == table.version => return listing.clone(),
+                _ => (table.version, table.rows.iter().map(|row| row.series.clone()).collect()),
+            }
+        };
+        let listing = Arc::new(Listing::new(&self.desc, version, rows));
+        *cached = Some(listing.clone());
+        listing
+    }
+
+    pub(crate) fn encode(&self, format: Format, out: &mut String) {
+        text::push_header(out, self.desc.kind, &self.desc.name, &self.desc.help, format);
+        self.listing().encode(&self.desc, format, out);
+    }
+
+    /// The sum over the listed series that carry these labels; `None` if there is none.
+    pub(crate) fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
+        let listing = self.listing();
+        let matching =
+            listing.rows.iter().filter(|(_, series)| matches(&self.desc.labels, &series.values, labels));
+        matching.filter_map(|(_, series)| series.cell.read(part)).reduce(|sum, value| sum + value)
+    }
+
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        let table = self.write();
+        self.enabled.store(enabled, Ordering::Relaxed);
+        table.rows.iter().for_each(|row| row.series.set_enabled(enabled));
+    }
+
+    pub(crate) fn set_cap(&self, cap: usize) {
+        self.write().cap = cap;
+    }
+
+    /// Gives a scoped registry's counterpart the same rules of admission.
+    pub(crate) fn copy_trust_from(&self, original: &Self) {
+        let (untrusted, trusted) = {
+            let table = original.read();
+            (table.untrusted.clone(), table.trusted.clone())
+        };
+        let mut table = self.write();
+        table.untrusted = untrusted;
+        table.trusted = trusted;
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table<C>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table<C>> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FamilyCore<GaugeCell> {
+    pub(crate) fn lease(
+        self: &Arc<Self>,
+        series: &Arc<Series<GaugeCell>>,
+        amount: f64,
+    ) -> Arc<Series<GaugeCell>> {
+        let mut series = series.clone();
+        loop {
+            let table = self.write();
+            if series.is_listed() {
+                series.cell.leases.fetch_add(1, Ordering::Relaxed);
+                series.cell.add(amount);
+                return series;
+            }
+            drop(table);
+            series = self.list_again(&series);
+        }
+    }
+
+    /// The series is taken out before its value is looked at for the last time; see `Gauge::write`.
+    pub(crate) fn end_lease(
+        self: &Arc<Self>,
+        series: &Arc<Series<GaugeCell>>,
+        amount: f64,
+        whatever_it_holds: bool,
+    ) {
+        let emptied = {
+            let mut table = self.write();
+            series.cell.add(-amount);
+            let last = series.cell.leases.fetch_sub(1, Ordering::Relaxed) == 1;
+            let idle = whatever_it_holds || series.cell.value() == 0.0;
+            last && idle && series.is_listed() && table.remove_series(self.id, series)
+        };
+        if emptied && !whatever_it_holds {
+            series.list_again_unless_idle();
+        }
+    }
+}
+
+impl<C> fmt::Debug for FamilyCore<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FamilyCore").field("desc", &self.desc).finish_non_exhaustive()
+    }
+}
+
+fn remember<C: Cell>(hash: u64, series: &Arc<Series<C>>) {
+    _ = C::cache().try_with(|cache| {
+        if let Ok(mut cache) = cache.try_borrow_mut() {
+            cache.put(hash, series);
+        }
+    });
+}
+
+pub(crate) fn matches<L: AsRef<str>, V: AsRef<str>>(
+    labels: &[L],
+    values: &[V],
+    wanted: &[(&str, &str)],
+) -> bool {
+    wanted.iter().all(|(label, value)| {
+        labels.iter().zip(values).any(|(own, held)| own.as_ref() == *label && held.as_ref() == *value)
+    })
+}
+
+enum Found<C> {
+    Own(Arc<Series<C>>),
+    Overflow(Arc<Series<C>>),
+}
+
+/// Series by their values, and the rules of M7: at most `cap` rows besides those of trusted values, the stand-ins
+/// included.
+struct Table<C> {
+    rows: HashTable<Row<C>>,
+    cap: usize,
+    counted: usize,
+    /// By label: whether it collapses when the family is full.
+    untrusted: Box<[bool]>,
+    /// By label: values that are admitted whatever else there is.
+    trusted: Box<[HashSet<Box<str>>]>,
+    /// Steps whenever a row comes or goes.
+    version: u64,
+}
+
+struct Row<C> {
+    hash: u64,
+    series: Arc<Series<C>>,
+    counted: bool,
+}
+
+impl<C: Cell> Table<C> {
+    fn new(labels: usize, cap: usize) -> Self {
+        Self {
+            rows: HashTable::new(),
+            cap,
+            counted: 0,
+            untrusted: vec![true; labels].into(),
+            trusted: vec![HashSet::new(); labels].into(),
+            version: 0,
+        }
+    }
+
+    fn find(&self, hash: u64, values: &[&str]) -> Option<&Arc<Series<C>>> {
+        self.rows.find(hash, |row| row.series.has(values)).map(|row| &row.series)
+    }
+
+    /// `None` while there is room for these values, else the values to use in their place.
+    fn stand_in<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
+        if self.counted + self.reserve() < self.cap || self.is_trusted(values) {
+            return None;
+        }
+        let collapse = |(value, untrusted): (&&'a str, &bool)| if *untrusted { OVERFLOW } else { *value };
+        let partly: Vec<&str> = values.iter().zip(&self.untrusted).map(collapse).collect();
+        Some(partly)
+    }
+
+    /// Places kept for stand-ins: one if all labels collapse, an eighth if the trusted labels keep their values.
+    fn reserve(&self) -> usize {
+        if self.untrusted.iter().all(|untrusted| *untrusted) { 1 } else { (self.cap / 8).max(1) }
+    }
+
+    fn is_last_place(&self) -> bool {
+        self.counted + 1 >= self.cap
+    }
+
+    fn is_trusted(&self, values: &[&str]) -> bool {
+        let labels = self.untrusted.iter().zip(&self.trusted).zip(values);
+        labels.into_iter().all(|((untrusted, trusted), value)| !untrusted || trusted.contains(*value))
+    }
+
+    fn insert(&mut self, hash: u64, series: Arc<Series<C>>, counted: bool) {
+        self.counted += usize::from(counted);
+        self.version += 1;
+        self.rows.insert_unique(hash, Row { hash, series, counted }, |row| row.hash);
+    }
+
+    fn remove(&mut self, hash: u64, values: &[&str]) -> bool {
+        let Ok(found) = self.rows.find_entry(hash, |row| row.series.has(values)) else { return false };
+        let (row, _) = found.remove();
+        row.series.unlist();
+        self.counted -= usize::from(row.counted);
+        self.version += 1;
+        true
+    }
+
+    fn remove_series(&mut self, family_id: u64, series: &Series<C>) -> bool {
+        let values: Vec<&str> = series.values.iter().map(|value| &**value).collect();
+        self.remove(hash_of(family_id, &values), &values)
+    }
+}
+
+/// The rows in order with the unchanging part of their text, kept from scrape to scrape.
+struct Listing<C> {
+    version: u64,
+    text: String,
+    rows: Vec<(usize, Arc<Series<C>>)>,
+}
+
+impl<C: Cell> Listing<C> {
+    fn new(desc: &Desc, version: u64, mut series: Vec<Arc<Series<C>>>) -> Self {
+        series.sort_unstable_by(|a, b| a.values.cmp(&b.values));
+        let mut text = String::new();
+        let prefix = |series: Arc<Series<C>>| {
+            C::prefix(desc, &series.values, &mut text);
+            (text.len(), series)
+        };
+        let rows = series.into_iter().map(prefix).collect();
+        Self { version, rows, text }
+    }
+
+    fn encode(&self, desc: &Desc, format: Format, out: &mut String) {
+        out.reserve(self.text.len() + 16 * self.rows.len());
+        let mut start = 0;
+        for (end, series) in &self.rows {
+            series.cell.encode(desc, &self.text[start..*end], format, out);
+            start = *end;
+        }
+    }
+}

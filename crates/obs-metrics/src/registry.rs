@@ -1,0 +1,573 @@
+//! Registries: which families there are, and the page they make (M12).
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+
+use crate::collector::{Collector, Samples};
+use crate::config::{Config, DEFAULT_SERIES_CAP};
+use crate::desc::{Desc, Kind};
+use crate::error::{Error, ErrorKind};
+use crate::family::{
+    CounterFamily, Family, GAVE_INERT, GaugeFamily, HistogramFamily, Instrument, SummaryFamily,
+};
+use crate::family_core::FamilyCore;
+use crate::foreign::Foreign;
+use crate::format::Format;
+use crate::report;
+use crate::scope::Scope;
+use crate::series::{Cell, Part};
+use crate::{process, standard};
+
+/// A set of families and the page they are shown on. Clones are the same registry.
+///
+/// A program has the [global](Self::global) one; tests make their own.
+///
+/// ```
+/// use obs_metrics::{Format, Registry};
+///
+/// let registry = Registry::new();
+/// registry.counter("calls_total", "Calls answered.", ["result"]).with(["ok"]).inc();
+/// assert_eq!(
+///     registry.render(Format::Text),
+///     "# HELP calls_total Calls answered.\n# TYPE calls_total counter\ncalls_total{result=\"ok\"} 1\n"
+/// );
+/// ```
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    is_global: bool,
+    enabled: AtomicBool,
+    series_cap: AtomicUsize,
+    declared: RwLock<Declared>,
+    foreign: OnceLock<Arc<Foreign>>,
+}
+
+#[derive(Default)]
+struct Declared {
+    families: BTreeMap<Box<str>, Arc<dyn AnyFamily>>,
+    /// Every name that a family occupies, and the family.
+    claims: HashMap<String, Box<str>>,
+}
+
+impl Registry {
+    /// An empty registry of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_scope(false)
+    }
+
+    /// The registry of the process. It has the standard families (M3) and those of the process (M9) from the start.
+    #[must_use]
+    pub fn global() -> &'static Self {
+        static GLOBAL: LazyLock<Registry> = LazyLock::new(|| {
+            let registry = Registry::with_scope(true);
+            standard::declare_in(&registry);
+            process::collect_in(&registry);
+            registry
+        });
+        &GLOBAL
+    }
+
+    /// The registry that this thread has entered, else the global one.
+    pub(crate) fn current() -> Self {
+        crate::scope::current().unwrap_or_else(|| Self::global().clone())
+    }
+
+    fn with_scope(is_global: bool) -> Self {
+        let inner = Inner {
+            is_global,
+            enabled: AtomicBool::new(true),
+            series_cap: AtomicUsize::new(DEFAULT_SERIES_CAP),
+            declared: RwLock::default(),
+            foreign: OnceLock::new(),
+        };
+        let registry = Self { inner: Arc::new(inner) };
+        registry.collect_own_losses();
+        registry
+    }
+
+    /// Declares a family of counters. Its samples end in `_total`, which is added to a name without it.
+    ///
+    /// The same declaration again returns the same family. One that [`try_counter`](Self::try_counter) refuses is logged
+    /// once and returns a family whose handles do nothing (M1).
+    pub fn counter<const N: usize>(&self, name: &str, help: &str, labels: [&str; N]) -> CounterFamily<N> {
+        or_inert(self.try_counter(name, help, labels))
+    }
+
+    /// Declares a family of gauges; see [`counter`](Self::counter).
+    pub fn gauge<const N: usize>(&self, name: &str, help: &str, labels: [&str; N]) -> GaugeFamily<N> {
+        or_inert(self.try_gauge(name, help, labels))
+    }
+
+    /// Declares a family of histograms; see [`counter`](Self::counter). `buckets` are the upper bounds, ascending; `+Inf`
+    /// is added, and an empty list means [`DEFAULT_BUCKETS`](crate::DEFAULT_BUCKETS).
+    pub fn histogram<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        buckets: &[f64],
+    ) -> HistogramFamily<N> {
+        or_inert(self.try_histogram(name, help, labels, buckets))
+    }
+
+    /// Declares a family of summaries; see [`counter`](Self::counter) and [`Summary`](crate::Summary).
+    pub fn summary<const N: usize>(&self, name: &str, help: &str, labels: [&str; N]) -> SummaryFamily<N> {
+        or_inert(self.try_summary(name, help, labels))
+    }
+
+    /// Declares a family of counters.
+    ///
+    /// # Errors
+    /// A name or label that is invalid, reserved or doubled, or a conflict with a family that is there; see
+    /// [`ErrorKind`].
+    pub fn try_counter<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+    ) -> Result<CounterFamily<N>, Error> {
+        self.declare(Desc::new(Kind::Counter, name, help, &labels)?)
+    }
+
+    /// Declares a family of gauges.
+    ///
+    /// # Errors
+    /// As [`try_counter`](Self::try_counter).
+    pub fn try_gauge<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+    ) -> Result<GaugeFamily<N>, Error> {
+        self.declare(Desc::new(Kind::Gauge, name, help, &labels)?)
+    }
+
+    /// Declares a family of histograms.
+    ///
+    /// # Errors
+    /// As [`try_counter`](Self::try_counter), and [`ErrorKind::InvalidBuckets`] for bounds that do not ascend.
+    pub fn try_histogram<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        buckets: &[f64],
+    ) -> Result<HistogramFamily<N>, Error> {
+        self.declare(Desc::new(Kind::Histogram, name, help, &labels)?.with_bounds(buckets)?)
+    }
+
+    /// Declares a family of summaries.
+    ///
+    /// # Errors
+    /// As [`try_counter`](Self::try_counter).
+    pub fn try_summary<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+    ) -> Result<SummaryFamily<N>, Error> {
+        self.declare(Desc::new(Kind::Summary, name, help, &labels)?)
+    }
+
+    /// Declares a family of counters or gauges whose samples `read` gives each time the page is made: the statistics of
+    /// another crate, for example. Declaring it again replaces `read`.
+    ///
+    /// `read` runs on the thread that renders and under no lock. Samples beyond the cap are left out and counted in
+    /// `hearthnet_metrics_overflow_total`; if it panics, the family is empty on that page.
+    ///
+    /// # Errors
+    /// As [`try_counter`](Self::try_counter); [`ErrorKind::Conflict`] for another kind than counter and gauge.
+    pub fn collect_with<const N: usize>(
+        &self,
+        kind: Kind,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        read: impl Fn(&mut Samples<N>) + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        if !matches!(kind, Kind::Counter | Kind::Gauge) {
+            let detail = format!("a {kind} cannot be read by a collector; use a counter or a gauge");
+            return Err(Error::new(ErrorKind::Conflict, name, detail));
+        }
+        self.add_collector(Desc::new(kind, name, help, &labels)?, false, read)
+    }
+
+    fn add_collector<const N: usize>(
+        &self,
+        desc: Desc,
+        hidden_when_empty: bool,
+        read: impl Fn(&mut Samples<N>) + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let mut declared = self.write();
+        if let Some(found) = declared.families.get(&desc.name) {
+            let is_collector = found.clone().into_any().is::<Collector>();
+            if !is_collector || !found.desc().declares_same(&desc) {
+                return Err(conflict(&desc, found.desc()));
+            }
+        } else {
+            declared.claim(&desc)?;
+        }
+        let name = desc.name.clone();
+        let cap = self.inner.series_cap.load(Ordering::Relaxed);
+        declared.families.insert(name, Arc::new(Collector::new(desc, cap, hidden_when_empty, read)));
+        Ok(())
+    }
+
+    fn declare<I: Instrument, const N: usize>(&self, desc: Desc) -> Result<Family<I, N>, Error> {
+        self.core_of::<I::Cell>(desc).map(Family::new)
+    }
+
+    /// The family of this declaration, made now if there is none.
+    fn core_of<C: Cell>(&self, desc: Desc) -> Result<Arc<FamilyCore<C>>, Error> {
+        let mut declared = self.write();
+        if let Some(found) = declared.families.get(&desc.name) {
+            let core = found.clone().into_any().downcast::<FamilyCore<C>>();
+            return core
+                .ok()
+                .filter(|core| core.desc.declares_same(&desc))
+                .ok_or_else(|| conflict(&desc, found.desc()));
+        }
+        declared.claim(&desc)?;
+        let Inner { is_global, enabled, series_cap, .. } = &*self.inner;
+        let name = desc.name.clone();
+        let core = FamilyCore::new(
+            desc,
+            *is_global,
+            enabled.load(Ordering::Relaxed),
+            series_cap.load(Ordering::Relaxed),
+        );
+        declared.families.insert(name, core.clone());
+        Ok(core)
+    }
+
+    /// This registry's family with the same declaration as a global one (M12).
+    pub(crate) fn counterpart<C: Cell>(&self, original: &FamilyCore<C>) -> Option<Arc<FamilyCore<C>>> {
+        let known = self.read().families.get(&original.desc.name).cloned();
+        if let Some(known) = known
+            && let Ok(core) = known.into_any().downcast::<FamilyCore<C>>()
+            && core.desc.declares_same(&original.desc)
+        {
+            return Some(core);
+        }
+        let core = self.core_of::<C>(original.desc.clone()).map_err(|error| report::error(&error)).ok()?;
+        core.copy_trust_from(original);
+        Some(core)
+    }
+
+    /// Applies the settings, live and as often as wanted: what is the same changes nothing. On the global registry it
+    /// also begins to serve the `metrics` macros (M8), unless the settings say otherwise; that another recorder has taken
+    /// them is logged once and no failure.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] for a cap of 0; nothing is changed then.
+    pub fn configure(&self, config: &Config) -> Result<(), Error> {
+        config.check()?;
+        {
+            let declared = self.write();
+            self.inner.series_cap.store(config.series_cap, Ordering::Relaxed);
+            let was_enabled = self.inner.enabled.swap(config.enabled, Ordering::Relaxed);
+            for family in declared.families.values() {
+                family.set_cap(config.series_cap);
+                if was_enabled != config.enabled {
+                    family.set_enabled(config.enabled);
+                }
+            }
+        }
+        if config.enabled && GAVE_INERT.swap(false, Ordering::Relaxed) {
+            report::once(
+                "metrics were switched on after handles had been taken while they were off; those stay silent",
+            );
+        }
+        if config.foreign && config.enabled && self.inner.is_global {
+            self.serve_macros().unwrap_or_else(|error| report::error(&error));
+        }
+        Ok(())
+    }
+
+    /// Makes this registry's page show what third-party crates record through the `metrics` macros (M8). A second call
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::RecorderTaken`] if the macros already have another recorder.
+    pub fn serve_macros(&self) -> Result<(), Error> {
+        if self.inner.foreign.get().is_some() {
+            return Ok(());
+        }
+        let foreign = Foreign::new(self.downgrade());
+        foreign.install()?;
+        _ = self.inner.foreign.set(foreign);
+        Ok(())
+    }
+
+    /// Whether metrics are off in this registry (M2).
+    #[must_use]
+    pub fn disabled(&self) -> bool {
+        !self.inner.enabled.load(Ordering::Relaxed)
+    }
+
+    /// The page: families in order of their names, whole, series in order of their label values (M5). It holds no lock
+    /// that a writer waits for; on an async runtime call it from `spawn_blocking` all the same.
+    #[must_use]
+    pub fn render(&self, format: Format) -> String {
+        let families: Vec<Arc<dyn AnyFamily>> = self.read().families.values().cloned().collect();
+        let mut foreign = self.inner.foreign.get().map(|foreign| foreign.families()).unwrap_or_default();
+        let mut page = String::new();
+        for family in families {
+            for (_, guest) in split_before(&mut foreign, &family.desc().name) {
+                guest.encode(format, &mut page);
+            }
+            family.encode(format, &mut page);
+        }
+        foreign.values().for_each(|guest| guest.encode(format, &mut page));
+        if format == Format::OpenMetrics {
+            page.push_str("# EOF\n");
+        }
+        page
+    }
+
+    /// A number for tests: the sum over the series of `name` that carry `labels`, or `None` without any. A histogram or
+    /// summary answers with its count; `name_sum` and `name_count` are understood.
+    #[must_use]
+    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let (family, part) = self.find(name)?;
+        family.sum(part, labels)
+    }
+
+    fn find(&self, name: &str) -> Option<(Arc<dyn AnyFamily>, Part)> {
+        let declared = self.read();
+        let of = |name: &str| declared.families.get(name).cloned();
+        let part = |suffix: &str, part| Some((of(name.strip_suffix(suffix)?)?, part));
+        let whole = of(name).or_else(|| of(&format!("{name}_total"))).map(|family| (family, Part::Whole));
+        whole.or_else(|| part("_count", Part::Count)).or_else(|| part("_sum", Part::Sum))
+    }
+
+    /// Makes this the registry of the current thread until the result is dropped: the free functions of the crate, the
+    /// families of [`standard`] and global families held in statics all resolve in it. Handles taken before keep their
+    /// series.
+    pub fn enter(&self) -> Scope {
+        Scope::open(self.clone())
+    }
+
+    /// What this crate itself had to collapse or leave out is counted like everything else (M7).
+    fn collect_own_losses(&self) {
+        let collect = |name: &str,
+                       help: &str,
+                       of: fn(&dyn AnyFamily) -> u64,
+                       foreign: fn(&Foreign) -> Vec<(String, u64)>| {
+            let registry = self.downgrade();
+            let read = move |samples: &mut Samples<1>| registry.losses(of, foreign, samples);
+            let desc = Desc::new(Kind::Counter, name, help, &["metric"])?;
+            self.add_collector(desc, !self.inner.is_global, read)
+        };
+        let declared = collect(
+            "hearthnet_metrics_overflow_total",
+            "Look-ups that a full family answered with its overflow series.",
+            |family| family.overflowed(),
+            Foreign::overflowed,
+        )
+        .and_then(|()| {
+            let help = "Observations of NaN, which are left out of their histogram or summary.";
+            collect("hearthnet_metrics_nan_total", help, |family| family.nan(), |_| Vec::new())
+        })
+        .and_then(|()| {
+            let help = "Names recorded through the `metrics` macros that were refused, by reason.";
+            collect("hearthnet_metrics_refused_total", help, |_| 0, Foreign::refused)
+        });
+        debug_assert!(declared.is_ok(), "{declared:?}");
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRegistry {
+        WeakRegistry(Arc::downgrade(&self.inner))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Declared> {
+        self.inner.declared.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Declared> {
+        self.inner.declared.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("families", &self.read().families.len()).finish_non_exhaustive()
+    }
+}
+
+/// A registry that may be gone.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakRegistry(Weak<Inner>);
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
+    }
+}
+
+impl WeakRegistry {
+    /// The declared family that occupies one of these names.
+    pub(crate) fn owner_of(&self, names: &[String]) -> Option<Box<str>> {
+        let registry = Registry { inner: self.0.upgrade()? };
+        let declared = registry.read();
+        names.iter().find_map(|name| declared.claims.get(name).cloned())
+    }
+
+    pub(crate) fn series_cap(&self) -> usize {
+        self.0.upgrade().map_or(DEFAULT_SERIES_CAP, |inner| inner.series_cap.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.0.upgrade().is_some_and(|inner| inner.enabled.load(Ordering::Relaxed))
+    }
+
+    fn losses(
+        &self,
+        of: fn(&dyn AnyFamily) -> u64,
+        of_foreign: fn(&Foreign) -> Vec<(String, u64)>,
+        samples: &mut Samples<1>,
+    ) {
+        let Some(inner) = self.0.upgrade() else { return };
+        let registry = Registry { inner };
+        let families: Vec<Arc<dyn AnyFamily>> = registry.read().families.values().cloned().collect();
+        for family in families {
+            match of(&*family) {
+                0 => {}
+                lost => samples.push([&family.desc().name], lost as f64),
+            }
+        }
+        for (name, lost) in
+            registry.inner.foreign.get().map(|foreign| of_foreign(foreign)).unwrap_or_default()
+        {
+            samples.push([&name], lost as f64);
+        }
+    }
+}
+
+impl Declared {
+    fn claim(&mut self, desc: &Desc) -> Result<(), Error> {
+        let names = desc.claims();
+        if let Some((name, owner)) = names.iter().find_map(|name| Some((name, self.claims.get(name)?))) {
+            let detail = format!("its sample {name:?} belongs to the family {owner:?} already");
+            return Err(Error::new(ErrorKind::Conflict, &desc.name, detail));
+        }
+        self.claims.extend(names.into_iter().map(|name| (name, desc.name.clone())));
+        Ok(())
+    }
+}
+
+fn conflict(wanted: &Desc, there: &Desc) -> Error {
+    let detail = format!(
+        "it is a {} with labels {:?} already, and cannot be a {} with labels {:?}{}",
+        there.kind,
+        there.labels,
+        wanted.kind,
+        wanted.labels,
+        if there.bounds == wanted.bounds { "" } else { " or with other buckets" },
+    );
+    Error::new(ErrorKind::Conflict, &wanted.name, detail)
+}
+
+pub(crate) fn or_inert<I: Instrument, const N: usize>(declared: Result<Family<I, N>, Error>) -> Family<I, N> {
+    declared.unwrap_or_else(|error| {
+        report::error(&error);
+        Family::inert()
+    })
+}
+
+/// Takes what sorts before `name` out of the map.
+fn split_before<V>(map: &mut BTreeMap<String, V>, name: &str) -> BTreeMap<String, V> {
+    let after = map.split_off(name);
+    std::mem::replace(map, after)
+}
+
+/// A family of any kind and number of labels, as the registry sees it.
+trait AnyFamily: Send + Sync {
+    fn desc(&self) -> &Desc;
+    fn set_enabled(&self, enabled: bool);
+    fn set_cap(&self, cap: usize);
+    fn overflowed(&self) -> u64;
+    fn nan(&self) -> u64;
+    fn encode(&self, format: Format, out: &mut String);
+    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<C: Cell> AnyFamily for FamilyCore<C> {
+    fn desc(&self) -> &Desc {
+        &self.desc
+    }
+
+    fn set_enabled(&self, enabled: bool) {
+        Self::set_enabled(self, enabled);
+    }
+
+    fn set_cap(&self, cap: usize) {
+        Self::set_cap(self, cap);
+    }
+
+    fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    fn nan(&self) -> u64 {
+        self.nan.load(Ordering::Relaxed)
+    }
+
+    fn encode(&self, format: Format, out: &mut String) {
+        Self::encode(self, format, out);
+    }
+
+    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
+        Self::sum(self, part, labels)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl AnyFamily for Collector {
+    fn desc(&self) -> &Desc {
+        &self.desc
+    }
+
+    fn set_enabled(&self, _enabled: bool) {}
+
+    fn set_cap(&self, cap: usize) {
+        Self::set_cap(self, cap);
+    }
+
+    fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    fn nan(&self) -> u64 {
+        0
+    }
+
+    fn encode(&self, format: Format, out: &mut String) {
+        Self::encode(self, format, out);
+    }
+
+    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
+        (part == Part::Whole).then(|| Self::sum(self, labels)).flatten()
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}

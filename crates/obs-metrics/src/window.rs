@@ -1,0 +1,193 @@
+//! A rolling window of values in log-linear buckets, for quantiles within 2 % (M4).
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// The window is five slices of a minute and the one being filled.
+const SLICES: usize = 6;
+const SLICE_SECONDS: u64 = 60;
+
+/// Each octave is cut into 32 equal steps, so a step's middle is at most 1/64 off any value in it.
+const STEPS: usize = 32;
+const LOWEST_OCTAVE: i32 = -12;
+const OCTAVES: usize = 40;
+
+/// Slices used in turn; an octave's steps are made when a value first falls into them.
+#[derive(Debug)]
+pub(crate) struct Window {
+    slices: [Slice; SLICES],
+    turning: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Slice {
+    /// Which minute it holds, plus one; 0 before its first use.
+    minute: AtomicU64,
+    octaves: OnceLock<Box<[Octave; OCTAVES]>>,
+    /// Values of zero and below, and those under the lowest octave: they count as 0.
+    low: AtomicU32,
+}
+
+type Octave = OnceLock<Box<[AtomicU32; STEPS]>>;
+
+impl Window {
+    pub(crate) fn new() -> Self {
+        Self { slices: std::array::from_fn(|_| Slice::new()), turning: Mutex::new(()) }
+    }
+
+    pub(crate) fn record(&self, seconds: u64, value: f64) {
+        let minute = seconds / SLICE_SECONDS + 1;
+        let slice = &self.slices[(minute % SLICES as u64) as usize];
+        if slice.minute.load(Ordering::Acquire) != minute {
+            self.turn(slice, minute);
+        }
+        slice.count(value);
+    }
+
+    /// Empties a slice for its next minute. A value that another thread was just adding to the old minute may be lost or
+    /// land in the new one: quantiles bear that; sum and count are kept elsewhere.
+    #[cold]
+    fn turn(&self, slice: &Slice, minute: u64) {
+        let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        if slice.minute.load(Ordering::Relaxed) < minute {
+            slice.cells().for_each(|(_, count)| count.store(0, Ordering::Relaxed));
+            slice.minute.store(minute, Ordering::Release);
+        }
+    }
+
+    /// The values at the given shares (0 to 1) of what the window holds; NaN when it is empty.
+    pub(crate) fn quantiles<const N: usize>(&self, seconds: u64, shares: [f64; N]) -> [f64; N] {
+        let counts = self.counts(seconds / SLICE_SECONDS + 1);
+        let total: u64 = counts.iter().map(|(_, count)| count).sum();
+        shares.map(|share| value_at(&counts, (share * total as f64).ceil().max(1.0) as u64))
+    }
+
+    /// Value and count of every step in use, ascending.
+    fn counts(&self, minute: u64) -> Vec<(f64, u64)> {
+        let mut counts: Vec<(f64, u64)> = Vec::new();
+        let oldest = minute.saturating_sub(SLICES as u64 - 1).max(1);
+        for slice in &self.slices {
+            if !(oldest..=minute).contains(&slice.minute.load(Ordering::Acquire)) {
+                continue;
+            }
+            let used = slice.cells().map(|(value, count)| (value, u64::from(count.load(Ordering::Relaxed))));
+            counts.extend(used.filter(|(_, count)| *count > 0));
+        }
+        counts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        counts
+    }
+}
+
+fn value_at(counts: &[(f64, u64)], rank: u64) -> f64 {
+    let mut seen = 0;
+    let found = counts.iter().find(|(_, count)| {
+        seen += count;
+        seen >= rank
+    });
+    found.or(counts.last()).map_or(f64::NAN, |(value, _)| *value)
+}
+
+impl Slice {
+    fn new() -> Self {
+        Self { minute: AtomicU64::new(0), octaves: OnceLock::new(), low: AtomicU32::new(0) }
+    }
+
+    fn count(&self, value: f64) {
+        let Some((octave, step)) = place(value) else {
+            self.low.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let octaves = self.octaves.get_or_init(|| Box::new([const { OnceLock::new() }; OCTAVES]));
+        let steps = octaves[octave].get_or_init(|| Box::new([const { AtomicU32::new(0) }; STEPS]));
+        steps[step].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Every cell made so far with the value it stands for.
+    fn cells(&self) -> impl Iterator<Item = (f64, &AtomicU32)> {
+        let octaves = self.octaves.get().into_iter().flat_map(|octaves| octaves.iter().enumerate());
+        let made = octaves.filter_map(|(octave, steps)| steps.get().map(|steps| (octave, steps)));
+        let steps = made.flat_map(|(octave, steps)| {
+            steps.iter().enumerate().map(move |(step, count)| (middle(octave, step), count))
+        });
+        [(0.0, &self.low)].into_iter().chain(steps)
+    }
+}
+
+/// Octave and step straight from the number's bits: the exponent, and the top five bits of the fraction.
+fn place(value: f64) -> Option<(usize, usize)> {
+    let bits = value.to_bits();
+    let octave = ((bits >> 52) & 0x7ff) as i32 - 1023 - LOWEST_OCTAVE;
+    if value.is_sign_negative() || octave < 0 {
+        return None;
+    }
+    match octave as usize {
+        octave if octave < OCTAVES => Some((octave, ((bits >> 47) & 31) as usize)),
+        _ => Some((OCTAVES - 1, STEPS - 1)),
+    }
+}
+
+fn middle(octave: usize, step: usize) -> f64 {
+    let start = 2f64.powi(octave as i32 + LOWEST_OCTAVE);
+    start * (1.0 + (step as f64 + 0.5) / STEPS as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, mut values: Vec<f64>) {
+        let window = Window::new();
+        values.iter().for_each(|value| window.record(0, *value));
+        values.sort_by(f64::total_cmp);
+        let shares = [0.5, 0.9, 0.95, 0.99];
+        for (share, found) in shares.into_iter().zip(window.quantiles(0, shares)) {
+            let exact = values[((share * values.len() as f64).ceil() as usize).max(1) - 1];
+            assert!((found - exact).abs() <= 0.02 * exact, "{name}: {share} is {exact}, found {found}");
+        }
+    }
+
+    /// M4: within 2 % of exact.
+    #[test]
+    fn quantiles_are_within_two_percent_of_exact() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        check("uniform", (0..20_000).map(|_| 0.5 + 100.0 * random()).collect());
+        check("exponential", (0..20_000).map(|_| 0.01 - 30.0 * (1.0 - random()).ln()).collect());
+        check("pareto", (0..20_000).map(|_| (1.0 - random()).powf(-1.2)).collect());
+        check(
+            "two humps",
+            (0..20_000)
+                .map(|_| if random() < 0.93 { 1.0 + random() } else { 2e4 + 1e4 * random() })
+                .collect(),
+        );
+        check("one value", vec![12.0]);
+        check("constant", vec![3.7; 100]);
+    }
+
+    #[test]
+    fn an_empty_window_is_nan_again_when_its_values_have_aged() {
+        let window = Window::new();
+        assert!(window.quantiles(0, [0.5])[0].is_nan());
+        window.record(10, 5.0);
+        assert!((window.quantiles(10, [0.5])[0] - 5.0).abs() < 0.1);
+        assert!(!window.quantiles(359, [0.5])[0].is_nan());
+        assert!(window.quantiles(360, [0.5])[0].is_nan());
+        window.record(370, 80.0);
+        assert!((window.quantiles(370, [0.5])[0] - 80.0).abs() < 1.6);
+    }
+
+    #[test]
+    fn odd_values_stay_in_range() {
+        let window = Window::new();
+        for value in [0.0, -0.0, -3.0, 1e-300, f64::MIN_POSITIVE, f64::INFINITY, 1e300] {
+            window.record(0, value);
+        }
+        assert_eq!(window.quantiles(0, [0.5])[0], 0.0);
+        assert!(window.quantiles(0, [1.0])[0].is_finite());
+    }
+}
