@@ -1,2 +1,61 @@
-//! 
-fn main() {}
+//! The conformance suites of the workspace: one folder a suite, one function a case.
+//!
+//! `cargo xtask conformance` builds this program and the node it works on, and runs it. Every case is listed in
+//! `cases.txt` beside the section of the specification it belongs to and the requirements it shows. A case that is
+//! not listed, a listed one that does not exist, and a run of no case at all are failures.
+
+mod case;
+mod doctor;
+mod harness;
+mod http;
+mod layers;
+mod logging;
+mod manifest;
+mod metrics;
+mod options;
+mod report;
+mod runner;
+mod tracing;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use case::Suite;
+use harness::Lab;
+use manifest::Manifest;
+use options::Options;
+
+const SUITES: [Suite; 6] =
+    [logging::SUITE, metrics::SUITE, tracing::SUITE, doctor::SUITE, http::SUITE, layers::SUITE];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(err) => {
+            report::refuse(&err.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<bool, Box<dyn std::error::Error>> {
+    let options = Options::from_env()?;
+    let manifest = Manifest::read(include_str!("../cases.txt"))?;
+    manifest.must_match(&SUITES)?;
+    let selected = manifest.select(&SUITES, &options)?;
+    if options.list {
+        report::list(&selected);
+        return Ok(true);
+    }
+
+    let lab = Arc::new(Lab::new(&options)?);
+    let results = runner::run(&selected, &lab);
+    drop(lab);
+    harness::node::end_all();
+    report::print(&results);
+    if let Some(path) = &options.json {
+        std::fs::write(path, report::json(&results, &options))?;
+    }
+    Ok(report::is_success(&results))
+}

@@ -1,0 +1,42 @@
+//! The doctor: as a command, and as functions.
+
+mod command;
+mod functions;
+mod read_only;
+
+use crate::case::{Case, Suite};
+
+/// The checks under the names of the specification, in its order.
+const NAMES: [&str; 12] = [
+    "keys_present",
+    "keys_loadable",
+    "community_present",
+    "event_log_writable",
+    "mdns_socket",
+    "udp_multicast",
+    "transport_port",
+    "at_least_one_capability",
+    "disk_space",
+    "clock_sanity",
+    "llm_backend_reachable",
+    "recent_error_rate",
+];
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "doctor",
+    cases: &[
+        Case::new("test_doctor_all_pass_on_default_config", functions::all_pass),
+        Case::new("test_doctor_keys_missing", functions::keys_missing),
+        Case::new("own_checks_are_registered", functions::own_checks),
+        Case::new("fresh_init_is_healthy", command::fresh_init),
+        Case::new("running_node_is_healthy", command::running_node),
+        Case::new("readable_key_fails_with_its_fix", command::readable_key),
+        Case::new("json_has_the_documented_form", command::json_form),
+        Case::new("text_and_json_agree", command::text_and_json),
+        Case::new("one_check_alone", command::one_check),
+        Case::new("unknown_check_exits_2_with_the_list", command::unknown_check),
+        Case::new("faults_have_details_and_fixes", command::faults),
+        Case::new("no_secret_is_shown", command::no_secret),
+        Case::new("doctor_changes_nothing", read_only::changes_nothing),
+    ],
+};

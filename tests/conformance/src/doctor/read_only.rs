@@ -1,0 +1,35 @@
+//! A doctor changes nothing.
+
+use crate::case::{Outcome, equal};
+use crate::harness::Lab;
+use crate::harness::home::Home;
+use crate::harness::node::Node;
+use crate::http::snapshot;
+
+/// Content, time and mode of every file are the same before and after, also with a write-ahead log that a crash left.
+pub(super) fn changes_nothing(lab: &Lab) -> Outcome {
+    unchanged(&Home::initialised(lab)?)?;
+
+    let node = Node::start(Home::initialised(lab)?)?;
+    unchanged(&node.kill())
+}
+
+fn unchanged(home: &Home) -> Outcome {
+    let files = || -> Outcome<_> {
+        let mut files = snapshot(&home.data_dir())?;
+        // SQLite's shared memory is no data: it is rebuilt whenever the database is opened.
+        files.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
+        Ok(files)
+    };
+    let before = files()?;
+    home.hearthnet(&["doctor"])?.exits(0)?;
+    home.hearthnet(&["doctor", "--json"])?.exits(0)?;
+    let after = files()?;
+    let changed: Vec<_> = after
+        .iter()
+        .filter(|(path, file)| before.get(*path) != Some(file))
+        .map(|(path, _)| path.clone())
+        .collect();
+    equal("files that changed", changed, Vec::<std::path::PathBuf>::new())?;
+    equal("files", after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>())
+}

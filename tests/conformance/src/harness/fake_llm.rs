@@ -1,0 +1,74 @@
+//! An OpenAI-compatible backend on loopback, for what needs one.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::case::Outcome;
+
+/// How many tokens each answer has.
+pub(crate) const TOKENS: u64 = 3;
+
+/// Starts a backend that answers until the program ends; returns its address, `http://127.0.0.1:port`.
+pub(crate) fn start() -> Outcome<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let address = format!("http://{}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A caller that goes away halfway is its own business.
+            std::thread::spawn(move || answer(stream));
+        }
+    });
+    Ok(address)
+}
+
+fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut request = String::new();
+    reader.read_line(&mut request)?;
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = header.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap_or_default();
+        }
+    }
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body)?;
+
+    let (status, kind, body) = if request.contains("/chat/completions") {
+        ("200 OK", "text/event-stream", completion())
+    } else if request.starts_with("GET /v1/models") {
+        (
+            "200 OK",
+            "application/json",
+            r#"{"object":"list","data":[{"id":"tiny","object":"model"}]}"#.to_owned(),
+        )
+    } else {
+        ("404 Not Found", "application/json", r#"{"error":{"message":"not found"}}"#.to_owned())
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn completion() -> String {
+    let mut events = String::new();
+    for _ in 0..TOKENS {
+        events.push_str(
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ha \"},\"finish_reason\":null}]}\n\n",
+        );
+    }
+    events.push_str("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+    events.push_str(&format!("data: {{\"choices\":[],\"usage\":{{\"completion_tokens\":{TOKENS}}}}}\n\n"));
+    events.push_str("data: [DONE]\n\n");
+    events
+}

@@ -1,0 +1,16 @@
+//! What cases stand on: nodes in folders of their own, an HTTP client, strict parsers, outside checkers.
+
+pub(crate) mod exposition;
+pub(crate) mod fake_llm;
+pub(crate) mod home;
+pub(crate) mod http;
+mod lab;
+pub(crate) mod log_line;
+pub(crate) mod mixed;
+pub(crate) mod node;
+pub(crate) mod oracle;
+pub(crate) mod process;
+pub(crate) mod strict_json;
+pub(crate) mod wait;
+
+pub(crate) use lab::Lab;

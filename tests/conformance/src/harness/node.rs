@@ -1,0 +1,164 @@
+//! A running node.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::num::NonZeroI32;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::case::{Outcome, failed};
+use crate::harness::home::Home;
+use crate::harness::http::Client;
+use crate::harness::{process, wait};
+
+const START: Duration = Duration::from_secs(20);
+const END: Duration = Duration::from_secs(15);
+
+/// `hearthnet run` in a home of its own, killed when dropped.
+pub(crate) struct Node {
+    home: Arc<Home>,
+    child: Child,
+    base: String,
+    output: Output,
+}
+
+/// What a node has printed so far, both outputs together.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<String>>>);
+
+impl Node {
+    /// Starts a node on a free port and waits until it says that it listens.
+    pub(crate) fn start(home: Home) -> Outcome<Self> {
+        let port = free_port()?;
+        Self::start_on(home, port)
+    }
+
+    /// Starts a node on this port.
+    pub(crate) fn start_on(home: Home, port: u16) -> Outcome<Self> {
+        let mut command = home.command();
+        command.args(["run", "--port", &port.to_string()]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let output = Output::default();
+        output.collect(child.stdout.take());
+        output.collect(child.stderr.take());
+        running().insert(Pid::from_child(&child).as_raw_nonzero());
+        let mut node = Self { home: Arc::new(home), child, base: format!("http://127.0.0.1:{port}"), output };
+        node.wait_for_address(port)?;
+        Ok(node)
+    }
+
+    fn wait_for_address(&mut self, port: u16) -> Outcome {
+        let listens = || {
+            self.output
+                .text()
+                .lines()
+                .any(|line| line.contains("http://") && line.contains(&format!(":{port}")))
+        };
+        let mut ended = false;
+        let came = wait::until(START, || {
+            ended = matches!(self.child.try_wait(), Ok(Some(_)));
+            ended || listens()
+        });
+        if came && !ended {
+            return Ok(());
+        }
+        let ended = if ended { "it ended" } else { "it printed none" };
+        Err(failed("the node prints its address once it listens", format!("{ended}: {}", self.output.text())))
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.base)
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        self.base.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// What the node has printed.
+    pub(crate) fn output(&self) -> String {
+        self.output.text()
+    }
+
+    /// Ends the node as a service manager would, and returns its home once it has ended well.
+    pub(crate) fn stop(self) -> Outcome<Arc<Home>> {
+        self.end(Signal::TERM)
+    }
+
+    /// Ends the node as a crash would.
+    pub(crate) fn kill(self) -> Arc<Home> {
+        Arc::clone(&self.home)
+    }
+
+    /// Sends the signal; the node must end with exit code 0.
+    pub(crate) fn end(mut self, signal: Signal) -> Outcome<Arc<Home>> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal)?;
+        let Some(status) = process::wait(&mut self.child, END) else {
+            return Err(failed(format!("an end within {END:?} of {signal:?}"), "still running"));
+        };
+        if status.code() != Some(0) {
+            return Err(failed(
+                format!("exit code 0 after {signal:?}"),
+                format!("{status}: {}", self.output.text()),
+            ));
+        }
+        Ok(Arc::clone(&self.home))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        running().remove(&Pid::from_child(&self.child).as_raw_nonzero());
+    }
+}
+
+/// The nodes that have been started and not yet ended.
+fn running() -> MutexGuard<'static, BTreeSet<NonZeroI32>> {
+    static RUNNING: Mutex<BTreeSet<NonZeroI32>> = Mutex::new(BTreeSet::new());
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the nodes of cases that were given up on.
+pub(crate) fn end_all() {
+    for pid in running().iter().filter_map(|pid| Pid::from_raw(pid.get())) {
+        // It may have ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+impl Output {
+    fn collect(&self, source: Option<impl Read + Send + 'static>) {
+        let lines = self.clone();
+        std::thread::spawn(move || {
+            for line in source.into_iter().flat_map(|source| BufReader::new(source).lines()) {
+                let Ok(line) = line else { return };
+                lines.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+    }
+
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+}
+
+/// A port that nobody has at this moment.
+pub(crate) fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}

@@ -1,0 +1,17 @@
+//! Waiting for something that another process does.
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until it holds; `false` when the time is over first.
+pub(crate) fn until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,15 @@
+//! The consumers, built and run as their users would.
+
+use std::time::Duration;
+
+use super::cargo::cargo;
+use crate::case::Outcome;
+use crate::harness::Lab;
+
+/// Each does something with the one crate it depends on and ends with exit code 0 if that came out right.
+pub(super) fn run(lab: &Lab) -> Outcome {
+    for consumer in ["log-only", "metrics-only", "trace-only", "doctor-only", "bus-module"] {
+        cargo(lab, &["run", "--quiet", "--package", consumer], Duration::from_secs(600))?.exits(0)?;
+    }
+    Ok(())
+}

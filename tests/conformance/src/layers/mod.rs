@@ -1,0 +1,36 @@
+//! The shape of the workspace: which crate knows which, what a consumer pulls in, what the sources may not do.
+
+mod cargo;
+mod consumers;
+mod graph;
+mod sources;
+mod trees;
+mod workspace;
+
+use std::time::Duration;
+
+use crate::case::{Case, Suite};
+
+/// Cargo may have to build what a case looks at.
+const BUILDS: Duration = Duration::from_secs(900);
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "layers",
+    cases: &[
+        Case::new("top_level_is_as_laid_down", workspace::top_level),
+        Case::new("readme_begins_with_the_two_commands", workspace::readme),
+        Case::new("every_crate_opts_into_the_lints", workspace::lints),
+        Case::new("crate_graph", graph::crates),
+        Case::new("http_server_only_under_the_facade", graph::http_server),
+        Case::new("named_packages_are_in_use", graph::named_packages),
+        Case::new("sub_crates_have_light_defaults", graph::light_defaults),
+        Case::new("one_version_of_metrics", graph::one_version_of_metrics),
+        Case::new("consumer_trees_are_pinned", trees::pinned).deadline(BUILDS),
+        Case::new("consumer_trees_hold_nothing_heavy", trees::nothing_heavy),
+        Case::new("trees_stay_small", trees::small),
+        Case::new("nothing_prints", sources::nothing_prints),
+        Case::new("emission_cannot_panic", sources::nothing_panics),
+        Case::new("nothing_logs_from_inside_a_sink", sources::nothing_logs_inside),
+        Case::new("consumers_build_and_run", consumers::run).deadline(BUILDS),
+    ],
+};

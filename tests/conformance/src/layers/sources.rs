@@ -1,0 +1,117 @@
+//! What the sources of the sub-crates and the facade may not do.
+//!
+//! The lints of the workspace catch most of it; what is looked for here is what an `#[allow]` or a direct write could hide.
+
+use std::path::{Path, PathBuf};
+
+use super::cargo::SUB_CRATES;
+use crate::case::{Outcome, ensure};
+use crate::harness::Lab;
+
+/// A source file without its comments and without its tests.
+pub(super) struct Source {
+    /// Below the crate's folder.
+    path: PathBuf,
+    pub(super) text: String,
+}
+
+/// The sources that a crate ships.
+pub(super) fn shipped(lab: &Lab, package: &str) -> Outcome<Vec<Source>> {
+    let root = lab.root().join("crates").join(package);
+    let mut files = Vec::new();
+    let mut open = vec![root.join("src")];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files
+                    .push(Source { path: below(&root, &path), text: bare(&std::fs::read_to_string(&path)?) });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn below(root: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix(root).unwrap_or(path).to_owned()
+}
+
+/// The text up to the tests, which stand at a file's end, without lines that are comments.
+fn bare(text: &str) -> String {
+    let shipped = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    shipped.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Looks for words in the sources of the sub-crates and the facade, but for some files.
+fn never(lab: &Lab, what: &str, words: &[&str], but: &[&str]) -> Outcome {
+    for package in SUB_CRATES.into_iter().chain(["obs-facade"]) {
+        for source in shipped(lab, package)? {
+            let name = format!("{package}/{}", source.path.display());
+            let found = |line: &&str| words.iter().any(|word| has_word(line, word));
+            let lines: Vec<_> = source.text.lines().filter(found).map(str::trim).collect();
+            ensure(lines.is_empty() || but.contains(&name.as_str()), &format!("{what} in {name}"), lines)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the word stands in the line and is not the end of a longer one.
+fn has_word(line: &str, word: &str) -> bool {
+    let starts_anew =
+        |place: usize| !line[..place].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+    line.match_indices(word).any(|(place, _)| word.starts_with('.') || starts_anew(place))
+}
+
+/// Nothing prints, but for the console of the log and its last-resort warning.
+pub(super) fn nothing_prints(lab: &Lab) -> Outcome {
+    let words = ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!(", "stdout()", "stderr()"];
+    never(lab, "no print", &words, &["obs-log/src/console.rs", "obs-log/src/last_resort.rs"])
+}
+
+/// Nothing that is reached while something is recorded can panic by its own words.
+pub(super) fn nothing_panics(lab: &Lab) -> Outcome {
+    let words =
+        [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!(", ".unwrap_err()"];
+    never(lab, "no panic", &words, &[])
+}
+
+/// The log does not log: what a sink has to say is counted, and said once on stderr.
+pub(super) fn nothing_logs_inside(lab: &Lab) -> Outcome {
+    let words = ["trace!(", "debug!(", "info!(", "warn!(", "error!("];
+    for source in shipped(lab, "obs-log")? {
+        // The macros that callers use stand in these; they log at the caller's place, not in a sink.
+        let is_for_callers =
+            ["src/exception.rs", "src/rate_limit.rs"].iter().any(|name| source.path.ends_with(name));
+        let lines: Vec<_> =
+            source.text.lines().filter(|line| words.iter().any(|word| has_word(line, word))).collect();
+        ensure(
+            is_for_callers || lines.is_empty(),
+            &format!("no line logged in obs-log/{}", source.path.display()),
+            lines,
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bare, has_word};
+
+    #[test]
+    fn comments_and_tests_are_left_out() {
+        let text = "//! print!(\nfn a() {\n    // panic!(\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    println!();\n}\n";
+        assert_eq!(bare(text), "fn a() {\n    b();\n}\n");
+    }
+
+    #[test]
+    fn words_are_whole() {
+        assert!(has_word("    eprint!(\"x\")", "eprint!("));
+        assert!(!has_word("    eprint!(\"x\")", "print!("));
+        assert!(has_word("io::stderr().lock()", "stderr()"));
+        assert!(has_word("a.lock().unwrap()", ".unwrap()"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether the figures are true: counts, durations and exemplars of calls that we made ourselves.
+
+use std::collections::BTreeMap;
+
+use super::page::ASK_OPEN_METRICS;
+use super::{parse, scrape};
+use crate::case::{Outcome, ensure, equal, failed};
+use crate::harness::Lab;
+use crate::harness::exposition::{Format, Series};
+use crate::harness::home::Home;
+use crate::harness::http::REQUEST_ID;
+use crate::harness::mixed::Mixed;
+use crate::harness::node::Node;
+
+/// Exactly the calls made, by capability and result, and nothing else.
+pub(super) fn requests_total(lab: &Lab) -> Outcome {
+    let mixed = Mixed::of(lab)?;
+    let family = mixed.page.family("hearthnet_requests_total").ok_or_else(|| failed("the family", "none"))?;
+    let labels = |series: &Series| {
+        let label = |name| series.label(name).unwrap_or_default().to_owned();
+        ((label("capability"), label("result")), series.value as u64)
+    };
+    let counted: BTreeMap<_, _> =
+        family.samples.iter().filter(|series| series.value > 0.0).map(labels).collect();
+    equal("hearthnet_requests_total by capability and result", counted, mixed.expected())
+}
+
+/// Summary and histogram come from the same observations: as many as calls, and the same total.
+pub(super) fn durations(lab: &Lab) -> Outcome {
+    let mixed = Mixed::of(lab)?;
+    let echo = [("capability", "experimental.echo")];
+    let sum = |name: &str| mixed.page.sum(name, &echo);
+    let calls = mixed.calls.iter().filter(|call| call.capability == "experimental.echo").count() as f64;
+    equal("observations of the summary", sum("hearthnet_request_duration_ms_count"), calls)?;
+    equal("observations of the histogram", sum("hearthnet_request_duration_seconds_count"), calls)?;
+    let (ms, seconds) =
+        (sum("hearthnet_request_duration_ms_sum"), sum("hearthnet_request_duration_seconds_sum"));
+    ensure((ms / 1e3 - seconds).abs() <= 1e-6 * seconds.abs(), "the same total in both", (ms, seconds))?;
+    // A hundred of the calls wait for two milliseconds.
+    ensure(ms >= 200.0, "a total of at least 200 ms", ms)?;
+
+    let quantile = |quantile| {
+        let summary = mixed.page.family("hearthnet_request_duration_ms");
+        let samples = summary.map(|family| family.samples.as_slice()).unwrap_or_default();
+        samples
+            .iter()
+            .find(|series| {
+                series.label("quantile") == Some(quantile) && series.label("capability") == Some(echo[0].1)
+            })
+            .map(|series| series.value)
+    };
+    let values: Vec<_> = ["0.5", "0.9", "0.95", "0.99"].into_iter().filter_map(quantile).collect();
+    let rising = values.len() == 4 && values.windows(2).all(|pair| pair[0] <= pair[1]) && values[0] > 0.0;
+    ensure(rising, "four quantiles, each at least the one before", values)
+}
+
+/// When the calls are over no stream is open, and the success rate is that of the last 100 calls.
+pub(super) fn gauges_at_rest(lab: &Lab) -> Outcome {
+    let mixed = Mixed::of(lab)?;
+    equal("hearthnet_active_streams", mixed.page.sum("hearthnet_active_streams", &[]), 0.0)?;
+    let rates = mixed
+        .page
+        .family("hearthnet_capability_health_success_rate")
+        .map(|family| family.samples.clone())
+        .unwrap_or_default();
+    let echo = rates.iter().find(|series| series.label("capability") == Some("experimental.echo"));
+    // Six in eight calls of the echo are answered with ok; by whichever hundred they are measured, it is far from 0 and 1.
+    ensure(
+        echo.is_some_and(|series| (0.4..0.9).contains(&series.value)),
+        "a success rate of the echo near 0.67",
+        &rates,
+    )
+}
+
+/// In OpenMetrics a bucket and a counter name the trace of a call that was counted in them.
+pub(super) fn exemplars(lab: &Lab) -> Outcome {
+    let node = Node::start(Home::initialised(lab)?)?;
+    let client = node.client();
+    let id = ulid::Ulid::generate().to_string();
+    client
+        .call("experimental.echo", br#"{"params":{},"input":{"text":"a"}}"#, &[(REQUEST_ID, &id)])?
+        .is(200)?;
+    let page =
+        parse(&client.get_with("/metrics", &[ASK_OPEN_METRICS])?.is(200)?.text(), Format::OpenMetrics)?;
+    for name in ["hearthnet_request_duration_seconds", "hearthnet_requests"] {
+        let exemplars = page.family(name).map(|family| family.exemplars.clone()).unwrap_or_default();
+        let named =
+            exemplars.iter().any(|(_, exemplar)| exemplar.starts_with(&format!("{{trace_id=\"{id}\"}}")));
+        ensure(named, &format!("an exemplar of {name} with trace_id={id}"), &exemplars)?;
+    }
+    let text = scrape(&client)?;
+    ensure(
+        text.families.iter().all(|family| family.exemplars.is_empty()),
+        "no exemplar in the text format",
+        "some",
+    )
+}

@@ -1,0 +1,47 @@
+//! `/metrics`: the page, its formats, what outside checkers say of it, and whether its figures are true.
+
+mod families;
+mod figures;
+mod labels;
+mod oracles;
+mod page;
+
+use crate::case::{Case, Outcome, Suite, failed};
+use crate::harness::exposition::{Format, Page};
+use crate::harness::http::Client;
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "metrics",
+    cases: &[
+        Case::black_box("test_metrics_endpoint_format", page::endpoint_format),
+        Case::black_box("content_negotiation", page::negotiation),
+        Case::black_box("gzip_when_asked", page::gzip),
+        Case::black_box("openmetrics_page", page::open_metrics),
+        Case::black_box("both_formats_agree", page::formats_agree),
+        Case::black_box("order_is_stable_and_sorted", page::order),
+        Case::black_box("promtool_accepts_the_page", oracles::promtool),
+        Case::black_box("python_reads_the_same_samples", oracles::python_text),
+        Case::black_box("python_reads_the_openmetrics_page", oracles::python_openmetrics),
+        Case::new("standard_families_before_the_first_sample", families::before_the_first_sample),
+        Case::new("standard_families_have_live_values", families::live_values),
+        Case::new("oracles_accept_a_full_page", families::oracles_accept),
+        Case::new("process_families", families::process),
+        Case::new("metrics_can_be_disabled", families::disabled),
+        Case::new("requests_total_adds_up", figures::requests_total),
+        Case::new("durations_agree", figures::durations),
+        Case::new("gauges_return_to_rest", figures::gauges_at_rest),
+        Case::new("exemplars_carry_trace_ids", figures::exemplars),
+        Case::new("hostile_names_round_trip", labels::hostile_names),
+        Case::new("series_are_capped", labels::cap),
+    ],
+};
+
+/// The page as a scraper without wishes gets it.
+fn scrape(client: &Client) -> Outcome<Page> {
+    parse(&client.get("/metrics")?.is(200)?.text(), Format::Text)
+}
+
+fn parse(text: &str, format: Format) -> Outcome<Page> {
+    Page::parse(text, format)
+        .map_err(|fault| failed("a well-formed page", fault).by_hand("curl -s <node>/metrics"))
+}
