@@ -17,7 +17,7 @@ use crate::wake::Wake;
 /// Bytes of lines in a chunk: large enough for large writes, small enough for a processor's cache.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
-const SHARDS: usize = 8;
+pub(crate) const SHARDS: usize = 8;
 
 /// The hand-over of one writer.
 #[derive(Debug)]
@@ -170,14 +170,13 @@ impl Batch {
         }
     }
 
-    /// Takes all that is staged, shard by shard.
-    pub(crate) fn drain(&self) -> [VecDeque<Chunk>; SHARDS] {
-        array::from_fn(|at| {
-            let mut shard = lock(&self.shards[at].0);
-            let mut chunks = std::mem::take(&mut shard.full);
-            chunks.extend(shard.open.take());
-            chunks
-        })
+    /// Takes all that is staged: calls `take` with the number of a shard and each of its chunks, oldest first.
+    pub(crate) fn drain(&self, mut take: impl FnMut(usize, Chunk)) {
+        for (at, shard) in self.shards.iter().enumerate() {
+            let mut shard = lock(&shard.0);
+            let open = shard.open.take();
+            shard.full.drain(..).chain(open).for_each(|chunk| take(at, chunk));
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -279,7 +278,8 @@ mod tests {
         let staged = |level| (0..100).take_while(|_| append(&batch, 0, level)).count();
         assert_eq!([Level::Debug, Level::Info, Level::Warn, Level::Error].map(staged), [8, 4, 2, 2]);
         assert_eq!(batch.dropped(), [1, 1, 1, 1, 0]);
-        let lines = batch.drain().into_iter().flatten().map(|chunk| chunk.lines.len()).sum::<usize>();
+        let mut lines = 0;
+        batch.drain(|_, chunk| lines += chunk.lines.len());
         assert_eq!(lines, 16);
     }
 
@@ -287,7 +287,7 @@ mod tests {
     fn room_returns_with_the_chunks() {
         let batch = Batch::new(4 * CHUNK_BYTES);
         while append(&batch, 3, Level::Info) {}
-        batch.drain().into_iter().flatten().for_each(|chunk| batch.recycle(chunk));
+        batch.drain(|_, chunk| batch.recycle(chunk));
         assert!(batch.is_empty());
         assert!(append(&batch, 3, Level::Trace));
     }
@@ -300,7 +300,7 @@ mod tests {
         std::thread::scope(|scope| {
             let waiter =
                 scope.spawn(|| batch.append(0, Level::Info, 0, &line(b'y'), Duration::from_secs(60)));
-            batch.drain().into_iter().flatten().for_each(|chunk| batch.recycle(chunk));
+            batch.drain(|_, chunk| batch.recycle(chunk));
             assert!(waiter.join().unwrap());
         });
     }

@@ -70,7 +70,7 @@ impl Capture {
     pub fn enter(&self) -> CaptureScope {
         // If another logger is installed, lines without a `logger:` go there; ours still come here.
         let _ = dispatch::install();
-        ENTERED.with_borrow_mut(|entered| entered.push(self.clone()));
+        let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
         OPEN.fetch_add(1, Ordering::Relaxed);
         dispatch::refresh_max_level();
         CaptureScope { capture: self.clone(), thread: PhantomData }

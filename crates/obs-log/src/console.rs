@@ -76,7 +76,7 @@ fn show(batch: &Batch) {
     let mut run = Run::default();
     loop {
         let turn = batch.wake.next_turn(batch, Duration::ZERO, IDLE);
-        backlog.add(batch.drain());
+        backlog.take_from(batch);
         while backlog.next_run(&mut run, batch) {
             // There is nowhere to say that stderr fails.
             let _ = io::stderr().write_all(&run.bytes);

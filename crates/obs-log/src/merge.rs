@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::batch::{Batch, Chunk};
+use crate::batch::{Batch, Chunk, SHARDS};
 use crate::clock::day_of;
 
 /// Most bytes that are written at once.
@@ -11,7 +11,7 @@ const WRITE_BYTES: usize = 256 << 10;
 /// What the writer has taken and not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    shards: Vec<VecDeque<Reading>>,
+    shards: [VecDeque<Reading>; SHARDS],
 }
 
 /// A chunk and the number of its lines that are done.
@@ -30,13 +30,9 @@ pub(crate) struct Run {
 }
 
 impl Backlog {
-    pub(crate) fn add(&mut self, drained: impl IntoIterator<Item = VecDeque<Chunk>>) {
-        for (at, chunks) in drained.into_iter().enumerate() {
-            if self.shards.len() <= at {
-                self.shards.push(VecDeque::new());
-            }
-            self.shards[at].extend(chunks.into_iter().map(|chunk| Reading { chunk, next: 0 }));
-        }
+    /// Takes over what is staged in `batch`.
+    pub(crate) fn take_from(&mut self, batch: &Batch) {
+        batch.drain(|shard, chunk| self.shards[shard].push_back(Reading { chunk, next: 0 }));
     }
 
     /// Fills `run` with the oldest lines; `false` when there are none. Chunks that are through go back to `batch`.
@@ -129,7 +125,7 @@ mod tests {
         [1, 4, 5, DAY_NANOS].iter().for_each(|at| put(0, *at));
         [2, 3, 6, 1, DAY_NANOS - 1].iter().for_each(|at| put(1, *at));
         let mut backlog = Backlog::default();
-        backlog.add(batch.drain());
+        backlog.take_from(&batch);
         let mut run = Run::default();
         let mut runs = Vec::new();
         while backlog.next_run(&mut run, &batch) {

@@ -77,13 +77,14 @@ impl Writer {
     }
 
     fn idle_time(&self) -> Duration {
-        // What the day left over by reports: a second's wait at most delays them.
         if self.shared.batch.dropped() != self.reported {
             return REPORT_EVERY;
         }
         self.shared.batch.trim();
-        let into_day = self.shared.clock.now().rem_euclid(DAY_NANOS);
-        IDLE.min(Duration::from_nanos((DAY_NANOS - into_day) as u64))
+        // From the day that was begun last, so that a midnight that has just passed is not slept over.
+        let midnight = (i64::from(self.today) + 1).saturating_mul(DAY_NANOS);
+        let left = midnight.saturating_sub(self.shared.clock.now()).max(0);
+        IDLE.min(Duration::from_nanos(left.unsigned_abs()))
     }
 
     /// Writes all there is.
@@ -91,7 +92,7 @@ impl Writer {
         if let Some(files) = lock(&self.shared.next_files).take() {
             self.files = files;
         }
-        self.backlog.add(self.shared.batch.drain());
+        self.backlog.take_from(&self.shared.batch);
         self.files.notice_changes();
         self.write_backlog()?;
         self.begin_day()?;

@@ -1,0 +1,115 @@
+//! The ends of a process, each in a child: what was logged is in the file (L10); and its console (L11).
+//!
+//! A program of its own, without the test harness, because the return of `main` is one of its subjects.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::{env, fs, process, thread};
+
+use obs_log::{Config, Console, configure, info, warn_limited};
+
+const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
+const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
+const LINES: usize = 10_000;
+
+fn main() {
+    if let Ok(scenario) = env::var(SCENARIO) {
+        return child(&scenario);
+    }
+    if env::args().any(|arg| arg == "--list") {
+        return println_list();
+    }
+    // Pain 1, four times.
+    lost_tail("return", |child| assert!(child.wait().unwrap().success()));
+    lost_tail("exit", |child| assert_eq!(child.wait().unwrap().code(), Some(3)));
+    lost_tail("panic", |child| assert_eq!(child.wait().unwrap().code(), Some(101)));
+    lost_tail("thread panic", |child| assert!(child.wait().unwrap().success()));
+    for (scenario, signal) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+        lost_tail("signal", |child| {
+            wait_for_line(child);
+            let kill = Command::new("kill").arg(format!("-{scenario}")).arg(child.id().to_string()).status();
+            assert!(kill.unwrap().success());
+            assert_eq!(child.wait().unwrap().signal(), Some(signal), "dies of the signal as it would have");
+        });
+    }
+    suppressed_at_exit();
+    console();
+}
+
+/// What nextest asks for.
+#[allow(clippy::print_stdout, reason = "the answer belongs on stdout")]
+fn println_list() {
+    if !env::args().any(|arg| arg == "--ignored") {
+        println!("exit: test");
+    }
+}
+
+fn start(scenario: &str, folder: &Path) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env(SCENARIO, scenario).env(FOLDER, folder).env_remove("NO_COLOR");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn lines(folder: &Path) -> Vec<serde_json::Value> {
+    let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn lost_tail(scenario: &str, end: impl FnOnce(&mut Child)) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(scenario, folder.path());
+    end(&mut child);
+    let lines = lines(folder.path());
+    assert_eq!(lines.len(), LINES, "{scenario}");
+    assert!(lines.iter().enumerate().all(|(at, line)| line["at"] == at), "{scenario}");
+}
+
+fn wait_for_line(child: &mut Child) {
+    use std::io::{BufRead, BufReader};
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+}
+
+/// L5: counters are flushed at shutdown.
+fn suppressed_at_exit() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(start("limited", folder.path()).wait().unwrap().success());
+    let lines = lines(folder.path());
+    assert_eq!((lines.len(), &lines[1]["suppressed"]), (2, &99.into()));
+}
+
+/// L11: no colour into a pipe, control characters shown.
+fn console() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = start("console", folder.path()).wait_with_output().unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(shown.ends_with(" INFO  exit  evil\\u{1b}[31m\\n  node=7H4G ms=12\n"), "{shown:?}");
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    assert_eq!(lines(folder.path())[0]["msg"], "evil\u{1b}[31m\n");
+}
+
+#[allow(clippy::print_stdout, reason = "tells the parent that it may send the signal")]
+fn child(scenario: &str) {
+    let console = if scenario == "console" { Console::Always } else { Console::Off };
+    let config = Config::new(env::var(FOLDER).unwrap()).console(console);
+    // As if it had been kept by a thread that never ends: nobody drops it.
+    std::mem::forget(configure(&config).unwrap());
+    static LOG: obs_log::Logger = obs_log::Logger::new("exit");
+    match scenario {
+        "limited" => return (0..100).for_each(|_| warn_limited!(LOG, "k", "m")),
+        "console" => return info!(logger: LOG, node = "7H4G", ms = 12; "evil\u{1b}[31m\n"),
+        _ => (0..LINES).for_each(|at| info!(at; "line")),
+    }
+    match scenario {
+        "exit" => process::exit(3),
+        "panic" => panic!("on purpose"),
+        "thread panic" => assert!(thread::spawn(|| panic!("on purpose")).join().is_err()),
+        "signal" => {
+            println!("ready");
+            thread::sleep(std::time::Duration::from_secs(60));
+        }
+        _ => {}
+    }
+}

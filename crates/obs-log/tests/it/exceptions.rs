@@ -1,0 +1,86 @@
+//! `exception!` (L3).
+
+use std::error::Error;
+use std::fmt;
+
+use obs_log::{Capture, Logger, exception};
+
+static LOG: Logger = Logger::new("test");
+
+#[derive(Debug)]
+struct Link(&'static str, Option<Box<Link>>);
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Link {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|link| link as _)
+    }
+}
+
+fn chain() -> Link {
+    let link = |text, below| Link(text, Some(Box::new(below)));
+    link("call failed", link("connect", link("tls \"alert\"", Link("refused", None))))
+}
+
+/// Pain 8: an error with a source three deep.
+#[test]
+fn l3_error_chain_is_an_array() {
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    let err = chain();
+    exception!(LOG, err, capability = "llm.chat", error_code:% = 7; "forwarding {}", "failed");
+    let line = &capture.lines()[0];
+    assert_eq!((&line["level"], &line["msg"]), (&"error".into(), &"forwarding failed".into()));
+    assert_eq!((&line["capability"], &line["error_code"]), (&"llm.chat".into(), &"7".into()));
+    assert_eq!(line["error_type"], "it::exceptions::Link");
+    assert_eq!(line["error"], "call failed");
+    assert_eq!(line["causes"], serde_json::json!(["connect", "tls \"alert\"", "refused"]));
+    assert!(line["backtrace"].as_str().unwrap().contains("l3_error_chain_is_an_array"), "{line}");
+}
+
+#[test]
+fn l3_every_kind_of_error_value() {
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    let owned = chain();
+    exception!(LOG, owned; "owned");
+    exception!(LOG, &owned, "by reference");
+    let result: Result<(), Link> = Err(chain());
+    if let Err(err) = &result {
+        exception!(LOG, err; "from a result");
+    }
+    let plain: Box<dyn Error> = Box::new(chain());
+    exception!(LOG, plain; "boxed");
+    let shared: Box<dyn Error + Send + Sync> = "only text".into();
+    exception!(LOG, shared; "boxed and shared");
+    let borrowed: &dyn Error = &owned;
+    exception!(LOG, borrowed; "as a trait object");
+    let lines = capture.lines();
+    let field =
+        |name: &str| lines.iter().map(|line| line[name].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let link = "it::exceptions::Link";
+    assert_eq!(field("error_type"), [link, link, link, "dyn Error", "dyn Error", "dyn Error"]);
+    assert_eq!(field("error")[4], "only text");
+    assert_eq!(lines[3]["causes"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn l3_an_error_whose_display_panics_is_still_logged() {
+    #[derive(Debug)]
+    struct Bad;
+    impl fmt::Display for Bad {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("on purpose")
+        }
+    }
+    impl Error for Bad {}
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    exception!(LOG, Bad; "bad");
+    assert_eq!(capture.lines()[0]["error"], "[panicked while formatting]");
+}

@@ -1,0 +1,66 @@
+//! Users' code that logs or panics while it is being logged (L7).
+
+use std::fmt;
+use std::panic::catch_unwind;
+
+use obs_log::{Capture, info};
+
+struct Logs;
+
+impl fmt::Display for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        info!(depth = 1; "from inside");
+        f.write_str("shown")
+    }
+}
+
+struct Panics;
+
+impl fmt::Display for Panics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("half")?;
+        panic!("on purpose")
+    }
+}
+
+/// Pain 9.
+#[test]
+fn l7_logging_inside_a_display_gives_two_clean_lines() {
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    info!(field:% = Logs; "{}", Logs);
+    let messages: Vec<_> =
+        capture.lines().iter().map(|line| line["msg"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(messages, ["from inside", "from inside", "shown"]);
+    assert_eq!(capture.lines()[2]["field"], "shown");
+}
+
+#[test]
+fn l7_a_panic_inside_a_display_stays_in_its_value() {
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    catch_unwind(|| info!(bad:% = Panics, good = 1; "{}", Panics)).expect("a log call does not panic");
+    info!("next");
+    let lines = capture.lines();
+    assert_eq!(lines[0]["msg"], "half[panicked while formatting]");
+    assert_eq!((&lines[0]["bad"], &lines[0]["good"]), (&"[panicked while formatting]".into(), &1.into()));
+    assert_eq!(lines[1]["msg"], "next");
+}
+
+#[test]
+fn l7_logging_while_a_thread_ends_does_no_harm() {
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let _scope = Capture::new().enter();
+            info!(by:% = "a thread-local"; "last words");
+        }
+    }
+    thread_local!(static LAST: Last = const { Last });
+    let thread = std::thread::spawn(|| {
+        LAST.with(|_| ());
+        let _scope = Capture::new().enter();
+        info!("so that the buffers are there, and gone before the last words");
+    });
+    thread.join().expect("the thread ends well");
+}
