@@ -62,19 +62,32 @@ pub struct LlmBackend {
     pub name: String,
     /// `url`: the base address, with or without `/v1`.
     pub url: String,
+    /// `api_key_env`: the environment variable that holds its key.
+    pub api_key_env: Option<String>,
 }
 
 impl LlmBackend {
     /// A backend called `name` at the base address `url`.
     #[must_use]
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
-        Self { name: name.into(), url: url.into() }
+        Self { name: name.into(), url: url.into(), api_key_env: None }
+    }
+
+    /// Sets [`api_key_env`](Self::api_key_env).
+    #[must_use]
+    pub fn api_key_env(mut self, variable: Option<String>) -> Self {
+        self.api_key_env = variable;
+        self
     }
 }
 
 impl fmt::Debug for LlmBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LlmBackend").field("name", &self.name).field("url", &redact(&self.url)).finish()
+        let mut out = f.debug_struct("LlmBackend");
+        out.field("name", &self.name)
+            .field("url", &redact(&self.url))
+            .field("api_key_env", &self.api_key_env)
+            .finish()
     }
 }
 
@@ -184,10 +197,10 @@ impl Config {
         self
     }
 
-    /// Adds one to [`llm_backends`](Self::llm_backends).
+    /// Sets [`llm_backends`](Self::llm_backends).
     #[must_use]
-    pub fn llm_backend(mut self, name: impl Into<String>, url: impl Into<String>) -> Self {
-        self.llm_backends.push(LlmBackend::new(name, url));
+    pub fn llm_backends(mut self, backends: impl IntoIterator<Item = LlmBackend>) -> Self {
+        self.llm_backends = backends.into_iter().collect();
         self
     }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
+use crate::redact::redact;
+
 /// A request.
 ///
 /// ```
@@ -14,7 +16,7 @@ use ureq::http::Uri;
 /// let request = HttpRequest::get("http://127.0.0.1:7080/health");
 /// assert!(!request.head);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpRequest {
     /// The address.
@@ -25,13 +27,31 @@ pub struct HttpRequest {
     pub timeout: Duration,
     /// Bytes of the body to read; what is longer is an error.
     pub max_body_bytes: usize,
+    /// A key to send as `Authorization: Bearer …`.
+    pub bearer: Option<String>,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the key nor a password in the address (D7).
+        f.debug_struct("HttpRequest")
+            .field("url", &redact(&self.url))
+            .field("head", &self.head)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpRequest {
     /// `GET url`, within 1 s, with at most 1 MiB of body.
     #[must_use]
     pub fn get(url: impl Into<String>) -> Self {
-        Self { url: url.into(), head: false, timeout: Duration::from_secs(1), max_body_bytes: 1 << 20 }
+        Self {
+            url: url.into(),
+            head: false,
+            timeout: Duration::from_secs(1),
+            max_body_bytes: 1 << 20,
+            bearer: None,
+        }
     }
 
     /// `HEAD url`, within 1 s.
@@ -44,6 +64,13 @@ impl HttpRequest {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets [`bearer`](Self::bearer).
+    #[must_use]
+    pub fn bearer(mut self, key: Option<String>) -> Self {
+        self.bearer = key;
         self
     }
 
@@ -178,8 +205,11 @@ impl Http for PlainHttp {
             _ => return Err(HttpError::BadUrl("it must begin with http:// or https://".to_owned())),
         }
         let agent = agent(request, is_local_host(host));
-        let sent = if request.head { agent.head(uri).call() } else { agent.get(uri).call() };
-        read(sent.map_err(explain)?, request.max_body_bytes)
+        let mut call = if request.head { agent.head(uri) } else { agent.get(uri) };
+        if let Some(key) = &request.bearer {
+            call = call.header("authorization", format!("Bearer {key}"));
+        }
+        read(call.call().map_err(explain)?, request.max_body_bytes)
     }
 }
 

@@ -1,0 +1,172 @@
+//! `hearthnet doctor`: what is wrong on this machine, and what to do about it.
+
+use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use obs_facade::doctor::render::{self, ColorChoice, TextStyle};
+use obs_facade::doctor::{CapabilityBus, Config, Doctor, Error, Limits, Report};
+
+use crate::failure::say_on_stderr;
+use crate::remote_bus::RemoteBus;
+
+/// Looks for what is wrong on this machine, says what to do, and changes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Run this check; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    check: Vec<String>,
+    /// Run these checks, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Leave these checks out, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Ask nothing of the internet.
+    #[arg(long)]
+    offline: bool,
+    /// Say which checks there are, and run none.
+    #[arg(long)]
+    list: bool,
+    /// The report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// The longest that the whole run may take.
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    timeout: Option<Duration>,
+    /// Let a warning count as a failure in the exit code.
+    #[arg(long)]
+    strict: bool,
+    /// Also what each check saw, and how long it took.
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Problems only.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Colours: auto, always or never.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds from 0.1 to 3600".to_owned())
+}
+
+/// The doctor itself could not do its work.
+const CRASHED: u8 = 2;
+
+/// Runs the command. A check that still blocks its thread ends with the process, when `main` returns.
+pub(crate) fn run(args: &DoctorArgs, config: Config) -> ExitCode {
+    let config = config.offline(args.offline);
+    let code = catch_unwind(AssertUnwindSafe(|| examine(args, &config))).unwrap_or_else(|_| {
+        say_on_stderr("the doctor crashed, please report it");
+        CRASHED
+    });
+    ExitCode::from(code)
+}
+
+fn examine(args: &DoctorArgs, config: &Config) -> u8 {
+    let doctor = match choose(args) {
+        Ok(doctor) => doctor,
+        Err(error) => {
+            say_on_stderr(error);
+            return CRASHED;
+        }
+    };
+    if args.list {
+        print(&list(&doctor, args.json));
+        return 0;
+    }
+    let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(config));
+    let report = doctor.run_all_blocking(config, &bus);
+    print(&show(args, &report));
+    if args.strict { report.exit_code_strict() } else { report.exit_code() }
+}
+
+fn choose(args: &DoctorArgs) -> Result<Doctor, Error> {
+    let mut doctor = Doctor::standard();
+    if !args.check.is_empty() || !args.only.is_empty() {
+        doctor = doctor.only(args.check.iter().chain(&args.only))?;
+    }
+    let doctor = doctor.skip(&args.skip)?;
+    Ok(match args.timeout {
+        Some(total) => doctor.limits(Limits::default().total(total)),
+        None => doctor,
+    })
+}
+
+fn list(doctor: &Doctor, json: bool) -> String {
+    if json {
+        let checks = doctor.checks().map(|check| {
+            serde_json::json!({
+                "name": check.name(), "category": check.category(), "after": check.dependencies(),
+            })
+        });
+        return format!("{}\n", serde_json::Value::Array(checks.collect()));
+    }
+    doctor.checks().map(|check| format!("{:<24} {}\n", check.name(), check.category().as_str())).collect()
+}
+
+fn show(args: &DoctorArgs, report: &Report) -> String {
+    if args.json {
+        return render::json(report);
+    }
+    render::text(report, &TextStyle::for_stdout(args.color).verbose(args.verbose).quiet(args.quiet))
+}
+
+/// A reader that has gone away (`hearthnet doctor | head -1`) does not change the verdict.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        doctor: DoctorArgs,
+    }
+
+    fn chosen(line: &str) -> Result<Vec<String>, Error> {
+        let line = Line::parse_from(["doctor"].into_iter().chain(line.split_whitespace()));
+        Ok(choose(&line.doctor)?.checks().map(|check| check.name().to_owned()).collect())
+    }
+
+    #[test]
+    fn d5_checks_are_chosen_by_name_and_stay_in_order() {
+        assert_eq!(chosen("").unwrap().len(), 12);
+        assert_eq!(chosen("--only disk_space,keys_present").unwrap(), ["keys_present", "disk_space"]);
+        assert_eq!(
+            chosen("--check disk_space --check keys_present").unwrap(),
+            ["keys_present", "disk_space"]
+        );
+        assert_eq!(chosen("--skip mdns_socket").unwrap().len(), 12, "it is listed, as skipped");
+    }
+
+    #[test]
+    fn d5_an_unknown_name_ends_with_2_and_the_list_of_names() {
+        for line in ["--check nosuch", "--only keys_present,nosuch", "--skip nosuch"] {
+            let message = chosen(line).unwrap_err().to_string();
+            assert!(message.contains("nosuch") && message.contains("recent_error_rate"), "{message}");
+        }
+        let line = Line::parse_from(["doctor", "--check", "nosuch"]);
+        assert_eq!(examine(&line.doctor, &Config::new("/nosuch")), 2);
+    }
+
+    #[test]
+    fn d5_a_timeout_is_a_time() {
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "-1", "NaN", "inf", "soon"] {
+            assert!(parse_seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The running node of this machine, as the doctor sees it over HTTP.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use obs_facade::doctor::system::{HttpRequest, System};
+use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+const TIMEOUT: Duration = Duration::from_millis(800);
+/// A hundred traces, each with all its spans.
+const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// Looks for the node at first need. A node with another ID than the device key here is not ours, and counts as none.
+#[derive(Debug)]
+pub(crate) struct RemoteBus {
+    base: String,
+    /// The ID by the device key on disk.
+    ours: Option<String>,
+    system: System,
+    running: OnceLock<bool>,
+}
+
+#[derive(Deserialize)]
+struct Health {
+    node_id: String,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    capabilities: Vec<Capability>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Capability {
+    Described { name: String },
+    Named(String),
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    peers: usize,
+}
+
+#[derive(Deserialize)]
+struct Traces {
+    traces: Vec<Trace>,
+}
+
+#[derive(Deserialize)]
+struct Trace {
+    status: String,
+}
+
+impl RemoteBus {
+    pub(crate) fn new(config: &doctor::Config) -> RemoteBus {
+        RemoteBus {
+            base: format!("http://{}", reachable(&config.host, config.port)),
+            ours: doctor::device_node_id(&config.keys_dir),
+            system: System::default(),
+            running: OnceLock::new(),
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        *self.running.get_or_init(|| {
+            let health = self.get::<Health>("/health");
+            self.ours.is_some() && health.ok().map(|health| health.node_id) == self.ours
+        })
+    }
+
+    /// Asks the node, if it is there and ours.
+    fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, BusError> {
+        match self.is_running() {
+            true => self.get(path).map_err(BusError::Unreachable),
+            false => Err(BusError::NotRunning),
+        }
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        let url = format!("{}{path}", self.base);
+        let request = HttpRequest::get(url).timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
+        let response = self.system.http.send(&request).map_err(|error| format!("GET {path}: {error}"))?;
+        // `/ready` says 503 with the same fields.
+        serde_json::from_slice(&response.body)
+            .map_err(|error| format!("GET {path}: HTTP {} and {error}", response.status))
+    }
+}
+
+/// Where a node that listens on `host` answers on this machine.
+fn reachable(host: &str, port: u16) -> String {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => {
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()
+        }
+        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => {
+            SocketAddr::from((Ipv6Addr::LOCALHOST, port)).to_string()
+        }
+        Ok(ip) => SocketAddr::new(ip, port).to_string(),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
+impl CapabilityBus for RemoteBus {
+    fn node_id(&self) -> Option<String> {
+        self.is_running().then(|| self.ours.clone()).flatten()
+    }
+
+    fn capabilities(&self) -> Result<Vec<String>, BusError> {
+        let manifest: Manifest = self.ask("/manifest")?;
+        let name = |capability| match capability {
+            Capability::Described { name } | Capability::Named(name) => name,
+        };
+        Ok(manifest.capabilities.into_iter().map(name).collect())
+    }
+
+    /// The node tells how many peers answer, not which.
+    fn peers(&self) -> Result<Vec<String>, BusError> {
+        let ready: Ready = self.ask("/ready")?;
+        Ok((1..=ready.peers.min(10_000)).map(|n| format!("peer {n}")).collect())
+    }
+
+    fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
+        let recent: Traces = self.ask(&format!("/trace/recent?n={n}"))?;
+        Ok(recent.traces.iter().map(|trace| Outcome::from_status(&trace.status)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::identity::Identity;
+
+    /// A node that answers a few requests, and the configuration of the one whose key is the seed 7.
+    fn node(id: &str) -> (doctor::Config, tempfile::TempDir) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let health = format!(r#"{{"status":"ok","node_id":"{id}","version":"0.1.0"}}"#);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(8) {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 1024];
+                let n = stream.read(&mut request).unwrap();
+                let path = String::from_utf8_lossy(&request[..n]).split(' ').nth(1).unwrap().to_owned();
+                let (status, body) = match path.as_str() {
+                    "/health" => (200, health.as_str()),
+                    "/manifest" => {
+                        (200, r#"{"capabilities":[{"name":"rag.query","version":"1.0"},"llm.chat"]}"#)
+                    }
+                    "/ready" => (503, r#"{"ready":false,"reasons":["no peers"],"capabilities":2,"peers":0}"#),
+                    "/trace/recent?n=3" => (
+                        200,
+                        r#"{"traces":[{"status":"ok","spans":[]},{"status":"timeout"},{"status":"cancelled"}]}"#,
+                    ),
+                    _ => (404, "nothing"),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all((head + body).as_bytes()).unwrap();
+            }
+        });
+        let home = tempfile::tempdir().unwrap();
+        let config = doctor::Config::new(home.path()).host("0.0.0.0").port(port);
+        std::fs::create_dir(&config.keys_dir).unwrap();
+        std::fs::write(config.keys_dir.join("device.pub"), Identity::from_seed(&[7; 32]).public()).unwrap();
+        (config, home)
+    }
+
+    #[test]
+    fn f4_our_node_tells_what_the_doctor_asks() {
+        let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
+        let (config, _home) = node(&id);
+        let bus = RemoteBus::new(&config);
+        assert_eq!(bus.node_id(), Some(id));
+        assert_eq!(bus.capabilities().unwrap(), ["rag.query", "llm.chat"]);
+        assert_eq!(bus.peers().unwrap(), [String::new(); 0]);
+        assert_eq!(bus.recent_outcomes(3).unwrap(), [Outcome::Ok, Outcome::Error, Outcome::Cancelled]);
+        assert!(matches!(bus.recent_outcomes(4), Err(BusError::Unreachable(why)) if why.contains("404")));
+    }
+
+    #[test]
+    fn d4_another_node_on_the_port_is_not_ours() {
+        let (config, _home) = node("ed25519:another");
+        let bus = RemoteBus::new(&config);
+        assert_eq!(bus.node_id(), None);
+        assert_eq!(bus.capabilities(), Err(BusError::NotRunning));
+    }
+}
