@@ -14,7 +14,8 @@ use crate::system::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
 const PATIENCE: Duration = Duration::from_millis(1700);
 const TIMEOUT: Duration = Duration::from_millis(1600);
 const FIX_START: &str = "start the backend, or correct `url` in `[[llm.backends]]`";
-const FIX_KEY: &str = "give the backend's key in `[[llm.backends]]`";
+const FIX_KEY: &str =
+    "set the environment variable that `api_key_env` of `[[llm.backends]]` names to the backend's key";
 
 /// At least one configured backend lists its models.
 pub(super) fn reachable(cx: &Context) -> CheckResult {
@@ -27,16 +28,19 @@ pub(super) fn reachable(cx: &Context) -> CheckResult {
         return CheckResult::skip(SkipReason::Offline, "offline, and every backend is on the internet");
     }
     let http = std::sync::Arc::clone(&cx.system.http);
-    let questions: Vec<(usize, String)> = backends
-        .iter()
-        .enumerate()
-        .flat_map(|(at, backend)| urls(&backend.url).map(|url| (at, url)))
-        .collect();
-    let ask = move |(at, url): (usize, String)| (at, ask(http.as_ref(), &url));
+    let numbered = backends.iter().enumerate();
+    let questions: Vec<(usize, HttpRequest)> =
+        numbered.flat_map(|(at, backend)| requests(backend).map(|request| (at, request))).collect();
+    let ask = move |(at, request): (usize, HttpRequest)| (at, ask(http.as_ref(), &request));
     let enough =
         |answers: &[(usize, (usize, Answer))]| answers.iter().any(|(_, (_, answer))| answer.is_models());
     let answers = race(questions, PATIENCE, ask, enough);
     judge(&backends, answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+fn requests(backend: &LlmBackend) -> [HttpRequest; 2] {
+    let key = backend.api_key_env.as_ref().and_then(|variable| std::env::var(variable).ok());
+    urls(&backend.url).map(|url| HttpRequest::get(url).timeout(TIMEOUT).bearer(key.clone()))
 }
 
 /// Ollama's own list and the one of OpenAI's interface; the base address may end in `/v1`.
@@ -63,8 +67,8 @@ impl Answer {
     }
 }
 
-fn ask(http: &dyn Http, url: &str) -> Answer {
-    match http.send(&HttpRequest::get(url).timeout(TIMEOUT)) {
+fn ask(http: &dyn Http, request: &HttpRequest) -> Answer {
+    match http.send(request) {
         Ok(response) => read(&response),
         Err(HttpError::NoTls) => Answer::NoTls,
         Err(err @ HttpError::Protocol(_)) => Answer::NotAModelServer(err.to_string()),
