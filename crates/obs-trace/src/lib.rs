@@ -1,1 +1,102 @@
-//! 
+//! Traces of what a HearthNet node does for each request: they survive await, spawn, panic and
+//! disconnect, and the last of them can be looked at (spec §5).
+//!
+//! ```
+//! use obs_trace as trace;
+//! # async fn search(_: &str) -> Vec<u32> { vec![1] }
+//! # async fn embed(_: &[u32]) -> u32 { 1 }
+//! # async fn rank(_: &[u32]) -> u32 { 2 }
+//! # async fn store(_: u32) {}
+//! # let q = "";
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//!
+//! let t = trace::new_trace("rag.query");
+//! let out = t.scope(async {
+//!     let hits = trace::span("search").wrap(search(q)).await;     // child of the trace
+//!     let (a, b) = tokio::join!(
+//!         trace::span("embed").wrap(embed(&hits)),                // siblings, both children of the trace
+//!         trace::span("rank").wrap(rank(&hits)),
+//!     );
+//!     trace::spawn(async move { store(a).await });                // carries the trace; tokio::spawn does not
+//!     b
+//! }).await;                                                       // ended, in the ring, `done` logged
+//!
+//! let recent = trace::get_recent(1);
+//! assert_eq!(recent[0].capability(), "rag.query");
+//! # assert_eq!(out, 2);
+//! # });
+//! ```
+//!
+//! # Context
+//! A trace belongs to a scope. [`Trace::scope`] gives one to a future, which has it in every poll
+//! and on every thread; [`spawn`], [`spawn_blocking`], [`JoinSet`] and [`carry`] hand trace and span
+//! on to another task, and a bare `tokio::spawn` has none. [`attach`] and [`detach`] act on the
+//! enclosing scope. Outside all scopes a tokio task has a scope of its own, and so has a thread for
+//! what is no task; neither sees the other's.
+//!
+//! A [`Span`] guard may be held across `.await` and dropped in any order; it is not the parent of
+//! anything. Spans nest through [`SpanBuilder::wrap`], [`SpanBuilder::run`] and [`InSpan`].
+//!
+//! # End
+//! A trace ends once, in one atomic change: by [`detach`], [`Trace::finish`], the end of its scope,
+//! a drop (`cancelled`) or a panic (`panic`). Then it is in the ring and the line `done` is logged
+//! through the `log` crate with target `hearthnet.trace` and the fields `capability`, `status`, `ms`
+//! and `spans`. Spans that are not over by then are counted and not kept.
+//!
+//! # Memory
+//! The ring holds the last 10 000 traces and at most 64 MiB; a trace at most 128 spans, 256 fields
+//! and 16 KiB of their text; beside the ring the last 10 errors and the 10 slowest traces of
+//! each of 64 capabilities are kept, in at most 16 MiB. What has no place is counted in [`Stats`] and
+//! [`TraceRecord::dropped_spans`]. See [`Config`].
+//!
+//! # Features
+//! `rt` (default): the helpers for tokio. Without it the crate has no runtime.
+
+mod active;
+mod clock;
+mod config;
+mod context;
+mod error;
+mod fields;
+mod global;
+mod id;
+mod names;
+pub mod propagation;
+mod query;
+mod record;
+mod retained;
+mod ring;
+mod scope;
+mod slots;
+mod span;
+mod span_record;
+#[cfg(feature = "rt")]
+mod spawn;
+mod stats;
+mod status;
+mod store;
+mod tasks;
+mod text;
+mod trace;
+mod value;
+mod wrapped;
+
+pub use active::ActiveTrace;
+pub use config::Config;
+pub use context::{attach, current_trace, detach, with_current_id};
+pub use error::Error;
+pub use global::{active, configure, get_recent, query, stats};
+pub use id::{ParseIdError, TraceId};
+pub use query::Filter;
+pub use record::TraceRecord;
+pub use scope::{Carried, Scope, carry, scope};
+pub use span::{InSpan, Span, SpanBuilder, in_span, span};
+pub use span_record::SpanRecord;
+#[cfg(feature = "rt")]
+pub use spawn::{JoinSet, spawn, spawn_blocking, spawn_local};
+pub use stats::Stats;
+pub use status::{ErrorCode, Status};
+pub use store::{Store, StoreScope};
+pub use trace::{Trace, new_trace, new_trace_with_id};
+pub use value::Value;
+pub use wrapped::Wrapped;

@@ -1,0 +1,92 @@
+//! How much a store keeps.
+
+use crate::Error;
+
+/// The bounds of a [`Store`](crate::Store) (T5). The default is what a node wants.
+///
+/// ```
+/// let config = obs_trace::Config::default().ring_capacity(500).max_spans(32);
+/// obs_trace::configure(&config)?;
+/// # Ok::<(), obs_trace::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Config {
+    pub(crate) ring_capacity: usize,
+    pub(crate) ring_bytes: usize,
+    pub(crate) max_spans: usize,
+    pub(crate) max_field_bytes: usize,
+    pub(crate) max_capabilities: usize,
+    pub(crate) kept_per_capability: usize,
+}
+
+/// The most spans that a trace can keep, whatever the configuration.
+pub(crate) const SPAN_LIMIT: usize = 128;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            ring_capacity: 10_000,
+            ring_bytes: 64 << 20,
+            max_spans: SPAN_LIMIT,
+            max_field_bytes: 256,
+            max_capabilities: 64,
+            kept_per_capability: 10,
+        }
+    }
+}
+
+impl Config {
+    /// How many completed traces the ring holds; 10 000 by default, 1 to 1 000 000.
+    pub fn ring_capacity(mut self, traces: usize) -> Config {
+        self.ring_capacity = traces;
+        self
+    }
+
+    /// How many bytes the traces in the ring may take together; beyond it the oldest go. 64 MiB by default, at least 64 KiB.
+    pub fn ring_bytes(mut self, bytes: usize) -> Config {
+        self.ring_bytes = bytes;
+        self
+    }
+
+    /// How many spans of a trace are kept, the others being counted; 128 by default and at most.
+    pub fn max_spans(mut self, spans: usize) -> Config {
+        self.max_spans = spans;
+        self
+    }
+
+    /// Where the text of a field is cut, in bytes; 256 by default, 16 to 4 096.
+    pub fn max_field_bytes(mut self, bytes: usize) -> Config {
+        self.max_field_bytes = bytes;
+        self
+    }
+
+    /// For how many capabilities errors and slowest traces are kept beside the ring; the traces of
+    /// further ones share one place. 64 by default, 1 to 4 096.
+    pub fn max_capabilities(mut self, capabilities: usize) -> Config {
+        self.max_capabilities = capabilities;
+        self
+    }
+
+    /// How many errors, and how many slowest traces, are kept for a capability; 10 by default, at most 1 000.
+    pub fn kept_per_capability(mut self, traces: usize) -> Config {
+        self.kept_per_capability = traces;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (field, value, least, most) in [
+            ("ring_capacity", self.ring_capacity, 1, 1_000_000),
+            ("ring_bytes", self.ring_bytes, 64 << 10, usize::MAX),
+            ("max_spans", self.max_spans, 0, SPAN_LIMIT),
+            ("max_field_bytes", self.max_field_bytes, 16, 4_096),
+            ("max_capabilities", self.max_capabilities, 1, 4_096),
+            ("kept_per_capability", self.kept_per_capability, 0, 1_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(Error { field, value, least, most });
+            }
+        }
+        Ok(())
+    }
+}

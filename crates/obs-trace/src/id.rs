@@ -1,0 +1,163 @@
+//! Trace IDs: ULIDs, which sort by the time they were made (spec §5.3).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_core::{Serialize, Serializer};
+use ulid::Ulid;
+
+use crate::clock;
+
+/// The ID of a trace: a ULID, never nil.
+///
+/// Its text is 26 characters of Crockford's base 32. Its 16 bytes are a W3C trace ID.
+///
+/// ```
+/// use obs_trace::TraceId;
+///
+/// let id = TraceId::generate();
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// assert!("8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<TraceId>().is_err(), "more than 128 bits");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(Ulid);
+
+impl TraceId {
+    /// Makes a fresh ID from the wall clock and a generator of this thread.
+    pub fn generate() -> TraceId {
+        TraceId::at_unix_ns(clock::unix_ns(clock::now()))
+    }
+
+    pub(crate) fn at_unix_ns(unix_ns: u64) -> TraceId {
+        // 80 random bits, of which the lowest is set: an ID is never nil, whatever the clock says.
+        TraceId(Ulid::from_parts(unix_ns / 1_000_000, fastrand::u128(..) | 1))
+    }
+
+    /// The ID with these 16 bytes, most significant first, as in a W3C `trace-id`; `None` if all are zero.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<TraceId> {
+        let ulid = Ulid::from_bytes(bytes);
+        (!ulid.is_nil()).then_some(TraceId(ulid))
+    }
+
+    /// The 16 bytes, most significant first.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_bytes()
+    }
+
+    /// The canonical text, upper-case ASCII, without an allocation.
+    pub fn to_text(self) -> [u8; 26] {
+        let mut text = [0; 26];
+        self.0.array_to_str(&mut text);
+        text
+    }
+
+    /// Reads exactly 26 base-32 characters, in either case as the ULID specification allows, that
+    /// fit in 128 bits and are not all zero.
+    pub(crate) fn from_text(text: &[u8]) -> Option<TraceId> {
+        // The `ulid` crate drops the bits of a first character above `7`.
+        if text.len() != 26 || !matches!(text[0], b'0'..=b'7') {
+            return None;
+        }
+        let ulid = Ulid::from_string(std::str::from_utf8(text).ok()?).ok()?;
+        (!ulid.is_nil()).then_some(TraceId(ulid))
+    }
+
+    /// Milliseconds since the Unix epoch at which the ID was made, by its maker's clock.
+    pub fn timestamp_ms(self) -> u64 {
+        self.0.timestamp_ms()
+    }
+}
+
+/// The text is not a trace ID.
+///
+/// ```
+/// let error = "not an id".parse::<obs_trace::TraceId>().unwrap_err();
+/// assert_eq!(error.to_string(), "not a trace ID: 26 characters of base 32, the first at most 7, are needed");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseIdError(());
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a trace ID: 26 characters of base 32, the first at most 7, are needed")
+    }
+}
+
+impl std::error::Error for ParseIdError {}
+
+impl FromStr for TraceId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<TraceId, ParseIdError> {
+        TraceId::from_text(text.as_bytes()).ok_or(ParseIdError(()))
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0.array_to_str(&mut [0; 26]))
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TraceId({self})")
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.array_to_str(&mut [0; 26]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_differ() {
+        let early = TraceId::at_unix_ns(1_000_000_000);
+        let late = TraceId::at_unix_ns(1_001_000_000);
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(late.timestamp_ms(), 1_001);
+        assert_ne!(TraceId::at_unix_ns(1), TraceId::at_unix_ns(1));
+    }
+
+    #[test]
+    fn hostile_texts_are_refused() {
+        for text in [
+            "",
+            "01HXR3F2Q4T6V8X0Z2B4D6F8H",   // 25
+            "01HXR3F2Q4T6V8X0Z2B4D6F8HJK", // 27
+            "81HXR3F2Q4T6V8X0Z2B4D6F8HJ",  // 131 bits
+            "00000000000000000000000000",  // nil
+            "01HXR3F2Q4T6V8X0Z2B4D6F8HU",  // no letter of the alphabet
+            " 1HXR3F2Q4T6V8X0Z2B4D6F8HJ",
+            "+1HXR3F2Q4T6V8X0Z2B4D6F8HJ",
+            "01HXR3F2Q4T6V8X0Z2B4D6F8é", // 26 bytes, 25 characters
+        ] {
+            assert!(text.parse::<TraceId>().is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_bytes_round_trip(bytes: [u8; 16]) {
+            prop_assume!(bytes != [0; 16]);
+            let id = TraceId::from_bytes(bytes).unwrap();
+            prop_assert_eq!(id.to_bytes(), bytes);
+            prop_assert_eq!(TraceId::from_text(&id.to_text()), Some(id));
+            prop_assert_eq!(id.to_string().to_lowercase().parse(), Ok(id));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Some(id) = TraceId::from_text(&text) {
+                prop_assert!(text.eq_ignore_ascii_case(&id.to_text()));
+            }
+        }
+    }
+}

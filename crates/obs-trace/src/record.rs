@@ -1,0 +1,322 @@
+//! A trace as it is stored: written while it runs, fixed when it ends.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_core::ser::SerializeStruct;
+use serde_core::{Serialize, Serializer};
+use smol_str::SmolStr;
+
+use crate::clock::{self, AtomicInstant, Instant};
+use crate::config::SPAN_LIMIT;
+use crate::fields::Fields;
+use crate::names::NameId;
+use crate::slots::{Slots, SpanIndex};
+use crate::status::{ErrorCode, Status};
+use crate::store::Store;
+use crate::{SpanRecord, Trace, TraceId, Value, text};
+
+/// A trace that has ended, as the ring keeps it (spec §5.1).
+///
+/// It never changes. Serialises to
+/// `{"trace_id", "capability", "started_at", "duration_ms", "status", "spans", "dropped_spans"}`;
+/// see [`SpanRecord`] for a span.
+///
+/// ```
+/// let trace = obs_trace::new_trace("llm.chat");
+/// let record = trace.finish().expect("nobody else has ended it");
+/// assert_eq!(record.capability(), "llm.chat");
+/// assert!(record.status().is_ok() && record.spans().is_empty());
+/// ```
+pub struct TraceRecord {
+    id: TraceId,
+    capability: SmolStr,
+    began: Instant,
+    began_unix_ns: u64,
+    /// Whoever sets it has ended the trace.
+    has_ended: AtomicBool,
+    /// Zero while the trace runs.
+    ended: AtomicInstant,
+    /// An [`Outcome`], written once by whoever ended the trace.
+    outcome: AtomicU8,
+    failure: OnceLock<ErrorCode>,
+    /// The spans that were closed when the trace ended, a bit each.
+    kept: [AtomicU64; 2],
+    slots: Slots,
+    fields: Mutex<Fields>,
+    /// Where in the order of completed traces of its store.
+    ticket: AtomicU64,
+    /// Where in the list of running traces of its store.
+    active_key: AtomicU32,
+    bytes: AtomicU32,
+    max_spans: u16,
+    /// `None` for the store of the process, so that nobody counts references to that one.
+    store: Option<Store>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Outcome {
+    Ok,
+    Failed,
+    Cancelled,
+    Panic,
+}
+
+/// Capability names come from peers.
+const MAX_CAPABILITY_BYTES: usize = 128;
+const MAX_CODE_BYTES: usize = 64;
+
+impl TraceRecord {
+    pub(crate) fn begin(
+        id: Option<TraceId>,
+        capability: &str,
+        max_spans: usize,
+        store: Option<Store>,
+    ) -> TraceRecord {
+        let began = clock::now();
+        let began_unix_ns = clock::unix_ns(began);
+        TraceRecord {
+            id: id.unwrap_or_else(|| TraceId::at_unix_ns(began_unix_ns)),
+            capability: text::bounded(capability, MAX_CAPABILITY_BYTES),
+            began,
+            began_unix_ns,
+            has_ended: AtomicBool::new(false),
+            ended: AtomicInstant::new(Instant::ZERO),
+            outcome: AtomicU8::new(Outcome::Ok as u8),
+            failure: OnceLock::new(),
+            kept: [const { AtomicU64::new(0) }; 2],
+            slots: Slots::new(),
+            fields: Mutex::new(Fields::default()),
+            ticket: AtomicU64::new(0),
+            active_key: AtomicU32::new(0),
+            bytes: AtomicU32::new(0),
+            max_spans: max_spans as u16,
+            store,
+        }
+    }
+}
+
+/// What the trace's own life needs; see [`crate::Trace`] for what users call.
+impl TraceRecord {
+    pub(crate) fn store(&self) -> &Store {
+        self.store.as_ref().unwrap_or_else(|| Store::global())
+    }
+
+    /// Counts one more span, and keeps it if it has a place and the trace still runs.
+    #[inline]
+    pub(crate) fn begin_span(&self, name: &'static str, parent: Option<SpanIndex>) -> Option<SpanIndex> {
+        if self.is_ended() {
+            self.slots.count_unkept();
+            self.store().counts().late_spans.add(1);
+            return None;
+        }
+        self.slots.begin(usize::from(self.max_spans), NameId::of(name), parent)
+    }
+
+    #[inline]
+    pub(crate) fn close_span(&self, span: SpanIndex) {
+        self.slots.close(span);
+    }
+
+    pub(crate) fn set_field(&self, span: SpanIndex, key: &'static str, mut value: Value) {
+        let store = self.store();
+        value.bound(store.max_field_bytes());
+        let mut fields = self.fields.lock().unwrap_or_else(|poison| poison.into_inner());
+        // Checked under the lock, so that a record is fixed once it has ended.
+        if self.is_ended() || !fields.set(span, key, value) {
+            store.counts().dropped_fields.add(1);
+        }
+    }
+
+    /// The first code counts: it is the one nearest to the cause.
+    pub(crate) fn fail(&self, code: &str) {
+        if !self.is_ended() {
+            self.failure.get_or_init(|| ErrorCode(text::bounded(code, MAX_CODE_BYTES)));
+        }
+    }
+
+    /// Ends the trace, unless somebody has: the one atomic change of T4.
+    ///
+    /// Gives how it ended to whoever ended it.
+    pub(crate) fn end(&self, outcome: Outcome) -> Option<Outcome> {
+        if self.has_ended.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let outcome = match outcome {
+            Outcome::Ok if self.failure.get().is_some() => Outcome::Failed,
+            outcome => outcome,
+        };
+        // After this lock is free again, no field changes.
+        let field_bytes = self.fields.lock().unwrap_or_else(|poison| poison.into_inner()).heap_bytes();
+        let capability_bytes = if self.capability.is_heap_allocated() { self.capability.len() } else { 0 };
+        let bytes = size_of::<TraceRecord>() + self.slots.heap_bytes() + field_bytes + capability_bytes;
+        self.bytes.store(bytes as u32, Ordering::Relaxed);
+        let kept = self.slots.closed();
+        self.kept[0].store(kept as u64, Ordering::Relaxed);
+        self.kept[1].store((kept >> 64) as u64, Ordering::Relaxed);
+        self.ended.store(clock::now(), Ordering::Relaxed);
+        self.outcome.store(outcome as u8, Ordering::Release);
+        Some(outcome)
+    }
+
+    #[inline]
+    pub(crate) fn is_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// A record that has ended, to leave in the place of one that is moved out.
+    pub(crate) fn vacant() -> TraceRecord {
+        let vacant = TraceRecord::begin(TraceId::from_bytes([1; 16]), "", 0, None);
+        vacant.has_ended.store(true, Ordering::Relaxed);
+        vacant
+    }
+
+    pub(crate) fn ticket(&self) -> &AtomicU64 {
+        &self.ticket
+    }
+
+    pub(crate) fn active_key(&self) -> &AtomicU32 {
+        &self.active_key
+    }
+
+    /// Bytes of memory that the record takes, known once it has ended.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed) as usize
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.outcome.load(Ordering::Acquire) != Outcome::Ok as u8
+    }
+
+    fn kept(&self) -> u128 {
+        u128::from(self.kept[1].load(Ordering::Relaxed)) << 64
+            | u128::from(self.kept[0].load(Ordering::Relaxed))
+    }
+}
+
+/// The last handle is gone: the trace is over, whether or not somebody ended it.
+impl Drop for TraceRecord {
+    fn drop(&mut self) {
+        if !self.is_ended() {
+            let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled };
+            Trace(Arc::new(std::mem::replace(self, TraceRecord::vacant()))).finish_as(outcome);
+        }
+    }
+}
+
+/// What readers see.
+impl TraceRecord {
+    /// The ID of the trace.
+    pub fn trace_id(&self) -> TraceId {
+        self.id
+    }
+
+    /// What was asked for, such as `llm.chat`; at most 128 bytes. Untrusted text.
+    pub fn capability(&self) -> &str {
+        &self.capability
+    }
+
+    /// When the trace began, by the wall clock.
+    pub fn started_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.began_unix_ns)
+    }
+
+    pub(crate) fn started_at_text(&self) -> String {
+        clock::rfc3339_ms(self.began_unix_ns)
+    }
+
+    /// From the beginning of the trace to its end.
+    pub fn duration(&self) -> Duration {
+        match self.ended.load(Ordering::Relaxed) {
+            Instant::ZERO => clock::now() - self.began,
+            ended => ended - self.began,
+        }
+    }
+
+    /// How the trace ended.
+    pub fn status(&self) -> Status {
+        let outcome = self.outcome.load(Ordering::Acquire);
+        let failed = outcome == Outcome::Failed as u8 || !self.is_ended();
+        match self.failure.get() {
+            Some(code) if failed => Status::Failed(code.clone()),
+            _ if outcome == Outcome::Cancelled as u8 => Status::Cancelled,
+            _ if outcome == Outcome::Panic as u8 => Status::Panic,
+            _ => Status::Ok,
+        }
+    }
+
+    /// The spans that had ended before the trace did, in the order in which they began.
+    ///
+    /// Of a trace that still runs, those that have ended so far.
+    pub fn spans(&self) -> Vec<SpanRecord> {
+        let kept = if self.is_ended() { self.kept() } else { self.slots.closed() };
+        let fields = self.fields.lock().unwrap_or_else(|poison| poison.into_inner());
+        (0..SPAN_LIMIT)
+            .filter(|index| kept >> index & 1 == 1)
+            .filter_map(|index| {
+                let span = self.slots.read(index)?;
+                Some(SpanRecord {
+                    name: span.name.name(),
+                    parent: self
+                        .kept_ancestor(span.parent, kept)
+                        .map(|index| (kept & ((1 << index) - 1)).count_ones() as usize),
+                    start: span.begin - self.began,
+                    duration: span.end - span.begin,
+                    fields: fields.of(index).map(|(key, value)| (key, value.clone())).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// The nearest enclosing span that is in the record.
+    fn kept_ancestor(&self, mut span: Option<SpanIndex>, kept: u128) -> Option<usize> {
+        while let Some(index) = span {
+            if kept >> index.get() & 1 == 1 {
+                return Some(index.get());
+            }
+            span = self.slots.parent(index);
+        }
+        None
+    }
+
+    /// How many spans the record holds.
+    pub fn span_count(&self) -> usize {
+        self.kept().count_ones() as usize
+    }
+
+    /// How many spans began and are not in the record: there was no place for them, or they were
+    /// not over when the trace was. Exact; grows when a span begins after the end.
+    pub fn dropped_spans(&self) -> u64 {
+        self.slots.begun() - self.kept().count_ones() as u64
+    }
+}
+
+impl fmt::Debug for TraceRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceRecord")
+            .field("trace_id", &self.id)
+            .field("capability", &self.capability)
+            .field("status", &self.status())
+            .field("duration", &self.duration())
+            .field("spans", &self.spans())
+            .field("dropped_spans", &self.dropped_spans())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Serialize for TraceRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("TraceRecord", 7)?;
+        record.serialize_field("trace_id", &self.id)?;
+        record.serialize_field("capability", self.capability())?;
+        record.serialize_field("started_at", &self.started_at_text())?;
+        record.serialize_field("duration_ms", &clock::ms(self.duration()))?;
+        record.serialize_field("status", &self.status())?;
+        record.serialize_field("spans", &self.spans())?;
+        record.serialize_field("dropped_spans", &self.dropped_spans())?;
+        record.end()
+    }
+}

@@ -1,0 +1,186 @@
+//! The spans of one trace: a fixed number of slots that any thread fills without a lock.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::{AtomicInstant, Instant};
+use crate::config::SPAN_LIMIT;
+use crate::names::NameId;
+
+/// The place of a span in its trace, in the order in which spans began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanIndex(u8);
+
+impl SpanIndex {
+    pub(crate) fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Slots for [`SPAN_LIMIT`] spans, the first of them in the trace itself, the others made when they are needed.
+///
+/// A slot belongs to the span that took its number, which writes it twice: all of it at the
+/// beginning and its end at the close. Whoever sees the end (`Acquire`) sees the rest (`Release`).
+pub(crate) struct Slots {
+    begun: AtomicU64,
+    first: [Slot; FIRST],
+    second: OnceLock<Box<[Slot; SECOND]>>,
+    third: OnceLock<Box<[Slot; THIRD]>>,
+}
+
+// With these a trace of up to twelve spans is one allocation of half a KiB.
+const FIRST: usize = 12;
+const SECOND: usize = 36;
+const THIRD: usize = SPAN_LIMIT - FIRST - SECOND;
+
+struct Slot {
+    begin: AtomicInstant,
+    /// Zero while the span is open.
+    end: AtomicInstant,
+    /// The number of the name and, one higher so that zero is none, of the parent.
+    about: AtomicU64,
+}
+
+impl Slot {
+    fn new() -> Slot {
+        Slot {
+            begin: AtomicInstant::new(Instant::ZERO),
+            end: AtomicInstant::new(Instant::ZERO),
+            about: AtomicU64::new(0),
+        }
+    }
+}
+
+/// A span as it was recorded.
+pub(crate) struct Closed {
+    pub(crate) name: NameId,
+    pub(crate) parent: Option<SpanIndex>,
+    pub(crate) begin: Instant,
+    pub(crate) end: Instant,
+}
+
+impl Slots {
+    pub(crate) fn new() -> Slots {
+        Slots {
+            begun: AtomicU64::new(0),
+            first: std::array::from_fn(|_| Slot::new()),
+            second: OnceLock::new(),
+            third: OnceLock::new(),
+        }
+    }
+
+    /// Counts one more span and gives it a slot, unless `limit` spans have one.
+    #[inline]
+    pub(crate) fn begin(&self, limit: usize, name: NameId, parent: Option<SpanIndex>) -> Option<SpanIndex> {
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        if number >= limit as u64 {
+            return None;
+        }
+        let index = SpanIndex(number as u8);
+        let slot = self.slot_or_make(index.get());
+        let parent = parent.map_or(0, |parent| u64::from(parent.0) + 1);
+        slot.about.store(u64::from(name.0) << 16 | parent, Ordering::Relaxed);
+        slot.begin.store(crate::clock::now(), Ordering::Relaxed);
+        Some(index)
+    }
+
+    /// Counts one more span without giving it a slot.
+    pub(crate) fn count_unkept(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn close(&self, index: SpanIndex) {
+        if let Some(slot) = self.slot(index.get()) {
+            slot.end.store(crate::clock::now(), Ordering::Release);
+        }
+    }
+
+    /// How many spans have begun, those without a slot included.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// One bit for each span that is closed by now.
+    pub(crate) fn closed(&self) -> u128 {
+        let slots = self.begun().min(SPAN_LIMIT as u64) as usize;
+        (0..slots).filter(|&index| self.is_closed(index)).fold(0, |bits, index| bits | 1 << index)
+    }
+
+    fn is_closed(&self, index: usize) -> bool {
+        self.slot(index).is_some_and(|slot| slot.end.load(Ordering::Acquire) != Instant::ZERO)
+    }
+
+    pub(crate) fn read(&self, index: usize) -> Option<Closed> {
+        let slot = self.slot(index)?;
+        let end = slot.end.load(Ordering::Acquire);
+        let about = slot.about.load(Ordering::Relaxed);
+        let parent = (about & 0xffff).checked_sub(1).map(|number| SpanIndex(number as u8));
+        let begin = slot.begin.load(Ordering::Relaxed);
+        (end != Instant::ZERO).then_some(Closed { name: NameId((about >> 16) as u16), parent, begin, end })
+    }
+
+    /// Who the parent of a span is, open or closed.
+    pub(crate) fn parent(&self, index: SpanIndex) -> Option<SpanIndex> {
+        let about = self.slot(index.get())?.about.load(Ordering::Relaxed);
+        (about & 0xffff).checked_sub(1).map(|number| SpanIndex(number as u8))
+    }
+
+    /// Bytes allocated beside the trace.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let second = self.second.get().map_or(0, |slots| size_of_val(&**slots));
+        second + self.third.get().map_or(0, |slots| size_of_val(&**slots))
+    }
+
+    #[inline]
+    fn slot_or_make(&self, index: usize) -> &Slot {
+        match index {
+            ..FIRST => &self.first[index],
+            FIRST..SECOND_END => &self.second.get_or_init(new_slots)[index - FIRST],
+            _ => &self.third.get_or_init(new_slots)[index - SECOND_END],
+        }
+    }
+
+    #[inline]
+    fn slot(&self, index: usize) -> Option<&Slot> {
+        match index {
+            ..FIRST => self.first.get(index),
+            FIRST..SECOND_END => self.second.get()?.get(index - FIRST),
+            _ => self.third.get()?.get(index - SECOND_END),
+        }
+    }
+}
+
+const SECOND_END: usize = FIRST + SECOND;
+
+#[cold]
+fn new_slots<const N: usize>() -> Box<[Slot; N]> {
+    Box::new(std::array::from_fn(|_| Slot::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_is_its_own() {
+        let slots = Slots::new();
+        let name = NameId::of("slots");
+        let mut parent = None;
+        for number in 0..SPAN_LIMIT {
+            let index = slots.begin(SPAN_LIMIT, name, parent).unwrap();
+            assert_eq!(index.get(), number);
+            parent = Some(index);
+        }
+        assert_eq!(slots.begin(SPAN_LIMIT, name, None), None);
+        for number in (0..SPAN_LIMIT).step_by(2) {
+            slots.close(SpanIndex(number as u8));
+        }
+        assert_eq!(slots.closed(), u128::MAX / 3);
+        assert_eq!(slots.begun(), SPAN_LIMIT as u64 + 1);
+        let last = slots.read(126).unwrap();
+        assert_eq!((last.name, last.parent.unwrap().get()), (name, 125));
+        assert!(slots.read(127).is_none(), "still open");
+        assert!(last.end >= last.begin);
+    }
+}

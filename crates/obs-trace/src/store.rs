@@ -1,0 +1,224 @@
+//! Where traces are while they run and after they have ended.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, RwLock};
+
+use crate::active::{Active, ActiveTrace};
+use crate::query::{self, Filter};
+use crate::record::Outcome;
+use crate::retained::Retained;
+use crate::ring::Ring;
+use crate::stats::{Counts, Stats};
+use crate::{Config, Error, TraceRecord};
+
+/// The ring, the kept errors and slowest traces, and the running ones.
+///
+/// A process has one that everything uses by itself ([`configure`](crate::configure),
+/// [`get_recent`](crate::get_recent)). A test makes its own and [enters](Store::enter) it, so that
+/// tests that run side by side do not see each other's traces.
+///
+/// ```
+/// use obs_trace::{Config, Store};
+///
+/// let store = Store::new(Config::default().ring_capacity(2))?;
+/// let _scope = store.enter();
+/// for capability in ["a", "b", "c"] {
+///     obs_trace::new_trace(capability).finish();
+/// }
+/// let recent = store.get_recent(10);
+/// assert_eq!(recent.iter().map(|record| record.capability()).collect::<Vec<_>>(), ["c", "b"]);
+/// # Ok::<(), obs_trace::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    ring: RwLock<Ring>,
+    retained: Mutex<Retained>,
+    active: Active,
+    counts: Counts,
+    max_spans: AtomicUsize,
+    max_field_bytes: AtomicUsize,
+    config: Mutex<Config>,
+}
+
+impl Store {
+    /// A store of its own.
+    ///
+    /// # Errors
+    /// A bound is out of its range.
+    pub fn new(config: Config) -> Result<Store, Error> {
+        config.check()?;
+        Ok(Store::with(config))
+    }
+
+    fn with(config: Config) -> Store {
+        Store(Arc::new(Inner {
+            ring: RwLock::new(Ring::new(config.ring_capacity, config.ring_bytes)),
+            retained: Mutex::new(Retained::new(&config)),
+            active: Active::new(),
+            counts: Counts::default(),
+            max_spans: AtomicUsize::new(config.max_spans),
+            max_field_bytes: AtomicUsize::new(config.max_field_bytes),
+            config: Mutex::new(config),
+        }))
+    }
+
+    /// Applies other bounds to the live store: the newest traces stay, as many as fit. The same
+    /// configuration again changes nothing.
+    ///
+    /// # Errors
+    /// A bound is out of its range; the store is unchanged.
+    pub fn configure(&self, config: &Config) -> Result<(), Error> {
+        config.check()?;
+        let inner = &*self.0;
+        let mut current = lock(&inner.config);
+        if *current == *config {
+            return Ok(());
+        }
+        if (current.ring_capacity, current.ring_bytes) != (config.ring_capacity, config.ring_bytes) {
+            let mut ring = inner.ring.write().unwrap_or_else(|poison| poison.into_inner());
+            *ring = ring.resized(config.ring_capacity, config.ring_bytes);
+        }
+        let anew = lock(&inner.retained).reconfigured(config);
+        drop(anew);
+        inner.max_spans.store(config.max_spans, Ordering::Relaxed);
+        inner.max_field_bytes.store(config.max_field_bytes, Ordering::Relaxed);
+        *current = config.clone();
+        Ok(())
+    }
+
+    /// The last `n` completed traces, newest first (spec §5.1).
+    pub fn get_recent(&self, n: usize) -> Vec<Arc<TraceRecord>> {
+        self.ring().newest_first().take(n).collect()
+    }
+
+    /// The completed traces that `filter` admits, newest first; the kept errors and slowest traces
+    /// of each capability are searched along with the ring (T6).
+    pub fn query(&self, filter: &Filter) -> Vec<Arc<TraceRecord>> {
+        let retained: Vec<_> = lock(&self.0.retained).all().cloned().collect();
+        query::run(filter, self.ring().newest_first(), retained)
+    }
+
+    /// The traces that have begun and not ended, oldest first.
+    pub fn active(&self) -> Vec<ActiveTrace> {
+        self.0.active.list().into_iter().map(ActiveTrace::new).collect()
+    }
+
+    /// What the store has seen and holds.
+    pub fn stats(&self) -> Stats {
+        let ring = self.ring();
+        self.0.counts.stats(ring.completed(), self.0.active.len(), ring.bytes())
+    }
+
+    /// Makes this the store of every trace that this thread begins, until the scope is dropped.
+    ///
+    /// The free functions of the crate, called on this thread, read it too. A trace stays with the
+    /// store that it began in, wherever it ends.
+    pub fn enter(&self) -> StoreScope {
+        static SCOPES: AtomicUsize = AtomicUsize::new(1);
+        let number = SCOPES.fetch_add(1, Ordering::Relaxed);
+        ENTERED.with_borrow_mut(|entered| entered.push((number, self.clone())));
+        ENTERED_COUNT.fetch_add(1, Ordering::Relaxed);
+        StoreScope { number, not_send: PhantomData }
+    }
+
+    pub(crate) fn global() -> &'static Store {
+        static GLOBAL: LazyLock<Store> = LazyLock::new(|| Store::with(Config::default()));
+        &GLOBAL
+    }
+
+    /// The store that this thread has entered, if any.
+    #[inline]
+    pub(crate) fn entered() -> Option<Store> {
+        if ENTERED_COUNT.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        ENTERED.try_with(|entered| entered.borrow().last().map(|(_, store)| store.clone())).ok().flatten()
+    }
+
+    pub(crate) fn current() -> Store {
+        Store::entered().unwrap_or_else(|| Store::global().clone())
+    }
+
+    pub(crate) fn max_spans(&self) -> usize {
+        self.0.max_spans.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn max_field_bytes(&self) -> usize {
+        self.0.max_field_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    pub(crate) fn begin(&self, record: &Arc<TraceRecord>) {
+        self.0.active.insert(record);
+    }
+
+    pub(crate) fn complete(&self, record: &Arc<TraceRecord>, outcome: Outcome) {
+        self.0.active.remove(record);
+        self.0.counts.count(outcome, record.dropped_spans());
+        self.ring().push(Arc::clone(record));
+        let replaced = lock(&self.0.retained).offer(record);
+        drop(replaced);
+    }
+
+    fn ring(&self) -> std::sync::RwLockReadGuard<'_, Ring> {
+        self.0.ring.read().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store::with(Config::default())
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Store").field(&self.stats()).finish()
+    }
+}
+
+static ENTERED_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static ENTERED: RefCell<Vec<(usize, Store)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// See [`Store::enter`].
+///
+/// ```
+/// let store = obs_trace::Store::default();
+/// let scope = store.enter();
+/// obs_trace::new_trace("inside").finish();
+/// drop(scope);
+/// obs_trace::new_trace("outside").finish();
+/// assert_eq!(store.get_recent(10).len(), 1);
+/// ```
+#[derive(Debug)]
+#[must_use = "the store is left when the scope is dropped"]
+pub struct StoreScope {
+    number: usize,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for StoreScope {
+    fn drop(&mut self) {
+        let left = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let place = entered.iter().position(|(number, _)| *number == self.number);
+            place.map(|place| entered.remove(place))
+        });
+        drop(left);
+        ENTERED_COUNT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
+}

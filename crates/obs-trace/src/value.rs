@@ -1,0 +1,147 @@
+//! What a field can hold.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_core::{Serialize, Serializer};
+use smol_str::SmolStr;
+
+use crate::text;
+
+/// The value of a field: text, a number or a truth value.
+///
+/// Text up to 23 bytes is held without an allocation. Made by `From` out of what
+/// [`SpanBuilder::field`](crate::SpanBuilder::field) is given.
+///
+/// ```
+/// use obs_trace::Value;
+///
+/// assert_eq!(Value::from("peer").to_string(), "peer");
+/// assert_eq!(Value::from(12_u32).to_string(), "12");
+/// assert_eq!(Value::from(f64::NAN).to_string(), "NaN");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value(Kind);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Text(SmolStr),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+    Bool(bool),
+}
+
+impl Value {
+    /// The value of anything that can be displayed, for types without a `From` here.
+    pub fn display(value: impl fmt::Display) -> Value {
+        Value(Kind::Text(smol_str::format_smolstr!("{value}")))
+    }
+
+    /// The text, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn bound(&mut self, limit: usize) {
+        if let Kind::Text(text) = &mut self.0
+            && text.len() > limit
+        {
+            *text = text::bounded(text, limit);
+        }
+    }
+
+    /// Bytes that it holds elsewhere.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Kind::Text(text) if text.is_heap_allocated() => text.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Text(text) => f.pad(text),
+            Kind::Signed(number) => number.fmt(f),
+            Kind::Unsigned(number) => number.fmt(f),
+            Kind::Float(number) => number.fmt(f),
+            Kind::Bool(truth) => truth.fmt(f),
+        }
+    }
+}
+
+/// Numbers stay numbers; the ones that JSON cannot write are the texts `NaN`, `inf` and `-inf`.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Kind::Text(text) => serializer.serialize_str(text),
+            Kind::Signed(number) => serializer.serialize_i64(*number),
+            Kind::Unsigned(number) => serializer.serialize_u64(*number),
+            Kind::Float(number) if number.is_finite() => serializer.serialize_f64(*number),
+            Kind::Float(number) => serializer.collect_str(number),
+            Kind::Bool(truth) => serializer.serialize_bool(*truth),
+        }
+    }
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$value:ident| $kind:expr;)*) => {$(
+        impl From<$from> for Value {
+            fn from($value: $from) -> Value {
+                Value($kind)
+            }
+        }
+    )*};
+}
+
+value_from! {
+    &str => |value| Kind::Text(SmolStr::new(value));
+    &&str => |value| Kind::Text(SmolStr::new(value));
+    &String => |value| Kind::Text(SmolStr::new(value));
+    String => |value| Kind::Text(SmolStr::from(value));
+    Cow<'_, str> => |value| Kind::Text(SmolStr::new(value));
+    &Cow<'_, str> => |value| Kind::Text(SmolStr::new(value));
+    crate::TraceId => |value| Kind::Text(SmolStr::new(std::str::from_utf8(&value.to_text()).unwrap_or_default()));
+    bool => |value| Kind::Bool(value);
+    i8 => |value| Kind::Signed(value.into());
+    i16 => |value| Kind::Signed(value.into());
+    i32 => |value| Kind::Signed(value.into());
+    i64 => |value| Kind::Signed(value);
+    isize => |value| Kind::Signed(value as i64);
+    u8 => |value| Kind::Unsigned(value.into());
+    u16 => |value| Kind::Unsigned(value.into());
+    u32 => |value| Kind::Unsigned(value.into());
+    u64 => |value| Kind::Unsigned(value);
+    usize => |value| Kind::Unsigned(value as u64);
+    f32 => |value| Kind::Float(value.into());
+    f64 => |value| Kind::Float(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_json() {
+        let cases = [
+            (Value::from("a\"b\n"), r#""a\"b\n""#),
+            (Value::from(String::from("peer")), r#""peer""#),
+            (Value::from(-3_i8), "-3"),
+            (Value::from(u64::MAX), "18446744073709551615"),
+            (Value::from(1.5_f32), "1.5"),
+            (Value::from(f64::NAN), r#""NaN""#),
+            (Value::from(f64::INFINITY), r#""inf""#),
+            (Value::from(f64::NEG_INFINITY), r#""-inf""#),
+            (Value::from(true), "true"),
+            (Value::display(std::net::Ipv4Addr::LOCALHOST), r#""127.0.0.1""#),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(serde_json::to_string(&value).unwrap(), expected);
+        }
+    }
+}
