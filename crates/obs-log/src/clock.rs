@@ -18,9 +18,10 @@ impl Clock {
     /// Nanoseconds since 1970-01-01T00:00:00Z; a clock before that reads as the epoch.
     pub(crate) fn now(&self) -> i64 {
         match self {
-            Clock::System => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
+            Clock::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| {
+                let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+                seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(since.subsec_nanos()))
+            }),
             #[cfg(test)]
             Clock::Manual(nanos) => nanos.load(std::sync::atomic::Ordering::SeqCst),
         }

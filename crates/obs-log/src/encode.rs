@@ -32,6 +32,8 @@ const PANICKED: &[u8] = b"[panicked while formatting]";
 pub(crate) struct Encoder {
     line: Vec<u8>,
     fields: Vec<Field>,
+    /// One bit for each key so far; most keys are new, and their bit tells it.
+    keys: u64,
     message: Range<usize>,
     stamper: Stamper,
     names: NameCache,
@@ -70,6 +72,7 @@ impl Encoder {
         self.line.clear();
         self.line.shrink_to(MAX_LINE_BYTES);
         self.fields.clear();
+        self.keys = 0;
     }
 
     fn write_message(&mut self, record: &Record<'_>) {
@@ -95,6 +98,12 @@ impl Encoder {
     /// Notes the field, and takes an earlier one of the same name out of the line: the last one counts.
     fn end_field(&mut self, start: usize, key: Range<usize>) {
         let mut field = Field { start, key, end: self.line.len() };
+        let bit = key_bit(&self.line[field.key.clone()]);
+        if self.keys & bit == 0 {
+            self.keys |= bit;
+            self.fields.push(field);
+            return;
+        }
         let same = |known: &Field| self.line[known.key.clone()] == self.line[field.key.clone()];
         if let Some(at) = self.fields.iter().position(same) {
             let old = self.fields.remove(at);
@@ -134,6 +143,11 @@ impl Field {
     }
 }
 
+fn key_bit(key: &[u8]) -> u64 {
+    let letter = |letter: Option<&u8>| letter.copied().map_or(0, usize::from);
+    1 << ((letter(key.first()) * 7 + letter(key.last()) * 3 + key.len()) % 64)
+}
+
 fn level_json(level: Level) -> &'static [u8] {
     match level {
         Level::Error => b"\",\"level\":\"error\"",
@@ -146,7 +160,10 @@ fn level_json(level: Level) -> &'static [u8] {
 
 /// Whether `key` is one of the fixed keys, with any number of [`PREFIX`]es: so no two keys become the same.
 fn is_reserved(key: &str) -> bool {
-    matches!(key.trim_start_matches(PREFIX), "ts" | "level" | "logger" | "msg" | "trace_id")
+    match key.strip_prefix(PREFIX) {
+        Some(rest) => is_reserved(rest),
+        None => matches!(key, "ts" | "level" | "logger" | "msg" | "trace_id"),
+    }
 }
 
 /// Appends `text` as a JSON string. What a `Display` wrote before it panicked stays.

@@ -5,36 +5,60 @@
 use std::fmt;
 
 /// Appends `text`, escaped.
+#[inline]
 pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
+    if is_clean(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        escape_what_needs_it(out, text.as_bytes());
+    }
+}
+
+fn escape_what_needs_it(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut clean = 0;
     let mut at = 0;
-    while at < bytes.len() {
-        at += clean_prefix(&bytes[at..]);
-        let Some(&byte) = bytes.get(at) else { break };
+    while let Some(found) = bytes[at..].iter().position(|&byte| needs_look(byte)) {
+        at += found;
         let next = bytes.get(at + 1).copied().unwrap_or(0);
-        if byte == 0xc2 && next > 0x9f {
+        if bytes[at] == 0xc2 && next > 0x9f {
             at += 2;
             continue;
         }
         out.extend_from_slice(&bytes[clean..at]);
-        at += write_escape(out, byte, next);
+        at += write_escape(out, bytes[at], next);
         clean = at;
     }
     out.extend_from_slice(&bytes[clean..]);
 }
 
-/// How many bytes at the front need no look. Blocks of 16 compile to a few vector instructions.
-fn clean_prefix(bytes: &[u8]) -> usize {
-    let blocks = bytes.chunks_exact(16);
-    let mut clean = 0;
-    for block in blocks {
-        if block.iter().fold(false, |any, &byte| any | needs_look(byte)) {
-            break;
-        }
-        clean += 16;
+/// Whether nothing in `bytes` needs a look. Most text is short and clean, and this is the heart of a line's cost:
+/// eight bytes are tested at once, the last ones overlapping those before.
+#[inline]
+fn is_clean(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (words, _) = bytes.as_chunks::<8>();
+        return words.iter().all(|word| word_is_clean(u64::from_ne_bytes(*word)))
+            && word_is_clean(u64::from_ne_bytes(*last));
     }
-    clean + bytes[clean..].iter().position(|&byte| needs_look(byte)).unwrap_or(bytes.len() - clean)
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let first = u64::from(u32::from_ne_bytes(*first));
+            word_is_clean(first | u64::from(u32::from_ne_bytes(*last)) << 32)
+        }
+        _ => !bytes.iter().any(|&byte| needs_look(byte)),
+    }
+}
+
+/// [`needs_look`] for eight bytes, by the arithmetic that finds a zero byte in a word: subtracting one borrows into
+/// the top bit only there.
+#[inline]
+fn word_is_clean(word: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let found = below(word, 0x20) | equal(b'"') | equal(b'\\') | equal(0x7f) | equal(0xc2);
+    found & TOPS == 0
 }
 
 /// 0xC2 is the first byte of U+0080 to U+00BF, of which the first half are controls.
@@ -101,6 +125,21 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(quoted(text), format!("\"{expected}\"").into_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn eight_bytes_at_once_are_judged_like_one() {
+        for byte in 0..=255 {
+            for place in 0..8 {
+                let mut word = *b"abcdefgh";
+                word[place] = byte;
+                assert_eq!(
+                    word_is_clean(u64::from_ne_bytes(word)),
+                    !needs_look(byte),
+                    "{byte:#x} at {place}"
+                );
+            }
         }
     }
 
