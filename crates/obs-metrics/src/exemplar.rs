@@ -16,7 +16,7 @@ static SOURCE: RwLock<Option<TraceIdSource>> = RwLock::new(None);
 /// Sets where exemplars get the current trace ID from; without it there are none.
 ///
 /// The hook is called on the observing thread, for a sample of the observations only: each of the first 256 that land
-/// in a bucket or a counter, then every 64th. An ID of more than 64 bytes is ignored.
+/// in a bucket or a counter, then every 64th. An ID is 1 to 64 letters, digits, `-` or `_`; another text is ignored.
 ///
 /// ```
 /// obs_metrics::set_trace_id_source(|found| found("01HXR3F2M4C9T8Q0Z6V5K7B1AD"));
@@ -46,7 +46,7 @@ impl Exemplar {
         let source = (*SOURCE.read().unwrap_or_else(PoisonError::into_inner))?;
         let mut found = None;
         source(&mut |id| {
-            if id.len() <= MAX_ID_BYTES && !id.is_empty() {
+            if is_id(id) {
                 let mut bytes = [0; MAX_ID_BYTES];
                 bytes[..id.len()].copy_from_slice(id.as_bytes());
                 found = Some((bytes, id.len() as u8));
@@ -58,6 +58,11 @@ impl Exemplar {
     pub(crate) fn trace_id(&self) -> &str {
         std::str::from_utf8(&self.id[..usize::from(self.id_len)]).unwrap_or_default()
     }
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// Holds the latest exemplar. A writer that finds it busy goes on without storing one: nobody waits.

@@ -85,17 +85,18 @@ impl<C: Cell> FamilyCore<C> {
     }
 
     fn find_or_admit_short(self: &Arc<Self>, hash: u64, values: &[&str]) -> Arc<Series<C>> {
-        match self.find(hash, values) {
-            Some(Found::Own(series)) => {
-                remember(hash, &series);
-                series
-            }
+        let series = match self.find(hash, values) {
+            Some(Found::Own(series)) => series,
             Some(Found::Overflow(series)) => {
                 count(&self.overflowed);
-                series
+                return series;
             }
             None => self.admit(hash, values, None),
+        };
+        if series.has(values) {
+            remember(hash, &series);
         }
+        series
     }
 
     /// The series or, where the family is full, the one that stands in for it, without a writer's lock.
@@ -123,8 +124,8 @@ impl<C: Cell> FamilyCore<C> {
         let Some(mut stand_in) = table.stand_in(values) else {
             let series = returning.cloned().unwrap_or_else(|| Arc::new(Series::new(self, values)));
             series.set_enabled(self.is_enabled());
-            let counted = !table.is_trusted(values);
-            table.insert(hash, series.clone(), counted);
+            let role = if table.is_trusted(values) { Role::Trusted } else { Role::Ordinary };
+            table.insert(hash, series.clone(), role);
             return series;
         };
         count(&self.overflowed);
@@ -137,7 +138,7 @@ impl<C: Cell> FamilyCore<C> {
         }
         let series = Arc::new(Series::new(self, &stand_in));
         series.set_enabled(self.is_enabled());
-        table.insert(hash, series.clone(), true);
+        table.insert(hash, series.clone(), Role::StandIn);
         series
     }
 
@@ -307,7 +308,8 @@ enum Found<C> {
 struct Table<C> {
     rows: HashTable<Row<C>>,
     cap: usize,
-    counted: usize,
+    ordinary: usize,
+    stand_ins: usize,
     /// By label: whether it collapses when the family is full.
     untrusted: Box<[bool]>,
     /// By label: values that are admitted whatever else there is.
@@ -319,7 +321,16 @@ struct Table<C> {
 struct Row<C> {
     hash: u64,
     series: Arc<Series<C>>,
-    counted: bool,
+    role: Role,
+}
+
+#[derive(Clone, Copy)]
+enum Role {
+    Ordinary,
+    /// Its untrusted labels read `__overflow__`.
+    StandIn,
+    /// Not counted towards the cap.
+    Trusted,
 }
 
 impl<C: Cell> Table<C> {
@@ -327,7 +338,8 @@ impl<C: Cell> Table<C> {
         Self {
             rows: HashTable::new(),
             cap,
-            counted: 0,
+            ordinary: 0,
+            stand_ins: 0,
             untrusted: vec![true; labels].into(),
             trusted: vec![HashSet::new(); labels].into(),
             version: 0,
@@ -340,7 +352,7 @@ impl<C: Cell> Table<C> {
 
     /// `None` while there is room for these values, else the values to use in their place.
     fn stand_in<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
-        if self.counted + self.reserve() < self.cap || self.is_trusted(values) {
+        if self.ordinary + self.reserve().max(self.stand_ins) < self.cap || self.is_trusted(values) {
             return None;
         }
         let collapse = |(value, untrusted): (&&'a str, &bool)| if *untrusted { OVERFLOW } else { *value };
@@ -354,7 +366,7 @@ impl<C: Cell> Table<C> {
     }
 
     fn is_last_place(&self) -> bool {
-        self.counted + 1 >= self.cap
+        self.ordinary + self.stand_ins + 1 >= self.cap
     }
 
     fn is_trusted(&self, values: &[&str]) -> bool {
@@ -362,17 +374,25 @@ impl<C: Cell> Table<C> {
         labels.into_iter().all(|((untrusted, trusted), value)| !untrusted || trusted.contains(*value))
     }
 
-    fn insert(&mut self, hash: u64, series: Arc<Series<C>>, counted: bool) {
-        self.counted += usize::from(counted);
+    fn insert(&mut self, hash: u64, series: Arc<Series<C>>, role: Role) {
+        match role {
+            Role::Ordinary => self.ordinary += 1,
+            Role::StandIn => self.stand_ins += 1,
+            Role::Trusted => {}
+        }
         self.version += 1;
-        self.rows.insert_unique(hash, Row { hash, series, counted }, |row| row.hash);
+        self.rows.insert_unique(hash, Row { hash, series, role }, |row| row.hash);
     }
 
     fn remove(&mut self, hash: u64, values: &[&str]) -> bool {
         let Ok(found) = self.rows.find_entry(hash, |row| row.series.has(values)) else { return false };
         let (row, _) = found.remove();
         row.series.unlist();
-        self.counted -= usize::from(row.counted);
+        match row.role {
+            Role::Ordinary => self.ordinary -= 1,
+            Role::StandIn => self.stand_ins -= 1,
+            Role::Trusted => {}
+        }
         self.version += 1;
         true
     }

@@ -97,12 +97,18 @@ impl HistogramCell {
     #[inline]
     pub(crate) fn observe(&self, value: f64) {
         let bucket = self.bucket_of(value);
-        let before = match slot::current() {
-            Some(slot) => self.shard(&self.owned[slot]).record_alone(bucket, value),
-            None => self.shard(&self.shared).record_shared(bucket, value),
-        };
+        let before = self.record(bucket, value);
         if exemplar::is_due(before, before + 1) {
             self.store_exemplar(bucket, value);
+        }
+    }
+
+    /// Returns how many this thread, or the threads without a slot, had put into the bucket before.
+    #[inline]
+    pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
+        match slot::current() {
+            Some(slot) => self.shard(&self.owned[slot]).record_alone(bucket, value),
+            None => self.shard(&self.shared).record_shared(bucket, value),
         }
     }
 

@@ -86,7 +86,7 @@ pub struct SummaryCell {
 
 impl SummaryCell {
     fn observe(&self, value: f64) {
-        self.totals.observe(value);
+        self.totals.record(0, value);
         self.window.record(seconds(), value);
     }
 }

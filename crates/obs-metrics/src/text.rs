@@ -79,7 +79,7 @@ pub(crate) fn push_sum_and_count(out: &mut String, name: &str, labels: &str, sum
 /// ` # {trace_id="…"} value seconds`
 pub(crate) fn push_exemplar(out: &mut String, exemplar: &Exemplar) {
     out.push_str(" # {trace_id=\"");
-    push_escaped(out, exemplar.trace_id(), true);
+    out.push_str(exemplar.trace_id());
     out.push_str("\"} ");
     push_f64(out, exemplar.value);
     if let Ok(since) = exemplar.at.duration_since(UNIX_EPOCH) {

@@ -1,0 +1,186 @@
+//! A strict reader of both text formats, written from their specifications and independent of the crate's encoder.
+
+#![allow(dead_code, reason = "not every test that reads a page needs all of this")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use obs_metrics::Format;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) help: String,
+    pub(crate) samples: Vec<Sample>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) labels: Vec<(String, String)>,
+    /// As bits, so that NaN equals itself.
+    pub(crate) value: u64,
+    pub(crate) exemplar: Option<(Vec<(String, String)>, f64)>,
+}
+
+impl Sample {
+    pub(crate) fn number(&self) -> f64 {
+        f64::from_bits(self.value)
+    }
+
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads a page and checks what no parser of others checks: families whole and in order, series unique, buckets cumulative,
+/// `+Inf` equal to the count. A counter is named with its `_total` whatever the format.
+pub(crate) fn read(page: &str, format: Format) -> Vec<Family> {
+    let mut families: Vec<Family> = Vec::new();
+    let mut lines: Vec<&str> = page.split('\n').collect();
+    assert_eq!(lines.pop(), Some(""), "the page ends in a line feed");
+    if format == Format::OpenMetrics {
+        assert_eq!(lines.pop(), Some("# EOF"));
+    }
+    let mut help: Option<(String, String)> = None;
+    for line in lines {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, text) =
+                rest.split_once(' ').unwrap_or_else(|| panic!("help without a text: {line:?}"));
+            help = Some((name.to_owned(), unescape(text, format == Format::OpenMetrics)));
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            let (named, text) = help.take().expect("HELP before TYPE");
+            assert_eq!(named, name);
+            let counts = kind == "counter" && format == Format::OpenMetrics;
+            let name = if counts { format!("{name}_total") } else { name.to_owned() };
+            families.push(Family { name, kind: kind.to_owned(), help: text, samples: Vec::new() });
+        } else {
+            let sample = read_sample(line);
+            assert!(sample.exemplar.is_none() || format == Format::OpenMetrics);
+            families.last_mut().expect("a sample belongs to a family").samples.push(sample);
+        }
+    }
+    families.iter().for_each(check_family);
+    assert!(families.is_sorted_by(|a, b| a.name < b.name), "sorted and whole");
+    families
+}
+
+pub(crate) fn family<'a>(families: &'a [Family], name: &str) -> &'a Family {
+    families.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no family {name}"))
+}
+
+fn check_family(family: &Family) {
+    let suffixes: &[&str] = match &*family.kind {
+        "counter" | "gauge" => &[""],
+        "histogram" => &["_bucket", "_sum", "_count"],
+        "summary" => &["", "_sum", "_count"],
+        other => panic!("unknown type {other}"),
+    };
+    let mut seen = BTreeSet::new();
+    for sample in &family.samples {
+        let suffix = sample.name.strip_prefix(&family.name).unwrap_or("?");
+        assert!(suffixes.contains(&suffix), "{} in {}", sample.name, family.name);
+        assert!(seen.insert((&sample.name, &sample.labels)), "twice: {sample:?}");
+        let names: BTreeSet<&String> = sample.labels.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), sample.labels.len(), "label twice: {sample:?}");
+    }
+    if family.kind == "histogram" {
+        check_buckets(family);
+    }
+}
+
+fn check_buckets(family: &Family) {
+    let mut by_series: BTreeMap<Vec<(String, String)>, Vec<(f64, f64)>> = BTreeMap::new();
+    for bucket in family.samples.iter().filter(|sample| sample.name.ends_with("_bucket")) {
+        let (bounds, labels): (Vec<_>, Vec<_>) =
+            bucket.labels.iter().cloned().partition(|(name, _)| name == "le");
+        let bound = bounds[0].1.replace("+Inf", "inf").parse().unwrap();
+        by_series.entry(labels).or_default().push((bound, bucket.number()));
+    }
+    for (labels, buckets) in by_series {
+        assert!(buckets.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{buckets:?}");
+        let (last, all) = buckets[buckets.len() - 1];
+        assert_eq!(last, f64::INFINITY);
+        let count = format!("{}_count", family.name);
+        let count =
+            family.samples.iter().find(|sample| sample.name == count && sample.labels == labels).unwrap();
+        assert_eq!(count.number(), all);
+    }
+}
+
+fn read_sample(line: &str) -> Sample {
+    let mut rest = line;
+    let name = take_name(&mut rest);
+    let labels = take_labels(&mut rest);
+    rest = rest.strip_prefix(' ').unwrap_or_else(|| panic!("a space before the value: {line:?}"));
+    let (value, exemplar) = match rest.split_once(" # ") {
+        None => (rest, None),
+        Some((value, mut exemplar)) => {
+            let labels = take_labels(&mut exemplar);
+            let number = exemplar.trim_start().split(' ').next().unwrap();
+            (value, Some((labels, number.parse().unwrap())))
+        }
+    };
+    let value: f64 = value.parse().unwrap_or_else(|_| panic!("a number: {line:?}"));
+    let value = if value.is_nan() { f64::NAN } else { value };
+    Sample { name, labels, value: value.to_bits(), exemplar }
+}
+
+fn take_name(rest: &mut &str) -> String {
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
+    assert!(end > 0, "a name: {rest:?}");
+    let (name, after) = rest.split_at(end);
+    *rest = after;
+    name.to_owned()
+}
+
+fn take_labels(rest: &mut &str) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    let Some(mut inside) = rest.strip_prefix('{') else { return labels };
+    loop {
+        let name = take_name(&mut inside);
+        inside = inside.strip_prefix("=\"").expect("a quoted value");
+        let end = end_of_quoted(inside);
+        labels.push((name, unescape(&inside[..end], true)));
+        inside = &inside[end + 1..];
+        match inside.strip_prefix(',') {
+            Some(next) => inside = next,
+            None => break,
+        }
+    }
+    *rest = inside.strip_prefix('}').expect("a closing brace");
+    labels
+}
+
+fn end_of_quoted(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at,
+            _ => {}
+        }
+    }
+    panic!("an unclosed quote: {text:?}");
+}
+
+fn unescape(text: &str, quotes: bool) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            assert!(c != '\n');
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('\\') => out.push('\\'),
+            Some('n') => out.push('\n'),
+            Some('"') if quotes => out.push('"'),
+            other => panic!("unknown escape {other:?} in {text:?}"),
+        }
+    }
+    out
+}

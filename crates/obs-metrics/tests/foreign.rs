@@ -1,0 +1,155 @@
+//! M8: crates that use the `metrics` macros. Alone in its process, because it installs the recorder.
+
+#[path = "exposition/mod.rs"]
+mod exposition;
+
+use exposition::{Family, family};
+use metrics::{counter, describe_counter, describe_gauge, gauge, histogram};
+use obs_metrics::{Config, Format, OVERFLOW, Registry};
+
+fn families() -> Vec<Family> {
+    let text = exposition::read(&obs_metrics::render(Format::Text), Format::Text);
+    let open = exposition::read(&obs_metrics::render(Format::OpenMetrics), Format::OpenMetrics);
+    let foreign = |families: Vec<Family>| -> Vec<Family> {
+        families.into_iter().filter(|family| !family.name.starts_with("process_")).collect()
+    };
+    let text = foreign(text);
+    assert_eq!(text, foreign(open), "both formats agree");
+    text
+}
+
+fn only_value(families: &[Family], name: &str) -> f64 {
+    let samples = &family(families, name).samples;
+    assert_eq!(samples.len(), 1, "{samples:?}");
+    samples[0].number()
+}
+
+#[test]
+fn macros_of_other_crates_are_on_the_page() {
+    obs_metrics::configure(&Config::default()).unwrap();
+    obs_metrics::configure(&Config::default()).unwrap();
+
+    kinds_help_and_buckets();
+    odd_names_and_labels();
+    any_value_round_trips();
+    collisions_are_refused_and_reported();
+    series_are_capped();
+    unscraped_histograms_stay_flat();
+    made_up_names_are_capped();
+    switched_off_they_do_nothing();
+}
+
+fn kinds_help_and_buckets() {
+    describe_counter!("lib.calls", "Calls of \"lib\" \\ all.");
+    describe_gauge!("lib_depth", "Depth.");
+    counter!("lib.calls", "kind" => "a").increment(2);
+    counter!("lib.calls", "kind" => "a").increment(1);
+    gauge!("lib_depth").set(f64::INFINITY);
+    histogram!("lib_wait_seconds", "q" => "x").record(0.3);
+    histogram!("lib_wait_seconds", "q" => "x").record(30.0);
+    histogram!("discount").record(1.0);
+
+    let families = families();
+    let calls = family(&families, "lib_calls_total");
+    assert_eq!((&*calls.kind, &*calls.help), ("counter", "Calls of \"lib\" \\ all."));
+    assert_eq!(only_value(&families, "lib_calls_total"), 3.0);
+    assert_eq!(only_value(&families, "lib_depth"), f64::INFINITY);
+    let waits = family(&families, "lib_wait_seconds");
+    assert_eq!(waits.kind, "histogram", "never silently a summary");
+    assert_eq!(waits.samples.len(), 14);
+    let discount = family(&families, "discount");
+    assert!(discount.samples.iter().any(|sample| sample.name == "discount_count"), "{discount:?}");
+}
+
+fn odd_names_and_labels() {
+    counter!("1st name!", "le" => "x", "quantile" => "y", "__n" => "z", "a b" => "1", "a-b" => "2")
+        .increment(1);
+    counter!("__reserved").increment(1);
+    let families = families();
+    let odd = &family(&families, "foreign_1st_name__total").samples[0];
+    let names: Vec<&str> = odd.labels.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(
+        names.iter().all(|name| !["le", "quantile"].contains(name) && !name.starts_with("__")),
+        "{names:?}"
+    );
+    assert_eq!(only_value(&families, "foreign___reserved_total"), 1.0);
+}
+
+fn any_value_round_trips() {
+    let values =
+        ["\\", "\\\\", "\"", "\\\"", "\n", "\\n", "é \u{1f525}", "a b,c={}", " # EOF", "", "\\\\\n\""];
+    for value in values {
+        counter!("texts", "text" => value).increment(1);
+    }
+    let families = families();
+    let mut found: Vec<&str> =
+        family(&families, "texts_total").samples.iter().map(|s| &*s.labels[0].1).collect();
+    found.sort_unstable();
+    let mut expected = values;
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+fn collisions_are_refused_and_reported() {
+    gauge!("hearthnet_requests_total").set(666.0);
+    counter!("hearthnet_requests").increment(666);
+    gauge!("hearthnet_request_duration_ms_count").set(666.0);
+    gauge!("twice_total").set(1.0);
+    counter!("twice").increment(5);
+    gauge!("declared_later").set(666.0);
+    obs_metrics::counter("declared_later_total", "Ours.", []).with([]).inc();
+    obs_metrics::gauge("declared_later", "Ours as well.", []);
+    let page = obs_metrics::render(Format::Text);
+    assert!(!page.contains("666"), "{page}");
+    let families = families();
+    assert_eq!(only_value(&families, "twice_total"), 1.0);
+    let refused = Registry::global().value("hearthnet_metrics_refused_total", &[]).unwrap();
+    assert!(refused >= 4.0, "{refused}");
+}
+
+fn series_are_capped() {
+    for n in 0..10_000 {
+        counter!("peers", "peer" => n.to_string()).increment(1);
+    }
+    let families = families();
+    let peers = family(&families, "peers_total");
+    assert!(peers.samples.len() <= 256, "{}", peers.samples.len());
+    assert_eq!(peers.samples.iter().map(exposition::Sample::number).sum::<f64>(), 10_000.0);
+    assert!(peers.samples.iter().any(|sample| sample.label("peer") == Some(OVERFLOW)));
+    let overflowed =
+        Registry::global().value("hearthnet_metrics_overflow_total", &[("metric", "peers_total")]);
+    assert_eq!(overflowed, Some(10_000.0 - 255.0));
+}
+
+/// Pain 1, for third-party histograms: the recorder keeps samples until somebody runs its upkeep.
+fn unscraped_histograms_stay_flat() {
+    let wait = histogram!("unscraped_seconds");
+    (0..100_000).for_each(|_| wait.record(0.1));
+    let before = resident_bytes();
+    (0..3_000_000).for_each(|_| wait.record(0.1));
+    let grown = resident_bytes() - before;
+    assert!(grown < 4e6, "{grown} bytes");
+    let families = families();
+    let waits = family(&families, "unscraped_seconds");
+    assert_eq!(waits.samples.last().unwrap().number(), 3_100_000.0);
+}
+
+fn made_up_names_are_capped() {
+    for n in 0..3_000 {
+        gauge!(format!("made_up_{n}")).set(1.0);
+    }
+    assert!(obs_metrics::render(Format::Text).matches("# TYPE made_up_").count() <= 1024);
+}
+
+fn switched_off_they_do_nothing() {
+    obs_metrics::configure(&Config::default().enabled(false)).unwrap();
+    counter!("while_off").increment(1);
+    obs_metrics::configure(&Config::default()).unwrap();
+    assert!(!obs_metrics::render(Format::Text).contains("while_off"));
+}
+
+fn resident_bytes() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0
+}

@@ -1,0 +1,163 @@
+//! M1, M2, M3: what declaring a family returns.
+
+use obs_metrics::{Config, ErrorKind, Format, Kind, Registry};
+
+use crate::exposition::{self, family};
+
+/// Pain 6: the same declaration gives the same family, another one a typed error.
+#[test]
+fn declaring_again_returns_the_same_family() {
+    let registry = Registry::new();
+    registry.counter("calls_total", "Calls.", ["result"]).with(["ok"]).inc();
+    registry.try_counter("calls_total", "Calls, told otherwise.", ["result"]).unwrap().with(["ok"]).inc();
+    registry.try_counter("calls", "Calls.", ["result"]).unwrap().with(["ok"]).inc();
+    assert_eq!(registry.value("calls_total", &[("result", "ok")]), Some(3.0));
+}
+
+#[test]
+fn a_conflict_names_both_sides() {
+    let registry = Registry::new();
+    registry.histogram("size_bytes", "Sizes.", ["kind"], &[1.0, 2.0]);
+    let refused = [
+        registry.try_gauge("size_bytes", "", ["kind"]).err(),
+        registry.try_histogram("size_bytes", "", ["other"], &[1.0, 2.0]).err(),
+        registry.try_histogram("size_bytes", "", ["kind"], &[1.0, 3.0]).err(),
+        registry.try_histogram("size_bytes", "", [], &[1.0, 2.0]).err(),
+        registry.collect_with(Kind::Gauge, "size_bytes", "", [], |_| {}).err(),
+    ];
+    for error in refused {
+        let error = error.expect("refused");
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(
+            error.to_string().contains("size_bytes") && error.to_string().contains("histogram"),
+            "{error}"
+        );
+    }
+    registry.try_histogram("size_bytes", "", ["kind"], &[1.0, 2.0, f64::INFINITY]).unwrap();
+}
+
+/// Two families whose samples would read alike lose a whole scrape in OpenMetrics.
+#[test]
+fn names_that_would_read_alike_are_refused() {
+    let registry = Registry::new();
+    registry.histogram("wait_seconds", "Waits.", [], &[]);
+    registry.counter("jobs_total", "Jobs.", []);
+    for name in ["wait_seconds_count", "wait_seconds_sum", "wait_seconds_bucket", "jobs", "jobs_created"] {
+        assert_eq!(registry.try_gauge(name, "", []).unwrap_err().kind(), ErrorKind::Conflict, "{name}");
+    }
+    registry.try_gauge("wait", "", []).unwrap();
+}
+
+#[test]
+fn a_refused_declaration_does_nothing_and_harms_nothing() {
+    let registry = Registry::new();
+    let refused = registry.counter("not a name", "Help.", ["le"]);
+    refused.with(["x"]).inc();
+    refused.inc(["x"]);
+    refused.remove(["x"]);
+    assert_eq!(refused.with(["x"]).value(), 0);
+    drop(registry.gauge("__reserved", "", []).with([]).lease());
+    registry.histogram("h", "", [], &[2.0, 1.0]).with([]).observe(1.0);
+    assert_eq!(registry.render(Format::Text), "");
+}
+
+/// M3: the 13 families, each with HELP and TYPE before the first sample, and the histogram of M4.
+#[test]
+fn the_standard_families_are_there_from_the_start() {
+    let registry = Registry::new();
+    obs_metrics::standard::declare_in(&registry);
+    let families = exposition::read(&registry.render(Format::Text), Format::Text);
+    let expected = [
+        ("hearthnet_active_streams", "gauge"),
+        ("hearthnet_blob_storage_bytes", "gauge"),
+        ("hearthnet_capability_health_success_rate", "gauge"),
+        ("hearthnet_emergency_mode", "gauge"),
+        ("hearthnet_event_log_lamport_head", "gauge"),
+        ("hearthnet_event_log_size", "gauge"),
+        ("hearthnet_llm_concurrent", "gauge"),
+        ("hearthnet_llm_tokens_generated_total", "counter"),
+        ("hearthnet_nodes_online", "gauge"),
+        ("hearthnet_rate_limited_total", "counter"),
+        ("hearthnet_request_duration_ms", "summary"),
+        ("hearthnet_request_duration_seconds", "histogram"),
+        ("hearthnet_requests_total", "counter"),
+        ("hearthnet_signature_failures_total", "counter"),
+    ];
+    let found: Vec<(&str, &str)> = families.iter().map(|family| (&*family.name, &*family.kind)).collect();
+    assert_eq!(found, expected);
+    assert!(families.iter().all(|family| !family.help.is_empty() && family.samples.is_empty()));
+}
+
+/// M4: one observation, a summary in milliseconds and a histogram in seconds. Pain 9: each is what it was declared.
+#[test]
+fn one_observation_feeds_summary_and_histogram() {
+    let registry = Registry::new();
+    let _scope = registry.enter();
+    for ms in 1..=1000 {
+        obs_metrics::standard::request_duration_ms().with(["llm.chat"]).observe_ms(f64::from(ms));
+    }
+    let families = exposition::read(&registry.render(Format::Text), Format::Text);
+    let summary = family(&families, "hearthnet_request_duration_ms");
+    assert_eq!(summary.kind, "summary");
+    for (quantile, exact) in [("0.5", 500.0), ("0.9", 900.0), ("0.95", 950.0), ("0.99", 990.0)] {
+        let sample =
+            summary.samples.iter().find(|sample| sample.label("quantile") == Some(quantile)).unwrap();
+        assert!((sample.number() - exact).abs() <= 0.02 * exact, "{quantile}: {}", sample.number());
+    }
+    let histogram = family(&families, "hearthnet_request_duration_seconds");
+    assert_eq!(histogram.kind, "histogram");
+    let sum = registry.value("hearthnet_request_duration_seconds_sum", &[]).unwrap();
+    assert!((sum - 500.5).abs() < 1e-6);
+    assert_eq!(registry.value("hearthnet_request_duration_ms_sum", &[]), Some(500_500.0));
+    assert_eq!(registry.value("hearthnet_request_duration_ms_count", &[]), Some(1000.0));
+    assert_eq!(
+        registry.value("hearthnet_request_duration_seconds", &[("capability", "llm.chat")]),
+        Some(1000.0)
+    );
+}
+
+/// M2: off, nothing is counted; on again, held handles count on.
+#[test]
+fn switching_off_and_on_is_live() {
+    let registry = Registry::new();
+    let calls = registry.counter("calls_total", "Calls.", ["result"]);
+    let held = calls.with(["ok"]);
+    held.inc();
+    registry.configure(&Config::default().enabled(false)).unwrap();
+    assert!(registry.disabled());
+    held.inc();
+    calls.inc(["ok"]);
+    calls.with(["new"]).inc();
+    registry.counter("later_total", "Later.", []).with([]).inc();
+    registry.configure(&Config::default()).unwrap();
+    assert!(!registry.disabled());
+    held.inc();
+    assert_eq!(registry.value("calls_total", &[]), Some(2.0));
+    assert_eq!(registry.value("later_total", &[]), None);
+}
+
+#[test]
+fn a_cap_of_zero_is_a_typed_error() {
+    let registry = Registry::new();
+    let error = registry.configure(&Config::default().series_cap(0)).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::InvalidConfig, "series_cap"));
+}
+
+#[test]
+fn an_unknown_label_is_a_typed_error() {
+    let family = Registry::new().counter("calls_total", "Calls.", ["result"]);
+    assert_eq!(family.try_untrusted(&["peer"]).unwrap_err().kind(), ErrorKind::UnknownLabel);
+    assert_eq!(family.trust("peer", &["x"]).unwrap_err().kind(), ErrorKind::UnknownLabel);
+}
+
+/// Pain 10: two versions of `metrics` in one build lose data silently.
+#[test]
+fn one_version_of_metrics_in_the_build() {
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+    let Ok(lock) = std::fs::read_to_string(lock) else {
+        println!("skipped: no lock file beside this crate");
+        return;
+    };
+    let versions = lock.lines().filter(|line| *line == "name = \"metrics\"").count();
+    assert_eq!(versions, 1, "`cargo tree -d -i metrics` tells who brings the other one");
+}

@@ -1,0 +1,184 @@
+//! M7: what peers send. Series stay few, totals exact, every text comes back as it was.
+
+use obs_metrics::{Config, Format, MAX_VALUE_BYTES, OVERFLOW, Registry};
+use proptest::prelude::*;
+
+use crate::exposition::{self, Sample, family};
+
+fn samples(registry: &Registry, name: &str) -> Vec<Sample> {
+    family(&exposition::read(&registry.render(Format::Text), Format::Text), name).samples.clone()
+}
+
+/// Pain 2: peers multiply series.
+#[test]
+fn a_million_hostile_values_stay_within_the_cap() {
+    let registry = Registry::new();
+    let calls =
+        registry.counter("calls_total", "Calls.", ["capability", "result"]).untrusted(&["capability"]);
+    for n in 0..1_000_000 {
+        calls.inc([&format!("made.up.{n}"), if n % 4 == 0 { "error" } else { "ok" }]);
+    }
+    let samples = samples(&registry, "calls_total");
+    assert!(samples.len() <= 256, "{}", samples.len());
+    assert_eq!(registry.value("calls_total", &[]), Some(1e6));
+    assert_eq!(
+        registry.value("calls_total", &[("result", "error")]),
+        Some(250_000.0),
+        "the trusted label stays exact"
+    );
+    let overflowed = registry.value("calls_total", &[("capability", OVERFLOW)]).unwrap();
+    assert_eq!(
+        registry.value("hearthnet_metrics_overflow_total", &[("metric", "calls_total")]),
+        Some(overflowed)
+    );
+}
+
+#[test]
+fn threads_that_race_for_the_last_place_lose_nothing() {
+    let registry = Registry::new();
+    let calls = registry.counter("calls_total", "Calls.", ["peer"]);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let calls = &calls;
+            scope.spawn(move || {
+                (0..5_000).for_each(|n| calls.inc([&format!("{}", (n * 7 + thread) % 3_000)]))
+            });
+        }
+    });
+    assert_eq!(registry.value("calls_total", &[]), Some(40_000.0));
+    assert!(samples(&registry, "calls_total").len() <= 256);
+}
+
+#[test]
+fn the_cap_counts_every_row_and_is_settable() {
+    let registry = Registry::new();
+    registry.configure(&Config::default().series_cap(4)).unwrap();
+    let calls = registry.counter("calls_total", "Calls.", ["peer"]);
+    for peer in ["a", "b", "c", "d", "e", "e"] {
+        calls.inc([peer]);
+    }
+    let shown: Vec<(String, f64)> =
+        samples(&registry, "calls_total").iter().map(|s| (s.labels[0].1.clone(), s.number())).collect();
+    assert_eq!(shown, [(OVERFLOW.into(), 3.0), ("a".into(), 1.0), ("b".into(), 1.0), ("c".into(), 1.0)]);
+    registry.configure(&Config::default().series_cap(6)).unwrap();
+    calls.inc(["d"]);
+    assert_eq!(registry.value("calls_total", &[("peer", "d")]), Some(1.0));
+}
+
+/// However many values the trusted labels have, the rows do not exceed the cap.
+#[test]
+fn even_trusted_labels_collapse_before_the_cap_is_passed() {
+    let registry = Registry::new();
+    let calls = registry.counter("calls_total", "Calls.", ["peer", "code"]).untrusted(&["peer"]);
+    for n in 0..10_000 {
+        calls.inc([&n.to_string(), &n.to_string()]);
+    }
+    assert_eq!(samples(&registry, "calls_total").len(), 256);
+    assert_eq!(registry.value("calls_total", &[]), Some(10_000.0));
+    assert!(registry.value("calls_total", &[("peer", OVERFLOW), ("code", OVERFLOW)]).unwrap() > 9_000.0);
+}
+
+#[test]
+fn trusted_values_are_admitted_to_a_full_family() {
+    let registry = Registry::new();
+    let calls =
+        registry.counter("calls_total", "Calls.", ["capability", "result"]).untrusted(&["capability"]);
+    calls.trust("capability", &["llm.chat"]).unwrap();
+    for n in 0..1_000 {
+        calls.inc([&format!("made.up.{n}"), "ok"]);
+    }
+    calls.inc(["llm.chat", "ok"]);
+    calls.inc(["llm.chat", "timeout"]);
+    assert_eq!(
+        registry.value("calls_total", &[("capability", "llm.chat"), ("result", "timeout")]),
+        Some(1.0)
+    );
+    assert_eq!(registry.value("calls_total", &[("capability", "llm.chat")]), Some(2.0));
+}
+
+#[test]
+fn removed_series_make_room() {
+    let registry = Registry::new();
+    registry.configure(&Config::default().series_cap(3)).unwrap();
+    let online = registry.gauge("online", "Online.", ["node"]);
+    let (first, _second) = (online.owned(["a"]), online.owned(["b"]));
+    online.set(["c"], 1.0);
+    assert_eq!(registry.value("online", &[("node", "c")]), None);
+    drop(first);
+    online.set(["c"], 1.0);
+    assert_eq!(registry.value("online", &[("node", "c")]), Some(1.0));
+}
+
+#[test]
+fn long_values_are_cut_and_stay_apart() {
+    let registry = Registry::new();
+    let calls = registry.counter("calls_total", "Calls.", ["peer"]);
+    let long = "ß".repeat(1_000_000);
+    calls.inc([&long]);
+    calls.inc([&long]);
+    calls.inc([&format!("{long}!")]);
+    let samples = samples(&registry, "calls_total");
+    assert_eq!(samples.len(), 2);
+    assert!(samples.iter().all(|sample| sample.labels[0].1.len() <= MAX_VALUE_BYTES));
+    assert!(calls.remove([&long]), "removed under the name it was counted by");
+}
+
+#[test]
+fn nan_is_counted_apart() {
+    let registry = Registry::new();
+    let waits = registry.histogram("wait_seconds", "Waits.", ["queue"], &[1.0]);
+    waits.observe(["a"], f64::NAN);
+    waits.with(["a"]).observe(f64::NAN);
+    waits.with(["a"]).observe(0.5);
+    assert_eq!(registry.value("wait_seconds", &[]), Some(1.0));
+    assert_eq!(registry.value("wait_seconds_sum", &[]), Some(0.5));
+    assert_eq!(registry.value("hearthnet_metrics_nan_total", &[("metric", "wait_seconds")]), Some(2.0));
+}
+
+#[test]
+fn collectors_are_capped_unique_and_may_panic() {
+    let registry = Registry::new();
+    registry.configure(&Config::default().series_cap(10)).unwrap();
+    let many = |samples: &mut obs_metrics::Samples<1>| {
+        (0..100).for_each(|n| samples.push([&n.to_string()], 1.0));
+        samples.push(["0"], 7.0);
+    };
+    registry.collect_with(obs_metrics::Kind::Gauge, "many", "Many.", ["n"], many).unwrap();
+    registry.collect_with(obs_metrics::Kind::Gauge, "bad", "Bad.", [], |_| panic!("on purpose")).unwrap();
+    assert_eq!(samples(&registry, "many").len(), 10);
+    assert_eq!(registry.value("many", &[("n", "0")]), Some(7.0));
+    assert!(samples(&registry, "bad").is_empty());
+}
+
+proptest! {
+    /// Pain 5: an odd value kills the scrape. Any text comes back as it was, and different texts stay different series.
+    #[test]
+    fn any_text_round_trips(
+        values in proptest::collection::btree_set("(\\PC|[\\\\\"\n\r\t\u{0}\u{85}\u{2028}]){0,32}", 1..20),
+        help in "(\\PC|[\\\\\"\n\r\u{0}]){0,40}",
+    ) {
+        let registry = Registry::new();
+        let seen = registry.counter("seen_total", &help, ["text", "other"]);
+        values.iter().for_each(|value| seen.inc([value, "x"]));
+        let expected: Vec<&String> = values.iter().collect();
+        for format in [Format::Text, Format::OpenMetrics] {
+            let families = exposition::read(&registry.render(format), format);
+            let family = family(&families, "seen_total");
+            prop_assert_eq!(&family.help, &help);
+            let found: Vec<&String> = family.samples.iter().map(|sample| &sample.labels[0].1).collect();
+            prop_assert_eq!(&found, &expected);
+        }
+    }
+
+    /// Names are either valid or refused with a typed error; nothing panics and nothing half-valid reaches the page.
+    #[test]
+    fn any_name_is_declared_or_refused(name in "(\\PC|[a-z_:]){0,12}", label in "(\\PC|[a-z_]){0,8}") {
+        let registry = Registry::new();
+        match registry.try_gauge(&name, "Help.", [&label]) {
+            Ok(family) => family.set(["x"], 1.0),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+        exposition::read(&registry.render(Format::Text), Format::Text);
+        exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
+    }
+}

@@ -1,0 +1,12 @@
+//! The crate from outside: one file for each subject.
+
+#[path = "../exposition/mod.rs"]
+mod exposition;
+
+mod declarations;
+mod hostile;
+mod lifetimes;
+mod oracles;
+mod page;
+mod process;
+mod scopes;
