@@ -83,8 +83,8 @@ impl LlmBackend {
 
 impl fmt::Debug for LlmBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("LlmBackend");
-        out.field("name", &self.name)
+        f.debug_struct("LlmBackend")
+            .field("name", &redact(&self.name))
             .field("url", &redact(&self.url))
             .field("api_key_env", &self.api_key_env)
             .finish()

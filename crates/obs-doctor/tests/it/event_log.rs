@@ -1,0 +1,133 @@
+//! `event_log_writable`, on real databases.
+
+use std::fs;
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::child::{check, report, report_as_nobody, skipped};
+use crate::home::{Home, append, assert_fails, assert_passes, assert_warns, set_mode};
+
+const NAME: &str = "event_log_writable";
+
+#[test]
+fn d2_a_log_that_takes_a_write_passes() {
+    let home = Home::fresh();
+    assert_passes(&home.run(NAME), "journal mode wal");
+    let log = Connection::open(home.event_log()).unwrap();
+    log.pragma_update(None, "journal_mode", "DELETE").unwrap();
+    drop(log);
+    assert_passes(&home.run(NAME), "journal mode delete");
+}
+
+#[test]
+fn d2_beside_a_node_that_has_it_open_it_passes_and_the_node_keeps_its_locks() {
+    let home = Home::fresh();
+    let log = Connection::open(home.event_log()).unwrap();
+    append(&log, 1);
+    assert_passes(&home.run(NAME), "journal mode wal");
+    append(&log, 2);
+    assert_eq!(log.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)), Ok(2));
+}
+
+#[test]
+fn d2_a_writer_at_work_is_a_warning() {
+    let home = Home::fresh();
+    let log = Connection::open(home.event_log()).unwrap();
+    log.execute_batch("BEGIN IMMEDIATE").unwrap();
+    append(&log, 1);
+    assert_warns(&home.run(NAME), "being written to", "lsof");
+    log.execute_batch("COMMIT").unwrap();
+    assert_passes(&home.run(NAME), "");
+}
+
+#[test]
+fn d4_a_rollback_journal_of_a_crash_is_left_alone() {
+    let home = Home::fresh();
+    let journal = home.event_log().with_extension("sqlite-journal");
+    fs::write(&journal, [1; 512]).unwrap();
+    assert_warns(&home.run(NAME), "a rollback journal is there", "start the node");
+    assert_eq!(fs::read(&journal).unwrap(), [1; 512]);
+}
+
+#[test]
+fn d2_missing_broken_and_foreign_files_fail() {
+    let home = Home::fresh();
+    let path = home.event_log();
+    fs::write(&path, "").unwrap();
+    assert_fails(&home.run(NAME), "has no table `events`", "restore");
+    fs::write(&path, [b'x'; 4096]).unwrap();
+    assert_fails(&home.run(NAME), "is not an SQLite database", "restore");
+    fs::remove_file(&path).unwrap();
+    assert_fails(&home.run(NAME), "no event log at", "run `hearthnet init`");
+    fs::create_dir(&path).unwrap();
+    assert_fails(&home.run(NAME), "is not a file", "restore");
+    fs::remove_dir_all(home.community()).unwrap();
+    fs::write(home.community(), "").unwrap();
+    assert_fails(&home.run(NAME), "cannot be reached", "community's folder");
+}
+
+#[test]
+fn d2_a_damaged_log_fails() {
+    let home = Home::fresh();
+    let mut bytes = fs::read(home.event_log()).unwrap();
+    // The first page's tree header: the schema cannot be read.
+    bytes[100..140].fill(0xff);
+    fs::write(home.event_log(), bytes).unwrap();
+    assert_fails(&home.run(NAME), "is damaged", "restore");
+}
+
+#[test]
+fn d2_no_false_pass_on_a_log_that_its_user_may_only_read() {
+    let home = Home::fresh();
+    set_mode(&home.event_log(), 0o444);
+    let Some(report) = report_as_nobody(&home) else {
+        return skipped("d2_no_false_pass_on_a_log_that_its_user_may_only_read");
+    };
+    let result = check(&report, NAME);
+    assert_eq!(result["status"], "fail", "{result}");
+    assert!(result["detail"].as_str().unwrap().contains("read-only"), "{result}");
+    assert!(result["fix"].as_str().unwrap().contains("writable for the node's user"), "{result}");
+}
+
+#[test]
+fn d2_no_false_pass_in_a_folder_that_its_user_may_only_read() {
+    let home = Home::fresh();
+    set_mode(&home.community(), 0o555);
+    let Some(report) = report_as_nobody(&home) else {
+        return skipped("d2_no_false_pass_in_a_folder_that_its_user_may_only_read");
+    };
+    let result = check(&report, NAME);
+    assert_eq!(result["status"], "fail", "{result}");
+    assert!(result["fix"].as_str().unwrap().contains("its folder writable"), "{result}");
+}
+
+#[test]
+fn d2_no_false_pass_on_a_read_only_mount() {
+    let home = Home::fresh();
+    let data = home.config.data_dir.display();
+    let wrapper = format!("mount --bind {data} {data}; mount -o remount,ro,bind {data}; exec \"$0\" \"$@\"");
+    let Some(report) = report(&home, Some(&wrapper), |_| {}) else {
+        return skipped("d2_no_false_pass_on_a_read_only_mount");
+    };
+    let log = check(&report, NAME);
+    assert_eq!(log["status"], "fail", "{log}");
+    assert!(log["detail"].as_str().unwrap().contains("mount"), "{log}");
+    let disk = check(&report, "disk_space");
+    assert_eq!(disk["status"], "fail", "{disk}");
+    assert!(disk["detail"].as_str().unwrap().contains("mounted read-only"), "{disk}");
+}
+
+#[test]
+fn d4_a_wal_left_by_a_crash_stays_as_it_is() {
+    let home = Home::fresh();
+    let log = Connection::open(home.event_log()).unwrap();
+    append(&log, 1);
+    log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    drop(log);
+    let wal = home.event_log().with_extension("sqlite-wal");
+    let (database, frames) = (fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap());
+    assert!(!frames.is_empty());
+    assert_passes(&home.run(NAME), "journal mode wal");
+    assert_eq!((fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap()), (database, frames));
+}

@@ -1,0 +1,267 @@
+//! `mdns_socket`, `udp_multicast`, `transport_port`.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use obs_doctor::SkipReason;
+use obs_doctor::system::{EchoError, Interface, Owner, Protocol, Sockets, System};
+use socket2::{Domain, Socket, Type};
+
+use crate::child::{check, report, skipped};
+use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, id_of, node_id};
+use crate::web::{serve, serve_on};
+
+/// Sockets that fail as told.
+struct Faulty {
+    mdns: Option<ErrorKind>,
+    tcp: Option<ErrorKind>,
+    routed: fn() -> Result<(), EchoError>,
+    loopback: fn() -> Result<(), EchoError>,
+}
+
+const WELL: Faulty = Faulty { mdns: None, tcp: None, routed: || Ok(()), loopback: || Ok(()) };
+
+impl Sockets for Faulty {
+    fn bind_mdns(&self) -> io::Result<SocketAddr> {
+        self.mdns.map_or(Ok("224.0.0.251:5353".parse().unwrap()), |kind| Err(kind.into()))
+    }
+
+    fn multicast_echo(&self, _: Ipv4Addr, _: u16, via: Interface, _: Duration) -> Result<(), EchoError> {
+        match via {
+            Interface::Routed => (self.routed)(),
+            Interface::Loopback => (self.loopback)(),
+        }
+    }
+
+    fn bind_tcp(&self, _: SocketAddr) -> io::Result<()> {
+        self.tcp.map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    fn owner(&self, _: Protocol, _: u16) -> Option<Owner> {
+        Some(Owner { uid: 107, pid: Some(812), process: Some("avahi-daemon".to_owned()) })
+    }
+}
+
+fn on(sockets: Faulty, name: &str) -> obs_doctor::CheckResult {
+    Home::fresh().run_on(System::default().sockets(sockets), name)
+}
+
+/// Tests that bind 5353 take turns.
+pub(crate) fn mdns_port() -> MutexGuard<'static, ()> {
+    static PORT: Mutex<()> = Mutex::new(());
+    PORT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A responder as avahi opens it.
+pub(crate) fn responder() -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5353)).into()).unwrap();
+    socket
+}
+
+#[test]
+fn d2_mdns_beside_another_responder_passes() {
+    let _turn = mdns_port();
+    let _avahi = responder();
+    assert_passes(&Home::fresh().run("mdns_socket"), "224.0.0.251:5353 can be shared");
+}
+
+#[test]
+fn d2_mdns_that_another_has_for_itself_fails_and_names_it() {
+    let _turn = mdns_port();
+    let taken = UdpSocket::bind("0.0.0.0:5353").unwrap();
+    let result = Home::fresh().run("mdns_socket");
+    assert_fails(&result, "has UDP port 5353 for itself alone", "mdns_enabled = false");
+    assert!(result.detail.contains(&format!("pid {}", std::process::id())), "{result:?}");
+    drop(taken);
+}
+
+#[test]
+fn d2_mdns_faults_have_their_own_words() {
+    assert_fails(
+        &on(Faulty { mdns: Some(ErrorKind::AddrInUse), ..WELL }, "mdns_socket"),
+        "avahi-daemon (pid 812",
+        "avahi",
+    );
+    let denied = Faulty { mdns: Some(ErrorKind::PermissionDenied), ..WELL };
+    assert_fails(&on(denied, "mdns_socket"), "may not bind", "security policy");
+    let other = Faulty { mdns: Some(ErrorKind::AddrNotAvailable), ..WELL };
+    assert_fails(&on(other, "mdns_socket"), "cannot be bound", "interface up");
+    let mut home = Home::fresh();
+    home.config.mdns_enabled = false;
+    assert_skips(&home.run("mdns_socket"), SkipReason::Disabled, "mdns_enabled");
+}
+
+#[test]
+fn d2_multicast_is_heard_also_beside_a_running_node() {
+    let mut home = Home::fresh();
+    assert_passes(&home.run("udp_multicast"), "joined and heard");
+    let node = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    node.set_reuse_address(true).unwrap();
+    node.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, home.config.udp_port)).into()).unwrap();
+    assert_passes(&home.run("udp_multicast"), "joined and heard");
+    home.config.udp_enabled = false;
+    assert_skips(&home.run("udp_multicast"), SkipReason::Disabled, "udp_enabled");
+}
+
+#[test]
+fn d2_multicast_on_a_port_that_another_has_for_itself_fails() {
+    let home = Home::fresh();
+    let _taken = UdpSocket::bind(("0.0.0.0", home.config.udp_port)).unwrap();
+    assert_fails(&home.run("udp_multicast"), "for itself alone", "udp_port");
+}
+
+#[test]
+fn d2_multicast_faults_have_their_own_words() {
+    let routed = |routed| on(Faulty { routed, ..WELL }, "udp_multicast");
+    assert_fails(&routed(|| Err(EchoError::Silence)), "did not come back", "firewall");
+    assert_fails(
+        &routed(|| Err(EchoError::Bind(ErrorKind::PermissionDenied.into()))),
+        "may not bind",
+        "1024",
+    );
+    assert_fails(
+        &routed(|| Err(EchoError::Join(ErrorKind::InvalidInput.into()))),
+        "cannot join",
+        "udp_enabled = false",
+    );
+    assert_fails(
+        &routed(|| Err(EchoError::Send(ErrorKind::PermissionDenied.into()))),
+        "cannot send",
+        "udp_enabled = false",
+    );
+    assert_passes(&routed(|| Err(EchoError::Join(ErrorKind::NetworkUnreachable.into()))), "no network is up");
+    let unplugged = || Err(EchoError::Send(ErrorKind::NetworkUnreachable.into()));
+    let island = Faulty { routed: unplugged, loopback: unplugged, ..WELL };
+    assert_skips(&on(island, "udp_multicast"), SkipReason::Offline, "no network interface is up");
+    let deaf = Faulty { routed: unplugged, loopback: || Err(EchoError::Silence), ..WELL };
+    assert_fails(&on(deaf, "udp_multicast"), "on loopback", "allow multicast");
+}
+
+#[test]
+fn d2_a_group_that_is_none_and_port_0_fail() {
+    let mut home = Home::fresh();
+    for group in ["10.0.0.1", "ff02::1", "everybody", ""] {
+        home.config.udp_multicast_group = group.to_owned();
+        assert_fails(&home.run("udp_multicast"), "is not an IPv4 multicast address", "239.255.42.42");
+    }
+    let mut home = Home::fresh();
+    home.config.udp_port = 0;
+    assert_fails(&home.run("udp_multicast"), "port 0", "42424");
+}
+
+fn health(id: &str) -> impl Fn(&str) -> (u16, String, String) + Send + use<> {
+    let body = format!(r#"{{"status":"ok","node_id":"{id}","version":"0.1.0"}}"#);
+    move |path| {
+        if path == "/health" {
+            (200, String::new(), body.clone())
+        } else {
+            (404, String::new(), String::new())
+        }
+    }
+}
+
+#[test]
+fn d2_a_free_port_and_our_own_node_pass() {
+    let mut home = Home::fresh();
+    assert_passes(&home.run("transport_port"), "is free");
+    home.config.port = serve(health(&node_id())).port();
+    assert_passes(&home.run("transport_port"), "served by this node");
+}
+
+#[test]
+fn d2_another_node_fails() {
+    let mut home = Home::fresh();
+    let other = id_of(&[9; 32]);
+    home.config.port = serve(health(&other)).port();
+    assert_fails(&home.run("transport_port"), &other, "stop that node");
+    std::fs::remove_dir_all(&home.config.keys_dir).unwrap();
+    assert_fails(&home.run("transport_port"), "without a device key", "hearthnet init");
+}
+
+#[test]
+fn d2_a_stranger_fails_and_is_named() {
+    let mut home = Home::fresh();
+    let me = format!("pid {}", std::process::id());
+    home.config.port = serve(|_| (200, String::new(), "<html>".to_owned())).port();
+    assert_fails(&home.run("transport_port"), "is no HearthNet node", "[transport] port");
+    assert!(home.run("transport_port").detail.contains(&me));
+    // Not HTTP at all.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    home.config.port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().write_all(b"SSH-2.0-OpenSSH_9.6\r\n");
+        }
+    });
+    assert_fails(&home.run("transport_port"), "does not speak HTTP", "[transport] port");
+}
+
+#[test]
+fn d2_a_port_whose_owner_is_silent_is_told_apart() {
+    let mut home = Home::fresh();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    home.config.port = silent.local_addr().unwrap().port();
+    // This process itself, too busy to answer: as seen from inside a node.
+    assert_passes(&home.run("transport_port"), "belongs to this process");
+    let in_use = || Faulty { tcp: Some(ErrorKind::AddrInUse), ..WELL };
+    assert_fails(&on(in_use(), "transport_port"), "avahi-daemon (pid 812, uid 107) has port", "stop it");
+    let denied = Faulty { tcp: Some(ErrorKind::PermissionDenied), ..WELL };
+    assert_fails(&on(denied, "transport_port"), "may not bind port", "CAP_NET_BIND_SERVICE");
+}
+
+#[test]
+fn d2_a_host_or_port_that_is_none_fails() {
+    let mut home = Home::fresh();
+    home.config.host = "192.0.2.77".to_owned();
+    assert_fails(&home.run("transport_port"), "no address 192.0.2.77", "0.0.0.0");
+    home.config.host = "no such host".to_owned();
+    assert_fails(&home.run("transport_port"), "neither an IP address nor a name", "[transport] host");
+    home.config.port = 0;
+    assert_fails(&home.run("transport_port"), "port 0", "7080");
+}
+
+#[test]
+fn d2_connections_in_time_wait_are_no_false_fail() {
+    let mut home = Home::fresh();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    drop(server); // the side that closes first waits
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    drop((client, listener));
+    home.config.port = address.port();
+    assert_passes(&home.run("transport_port"), "is free");
+}
+
+#[test]
+fn d2_all_addresses_and_ipv6_pass() {
+    let mut home = Home::fresh();
+    for host in ["::", "[::1]", "localhost", "127.0.0.1"] {
+        home.config.host = host.to_owned();
+        assert_passes(&home.run("transport_port"), "is free");
+    }
+    let Ok(listener) = TcpListener::bind("[::1]:0") else { return };
+    home.config.host = "::".to_owned();
+    home.config.port = serve_on(listener, health(&node_id())).port();
+    assert_passes(&home.run("transport_port"), "served by this node");
+}
+
+#[test]
+fn d2_a_machine_with_ipv6_alone_is_no_false_fail() {
+    let mut home = Home::fresh();
+    home.config.host = "::".to_owned();
+    home.config.port = free_port();
+    let wrapper = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; exec \"$0\" \"$@\"";
+    let Some(report) = report(&home, Some(wrapper), |_| {}) else {
+        return skipped("d2_a_machine_with_ipv6_alone_is_no_false_fail");
+    };
+    for name in ["mdns_socket", "udp_multicast", "transport_port"] {
+        assert_eq!(check(&report, name)["ok"], true, "{report:#}");
+    }
+}

@@ -1,0 +1,209 @@
+//! What the doctor promises of a whole run: all well on a fresh node, nothing changed, nothing in the way, no secret.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use obs_doctor::render::{self, TextStyle};
+use obs_doctor::{BusError, CapabilityBus, Doctor, LlmBackend, Outcome, Report, Status};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::child::{report, skipped};
+use crate::home::{Home, SEED, append, no_bus};
+use crate::network::{mdns_port, responder};
+use crate::node::Node;
+
+#[test]
+fn test_doctor_all_pass_on_default_config() {
+    let home = Home::fresh();
+    let _turn = mdns_port();
+    let bus: Arc<dyn CapabilityBus> = Arc::new(Node::with(vec![Outcome::Ok; 100]));
+    let report = Doctor::standard().run_all_blocking(&home.config, &bus);
+    assert!(report.is_ok(), "{}", render::text(&report, &TextStyle::default()));
+    assert_eq!(report.results.len(), 12);
+    assert!(report.node_id.is_some());
+}
+
+#[test]
+fn d6_a_fresh_node_that_is_not_running_is_well() {
+    let _turn = mdns_port();
+    let report = Home::fresh().run_all();
+    assert_eq!(report.exit_code(), 0, "{}", render::text(&report, &TextStyle::default()));
+}
+
+#[test]
+fn d6_without_any_network_nothing_fails_and_it_is_quick() {
+    let home = Home::fresh();
+    for wrapper in ["ip link set lo up; exec \"$0\" \"$@\"", "exec \"$0\" \"$@\""] {
+        let Some(report) = report(&home, Some(wrapper), |_| {}) else {
+            return skipped("d6_without_any_network_nothing_fails_and_it_is_quick");
+        };
+        assert_eq!(report["ok"], true, "{report:#}");
+        assert!(report["duration_ms"].as_u64().unwrap() <= 2000, "{report:#}");
+    }
+}
+
+/// Content and time of every file, but SQLite's shared memory, which is no data.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(snapshot(&path));
+        } else if !path.to_string_lossy().ends_with("-shm") {
+            let time = entry.metadata().unwrap().modified().unwrap();
+            files.insert(path.clone(), (fs::read(&path).unwrap(), time));
+        }
+    }
+    files
+}
+
+#[test]
+fn d4_nothing_in_the_data_folder_changes() {
+    let at_rest = Home::fresh();
+    let crashed = Home::fresh();
+    let log = Connection::open(crashed.event_log()).unwrap();
+    append(&log, 1);
+    log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    drop(log);
+    // Not opened by plain calls while it is open: that would drop its locks.
+    for home in [&at_rest, &crashed] {
+        let before = snapshot(&home.config.data_dir);
+        assert!(before.len() >= 4);
+        std::thread::sleep(Duration::from_millis(20));
+        home.run_all();
+        assert_eq!(before, snapshot(&home.config.data_dir));
+    }
+}
+
+#[test]
+fn d4_an_empty_home_stays_empty() {
+    let home = Home::empty();
+    home.run_all();
+    assert_eq!(fs::read_dir(&home.config.data_dir).unwrap().count(), 0);
+}
+
+/// Runs the named check over and over while `work` runs.
+fn during_a_doctor_loop(home: &Home, name: &str, work: impl FnOnce()) {
+    let over = Arc::new(AtomicBool::new(false));
+    let (config, stop) = (home.config.clone(), Arc::clone(&over));
+    let doctor = Doctor::standard().only([name]).unwrap();
+    let patient = std::thread::spawn(move || {
+        let mut runs = 0;
+        while !stop.load(Ordering::Relaxed) || runs == 0 {
+            assert!(doctor.run_all_blocking(&config, &no_bus()).results.len() == 1);
+            runs += 1;
+        }
+    });
+    work();
+    over.store(true, Ordering::Relaxed);
+    patient.join().unwrap();
+}
+
+#[test]
+fn d4_two_hundred_node_starts_get_their_port() {
+    let home = Home::fresh();
+    during_a_doctor_loop(&home, "transport_port", || {
+        for start in 0..200 {
+            let node = TcpListener::bind(("0.0.0.0", home.config.port));
+            assert!(node.is_ok(), "start {start}: {node:?}");
+        }
+    });
+}
+
+#[test]
+fn d4_no_unicast_mdns_packet_is_stolen() {
+    let _turn = mdns_port();
+    let avahi: UdpSocket = responder().into();
+    avahi.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    during_a_doctor_loop(&Home::fresh(), "mdns_socket", || {
+        for n in 0..200_u8 {
+            sender.send_to(&[b'd', b'r', n], "127.0.0.1:5353").unwrap();
+            let mut packet = [0; 2048];
+            loop {
+                let len = avahi.recv(&mut packet).expect("a packet was stolen");
+                if packet[..len] == [b'd', b'r', n] {
+                    break;
+                }
+            }
+        }
+    });
+}
+
+/// Everything that is written anywhere of a report.
+fn everything(report: &Report) -> String {
+    let styles =
+        [TextStyle::default().verbose(true), TextStyle::default().verbose(true).ascii(true).color(true)];
+    let mut all = format!("{report:?}{}", render::json(report));
+    for style in styles {
+        all += &render::text(report, &style);
+    }
+    all
+}
+
+struct Leaky;
+
+impl CapabilityBus for Leaky {
+    fn node_id(&self) -> Option<String> {
+        Some("http://u:hunter2-id@node".to_owned())
+    }
+    fn capabilities(&self) -> Result<Vec<String>, BusError> {
+        Err(BusError::Unreachable(
+            "GET http://u:hunter2-bus@h/manifest?token=hunter2-query: refused".to_owned(),
+        ))
+    }
+    fn peers(&self) -> Result<Vec<String>, BusError> {
+        Ok(Vec::new())
+    }
+    fn recent_outcomes(&self, _: usize) -> Result<Vec<Outcome>, BusError> {
+        Err(BusError::Unreachable("Authorization: Bearer hunter2-bearer \u{1b}[2J".to_owned()))
+    }
+}
+
+#[test]
+fn d7_no_secret_is_in_any_output() {
+    let mut home = Home::fresh();
+    home.config.llm_backends = vec![
+        LlmBackend::new("a", "http://u:hunter2-url@127.0.0.1:9/v1?api_key=hunter2-llm"),
+        LlmBackend::new("http://u:hunter2-name@h", "u:hunter2-bare@127.0.0.1:9"),
+        LlmBackend::new("c", "http://127.0.0.1:hunter2-port@x"),
+    ];
+    home.config.clock_anchors = vec!["http://u:hunter2-anchor@127.0.0.1:9/?sig=hunter2-sig".to_owned()];
+    home.config.host = "http://u:hunter2-host@h".to_owned();
+    let bus: Arc<dyn CapabilityBus> = Arc::new(Leaky);
+    // With the key whole, and with one that is reported as broken.
+    let mut seen = everything(&Doctor::standard().run_all_blocking(&home.config, &bus));
+    fs::write(home.seed(), &SEED[..31]).unwrap();
+    seen += &everything(&Doctor::standard().run_all_blocking(&home.config, &bus));
+    seen += &format!("{:?}", home.config.llm_backends);
+    assert!(!seen.contains("hunter2"), "{seen}");
+    let hex: String = SEED.iter().map(|byte| format!("{byte:02x}")).collect();
+    for form in [hex, String::from_utf8_lossy(&SEED[..20]).into_owned(), format!("{:?}", &SEED[..4])] {
+        assert!(!seen.contains(&form), "{form}");
+    }
+    // What comes from outside controls no terminal.
+    assert!(!seen.contains("\u{1b}[2J"));
+}
+
+#[test]
+fn d6_every_failure_has_a_fix() {
+    let mut home = Home::empty();
+    home.config.community_id = None;
+    home.config.port = 0;
+    home.config.udp_port = 0;
+    home.config.llm_backends = vec![LlmBackend::new("a", "nonsense")];
+    let bus: Arc<dyn CapabilityBus> = Arc::new(Leaky);
+    let report = Doctor::standard().run_all_blocking(&home.config, &bus);
+    let failed: Vec<_> = report.results.iter().filter(|result| result.status == Status::Fail).collect();
+    assert!(failed.len() >= 7, "{report:?}");
+    let mut fixes: Vec<_> =
+        failed.iter().map(|result| (result.name.as_str(), result.fix.as_deref().unwrap())).collect();
+    fixes.retain(|(_, fix)| fix.len() < 10);
+    assert!(fixes.is_empty(), "{fixes:?}");
+}
