@@ -1,1 +1,85 @@
-//! 
+//! Logging, metrics, tracing and a doctor for the modules of a HearthNet node, behind one dependency.
+//!
+//! # A module
+//!
+//! ```
+//! use obs_facade::{Logger, exception, info, metrics, trace, warn_limited};
+//!
+//! static LOG: Logger = Logger::new(module_path!()); // reads as "hearthnet.bus.router"
+//! # struct Request { capability: &'static str }
+//! # struct Entry { node: &'static str, quarantined: bool }
+//! # type BusError = std::io::Error;
+//! # fn pick(_: &Request) -> Result<Entry, BusError> { Ok(Entry { node: "7H4G-Y9KL", quarantined: true }) }
+//! # async fn forward(_: &Request, _: &Entry) -> Result<u32, BusError> { Err(BusError::other("peer is gone")) }
+//!
+//! pub async fn route(req: Request) -> Result<u32, BusError> {
+//!     let entry = pick(&req)?;
+//!     info!(logger: LOG, capability = req.capability, to:% = entry.node, ms = 12; "routed");
+//!     if entry.quarantined {
+//!         warn_limited!(LOG, "peer_quarantined", node:% = entry.node; "peer is quarantined"); // once a second
+//!     }
+//!     let answer = trace::span("forward").field("to", entry.node).wrap(forward(&req, &entry)).await;
+//!     if let Err(err) = &answer {
+//!         exception!(LOG, err, capability = req.capability; "forwarding failed");
+//!     }
+//!     answer
+//! }
+//! # let obs = obs_facade::testing::Capture::new();
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! #     let _ = obs.scope(route(Request { capability: "llm.chat" })).await;
+//! # });
+//! # obs.logs().single("routed").field("capability", "llm.chat").field("to", "7H4G-Y9KL").field("ms", 12);
+//! # obs.logs().single("forwarding failed").field("level", "error");
+//! ```
+//!
+//! # The start of a node
+//!
+#![cfg_attr(feature = "http", doc = "```no_run")]
+#![cfg_attr(not(feature = "http"), doc = "```ignore")]
+//! # use std::sync::Arc;
+//! # use obs_facade::{ObservabilityConfig, doctor::CapabilityBus};
+//! # struct Config { observability: ObservabilityConfig }
+//! # fn start(config: Config, node: Arc<dyn CapabilityBus>, my_router: fn() -> axum::Router) -> Result<(), obs_facade::Error> {
+//! let guard = obs_facade::configure(&config.observability)?; // flushes when it goes
+//! let app = my_router().merge(obs_facade::http::router(node.clone())).layer(obs_facade::http::layer());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is here
+//!
+//! | | |
+//! |---|---|
+//! | [`configure`], [`Guard`], [`ObservabilityConfig`] | set-up of all four, live and idempotent (W4) |
+//! | [`Logger`], [`info!`], [`exception!`], [`warn_limited!`], [`log`] | structured JSON log, crate `obs-log` |
+//! | [`metrics`] | typed families and the Prometheus page, crate `obs-metrics` |
+//! | [`trace`](mod@trace) | traces and spans, crate `obs-trace` |
+//! | [`doctor`] | diagnostics, crate `obs-doctor` |
+//! | [`testing`] | capture of one test's lines, samples and traces |
+//! | `http` | axum router and request layer; feature `http` |
+//!
+//! # Features
+//!
+//! - `http` (off): the module `http` and the families of the tokio runtime.
+
+mod config;
+mod configure;
+mod error;
+#[cfg(feature = "http")]
+pub mod http;
+mod seams;
+pub mod testing;
+
+pub use config::ObservabilityConfig;
+pub use configure::{Guard, configure};
+pub use error::Error;
+
+pub use obs_doctor as doctor;
+pub use obs_log as log;
+pub use obs_metrics as metrics;
+pub use obs_trace as trace;
+
+pub use obs_log::{
+    Logger, RateLimited, Secret, debug, error, error_limited, exception, get_logger, info, info_limited,
+    log_enabled, trace, warn, warn_limited,
+};

@@ -116,6 +116,19 @@ impl Config {
         self
     }
 
+    /// Checks what can be checked without touching the disk; [`configure`](crate::configure) does so too.
+    ///
+    /// # Errors
+    ///
+    /// A bad level or a queue that is too small.
+    ///
+    /// ```
+    /// assert!(obs_log::Config::new("log").level("loud").check().is_err());
+    /// ```
+    pub fn check(&self) -> Result<(), Error> {
+        self.validate().map(drop)
+    }
+
     pub(crate) fn validate(&self) -> Result<Levels, Error> {
         if self.queue_bytes < 1 << 20 {
             let message = format!("{} bytes are too few; give it at least 1 MiB (1048576)", self.queue_bytes);

@@ -1,0 +1,57 @@
+//! One call that sets up all four (W4).
+
+use crate::config::ObservabilityConfig;
+use crate::error::Error;
+use crate::seams;
+
+/// Sets up logging, metrics and tracing as `config` says, and joins them with each other (W4, spec
+/// §3.1, §4.1).
+///
+/// Idempotent: the same configuration again changes nothing, another one is applied live. Keep the
+/// [`Guard`]; when the last one is dropped, the log is flushed.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// use obs_facade::{Logger, ObservabilityConfig, info};
+///
+/// static LOG: Logger = Logger::new("hearthnet.bus.router");
+///
+/// let config = ObservabilityConfig::new(folder.path());
+/// let guard = obs_facade::configure(&config)?;
+/// info!(logger: LOG, capability = "llm.chat"; "routed");
+///
+/// let _same = obs_facade::configure(&config.log_level("info,hearthnet.bus=debug"))?;
+/// # drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// When a field has a value that cannot be used: an unknown level, a folder that is none or cannot be
+/// written. The error names the field and what to do. The log is set up first; where it refuses, nothing
+/// has changed.
+pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
+    let log = obs_log::configure(&config.log()?)?;
+    obs_metrics::configure(&config.metrics())?;
+    obs_trace::configure(&obs_trace::Config::default())?;
+    seams::join();
+    Ok(Guard { _log: log })
+}
+
+/// Keeps observability set up; made by [`configure`].
+///
+/// Clones are equal. Dropping the last one writes out what the log still holds, for a second at most;
+/// lines logged later are still written.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// fn main_loop(_guard: obs_facade::Guard) { /* … */ }
+///
+/// main_loop(obs_facade::configure(&obs_facade::ObservabilityConfig::new(folder.path()))?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "dropping the guard flushes the log; keep it while the node runs"]
+pub struct Guard {
+    _log: obs_log::Guard,
+}

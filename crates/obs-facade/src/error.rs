@@ -1,0 +1,81 @@
+//! What can be wrong with a configuration.
+
+use std::fmt;
+
+/// Why [`configure`](crate::configure) refused a configuration.
+///
+/// Says what is wrong, in which field, and what to do.
+///
+/// ```
+/// use obs_facade::ObservabilityConfig;
+///
+/// let error = obs_facade::configure(&ObservabilityConfig::default()).unwrap_err();
+/// assert_eq!(error.field(), Some("log_dir"));
+/// assert_eq!(error.to_string(), "log_dir: is empty; name the folder that the day files go to");
+/// ```
+#[derive(Debug)]
+pub struct Error(Cause);
+
+#[derive(Debug)]
+enum Cause {
+    NoLogDir,
+    Log(obs_log::Error),
+    Metrics(obs_metrics::Error),
+    Trace(obs_trace::Error),
+}
+
+impl Error {
+    pub(crate) fn no_log_dir() -> Self {
+        Error(Cause::NoLogDir)
+    }
+
+    /// The field of `[observability]` at fault, where one is.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match &self.0 {
+            Cause::NoLogDir => Some("log_dir"),
+            Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
+            Cause::Metrics(_) | Cause::Trace(_) => None,
+        }
+    }
+}
+
+impl From<obs_log::Error> for Error {
+    fn from(error: obs_log::Error) -> Self {
+        Error(Cause::Log(error))
+    }
+}
+
+impl From<obs_metrics::Error> for Error {
+    fn from(error: obs_metrics::Error) -> Self {
+        Error(Cause::Metrics(error))
+    }
+}
+
+impl From<obs_trace::Error> for Error {
+    fn from(error: obs_trace::Error) -> Self {
+        Error(Cause::Trace(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Cause::NoLogDir => f.write_str("log_dir: is empty; name the folder that the day files go to"),
+            Cause::Log(error) => error.fmt(f),
+            Cause::Metrics(error) => error.fmt(f),
+            Cause::Trace(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Cause::NoLogDir => None,
+            Cause::Log(error) => error.source(),
+            Cause::Metrics(error) => error.source(),
+            Cause::Trace(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The request layer: one trace, one `done` line and one count for every bus call (F2, T7).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Method, Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::body::ObservedBody;
+use super::call::Call;
+use super::propagate::{self, RequestId};
+use super::{CAPABILITY, REQUEST_ID, outcome};
+use crate::seams;
+
+/// The layer that observes bus calls.
+///
+/// A request is a bus call when it is a `POST /bus/v1/call` or names a capability in
+/// `X-HearthNet-Capability`; every other request passes untouched. For a call the layer
+/// - takes the trace ID from `X-HearthNet-Request-Id`, or makes a fresh one when there is not exactly
+///   one well-formed value (counted in `hearthnet_request_ids_fresh_total`, its text never echoed),
+/// - runs the handler, and then the response's body, inside the trace's scope,
+/// - at the end of the body feeds `hearthnet_requests_total` and the request durations, ends the
+///   trace (ring and `done` line), and meanwhile counts a streamed body in `hearthnet_active_streams`,
+/// - repeats the ID in the response.
+///
+/// A handler or body that is dropped before its end is recorded as `cancelled`, one that unwinds as
+/// `panic`; either is recorded exactly once.
+///
+/// ```
+/// let app: axum::Router = axum::Router::new()
+///     .route("/bus/v1/call", axum::routing::post(|| async { "answer" }))
+///     .layer(obs_facade::http::layer());
+/// ```
+pub fn layer() -> ObserveLayer {
+    ObserveLayer { _private: () }
+}
+
+/// See [`layer()`].
+#[derive(Clone, Debug)]
+pub struct ObserveLayer {
+    _private: (),
+}
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe { inner }
+    }
+}
+
+/// The service that [`layer()`] makes.
+#[derive(Clone, Debug)]
+pub struct Observe<S> {
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for Observe<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: http_body::Body,
+{
+    type Response = Response<ObservedBody<R>>;
+    type Error = S::Error;
+    type Future = ObserveFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ObserveFuture<S::Future> {
+        let call = begin(&request);
+        let inner = match &call {
+            // Some services work already in `call`, before the first poll.
+            Some(call) => call.enter(|| self.inner.call(request)),
+            None => self.inner.call(request),
+        };
+        ObserveFuture { inner, call }
+    }
+}
+
+fn begin<B>(request: &Request<B>) -> Option<Call> {
+    let capability = capability(request)?;
+    let trace = match propagate::request_id(request.headers()) {
+        RequestId::Received(id) => obs_trace::new_trace_with_id(id, capability),
+        RequestId::Fresh(why) => {
+            seams::count_fresh_request_id(why);
+            obs_trace::new_trace(capability)
+        }
+    };
+    Some(Call::begin(trace))
+}
+
+/// What a call without a capability header is counted under.
+const UNNAMED: &str = "unknown";
+
+fn capability<B>(request: &Request<B>) -> Option<&str> {
+    let is_call = request.method() == Method::POST && request.uri().path() == "/bus/v1/call";
+    match request.headers().get(CAPABILITY) {
+        Some(name) => Some(name.to_str().ok().filter(|name| !name.is_empty()).unwrap_or(UNNAMED)),
+        None => is_call.then_some(UNNAMED),
+    }
+}
+
+pin_project! {
+    /// The response of an observed request, to come.
+    #[derive(Debug)]
+    pub struct ObserveFuture<F> {
+        #[pin]
+        inner: F,
+        call: Option<Call>,
+    }
+}
+
+impl<F, R, E> Future for ObserveFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: http_body::Body,
+{
+    type Output = Result<Response<ObservedBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = match this.call {
+            Some(call) => ready!(call.enter(|| this.inner.poll(cx))),
+            None => ready!(this.inner.poll(cx)),
+        };
+        Poll::Ready(match result {
+            Ok(response) => Ok(observe_body(response, this.call.take())),
+            Err(error) => {
+                if let Some(call) = this.call.take() {
+                    call.trace().fail("internal_error");
+                    call.end();
+                }
+                Err(error)
+            }
+        })
+    }
+}
+
+fn observe_body<R: http_body::Body>(
+    mut response: Response<R>,
+    call: Option<Call>,
+) -> Response<ObservedBody<R>> {
+    let call = call.map(|mut call| {
+        outcome::note_head(call.trace(), &response);
+        response.headers_mut().insert(REQUEST_ID, propagate::header_value(call.trace().id()));
+        if is_event_stream(&response) {
+            call.open_stream();
+        }
+        call
+    });
+    response.map(|body| ObservedBody::new(body, call))
+}
+
+fn is_event_stream<R>(response: &Response<R>) -> bool {
+    response
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}

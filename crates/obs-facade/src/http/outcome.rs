@@ -1,0 +1,78 @@
+//! How a call ended, as one word.
+
+use http::{Response, StatusCode};
+use obs_trace::Trace;
+
+/// The result of a call, put into the extensions of its response by whoever made it.
+///
+/// Without one the code is derived from the response's status. A code set with
+/// [`Trace::fail`](crate::trace::Trace::fail) on the current trace wins over both, because only
+/// it can be set once a streamed response has begun.
+///
+/// ```
+/// use obs_facade::http::ResultCode;
+///
+/// let mut response = http::Response::builder().status(400).body(()).unwrap();
+/// response.extensions_mut().insert(ResultCode("schema_mismatch"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultCode(pub &'static str);
+
+/// Marks `trace` as failed when the head of the response says so and nobody did before.
+pub(super) fn note_head<B>(trace: &Trace, response: &Response<B>) {
+    let code = match response.extensions().get::<ResultCode>() {
+        Some(ResultCode(code)) => code,
+        None => code_of_status(response.status()),
+    };
+    if code != OK {
+        trace.fail(code);
+    }
+}
+
+const OK: &str = "ok";
+
+/// The first error code that the bus maps to a status; several codes share a status, and the more
+/// general one is listed first in the protocol.
+fn code_of_status(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..=399 => OK,
+        401 => "unauthorized",
+        403 => "revoked",
+        404 => "not_found",
+        408 => "timeout",
+        410 => "expired",
+        429 => "rate_limited",
+        501 => "not_implemented",
+        503 => "partition",
+        _ if status.is_client_error() => "bad_request",
+        _ => "internal_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_of_the_protocol_has_its_code() {
+        let pairs = [
+            (200, "ok"),
+            (304, "ok"),
+            (400, "bad_request"),
+            (401, "unauthorized"),
+            (403, "revoked"),
+            (404, "not_found"),
+            (408, "timeout"),
+            (410, "expired"),
+            (413, "bad_request"),
+            (429, "rate_limited"),
+            (500, "internal_error"),
+            (501, "not_implemented"),
+            (502, "internal_error"),
+            (503, "partition"),
+        ];
+        for (status, code) in pairs {
+            assert_eq!(code_of_status(StatusCode::from_u16(status).unwrap()), code, "{status}");
+        }
+    }
+}

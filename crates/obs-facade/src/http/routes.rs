@@ -1,0 +1,110 @@
+//! The routes that observability adds to a node's transport server (F1).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use obs_doctor::CapabilityBus;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{metrics_page, query};
+
+type Bus = Arc<dyn CapabilityBus>;
+
+/// The router to merge into the transport server.
+///
+/// | route | answer |
+/// |---|---|
+/// | `GET /health` | 200 while the process is alive, with the node's ID |
+/// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons |
+/// | `GET /metrics` | the Prometheus page, text or OpenMetrics by `Accept`, gzip when asked |
+/// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=` | completed traces, newest first |
+/// | `GET /trace/active` | traces that have begun and not ended |
+///
+/// `bus` is how the routes see the node. Bad query parameters get 400 and the reason.
+pub fn router(bus: Arc<dyn CapabilityBus>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics_page::page))
+        .route("/trace/recent", get(recent))
+        .route("/trace/active", get(active))
+        .with_state(bus)
+}
+
+async fn health(State(bus): State<Bus>) -> Response {
+    let health = json!({ "status": "ok", "node_id": bus.node_id(), "version": env!("CARGO_PKG_VERSION") });
+    answer(StatusCode::OK, health.to_string())
+}
+
+async fn ready(State(bus): State<Bus>) -> Response {
+    let mut reasons = Vec::new();
+    let capabilities = count(bus.capabilities(), "no capability is registered", &mut reasons);
+    let peers = count(bus.peers(), "no peer answers", &mut reasons);
+    let ready = reasons.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let readiness =
+        json!({ "ready": ready, "reasons": reasons, "capabilities": capabilities, "peers": peers });
+    answer(status, readiness.to_string())
+}
+
+/// How many names the bus gave; none, or no answer, is a reason not to be ready.
+fn count(
+    names: Result<Vec<String>, obs_doctor::BusError>,
+    when_none: &str,
+    reasons: &mut Vec<String>,
+) -> usize {
+    match names {
+        Ok(names) if names.is_empty() => {
+            reasons.push(when_none.to_owned());
+            0
+        }
+        Ok(names) => names.len(),
+        Err(error) => {
+            reasons.push(error.to_string());
+            0
+        }
+    }
+}
+
+async fn recent(RawQuery(raw): RawQuery) -> Response {
+    match query::parse(raw.as_deref().unwrap_or_default()) {
+        Ok(query) => traces(move || page(obs_trace::query(&query).iter().map(Arc::as_ref))).await,
+        Err(reason) => {
+            answer(StatusCode::BAD_REQUEST, json!({ "error": "bad_request", "message": reason }).to_string())
+        }
+    }
+}
+
+async fn active() -> Response {
+    traces(|| page(obs_trace::active().iter())).await
+}
+
+/// Ten thousand traces are megabytes of JSON: made off the runtime, as the metrics page is.
+async fn traces(page: impl FnOnce() -> serde_json::Result<String> + Send + 'static) -> Response {
+    match tokio::task::spawn_blocking(page).await {
+        Ok(Ok(page)) => answer(StatusCode::OK, page),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn page<T: Serialize>(traces: impl Iterator<Item = T>) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Page<T> {
+        traces: Vec<T>,
+    }
+    serde_json::to_string(&Page { traces: traces.collect() })
+}
+
+fn answer(status: StatusCode, body: String) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body).into_response()
+}

@@ -1,0 +1,118 @@
+//! Where the four crates meet: each asks through a hook of its own, and here the hooks are filled in.
+
+use std::sync::{LazyLock, Once};
+
+use obs_metrics::{CounterFamily, Kind, Registry};
+
+/// Joins the crates; the first call does it.
+pub(crate) fn join() {
+    static JOINED: Once = Once::new();
+    JOINED.call_once(|| {
+        join_trace_ids();
+        show_log_stats();
+        show_trace_stats();
+    });
+    show_runtime();
+}
+
+/// Lines and exemplars carry the current trace's ID (T9).
+fn join_trace_ids() {
+    if !obs_log::set_trace_id_source(obs_trace::with_current_id) {
+        obs_log::warn!("log lines take their trace ID from another source, set before");
+    }
+    obs_metrics::set_trace_id_source(obs_trace::with_current_id);
+}
+
+/// What the log says of itself (L13, M9).
+fn show_log_stats() {
+    let lines = "Log lines that are in a day file.";
+    counter("hearthnet_log_lines_written_total", lines, || obs_log::stats().written);
+    by_level("hearthnet_log_lines_dropped_total", "Log lines given up, by level.", || {
+        obs_log::stats().dropped_by_level
+    });
+    let suppressed = "Log lines that the rate limit held back.";
+    counter("hearthnet_log_lines_suppressed_total", suppressed, || obs_log::stats().suppressed);
+    counter("hearthnet_log_written_bytes_total", "Bytes of log lines in day files.", || {
+        obs_log::stats().bytes
+    });
+    let errors = "Attempts to write or open a day file that failed.";
+    counter("hearthnet_log_write_errors_total", errors, || obs_log::stats().write_errors);
+}
+
+/// What tracing says of itself (M9).
+fn show_trace_stats() {
+    let ended = "Traces that have ended, by how.";
+    declared(Registry::global().collect_with(
+        Kind::Counter,
+        "hearthnet_traces_completed_total",
+        ended,
+        ["outcome"],
+        |samples| {
+            let stats = obs_trace::stats();
+            let ok = stats.completed - stats.failed - stats.cancelled - stats.panicked;
+            let outcomes = [
+                ("ok", ok),
+                ("failed", stats.failed),
+                ("cancelled", stats.cancelled),
+                ("panic", stats.panicked),
+            ];
+            for (outcome, traces) in outcomes {
+                samples.push([outcome], traces as f64);
+            }
+        },
+    ));
+    gauge("hearthnet_traces_active", "Traces that have begun and not ended.", || obs_trace::stats().active);
+    let bytes = "Bytes that the traces in the ring take.";
+    gauge("hearthnet_trace_ring_bytes", bytes, || obs_trace::stats().ring_bytes);
+    let spans = "Spans that were not kept.";
+    counter("hearthnet_trace_dropped_spans_total", spans, || obs_trace::stats().dropped_spans);
+    let fields = "Span fields that were not kept.";
+    counter("hearthnet_trace_dropped_fields_total", fields, || obs_trace::stats().dropped_fields);
+}
+
+/// The runtime that set observability up, if one did (M9).
+fn show_runtime() {
+    #[cfg(feature = "http")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        declared(obs_metrics::runtime::collect_in(Registry::global(), &runtime));
+    }
+}
+
+/// Counts a request that got a fresh trace ID, and why (T7).
+#[cfg(feature = "http")]
+pub(crate) fn count_fresh_request_id(reason: &str) {
+    static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
+        obs_metrics::counter(
+            "hearthnet_request_ids_fresh_total",
+            "Bus calls that got a fresh request ID, by what was wrong with theirs.",
+            ["reason"],
+        )
+    });
+    FRESH.inc([reason]);
+}
+
+fn counter(name: &str, help: &str, read: impl Fn() -> u64 + Send + Sync + 'static) {
+    let read = move |samples: &mut obs_metrics::Samples<0>| samples.push([], read() as f64);
+    declared(Registry::global().collect_with(Kind::Counter, name, help, [], read));
+}
+
+fn gauge(name: &str, help: &str, read: impl Fn() -> usize + Send + Sync + 'static) {
+    let read = move |samples: &mut obs_metrics::Samples<0>| samples.push([], read() as f64);
+    declared(Registry::global().collect_with(Kind::Gauge, name, help, [], read));
+}
+
+fn by_level(name: &str, help: &str, read: impl Fn() -> [u64; 5] + Send + Sync + 'static) {
+    let read = move |samples: &mut obs_metrics::Samples<1>| {
+        for (level, lines) in ["error", "warning", "info", "debug", "trace"].iter().zip(read()) {
+            samples.push([level], lines as f64);
+        }
+    };
+    declared(Registry::global().collect_with(Kind::Counter, name, help, ["level"], read));
+}
+
+/// A name that a user's own family has taken is theirs; that ours is missing is said once.
+fn declared(result: Result<(), obs_metrics::Error>) {
+    if let Err(error) = result {
+        obs_log::warn!("a family of the observability itself is missing from the page: {error}");
+    }
+}

@@ -1,0 +1,188 @@
+//! Tests of a bus module: nothing global, everything to look at.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use obs_metrics::Registry;
+use obs_trace::TraceRecord;
+use serde_json::Value;
+
+/// Captures what one test logs, counts and traces, apart from every other test of the process.
+///
+/// ```
+/// use obs_facade::{Logger, info, metrics, testing::Capture, trace};
+///
+/// static LOG: Logger = Logger::new("hearthnet.bus.router");
+///
+/// async fn route() {
+///     info!(logger: LOG, capability = "llm.chat", ms = 12; "routed");
+///     metrics::standard::requests_total().with(["llm.chat", "ok"]).inc();
+///     trace::new_trace("llm.chat").scope(trace::span("forward").wrap(async {})).await;
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let obs = Capture::new();
+/// obs.scope(route()).await;
+/// obs.logs().single("routed").field("capability", "llm.chat");
+/// assert_eq!(obs.metrics().value("hearthnet_requests_total", [("result", "ok")]), 1.0);
+/// assert_eq!(obs.traces().last().spans().len(), 1);
+/// # });
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    log: obs_log::Capture,
+    registry: Registry,
+    store: obs_trace::Store,
+}
+
+impl Capture {
+    /// An empty capture: no line, no sample, no trace. Nothing has to be configured.
+    #[must_use]
+    pub fn new() -> Self {
+        crate::seams::join();
+        Capture::default()
+    }
+
+    /// Runs `future` with everything it logs, counts and traces going here, on whatever thread it is
+    /// polled. What it spawns as tasks of their own does not.
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await
+    }
+
+    /// Runs `f` with everything it logs, counts and traces on this thread going here.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _lines = self.log.enter();
+        let _samples = self.registry.enter();
+        let _traces = self.store.enter();
+        f()
+    }
+
+    /// The lines so far, those of every level.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        Logs(self.log.lines())
+    }
+
+    /// The samples, as they stand whenever they are asked for.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics<'_> {
+        Metrics(&self.registry)
+    }
+
+    /// The completed traces so far, in the order in which they ended.
+    #[must_use]
+    pub fn traces(&self) -> Traces {
+        let mut records = self.store.get_recent(usize::MAX);
+        records.reverse();
+        Traces(records)
+    }
+}
+
+/// Captured lines; see [`Capture::logs`].
+///
+/// ```
+/// let obs = obs_facade::testing::Capture::new();
+/// obs.run(|| obs_facade::warn!(peers = 3; "lonely"));
+/// assert_eq!(obs.logs().all().len(), 1);
+/// obs.logs().single("lonely").field("level", "warning").field("peers", 3);
+/// ```
+#[derive(Debug)]
+pub struct Logs(Vec<Value>);
+
+impl Logs {
+    /// All lines, each a JSON object as it would stand in a day file.
+    #[must_use]
+    pub fn all(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// The one line with this message.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or more than one; shows all lines.
+    #[must_use]
+    pub fn single(&self, message: &str) -> Line<'_> {
+        let mut with_message = self.0.iter().filter(|line| line["msg"] == message);
+        match (with_message.next(), with_message.count()) {
+            (Some(line), 0) => Line(line),
+            (first, more) => panic!(
+                "{} lines with the message {message:?}, expected one, among {:#?}",
+                usize::from(first.is_some()) + more,
+                self.0
+            ),
+        }
+    }
+}
+
+/// A captured line; see [`Logs::single`].
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a>(&'a Value);
+
+impl Line<'_> {
+    /// Asserts the value of a field.
+    ///
+    /// # Panics
+    ///
+    /// If the field is missing or has another value; shows the line.
+    pub fn field(self, name: &str, expected: impl Into<Value>) -> Self {
+        let expected = expected.into();
+        assert_eq!(self.0.get(name), Some(&expected), "field {name:?} of {:#}", self.0);
+        self
+    }
+
+    /// The line.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        self.0
+    }
+}
+
+/// Captured samples; see [`Capture::metrics`].
+///
+/// ```
+/// use obs_facade::metrics;
+///
+/// let obs = obs_facade::testing::Capture::new();
+/// obs.run(|| metrics::standard::blob_storage_bytes().with([]).set(7.0));
+/// assert_eq!(obs.metrics().value("hearthnet_blob_storage_bytes", []), 7.0);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Metrics<'a>(&'a Registry);
+
+impl Metrics<'_> {
+    /// The sum of the samples of family `name` that have all of these labels; 0 when there is none.
+    #[must_use]
+    pub fn value<const N: usize>(&self, name: &str, labels: [(&str, &str); N]) -> f64 {
+        self.0.value(name, &labels).unwrap_or(0.0)
+    }
+}
+
+/// Captured traces; see [`Capture::traces`].
+///
+/// ```
+/// let obs = obs_facade::testing::Capture::new();
+/// obs.run(|| obs_facade::trace::new_trace("rag.query").run(|| ()));
+/// assert_eq!(obs.traces().last().capability(), "rag.query");
+/// ```
+#[derive(Debug)]
+pub struct Traces(Vec<Arc<TraceRecord>>);
+
+impl Traces {
+    /// All of them, in the order in which they ended.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<TraceRecord>] {
+        &self.0
+    }
+
+    /// The one that ended last.
+    ///
+    /// # Panics
+    ///
+    /// If none has ended.
+    #[must_use]
+    pub fn last(&self) -> &TraceRecord {
+        self.0.last().expect("no trace has ended yet")
+    }
+}

@@ -1,0 +1,6 @@
+//! The facade as its users see it.
+
+#[cfg(feature = "http")]
+mod layer;
+#[cfg(feature = "http")]
+mod routes;

@@ -1,0 +1,114 @@
+//! F1: the routes on a real socket.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use obs_facade::doctor::{BusError, CapabilityBus, Outcome};
+use obs_facade::http::router;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+#[derive(Default)]
+struct Node {
+    capabilities: Vec<String>,
+    peers: Vec<String>,
+}
+
+impl CapabilityBus for Node {
+    fn node_id(&self) -> Option<String> {
+        Some("ed25519:test".to_owned())
+    }
+
+    fn capabilities(&self) -> Result<Vec<String>, BusError> {
+        Ok(self.capabilities.clone())
+    }
+
+    fn peers(&self) -> Result<Vec<String>, BusError> {
+        Ok(self.peers.clone())
+    }
+
+    fn recent_outcomes(&self, _: usize) -> Result<Vec<Outcome>, BusError> {
+        Ok(Vec::new())
+    }
+}
+
+async fn get(node: Node, path: &str, headers: &[(http::HeaderName, &str)]) -> Response<Body> {
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    router(Arc::new(node)).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn bytes(response: Response<Body>) -> Vec<u8> {
+    response.into_body().collect().await.unwrap().to_bytes().into()
+}
+
+async fn json_of(response: Response<Body>) -> Value {
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    serde_json::from_slice(&bytes(response).await).unwrap()
+}
+
+#[tokio::test]
+async fn f1_health_names_the_node() {
+    let response = get(Node::default(), "/health", &[]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(json_of(response).await["node_id"], "ed25519:test");
+}
+
+#[tokio::test]
+async fn f1_ready_needs_a_capability_and_a_peer() {
+    let some = || vec!["x".to_owned()];
+    for (capabilities, peers, ready, reasons) in [
+        (vec![], vec![], false, json!(["no capability is registered", "no peer answers"])),
+        (some(), vec![], false, json!(["no peer answers"])),
+        (vec![], some(), false, json!(["no capability is registered"])),
+        (some(), some(), true, json!([])),
+    ] {
+        let response = get(Node { capabilities, peers }, "/ready", &[]).await;
+        let expected = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        assert_eq!(response.status(), expected);
+        let body = json_of(response).await;
+        assert_eq!((&body["ready"], &body["reasons"]), (&json!(ready), &reasons));
+    }
+}
+
+#[tokio::test]
+async fn m5_the_page_comes_in_both_formats_and_compressed() {
+    let plain = get(Node::default(), "/metrics", &[]).await;
+    assert_eq!(plain.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    assert!(bytes(plain).await.starts_with(b"# HELP"));
+
+    let asked = [(ACCEPT, "application/openmetrics-text"), (ACCEPT_ENCODING, "gzip")];
+    let compressed = get(Node::default(), "/metrics", &asked).await;
+    assert_eq!(
+        compressed.headers()[CONTENT_TYPE],
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
+    assert_eq!(compressed.headers()[CONTENT_ENCODING], "gzip");
+    let mut page = String::new();
+    flate2::read::GzDecoder::new(&*bytes(compressed).await).read_to_string(&mut page).unwrap();
+    assert!(page.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn t6_traces_are_listed_and_bad_parameters_refused() {
+    let capability = "routes.test";
+    obs_facade::trace::new_trace(capability).run(|| obs_facade::trace::in_span("work", || ()));
+    let listed = json_of(get(Node::default(), "/trace/recent?n=1&capability=routes.test", &[]).await).await;
+    assert_eq!(listed["traces"][0]["capability"], capability);
+    assert_eq!(listed["traces"][0]["spans"][0]["name"], "work");
+
+    let refused = get(Node::default(), "/trace/recent?n=none", &[]).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(json_of(refused).await["error"], "bad_request");
+
+    let running = obs_facade::trace::new_trace("routes.running");
+    let active = json_of(get(Node::default(), "/trace/active", &[]).await).await;
+    assert!(active["traces"].as_array().unwrap().iter().any(|trace| trace["capability"] == "routes.running"));
+    running.finish();
+}
