@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
             return true;
         }
         if let Some(cause) = self.failed_dependency(entry) {
-            let skip = CheckResult::skip(SkipReason::Dependency, format!("needs {cause}")).caused_by(&cause);
+            let skip = CheckResult::skip(SkipReason::Dependency, format!("needs {cause}")).because_of(&cause);
             self.settle(at, skip, Duration::ZERO);
             return true;
         }

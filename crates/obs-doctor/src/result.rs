@@ -111,7 +111,7 @@ impl CheckResult {
         }
     }
 
-    pub(crate) fn caused_by(mut self, name: &str) -> Self {
+    pub(crate) fn because_of(mut self, name: &str) -> Self {
         self.caused_by = Some(name.to_owned());
         self
     }
