@@ -1,8 +1,8 @@
 //! Where the four crates meet: each asks through a hook of its own, and here the hooks are filled in.
 
-use std::sync::{LazyLock, Once};
+use std::sync::Once;
 
-use obs_metrics::{CounterFamily, Kind, Registry};
+use obs_metrics::{Kind, Registry};
 
 /// Joins the crates; the first call does it.
 pub(crate) fn join() {
@@ -76,19 +76,6 @@ fn show_runtime() {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         declared(obs_metrics::runtime::collect_in(Registry::global(), &runtime));
     }
-}
-
-/// Counts a request that got a fresh trace ID, and why (T7).
-#[cfg(feature = "http")]
-pub(crate) fn count_fresh_request_id(reason: &str) {
-    static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
-        obs_metrics::counter(
-            "hearthnet_request_ids_fresh_total",
-            "Bus calls that got a fresh request ID, by what was wrong with theirs.",
-            ["reason"],
-        )
-    });
-    FRESH.inc([reason]);
 }
 
 fn counter(name: &str, help: &str, read: impl Fn() -> u64 + Send + Sync + 'static) {

@@ -1,7 +1,10 @@
 //! Tests of a bus module: nothing global, everything to look at.
 
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use obs_metrics::Registry;
 use obs_trace::TraceRecord;
@@ -17,7 +20,8 @@ use serde_json::Value;
 /// async fn route() {
 ///     info!(logger: LOG, capability = "llm.chat", ms = 12; "routed");
 ///     metrics::standard::requests_total().with(["llm.chat", "ok"]).inc();
-///     trace::new_trace("llm.chat").scope(trace::span("forward").wrap(async {})).await;
+///     let trace = trace::new_trace("llm.chat");
+///     trace.scope(async { trace::span("forward").wrap(async {}).await }).await;
 /// }
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -44,10 +48,9 @@ impl Capture {
     }
 
     /// Runs `future` with everything it logs, counts and traces going here, on whatever thread it is
-    /// polled. What it spawns as tasks of their own does not.
-    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
-        let mut future = std::pin::pin!(future);
-        std::future::poll_fn(|cx| self.run(|| future.as_mut().poll(cx))).await
+    /// polled, to its end or its drop. What it spawns as tasks of their own does not.
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        Scoped { capture: self.clone(), future: Some(Box::pin(future)) }
     }
 
     /// Runs `f` with everything it logs, counts and traces on this thread going here.
@@ -76,6 +79,39 @@ impl Capture {
         let mut records = self.store.get_recent(usize::MAX);
         records.reverse();
         Traces(records)
+    }
+}
+
+/// The future of [`Capture::scope`].
+#[must_use = "a future does nothing unless it is polled"]
+pub struct Scoped<F> {
+    capture: Capture,
+    /// `None` once it has ended.
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.get_mut();
+        let future = this.future.as_mut().expect("not polled after its end");
+        let output = ready!(this.capture.run(|| future.as_mut().poll(cx)));
+        this.capture.run(|| this.future = None);
+        Poll::Ready(output)
+    }
+}
+
+impl<F> Drop for Scoped<F> {
+    /// What a dropped future records, such as that it was cancelled, belongs here too.
+    fn drop(&mut self) {
+        self.capture.run(|| self.future = None);
+    }
+}
+
+impl<F> fmt::Debug for Scoped<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scoped").field("has_ended", &self.future.is_none()).finish_non_exhaustive()
     }
 }
 

@@ -19,13 +19,13 @@ fn w4_one_call_sets_up_all_four_and_the_last_guard_flushes() {
     let config = ObservabilityConfig::new(folder.path());
     let guard = obs_facade::configure(&config).unwrap();
     let same = obs_facade::configure(&config).unwrap();
-    debug!(logger: LOG; "too quiet");
+    debug!(logger: LOG, "too quiet");
     let traced = trace::new_trace("llm.chat");
     let id = traced.id().to_string();
     traced.run(|| info!(logger: LOG, ms = 12; "routed"));
 
     let louder = obs_facade::configure(&config.clone().log_level("info,hearthnet.bus=debug")).unwrap();
-    debug!(logger: LOG; "loud enough");
+    debug!(logger: LOG, "loud enough");
     drop((guard, same, louder));
 
     let lines = lines(folder.path());

@@ -23,9 +23,14 @@ impl Call {
         &self.trace
     }
 
-    /// Runs a part of the call inside its trace.
+    /// Runs a part of the call inside its trace. If it unwinds, the trace ends as `panic` here: a
+    /// runtime catches the panic first and drops the call afterwards, when nothing tells it from one
+    /// that was cancelled.
     pub(super) fn enter<T>(&self, part: impl FnOnce() -> T) -> T {
-        self.trace.enter(part)
+        let unwinding = EndTrace(&self.trace);
+        let result = self.trace.enter(part);
+        std::mem::forget(unwinding);
+        result
     }
 
     /// Counts a streamed answer as open until the call ends.
@@ -51,6 +56,14 @@ impl Drop for Call {
             standard::requests_total().inc([capability, result(&status)]);
             standard::observe_request_duration(capability, self.started.elapsed());
         });
+    }
+}
+
+struct EndTrace<'a>(&'a Trace);
+
+impl Drop for EndTrace<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

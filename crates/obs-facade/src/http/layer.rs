@@ -13,7 +13,6 @@ use super::body::ObservedBody;
 use super::call::Call;
 use super::propagate::{self, RequestId};
 use super::{CAPABILITY, REQUEST_ID, outcome};
-use crate::seams;
 
 /// The layer that observes bus calls.
 ///
@@ -87,7 +86,7 @@ fn begin<B>(request: &Request<B>) -> Option<Call> {
     let trace = match propagate::request_id(request.headers()) {
         RequestId::Received(id) => obs_trace::new_trace_with_id(id, capability),
         RequestId::Fresh(why) => {
-            seams::count_fresh_request_id(why);
+            propagate::count_fresh(why);
             obs_trace::new_trace(capability)
         }
     };

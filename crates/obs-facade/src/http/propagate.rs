@@ -1,6 +1,9 @@
 //! Request IDs in and out (T7).
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderValue};
+use obs_metrics::CounterFamily;
 use obs_trace::TraceId;
 
 use super::REQUEST_ID;
@@ -46,6 +49,18 @@ pub(super) fn request_id(headers: &HeaderMap) -> RequestId {
             None => RequestId::Fresh("malformed"),
         },
     }
+}
+
+/// Counts a request that got a fresh trace ID, and why (T7).
+pub(super) fn count_fresh(reason: &str) {
+    static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
+        obs_metrics::counter(
+            "hearthnet_request_ids_fresh_total",
+            "Bus calls that got a fresh request ID, by what was wrong with theirs.",
+            ["reason"],
+        )
+    });
+    FRESH.inc([reason]);
 }
 
 #[cfg(test)]

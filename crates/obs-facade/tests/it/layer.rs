@@ -177,12 +177,12 @@ async fn t4_a_dropped_handler_is_cancelled_once() {
     let obs = Capture::new();
     let waiting = app(|| async { std::future::pending::<()>().await });
     let mut request = Box::pin(obs.scope(waiting.oneshot(call("llm.chat"))));
-    assert!(futures_poll_once(request.as_mut()).is_pending());
+    assert!(poll_once(request.as_mut()).is_pending());
     obs.run(|| drop(request));
     assert_recorded(&obs, "llm.chat", "cancelled", "cancelled");
 }
 
-fn futures_poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(std::task::Waker::noop()))
 }
 
@@ -190,7 +190,10 @@ fn futures_poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 #[tokio::test]
 async fn t4_a_panic_is_recorded_once_and_counts_as_an_internal_error() {
     let obs = Capture::new();
-    let unwinding = app(|| async { panic!("handler of the test") });
+    async fn unwind() -> StatusCode {
+        panic!("handler of the test")
+    }
+    let unwinding = app(unwind);
     let caught = tokio::spawn({
         let obs = obs.clone();
         async move { obs.scope(unwinding.oneshot(call("llm.chat"))).await.map(drop) }
@@ -199,10 +202,14 @@ async fn t4_a_panic_is_recorded_once_and_counts_as_an_internal_error() {
     assert_recorded(&obs, "llm.chat", "internal_error", "panic");
 
     let obs = Capture::new();
-    let answer = send(&obs, streaming(1, Then::Panic), call("llm.chat")).await;
-    let reader = obs.clone();
-    let caught = tokio::spawn(async move { read(&reader, answer).await });
-    assert!(caught.await.unwrap_err().is_panic());
+    let mut answer = send(&obs, streaming(1, Then::Panic), call("llm.chat")).await;
+    obs.scope(answer.body_mut().frame()).await.unwrap().unwrap();
+    let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        poll_once(std::pin::pin!(obs.scope(answer.body_mut().frame())))
+    }));
+    assert!(polled.is_err());
+    // As a server does that has caught the panic.
+    obs.run(|| drop(answer));
     assert_recorded(&obs, "llm.chat", "internal_error", "panic");
 }
 
