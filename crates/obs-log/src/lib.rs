@@ -1,4 +1,100 @@
-//! obs-log
+//! Structured logging for HearthNet: one JSON object a line, one file a day, nothing lost on the way.
+//!
+//! ```json
+//! {"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"hearthnet.bus.router","msg":"routed","capability":"llm.chat","to":"7H4G","ms":12}
+//! ```
+//!
+//! # Start
+//!
+//! A program says once where its log goes. Every crate in it that uses [`log`] is in that log then:
+//!
+//! ```
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let log_dir = folder.path();
+//! # let log_dir = || log_dir;
+//! let _guard = obs_log::configure(&obs_log::Config::new(log_dir()).level("info,hearthnet.bus=debug"))?;
+//! log::info!(peers = 3; "joined");                                // plain `log` users need not change a line
+//! # Ok::<(), obs_log::Error>(())
+//! ```
+//!
+//! A module has a logger of its own and hands it to the same macros, which this crate re-exports:
+//!
+//! ```
+//! use obs_log::{Logger, exception, info, warn_limited};
+//!
+//! static LOG: Logger = Logger::new(module_path!());               // "hearthnet.bus.router"
+//!
+//! # let (capability, node) = ("llm.chat", "7H4G");
+//! # fn forward() -> Result<(), std::fmt::Error> { Err(std::fmt::Error) }
+//! info!(logger: LOG, capability, to:% = node, ms = 12; "routed");
+//! warn_limited!(LOG, "peer_quarantined", node; "peer is quarantined");       // once a second
+//! if let Err(err) = forward() {
+//!     exception!(LOG, err, capability; "forwarding failed");      // with type, causes and backtrace
+//! }
+//! ```
+//!
+//! A macro takes fields as `key = value` (numbers, texts, booleans, options), `key:% = value` (`Display`),
+//! `key:? = value` (`Debug`), `key:err = error` and `key:serde = value` (stays an object), then `;` and the message.
+//!
+//! A test looks at the lines of its thread through a [`Capture`], with nothing configured.
+//!
+//! # A line
+//!
+//! Keys come in this order: `ts`, `level` (`trace`, `debug`, `info`, `warning`, `error`), `logger`, `msg`, `trace_id`
+//! when a trace is current (see [`set_trace_id_source`]), then the fields as they were given. What a reader can rely
+//! on, whatever was logged:
+//!
+//! - A line is one valid JSON object in UTF-8 without a repeated key and without a raw control character; DEL and
+//!   U+0080 to U+009F are escaped too.
+//! - A field that is called like one of the five keys above is kept with `field_` before its name; so is one that
+//!   is called like that, and so on. Of a repeated field the last one counts. `r#type` reads `type`.
+//! - Numbers stay numbers. An integer beyond ±2^53, which many readers would round, is a string of its digits; `NaN`,
+//!   `Infinity` and `-Infinity` are strings (inside a nested value they are `null`).
+//! - Values under a hidden name ([`Config::redact`]) and [`Secret`]s read `[redacted]`, nested ones too.
+//! - A `Display` that panics becomes `[panicked while formatting]` in its value, a `Serialize` that fails
+//!   `[not serialisable: …]`. The caller goes on.
+//! - A line has at most [`MAX_LINE_BYTES`]. Of a longer one the longest values are cut and end in `[n bytes cut]`,
+//!   nested ones become `[n bytes of JSON left out]`; if that is not enough, because the keys alone are too long, it
+//!   counts as dropped.
+//!
+//! # Files
+//!
+//! `<folder>/<YYYY-MM-DD>.log`; a line is in the file of the day of its own `ts`, in UTC. At midnight the next file
+//! begins, with or without a line. Files of the last [`LOG_RETENTION_DAYS`] days stay; an older one is removed if it has
+//! exactly the name of a day file and is a regular file. Nothing else in the folder is touched. A folder that this crate
+//! makes has mode 0700, a file 0600.
+//!
+//! Several processes may log into one folder: each write appends whole lines.
+//!
+//! # What can go wrong
+//!
+//! A call to log never fails, never panics, and waits only when the disk has been too slow for the whole queue
+//! ([`Config::queue_bytes`]): once, and no longer than [`Config::max_wait`]. After that, lines are dropped and counted,
+//! debug and trace first, errors last, and a line `log lines dropped` says how many. Written and dropped lines together
+//! are all that were sent; [`stats`] has the figures.
+//!
+//! When the disk is full, the folder gone or the file deleted, renamed or no longer writable, one warning goes to
+//! stderr, lines wait in memory, and the writer tries again until it works. A torn line is cut off or ended, so that it
+//! does not spoil the next.
+//!
+//! # The end
+//!
+//! What is queued is written when the last [`Guard`] is dropped, when `main` returns, at `process::exit`, at a panic, and
+//! at SIGTERM, SIGINT and SIGHUP, unless the program handles the signal itself ([`Config::signals`]). At any other time
+//! [`flush`] waits for it. A child that was forked off without an `exec` does not log, and does not hang.
+//!
+//! # Why not …
+//!
+//! - *`fern` alone?* It routes lines here, by level and name. Its file output formats under a lock, flushes each line and
+//!   has no retention.
+//! - *a lock-free queue?* Threads stage their lines in chunks of their own shard; a lock that nobody else takes costs
+//!   less than a queue's traffic, and large chunks make large writes.
+//! - *one write a line?* It costs ten times as much as the line.
+//!
+//! # Platforms
+//!
+//! Unix: Linux and macOS.
+
 mod batch;
 mod capture;
 mod clock;
@@ -41,6 +137,7 @@ pub use crate::redact::Secret;
 pub use crate::trace_id::{TraceIdSource, set_trace_id_source};
 pub use log::{self, debug, error, info, log_enabled, trace, warn};
 
+/// What the macros of this crate expand to; not part of its interface.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::exception::{Caught, CaughtBox, CaughtError, Probe};
