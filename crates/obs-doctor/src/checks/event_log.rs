@@ -44,7 +44,7 @@ fn probe(path: &Path) -> Result<CheckResult, CheckResult> {
     if !has_events(&log).map_err(explain)? {
         return Err(CheckResult::fail(format!("{} has no table `events`", tilde(path))).fix(fix_broken(path)));
     }
-    Ok(CheckResult::pass(format!("{}, journal mode {mode}", tilde(path))))
+    Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {mode}")))
 }
 
 /// Looks at the name alone: opening and closing the file would drop the locks of a node in this process.

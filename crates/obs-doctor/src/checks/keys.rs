@@ -55,8 +55,7 @@ fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
         return CheckResult::fail(detail).fix(format!("chmod 600 {word}"));
     }
     if mode & 0o400 == 0 {
-        let detail = format!("{shown} has mode {mode:04o}: its owner cannot read it");
-        return CheckResult::fail(detail).fix(format!("chmod 600 {word}"));
+        return no_owner_bit(&shown, mode, &word);
     }
     CheckResult::pass(format!("{shown}, {mode:04o}"))
 }
@@ -73,8 +72,7 @@ fn not_opened(path: &Path, err: &io::Error) -> CheckResult {
         }
         ErrorKind::NotADirectory => CheckResult::fail(format!("a part of {shown} is not a folder"))
             .fix("set `[identity] keys_dir` to a folder, or move the file away and run `hearthnet init`"),
-        ErrorKind::PermissionDenied => CheckResult::fail(format!("{shown} is not readable for uid {}", me()))
-            .fix("run the doctor as the user that the node runs as, or give that user the key"),
+        ErrorKind::PermissionDenied => out_of_reach(path),
         // Opening a socket file or a device without driver.
         _ if Errno::from_io_error(err) == Some(Errno::NXIO) => {
             CheckResult::fail(format!("{shown} is not a file")).fix(FIX_LOST)
@@ -85,6 +83,20 @@ fn not_opened(path: &Path, err: &io::Error) -> CheckResult {
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
             .fix("look at the disk (`dmesg`), and restore the key from a backup if it is damaged"),
     }
+}
+
+fn out_of_reach(path: &Path) -> CheckResult {
+    let shown = tilde(path);
+    match fs::metadata(path) {
+        Ok(meta) if meta.uid() == me() => no_owner_bit(&shown, meta.mode() & 0o7777, &shell(path)),
+        _ => CheckResult::fail(format!("{shown} is not readable for uid {}", me()))
+            .fix("run the doctor as the user that the node runs as, or give that user the key"),
+    }
+}
+
+fn no_owner_bit(shown: &str, mode: u32, word: &str) -> CheckResult {
+    let detail = format!("{shown} has mode {mode:04o}: its owner cannot read it");
+    CheckResult::fail(detail).fix(format!("chmod 600 {word}"))
 }
 
 fn me() -> u32 {
