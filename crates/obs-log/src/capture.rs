@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use log::Record;
 
@@ -121,11 +121,11 @@ pub(crate) fn entered() -> bool {
 pub(crate) fn take(record: &Record<'_>) -> bool {
     let innermost = ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten();
     let Some(capture) = innermost else { return false };
-    let redact = Redactor::new(&REDACTED_FIELDS.map(str::to_owned));
+    static REDACT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&REDACTED_FIELDS.map(str::to_owned)));
     let line = local::with(|local| {
         local
             .encoder
-            .encode(Clock::System.now(), record, &redact)
+            .encode(Clock::System.now(), record, &REDACT)
             .map(|line| String::from_utf8_lossy(line).into_owned())
     });
     lock(&capture.lines).extend(line.map(|line| line.trim_end().to_owned()));

@@ -12,6 +12,7 @@ use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 
 use crate::escape::{Escaped, escape};
+use crate::keys::KeyCache;
 use crate::names::NameCache;
 use crate::nested::Nested;
 use crate::redact::{REDACTED, Redactor};
@@ -20,9 +21,6 @@ use crate::trace_id;
 
 /// The longest line, its newline included, in bytes. A longer one has its longest values cut until it fits.
 pub const MAX_LINE_BYTES: usize = 128 << 10;
-
-/// Put in front of a field that is called like one of the fixed keys, as often as it takes to be different.
-const PREFIX: &str = "field_";
 
 /// What a value reads when the code that writes it panicked.
 const PANICKED: &[u8] = b"[panicked while formatting]";
@@ -37,15 +35,15 @@ pub(crate) struct Encoder {
     message: Range<usize>,
     stamper: Stamper,
     names: NameCache,
+    ready_keys: KeyCache,
     nested: Nested,
 }
 
-/// Where a field is in the line: `,"key":value`.
-#[derive(Clone, Debug)]
+/// Where a field, `,"key":value`, and its value are in the line.
+#[derive(Debug)]
 struct Field {
     start: usize,
-    /// The key's text, without its quotes.
-    key: Range<usize>,
+    value: usize,
     end: usize,
 }
 
@@ -82,36 +80,20 @@ impl Encoder {
         self.message = start..self.line.len();
     }
 
-    /// Writes `,"key":` and returns where the field and its key are.
-    fn begin_field(&mut self, key: &str) -> (usize, Range<usize>) {
-        let start = self.line.len();
-        self.line.extend_from_slice(b",\"");
-        if is_reserved(key) {
-            self.line.extend_from_slice(PREFIX.as_bytes());
-        }
-        escape(&mut self.line, key);
-        let key = start + 2..self.line.len();
-        self.line.extend_from_slice(b"\":");
-        (start, key)
-    }
-
-    /// Notes the field, and takes an earlier one of the same name out of the line: the last one counts.
-    fn end_field(&mut self, start: usize, key: Range<usize>) {
-        let mut field = Field { start, key, end: self.line.len() };
-        let bit = key_bit(&self.line[field.key.clone()]);
-        if self.keys & bit == 0 {
-            self.keys |= bit;
-            self.fields.push(field);
-            return;
-        }
-        let same = |known: &Field| self.line[known.key.clone()] == self.line[field.key.clone()];
-        if let Some(at) = self.fields.iter().position(same) {
+    /// Notes a field, and takes an earlier one of the same name out of the line: the last one counts.
+    fn end_field(&mut self, mut field: Field, key_bit: u64) {
+        field.end = self.line.len();
+        let same = |known: &Field| self.line[known.start..known.value] == self.line[field.start..field.value];
+        if self.keys & key_bit != 0
+            && let Some(at) = self.fields.iter().position(same)
+        {
             let old = self.fields.remove(at);
             let gap = old.end - old.start;
             self.line.drain(old.start..old.end);
             self.fields[at..].iter_mut().for_each(|later| later.move_back(gap));
             field.move_back(gap);
         }
+        self.keys |= key_bit;
         self.fields.push(field);
     }
 
@@ -119,7 +101,7 @@ impl Encoder {
     /// much is missing; a nested value becomes a string that says how long it was.
     fn cut(&mut self) -> bool {
         let mut values = vec![self.message.clone()];
-        values.extend(self.fields.iter().map(|field| field.key.end + 2..field.end));
+        values.extend(self.fields.iter().map(|field| field.value..field.end));
         let fixed = self.line.len() - values.iter().map(Range::len).sum::<usize>();
         let fits = |cap: usize| {
             fixed + values.iter().map(|value| value.len().min(cap)).sum::<usize>() <= MAX_LINE_BYTES
@@ -138,14 +120,9 @@ impl Encoder {
 impl Field {
     fn move_back(&mut self, by: usize) {
         self.start -= by;
-        self.key = self.key.start - by..self.key.end - by;
+        self.value -= by;
         self.end -= by;
     }
-}
-
-fn key_bit(key: &[u8]) -> u64 {
-    let letter = |letter: Option<&u8>| letter.copied().map_or(0, usize::from);
-    1 << ((letter(key.first()) * 7 + letter(key.last()) * 3 + key.len()) % 64)
 }
 
 fn level_json(level: Level) -> &'static [u8] {
@@ -155,14 +132,6 @@ fn level_json(level: Level) -> &'static [u8] {
         Level::Info => b"\",\"level\":\"info\"",
         Level::Debug => b"\",\"level\":\"debug\"",
         Level::Trace => b"\",\"level\":\"trace\"",
-    }
-}
-
-/// Whether `key` is one of the fixed keys, with any number of [`PREFIX`]es: so no two keys become the same.
-fn is_reserved(key: &str) -> bool {
-    match key.strip_prefix(PREFIX) {
-        Some(rest) => is_reserved(rest),
-        None => matches!(key, "ts" | "level" | "logger" | "msg" | "trace_id"),
     }
 }
 
@@ -191,19 +160,19 @@ struct FieldVisitor<'a> {
 
 impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let key = key.as_str();
-        let key = key.strip_prefix("r#").unwrap_or(key);
-        let (start, range) = self.encoder.begin_field(key);
-        if self.redact.hides(key) {
-            push_string(&mut self.encoder.line, REDACTED);
-        } else {
-            let Encoder { line, nested, .. } = &mut *self.encoder;
-            if value.visit(ValueVisitor { line, nested, redact: self.redact }).is_err() {
-                line.truncate(start);
-                return Ok(());
-            }
+        let Encoder { line, nested, ready_keys, .. } = &mut *self.encoder;
+        let start = line.len();
+        let key = ready_keys.ready(&key, self.redact);
+        line.extend_from_slice(&key.json);
+        let field = Field { start, value: line.len(), end: 0 };
+        if key.hidden {
+            push_string(line, REDACTED);
+        } else if value.visit(ValueVisitor { line, nested, redact: self.redact }).is_err() {
+            line.truncate(start);
+            return Ok(());
         }
-        self.encoder.end_field(start, range);
+        let bit = key.bit;
+        self.encoder.end_field(field, bit);
         Ok(())
     }
 }

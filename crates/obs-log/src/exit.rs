@@ -48,7 +48,10 @@ pub(crate) fn flush_at_exit() {
 }
 
 extern "C" fn at_exit() {
-    let _ = panic::catch_unwind(|| flush::all(PATIENCE));
+    // In a forked child nobody would answer, and its parent writes the lines.
+    if !in_forked_child() {
+        let _ = panic::catch_unwind(|| flush::all(PATIENCE));
+    }
 }
 
 extern "C" fn after_fork() {

@@ -13,10 +13,11 @@ pub(crate) struct Levels {
 }
 
 impl Levels {
-    /// Reads `level` and `logger=level` items separated by commas; the last one for a logger wins.
+    /// Reads `level` and `logger=level` items separated by commas; the last one for a logger wins, and `info` holds
+    /// where only loggers are named.
     pub(crate) fn parse(text: &str) -> Result<Levels, Error> {
         let mut levels = Levels { default: LevelFilter::Info, directives: Vec::new() };
-        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        for item in text.split(',').map(str::trim) {
             match item.split_once('=') {
                 None => levels.default = parse_level(item, text)?,
                 Some((name, level)) => {
@@ -69,14 +70,19 @@ mod tests {
         let expected = [("tokio::net", LevelFilter::Off), ("hearthnet::bus", LevelFilter::Trace)];
         assert_eq!(levels.directives, expected.map(|(name, level)| (name.to_owned(), level)));
         assert_eq!(levels.most_verbose(), LevelFilter::Trace);
-        assert_eq!(Levels::parse("").unwrap().default, LevelFilter::Info);
+        assert_eq!(Levels::parse("a=debug").unwrap().default, LevelFilter::Info);
     }
 
     #[test]
     fn names_what_is_wrong() {
-        for (text, wrong) in
-            [("loud", "`loud`"), ("info,a.b=very", "`very`"), ("=info", "``"), ("a..b=info", "`a..b`")]
-        {
+        for (text, wrong) in [
+            ("", "``"),
+            ("info,", "``"),
+            ("loud", "`loud`"),
+            ("info,a.b=very", "`very`"),
+            ("=info", "``"),
+            ("a..b=info", "`a..b`"),
+        ] {
             let error = Levels::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Level);
             assert!(error.to_string().contains(wrong), "{error}");

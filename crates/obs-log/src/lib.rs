@@ -110,6 +110,7 @@ mod exception;
 mod exit;
 mod fields;
 mod flush;
+mod keys;
 mod level;
 mod local;
 mod logger;

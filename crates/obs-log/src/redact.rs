@@ -1,6 +1,7 @@
 //! Values that must not reach a log (L12).
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use log::kv::{ToValue, Value};
 use serde_core::{Serialize, Serializer};
@@ -64,16 +65,30 @@ impl<T> Serialize for Secret<T> {
 }
 
 /// The configured field names, made quick to miss: most fields fail the test of their length.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Redactor {
+    id: u64,
     names: Vec<String>,
     lengths: u64,
 }
 
+/// Hides nothing.
+impl Default for Redactor {
+    fn default() -> Redactor {
+        Redactor::new(&[])
+    }
+}
+
 impl Redactor {
     pub(crate) fn new(names: &[String]) -> Redactor {
+        static MADE: AtomicU64 = AtomicU64::new(1);
         let lengths = names.iter().fold(0, |bits, name| bits | length_bit(name));
-        Redactor { names: names.to_vec(), lengths }
+        Redactor { id: MADE.fetch_add(1, Ordering::Relaxed), names: names.to_vec(), lengths }
+    }
+
+    /// A number that no other redactor has, and that is not 0.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(crate) fn hides(&self, field: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Lines against serde_json and against a reader that refuses repeated keys.
 
 use super::*;
+use crate::keys::is_reserved;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
