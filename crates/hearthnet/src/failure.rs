@@ -1,0 +1,84 @@
+//! Why the command ends without success: a sentence for people and an exit code for scripts.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Something went wrong.
+pub(crate) const ERROR: u8 = 1;
+/// A signature of this node's own documents does not hold.
+pub(crate) const SIGNATURE: u8 = 4;
+/// No space is left on the disk.
+pub(crate) const DISK_FULL: u8 = 5;
+
+/// A reason to end, with the exit code that says what kind it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn error(message: impl Into<String>) -> Failure {
+        Failure { code: ERROR, message: message.into() }
+    }
+
+    pub(crate) fn signature(message: impl Into<String>) -> Failure {
+        Failure { code: SIGNATURE, message: message.into() }
+    }
+
+    /// What happened to `path` while somebody was `doing` something with it.
+    pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Failure {
+        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        let code = if full { DISK_FULL } else { ERROR };
+        Failure { code, message: format!("cannot {doing} {}: {error}", path.display()) }
+    }
+
+    pub(crate) fn sqlite(doing: &str, path: &Path, error: &rusqlite::Error) -> Failure {
+        let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+        let code = if full { DISK_FULL } else { ERROR };
+        Failure { code, message: format!("cannot {doing} {}: {error}", path.display()) }
+    }
+
+    /// Tells the person at the terminal and gives the code to end with.
+    pub(crate) fn report(&self) -> ExitCode {
+        say_on_stderr(&self.message);
+        ExitCode::from(self.code)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+}
+
+/// One line on stdout. A reader that has gone away (`hearthnet init | head -1`) is no reason to fail.
+pub(crate) fn say(line: impl Display) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// One line on stderr, with the command's name before it.
+pub(crate) fn say_on_stderr(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "hearthnet: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f4_a_full_disk_has_its_own_exit_code() {
+        let path = Path::new("/data/keys");
+        let full = Failure::io("write", path, &ErrorKind::StorageFull.into());
+        assert_eq!(full.code(), DISK_FULL);
+        assert!(full.message().starts_with("cannot write /data/keys: "));
+        assert_eq!(Failure::io("write", path, &ErrorKind::PermissionDenied.into()).code(), ERROR);
+    }
+}

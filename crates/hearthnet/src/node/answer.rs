@@ -1,0 +1,115 @@
+//! What a capability answers with, and how it goes out: one JSON body, or a stream of events that ends in
+//! exactly one `done` or `error`.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use obs_facade::{error, trace};
+use serde_json::{Value, json};
+
+use super::LOG;
+use super::health::Served;
+use crate::wire::error::{CallError, Code};
+use crate::wire::{self, sse};
+
+/// The answer of a capability.
+pub(super) enum Answer {
+    /// `{"output": …, "meta": …}`
+    Plain { output: Value, meta: Value },
+    /// Events as they come.
+    Frames(Frames),
+}
+
+/// A stream of frames, ended by its first `done` frame or error.
+pub(super) type Frames = BoxStream<'static, Result<Frame, CallError>>;
+
+/// One event of a streamed answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Frame {
+    pub(super) event: String,
+    pub(super) data: Value,
+}
+
+impl Frame {
+    pub(super) fn new(event: &str, data: Value) -> Frame {
+        Frame { event: event.to_owned(), data }
+    }
+}
+
+/// The last frame of a stream that went well.
+pub(super) const DONE: &str = "done";
+/// The last frame of a stream that failed.
+pub(super) const ERROR: &str = "error";
+
+/// What gives the next frame, and after its last one is not asked again.
+pub(super) trait FrameSource: Send + 'static {
+    fn next(&mut self) -> impl Future<Output = Result<Frame, CallError>> + Send;
+}
+
+pub(super) fn frames(source: impl FrameSource) -> Answer {
+    let next = |mut source: _| async move {
+        let frame = FrameSource::next(&mut source).await;
+        Some((frame, source))
+    };
+    Answer::Frames(stream::unfold(source, next).boxed())
+}
+
+impl Answer {
+    /// The response, which tells `served` how the call ended when its last byte is made.
+    pub(super) fn into_response(self, served: Served) -> Response {
+        match self {
+            Answer::Plain { output, meta } => {
+                served.end(true);
+                wire::json(&json!({ "output": output, "meta": meta }))
+            }
+            Answer::Frames(frames) => {
+                let headers =
+                    [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+                (headers, Body::from_stream(event_stream(frames, served))).into_response()
+            }
+        }
+    }
+}
+
+fn event_stream(
+    frames: Frames,
+    served: Served,
+) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    stream::unfold(Some((frames, served)), |state| async move {
+        let (mut frames, served) = state?;
+        let next = AssertUnwindSafe(frames.next()).catch_unwind().await;
+        let frame = match next {
+            Ok(Some(frame)) => frame,
+            Ok(None) => Err(Code::INTERNAL_ERROR.because("the stream ended without its last frame")),
+            Err(panic) => Err(panicked(&*panic)),
+        };
+        Some(match frame {
+            Ok(frame) if frame.event == DONE => {
+                served.end(true);
+                (Ok(sse::encode(DONE, &frame.data)), None)
+            }
+            Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served))),
+            Err(error) => {
+                // The status has gone out as 200; only the trace can still say how the call ended.
+                if let Some(trace) = trace::current_trace() {
+                    trace.fail(error.code.as_str());
+                }
+                served.end(false);
+                (Ok(sse::encode(ERROR, &error.body())), None)
+            }
+        })
+    })
+}
+
+/// What the caller is told when a capability panicked; the log has the rest.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    error!(logger: LOG, panic = message; "a capability panicked");
+    Code::INTERNAL_ERROR.because("the capability failed in a way it should not")
+}

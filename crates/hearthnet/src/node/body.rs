@@ -1,0 +1,72 @@
+//! The body of a call: at most 1 MiB, in bounded time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+
+use crate::wire::error::{CallError, Code};
+
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// How much more is read and thrown away, so that a caller who sends first and listens later gets the answer
+/// instead of a broken connection.
+const MAX_WASTE_BYTES: usize = 16 << 20;
+
+/// How long a caller may take to send its body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads the whole body.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, CallError> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
+    // A caller that asks first (`Expect: 100-continue`) is told before it sends anything.
+    if announced.is_some_and(|n| n > MAX_BODY_BYTES) && headers.contains_key(header::EXPECT) {
+        return Err(too_large());
+    }
+    timeout(PATIENCE, collect(body))
+        .await
+        .unwrap_or_else(|_| Err(Code::TIMEOUT.because("the body of the call did not arrive in time")))
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, CallError> {
+    let (mut whole, mut size) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Code::BAD_REQUEST.because("the body of the call broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        size += data.len();
+        match size {
+            ..=MAX_BODY_BYTES => whole.extend_from_slice(&data),
+            ..=MAX_WASTE_BYTES => whole = Vec::new(),
+            _ => break,
+        }
+    }
+    if size > MAX_BODY_BYTES { Err(too_large()) } else { Ok(whole.into()) }
+}
+
+fn too_large() -> CallError {
+    Code::BAD_REQUEST
+        .because(format!("the body of a call is at most {MAX_BODY_BYTES} bytes"))
+        .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    async fn status(size: usize) -> Result<usize, StatusCode> {
+        let read = read(&HeaderMap::new(), Body::from(vec![b' '; size])).await;
+        read.map(|body| body.len()).map_err(|error| error.into_response().status())
+    }
+
+    #[tokio::test]
+    async fn a_body_may_be_1_mib_and_not_a_byte_more() {
+        assert_eq!(status(MAX_BODY_BYTES).await, Ok(MAX_BODY_BYTES));
+        assert_eq!(status(MAX_BODY_BYTES + 1).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(status(MAX_WASTE_BYTES + 1).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+}

@@ -1,0 +1,140 @@
+//! `POST /bus/v1/call`: from the request to whoever answers it.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use obs_facade::http::CAPABILITY;
+use obs_facade::info;
+use serde_json::Value;
+
+use super::answer::{self, Answer};
+use super::capability::{Call, Capability};
+use super::manifest::is_capability;
+use super::peers::Peer;
+use super::{LOG, Node, body, forward};
+use crate::wire::error::{CallError, Code};
+use crate::wire::signature::{FROM, VERSION_HEADER};
+use crate::wire::{VERSION, signature};
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remote(pub(crate) SocketAddr);
+
+/// Answers a call. Whatever goes wrong is an answer too; the facade's layer around this records each.
+pub(super) async fn handle(
+    State(node): State<Arc<Node>>,
+    Extension(remote): Extension<Remote>,
+    request: Request,
+) -> Response {
+    answer(&node, remote, request).await.unwrap_or_else(CallError::into_response)
+}
+
+async fn answer(node: &Node, remote: Remote, request: Request) -> Result<Response, CallError> {
+    let (head, body) = request.into_parts();
+    let headers = &head.headers;
+    let capability = capability_of(headers)?;
+    node.limiter.admit(&caller(headers, remote), node.offered_name(capability))?;
+    let raw = body::read(headers, body).await?;
+    let body = parse(&raw)?;
+    signature::check(headers, capability, &body)?;
+
+    let route = node.route(headers, capability)?;
+    let node_id = route.node_id(node);
+    info!(
+        logger: LOG, capability = capability, from = from(headers), to = node_id,
+        local = matches!(route, Route::Local(_)), bytes_in = raw.len(); "routed"
+    );
+    let served = node.health.begin(capability, node_id);
+    let version = headers.get(VERSION_HEADER);
+    let answered = match &route {
+        Route::Local(local) => answer_here(local.as_ref(), version, &body).await,
+        Route::Peer(peer) => forward::forward(node, peer, capability, version, raw, &body).await,
+    };
+    match answered {
+        Ok(answer) => Ok(answer.into_response(served)),
+        Err(error) => {
+            served.end(false);
+            Err(error)
+        }
+    }
+}
+
+/// Who answers a call.
+enum Route {
+    Local(Arc<dyn Capability>),
+    Peer(Peer),
+}
+
+impl Route {
+    fn node_id<'a>(&'a self, us: &'a Node) -> &'a str {
+        match self {
+            Route::Local(_) => us.identity.node_id(),
+            Route::Peer(peer) => &peer.node_id,
+        }
+    }
+}
+
+impl Node {
+    fn route(&self, headers: &HeaderMap, capability: &str) -> Result<Route, CallError> {
+        match self.capabilities.get(capability) {
+            Some(local) => Ok(Route::Local(local.clone())),
+            None if forward::may_forward(headers, self.identity.node_id()) => {
+                self.peers.offering(capability).map(Route::Peer)
+            }
+            None => Err(Code::NOT_FOUND.because("this node does not offer the capability itself")),
+        }
+    }
+
+    /// What the limiter knows a capability by: all that nobody offers are one.
+    fn offered_name<'a>(&self, capability: &'a str) -> &'a str {
+        match self.capabilities.contains_key(capability) || self.peers.offering(capability).is_ok() {
+            true => capability,
+            false => "unknown",
+        }
+    }
+}
+
+fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
+    let mut values = headers.get_all(CAPABILITY).iter();
+    let name = values.next().and_then(|value| value.to_str().ok()).filter(|name| is_capability(name));
+    name.filter(|_| values.next().is_none()).ok_or_else(|| {
+        Code::BAD_REQUEST.because("X-HearthNet-Capability: expected the name of one capability")
+    })
+}
+
+/// Whom the limits apply to: who the caller says it is, else where it calls from.
+fn caller(headers: &HeaderMap, remote: Remote) -> Vec<u8> {
+    let named = headers.get(FROM).map(|from| from.as_bytes().to_vec());
+    named.unwrap_or_else(|| remote.0.ip().to_string().into_bytes())
+}
+
+/// The caller's own name for itself, if it is text.
+fn from(headers: &HeaderMap) -> Option<&str> {
+    headers.get(FROM).and_then(|from| from.to_str().ok())
+}
+
+fn parse(raw: &[u8]) -> Result<Value, CallError> {
+    // Line and column are the caller's own; nothing of its text is repeated.
+    serde_json::from_slice(raw).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        Code::BAD_REQUEST.because(format!("the body of the call is not JSON ({place})"))
+    })
+}
+
+async fn answer_here(
+    capability: &dyn Capability,
+    version: Option<&HeaderValue>,
+    body: &Value,
+) -> Result<Answer, CallError> {
+    if version.is_some_and(|version| version != VERSION) {
+        return Err(Code::SCHEMA_MISMATCH.because(format!("this capability has the version {VERSION}")));
+    }
+    let call = Call::from_body(body)?;
+    let answered = AssertUnwindSafe(async { capability.call(call).await }).catch_unwind().await;
+    answered.unwrap_or_else(|panic| Err(answer::panicked(&*panic)))
+}

@@ -1,0 +1,124 @@
+//! Whether the internet is up, from trying to connect to a few hosts.
+
+use std::time::Duration;
+
+use obs_facade::metrics::standard;
+use obs_facade::{info, warn};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::LOG;
+use crate::config_value::Target;
+
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The states of `hearthnet_emergency_mode{state}`, of which exactly one is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Every target answers, or there is none to ask.
+    Online,
+    /// A target does not answer.
+    Degraded,
+    /// Two targets or more do not answer, or none does.
+    Offline,
+}
+
+impl Mode {
+    const ALL: [Mode; 3] = [Mode::Online, Mode::Degraded, Mode::Offline];
+
+    fn of(reached: usize, targets: usize) -> Mode {
+        match targets - reached {
+            0 => Mode::Online,
+            1 if reached > 0 => Mode::Degraded,
+            _ => Mode::Offline,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Mode::Online => "online",
+            Mode::Degraded => "degraded",
+            Mode::Offline => "offline",
+        }
+    }
+
+    fn publish(self) {
+        for mode in Mode::ALL {
+            standard::emergency_mode().with([mode.as_str()]).set(f64::from(u8::from(mode == self)));
+        }
+    }
+}
+
+/// Probes the targets for as long as the node runs.
+pub(super) async fn watch(targets: Vec<Target>) {
+    let mut mode = Mode::Online;
+    mode.publish();
+    while !targets.is_empty() {
+        let now = Mode::of(reached(&targets).await, targets.len());
+        if now != mode {
+            tell(mode, now);
+            now.publish();
+            mode = now;
+        }
+        sleep(PROBE_INTERVAL).await;
+    }
+}
+
+fn tell(before: Mode, now: Mode) {
+    let (before, now) = (before.as_str(), now.as_str());
+    match now {
+        "online" => info!(logger: LOG, before = before, now = now; "emergency mode changed"),
+        _ => warn!(logger: LOG, before = before, now = now; "emergency mode changed"),
+    }
+}
+
+async fn reached(targets: &[Target]) -> usize {
+    let mut probes = JoinSet::new();
+    for target in targets.iter().cloned() {
+        probes.spawn(async move {
+            let connect = TcpStream::connect((target.host.as_str(), target.port));
+            timeout(PROBE_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
+        });
+    }
+    probes.join_all().await.into_iter().filter(|answered| *answered).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_facade::metrics::Registry;
+
+    use super::*;
+
+    #[test]
+    fn the_mode_is_that_of_the_worst_case() {
+        assert_eq!(Mode::of(4, 4), Mode::Online);
+        assert_eq!(Mode::of(3, 4), Mode::Degraded);
+        assert_eq!(Mode::of(2, 4), Mode::Offline);
+        assert_eq!(Mode::of(1, 2), Mode::Degraded);
+        assert_eq!(Mode::of(0, 1), Mode::Offline);
+    }
+
+    #[test]
+    fn f4_exactly_one_state_is_1() {
+        let registry = Registry::new();
+        let _scope = registry.enter();
+        for mode in Mode::ALL {
+            mode.publish();
+            let value = |mode: Mode| registry.value("hearthnet_emergency_mode", &[("state", mode.as_str())]);
+            assert_eq!(value(mode), Some(1.0));
+            assert_eq!(registry.value("hearthnet_emergency_mode", &[]), Some(1.0));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_listens_is_reached_and_one_that_does_not_is_not() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let target = Target { host: "127.0.0.1".to_owned(), port };
+        assert_eq!(reached(&[target.clone()]).await, 1);
+        drop(listener);
+        assert_eq!(reached(&[target]).await, 0);
+    }
+}

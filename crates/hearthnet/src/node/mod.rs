@@ -1,0 +1,116 @@
+//! The small node behind `hearthnet run`: a bus with local capabilities and static peers.
+//!
+//! It is built on `obs-facade` as any bus module is, and the reference for how: `run.rs` configures
+//! and holds the guard, [`Node::router`] merges the facade's routes and puts its layer around everything, and
+//! from there on a handler logs, opens spans and says how it failed without knowing who listens.
+
+mod answer;
+mod body;
+mod bus;
+mod call;
+mod capability;
+mod echo;
+mod emergency;
+mod forward;
+mod health;
+mod limiter;
+mod llm;
+mod manifest;
+mod peers;
+mod status;
+mod storage;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::routing::{get, post};
+use obs_facade::{Logger, metrics};
+use tokio::task::JoinSet;
+
+use self::capability::Capability;
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::wire::client;
+use crate::wire::error::Code;
+
+pub(crate) use self::call::Remote;
+pub(crate) use self::storage::Events;
+
+static LOG: Logger = Logger::new(module_path!());
+
+/// What answers calls: who it is, what it offers, and what it knows of others.
+pub(crate) struct Node {
+    identity: Arc<Identity>,
+    community_id: String,
+    display_name: String,
+    started: Instant,
+    capabilities: BTreeMap<&'static str, Arc<dyn Capability>>,
+    peers: peers::Peers,
+    limiter: limiter::Limiter,
+    health: Arc<health::Health>,
+    http: reqwest::Client,
+    call_timeout: Duration,
+}
+
+impl Node {
+    pub(crate) fn new(config: &Config, identity: Arc<Identity>, community_id: &str, name: &str) -> Arc<Node> {
+        let http = client::build();
+        let mut capabilities: BTreeMap<&'static str, Arc<dyn Capability>> = BTreeMap::new();
+        capabilities.insert(echo::NAME, Arc::new(echo::Echo));
+        capabilities.insert(status::NAME, Arc::new(status::Status::new(identity.node_id())));
+        if let Some(backend) = config.llm.backends.first() {
+            capabilities.insert(llm::NAME, Arc::new(llm::Chat::new(backend, http.clone())));
+        }
+        metrics::standard::trust_capabilities(&capabilities.keys().copied().collect::<Vec<_>>());
+        Arc::new(Node {
+            identity,
+            community_id: community_id.to_owned(),
+            display_name: name.to_owned(),
+            started: Instant::now(),
+            capabilities,
+            peers: peers::Peers::new(&config.discovery.static_peers, community_id),
+            limiter: limiter::Limiter::new(
+                config.transport.rate_limit_soft_rps,
+                config.transport.rate_limit_hard_rps,
+            ),
+            health: Arc::default(),
+            http,
+            call_timeout: config.transport.call_timeout_seconds,
+        })
+    }
+
+    /// Everything that the transport server answers.
+    pub(crate) fn router(self: &Arc<Node>) -> Router {
+        Router::new()
+            .route("/bus/v1/call", post(call::handle))
+            .route("/manifest", get(manifest::serve))
+            .fallback(|| async { refuse(StatusCode::NOT_FOUND, "no such route") })
+            .method_not_allowed_fallback(|| async {
+                refuse(StatusCode::METHOD_NOT_ALLOWED, "this route takes another method")
+            })
+            .with_state(self.clone())
+            .merge(obs_facade::http::router(self.clone()))
+            .layer(obs_facade::http::layer())
+    }
+
+    /// Starts what the node does between calls; it ends when the set is dropped.
+    pub(crate) fn watch(self: &Arc<Node>, config: &Config, blobs: &Path, events: &Events) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for index in 0..self.peers.len() {
+            tasks.spawn(peers::watch(self.clone(), index));
+        }
+        tasks.spawn(emergency::watch(config.emergency.probe_targets.clone()));
+        tasks.spawn(storage::watch_blobs(blobs.to_owned()));
+        tasks.spawn(storage::watch_events(events.clone()));
+        tasks
+    }
+}
+
+fn refuse(status: StatusCode, message: &str) -> axum::response::Response {
+    Code::NOT_FOUND.because(message).with_status(status).into_response()
+}

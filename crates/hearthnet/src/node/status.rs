@@ -1,0 +1,64 @@
+//! `experimental.node.status`: how the machine behind this node is doing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use obs_facade::trace;
+use serde_json::{Value, json};
+use sysinfo::System;
+
+use super::answer::Answer;
+use super::capability::{Answering, Call, Capability};
+use crate::wire::error::Code;
+
+pub(super) const NAME: &str = "experimental.node.status";
+
+pub(super) struct Status {
+    node_id: String,
+    started: Instant,
+    system: Arc<Mutex<System>>,
+}
+
+impl Status {
+    pub(super) fn new(node_id: &str) -> Status {
+        let mut system = System::new();
+        // CPU usage is measured from one look to the next; this is the first.
+        system.refresh_cpu_usage();
+        Status { node_id: node_id.to_owned(), started: Instant::now(), system: Arc::new(Mutex::new(system)) }
+    }
+}
+
+impl Capability for Status {
+    fn call(&self, _call: Call) -> Answering {
+        let (system, node_id) = (self.system.clone(), self.node_id.clone());
+        let uptime = self.started.elapsed().as_secs();
+        Box::pin(async move {
+            let machine = trace::spawn_blocking(move || look(&system)).await;
+            let mut output =
+                machine.map_err(|_| Code::INTERNAL_ERROR.because("cannot look at the machine"))?;
+            output["node_id"] = json!(node_id);
+            output["version"] = json!(env!("CARGO_PKG_VERSION"));
+            output["uptime_seconds"] = json!(uptime);
+            Ok(Answer::Plain { output, meta: json!({}) })
+        })
+    }
+}
+
+/// Reads from the system, which may take a while. No disks: listing them hangs on a dead network mount.
+fn look(system: &Mutex<System>) -> Value {
+    let mut system = system.lock().unwrap_or_else(PoisonError::into_inner);
+    system.refresh_cpu_usage();
+    system.refresh_memory();
+    let load = System::load_average();
+    json!({
+        "cpu": { "cores": system.cpus().len(), "usage_percent": system.global_cpu_usage() },
+        "load_average": [load.one, load.five, load.fifteen],
+        "memory": {
+            "total_bytes": system.total_memory(),
+            "used_bytes": system.used_memory(),
+            "available_bytes": system.available_memory(),
+            "swap_used_bytes": system.used_swap(),
+        },
+        "machine_uptime_seconds": System::uptime(),
+    })
+}

@@ -1,0 +1,139 @@
+//! What the node keeps on disk: the event log and the blobs folder, measured off the runtime.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use obs_facade::metrics::standard;
+use obs_facade::{exception, warn_limited};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::LOG;
+use crate::event_log::EventLog;
+use crate::identity::Identity;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The event log of the node's community. A log that cannot be opened or written is reported and tried again:
+/// the node goes on without it.
+#[derive(Clone)]
+pub(crate) struct Events {
+    author: Arc<Identity>,
+    community_id: Arc<str>,
+    file: Arc<Path>,
+    log: Arc<Mutex<Option<EventLog>>>,
+}
+
+impl Events {
+    pub(crate) fn new(author: Arc<Identity>, community_id: &str, file: &Path) -> Events {
+        Events { author, community_id: community_id.into(), file: file.into(), log: Arc::default() }
+    }
+
+    /// Appends an event of this node. May block on the disk.
+    pub(crate) fn append(&self, event_type: &str, data: &Value) {
+        self.with_log(|log| log.append(&self.author, event_type, data));
+        self.measure();
+    }
+
+    /// Sets the gauges. May block on the disk.
+    fn measure(&self) {
+        if let Some(extent) = self.with_log(EventLog::extent) {
+            standard::event_log_size().with([&self.community_id]).set(extent.rows as f64);
+            standard::event_log_lamport_head().with([&self.community_id]).set(extent.lamport_head as f64);
+        }
+    }
+
+    fn with_log<T>(&self, act: impl FnOnce(&mut EventLog) -> rusqlite::Result<T>) -> Option<T> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = match log.take().map_or_else(|| EventLog::open(&self.file, &self.community_id), Ok) {
+            Ok(mut open) => act(&mut open).inspect(|_| *log = Some(open)),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(value) => Some(value),
+            Err(error) => {
+                // Dropped after an error: the next call opens it anew, whatever became of the file.
+                warn_limited!(LOG, "event_log", error:% = error; "the event log cannot be used");
+                None
+            }
+        }
+    }
+}
+
+/// Keeps the event log's gauges current, also when another process writes to it.
+pub(super) async fn watch_events(events: Events) {
+    loop {
+        let measured = events.clone();
+        let _ = spawn_blocking(move || measured.measure()).await;
+        sleep(INTERVAL).await;
+    }
+}
+
+/// Keeps the gauge of the blobs folder current. A folder that takes long to walk is walked less often.
+pub(super) async fn watch_blobs(folder: PathBuf) {
+    loop {
+        let (folder, begun) = (folder.clone(), Instant::now());
+        match spawn_blocking(move || size(folder)).await {
+            Ok(Ok(bytes)) => standard::blob_storage_bytes().with([]).set(bytes as f64),
+            Ok(Err(error)) => exception!(LOG, &error; "the blobs folder cannot be read"),
+            Err(_) => {}
+        }
+        sleep(INTERVAL.max(begun.elapsed() * 20)).await;
+    }
+}
+
+/// The bytes of all files under `folder`, links not followed.
+fn size(folder: PathBuf) -> std::io::Result<u64> {
+    let (mut folders, mut bytes) = (vec![folder.clone()], 0);
+    while let Some(next) = folders.pop() {
+        let entries = match next.read_dir() {
+            Ok(entries) => entries,
+            // A folder within may be removed while we look.
+            Err(_) if next != folder => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries.flatten() {
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => folders.push(entry.path()),
+                Ok(found) if found.is_file() => bytes += found.len(),
+                _ => {}
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_facade::metrics::Registry;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_size_is_that_of_all_files_within() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("ab/cd")).unwrap();
+        std::fs::write(home.path().join("ab/cd/blob"), [0; 1000]).unwrap();
+        std::fs::write(home.path().join("blob"), [0; 24]).unwrap();
+        assert_eq!(size(home.path().to_owned()).unwrap(), 1024);
+        assert!(size(home.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn f4_a_log_that_comes_back_is_used_again() {
+        let registry = Registry::new();
+        let _scope = registry.enter();
+        let home = tempfile::tempdir().unwrap();
+        let (folder, us) = (home.path().join("gone"), Arc::new(Identity::from_seed(&[7; 32])));
+        let events = Events::new(us.clone(), us.node_id(), &folder.join("events.sqlite"));
+        events.append("node.started", &json!({}));
+        assert_eq!(registry.value("hearthnet_event_log_size", &[]), None);
+        std::fs::create_dir(&folder).unwrap();
+        events.append("node.started", &json!({}));
+        assert_eq!(registry.value("hearthnet_event_log_size", &[]), Some(1.0));
+        assert_eq!(registry.value("hearthnet_event_log_lamport_head", &[]), Some(1.0));
+    }
+}

@@ -1,0 +1,150 @@
+//! Files and folders that are made only where nothing is yet.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// What became of something that should be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    Made,
+    Kept,
+}
+
+/// Who may look at a file or folder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Access {
+    /// The owner alone.
+    Private,
+    /// Everybody may read.
+    Public,
+}
+
+/// Makes the folder `path` and those above it, for the owner alone.
+pub(crate) fn folder(path: &Path) -> Result<Placed, Failure> {
+    if path.is_dir() {
+        return Ok(Placed::Kept);
+    }
+    private_folders(path).map_err(|error| Failure::io("make the folder", path, &error))?;
+    Ok(Placed::Made)
+}
+
+#[cfg(unix)]
+fn private_folders(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn private_folders(path: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Puts a file with `content` at `path` in one step: a reader, or the next start after a crash, finds
+/// the whole of it or nothing, and a file that is there already is never touched.
+pub(crate) fn file(path: &Path, content: &[u8], access: Access) -> Result<Placed, Failure> {
+    with(path, access, |temporary| {
+        temporary.as_file_mut().write_all(content).map_err(|error| Failure::io("write", path, &error))
+    })
+}
+
+/// As [`file()`], with `fill` writing the content.
+pub(crate) fn with(
+    path: &Path,
+    access: Access,
+    fill: impl FnOnce(&mut tempfile::NamedTempFile) -> Result<(), Failure>,
+) -> Result<Placed, Failure> {
+    // A dangling link counts as there: following it would write outside the folder.
+    if path.symlink_metadata().is_ok() {
+        return Ok(Placed::Kept);
+    }
+    let parent = path.parent().unwrap_or(Path::new("."));
+    folder(parent)?;
+    let failed = |error: &std::io::Error| Failure::io("write", path, error);
+    let mut temporary =
+        tempfile::Builder::new().prefix(".new-").tempfile_in(parent).map_err(|error| failed(&error))?;
+    fill(&mut temporary)?;
+    set_mode(temporary.as_file(), access).map_err(|error| failed(&error))?;
+    temporary.as_file().sync_all().map_err(|error| failed(&error))?;
+    match temporary.persist_noclobber(path) {
+        Ok(_) => sync_folder(parent).map(|()| Placed::Made).map_err(|error| failed(&error)),
+        Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => Ok(Placed::Kept),
+        Err(lost) => Err(failed(&lost.error)),
+    }
+}
+
+#[cfg(unix)]
+fn set_mode(file: &fs::File, access: Access) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = match access {
+        Access::Private => 0o600,
+        Access::Public => 0o644,
+    };
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_file: &fs::File, _access: Access) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Makes a new name in `folder` durable.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f4_a_file_is_made_once_and_then_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b/seed");
+        assert_eq!(file(&path, b"first", Access::Private).unwrap(), Placed::Made);
+        assert_eq!(file(&path, b"second", Access::Private).unwrap(), Placed::Kept);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn private_things_are_the_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("keys/seed");
+        file(&path, b"", Access::Private).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        let public = home.path().join("keys/pub");
+        file(&public, b"", Access::Public).unwrap();
+        assert_eq!(mode(&public), 0o644);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_dangling_link_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let (link, target) = (home.path().join("seed"), home.path().join("elsewhere"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert_eq!(file(&link, b"secret", Access::Private).unwrap(), Placed::Kept);
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_failed_fill_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("events.sqlite");
+        assert!(with(&path, Access::Private, |_| Err(Failure::error("no"))).is_err());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,155 @@
+//! `hearthnet run`: the node, from its first line to its last.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use obs_facade::{Logger, info};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::config::Config;
+use crate::failure::{Failure, say};
+use crate::init;
+use crate::node::{Events, Node};
+use crate::paths::Paths;
+use crate::place::Placed;
+use crate::{port_owner, server};
+
+static LOG: Logger = Logger::new(module_path!());
+
+/// How long open requests may go on after the signal to end.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long work off the runtime may go on after that.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
+/// Starts the node, making whatever is missing.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Log in more detail, and on stderr too.
+    #[arg(long)]
+    debug: bool,
+}
+
+/// Runs the node until SIGINT or SIGTERM.
+pub(crate) fn run(
+    args: &RunArgs,
+    mut config: Config,
+    config_file: Option<&Path>,
+    paths: &Paths,
+) -> Result<(), Failure> {
+    let name = init::usual_name(&config);
+    let home = init::ensure(&config, config_file, paths, &name, &mut tell_made)?;
+    if args.debug {
+        config.observability = config.observability.log_level("debug").log_console(true);
+    }
+    let log_dir = config.observability.log_dir().to_owned();
+    // Held to the very end: dropping it is what flushes.
+    let _guard = obs_facade::configure(&config.observability)
+        .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
+    let runtime = runtime()?;
+    let identity = Arc::new(home.identity);
+    let events = Events::new(identity.clone(), &home.community_id, &home.event_log);
+    let node = Node::new(&config, identity, &home.community_id, &name);
+    let served = runtime.block_on(serve(&config, &node, &home.blobs, &events, &log_dir));
+    runtime.shutdown_timeout(LAST_CALLS);
+    if served.is_ok() {
+        events.append("node.stopped", &json!({}));
+        info!(logger: LOG, "stopped");
+    }
+    served
+}
+
+fn tell_made(what: &str, path: &Path, placed: Placed) {
+    if placed == Placed::Made {
+        say(format_args!("hearthnet: made the {what} {}", path.display()));
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))
+}
+
+async fn serve(
+    config: &Config,
+    node: &Arc<Node>,
+    blobs: &Path,
+    events: &Events,
+    log_dir: &Path,
+) -> Result<(), Failure> {
+    let end = end_signal()?;
+    let listener = match TcpListener::bind(config.address()).await {
+        Ok(listener) => listener,
+        Err(error) => return Err(cannot_listen(config.address(), &error)),
+    };
+    let appended = events.clone();
+    let started = json!({ "version": env!("CARGO_PKG_VERSION") });
+    let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
+    let _watching = node.watch(config, blobs, events);
+    announce(config, log_dir);
+    server::serve(listener, node.router(), end, GRACE).await;
+    Ok(())
+}
+
+fn announce(config: &Config, log_dir: &Path) {
+    let address = reachable(config.address());
+    say(format_args!("hearthnet: listening on http://{address}"));
+    say(format_args!("  metrics  http://{address}/metrics"));
+    say(format_args!("  traces   http://{address}/trace/recent"));
+    say(format_args!("  log      {}  (hearthnet log --follow)", log_dir.display()));
+    say("  checks   hearthnet doctor");
+    info!(logger: LOG, address:% = config.address(); "listening");
+}
+
+/// An address to reach a listener at: one that listens everywhere is reached on loopback too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        ErrorKind::AddrInUse => {
+            let owner = port_owner::describe(reachable(address));
+            format!("the port is taken by {owner}: stop it, or choose another port with --port")
+        }
+        ErrorKind::PermissionDenied => format!("{error}: choose a port from 1024 with --port"),
+        _ => error.to_string(),
+    };
+    Failure::error(format!("cannot listen on {address}: {reason}"))
+}
+
+/// Resolves at the first SIGINT or SIGTERM. From here on neither ends the process by itself.
+#[cfg(unix)]
+fn end_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Failure::error(format!("cannot listen for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        };
+        info!(logger: LOG, signal = name; "stopping");
+    })
+}
+
+#[cfg(not(unix))]
+fn end_signal() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+        info!(logger: LOG, "stopping");
+    })
+}

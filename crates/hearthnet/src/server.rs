@@ -1,0 +1,84 @@
+//! The transport server: HTTP/1.1 with bounds on what a connection may cost, and an orderly end.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use obs_facade::{Logger, debug, info, warn_limited};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower_service::Service as _;
+
+use crate::node::Remote;
+
+static LOG: Logger = Logger::new(module_path!());
+
+/// Connections at one time; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long a connection may take to send a request's head, or be idle between requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// Answers connections until `end`, and then gives open requests `grace` to finish. When this returns, every
+/// request has ended: those that did not in time were cancelled.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    end: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let (graceful, mut connections) = (GracefulShutdown::new(), JoinSet::new());
+    let mut end = std::pin::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, remote)) => {
+                    connections.spawn(connection(stream, app.clone(), Remote(remote), graceful.watcher()));
+                }
+                Err(error) => accept_failed(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    if timeout(grace, graceful.shutdown()).await.is_err() {
+        info!(logger: LOG, open = connections.len(); "cancelling the requests that are still open");
+    }
+    connections.shutdown().await;
+}
+
+async fn connection(stream: TcpStream, app: Router, remote: Remote, watcher: Watcher) {
+    // Tokens are small and wanted at once.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(remote);
+        // A router is always ready.
+        app.clone().call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        debug!(logger: LOG, error:% = error; "connection ended early");
+    }
+}
+
+/// One broken connection is its caller's matter; out of file descriptors is ours, and passes.
+async fn accept_failed(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        warn_limited!(LOG, "accept", error:% = error; "cannot accept connections");
+        sleep(Duration::from_millis(500)).await;
+    }
+}

@@ -1,0 +1,86 @@
+//! Canonical JSON, the text that signatures are made over: keys sorted at every level, no space between
+//! tokens, non-ASCII characters as they are, numbers without trailing zeros.
+
+use std::fmt::Write as _;
+
+use serde_json::{Number, Value};
+
+/// `value` in its canonical form.
+pub(crate) fn json(value: &Value) -> String {
+    let mut out = String::new();
+    write(value, &mut out);
+    out
+}
+
+fn write(value: &Value, out: &mut String) {
+    match value {
+        Value::Number(number) => write_number(number, out),
+        Value::Array(items) => separated(out, '[', ']', items, |item, out| write(item, out)),
+        Value::Object(members) => {
+            // Sorted here, because another crate of the build may have switched serde_json to insertion order.
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| *key);
+            separated(out, '{', '}', members, |(key, value), out| {
+                write(&Value::String(key.clone()), out);
+                out.push(':');
+                write(value, out);
+            });
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {
+            // Infallible: a String takes whatever is written.
+            let _ = write!(out, "{value}");
+        }
+    }
+}
+
+fn separated<T>(
+    out: &mut String,
+    open: char,
+    close: char,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(T, &mut String),
+) {
+    out.push(open);
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(close);
+}
+
+/// Doubles beyond this are written as they are: between here and infinity not every integer has a double.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn write_number(number: &Number, out: &mut String) {
+    let _ = match number.as_f64() {
+        Some(double) if number.is_f64() && double.fract() == 0.0 && double.abs() <= LARGEST_EXACT => {
+            write!(out, "{}", double as i64)
+        }
+        _ => write!(out, "{number}"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, expected: &str) {
+        assert_eq!(json(&serde_json::from_str(input).unwrap()), expected);
+    }
+
+    #[test]
+    fn the_rules_of_the_wire_contract() {
+        check(r#"{ "b": 1, "a": { "d": [ ], "c": null } }"#, r#"{"a":{"c":null,"d":[]},"b":1}"#);
+        check("[1.0, 1.10, -0.0, 0.5, 12.50]", "[1,1.1,0,0.5,12.5]");
+        check(r#"["Gr\u00fc\u00dfe", "\u0001\n\"\\/"]"#, r#"["Grüße","\u0001\n\"\\/"]"#);
+        check("[9007199254740993, -7, 18446744073709551615]", "[9007199254740993,-7,18446744073709551615]");
+    }
+
+    #[test]
+    fn the_canonical_form_of_a_canonical_form_is_itself() {
+        let once = json(&serde_json::from_str(r#"{"z":[1e300,2.50,{"y":1,"x":true}]}"#).unwrap());
+        check(&once, &once);
+    }
+}

@@ -1,0 +1,21 @@
+//! What nodes have in common on the wire: error codes, signed calls, event streams, canonical JSON, and the
+//! client that asks others.
+
+pub(crate) mod canonical;
+pub(crate) mod client;
+pub(crate) mod clock;
+pub(crate) mod error;
+pub(crate) mod signature;
+pub(crate) mod sse;
+
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+
+/// The version of every built-in capability.
+pub(crate) const VERSION: &str = "1.0";
+
+/// A JSON answer.
+pub(crate) fn json(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
