@@ -6,7 +6,11 @@ use obs_trace::Query;
 /// the reason.
 pub(super) fn parse(raw: &str) -> Result<Query, String> {
     let mut query = Query::default();
+    let mut seen = Vec::new();
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
+        if seen.contains(&name) {
+            return Err("a parameter is given twice".to_owned());
+        }
         query = match &*name {
             "n" => query.n(count(&value)?),
             "capability" => query.capability(value),
@@ -15,14 +19,15 @@ pub(super) fn parse(raw: &str) -> Result<Query, String> {
             "id" => query.id(value.parse().map_err(|_| "id: not a trace ID, 26 characters of a ULID")?),
             _ => return Err("unknown parameter: allowed are n, capability, status, min_ms, id".to_owned()),
         };
+        seen.push(name);
     }
     Ok(query)
 }
 
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(n @ 1..=MOST) => Ok(n),
-        _ => Err(format!("n: not a whole number from 1 to {MOST}")),
+        Ok(n @ 0..=MOST) => Ok(n),
+        _ => Err(format!("n: not a whole number from 0 to {MOST}")),
     }
 }
 
@@ -43,7 +48,7 @@ mod tests {
     #[test]
     fn t6_bad_parameters_say_what_is_allowed() {
         for (raw, word) in [
-            ("n=0", "10000"),
+            ("n=1&n=2", "twice"),
             ("n=10001", "10000"),
             ("n=-1", "n:"),
             ("n=+5x", "n:"),
@@ -57,7 +62,7 @@ mod tests {
             assert!(reason.contains(word), "{raw}: {reason}");
         }
         for raw in
-            ["", "n=1", "n=10000&capability=llm.chat&status=ok&min_ms=0.5", "id=01HXR3F2Q4T6V8X0Z2B4D6F8HJ"]
+            ["", "n=0", "n=10000&capability=llm.chat&status=ok&min_ms=0.5", "id=01HXR3F2Q4T6V8X0Z2B4D6F8HJ"]
         {
             assert!(parse(raw).is_ok(), "{raw}");
         }
