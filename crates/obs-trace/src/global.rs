@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ActiveTrace, Config, Error, Filter, Stats, Store, TraceRecord};
+use crate::{ActiveTrace, Config, Error, Query, Stats, Store, TraceRecord};
 
 /// Sets the bounds of the store. The same again changes nothing; other ones are applied live.
 ///
@@ -27,15 +27,15 @@ pub fn get_recent(n: usize) -> Vec<Arc<TraceRecord>> {
     Store::current().get_recent(n)
 }
 
-/// The completed traces that `filter` admits, newest first; also errors and slowest traces that the
+/// The completed traces that `query` asks for, newest first; also errors and slowest traces that the
 /// ring has lost (T6).
 ///
 /// ```
-/// let failed = obs_trace::query(&obs_trace::Filter::default().status("timeout"));
+/// let failed = obs_trace::query(&obs_trace::Query::default().status("timeout"));
 /// assert!(failed.is_empty());
 /// ```
-pub fn query(filter: &Filter) -> Vec<Arc<TraceRecord>> {
-    Store::current().query(filter)
+pub fn query(query: &Query) -> Vec<Arc<TraceRecord>> {
+    Store::current().query(query)
 }
 
 /// The traces that have begun and not ended, oldest first (T6).

@@ -87,7 +87,7 @@ pub use context::{attach, current_trace, detach, with_current_id};
 pub use error::Error;
 pub use global::{active, configure, get_recent, query, stats};
 pub use id::{ParseIdError, TraceId};
-pub use query::Filter;
+pub use query::Query;
 pub use record::TraceRecord;
 pub use scope::{Carried, Scope, carry, scope};
 pub use span::{InSpan, Span, SpanBuilder, in_span, span};

@@ -10,56 +10,55 @@ use crate::{TraceId, TraceRecord};
 /// What [`query`](crate::query) is to give: all that is set must hold.
 ///
 /// ```
-/// use std::time::Duration;
-/// use obs_trace::Filter;
+/// use obs_trace::Query;
 ///
-/// let filter = Filter::default().limit(5).capability("llm.chat").status("timeout").min_duration(Duration::from_secs(1));
-/// assert!(obs_trace::query(&filter).is_empty());
+/// let query = Query::default().n(5).capability("llm.chat").status("timeout").min_ms(1_000.0);
+/// assert!(obs_trace::query(&query).is_empty());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Filter {
-    limit: usize,
+pub struct Query {
+    n: usize,
     capability: Option<String>,
     status: Option<String>,
     min_duration: Duration,
     id: Option<TraceId>,
 }
 
-impl Default for Filter {
+impl Default for Query {
     /// The last 100 traces of any kind.
-    fn default() -> Filter {
-        Filter { limit: 100, capability: None, status: None, min_duration: Duration::ZERO, id: None }
+    fn default() -> Query {
+        Query { n: 100, capability: None, status: None, min_duration: Duration::ZERO, id: None }
     }
 }
 
-impl Filter {
+impl Query {
     /// At most so many traces; 100 if it is not set.
-    pub fn limit(mut self, traces: usize) -> Filter {
-        self.limit = traces;
+    pub fn n(mut self, traces: usize) -> Query {
+        self.n = traces;
         self
     }
 
     /// Only traces of exactly this capability.
-    pub fn capability(mut self, capability: impl Into<String>) -> Filter {
+    pub fn capability(mut self, capability: impl Into<String>) -> Query {
         self.capability = Some(capability.into());
         self
     }
 
     /// Only traces with exactly this status: `ok`, an error code, `cancelled` or `panic`.
-    pub fn status(mut self, status: impl Into<String>) -> Filter {
+    pub fn status(mut self, status: impl Into<String>) -> Query {
         self.status = Some(status.into());
         self
     }
 
-    /// Only traces that lasted at least so long.
-    pub fn min_duration(mut self, duration: Duration) -> Filter {
-        self.min_duration = duration;
+    /// Only traces that lasted at least so many milliseconds. Less than 0 and NaN are 0.
+    pub fn min_ms(mut self, ms: f64) -> Query {
+        self.min_duration = Duration::try_from_secs_f64(ms.max(0.0) / 1e3).unwrap_or(Duration::MAX);
         self
     }
 
     /// Only traces with this ID; a peer may have used one ID for several.
-    pub fn id(mut self, id: TraceId) -> Filter {
+    pub fn id(mut self, id: TraceId) -> Query {
         self.id = Some(id);
         self
     }
@@ -74,19 +73,19 @@ impl Filter {
 
 /// The traces of the ring, and after them those of `retained` that the ring has lost.
 pub(crate) fn run(
-    filter: &Filter,
+    query: &Query,
     ring: impl Iterator<Item = Arc<TraceRecord>>,
     retained: Vec<Arc<TraceRecord>>,
 ) -> Vec<Arc<TraceRecord>> {
-    let mut found: Vec<_> = ring.filter(|record| filter.admits(record)).take(filter.limit).collect();
+    let mut found: Vec<_> = ring.filter(|record| query.admits(record)).take(query.n).collect();
     let known: HashSet<_> = found.iter().map(|record| ticket(record)).collect();
-    let mut older: Vec<_> = retained.into_iter().filter(|record| filter.admits(record)).collect();
+    let mut older: Vec<_> = retained.into_iter().filter(|record| query.admits(record)).collect();
     older.retain(|record| !known.contains(&ticket(record)));
     older.sort_by_key(|record| std::cmp::Reverse(ticket(record)));
     older.dedup_by_key(|record| ticket(record));
     found.extend(older);
     found.sort_by_key(|record| std::cmp::Reverse(ticket(record)));
-    found.truncate(filter.limit);
+    found.truncate(query.n);
     found
 }
 

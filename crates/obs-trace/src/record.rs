@@ -65,6 +65,13 @@ pub(crate) enum Outcome {
     Panic,
 }
 
+impl Outcome {
+    /// Of a trace that is dropped before its end.
+    pub(crate) fn of_drop() -> Outcome {
+        if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }
+    }
+}
+
 /// Capability names come from peers.
 const MAX_CAPABILITY_BYTES: usize = 128;
 const MAX_CODE_BYTES: usize = 64;
@@ -201,8 +208,7 @@ impl TraceRecord {
 impl Drop for TraceRecord {
     fn drop(&mut self) {
         if !self.is_ended() {
-            let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled };
-            Trace(Arc::new(std::mem::replace(self, TraceRecord::vacant()))).finish_as(outcome);
+            Trace(Arc::new(std::mem::replace(self, TraceRecord::vacant()))).cancel();
         }
     }
 }

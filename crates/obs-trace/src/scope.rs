@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::context::{self, Frame, Position};
-use crate::record::Outcome;
 use crate::trace::{EndOnUnwind, Trace};
 
 /// Gives `future` a scope of its own, without a trace: what it attaches is its own.
@@ -111,14 +110,10 @@ pin_project! {
             let this = this.project();
             if !this.trace.is_ended() {
                 this.carried.give_up();
-                this.trace.finish_as(outcome_of_drop());
+                this.trace.cancel();
             }
         }
     }
-}
-
-pub(crate) fn outcome_of_drop() -> Outcome {
-    if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }
 }
 
 impl<F> Scope<F> {

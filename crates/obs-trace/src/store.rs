@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, RwLock};
 
 use crate::active::{Active, ActiveTrace};
-use crate::query::{self, Filter};
+use crate::query::{self, Query};
 use crate::record::Outcome;
 use crate::retained::Retained;
 use crate::ring::Ring;
@@ -95,11 +95,11 @@ impl Store {
         self.ring().newest_first().take(n).collect()
     }
 
-    /// The completed traces that `filter` admits, newest first; the kept errors and slowest traces
+    /// The completed traces that `query` asks for, newest first; the kept errors and slowest traces
     /// of each capability are searched along with the ring (T6).
-    pub fn query(&self, filter: &Filter) -> Vec<Arc<TraceRecord>> {
+    pub fn query(&self, query: &Query) -> Vec<Arc<TraceRecord>> {
         let retained: Vec<_> = lock(&self.0.retained).all().cloned().collect();
-        query::run(filter, self.ring().newest_first(), retained)
+        query::run(query, self.ring().newest_first(), retained)
     }
 
     /// The traces that have begun and not ended, oldest first.

@@ -117,6 +117,12 @@ impl Trace {
         self.finish_as(Outcome::Ok)
     }
 
+    /// Ends the trace as `cancelled`, or as `panic` while the thread unwinds: what happens by itself
+    /// when the last handle is dropped, for an owner that knows before. `None` if somebody has ended it already.
+    pub fn cancel(&self) -> Option<Arc<TraceRecord>> {
+        self.finish_as(Outcome::of_drop())
+    }
+
     /// Makes the trace current while `future` runs, and ends it when `future` has ended: `ok` or what
     /// [`fail`](Trace::fail) has set, `cancelled` if `future` is dropped before, `panic` if it unwinds.
     ///
