@@ -102,7 +102,9 @@ pub(crate) fn community_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 const BASE_URL: &str = "an address such as http://host:port, without user, query or fragment";
 
 pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
-    deserializer.deserialize_str(Text { parse: parse_base_url, allowed: BASE_URL })
+    // An address may hold a password, so a wrong one is not repeated (D7).
+    let text = String::deserialize(deserializer)?;
+    parse_base_url(&text).ok_or_else(|| D::Error::custom(format_args!("expected {BASE_URL}")))
 }
 
 fn parse_base_url(text: &str) -> Option<Url> {

@@ -8,6 +8,7 @@ mod event_log;
 mod failure;
 mod identity;
 mod init;
+mod log;
 mod node;
 mod paths;
 mod place;
@@ -48,6 +49,7 @@ enum Command {
     Init(init::InitArgs),
     Run(run::RunArgs),
     Doctor(doctor::DoctorArgs),
+    Log(log::LogArgs),
     Version(VersionArgs),
 }
 
@@ -83,6 +85,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
             run::run(args, config()?, file, &paths)?;
         }
         Command::Doctor(args) => return Ok(doctor::run(args, config()?.for_doctor(&paths))),
+        Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
         Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)

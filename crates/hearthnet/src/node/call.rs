@@ -101,10 +101,15 @@ impl Node {
 
 fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
     let mut values = headers.get_all(CAPABILITY).iter();
-    let name = values.next().and_then(|value| value.to_str().ok()).filter(|name| is_capability(name));
-    name.filter(|_| values.next().is_none()).ok_or_else(|| {
+    let name = values.next().and_then(|value| value.to_str().ok()).filter(|name| !name.is_empty());
+    let name = name.filter(|_| values.next().is_none()).ok_or_else(|| {
         Code::BAD_REQUEST.because("X-HearthNet-Capability: expected the name of one capability")
-    })
+    })?;
+    // What cannot be a name is nobody's, and no peer is asked about it.
+    match is_capability(name) {
+        true => Ok(name),
+        false => Err(Code::NOT_FOUND.because("no node here offers this capability")),
+    }
 }
 
 /// Whom the limits apply to: who the caller says it is, else where it calls from.

@@ -25,7 +25,8 @@ fn no_node() -> Arc<dyn CapabilityBus> {
 
 /// Spec §7: `run_all` returns all-OK on a fresh `hearthnet init`.
 pub(super) fn all_pass(lab: &Lab) -> Outcome {
-    let config = config(&Home::initialised(lab)?)?;
+    let home = Home::initialised(lab)?;
+    let config = config(&home)?;
     for config in [config.clone(), config.offline(true)] {
         let report = obs_doctor::run_all(&config, &no_node());
         let names: Vec<_> = report.results.iter().map(|result| result.name.as_str()).collect();
@@ -60,7 +61,8 @@ pub(super) fn keys_missing(lab: &Lab) -> Outcome {
 
 /// Own checks beside the standard ones; one that panics and one that hangs keep nothing else from its result.
 pub(super) fn own_checks(lab: &Lab) -> Outcome {
-    let config = config(&Home::initialised(lab)?)?;
+    let home = Home::initialised(lab)?;
+    let config = config(&home)?;
     let mut doctor = Doctor::standard();
     doctor
         .register(Check::new("vector_store").run(|_| async { CheckResult::fail("gone").fix("reindex") }))?;

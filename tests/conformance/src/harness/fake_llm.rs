@@ -42,8 +42,12 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut body = Vec::new();
     reader.take(length).read_to_end(&mut body)?;
 
-    let (status, kind, body) = if request.contains("/chat/completions") {
-        ("200 OK", "text/event-stream", completion())
+    let asks_for_stream =
+        serde_json::from_slice(&body).is_ok_and(|body: serde_json::Value| body["stream"] == true);
+    let (status, kind, body) = if request.contains("/chat/completions") && asks_for_stream {
+        ("200 OK", "text/event-stream", streamed())
+    } else if request.contains("/chat/completions") {
+        ("200 OK", "application/json", completion())
     } else if request.starts_with("GET /v1/models") {
         (
             "200 OK",
@@ -61,6 +65,16 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 fn completion() -> String {
+    let message = serde_json::json!({ "role": "assistant", "content": "ha ha ha" });
+    serde_json::json!({
+        "model": "tiny",
+        "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 1, "completion_tokens": TOKENS },
+    })
+    .to_string()
+}
+
+fn streamed() -> String {
     let mut events = String::new();
     for _ in 0..TOKENS {
         events.push_str(

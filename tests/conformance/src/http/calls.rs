@@ -116,11 +116,13 @@ pub(super) fn missing_capability(lab: &Lab) -> Outcome {
 pub(super) fn malformed_body(lab: &Lab) -> Outcome {
     let client = client_of_echo(lab)?;
     let deep = "[".repeat(100_000);
-    let bodies: [&[u8]; 7] =
-        [b"", b"{", b"null", b"[]", b"{\"input\": {}} {}", b"{\"input\": \"\xff\"}", deep.as_bytes()];
-    for body in bodies {
-        let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-        client.call(ECHO, body, &[])?.refuses(400, "bad_request").map_err(|stop| stop.at(&shown))?;
+    let no_json: [&[u8]; 5] = [b"", b"{", b"{\"input\": {}} {}", b"{\"input\": \"\xff\"}", deep.as_bytes()];
+    let another_shape: [&[u8]; 3] = [b"null", b"[]", b"{\"input\": []}"];
+    for (bodies, code) in [(&no_json[..], "bad_request"), (&another_shape[..], "schema_mismatch")] {
+        for body in bodies {
+            let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
+            client.call(ECHO, body, &[])?.refuses(400, code).map_err(|stop| stop.at(&shown))?;
+        }
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ fn start(lab: &Lab) -> Outcome<(Node, String)> {
     let node = Node::start(home)?;
     let manifest = node.client().get("/manifest")?.is(200)?.json()?;
     let community =
-        manifest["community"].as_str().ok_or_else(|| failed("a community", manifest.to_string()))?;
+        manifest["community_id"].as_str().ok_or_else(|| failed("a community", manifest.to_string()))?;
     Ok((node, community.to_owned()))
 }
 
