@@ -1,8 +1,8 @@
-//! Counters: one atomic cell, spread over several as soon as two threads collide on it.
+//! Counters: one cell that its first thread writes without a locked instruction, and stripes for all other threads.
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread::LocalKey;
 
@@ -63,10 +63,13 @@ static STRIPES: LazyLock<usize> = LazyLock::new(|| {
     std::thread::available_parallelism().map_or(2, usize::from).next_power_of_two().clamp(2, 16)
 });
 
-/// A single cell until a compare-and-swap on it fails, which means that another thread is counting at the same time.
+/// The thread that counts first owns the cell: a plain load and store, as nobody else writes it. Slots are handed on from
+/// an ended thread to a new one with everything it wrote (see [`slot`]), and so is the ownership.
 #[derive(Debug)]
 pub struct CounterCell {
-    value: AtomicU64,
+    owned: AtomicU64,
+    /// The owner's slot plus one; 0 before the first count.
+    owner: AtomicUsize,
     stripes: OnceLock<Box<[Stripe]>>,
     exemplar: OnceLock<Box<ExemplarSlot>>,
 }
@@ -76,36 +79,44 @@ impl CounterCell {
     pub(crate) fn add(&self, n: u64) {
         let before = self.step(n);
         if exemplar::is_due(before, before.wrapping_add(n)) {
-            self.exemplar.get_or_init(Box::default).store_current(n as f64);
+            self.store_exemplar(n);
         }
     }
 
+    /// Returns what the part that this thread writes stood at before.
     #[inline]
     fn step(&self, n: u64) -> u64 {
-        if let Some(stripes) = self.stripes.get() {
-            return step_striped(stripes, n);
+        match slot::current() {
+            Some(slot) if self.owner.load(Relaxed) == slot + 1 => {
+                let before = self.owned.load(Relaxed);
+                self.owned.store(before.wrapping_add(n), Relaxed);
+                before
+            }
+            slot => self.step_shared(slot, n),
         }
-        let before = self.value.load(Relaxed);
-        match self.value.compare_exchange(before, before.wrapping_add(n), Relaxed, Relaxed) {
-            Ok(_) => before,
-            Err(_) => step_striped(self.spread(), n),
+    }
+
+    #[inline(never)]
+    fn step_shared(&self, slot: Option<usize>, n: u64) -> u64 {
+        if let Some(slot) = slot
+            && self.owner.load(Relaxed) == 0
+            && self.owner.compare_exchange(0, slot + 1, Relaxed, Relaxed).is_ok()
+        {
+            return self.step(n);
         }
+        let stripes = self.stripes.get_or_init(|| (0..*STRIPES).map(|_| Stripe::default()).collect());
+        stripes[slot.unwrap_or(0) & (stripes.len() - 1)].0.fetch_add(n, Relaxed)
     }
 
     #[cold]
-    fn spread(&self) -> &[Stripe] {
-        self.stripes.get_or_init(|| (0..*STRIPES).map(|_| Stripe::default()).collect())
+    fn store_exemplar(&self, n: u64) {
+        self.exemplar.get_or_init(Box::default).store_current(n as f64);
     }
 
     pub(crate) fn value(&self) -> u64 {
         let stripes = self.stripes.get().map_or(&[][..], |stripes| stripes);
-        stripes.iter().fold(self.value.load(Relaxed), |sum, stripe| sum.wrapping_add(stripe.0.load(Relaxed)))
+        stripes.iter().fold(self.owned.load(Relaxed), |sum, stripe| sum.wrapping_add(stripe.0.load(Relaxed)))
     }
-}
-
-#[inline]
-fn step_striped(stripes: &[Stripe], n: u64) -> u64 {
-    stripes[slot::current().unwrap_or(0) & (stripes.len() - 1)].0.fetch_add(n, Relaxed)
 }
 
 thread_local! {
@@ -116,7 +127,12 @@ impl Cell for CounterCell {
     const KIND: Kind = Kind::Counter;
 
     fn new(_desc: &Desc) -> Self {
-        Self { value: AtomicU64::new(0), stripes: OnceLock::new(), exemplar: OnceLock::new() }
+        Self {
+            owned: AtomicU64::new(0),
+            owner: AtomicUsize::new(0),
+            stripes: OnceLock::new(),
+            exemplar: OnceLock::new(),
+        }
     }
 
     fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
@@ -127,9 +143,16 @@ impl Cell for CounterCell {
         text::push_scalar_prefix(out, &desc.name, &desc.labels, values);
     }
 
-    fn encode(&self, _desc: &Desc, prefix: &str, format: Format, out: &mut String) {
+    type Reading = u64;
+
+    #[inline]
+    fn read(&self) -> u64 {
+        self.value()
+    }
+
+    fn encode(&self, value: u64, _desc: &Desc, prefix: &str, format: Format, out: &mut String) {
         out.push_str(prefix);
-        text::push_u64(out, self.value());
+        text::push_u64(out, value);
         if format == Format::OpenMetrics
             && let Some(exemplar) = self.exemplar.get().and_then(|slot| slot.load())
         {
@@ -138,8 +161,8 @@ impl Cell for CounterCell {
         out.push('\n');
     }
 
-    fn read(&self, part: Part) -> Option<f64> {
-        (part == Part::Whole).then(|| self.value() as f64)
+    fn number(value: u64, part: Part) -> Option<f64> {
+        (part == Part::Whole).then_some(value as f64)
     }
 }
 
@@ -159,13 +182,17 @@ mod tests {
         assert_eq!(cell.value(), 800_000);
     }
 
+    /// Threads come and go: whoever gets a slot again goes on where its last owner ended.
     #[test]
-    fn a_spread_counter_keeps_what_it_had() {
+    fn ownership_passes_from_thread_to_thread() {
         let desc = Desc::new(Kind::Counter, "c", "", &[]).unwrap();
         let cell = CounterCell::new(&desc);
-        cell.add(5);
-        cell.spread();
-        cell.add(7);
-        assert_eq!(cell.value(), 12);
+        for _ in 0..200 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| (0..100).for_each(|_| cell.add(1)));
+                scope.spawn(|| (0..100).for_each(|_| cell.add(1)));
+            });
+        }
+        assert_eq!(cell.value(), 40_000);
     }
 }

@@ -151,9 +151,17 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     fn on<R>(&self, values: [&str; N], f: impl Fn(&Arc<Series<I::Cell>>) -> R) -> Option<R> {
         let core = self.core.as_ref()?;
         if core.follows_scope && scope::any() {
-            return self.in_scope(|core| on_core(core, &values, f)).flatten();
+            return self.on_in_scope(values, f);
         }
-        on_core(core, &values, f)
+        if core.is_enabled() { Some(core.with_series(&values, f)) } else { gave_inert() }
+    }
+
+    #[cold]
+    fn on_in_scope<R>(&self, values: [&str; N], f: impl Fn(&Arc<Series<I::Cell>>) -> R) -> Option<R> {
+        let on_core = |core: &Arc<FamilyCore<I::Cell>>| {
+            if core.is_enabled() { Some(core.with_series(&values, f)) } else { gave_inert() }
+        };
+        self.in_scope(on_core).flatten()
     }
 
     /// The family itself or, if it is a global one and this thread has entered a registry, its counterpart there (M12).
@@ -170,14 +178,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
 pub(crate) static GAVE_INERT: AtomicBool = AtomicBool::new(false);
 
 #[inline]
-fn on_core<C: Cell, R>(
-    core: &Arc<FamilyCore<C>>,
-    values: &[&str],
-    f: impl Fn(&Arc<Series<C>>) -> R,
-) -> Option<R> {
-    if core.is_enabled() {
-        return Some(core.with_series(values, f));
-    }
+fn gave_inert<R>() -> Option<R> {
     if !GAVE_INERT.load(Ordering::Relaxed) {
         GAVE_INERT.store(true, Ordering::Relaxed);
     }

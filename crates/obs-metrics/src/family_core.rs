@@ -202,7 +202,9 @@ impl<C: Cell> FamilyCore<C> {
         let listing = self.listing();
         let matching =
             listing.rows.iter().filter(|(_, series)| matches(&self.desc.labels, &series.values, labels));
-        matching.filter_map(|(_, series)| series.cell.read(part)).reduce(|sum, value| sum + value)
+        matching
+            .filter_map(|(_, series)| C::number(series.cell.read(), part))
+            .reduce(|sum, value| sum + value)
     }
 
     pub(crate) fn set_enabled(&self, enabled: bool) {
@@ -265,7 +267,9 @@ impl FamilyCore<GaugeCell> {
             let mut table = self.write();
             series.cell.add(-amount);
             let last = series.cell.leases.fetch_sub(1, Ordering::Relaxed) == 1;
-            let idle = whatever_it_holds || series.cell.value() == 0.0;
+            // What the program itself offers is there also while nobody uses it.
+            let is_own = table.has_trust() && table.is_trusted(&series.values);
+            let idle = whatever_it_holds || (series.cell.value() == 0.0 && !is_own);
             last && idle && series.is_listed() && table.remove_series(self.id, series)
         };
         if emptied && !whatever_it_holds {
@@ -369,9 +373,14 @@ impl<C: Cell> Table<C> {
         self.ordinary + self.stand_ins + 1 >= self.cap
     }
 
-    fn is_trusted(&self, values: &[&str]) -> bool {
+    fn is_trusted(&self, values: &[impl AsRef<str>]) -> bool {
         let labels = self.untrusted.iter().zip(&self.trusted).zip(values);
-        labels.into_iter().all(|((untrusted, trusted), value)| !untrusted || trusted.contains(*value))
+        labels.into_iter().all(|((untrusted, trusted), value)| !untrusted || trusted.contains(value.as_ref()))
+    }
+
+    /// Whether any value is admitted always.
+    fn has_trust(&self) -> bool {
+        self.trusted.iter().any(|values| !values.is_empty())
     }
 
     fn insert(&mut self, hash: u64, series: Arc<Series<C>>, role: Role) {
@@ -423,11 +432,16 @@ impl<C: Cell> Listing<C> {
     }
 
     fn encode(&self, desc: &Desc, format: Format, out: &mut String) {
+        const AT_ONCE: usize = 64;
         out.reserve(self.text.len() + 16 * self.rows.len());
         let mut start = 0;
-        for (end, series) in &self.rows {
-            series.cell.encode(desc, &self.text[start..*end], format, out);
-            start = *end;
+        let mut readings = Vec::with_capacity(AT_ONCE);
+        for rows in self.rows.chunks(AT_ONCE) {
+            readings.extend(rows.iter().map(|(_, series)| series.cell.read()));
+            for ((end, series), reading) in rows.iter().zip(readings.drain(..)) {
+                series.cell.encode(reading, desc, &self.text[start..*end], format, out);
+                start = *end;
+            }
         }
     }
 }

@@ -64,7 +64,8 @@ impl Gauge {
     }
 
     /// Adds one now and takes it back when the lease is dropped. When the last lease of a series goes and leaves it at
-    /// zero, the series goes too, so that gauges of streams, peers or models that no longer exist are not kept (M10).
+    /// zero, the series goes too, so that gauges of streams, peers or models that no longer exist are not kept (M10),
+    /// unless its labels are [trusted](crate::Family::trust): what the program itself offers stays, at zero.
     ///
     /// ```
     /// let registry = obs_metrics::Registry::new();
@@ -200,13 +201,36 @@ impl Cell for GaugeCell {
         text::push_scalar_prefix(out, &desc.name, &desc.labels, values);
     }
 
-    fn encode(&self, _desc: &Desc, prefix: &str, _format: Format, out: &mut String) {
+    type Reading = f64;
+
+    #[inline]
+    fn read(&self) -> f64 {
+        self.value()
+    }
+
+    fn encode(&self, value: f64, _desc: &Desc, prefix: &str, _format: Format, out: &mut String) {
         out.push_str(prefix);
-        text::push_f64(out, self.value());
+        text::push_f64(out, value);
         out.push('\n');
     }
 
-    fn read(&self, part: Part) -> Option<f64> {
-        (part == Part::Whole).then(|| self.value())
+    fn number(value: f64, part: Part) -> Option<f64> {
+        (part == Part::Whole).then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Registry;
+
+    #[test]
+    fn m10_a_trusted_series_outlives_its_leases() {
+        let registry = Registry::new();
+        let streams = registry.gauge("streams", "Open streams.", ["capability"]);
+        streams.trust("capability", &["llm.chat"]).unwrap();
+        drop(streams.with(["llm.chat"]).lease());
+        drop(streams.with(["from.a.peer"]).lease());
+        assert_eq!(registry.value("streams", &[("capability", "llm.chat")]), Some(0.0));
+        assert_eq!(registry.value("streams", &[("capability", "from.a.peer")]), None);
     }
 }

@@ -68,7 +68,7 @@ impl fmt::Debug for Histogram {
 /// What a histogram held at one moment: counts by bucket (not cumulative, the last is `+Inf`) and the sum of exactly
 /// those observations.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     pub(crate) counts: Vec<u64>,
     pub(crate) sum: f64,
 }
@@ -242,8 +242,13 @@ impl Cell for HistogramCell {
         text::push_labels(out, &desc.labels, values);
     }
 
-    fn encode(&self, desc: &Desc, labels: &str, format: Format, out: &mut String) {
-        let snapshot = self.snapshot();
+    type Reading = Snapshot;
+
+    fn read(&self) -> Snapshot {
+        self.snapshot()
+    }
+
+    fn encode(&self, snapshot: Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
         let mut cumulative = 0;
         for (bucket, count) in snapshot.counts.iter().enumerate() {
             cumulative += count;
@@ -259,8 +264,7 @@ impl Cell for HistogramCell {
         text::push_sum_and_count(out, &desc.name, labels, snapshot.sum, cumulative);
     }
 
-    fn read(&self, part: Part) -> Option<f64> {
-        let snapshot = self.snapshot();
+    fn number(snapshot: Snapshot, part: Part) -> Option<f64> {
         Some(match part {
             Part::Whole | Part::Count => snapshot.count() as f64,
             Part::Sum => snapshot.sum,

@@ -38,11 +38,17 @@ pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
     /// labels of a series that has several lines.
     fn prefix(desc: &Desc, values: &[Box<str>], out: &mut String);
 
+    /// What the cell holds at one moment.
+    type Reading;
+
+    /// Reads it. A page reads many cells in a row, so that it waits for memory once and not for each.
+    fn read(&self) -> Self::Reading;
+
     /// The sample lines of this series.
-    fn encode(&self, desc: &Desc, prefix: &str, format: Format, out: &mut String);
+    fn encode(&self, reading: Self::Reading, desc: &Desc, prefix: &str, format: Format, out: &mut String);
 
     /// A number for tests.
-    fn read(&self, part: Part) -> Option<f64>;
+    fn number(reading: Self::Reading, part: Part) -> Option<f64>;
 }
 
 /// Written straight away.
@@ -105,10 +111,10 @@ impl<C: Cell> Series<C> {
 
     #[inline]
     pub(crate) fn write(self: &Arc<Self>, op: impl Fn(&C)) {
-        if self.state.load(Ordering::Relaxed) == LISTED {
-            op(&self.cell);
-        } else {
-            self.write_elsewhere(&op);
+        match self.state.load(Ordering::Relaxed) {
+            LISTED => op(&self.cell),
+            OFF => {}
+            _ => self.write_elsewhere(&op),
         }
     }
 
@@ -116,9 +122,6 @@ impl<C: Cell> Series<C> {
     /// write. Without its family there is nothing to be listed in, but the cell goes on counting.
     #[cold]
     fn write_elsewhere(self: &Arc<Self>, op: &dyn Fn(&C)) {
-        if self.state.load(Ordering::Relaxed) == OFF {
-            return;
-        }
         match self.family.upgrade() {
             Some(family) if !family.is_enabled() => {}
             Some(family) => op(&family.list_again(self).cell),

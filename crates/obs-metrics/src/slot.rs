@@ -4,6 +4,7 @@
 //! locked instruction, and it never shares a cache line. Numbers are given back when a thread ends, the lowest free one
 //! goes out first, and threads beyond [`SLOTS`] have none.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
@@ -20,14 +21,32 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { unused: 0, returned: BinaryHeap::ne
 
 struct Slot(Option<usize>);
 
+/// Not asked for yet.
+const UNKNOWN: u8 = u8::MAX;
+/// All were taken, or the thread is ending.
+const NONE: u8 = u8::MAX - 1;
+
 thread_local! {
     static SLOT: Slot = Slot::take();
+    /// The same number without a destructor, which makes reading it a single load.
+    static INDEX: Cell<u8> = const { Cell::new(UNKNOWN) };
 }
 
 /// The current thread's slot, or `None` when all are taken or the thread is ending.
 #[inline]
 pub(crate) fn current() -> Option<usize> {
-    SLOT.try_with(|slot| slot.0).ok().flatten()
+    match INDEX.get() {
+        NONE => None,
+        UNKNOWN => ask(),
+        slot => Some(usize::from(slot)),
+    }
+}
+
+#[cold]
+fn ask() -> Option<usize> {
+    let slot = SLOT.try_with(|slot| slot.0).ok().flatten();
+    INDEX.set(slot.map_or(NONE, |slot| slot as u8));
+    slot
 }
 
 impl Slot {
@@ -47,6 +66,7 @@ impl Slot {
 /// The lock of the pool orders everything this thread wrote before whatever the slot's next owner does.
 impl Drop for Slot {
     fn drop(&mut self) {
+        INDEX.set(NONE);
         if let Some(slot) = self.0 {
             POOL.lock().unwrap_or_else(PoisonError::into_inner).returned.push(Reverse(slot));
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::format::Format;
-use crate::histogram::HistogramCell;
+use crate::histogram::{HistogramCell, Snapshot};
 use crate::series::{Cell, Part, Series};
 use crate::text;
 use crate::window::Window;
@@ -110,17 +110,22 @@ impl Cell for SummaryCell {
         text::push_labels(out, &desc.labels, values);
     }
 
-    fn encode(&self, desc: &Desc, labels: &str, _format: Format, out: &mut String) {
+    type Reading = Snapshot;
+
+    fn read(&self) -> Snapshot {
+        self.totals.snapshot()
+    }
+
+    fn encode(&self, totals: Snapshot, desc: &Desc, labels: &str, _format: Format, out: &mut String) {
         for (label, value) in QUANTILE_LABELS.into_iter().zip(self.window.quantiles(seconds(), QUANTILES)) {
             text::push_sample_name(out, &desc.name, "", labels, label);
             text::push_f64(out, value);
             out.push('\n');
         }
-        let totals = self.totals.snapshot();
         text::push_sum_and_count(out, &desc.name, labels, totals.sum, totals.count());
     }
 
-    fn read(&self, part: Part) -> Option<f64> {
-        self.totals.read(part)
+    fn number(totals: Snapshot, part: Part) -> Option<f64> {
+        HistogramCell::number(totals, part)
     }
 }

@@ -14,13 +14,16 @@ pub(crate) struct Family {
     pub(crate) samples: Vec<Sample>,
 }
 
+/// Names and values in the order of the page.
+pub(crate) type Labels = Vec<(String, String)>;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample {
     pub(crate) name: String,
-    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) labels: Labels,
     /// As bits, so that NaN equals itself.
     pub(crate) value: u64,
-    pub(crate) exemplar: Option<(Vec<(String, String)>, f64)>,
+    pub(crate) exemplar: Option<(Labels, f64)>,
 }
 
 impl Sample {
@@ -91,7 +94,7 @@ fn check_family(family: &Family) {
 }
 
 fn check_buckets(family: &Family) {
-    let mut by_series: BTreeMap<Vec<(String, String)>, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut by_series: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
     for bucket in family.samples.iter().filter(|sample| sample.name.ends_with("_bucket")) {
         let (bounds, labels): (Vec<_>, Vec<_>) =
             bucket.labels.iter().cloned().partition(|(name, _)| name == "le");
@@ -135,7 +138,7 @@ fn take_name(rest: &mut &str) -> String {
     name.to_owned()
 }
 
-fn take_labels(rest: &mut &str) -> Vec<(String, String)> {
+fn take_labels(rest: &mut &str) -> Labels {
     let mut labels = Vec::new();
     let Some(mut inside) = rest.strip_prefix('{') else { return labels };
     loop {
