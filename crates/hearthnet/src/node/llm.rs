@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use obs_facade::metrics::{self, standard};
-use obs_facade::trace;
+use obs_facade::{trace, warn};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::LOG;
 use super::answer::{Answer, DONE, Frame, FrameSource, frames};
 use super::capability::{Answering, Call, Capability, boolean, mismatch, text};
 use crate::config::BackendSection;
@@ -34,6 +35,9 @@ pub(super) struct Chat {
 
 impl Chat {
     pub(super) fn new(section: &BackendSection, http: Client) -> Chat {
+        if let Some(model) = &section.model {
+            offer(model);
+        }
         let base_has_version = section.url.path().trim_end_matches('/').ends_with("/v1");
         let path = if base_has_version { "/chat/completions" } else { "/v1/chat/completions" };
         Chat {
@@ -104,6 +108,18 @@ impl Capability for Chat {
     fn call(&self, call: Call) -> Answering {
         Box::pin(self.clone().answer(call))
     }
+}
+
+/// Shows the node's own model on the metrics page from the start, and always (M7).
+fn offer(model: &str) {
+    let trusted = [
+        standard::llm_concurrent().trust("model", &[model]),
+        standard::llm_tokens_generated_total().trust("model", &[model]),
+    ];
+    if let Some(error) = trusted.into_iter().find_map(Result::err) {
+        warn!(logger: LOG, error:% = error; "a model is not trusted as a label");
+    }
+    standard::llm_concurrent().set([model], 0.0);
 }
 
 /// The request to the backend, with nothing in it that the caller may not choose.

@@ -67,6 +67,9 @@ impl Node {
             capabilities.insert(llm::NAME, Arc::new(llm::Chat::new(backend, http.clone())));
         }
         metrics::standard::trust_capabilities(&capabilities.keys().copied().collect::<Vec<_>>());
+        for name in capabilities.keys() {
+            metrics::standard::active_streams().set([name], 0.0);
+        }
         Arc::new(Node {
             identity,
             community_id: community_id.to_owned(),
