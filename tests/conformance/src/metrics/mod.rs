@@ -30,6 +30,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("requests_total_adds_up", figures::requests_total),
         Case::new("durations_agree", figures::durations),
         Case::new("gauges_return_to_rest", figures::gauges_at_rest),
+        Case::new("success_rate_is_of_the_last_100_calls", figures::success_rate),
         Case::new("exemplars_carry_trace_ids", figures::exemplars),
         Case::new("hostile_names_round_trip", labels::hostile_names),
         Case::new("series_are_capped", labels::cap),
