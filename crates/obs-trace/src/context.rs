@@ -286,10 +286,12 @@ struct Nested<'a> {
 }
 
 impl<'a> Nested<'a> {
-    /// `None` if the trace is not current.
+    /// `None` if the frame in force is none of the trace.
     #[inline]
     fn new(at: &'a Position) -> Option<Nested<'a>> {
-        let Home::Frame = home() else { return None };
+        if !matches!(home(), Home::Frame) {
+            return None;
+        }
         let outer = with_frame(|frame| frame.nest(&at.trace, at.parent)).flatten()?;
         Some(Nested { trace: &at.trace, outer })
     }
@@ -303,9 +305,14 @@ impl Drop for Nested<'_> {
 }
 
 impl Frame {
-    /// Changes the parent of what comes next and gives the one before, if `trace` is current.
+    /// Changes the parent of what comes next in `trace` and gives the one before, if this is a frame
+    /// of that trace: it is current, or will be after a `detach`.
     fn nest(&mut self, trace: &Trace, parent: Option<SpanIndex>) -> Option<Option<SpanIndex>> {
-        (self.current.as_ref() == Some(trace)).then(|| mem::replace(&mut self.parent, parent))
+        if self.current.as_ref() == Some(trace) {
+            return Some(mem::replace(&mut self.parent, parent));
+        }
+        let (replaced, outer) = self.replaced.as_mut()?;
+        (replaced == trace).then(|| mem::replace(outer, parent))
     }
 }
 

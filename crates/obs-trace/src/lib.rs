@@ -1,7 +1,8 @@
 //! Traces of what a HearthNet node does for each request: they survive await, spawn, panic and
 //! disconnect, and the last of them can be looked at (spec §5).
 //!
-//! ```
+#![cfg_attr(feature = "rt", doc = "```")]
+#![cfg_attr(not(feature = "rt"), doc = "```ignore")]
 //! use obs_trace as trace;
 //! # async fn search(_: &str) -> Vec<u32> { vec![1] }
 //! # async fn embed(_: &[u32]) -> u32 { 1 }

@@ -15,7 +15,7 @@ use crate::fields::Fields;
 use crate::names::NameId;
 use crate::slots::{Slots, SpanIndex};
 use crate::status::{ErrorCode, Status};
-use crate::store::Store;
+use crate::store::{Store, WeakStore};
 use crate::{SpanRecord, Trace, TraceId, Value, text};
 
 /// A trace that has ended, as the ring keeps it (spec §5.1).
@@ -51,9 +51,16 @@ pub struct TraceRecord {
     /// Where in the list of running traces of its store.
     active_key: AtomicU32,
     bytes: AtomicU32,
-    max_spans: u16,
+    limits: Limits,
     /// `None` for the store of the process, so that nobody counts references to that one.
-    store: Option<Store>,
+    store: Option<WeakStore>,
+}
+
+/// What the store allowed when the trace began.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) spans: u16,
+    pub(crate) field_bytes: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +87,8 @@ impl TraceRecord {
     pub(crate) fn begin(
         id: Option<TraceId>,
         capability: &str,
-        max_spans: usize,
-        store: Option<Store>,
+        limits: Limits,
+        store: Option<WeakStore>,
     ) -> TraceRecord {
         let began = clock::now();
         let began_unix_ns = clock::unix_ns(began);
@@ -100,7 +107,7 @@ impl TraceRecord {
             ticket: AtomicU64::new(0),
             active_key: AtomicU32::new(0),
             bytes: AtomicU32::new(0),
-            max_spans: max_spans as u16,
+            limits,
             store,
         }
     }
@@ -108,8 +115,17 @@ impl TraceRecord {
 
 /// What the trace's own life needs; see [`crate::Trace`] for what users call.
 impl TraceRecord {
-    pub(crate) fn store(&self) -> &Store {
-        self.store.as_ref().unwrap_or_else(|| Store::global())
+    /// Calls `f` with the store that the trace belongs to, unless that is gone.
+    #[inline]
+    pub(crate) fn with_store(&self, f: impl FnOnce(&Store)) {
+        match &self.store {
+            None => f(Store::global()),
+            Some(store) => {
+                if let Some(store) = store.upgrade() {
+                    f(&store);
+                }
+            }
+        }
     }
 
     /// Counts one more span, and keeps it if it has a place and the trace still runs.
@@ -117,10 +133,10 @@ impl TraceRecord {
     pub(crate) fn begin_span(&self, name: &'static str, parent: Option<SpanIndex>) -> Option<SpanIndex> {
         if self.is_ended() {
             self.slots.count_unkept();
-            self.store().counts().late_spans.add(1);
+            self.with_store(|store| store.counts().late_spans.add(1));
             return None;
         }
-        self.slots.begin(usize::from(self.max_spans), NameId::of(name), parent)
+        self.slots.begin(usize::from(self.limits.spans), NameId::of(name), parent)
     }
 
     #[inline]
@@ -129,12 +145,11 @@ impl TraceRecord {
     }
 
     pub(crate) fn set_field(&self, span: SpanIndex, key: &'static str, mut value: Value) {
-        let store = self.store();
-        value.bound(store.max_field_bytes());
+        value.bound(usize::from(self.limits.field_bytes));
         let mut fields = self.fields.lock().unwrap_or_else(|poison| poison.into_inner());
         // Checked under the lock, so that a record is fixed once it has ended.
         if self.is_ended() || !fields.set(span, key, value) {
-            store.counts().dropped_fields.add(1);
+            self.with_store(|store| store.counts().dropped_fields.add(1));
         }
     }
 
@@ -176,7 +191,8 @@ impl TraceRecord {
 
     /// A record that has ended, to leave in the place of one that is moved out.
     pub(crate) fn vacant() -> TraceRecord {
-        let vacant = TraceRecord::begin(TraceId::from_bytes([1; 16]), "", 0, None);
+        let vacant =
+            TraceRecord::begin(TraceId::from_bytes([1; 16]), "", Limits { spans: 0, field_bytes: 0 }, None);
         vacant.has_ended.store(true, Ordering::Relaxed);
         vacant
     }

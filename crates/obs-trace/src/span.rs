@@ -23,7 +23,7 @@ use crate::wrapped::Wrapped;
 /// ```
 #[inline]
 pub fn span(name: &'static str) -> SpanBuilder {
-    SpanBuilder { at: context::position(), name, fields: Vec::new() }
+    SpanBuilder { at: context::position(), name, fields: FieldList::default() }
 }
 
 /// Runs `f` in a span of the current trace; short for [`span`]`(name).run(f)`.
@@ -66,7 +66,7 @@ impl<F: Future> InSpan for F {}
 pub struct SpanBuilder {
     at: Option<Position>,
     name: &'static str,
-    fields: Vec<(&'static str, Value)>,
+    fields: FieldList,
 }
 
 impl SpanBuilder {
@@ -75,9 +75,7 @@ impl SpanBuilder {
     /// Text is cut at [`Config::max_field_bytes`](crate::Config::max_field_bytes).
     #[inline]
     pub fn field(mut self, key: &'static str, value: impl Into<Value>) -> SpanBuilder {
-        if self.at.is_some() {
-            self.fields.push((key, value.into()));
-        }
+        self.fields.push((key, value.into()));
         self
     }
 
@@ -100,8 +98,45 @@ impl SpanBuilder {
 
     /// Gives a future that runs `future` in the span: from its first poll until it is ready or
     /// dropped. Spans that `future` begins are children of the span.
+    ///
+    /// Where no trace was current when the span was prepared, the one of the first poll counts.
     pub fn wrap<F: Future>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self, future)
+    }
+
+    /// Begins the span of a future that is polled for the first time.
+    pub(crate) fn enter_polled(mut self) -> Span {
+        self.at = self.at.or_else(context::position);
+        self.enter()
+    }
+}
+
+/// The fields of a span that has not begun, the first two without an allocation.
+#[derive(Debug, Default)]
+struct FieldList {
+    first: [Option<(&'static str, Value)>; 2],
+    more: Vec<(&'static str, Value)>,
+}
+
+impl FieldList {
+    #[inline]
+    fn push(&mut self, field: (&'static str, Value)) {
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(field),
+            None => self.more.push(field),
+        }
+    }
+}
+
+impl IntoIterator for FieldList {
+    type Item = (&'static str, Value);
+    type IntoIter = std::iter::Chain<
+        std::iter::Flatten<std::array::IntoIter<Option<Self::Item>, 2>>,
+        std::vec::IntoIter<Self::Item>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().flatten().chain(self.more)
     }
 }
 
@@ -126,7 +161,7 @@ struct Inner {
 
 impl Inner {
     #[inline]
-    fn begin(mut at: Position, name: &'static str, fields: Vec<(&'static str, Value)>) -> Inner {
+    fn begin(mut at: Position, name: &'static str, fields: FieldList) -> Inner {
         let index = at.trace.0.begin_span(name, at.parent);
         at.parent = index.or(at.parent);
         let inner = Inner { at, index, began_unwinding: std::thread::panicking() };

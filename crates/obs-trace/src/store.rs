@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, RwLock, Weak};
 
 use crate::active::{Active, ActiveTrace};
 use crate::query::{self, Query};
-use crate::record::Outcome;
+use crate::record::{Limits, Outcome};
 use crate::retained::Retained;
 use crate::ring::Ring;
 use crate::stats::{Counts, Stats};
@@ -116,7 +116,7 @@ impl Store {
     /// Makes this the store of every trace that this thread begins, until the scope is dropped.
     ///
     /// The free functions of the crate, called on this thread, read it too. A trace stays with the
-    /// store that it began in, wherever it ends.
+    /// store that it began in, wherever it ends; if the store is gone by then, it is not recorded.
     pub fn enter(&self) -> StoreScope {
         static SCOPES: AtomicUsize = AtomicUsize::new(1);
         let number = SCOPES.fetch_add(1, Ordering::Relaxed);
@@ -143,12 +143,17 @@ impl Store {
         Store::entered().unwrap_or_else(|| Store::global().clone())
     }
 
-    pub(crate) fn max_spans(&self) -> usize {
-        self.0.max_spans.load(Ordering::Relaxed)
+    #[inline]
+    pub(crate) fn limits(&self) -> Limits {
+        let Inner { max_spans, max_field_bytes, .. } = &*self.0;
+        Limits {
+            spans: max_spans.load(Ordering::Relaxed) as u16,
+            field_bytes: max_field_bytes.load(Ordering::Relaxed) as u16,
+        }
     }
 
-    pub(crate) fn max_field_bytes(&self) -> usize {
-        self.0.max_field_bytes.load(Ordering::Relaxed)
+    pub(crate) fn downgrade(&self) -> WeakStore {
+        WeakStore(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn counts(&self) -> &Counts {
@@ -169,6 +174,15 @@ impl Store {
 
     fn ring(&self) -> std::sync::RwLockReadGuard<'_, Ring> {
         self.0.ring.read().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// What a trace holds of its store, which may hold the trace.
+pub(crate) struct WeakStore(Weak<Inner>);
+
+impl WeakStore {
+    pub(crate) fn upgrade(&self) -> Option<Store> {
+        self.0.upgrade().map(Store)
     }
 }
 

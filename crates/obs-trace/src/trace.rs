@@ -37,9 +37,10 @@ pub fn new_trace_with_id(id: TraceId, capability: &str) -> Trace {
 
 fn begin(id: Option<TraceId>, capability: &str) -> Trace {
     let entered = Store::entered();
-    let max_spans = entered.as_ref().unwrap_or_else(|| Store::global()).max_spans();
-    let record = Arc::new(TraceRecord::begin(id, capability, max_spans, entered));
-    record.store().begin(&record);
+    let store = entered.as_ref().unwrap_or_else(|| Store::global());
+    let weak = entered.as_ref().map(Store::downgrade);
+    let record = Arc::new(TraceRecord::begin(id, capability, store.limits(), weak));
+    store.begin(&record);
     Trace(record)
 }
 
@@ -160,7 +161,7 @@ impl Trace {
 
     pub(crate) fn finish_as(&self, outcome: Outcome) -> Option<Arc<TraceRecord>> {
         let outcome = self.0.end(outcome)?;
-        self.0.store().complete(&self.0, outcome);
+        self.0.with_store(|store| store.complete(&self.0, outcome));
         self.log_done();
         Some(Arc::clone(&self.0))
     }

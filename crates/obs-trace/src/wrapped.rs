@@ -47,7 +47,7 @@ impl State {
         if let State::Prepared(_) = self
             && let State::Prepared(builder) = std::mem::replace(self, State::Ended)
         {
-            *self = State::Begun(builder.enter());
+            *self = State::Begun(builder.enter_polled());
         }
         match self {
             State::Begun(span) => Some(span),

@@ -1,0 +1,110 @@
+//! T4, T9: the `done` line. Alone in its binary, because it installs the logger of the process.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use log::kv::{Key, Value, VisitSource};
+use obs_trace::new_trace;
+
+static LINES: Mutex<Vec<serde_json::Value>> = Mutex::new(Vec::new());
+static SHOULD_PANIC: AtomicBool = AtomicBool::new(false);
+
+struct Lines;
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        assert!(!SHOULD_PANIC.load(Ordering::Relaxed), "a logger that panics");
+        // A logger may trace, and look at what was traced.
+        obs_trace::in_span("logging", || obs_trace::get_recent(1));
+        let mut line = Fields(serde_json::Map::new());
+        line.0.insert("target".into(), record.target().into());
+        line.0.insert("level".into(), record.level().as_str().into());
+        line.0.insert("msg".into(), record.args().to_string().into());
+        obs_trace::with_current_id(&mut |id| {
+            line.0.insert("trace_id".into(), id.into());
+        });
+        record.key_values().visit(&mut line).unwrap();
+        LINES.lock().unwrap().push(line.0.into());
+    }
+
+    fn flush(&self) {}
+}
+
+struct Fields(serde_json::Map<String, serde_json::Value>);
+
+impl<'kvs> VisitSource<'kvs> for Fields {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        self.0.insert(key.to_string(), serde_json::to_value(value).unwrap());
+        Ok(())
+    }
+}
+
+fn take_lines() -> Vec<serde_json::Value> {
+    std::mem::take(&mut *LINES.lock().unwrap())
+}
+
+#[test]
+fn every_end_logs_done_once_with_the_id_of_the_trace() {
+    log::set_logger(&Lines).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let hostile = "llm.\"chat\"\n\u{1b}[31m";
+
+    let trace = new_trace(hostile);
+    obs_trace::attach(trace.clone());
+    obs_trace::in_span("forward", || ());
+    trace.fail("timeout");
+    obs_trace::detach();
+    trace.finish();
+    let lines = take_lines();
+    assert_eq!(lines.len(), 1);
+    let line = &lines[0];
+    assert_eq!(line["target"], "hearthnet.trace");
+    assert_eq!((&line["level"], &line["msg"]), (&"INFO".into(), &"done".into()));
+    assert_eq!(line["trace_id"], trace.id().to_string());
+    assert_eq!(line["capability"], hostile);
+    assert_eq!(line["status"], "timeout");
+    assert_eq!(line["spans"], 1);
+    assert!(line["ms"].as_f64().unwrap() >= 0.0);
+
+    let dropped = new_trace("dropped").id();
+    let [line] = &take_lines()[..] else { panic!("one line") };
+    assert_eq!((&line["trace_id"], &line["status"]), (&dropped.to_string().into(), &"cancelled".into()));
+
+    // While another trace is current, the line is still of the one that ends.
+    let (outer, inner) = (new_trace("outer"), new_trace("inner"));
+    outer.enter(|| inner.finish());
+    let [line] = &take_lines()[..] else { panic!("one line") };
+    assert_eq!(line["trace_id"], inner.id().to_string());
+
+    // A thread that ends with a trace attached.
+    let id = std::thread::spawn(|| {
+        let trace = new_trace("thread");
+        let id = trace.id();
+        obs_trace::attach(trace);
+        id
+    })
+    .join()
+    .unwrap();
+    let [line] = &take_lines()[..] else { panic!("one line") };
+    assert_eq!((&line["trace_id"], &line["status"]), (&id.to_string().into(), &"cancelled".into()));
+
+    // A logger that panics harms nobody.
+    SHOULD_PANIC.store(true, Ordering::Relaxed);
+    assert!(new_trace("logger panics").finish().is_some());
+    let unwound = std::panic::catch_unwind(|| {
+        let _dropped_while_unwinding = new_trace("logger panics");
+        panic!("as asked");
+    });
+    assert!(unwound.is_err());
+    SHOULD_PANIC.store(false, Ordering::Relaxed);
+    assert_eq!(obs_trace::get_recent(1)[0].status().as_str(), "panic");
+
+    log::set_max_level(log::LevelFilter::Off);
+    new_trace("off").finish();
+    drop(outer);
+    assert!(take_lines().is_empty());
+}

@@ -1,0 +1,26 @@
+//! The crate as its users see it.
+
+mod bounds;
+mod context;
+mod ends;
+mod late;
+mod pains;
+mod propagation;
+mod races;
+mod records;
+#[cfg(feature = "rt")]
+mod tasks;
+
+/// A future that gives way `n` times.
+async fn yields(n: usize) {
+    for _ in 0..n {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Runs a future on both kinds of runtime.
+fn on_both_runtimes<F: Future<Output = ()>>(f: impl Fn() -> F) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(f());
+    let many = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    many.block_on(f());
+}
