@@ -10,6 +10,10 @@ use crate::text::float_label;
 pub const DEFAULT_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The type of a family as its `# TYPE` line states it.
+///
+/// ```
+/// assert_eq!(obs_metrics::Kind::Histogram.to_string(), "histogram");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Only ever goes up.

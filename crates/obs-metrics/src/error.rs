@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// What kind of mistake an [`Error`] reports.
+///
+/// ```
+/// use obs_metrics::{ErrorKind, Registry};
+///
+/// let refused = Registry::new().try_histogram("wait_seconds", "Waits.", [], &[2.0, 1.0]);
+/// assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidBuckets);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

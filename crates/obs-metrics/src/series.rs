@@ -129,8 +129,7 @@ impl<C: Cell> Series<C> {
         }
     }
 
-    /// NaN says nothing about a distribution and would spoil its sum, so it is counted for the family (M7 of hostile
-    /// input: counted, never spread).
+    /// NaN says nothing about a distribution and would spoil its sum, so the family counts it apart.
     #[cold]
     pub(crate) fn count_nan(&self) {
         if let Some(family) = self.family.upgrade()
