@@ -37,10 +37,12 @@ async fn collect(mut body: Body) -> Result<Bytes, CallError> {
         let frame = frame.map_err(|_| Code::BAD_REQUEST.because("the body of the call broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
-        match size {
-            ..=MAX_BODY_BYTES => whole.extend_from_slice(&data),
-            ..=MAX_WASTE_BYTES => whole = Vec::new(),
-            _ => break,
+        if size <= MAX_BODY_BYTES {
+            whole.extend_from_slice(&data);
+        } else if size <= MAX_WASTE_BYTES {
+            whole = Vec::new();
+        } else {
+            break;
         }
     }
     if size > MAX_BODY_BYTES { Err(too_large()) } else { Ok(whole.into()) }

@@ -117,7 +117,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let target = Target { host: "127.0.0.1".to_owned(), port };
-        assert_eq!(reached(&[target.clone()]).await, 1);
+        assert_eq!(reached(std::slice::from_ref(&target)).await, 1);
         drop(listener);
         assert_eq!(reached(&[target]).await, 0);
     }

@@ -15,7 +15,7 @@ pub(crate) fn json(value: &Value) -> String {
 fn write(value: &Value, out: &mut String) {
     match value {
         Value::Number(number) => write_number(number, out),
-        Value::Array(items) => separated(out, '[', ']', items, |item, out| write(item, out)),
+        Value::Array(items) => separated(out, '[', ']', items, write),
         Value::Object(members) => {
             // Sorted here, because another crate of the build may have switched serde_json to insertion order.
             let mut members: Vec<_> = members.iter().collect();
