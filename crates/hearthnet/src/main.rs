@@ -10,12 +10,14 @@ mod identity;
 mod init;
 mod log;
 mod node;
+mod openai;
 mod paths;
 mod place;
 mod port_owner;
 mod remote_bus;
 mod run;
 mod server;
+mod watch;
 mod wire;
 
 use std::path::PathBuf;

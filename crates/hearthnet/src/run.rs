@@ -15,10 +15,11 @@ use tokio::runtime::Runtime;
 use crate::config::Config;
 use crate::failure::{Failure, say};
 use crate::init;
-use crate::node::{Events, Node};
+use crate::node::Node;
 use crate::paths::Paths;
 use crate::place::Placed;
-use crate::{port_owner, server};
+use crate::watch::storage::{self, Events};
+use crate::{port_owner, server, watch::emergency};
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -92,7 +93,10 @@ async fn serve(
     let appended = events.clone();
     let started = json!({ "version": env!("CARGO_PKG_VERSION") });
     let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
-    let _watching = node.watch(config, blobs, events);
+    let mut watching = node.watch_peers();
+    watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
+    watching.spawn(storage::watch_blobs(blobs.to_owned()));
+    watching.spawn(storage::watch_events(events.clone()));
     announce(config, log_dir);
     server::serve(listener, node.router(), end, GRACE).await;
     Ok(())

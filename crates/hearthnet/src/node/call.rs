@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::capability::{Call, Capability};
-use super::manifest::is_capability;
 use super::peers::Peer;
-use super::{LOG, Node, body, forward};
+use super::{LOG, Node, forward};
 use crate::wire::error::{CallError, Code};
+use crate::wire::manifest::is_capability;
 use crate::wire::signature::{FROM, VERSION_HEADER};
-use crate::wire::{VERSION, signature};
+use crate::wire::{VERSION, body, signature};
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
-use crate::wire::error::{CallError, Code};
+use crate::wire::error::{CallError, mismatch};
 
 /// A local capability. A call may be dropped at any await, which is how it is cancelled.
 pub(super) trait Capability: Send + Sync {
@@ -62,15 +62,12 @@ fn read<'a, T>(
     }
 }
 
-pub(super) fn mismatch(what: &str, allowed: &str) -> CallError {
-    Code::SCHEMA_MISMATCH.because(format!("{what}: expected {allowed}"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::wire::error::Code;
 
     #[test]
     fn a_body_of_another_shape_is_a_schema_mismatch() {

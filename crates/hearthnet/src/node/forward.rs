@@ -70,7 +70,10 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
     let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
     let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense("it is not JSON"))?;
     match ok {
-        true => Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() }),
+        true if body.is_object() => {
+            Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() })
+        }
+        true => Err(nonsense("it is not an object")),
         false => Err(error_of(&body)),
     }
 }

@@ -1,36 +1,30 @@
-//! `llm.chat`: a conversation with the language model of an OpenAI-compatible backend.
+//! `llm.chat`: a conversation with the language model of the first backend of the configuration.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use obs_facade::metrics::{self, standard};
 use obs_facade::{trace, warn};
-use reqwest::{Client, Response, StatusCode, Url};
-use serde_json::{Map, Value, json};
-use tokio::time::timeout;
+use reqwest::Client;
+use serde_json::{Value, json};
 
 use super::LOG;
 use super::answer::{Answer, DONE, Frame, FrameSource, frames};
-use super::capability::{Answering, Call, Capability, boolean, mismatch, text};
+use super::capability::{Answering, Call, Capability, boolean, text};
 use crate::config::BackendSection;
+use crate::openai::{self, Backend, Pieces, Said};
 use crate::wire::error::{CallError, Code};
-use crate::wire::{client, sse};
 
 pub(super) const NAME: &str = "llm.chat";
 
-const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// What a backend is asked for when neither the configuration nor the caller names a model: those that serve one
+/// alone do not look at it.
+const ANY_MODEL: &str = "default";
 
-/// What of the input is passed on beside the messages.
-const OPTIONS: [&str; 7] = ["max_tokens", "temperature", "top_p", "stop", "seed", "tools", "tool_choice"];
-
-/// The first backend of the configuration.
 #[derive(Clone)]
 pub(super) struct Chat {
-    http: Client,
-    url: Url,
-    backend: String,
+    backend: Backend,
+    backend_name: String,
     model: Option<String>,
-    key: Option<String>,
-    patience: Duration,
 }
 
 impl Chat {
@@ -38,68 +32,33 @@ impl Chat {
         if let Some(model) = &section.model {
             offer(model);
         }
-        let base_has_version = section.url.path().trim_end_matches('/').ends_with("/v1");
-        let path = if base_has_version { "/chat/completions" } else { "/v1/chat/completions" };
         Chat {
-            http,
-            url: client::join(&section.url, path),
-            backend: section.name.clone(),
+            backend: Backend::new(section, http),
+            backend_name: section.name.clone(),
             model: section.model.clone(),
-            key: section.api_key_env.as_ref().and_then(|name| std::env::var(name).ok()),
-            patience: section.timeout_seconds,
         }
     }
 
     async fn answer(self, call: Call) -> Result<Answer, CallError> {
         let model = self.model_for(&call)?;
         let stream = boolean(&call.input, "stream")?.unwrap_or(true);
-        let request = request(&call.input, &model, stream)?;
-        let talk = Talk::begin(&model, &self.backend);
-        let response = trace::span("backend")
-            .field("backend", &self.backend)
-            .field("model", &model)
-            .wrap(self.send(&request))
-            .await?;
+        let request = openai::request(&call.input, model, stream)?;
+        let talk = Talk::begin(model, &self.backend_name);
+        let span = trace::span("backend").field("backend", &self.backend_name).field("model", model);
         match stream {
-            true => {
-                Ok(frames(Tokens { response, parser: sse::Parser::default(), talk, patience: self.patience }))
-            }
-            false => whole(response, self.patience, talk).await,
+            true => Ok(frames(Tokens { pieces: span.wrap(self.backend.stream(&request)).await?, talk })),
+            false => Ok(whole(span.wrap(self.backend.complete(&request)).await?, talk)),
         }
     }
 
     /// The configured model; another one is not offered. Without a configured one the caller chooses.
-    fn model_for(&self, call: &Call) -> Result<String, CallError> {
-        match (&self.model, text(&call.params, "model")?) {
+    fn model_for<'a>(&'a self, call: &'a Call) -> Result<&'a str, CallError> {
+        match (self.model.as_deref(), text(&call.params, "model")?) {
             (Some(ours), Some(wanted)) if ours != wanted => {
                 Err(Code::NOT_IMPLEMENTED.because(format!("this node offers the model {ours}")))
             }
-            (Some(model), _) => Ok(model.clone()),
-            (None, Some(wanted)) => Ok(wanted.to_owned()),
-            (None, None) => Err(Code::BAD_REQUEST.because("params.model: expected the name of a model")),
-        }
-    }
-
-    async fn send(&self, request: &Value) -> Result<Response, CallError> {
-        let mut builder = self.http.post(self.url.clone()).json(request);
-        if let Some(key) = &self.key {
-            builder = builder.bearer_auth(key);
-        }
-        let response = timeout(self.patience, builder.send())
-            .await
-            .map_err(|_| Code::TIMEOUT.because("the language model did not answer in time"))?
-            .map_err(|error| client::failed(&error))?;
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(Code::CAPACITY_EXCEEDED.because("the language model is busy"))
-            }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => {
-                Err(Code::TIMEOUT.because("the language model took too long"))
-            }
-            status => {
-                Err(Code::INTERNAL_ERROR.because(format!("the language model answered {}", status.as_u16())))
-            }
+            (Some(model), _) | (None, Some(model)) => Ok(model),
+            (None, None) => Ok(ANY_MODEL),
         }
     }
 }
@@ -122,38 +81,13 @@ fn offer(model: &str) {
     standard::llm_concurrent().set([model], 0.0);
 }
 
-/// The request to the backend, with nothing in it that the caller may not choose.
-fn request(input: &Map<String, Value>, model: &str, stream: bool) -> Result<Value, CallError> {
-    let messages =
-        input.get("messages").ok_or_else(|| Code::BAD_REQUEST.because("input.messages: is missing"))?;
-    let list = messages.as_array().ok_or_else(|| mismatch("input.messages", "a list"))?;
-    if list.is_empty() {
-        return Err(Code::BAD_REQUEST.because("input.messages: is empty"));
-    }
-    if !list.iter().all(|message| message["role"].is_string() && message.get("content").is_some()) {
-        return Err(mismatch("input.messages", "objects with role and content"));
-    }
-    let mut request = json!({ "model": model, "messages": messages, "stream": stream });
-    if stream {
-        request["stream_options"] = json!({ "include_usage": true });
-    }
-    for name in OPTIONS {
-        if let Some(value) = input.get(name).filter(|value| !value.is_null()) {
-            request[name] = value.clone();
-        }
-    }
-    Ok(request)
-}
-
 /// A conversation under way: it counts as running until it is dropped, and its tokens are counted then,
 /// also those of an answer that nobody waited for.
 struct Talk {
     begun: Instant,
     /// Pieces of text so far, each about a token.
     pieces: u64,
-    /// What the backend counted itself.
-    usage: Option<u64>,
-    stop_reason: Option<String>,
+    said: Said,
     generated: metrics::Counter,
     _running: metrics::Lease,
 }
@@ -163,36 +97,26 @@ impl Talk {
         Talk {
             begun: Instant::now(),
             pieces: 0,
-            usage: None,
-            stop_reason: None,
+            said: Said::default(),
             generated: standard::llm_tokens_generated_total().with([model, backend]),
             _running: standard::llm_concurrent().with([model]).lease(),
         }
     }
 
+    /// What the backend counted, else the pieces.
     fn tokens(&self) -> u64 {
-        self.usage.unwrap_or(self.pieces)
+        self.said.tokens.unwrap_or(self.pieces)
     }
 
-    /// Takes in what a completion, or a piece of one, says of itself.
-    fn note(&mut self, completion: &Value) {
-        if let Some(usage) = completion["usage"]["completion_tokens"].as_u64() {
-            self.usage = Some(usage);
-        }
-        if let Some(reason) = completion["choices"][0]["finish_reason"].as_str() {
-            let reason = match reason {
-                "stop" => "end",
-                "length" => "max_tokens",
-                other => other,
-            };
-            self.stop_reason = Some(reason.chars().take(64).collect());
-        }
+    fn note(&mut self, said: Said) {
+        self.said.tokens = said.tokens.or(self.said.tokens);
+        self.said.stop_reason = said.stop_reason.or(self.said.stop_reason.take());
     }
 
     fn summary(&self) -> Value {
         json!({
             "tokens_out": self.tokens(),
-            "stop_reason": self.stop_reason.as_deref().unwrap_or("end"),
+            "stop_reason": self.said.stop_reason.as_deref().unwrap_or("end"),
             "ms": self.begun.elapsed().as_millis() as u64,
         })
     }
@@ -204,69 +128,34 @@ impl Drop for Talk {
     }
 }
 
-async fn whole(response: Response, patience: Duration, mut talk: Talk) -> Result<Answer, CallError> {
-    let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
-    let mut completion: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense())?;
-    talk.note(&completion);
-    let message = completion["choices"][0]["message"].take();
-    let content = message["content"].as_str();
-    talk.pieces = content.map_or(0, |text| text.split_whitespace().count() as u64);
-    if content.is_none() && !message["tool_calls"].is_array() {
-        return Err(nonsense());
-    }
+fn whole(completion: openai::Completion, mut talk: Talk) -> Answer {
+    // Words are the nearest to tokens that can be counted here.
+    talk.pieces = completion.content.split_whitespace().count() as u64;
+    talk.note(completion.said);
     let mut meta = talk.summary();
-    meta["model"] = completion["model"].take();
-    meta["tokens_in"] = completion["usage"]["prompt_tokens"].take();
-    Ok(Answer::Plain {
-        output: json!({ "message": { "role": "assistant", "content": message["content"] } }),
+    meta["model"] = completion.model;
+    meta["tokens_in"] = completion.tokens_in;
+    Answer::Plain {
+        output: json!({ "message": { "role": "assistant", "content": completion.content } }),
         meta,
-    })
-}
-
-fn nonsense() -> CallError {
-    Code::INTERNAL_ERROR.because("the answer of the language model makes no sense")
+    }
 }
 
 /// The tokens of a streamed answer.
 struct Tokens {
-    response: Response,
-    parser: sse::Parser,
+    pieces: Pieces,
     talk: Talk,
-    patience: Duration,
 }
 
 impl FrameSource for Tokens {
     async fn next(&mut self) -> Result<Frame, CallError> {
-        loop {
-            while let Some(event) = self.parser.next()? {
-                if let Some(frame) = self.frame_of(&event.data)? {
-                    return Ok(frame);
-                }
-            }
-            match client::next_piece(&mut self.response, self.patience).await? {
-                Some(piece) => self.parser.push(&piece),
-                // Some backends just end after the last token.
-                None if self.talk.stop_reason.is_some() => return Ok(Frame::new(DONE, self.talk.summary())),
-                None => return Err(Code::PARTITION.because("the stream of the language model broke off")),
+        while let Some(piece) = self.pieces.next().await? {
+            self.talk.note(piece.said);
+            if !piece.text.is_empty() {
+                self.talk.pieces += 1;
+                return Ok(Frame::new("token", json!({ "text": piece.text })));
             }
         }
-    }
-}
-
-impl Tokens {
-    fn frame_of(&mut self, data: &str) -> Result<Option<Frame>, CallError> {
-        if data == "[DONE]" {
-            return Ok(Some(Frame::new(DONE, self.talk.summary())));
-        }
-        let chunk: Value = serde_json::from_str(data).map_err(|_| nonsense())?;
-        if !chunk["error"].is_null() {
-            return Err(Code::INTERNAL_ERROR.because("the language model failed"));
-        }
-        self.talk.note(&chunk);
-        let text = chunk["choices"][0]["delta"]["content"].as_str().filter(|text| !text.is_empty());
-        Ok(text.map(|text| {
-            self.talk.pieces += 1;
-            Frame::new("token", json!({ "text": text }))
-        }))
+        Ok(Frame::new(DONE, self.talk.summary()))
     }
 }

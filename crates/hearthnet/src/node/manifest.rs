@@ -1,15 +1,13 @@
-//! Node manifests: the signed one that `GET /manifest` gives, and reading those of peers.
+//! `GET /manifest`: who this node is and what it offers, signed.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{TimeDelta, Utc};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Node;
-use crate::identity;
 use crate::wire::{self, VERSION, clock};
 
 /// How long a manifest is valid.
@@ -40,113 +38,5 @@ fn own(node: &Node) -> Value {
     match manifest {
         Value::Object(fields) => node.identity.sign_document(fields),
         other => other,
-    }
-}
-
-/// What a node needs to know of a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manifest {
-    pub(super) node_id: String,
-    pub(super) community_id: String,
-    pub(super) capabilities: Vec<String>,
-}
-
-const MAX_NAME_BYTES: usize = 128;
-const MAX_CAPABILITIES: usize = 64;
-
-impl Manifest {
-    /// Reads the manifest of a peer, which may say anything. The error is a reason for the log.
-    ///
-    /// A signature that is there has to hold. One that is not proves no less: the address was given by the
-    /// owner of this node, and whoever answers there could sign with a key of its own.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, &'static str> {
-        let document: Value = serde_json::from_slice(bytes).map_err(|_| "the manifest is not JSON")?;
-        let fields =
-            Fields::deserialize(&document).map_err(|_| "the manifest lacks a field or has another form")?;
-        let names: Vec<String> = fields.capabilities.into_iter().map(Offer::name).collect();
-        if names.len() > MAX_CAPABILITIES || !names.iter().all(|name| is_capability(name)) {
-            return Err("the manifest offers too much, or something without a proper name");
-        }
-        if !is_short_text(&fields.node_id) || !is_short_text(&fields.community_id) {
-            return Err("an ID in the manifest is not one");
-        }
-        if document.get("signature").is_some()
-            && identity::verify_document(&document, &fields.node_id).is_err()
-        {
-            return Err("the signature of the manifest does not hold");
-        }
-        Ok(Manifest { node_id: fields.node_id, community_id: fields.community_id, capabilities: names })
-    }
-}
-
-#[derive(Deserialize)]
-struct Fields {
-    node_id: String,
-    community_id: String,
-    #[serde(default)]
-    capabilities: Vec<Offer>,
-}
-
-/// A capability in a manifest, described or by its name alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Offer {
-    Described { name: String },
-    Named(String),
-}
-
-impl Offer {
-    fn name(self) -> String {
-        match self {
-            Offer::Described { name } | Offer::Named(name) => name,
-        }
-    }
-}
-
-fn is_short_text(text: &str) -> bool {
-    (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.contains(char::is_control)
-}
-
-/// Whether `name` has the form of a capability's name.
-pub(super) fn is_capability(name: &str) -> bool {
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(usual)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::Identity;
-
-    #[test]
-    fn a_peer_may_say_anything_and_is_believed_little() {
-        let parse = |text: &Value| Manifest::parse(text.to_string().as_bytes());
-        let plain = json!({ "node_id": "ed25519:a", "community_id": "c", "capabilities": ["rag.query", { "name": "llm.chat" }] });
-        assert_eq!(parse(&plain).unwrap().capabilities, ["rag.query", "llm.chat"]);
-        for (field, hostile) in [
-            ("node_id", json!("")),
-            ("node_id", json!("a\nb")),
-            ("node_id", json!(7)),
-            ("community_id", json!("x".repeat(129))),
-            ("capabilities", json!(["a b"])),
-            ("capabilities", json!(vec!["a"; 65])),
-            ("signature", json!("ed25519:zzz")),
-            ("signature", Value::Null),
-        ] {
-            let mut manifest = plain.clone();
-            manifest[field] = hostile;
-            assert!(parse(&manifest).is_err(), "{manifest}");
-        }
-        assert!(Manifest::parse(b"\xff").is_err());
-    }
-
-    #[test]
-    fn a_signed_manifest_is_read_until_somebody_edits_it() {
-        let peer = Identity::from_seed(&[9; 32]);
-        let fields = json!({ "node_id": peer.node_id(), "community_id": "c", "capabilities": [] });
-        let mut signed = peer.sign_document(fields.as_object().unwrap().clone());
-        assert!(Manifest::parse(signed.to_string().as_bytes()).is_ok());
-        signed["community_id"] = json!("d");
-        assert!(Manifest::parse(signed.to_string().as_bytes()).is_err());
     }
 }

@@ -5,12 +5,10 @@
 //! from there on a handler logs, opens spans and says how it failed without knowing who listens.
 
 mod answer;
-mod body;
 mod bus;
 mod call;
 mod capability;
 mod echo;
-mod emergency;
 mod forward;
 mod health;
 mod limiter;
@@ -18,10 +16,8 @@ mod llm;
 mod manifest;
 mod peers;
 mod status;
-mod storage;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,7 +35,6 @@ use crate::wire::client;
 use crate::wire::error::Code;
 
 pub(crate) use self::call::Remote;
-pub(crate) use self::storage::Events;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -101,16 +96,9 @@ impl Node {
             .layer(obs_facade::http::layer())
     }
 
-    /// Starts what the node does between calls; it ends when the set is dropped.
-    pub(crate) fn watch(self: &Arc<Node>, config: &Config, blobs: &Path, events: &Events) -> JoinSet<()> {
-        let mut tasks = JoinSet::new();
-        for index in 0..self.peers.len() {
-            tasks.spawn(peers::watch(self.clone(), index));
-        }
-        tasks.spawn(emergency::watch(config.emergency.probe_targets.clone()));
-        tasks.spawn(storage::watch_blobs(blobs.to_owned()));
-        tasks.spawn(storage::watch_events(events.clone()));
-        tasks
+    /// Keeps asking the peers who they are; it ends when the set is dropped.
+    pub(crate) fn watch_peers(self: &Arc<Node>) -> JoinSet<()> {
+        (0..self.peers.len()).map(|index| peers::watch(self.clone(), index)).collect()
     }
 }
 

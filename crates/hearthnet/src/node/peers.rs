@@ -9,10 +9,10 @@ use obs_facade::{info, warn, warn_limited};
 use reqwest::Url;
 use tokio::time::{sleep, timeout};
 
-use super::manifest::Manifest;
 use super::{LOG, Node};
 use crate::wire::client;
 use crate::wire::error::{CallError, Code};
+use crate::wire::manifest::Manifest;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -81,6 +81,11 @@ impl CallError {
     }
 }
 
+/// `what` of a call is not what it should be.
+pub(crate) fn mismatch(what: &str, allowed: &str) -> CallError {
+    Code::SCHEMA_MISMATCH.because(format!("{what}: expected {allowed}"))
+}
+
 impl IntoResponse for CallError {
     fn into_response(self) -> Response {
         let mut response = (self.status, super::json(&self.body())).into_response();

@@ -1,10 +1,12 @@
-//! What nodes have in common on the wire: error codes, signed calls, event streams, canonical JSON, and the
-//! client that asks others.
+//! What nodes have in common on the wire: error codes, signed calls, event streams, manifests, canonical
+//! JSON, and reading from others with a limit on size and time.
 
+pub(crate) mod body;
 pub(crate) mod canonical;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod error;
+pub(crate) mod manifest;
 pub(crate) mod signature;
 pub(crate) mod sse;
 

@@ -63,7 +63,7 @@ impl Events {
 }
 
 /// Keeps the event log's gauges current, also when another process writes to it.
-pub(super) async fn watch_events(events: Events) {
+pub(crate) async fn watch_events(events: Events) {
     loop {
         let measured = events.clone();
         let _ = spawn_blocking(move || measured.measure()).await;
@@ -72,7 +72,7 @@ pub(super) async fn watch_events(events: Events) {
 }
 
 /// Keeps the gauge of the blobs folder current. A folder that takes long to walk is walked less often.
-pub(super) async fn watch_blobs(folder: PathBuf) {
+pub(crate) async fn watch_blobs(folder: PathBuf) {
     loop {
         let (folder, begun) = (folder.clone(), Instant::now());
         match spawn_blocking(move || size(folder)).await {

@@ -52,7 +52,7 @@ impl Mode {
 }
 
 /// Probes the targets for as long as the node runs.
-pub(super) async fn watch(targets: Vec<Target>) {
+pub(crate) async fn watch(targets: Vec<Target>) {
     let mut mode = Mode::Online;
     mode.publish();
     while !targets.is_empty() {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use crate::wire::error::{CallError, Code};
+use super::error::{CallError, Code};
 
 const MAX_BODY_BYTES: usize = 1 << 20;
 
@@ -20,7 +20,7 @@ const MAX_WASTE_BYTES: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads the whole body.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, CallError> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, CallError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
     // A caller that asks first (`Expect: 100-continue`) is told before it sends anything.
     if announced.is_some_and(|n| n > MAX_BODY_BYTES) && headers.contains_key(header::EXPECT) {
