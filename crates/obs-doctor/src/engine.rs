@@ -21,9 +21,9 @@ const FIX_BLOCKED: &str = "see what it waits for (a dead network disk, a debugge
                            with `--skip`";
 
 /// Runs `entries` and answers within `limits.total` (D3).
-pub(crate) fn run(entries: &[Entry], limits: Limits, cx: &Context) -> Report {
+pub(crate) fn run(entries: &[Entry], limits: Limits, cx: &Context, asking: &Arc<AtomicUsize>) -> Report {
     let started = Instant::now();
-    let node_id = ask_node_id(cx);
+    let node_id = ask_node_id(cx, asking);
     let mut run = Run::new(entries, limits, cx, started);
     while run.has_open() {
         run.start_what_can();
@@ -49,14 +49,39 @@ pub(crate) fn all_errors(entries: &[Entry], why: &str, duration: Duration) -> Re
     Report { results: entries.iter().map(result).collect(), node_id: None, duration }
 }
 
-fn ask_node_id(cx: &Context) -> Receiver<Option<String>> {
+/// Threads of all runs of a registry that may be asking for the node's ID; more are blocked ones.
+const MAX_ASKING: usize = 16;
+
+/// Asks the bus who the node is, on a thread of its own. A bus that blocks for ever takes a bounded number of them.
+fn ask_node_id(cx: &Context, asking: &Arc<AtomicUsize>) -> Receiver<Option<String>> {
     let (sender, receiver) = channel();
-    let bus = Arc::clone(&cx.bus);
-    // Without a thread the channel is closed, and the heading says that no node is known.
-    let _ = thread::Builder::new().name("doctor:node_id".to_owned()).spawn(move || {
+    let (bus, asking) = (Arc::clone(&cx.bus), Asking::begin(asking));
+    if asking.0.load(Ordering::Acquire) > MAX_ASKING {
+        return receiver; // a closed channel: the heading says that no node is known
+    }
+    let ask = move || {
+        let _asking = asking;
         let _ = sender.send(bus.node_id());
-    });
+    };
+    // Without a thread `ask` is dropped, and the channel is closed too.
+    let _ = thread::Builder::new().name("doctor:node_id".to_owned()).spawn(ask);
     receiver
+}
+
+/// The bus is being asked once more, until this is dropped.
+struct Asking(Arc<AtomicUsize>);
+
+impl Asking {
+    fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 struct Run<'a> {

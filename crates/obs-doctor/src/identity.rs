@@ -1,15 +1,17 @@
 //! The device key on disk: opened once, looked at through one descriptor, its secret wiped after use.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
+
+use crate::system::{Files, RealFiles};
 
 pub(crate) const SEED_BYTES: usize = 32;
 
@@ -22,10 +24,10 @@ pub(crate) const SEED_BYTES: usize = 32;
 /// ```
 #[must_use]
 pub fn device_node_id(keys_dir: &Path) -> Option<String> {
-    let public = || read_exactly(&open(&public_path(keys_dir)).ok()?.file).ok().flatten();
+    let public = || read_exactly(&open(&RealFiles, &public_path(keys_dir)).ok()?.file).ok().flatten();
     let valid = |key: Zeroizing<[u8; SEED_BYTES]>| VerifyingKey::from_bytes(&key).ok();
     let derived = || {
-        let seed = read_exactly(&open(&seed_path(keys_dir)).ok()?.file).ok().flatten()?;
+        let seed = read_exactly(&open(&RealFiles, &seed_path(keys_dir)).ok()?.file).ok().flatten()?;
         Some(SigningKey::from_bytes(&seed).verifying_key())
     };
     public().and_then(valid).or_else(derived).map(|key| node_id(&key))
@@ -47,33 +49,39 @@ pub(crate) fn public_path(keys_dir: &Path) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct KeyFile {
     pub(crate) file: File,
-    pub(crate) stat: Stat,
+    pub(crate) meta: Metadata,
     /// Where a symbolic link led.
     pub(crate) target: Option<PathBuf>,
 }
 
 /// Opens `path` without ever waiting (a FIFO) and looks at the target of a symbolic link.
-pub(crate) fn open(path: &Path) -> io::Result<KeyFile> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let (opened, target) = match openat(CWD, path, flags, Mode::empty()) {
-        Err(Errno::LOOP) => {
+pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<KeyFile> {
+    let (file, target) = match files.open_no_follow(path) {
+        Err(err) if is_loop(&err) => {
             let target = path.canonicalize()?;
-            (openat(CWD, &target, flags, Mode::empty()), Some(target))
+            (files.open_no_follow(&target)?, Some(target))
         }
-        opened => (opened, None),
+        opened => (opened?, None),
     };
-    let file = File::from(opened?);
-    let stat = fstat(&file)?;
-    Ok(KeyFile { file, stat, target })
+    let meta = file.metadata()?;
+    Ok(KeyFile { file, meta, target })
+}
+
+/// A symbolic link that was not followed, or links in a circle.
+pub(crate) fn is_loop(err: &io::Error) -> bool {
+    Errno::from_io_error(err) == Some(Errno::LOOP)
+}
+
+/// Who should own the key: ourselves; but root looks at somebody's node, whose folder says whose it is.
+pub(crate) fn expected_owner(files: &dyn Files, keys_dir: &Path) -> u32 {
+    let me = rustix::process::geteuid();
+    let folder = files.metadata(keys_dir).ok().filter(|_| me.is_root());
+    folder.map_or(me.as_raw(), |folder| folder.uid())
 }
 
 impl KeyFile {
-    pub(crate) fn kind(&self) -> FileType {
-        FileType::from_raw_mode(self.stat.st_mode)
-    }
-
     pub(crate) fn mode(&self) -> u32 {
-        self.stat.st_mode & 0o7777
+        self.meta.mode() & 0o7777
     }
 }
 

@@ -1,6 +1,6 @@
 //! What must not be in any output: passwords, tokens, control characters.
 
-const HIDDEN: &str = "[redacted]";
+pub(crate) const HIDDEN: &str = "[redacted]";
 const SECRET_KEYS: [&str; 13] = [
     "token",
     "key",
@@ -17,31 +17,87 @@ const SECRET_KEYS: [&str; 13] = [
     "pin",
 ];
 
-/// Hides URL passwords, secret query parameters, `Bearer …`/`Basic …` credentials and `sk-…` keys in `text` (D7).
+/// Names whose value is a secret wherever it stands: `password: …`, `"token": "…"`.
+const SECRET_NAMES: [&str; 15] = [
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "api_key",
+    "apikey",
+    "token",
+    "access_token",
+    "refresh_token",
+    "secret",
+    "client_secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+];
+
+const SEPARATORS: [char; 8] = [' ', '\t', '\n', '"', '\'', '`', '<', '>'];
+
+/// Hides URL passwords, secret query parameters, `Bearer …`/`Basic …` credentials, `token: …` and `sk-…` keys in
+/// `text` (D7).
 pub(crate) fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut credential_follows = false;
-    for piece in text.split_inclusive([' ', '\t', '\n', '"', '\'', '`', '<', '>']) {
-        let end = piece.trim_end_matches([' ', '\t', '\n', '"', '\'', '`', '<', '>']).len();
-        let (word, separator) = piece.split_at(end);
-        if credential_follows && !word.is_empty() {
+    let mut next = Next::Plain;
+    for piece in text.split_inclusive(SEPARATORS) {
+        let (word, separator) = piece.split_at(piece.trim_end_matches(SEPARATORS).len());
+        if next == Next::Secret && !word.is_empty() && !is_scheme(word) {
             out.push_str(HIDDEN);
         } else {
             out.push_str(&redact_word(word));
         }
         if !word.is_empty() {
-            credential_follows = ["bearer", "basic"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
+            next = next.after(word);
         }
         out.push_str(separator);
     }
     out
 }
 
+/// What a word lets expect of the one after it.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    Plain,
+    /// The colon or equals sign after a secret's name.
+    Sign,
+    Secret,
+}
+
+impl Next {
+    fn after(self, word: &str) -> Self {
+        let name = word.trim_end_matches([':', '=']);
+        let has_sign = name.len() < word.len();
+        match self {
+            _ if is_scheme(word) => Self::Secret,
+            Self::Sign if name.is_empty() => Self::Secret,
+            _ if !is_secret_name(name) => Self::Plain,
+            _ if has_sign => Self::Secret,
+            _ => Self::Sign,
+        }
+    }
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["bearer", "basic"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether the value that goes by `name` is a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    SECRET_NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
 fn redact_word(word: &str) -> String {
     if is_api_key(word) {
         return HIDDEN.to_owned();
     }
-    redact_parameters(&redact_userinfo(word))
+    match word.split_once(':') {
+        Some((name, value)) if is_secret_name(name) && !value.is_empty() => format!("{name}:{HIDDEN}"),
+        _ => redact_parameters(&redact_userinfo(word)),
+    }
 }
 
 fn is_api_key(word: &str) -> bool {
@@ -142,6 +198,11 @@ mod tests {
         check("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]");
         check("\"http://a:b@c\", \"http://d:e@f\"", "\"http://[redacted]@c\", \"http://[redacted]@f\"");
         check("key sk-1234567890abcdef was refused", "key [redacted] was refused");
+        check("X-Api-Key: abc, refused", "X-Api-Key: [redacted] refused");
+        check("Authorization: abc", "Authorization: [redacted]");
+        check("token:abc password = def", "token:[redacted] password = [redacted]");
+        check(r#"{"token":"abc","n":1}"#, r#"{"token":"[redacted]","n":1}"#);
+        check("no token is set", "no token is set");
     }
 
     #[test]

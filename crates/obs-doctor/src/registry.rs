@@ -1,5 +1,6 @@
 //! A set of checks in a fixed order: registration, choice, running.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ pub struct Doctor {
     entries: Vec<Entry>,
     limits: Limits,
     system: System,
+    /// How many threads are asking the bus for the node's ID.
+    asking: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,7 +106,12 @@ impl Doctor {
     /// No checks yet.
     #[must_use]
     pub fn empty() -> Self {
-        Self { entries: Vec::new(), limits: Limits::default(), system: System::default() }
+        Self {
+            entries: Vec::new(),
+            limits: Limits::default(),
+            system: System::default(),
+            asking: Arc::default(),
+        }
     }
 
     /// Sets the deadlines and the width of a run.
@@ -202,12 +210,11 @@ impl Doctor {
     /// check does.
     pub async fn run_all(&self, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
         let (done, report) = tokio::sync::oneshot::channel();
-        let (entries, limits, cx) =
-            (self.entries.clone(), self.limits, Context::new(config, bus, &self.system));
+        let (doctor, cx) = (self.clone(), Context::new(config, bus, &self.system));
         let started = Instant::now();
         let conductor = std::thread::Builder::new().name("doctor".to_owned()).spawn(move || {
             // The receiver is gone when the caller no longer wants the report.
-            let _ = done.send(engine::run(&entries, limits, &cx));
+            let _ = done.send(engine::run(&doctor.entries, doctor.limits, &cx, &doctor.asking));
         });
         let report = match conductor {
             Ok(_) => report.await.map_err(|_| "the doctor's thread died".to_owned()),
@@ -219,7 +226,7 @@ impl Doctor {
     /// As [`run_all`](Self::run_all), on this thread, which it blocks.
     #[must_use]
     pub fn run_all_blocking(&self, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
-        engine::run(&self.entries, self.limits, &Context::new(config, bus, &self.system))
+        engine::run(&self.entries, self.limits, &Context::new(config, bus, &self.system), &self.asking)
     }
 
     /// Runs one check, whatever it depends on.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::redact::clean;
+use crate::redact::{HIDDEN, clean, is_secret_name};
 
 const MAX_TEXT_CHARS: usize = 600;
 const MAX_EVIDENCE: usize = 32;
@@ -127,7 +127,7 @@ impl CheckResult {
         self.evidence.truncate(MAX_EVIDENCE);
         for (key, value) in &mut self.evidence {
             *key = clean(key, 64);
-            *value = clean(value, MAX_TEXT_CHARS);
+            *value = if is_secret_name(key) { HIDDEN.to_owned() } else { clean(value, MAX_TEXT_CHARS) };
         }
         self
     }

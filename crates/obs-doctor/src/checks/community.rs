@@ -1,15 +1,17 @@
 //! `community_present`: a manifest of the community that this node is in.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::check::Context;
 use crate::config::Config;
 use crate::paths::{shell, tilde};
 use crate::result::CheckResult;
+use crate::system::Files;
 
 const FIX_INIT: &str = "run `hearthnet init`";
 const FIX_RESTORE: &str = "restore the manifest from a backup or from another member of the community";
@@ -17,12 +19,13 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// The manifest of every community of this node is there and is its own.
 pub(super) fn present(cx: &Context) -> CheckResult {
-    let communities = match of_this_node(&cx.config) {
+    let files = cx.system.files.as_ref();
+    let communities = match of_this_node(files, &cx.config) {
         Ok(communities) => communities,
         Err(problem) => return problem,
     };
     for community in &communities {
-        if let Err(problem) = read_manifest(community) {
+        if let Err(problem) = read_manifest(files, community) {
             return problem.evidence("path", tilde(&community.folder.join("manifest.json")));
         }
     }
@@ -40,7 +43,7 @@ pub(super) struct Community {
 }
 
 /// The community of the configuration, or else every one whose folder is there; never none.
-pub(super) fn of_this_node(config: &Config) -> Result<Vec<Community>, CheckResult> {
+pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Community>, CheckResult> {
     let folder = &config.communities_dir;
     if let Some(id) = &config.community_id {
         if !is_safe(id) {
@@ -49,14 +52,15 @@ pub(super) fn of_this_node(config: &Config) -> Result<Vec<Community>, CheckResul
         }
         return Ok(vec![Community { id: id.clone(), folder: folder.join(id) }]);
     }
-    let entries = fs::read_dir(folder).map_err(|err| match err.kind() {
+    let names = files.list(folder).map_err(|err| match err.kind() {
         ErrorKind::NotFound => {
             CheckResult::fail(format!("no communities folder at {}", tilde(folder))).fix(FIX_INIT)
         }
         _ => CheckResult::fail(format!("{} cannot be read: {err}", tilde(folder)))
             .fix(format!("make {} a folder that the node's user can read", shell(folder))),
     })?;
-    let mut communities: Vec<Community> = entries.flatten().filter_map(|entry| community(&entry)).collect();
+    let mut communities: Vec<Community> =
+        names.into_iter().filter_map(|name| community(files, folder, name)).collect();
     communities.sort_by(|a, b| a.id.cmp(&b.id));
     match communities.is_empty() {
         true => Err(CheckResult::fail(format!("no community in {}", tilde(folder))).fix(FIX_INIT)),
@@ -64,10 +68,10 @@ pub(super) fn of_this_node(config: &Config) -> Result<Vec<Community>, CheckResul
     }
 }
 
-fn community(entry: &fs::DirEntry) -> Option<Community> {
-    let id = entry.file_name().into_string().ok().filter(|id| is_safe(id))?;
-    let folder = entry.path();
-    folder.is_dir().then_some(Community { id, folder })
+fn community(files: &dyn Files, parent: &Path, name: OsString) -> Option<Community> {
+    let id = name.into_string().ok().filter(|id| is_safe(id))?;
+    let folder = parent.join(&id);
+    files.metadata(&folder).is_ok_and(|meta| meta.is_dir()).then_some(Community { id, folder })
 }
 
 /// Whether `id` names one folder below another: it comes from outside, so no separators, no `..`.
@@ -76,9 +80,9 @@ fn is_safe(id: &str) -> bool {
     (1..=128).contains(&id.len()) && !id.starts_with('.') && id.bytes().all(allowed)
 }
 
-fn read_manifest(community: &Community) -> Result<(), CheckResult> {
+fn read_manifest(files: &dyn Files, community: &Community) -> Result<(), CheckResult> {
     let path = community.folder.join("manifest.json");
-    let text = read(&path)?;
+    let text = read(files, &path)?;
     let broken = |why: &str| CheckResult::fail(format!("{} is {why}", tilde(&path))).fix(FIX_RESTORE);
     let manifest: Value = serde_json::from_str(&text).map_err(|err| broken(&format!("not JSON: {err}")))?;
     let id = manifest.get("community_id").and_then(Value::as_str);
@@ -91,32 +95,35 @@ fn read_manifest(community: &Community) -> Result<(), CheckResult> {
     }
 }
 
-fn read(path: &Path) -> Result<String, CheckResult> {
+fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
     let shown = tilde(path);
-    // A pipe of that name would make `open` wait for ever.
-    let is_file = fs::metadata(path).map(|meta| meta.is_file());
     let mut text = String::new();
-    let read = match is_file {
-        Ok(true) => {
-            File::open(path).and_then(|file| file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text))
-        }
-        Ok(false) => return Err(CheckResult::fail(format!("{shown} is not a file")).fix(FIX_RESTORE)),
-        Err(err) => Err(err),
-    };
+    // Opened without waiting, so that a pipe of that name is no trap.
+    let read = files.open(path).and_then(|file| match file.metadata()?.is_file() {
+        true => file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text),
+        false => Err(Errno::NXIO.into()),
+    });
     match read {
         Ok(n) if n as u64 > MAX_MANIFEST_BYTES => {
             Err(CheckResult::fail(format!("{shown} is larger than 1 MiB, which no manifest is"))
                 .fix(FIX_RESTORE))
         }
         Ok(_) => Ok(text),
+        Err(err) if Errno::from_io_error(&err) == Some(Errno::NXIO) => {
+            Err(CheckResult::fail(format!("{shown} is not a file")).fix(FIX_RESTORE))
+        }
         Err(err) if err.kind() == ErrorKind::NotFound => {
             Err(CheckResult::fail(format!("no community manifest at {shown}")).fix(FIX_INIT))
         }
         Err(err) if err.kind() == ErrorKind::InvalidData => {
             Err(CheckResult::fail(format!("{shown} is not text")).fix(FIX_RESTORE))
         }
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => {
+            Err(CheckResult::fail(format!("{shown} may not be read by this user"))
+                .fix(format!("make {} readable for the node's user", shell(path))))
+        }
         Err(err) => Err(CheckResult::fail(format!("{shown} cannot be read: {err}"))
-            .fix(format!("make {} readable for the node's user", shell(path)))),
+            .fix("look at the disk (`dmesg`), and restore the manifest from a backup if it is damaged")),
     }
 }
 

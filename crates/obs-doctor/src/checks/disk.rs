@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::check::Context;
 use crate::paths::{shell, tilde};
 use crate::result::CheckResult;
-use crate::system::Volume;
+use crate::system::{Files, Volume};
 
 /// 1 GB as disks are sold (spec §6.2).
 const NEEDED_BYTES: u64 = 1_000_000_000;
@@ -14,7 +14,7 @@ const NEEDED_BYTES: u64 = 1_000_000_000;
 /// The disk of the data folder, or of where it will be made, takes another GB.
 pub(super) fn space(cx: &Context) -> CheckResult {
     let data_dir = &cx.config.data_dir;
-    let place = match nearest(data_dir) {
+    let place = match nearest(cx.system.files.as_ref(), data_dir) {
         Ok(place) => place,
         Err(problem) => return problem,
     };
@@ -26,9 +26,9 @@ pub(super) fn space(cx: &Context) -> CheckResult {
 }
 
 /// The data folder, or the nearest folder above it that is there.
-fn nearest(data_dir: &Path) -> Result<PathBuf, CheckResult> {
+fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
     for place in data_dir.ancestors().filter(|place| !place.as_os_str().is_empty()) {
-        match place.metadata() {
+        match files.metadata(place) {
             Ok(meta) if meta.is_dir() => return Ok(place.to_owned()),
             Ok(_) => {
                 return Err(CheckResult::fail(format!("{} is not a folder", tilde(place)))

@@ -1,53 +1,47 @@
 //! `keys_present` and `keys_loadable`: the device key.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
-use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::check::Context;
 use crate::identity::{self, KeyFile};
 use crate::paths::{shell, tilde};
 use crate::result::CheckResult;
+use crate::system::Files;
 
 const FIX_LOST: &str =
     "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
 
 /// The device key is a file of ours that nobody else can read.
 pub(super) fn present(cx: &Context) -> CheckResult {
-    let path = identity::seed_path(&cx.config.keys_dir);
-    let key = match identity::open(&path) {
+    let (files, keys_dir) = (cx.system.files.as_ref(), &cx.config.keys_dir);
+    let path = identity::seed_path(keys_dir);
+    let key = match identity::open(files, &path) {
         Ok(key) => key,
-        Err(err) => return not_opened(&path, &err),
+        Err(err) => return not_opened(files, &path, &err),
     };
-    let result = verdict(&path, &key, expected_owner(&cx.config.keys_dir));
-    let result = result.evidence("mode", format!("{:04o}", key.mode())).evidence("uid", key.stat.st_uid);
+    let result = verdict(&path, &key, identity::expected_owner(files, keys_dir));
+    let result = result.evidence("mode", format!("{:04o}", key.mode())).evidence("uid", key.meta.uid());
     match &key.target {
         Some(target) => result.evidence("symlink_to", tilde(target)),
         None => result,
     }
 }
 
-/// Ourselves; but root looks at somebody's node, whose folder says whose it is.
-fn expected_owner(keys_dir: &Path) -> u32 {
-    let me = rustix::process::geteuid();
-    let folder = fs::metadata(keys_dir).ok().filter(|_| me.is_root());
-    folder.map_or(me.as_raw(), |folder| folder.uid())
-}
-
 fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
     let (shown, word) = (tilde(path), shell(key.target.as_deref().unwrap_or(path)));
     let mode = key.mode();
-    if key.kind() != FileType::RegularFile {
-        return CheckResult::fail(format!("{shown} is a {}, not a file", kind_name(key.kind())))
-            .fix(FIX_LOST);
+    if !key.meta.is_file() {
+        let kind = kind_name(key.meta.file_type());
+        return CheckResult::fail(format!("{shown} is a {kind}, not a file")).fix(FIX_LOST);
     }
-    if key.stat.st_uid != owner {
-        let detail = format!("{shown} belongs to uid {}, not to uid {owner}", key.stat.st_uid);
+    if key.meta.uid() != owner {
+        let detail = format!("{shown} belongs to uid {}, not to uid {owner}", key.meta.uid());
         return CheckResult::fail(detail).fix(format!("chown {owner} {word}"));
     }
     if mode & 0o077 != 0 {
@@ -60,7 +54,7 @@ fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
     CheckResult::pass(format!("{shown}, {mode:04o}"))
 }
 
-fn not_opened(path: &Path, err: &io::Error) -> CheckResult {
+fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
     let shown = tilde(path);
     let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
     match err.kind() {
@@ -72,12 +66,12 @@ fn not_opened(path: &Path, err: &io::Error) -> CheckResult {
         }
         ErrorKind::NotADirectory => CheckResult::fail(format!("a part of {shown} is not a folder"))
             .fix("set `[identity] keys_dir` to a folder, or move the file away and run `hearthnet init`"),
-        ErrorKind::PermissionDenied => out_of_reach(path),
+        ErrorKind::PermissionDenied => out_of_reach(files, path),
         // Opening a socket file or a device without driver.
         _ if Errno::from_io_error(err) == Some(Errno::NXIO) => {
             CheckResult::fail(format!("{shown} is not a file")).fix(FIX_LOST)
         }
-        _ if Errno::from_io_error(err) == Some(Errno::LOOP) || is_link => {
+        _ if identity::is_loop(err) || is_link => {
             CheckResult::fail(format!("{shown} is a symbolic link that leads nowhere: {err}")).fix(FIX_LOST)
         }
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
@@ -85,9 +79,9 @@ fn not_opened(path: &Path, err: &io::Error) -> CheckResult {
     }
 }
 
-fn out_of_reach(path: &Path) -> CheckResult {
+fn out_of_reach(files: &dyn Files, path: &Path) -> CheckResult {
     let shown = tilde(path);
-    match fs::metadata(path) {
+    match files.metadata(path) {
         Ok(meta) if meta.uid() == me() => no_owner_bit(&shown, meta.mode() & 0o7777, &shell(path)),
         _ => CheckResult::fail(format!("{shown} is not readable for uid {}", me()))
             .fix("run the doctor as the user that the node runs as, or give that user the key"),
@@ -104,26 +98,26 @@ fn me() -> u32 {
 }
 
 fn kind_name(kind: FileType) -> &'static str {
-    match kind {
-        FileType::Directory => "folder",
-        FileType::Fifo => "pipe",
-        FileType::Socket => "socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "device",
-        _ => "special file",
+    if kind.is_dir() {
+        "folder"
+    } else if kind.is_fifo() {
+        "pipe"
+    } else {
+        "device"
     }
 }
 
 /// The device key is an Ed25519 seed that signs, and the public key beside it is its own.
 pub(super) fn loadable(cx: &Context) -> CheckResult {
-    load(&cx.config.keys_dir).unwrap_or_else(|problem| problem)
+    load(cx.system.files.as_ref(), &cx.config.keys_dir).unwrap_or_else(|problem| problem)
 }
 
-fn load(keys_dir: &Path) -> Result<CheckResult, CheckResult> {
+fn load(files: &dyn Files, keys_dir: &Path) -> Result<CheckResult, CheckResult> {
     let seed_path = identity::seed_path(keys_dir);
-    let seed = identity::open(&seed_path).map_err(|err| not_opened(&seed_path, &err))?;
+    let seed = identity::open(files, &seed_path).map_err(|err| not_opened(files, &seed_path, &err))?;
     let key = load_seed(&seed_path, &seed)?;
     let public_path = identity::public_path(keys_dir);
-    let public = identity::open(&public_path).map_err(|err| no_public_key(&public_path, &err))?;
+    let public = identity::open(files, &public_path).map_err(|err| no_public_key(&public_path, &err))?;
     let public = load_public(&public_path, &public)?;
     let id = identity::node_id(&key);
     if public != key {
@@ -138,7 +132,7 @@ fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
     let seed = match identity::read_exactly(&key.file) {
         Ok(Some(seed)) => seed,
         Ok(None) => {
-            let size = key.stat.st_size;
+            let size = key.meta.len();
             let detail = format!("{size} bytes, an Ed25519 seed has 32");
             return Err(CheckResult::fail(detail).fix(FIX_LOST).evidence("path", tilde(path)));
         }
@@ -160,7 +154,7 @@ fn load_public(path: &Path, public: &KeyFile) -> Result<VerifyingKey, CheckResul
     match identity::read_exactly(&public.file) {
         Ok(Some(bytes)) => VerifyingKey::from_bytes(&bytes)
             .map_err(|_| broken(format!("{shown} is not an Ed25519 public key"))),
-        Ok(None) => Err(broken(format!("{shown} has {} bytes, a public key has 32", public.stat.st_size))),
+        Ok(None) => Err(broken(format!("{shown} has {} bytes, a public key has 32", public.meta.len()))),
         Err(err) => Err(broken(format!("{shown} cannot be read: {err}"))),
     }
 }

@@ -6,6 +6,7 @@ mod community;
 mod disk;
 mod error_rate;
 mod event_log;
+mod folder_time;
 mod keys;
 mod llm;
 mod mdns;

@@ -20,10 +20,14 @@ pub(super) fn transport(cx: &Context) -> CheckResult {
         Ok(addresses) => addresses,
         Err(problem) => return problem,
     };
-    match ask_health(cx, addresses[0]) {
-        Answer::Node(id) => judge_node(cx, &id),
-        Answer::Stranger(what) => stranger(cx, &what),
-        Answer::Nobody => bind(cx, &addresses),
+    if let Some(result) = judge_answer(cx, addresses[0]) {
+        return result;
+    }
+    match bind(cx, &addresses) {
+        Ok(()) => {
+            CheckResult::pass(format!("port {} is free", cx.config.port)).evidence("address", addresses[0])
+        }
+        Err((address, err)) => not_bound(cx, address, &err),
     }
 }
 
@@ -43,6 +47,15 @@ fn configured(cx: &Context) -> Result<Vec<SocketAddr>, CheckResult> {
             .fix("set `[transport] host` to an address of this machine, or 0.0.0.0 for all"));
     }
     Ok(addresses)
+}
+
+/// The verdict when somebody answers on the port.
+fn judge_answer(cx: &Context, address: SocketAddr) -> Option<CheckResult> {
+    match ask_health(cx, address) {
+        Answer::Node(id) => Some(judge_node(cx, &id)),
+        Answer::Stranger(what) => Some(stranger(cx, &what)),
+        Answer::Nobody => None,
+    }
 }
 
 enum Answer {
@@ -66,7 +79,7 @@ fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
             || Answer::Stranger(format!("answers HTTP {} and is no HearthNet node", response.status)),
             Answer::Node,
         ),
-        Err(HttpError::Protocol(_)) => Answer::Stranger("does not speak HTTP".to_owned()),
+        Err(HttpError::Protocol(why)) => Answer::Stranger(format!("does not speak HTTP properly ({why})")),
         Err(_) => Answer::Nobody,
     }
 }
@@ -78,7 +91,8 @@ fn node_id(body: &[u8]) -> Option<String> {
 
 fn judge_node(cx: &Context, id: &str) -> CheckResult {
     let port = cx.config.port;
-    let ours = identity::device_node_id(&cx.config.keys_dir).or_else(|| cx.bus.node_id());
+    // A node that asks for itself knows; otherwise the key on disk says which node is ours.
+    let ours = cx.bus.node_id().or_else(|| identity::device_node_id(&cx.config.keys_dir));
     match ours {
         Some(ours) if ours == id => {
             CheckResult::pass(format!("port {port} is served by this node")).evidence("node_id", id)
@@ -106,19 +120,16 @@ fn name(owner: Option<&Owner>) -> String {
     owner.map_or_else(|| "another program".to_owned(), Owner::to_string)
 }
 
-fn bind(cx: &Context, addresses: &[SocketAddr]) -> CheckResult {
-    for &address in addresses {
-        if let Err(err) = cx.system.sockets.bind_tcp(address) {
-            return not_bound(cx, address, &err);
-        }
-    }
-    CheckResult::pass(format!("port {} is free", cx.config.port)).evidence("address", addresses[0])
+fn bind(cx: &Context, addresses: &[SocketAddr]) -> Result<(), (SocketAddr, io::Error)> {
+    let bind = |&address: &SocketAddr| cx.system.sockets.bind_tcp(address).map_err(|err| (address, err));
+    addresses.iter().try_for_each(bind)
 }
 
 fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error) -> CheckResult {
     let port = address.port();
     match err.kind() {
-        ErrorKind::AddrInUse => in_use(cx, port),
+        // It may have begun to listen since we asked: a node that was just starting.
+        ErrorKind::AddrInUse => judge_answer(cx, address).unwrap_or_else(|| in_use(cx, port)),
         ErrorKind::PermissionDenied => CheckResult::fail(format!("this user may not bind port {port}")).fix(
             "set `[transport] port` to 1024 or above, or give the program the capability CAP_NET_BIND_SERVICE",
         ),

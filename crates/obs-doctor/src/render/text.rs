@@ -190,9 +190,16 @@ impl Page<'_> {
         if !self.style.ascii {
             return text.to_owned();
         }
-        text.chars()
-            .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() })
-            .collect()
+        text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+            match c {
+                '…' => out.push_str("..."),
+                '±' => out.push_str("+/-"),
+                '“' | '”' => out.push('"'),
+                _ if c.is_ascii() => out.push(c),
+                _ => out.extend(c.escape_unicode()),
+            }
+            out
+        })
     }
 
     fn paint(&self, text: &str, code: &str) -> String {

@@ -1,8 +1,9 @@
 //! What the checks touch of the machine, behind traits that tests replace.
 //!
-//! Files and SQLite are not here: their faults can be made with real files.
+//! SQLite is not here: it opens its files itself, and its faults can be made with real ones.
 
 mod clock;
+mod files;
 mod http;
 mod owner;
 mod sockets;
@@ -12,13 +13,15 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use clock::Clock;
+pub use files::Files;
+pub(crate) use files::RealFiles;
 pub(crate) use http::is_local_host;
 pub use http::{Http, HttpError, HttpRequest, HttpResponse};
 pub use owner::Owner;
 pub use sockets::{EchoError, Interface, Protocol, Sockets};
 pub use volumes::{Volume, Volumes};
 
-/// The machine as the checks see it: clock, HTTP, sockets, disks.
+/// The machine as the checks see it: clock, files, HTTP, sockets, disks.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,6 +42,8 @@ pub use volumes::{Volume, Volumes};
 pub struct System {
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
+    /// Files and folders, to read.
+    pub files: Arc<dyn Files>,
     /// Outgoing HTTP requests.
     pub http: Arc<dyn Http>,
     /// Sockets and who owns them.
@@ -51,6 +56,7 @@ impl Default for System {
     fn default() -> Self {
         Self {
             clock: Arc::new(clock::SystemClock),
+            files: Arc::new(RealFiles),
             http: Arc::new(http::PlainHttp),
             sockets: Arc::new(sockets::RealSockets),
             volumes: Arc::new(volumes::RealVolumes),
@@ -63,6 +69,13 @@ impl System {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Replaces the files.
+    #[must_use]
+    pub fn files(mut self, files: impl Files) -> Self {
+        self.files = Arc::new(files);
         self
     }
 

@@ -98,7 +98,7 @@ fn d5_the_report_in_ascii_has_nothing_else() {
     assert!(text.contains("  [ok]   keys_present        ~/keys"), "{text}");
     assert!(text.contains("  [FAIL] keys_loadable       33 bytes"), "{text}");
     assert!(text.contains("      -> fix: restore"), "{text}");
-    assert!(text.contains("  [!!]   disk_space          1.2 GB free \\u{201c}soon\\u{201d} full"), "{text}");
+    assert!(text.contains("  [!!]   disk_space          1.2 GB free \"soon\" full"), "{text}");
     assert!(text.contains("  [--]   clock_sanity        skipped: offline"), "{text}");
     assert!(text.contains("1 failed | 1 warning | 2 skipped | 1 passed"), "{text}");
 }

@@ -1,0 +1,78 @@
+//! A folder's time, kept while somebody makes and removes files in it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Puts the folder's modification time back when it is dropped.
+///
+/// SQLite makes `-wal` and `-shm` beside a log at rest and removes them again; all that is left of them is the
+/// folder's new time, and the doctor changes nothing (D4).
+pub(super) struct FolderTime {
+    path: PathBuf,
+    before: Option<State>,
+}
+
+struct State {
+    folder: File,
+    modified: SystemTime,
+    names: BTreeSet<OsString>,
+}
+
+impl FolderTime {
+    pub(super) fn keep(path: &Path) -> Self {
+        Self { path: path.to_owned(), before: State::of(path).ok() }
+    }
+}
+
+impl Drop for FolderTime {
+    fn drop(&mut self) {
+        let Some(before) = &self.before else { return };
+        // Had anybody else changed the folder meanwhile, its new time is theirs.
+        if State::of(&self.path).is_ok_and(|now| now.names == before.names && now.modified != before.modified)
+        {
+            // Of a folder that is not ours the time stays new; nothing can be done about it.
+            let _ = before.folder.set_modified(before.modified);
+        }
+    }
+}
+
+impl State {
+    fn of(path: &Path) -> io::Result<Self> {
+        let folder = File::open(path)?;
+        let modified = folder.metadata()?.modified()?;
+        let names = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.file_name()));
+        Ok(Self { folder, modified, names: names.collect::<io::Result<_>>()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn d4_time_is_put_back_unless_something_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let time = || fs::metadata(dir.path()).unwrap().modified().unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let file = dir.path().join("events.sqlite-wal");
+        File::open(dir.path()).unwrap().set_modified(long_ago).unwrap();
+
+        let kept = FolderTime::keep(dir.path());
+        fs::write(&file, "").unwrap();
+        fs::remove_file(&file).unwrap();
+        assert_ne!(time(), long_ago);
+        drop(kept);
+        assert_eq!(time(), long_ago);
+
+        let kept = FolderTime::keep(dir.path());
+        fs::write(&file, "").unwrap();
+        drop(kept);
+        assert_ne!(time(), long_ago);
+    }
+}

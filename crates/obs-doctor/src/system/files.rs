@@ -1,0 +1,81 @@
+//! Reading the node's files.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+/// Opens and lists, and never writes.
+///
+/// SQLite is not behind it: it opens its files itself.
+///
+/// ```
+/// use std::fs::{File, Metadata};
+/// use std::{ffi::OsString, io, path::Path};
+/// use obs_doctor::system::Files;
+///
+/// struct DeadDisk;
+/// impl Files for DeadDisk {
+///     fn open(&self, _: &Path) -> io::Result<File> {
+///         Err(io::Error::other("input/output error"))
+///     }
+///     fn open_no_follow(&self, path: &Path) -> io::Result<File> {
+///         self.open(path)
+///     }
+///     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+///         self.open(path)?.metadata()
+///     }
+///     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+///         self.open(path).map(|_| Vec::new())
+///     }
+/// }
+/// ```
+pub trait Files: Send + Sync + 'static {
+    /// Opens `path` to read, without waiting for the other end of a pipe.
+    ///
+    /// # Errors
+    /// Whatever the system call says.
+    fn open(&self, path: &Path) -> io::Result<File>;
+
+    /// As [`open`](Self::open), but a symbolic link is an error (`ELOOP`).
+    ///
+    /// # Errors
+    /// Whatever the system call says.
+    fn open_no_follow(&self, path: &Path) -> io::Result<File>;
+
+    /// What `path` is, where it leads to.
+    ///
+    /// # Errors
+    /// Whatever the system call says.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// The names in the folder `path`.
+    ///
+    /// # Errors
+    /// Whatever the system call says.
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+}
+
+pub(crate) struct RealFiles;
+
+const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+impl Files for RealFiles {
+    fn open(&self, path: &Path) -> io::Result<File> {
+        Ok(File::from(openat(CWD, path, READ, Mode::empty())?))
+    }
+
+    fn open_no_follow(&self, path: &Path) -> io::Result<File> {
+        Ok(File::from(openat(CWD, path, READ | OFlags::NOFOLLOW, Mode::empty())?))
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        fs::metadata(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        Ok(fs::read_dir(path)?.flatten().map(|entry| entry.file_name()).collect())
+    }
+}
