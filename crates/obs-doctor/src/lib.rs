@@ -54,6 +54,11 @@
 //! [`run_blocking`](CheckBuilder::run_blocking)), or by a type that implements [`Probe`]. [`register`],
 //! [`run_all`] and [`run_one`] work on a registry of the process; a [`Doctor`] is a registry of your own.
 //!
+//! # What it changes
+//!
+//! Nothing: every check looks and leaves. [`Repair`] is the one exception, made on request alone: it takes others'
+//! rights from the device key.
+//!
 //! # What never appears in a report
 //!
 //! Every text of a result passes through one place that hides URL passwords, tokens in queries and authorization
@@ -76,6 +81,7 @@ mod paths;
 mod redact;
 mod registry;
 pub mod render;
+mod repair;
 mod report;
 mod result;
 pub mod system;
@@ -86,5 +92,6 @@ pub use config::{Config, LlmBackend};
 pub use error::{Error, ErrorKind};
 pub use identity::device_node_id;
 pub use registry::{Doctor, Limits, default_doctor, register, run_all, run_one};
+pub use repair::{Repair, RepairError};
 pub use report::{Report, Summary};
 pub use result::{Category, CheckResult, SkipReason, Status};

@@ -63,7 +63,7 @@ pub(crate) fn report_as_nobody(home: &Home) -> Option<Value> {
     })
 }
 
-fn give_away(path: &Path) {
+pub(crate) fn give_away(path: &Path) {
     let _ = std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY));
     if path.is_dir() {
         for entry in std::fs::read_dir(path).unwrap() {

@@ -10,6 +10,7 @@ mod network;
 mod node;
 mod promises;
 mod registry;
+mod repair;
 mod report;
 mod services;
 mod web;
