@@ -1,0 +1,76 @@
+//! A line in colours, cut at the edge of the terminal.
+
+use obs_facade::doctor::render::TextStyle;
+
+use super::text::shortened;
+
+#[derive(Clone, Copy)]
+pub(super) enum Color {
+    Bold,
+    Dim,
+    Cyan,
+    Green,
+    Red,
+    Yellow,
+}
+
+impl Color {
+    pub(super) fn of_status(status: &str) -> Color {
+        match status {
+            "ok" => Color::Green,
+            "cancelled" => Color::Yellow,
+            _ => Color::Red,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Color::Bold => "1",
+            Color::Dim => "2",
+            Color::Cyan => "36",
+            Color::Green => "32",
+            Color::Red => "31",
+            Color::Yellow => "33",
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Line {
+    pieces: Vec<(Option<Color>, String)>,
+}
+
+impl Line {
+    pub(super) fn new() -> Line {
+        Line::default()
+    }
+
+    pub(super) fn plain(mut self, text: impl Into<String>) -> Line {
+        self.pieces.push((None, text.into()));
+        self
+    }
+
+    pub(super) fn with(mut self, color: Color, text: impl Into<String>) -> Line {
+        self.pieces.push((Some(color), text.into()));
+        self
+    }
+
+    /// With its end, and without blanks before it.
+    pub(super) fn painted(&self, style: &TextStyle) -> String {
+        let mut left = style.width.unwrap_or(usize::MAX);
+        let mut out = String::new();
+        for (color, text) in &self.pieces {
+            let text = shortened(text, left, style.ascii);
+            left -= text.chars().count();
+            match color {
+                Some(color) if style.color && !text.is_empty() => {
+                    out.push_str(&format!("\x1b[{}m{text}\x1b[0m", color.code()));
+                }
+                _ => out.push_str(&text),
+            }
+        }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+        out
+    }
+}
