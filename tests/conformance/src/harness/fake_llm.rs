@@ -5,12 +5,25 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::case::Outcome;
+use crate::harness::home::Home;
 
 /// How many tokens each answer has.
 pub(crate) const TOKENS: u64 = 3;
 
+/// With this word in the prompt there is a pause of a second after the first token.
+pub(crate) const SLOWLY: &str = "slowly";
+
+/// Starts a backend and names it in a home's configuration, as `ollama` with the model `tiny`.
+pub(crate) fn configure(home: &Home) -> Outcome {
+    let mut backend = toml::Table::new();
+    for (key, value) in [("name", "ollama"), ("url", &start()?), ("model", "tiny")] {
+        backend.insert(key.to_owned(), value.into());
+    }
+    home.configure("llm", "backends", vec![toml::Value::Table(backend)])
+}
+
 /// Starts a backend that answers until the program ends; returns its address, `http://127.0.0.1:port`.
-pub(crate) fn start() -> Outcome<String> {
+fn start() -> Outcome<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = format!("http://{}", listener.local_addr()?);
     std::thread::spawn(move || {
@@ -42,6 +55,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut body = Vec::new();
     reader.take(length).read_to_end(&mut body)?;
 
+    let slowly = String::from_utf8_lossy(&body).contains(SLOWLY);
     let asks_for_stream =
         serde_json::from_slice(&body).is_ok_and(|body: serde_json::Value| body["stream"] == true);
     let (status, kind, body) = if request.contains("/chat/completions") && asks_for_stream {
@@ -59,9 +73,15 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     };
     write!(
         stream,
-        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
-    )
+    )?;
+    let (first, rest) = body.split_at(body.find("\n\n").map_or(0, |end| end + 2));
+    stream.write_all(first.as_bytes())?;
+    if slowly {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    stream.write_all(rest.as_bytes())
 }
 
 fn completion() -> String {

@@ -25,7 +25,9 @@ pub(super) fn shipped(lab: &Lab, package: &str) -> Outcome<Vec<Source>> {
             let path = entry?.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 files
                     .push(Source { path: below(&root, &path), text: bare(&std::fs::read_to_string(&path)?) });
             }
@@ -46,12 +48,22 @@ fn bare(text: &str) -> String {
     shipped.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Looks for words in the sources of the sub-crates and the facade, but for some files.
-fn never(lab: &Lab, what: &str, words: &[&str], of: fn(&str) -> bool, but: &[&str]) -> Outcome {
-    for package in SUB_CRATES.into_iter().chain(["obs-facade"]).filter(|package| of(package)) {
+/// Looks for words in the sources of some crates, but for some files and some lines.
+fn never(
+    lab: &Lab,
+    what: &str,
+    words: &[&str],
+    packages: &[&str],
+    but: &[&str],
+    lines_but: &[&str],
+) -> Outcome {
+    for package in packages {
         for source in shipped(lab, package)? {
             let name = format!("{package}/{}", source.path.display());
-            let found = |line: &&str| words.iter().any(|word| has_word(line, word));
+            let found = |line: &&str| {
+                words.iter().any(|word| has_word(line, word))
+                    && !lines_but.iter().any(|may| line.contains(may))
+            };
             let lines: Vec<_> = source.text.lines().filter(found).map(str::trim).collect();
             ensure(lines.is_empty() || but.contains(&name.as_str()), &format!("{what} in {name}"), lines)?;
         }
@@ -69,15 +81,20 @@ fn has_word(line: &str, word: &str) -> bool {
 /// Nothing prints, but for the console of the log and its last-resort warning.
 pub(super) fn nothing_prints(lab: &Lab) -> Outcome {
     let words = ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!(", "stdout().", "stderr()."];
-    never(lab, "no print", &words, |_| true, &["obs-log/src/console.rs", "obs-log/src/last_resort.rs"])
+    let packages = [&SUB_CRATES[..], &["obs-facade"]].concat();
+    never(lab, "no print", &words, &packages, &["obs-log/src/console.rs", "obs-log/src/last_resort.rs"], &[])
 }
 
 /// Nothing that is reached while something is recorded can panic by its own words.
 pub(super) fn nothing_panics(lab: &Lab) -> Outcome {
     let words =
         [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!(", ".unwrap_err()"];
-    let records = |package: &str| package != "obs-doctor";
-    never(lab, "no panic", &words, records, &["obs-facade/src/testing.rs"])
+    // Captures are for tests, which they fail.
+    let captures = ["obs-facade/src/testing.rs", "obs-log/src/capture.rs"];
+    // What cannot come about: the first two by the contract of `Future`, the third by what an ID is written in.
+    let proven =
+        ["not polled after its end", "there until it is ready", "26 letters and digits are a header value"];
+    never(lab, "no panic", &words, &["obs-log", "obs-metrics", "obs-trace", "obs-facade"], &captures, &proven)
 }
 
 /// The log does not log: what a sink has to say is counted, and said once on stderr.

@@ -80,13 +80,7 @@ fn busy_node(lab: &Lab) -> Outcome<(Node, Node)> {
     // A place that refuses at once: the internet is down.
     let nowhere = format!("127.0.0.1:{}", crate::harness::node::free_port()?);
     home.configure("emergency", "probe_targets", vec![nowhere])?;
-    let mut backend = toml::Table::new();
-    for (key, value) in
-        [("name", "ollama".to_owned()), ("url", fake_llm::start()?), ("model", "tiny".to_owned())]
-    {
-        backend.insert(key.to_owned(), value.into());
-    }
-    home.configure("llm", "backends", vec![toml::Value::Table(backend)])?;
+    fake_llm::configure(&home)?;
     std::fs::create_dir_all(home.data_dir().join("blobs"))?;
     std::fs::write(home.data_dir().join("blobs/one"), [0; 1234])?;
 

@@ -1,16 +1,17 @@
 //! Whether the figures are true: counts, durations and exemplars of calls that we made ourselves.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::page::ASK_OPEN_METRICS;
 use super::{parse, scrape};
 use crate::case::{Outcome, ensure, equal, failed};
-use crate::harness::Lab;
 use crate::harness::exposition::{Format, Series};
 use crate::harness::home::Home;
 use crate::harness::http::REQUEST_ID;
 use crate::harness::mixed::Mixed;
 use crate::harness::node::Node;
+use crate::harness::{Lab, fake_llm, wait};
 
 /// Exactly the calls made, by capability and result, and nothing else.
 pub(super) fn requests_total(lab: &Lab) -> Outcome {
@@ -58,6 +59,36 @@ pub(super) fn durations(lab: &Lab) -> Outcome {
 pub(super) fn gauges_at_rest(lab: &Lab) -> Outcome {
     let mixed = Mixed::of(lab)?;
     equal("hearthnet_active_streams", mixed.page.sum("hearthnet_active_streams", &[]), 0.0)
+}
+
+/// While an answer is under way it is counted as an open stream and as a use of its model.
+pub(super) fn gauges_under_way(lab: &Lab) -> Outcome {
+    let home = Home::initialised(lab)?;
+    fake_llm::configure(&home)?;
+    let node = Node::start(home)?;
+    let client = node.client();
+    let gauges = || -> Outcome<[f64; 2]> {
+        let page = scrape(&client)?;
+        let streams = page.sum("hearthnet_active_streams", &[("capability", "llm.chat")]);
+        Ok([streams, page.sum("hearthnet_llm_concurrent", &[("model", "tiny")])])
+    };
+    let messages = serde_json::json!([{"role": "user", "content": fake_llm::SLOWLY}]);
+    let chat = serde_json::json!({"params": {"model": "tiny"}, "input": {"messages": messages}}).to_string();
+    std::thread::scope(|threads| {
+        let calls: Vec<_> = (0..2)
+            .map(|_| threads.spawn(|| client.call("llm.chat", chat.as_bytes(), &[])?.is(200)))
+            .collect();
+        let both = |expected: f64| gauges().is_ok_and(|found| found == [expected; 2]);
+        ensure(
+            wait::until(Duration::from_secs(3), || both(2.0)),
+            "2 open streams, 2 uses of the model",
+            gauges(),
+        )?;
+        for call in calls {
+            call.join().map_err(|_| failed("a call that ends", "a panic"))??;
+        }
+        ensure(wait::until(Duration::from_secs(3), || both(0.0)), "none of either afterwards", gauges())
+    })
 }
 
 /// The success rate is that of the last 100 calls, by capability and node.

@@ -29,6 +29,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("metrics_can_be_disabled", families::disabled),
         Case::new("requests_total_adds_up", figures::requests_total),
         Case::new("durations_agree", figures::durations),
+        Case::new("gauges_follow_what_is_under_way", figures::gauges_under_way),
         Case::new("gauges_return_to_rest", figures::gauges_at_rest),
         Case::new("success_rate_is_of_the_last_100_calls", figures::success_rate),
         Case::new("exemplars_carry_trace_ids", figures::exemplars),

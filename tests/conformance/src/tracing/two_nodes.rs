@@ -18,13 +18,7 @@ fn pair(lab: &Lab) -> Outcome<(Node, Node)> {
     let (near_port, far_port) = (free_port()?, free_port()?);
     near.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{far_port}")])?;
     far.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{near_port}")])?;
-    let mut backend = toml::Table::new();
-    for (key, value) in
-        [("name", "ollama".to_owned()), ("url", fake_llm::start()?), ("model", "tiny".to_owned())]
-    {
-        backend.insert(key.to_owned(), value.into());
-    }
-    far.configure("llm", "backends", vec![toml::Value::Table(backend)])?;
+    fake_llm::configure(&far)?;
     let nodes = (Node::start_on(near, near_port)?, Node::start_on(far, far_port)?);
 
     // Peers are asked every five seconds.
