@@ -1,19 +1,23 @@
 //! `hearthnet doctor`: what is wrong on this machine, and what to do about it.
 
+mod fix;
+
 use std::io::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
 use obs_facade::doctor::render::{self, ColorChoice, TextStyle};
 use obs_facade::doctor::{CapabilityBus, Config, Doctor, Error, Limits, Report};
 
+use self::fix::Consent;
 use crate::failure::say_on_stderr;
 use crate::remote_bus::RemoteBus;
 
-/// Looks for what is wrong on this machine, says what to do, and changes nothing.
+/// Looks for what is wrong on this machine, says what to do, and changes nothing unless told with --fix.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Run this check; may be given more than once.
@@ -34,12 +38,21 @@ pub(crate) struct DoctorArgs {
     /// The report as JSON.
     #[arg(long)]
     json: bool,
-    /// The longest that the whole run may take.
+    /// The longest that the whole run may take: 5 unless told. A check gets 2 s of it, or 2/5 of a longer time.
     #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
     /// Let a warning count as a failure in the exit code.
     #[arg(long)]
     strict: bool,
+    /// Repair what is safe to repair, the device key's mode: ask, do it, check again.
+    #[arg(long, conflicts_with = "list")]
+    fix: bool,
+    /// With --fix: do not ask.
+    #[arg(long, requires = "fix", conflicts_with = "dry_run")]
+    yes: bool,
+    /// With --fix: say what would be done, and do nothing.
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
     /// Also what each check saw, and how long it took.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
@@ -62,11 +75,22 @@ const CRASHED: u8 = 2;
 /// Runs the command. A check that still blocks its thread ends with the process, when `main` returns.
 pub(crate) fn run(args: &DoctorArgs, config: Config) -> ExitCode {
     let config = config.offline(args.offline);
+    keep_panics_of_checks_to_the_report();
     let code = catch_unwind(AssertUnwindSafe(|| examine(args, &config))).unwrap_or_else(|_| {
         say_on_stderr("the doctor crashed, please report it");
         CRASHED
     });
     ExitCode::from(code)
+}
+
+/// The report says what panicked, with secrets hidden, which the usual message on stderr would not do (D7).
+fn keep_panics_of_checks_to_the_report() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !thread::current().name().is_some_and(|name| name.starts_with("doctor:")) {
+            usual(panic);
+        }
+    }));
 }
 
 fn examine(args: &DoctorArgs, config: &Config) -> u8 {
@@ -81,10 +105,35 @@ fn examine(args: &DoctorArgs, config: &Config) -> u8 {
         print(&list(&doctor, args.json));
         return 0;
     }
-    let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(config));
-    let report = doctor.run_all_blocking(config, &bus);
-    print(&show(args, &report));
+    let look = || {
+        let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(config));
+        doctor.run_all_blocking(config, &bus)
+    };
+    let mut report = look();
+    // As JSON there is one report: the last.
+    if !args.json {
+        print(&show(args, &report));
+    }
+    if args.fix && fix::repair(&report, config, consent(args)) {
+        report = look();
+        if !args.json {
+            print(&show(args, &report));
+        }
+    }
+    if args.json {
+        print(&show(args, &report));
+    }
     if args.strict { report.exit_code_strict() } else { report.exit_code() }
+}
+
+fn consent(args: &DoctorArgs) -> Consent {
+    if args.dry_run {
+        Consent::DryRun
+    } else if args.yes {
+        Consent::Given
+    } else {
+        Consent::Ask
+    }
 }
 
 fn choose(args: &DoctorArgs) -> Result<Doctor, Error> {
@@ -94,9 +143,14 @@ fn choose(args: &DoctorArgs) -> Result<Doctor, Error> {
     }
     let doctor = doctor.skip(&args.skip)?;
     Ok(match args.timeout {
-        Some(total) => doctor.limits(Limits::default().total(total)),
+        Some(total) => doctor.limits(limits(total)),
         None => doctor,
     })
+}
+
+fn limits(total: Duration) -> Limits {
+    let usual = Limits::default();
+    usual.total(total).per_check(usual.per_check.max(total * 2 / 5))
 }
 
 fn list(doctor: &Doctor, json: bool) -> String {
@@ -160,6 +214,25 @@ mod tests {
         }
         let line = Line::parse_from(["doctor", "--check", "nosuch"]);
         assert_eq!(examine(&line.doctor, &Config::new("/nosuch")), 2);
+    }
+
+    #[test]
+    fn d5_a_repair_is_agreed_to_on_purpose() {
+        let parse = |line: &str| Line::try_parse_from(["doctor"].into_iter().chain(line.split_whitespace()));
+        let consent = |line: &str| consent(&parse(line).unwrap().doctor);
+        assert_eq!(consent("--fix"), Consent::Ask);
+        assert_eq!(consent("--fix --yes"), Consent::Given);
+        assert_eq!(consent("--fix --dry-run"), Consent::DryRun);
+        for bad in ["--yes", "--dry-run", "--fix --yes --dry-run", "--fix --list"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn d3_a_longer_run_gives_each_check_more_time() {
+        assert_eq!(limits(Duration::from_secs(1)).per_check, Duration::from_secs(2));
+        assert_eq!(limits(Duration::from_secs(5)), Limits::default());
+        assert_eq!(limits(Duration::from_secs(60)).per_check, Duration::from_secs(24));
     }
 
     #[test]
