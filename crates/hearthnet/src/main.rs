@@ -17,6 +17,7 @@ mod port_owner;
 mod remote_bus;
 mod run;
 mod server;
+mod trace;
 mod watch;
 mod wire;
 
@@ -52,6 +53,7 @@ enum Command {
     Run(run::RunArgs),
     Doctor(doctor::DoctorArgs),
     Log(log::LogArgs),
+    Trace(trace::TraceArgs),
     Version(VersionArgs),
 }
 
@@ -88,6 +90,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         }
         Command::Doctor(args) => return Ok(doctor::run(args, config()?.for_doctor(&paths))),
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
+        Command::Trace(args) => return Ok(trace::run(args, config()?.transport.port)),
         Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -70,10 +70,10 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
     let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
     let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense("it is not JSON"))?;
     match ok {
-        true if body.is_object() => {
+        true if body["output"].is_object() => {
             Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() })
         }
-        true => Err(nonsense("it is not an object")),
+        true => Err(nonsense("it has no output")),
         false => Err(error_of(&body)),
     }
 }

@@ -1,0 +1,112 @@
+//! A language model that speaks the OpenAI protocol and does as it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use futures_util::{StreamExt as _, stream};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower_service::Service as _;
+
+/// How the backend answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    /// The pieces of its text.
+    pub(crate) tokens: Vec<&'static str>,
+    /// Waited before each piece.
+    pub(crate) delay: Duration,
+    /// What it says it counted; nothing when `None`.
+    pub(crate) usage: Option<u64>,
+    /// Instead of an answer.
+    pub(crate) status: Option<u16>,
+    /// Breaks off after the last piece, without saying why.
+    pub(crate) breaks: bool,
+}
+
+/// The backend at `url`, for as long as the test's runtime lives.
+pub(crate) struct Backend {
+    pub(crate) url: String,
+    /// The requests so far, and the value of their authorization.
+    pub(crate) seen: Arc<Mutex<Vec<(Value, Option<String>)>>>,
+}
+
+impl Backend {
+    pub(crate) async fn start(script: Script) -> Backend {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let backend = Backend { url, seen: Arc::default() };
+        let app = Router::new()
+            .route("/v1/chat/completions", post(answer))
+            .with_state((script, backend.seen.clone()));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let app = app.clone();
+                let service = hyper::service::service_fn(move |request| app.clone().call(request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        backend
+    }
+
+    /// The section of a configuration that names this backend.
+    pub(crate) fn section(&self) -> String {
+        format!(
+            "[[llm.backends]]\nname = \"fake\"\nurl = \"{}\"\nmodel = \"tiny\"\ntimeout_seconds = 1\n",
+            self.url
+        )
+    }
+}
+
+type Seen = Arc<Mutex<Vec<(Value, Option<String>)>>>;
+
+async fn answer(State((script, seen)): State<(Script, Seen)>, headers: HeaderMap, body: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
+    seen.lock().unwrap().push((request.clone(), key));
+    if let Some(status) = script.status {
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    match request["stream"].as_bool().unwrap() {
+        true => streamed(script),
+        false => whole(&script),
+    }
+}
+
+fn whole(script: &Script) -> Response {
+    let mut completion = json!({
+        "model": "tiny-q4",
+        "choices": [{ "message": { "role": "assistant", "content": script.tokens.concat() }, "finish_reason": "stop" }],
+    });
+    if let Some(tokens) = script.usage {
+        completion["usage"] = json!({ "prompt_tokens": 3, "completion_tokens": tokens });
+    }
+    completion.to_string().into_response()
+}
+
+fn streamed(script: Script) -> Response {
+    let mut chunks: Vec<Value> =
+        script.tokens.iter().map(|text| json!({ "choices": [{ "delta": { "content": text } }] })).collect();
+    if !script.breaks {
+        chunks.push(json!({ "choices": [{ "delta": {}, "finish_reason": "length" }] }));
+    }
+    if let Some(tokens) = script.usage {
+        chunks.push(json!({ "choices": [], "usage": { "completion_tokens": tokens } }));
+    }
+    let mut events: Vec<String> = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    if !script.breaks {
+        events.push("data: [DONE]\n\n".to_owned());
+    }
+    let events = stream::iter(events).then(move |event| async move {
+        tokio::time::sleep(script.delay).await;
+        Ok::<_, std::convert::Infallible>(event)
+    });
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()
+}

@@ -1,0 +1,189 @@
+//! The command line: what is made, what is refused, and with which exit code.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::node::{Home, Node, free_port, text_of};
+
+fn snapshot(dir: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec<u8>)>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        if path.is_dir() {
+            found.insert(path.clone(), (mode, Vec::new()));
+            snapshot(&path, found);
+        } else {
+            found.insert(path.clone(), (mode, fs::read(&path).unwrap()));
+        }
+    }
+}
+
+fn files(home: &Home) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    snapshot(home.path(), &mut found);
+    found
+}
+
+#[test]
+fn f4_init_says_what_it_made_where_and_a_second_one_changes_no_byte() {
+    let home = Home::new();
+    let first = home.run(&["init", "--name", "garage", "--non-interactive"]);
+    assert_eq!(first.status.code(), Some(0));
+    let said = text_of(&first.stdout);
+    let made = files(&home);
+    for (path, (mode, _)) in &made {
+        if path.is_file() {
+            assert!(said.contains(path.to_str().unwrap()), "{said}\ndoes not name {path:?}");
+        }
+        assert_eq!(mode & 0o022, 0, "{path:?} may be written by others");
+    }
+    let mode = |path: &str| made[&home.data().join(path)].0;
+    assert_eq!((mode("keys"), mode("keys/device.ed25519"), mode("keys/device.pub")), (0o700, 0o600, 0o644));
+    let manifest = made.keys().find(|path| path.ends_with("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&made[manifest].1).unwrap();
+    assert_eq!(manifest["name"], "garage");
+    assert_eq!(manifest["community_id"], manifest["members"][0]["node_id"]);
+
+    let second = home.run(&["init"]);
+    assert_eq!(second.status.code(), Some(0));
+    assert!(text_of(&second.stdout).contains("nothing was changed"));
+    assert_eq!(files(&home), made);
+}
+
+#[test]
+fn f4_what_a_broken_off_init_left_is_completed() {
+    let home = Home::new();
+    assert!(home.run(&["init", "--non-interactive"]).status.success());
+    let key = fs::read(home.data().join("keys/device.ed25519")).unwrap();
+    fs::remove_file(home.data().join("keys/device.pub")).unwrap();
+    fs::remove_file(home.config()).unwrap();
+    assert!(home.run(&["init", "--non-interactive"]).status.success());
+    assert_eq!(fs::read(home.data().join("keys/device.ed25519")).unwrap(), key);
+    assert!(home.data().join("keys/device.pub").exists() && home.config().exists());
+}
+
+#[test]
+fn f4_a_bad_configuration_is_exit_1_with_file_line_field_and_what_is_allowed() {
+    let home = Home::new();
+    for (text, wanted) in [
+        ("[transport]\nport = 0\n", "config.toml:2:8: transport.port"),
+        ("[transport]\nport = \"7080\"\n", "a port from 1 to 65535"),
+        ("\n\n[observability]\nlog_level = \"loud\"\n", "config.toml:4:13: observability.log_level"),
+        ("[observability]\nlog_level = \"loud\"\n", "warning"),
+        ("[transport]\nprot = 7080\n", "expected one of `host`, `port`"),
+        ("[transport\n", "config.toml:1:11"),
+    ] {
+        home.write_config(text);
+        for command in ["run", "init", "doctor"] {
+            let refused = home.run(&[command]);
+            assert_eq!(refused.status.code(), Some(1), "{command} with {text}");
+            assert!(
+                text_of(&refused.stderr).contains(wanted),
+                "{}\nlacks {wanted}",
+                text_of(&refused.stderr)
+            );
+        }
+    }
+    assert!(!home.data().exists(), "nothing is made before the configuration is read");
+}
+
+#[test]
+fn f4_a_configuration_that_was_named_has_to_be_there() {
+    let home = Home::new();
+    for path in ["/nonexistent/hearthnet.toml", home.path().to_str().unwrap()] {
+        let refused = home.run(&["run", "--config", path]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text_of(&refused.stderr).contains(path), "{}", text_of(&refused.stderr));
+    }
+}
+
+#[test]
+fn f4_bad_usage_is_exit_2_with_what_is_allowed() {
+    let home = Home::new();
+    for (args, wanted) in [
+        (&["run", "--port", "0"][..], "1..=65535"),
+        (&["run", "--port", "x"], "invalid digit"),
+        (&["init", "--name", ""], "1 to 64 characters"),
+        (&["fly"], "unrecognized subcommand"),
+        (&[], "Usage"),
+        (&["doctor", "--check", "nosuch"], "keys_present"),
+    ] {
+        let refused = home.run(args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        assert!(text_of(&refused.stderr).contains(wanted), "{}", text_of(&refused.stderr));
+    }
+}
+
+#[test]
+fn f4_version() {
+    let home = Home::new();
+    let expected = concat!("hearthnet ", env!("CARGO_PKG_VERSION"), "\n");
+    for args in [["version"], ["--version"]] {
+        assert_eq!(text_of(&home.run(&args).stdout), expected);
+    }
+    let json: Value = serde_json::from_slice(&home.run(&["version", "--json"]).stdout).unwrap();
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn f4_a_taken_port_is_exit_1_that_says_by_what() {
+    let node = Home::new().start("");
+    let port = node.port.to_string();
+    let refused = Home::new().run(&["run", "--port", &port]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = text_of(&refused.stderr);
+    assert!(said.contains(&node.id().await) && said.contains("(pid "), "{said}");
+
+    let stranger = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = stranger.local_addr().unwrap().port().to_string();
+    let refused = Home::new().run(&["run", "--port", &port]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = text_of(&refused.stderr);
+    assert!(said.contains(&format!("(pid {},", std::process::id())), "{said}");
+}
+
+#[test]
+fn f4_a_log_folder_that_cannot_be_used_is_exit_1_that_names_it() {
+    let home = Home::new();
+    fs::create_dir_all(home.log().parent().unwrap()).unwrap();
+    // A file where the folder should be: root may write everywhere else.
+    fs::write(home.log(), "").unwrap();
+    let refused = home.run(&["run", "--port", &free_port().to_string()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text_of(&refused.stderr).contains(home.log().to_str().unwrap()), "{}", text_of(&refused.stderr));
+}
+
+#[test]
+fn f4_an_edited_manifest_is_exit_4() {
+    let home = Home::new();
+    assert!(home.run(&["init", "--name", "garage"]).status.success());
+    let manifest = files(&home).into_keys().find(|path| path.ends_with("manifest.json")).unwrap();
+    fs::write(&manifest, fs::read_to_string(&manifest).unwrap().replace("garage", "attic")).unwrap();
+    let refused = home.run(&["run", "--port", &free_port().to_string()]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(text_of(&refused.stderr).contains(manifest.to_str().unwrap()));
+}
+
+#[tokio::test]
+async fn f4_nodes_live_side_by_side_by_their_folders_alone() {
+    let (one, two) = (Home::new().start(""), Home::new().start(""));
+    assert_ne!(one.id().await, two.id().await);
+    assert!(one.greeting.contains(&format!("hearthnet: listening on http://127.0.0.1:{}", one.port)));
+}
+
+#[tokio::test]
+async fn f4_run_on_an_empty_home_makes_everything_and_keeps_it() {
+    let (home, port) = (Home::new(), free_port());
+    home.write_config(&format!("transport.port = {port}\n"));
+    let node = Node::start(home, port);
+    let id = node.id().await;
+    let home = node.stop();
+    let node = Node::start(home, port);
+    assert_eq!(node.id().await, id);
+    assert!(!node.greeting.contains("made the"), "{}", node.greeting);
+}

@@ -1,0 +1,88 @@
+//! Peers and callers that do not keep to the protocol.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::node::{ECHO, Home, Node};
+
+fn raw(node: &Node, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn r1_whatever_arrives_the_node_lives_and_counts() {
+    let node = Home::new().start("");
+    let head = "POST /bus/v1/call HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let call = |headers: &[u8]| [head.as_bytes(), headers, b"Content-Length: 2\r\n\r\n{}"].concat();
+    assert!(raw(&node, &call(b"X-HearthNet-Capability: \xff\xfe\r\n")).starts_with("HTTP/1.1 400"));
+    let nonsense_from = b"X-HearthNet-Capability: experimental.echo\r\nX-HearthNet-From: \xff\r\n";
+    assert!(raw(&node, &call(nonsense_from)).starts_with("HTTP/1.1 200"));
+    let long = format!("X-HearthNet-Capability: {}\r\n", "a".repeat(2000));
+    assert!(raw(&node, &call(long.as_bytes())).starts_with("HTTP/1.1 404"));
+    let deep = "[".repeat(100_000);
+    let deep =
+        format!("{head}X-HearthNet-Capability: {ECHO}\r\nContent-Length: {}\r\n\r\n{deep}", deep.len());
+    assert!(raw(&node, deep.as_bytes()).starts_with("HTTP/1.1 400"));
+    assert_eq!(node.metric("hearthnet_requests_total", "").await, Some(4.0));
+
+    raw(&node, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc");
+    let endless = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(1 << 20));
+    for cut in [5, 20, 70_000, endless.len()] {
+        let _ = TcpStream::connect(("127.0.0.1", node.port)).unwrap().write_all(&endless.as_bytes()[..cut]);
+    }
+    assert_eq!(node.get("/health").await["status"], "ok");
+    let home = node.stop();
+    assert_eq!(home.done(None).len(), 4);
+}
+
+#[tokio::test]
+async fn m7_names_that_a_peer_makes_up_do_not_crowd_out_ours() {
+    let node = Home::new().start("");
+    for i in 0..400 {
+        node.call(&format!("made.up.{i}"), &json!({})).send().await.unwrap();
+    }
+    node.call(ECHO, &json!({})).send().await.unwrap();
+    assert_eq!(node.metric("hearthnet_requests_total", "").await, Some(401.0), "totals stay exact");
+    assert_eq!(node.metric("hearthnet_requests_total", ECHO).await, Some(1.0));
+    assert!(node.metric("hearthnet_requests_total", "__overflow__").await >= Some(100.0));
+}
+
+/// Answers each connection with `bytes`, for as long as the test runs.
+fn peer_that_says(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes);
+        }
+    });
+    format!("\"http://{address}\"")
+}
+
+#[tokio::test]
+async fn r1_a_peer_may_say_anything() {
+    let manifest = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"node_id\":\"odd\",\"community_id\":\"c\",\"capabilities\":[\"rag.query\"]}";
+    let peers = [
+        peer_that_says(b""),
+        peer_that_says(b"\x00\xff nonsense"),
+        peer_that_says(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n[[["),
+        peer_that_says(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
+        // Gives its manifest whatever it is asked, so that a call to it gets no answer of the bus.
+        peer_that_says(manifest),
+    ];
+    let node = Home::new().start(&format!("discovery.static_peers = [{}]\n", peers.join(", ")));
+    node.wait_for_metric("hearthnet_nodes_online", "community=\"c\"", 1.0).await;
+    let answer = node.call("rag.query", &json!({})).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 500, "an object that is no answer");
+    assert_eq!(answer.json::<Value>().await.unwrap()["error"], "internal_error");
+    assert_eq!(node.get("/ready").await["peers"], 1);
+}

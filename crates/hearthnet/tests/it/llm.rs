@@ -1,0 +1,123 @@
+//! `llm.chat` with a backend behind it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::backend::{Backend, Script};
+use crate::node::{Home, Node, events};
+
+fn chat(stream: bool) -> Value {
+    json!({
+        "params": { "model": "tiny" },
+        "input": { "messages": [{ "role": "user", "content": "Hi" }], "stream": stream, "max_tokens": 9 },
+    })
+}
+
+async fn start(script: Script) -> (Backend, Node) {
+    let backend = Backend::start(script).await;
+    let node = Home::new().start(&backend.section());
+    (backend, node)
+}
+
+#[tokio::test]
+async fn f4_tokens_are_streamed_counted_and_leased() {
+    let delay = Duration::from_millis(150);
+    let (backend, node) = start(Script { tokens: vec!["Sie ", "können "], delay, ..Script::default() }).await;
+    assert!(node.get("/manifest").await["capabilities"].to_string().contains("llm.chat"));
+    assert_eq!(node.metric("hearthnet_llm_concurrent", "tiny").await, Some(0.0));
+
+    let call = tokio::spawn(node.call("llm.chat", &chat(true)).send());
+    node.wait_for_metric("hearthnet_llm_concurrent", "model=\"tiny\"", 1.0).await;
+    node.wait_for_metric("hearthnet_active_streams", "llm.chat", 1.0).await;
+    let frames = events(&call.await.unwrap().unwrap().text().await.unwrap());
+    let text: String = frames
+        .iter()
+        .filter(|(name, _)| name == "token")
+        .map(|(_, data)| data["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(text, "Sie können ");
+    let (name, done) = frames.last().unwrap();
+    assert_eq!(
+        (name.as_str(), &done["tokens_out"], &done["stop_reason"]),
+        ("done", &json!(2), &json!("max_tokens"))
+    );
+    assert!(done["ms"].as_u64().unwrap() >= 300);
+
+    node.wait_for_metric("hearthnet_llm_concurrent", "model=\"tiny\"", 0.0).await;
+    let labels = "model=\"tiny\",backend=\"fake\"";
+    assert_eq!(node.metric("hearthnet_llm_tokens_generated_total", labels).await, Some(2.0));
+    let seen = backend.seen.lock().unwrap();
+    assert_eq!((&seen[0].0["model"], &seen[0].0["max_tokens"]), (&json!("tiny"), &json!(9)));
+}
+
+#[tokio::test]
+async fn f4_a_whole_answer_has_the_backends_own_count() {
+    let (_backend, node) =
+        start(Script { tokens: vec!["Ja", "."], usage: Some(17), ..Script::default() }).await;
+    let answer: Value = node.call("llm.chat", &chat(false)).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["output"]["message"], json!({ "role": "assistant", "content": "Ja." }));
+    assert_eq!((&answer["meta"]["tokens_out"], &answer["meta"]["tokens_in"]), (&json!(17), &json!(3)));
+    assert_eq!(answer["meta"]["stop_reason"], "end");
+    assert_eq!(node.metric("hearthnet_llm_tokens_generated_total", "tiny").await, Some(17.0));
+
+    let stream = node.call("llm.chat", &chat(true)).send().await.unwrap().text().await.unwrap();
+    assert_eq!(events(&stream).last().unwrap().1["tokens_out"], 17);
+    node.wait_for_metric("hearthnet_llm_tokens_generated_total", "tiny", 34.0).await;
+}
+
+#[tokio::test]
+async fn what_goes_wrong_behind_the_backend_has_its_code() {
+    async fn check(script: Script, code: &str) {
+        let (_backend, node) = start(script).await;
+        for stream in [true, false] {
+            let answer = node.call("llm.chat", &chat(stream)).send().await.unwrap();
+            assert!(!answer.status().is_success(), "{code}");
+            assert_eq!(answer.json::<Value>().await.unwrap()["error"], code);
+        }
+    }
+    check(Script { status: Some(429), ..Script::default() }, "capacity_exceeded").await;
+    check(Script { status: Some(500), ..Script::default() }, "internal_error").await;
+    check(Script { status: Some(404), ..Script::default() }, "internal_error").await;
+
+    let nobody = format!("http://127.0.0.1:{}", crate::node::free_port());
+    let node = Home::new().start(&format!("[[llm.backends]]\nname = \"gone\"\nurl = \"{nobody}/v1\"\n"));
+    let answer = node.call("llm.chat", &chat(true)).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 503);
+    assert_eq!(answer.json::<Value>().await.unwrap()["error"], "partition");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_or_stops_ends_in_an_error_frame() {
+    let last = async |node: &Node| {
+        let text = node.call("llm.chat", &chat(true)).send().await.unwrap().text().await.unwrap();
+        let (name, data) = events(&text).pop().unwrap();
+        assert_eq!(name, "error");
+        data["error"].as_str().unwrap().to_owned()
+    };
+    let (_backend, node) = start(Script { tokens: vec!["a"], breaks: true, ..Script::default() }).await;
+    assert_eq!(last(&node).await, "partition");
+    assert_eq!(node.metric("hearthnet_llm_tokens_generated_total", "tiny").await, Some(1.0));
+
+    let delay = Duration::from_secs(5);
+    let (_backend, node) = start(Script { tokens: vec!["a"], delay, ..Script::default() }).await;
+    assert_eq!(last(&node).await, "timeout");
+}
+
+#[tokio::test]
+async fn another_model_or_a_strange_conversation_is_refused() {
+    let (backend, node) = start(Script::default()).await;
+    for (body, code) in [
+        (json!({ "params": { "model": "huge" }, "input": chat(true)["input"] }), "not_implemented"),
+        (json!({ "input": { "messages": [] } }), "bad_request"),
+        (json!({ "input": { "messages": "Hi" } }), "schema_mismatch"),
+        (
+            json!({ "input": { "messages": [{ "role": "user", "content": "Hi" }], "stream": "yes" } }),
+            "schema_mismatch",
+        ),
+    ] {
+        let answer: Value = node.call("llm.chat", &body).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["error"], code, "{body}");
+    }
+    assert!(backend.seen.lock().unwrap().is_empty());
+}

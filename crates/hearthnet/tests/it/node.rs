@@ -1,0 +1,235 @@
+//! A node under test: a process with a home of its own, and ways to look at what it recorded.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const ECHO: &str = "experimental.echo";
+
+/// A user's folders, empty at first.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Home {
+        Home(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path().join("config/hearthnet/config.toml")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data/hearthnet")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path().join("state/hearthnet/log")
+    }
+
+    pub(crate) fn write_config(&self, text: &str) {
+        fs::create_dir_all(self.config().parent().unwrap()).unwrap();
+        fs::write(self.config(), text).unwrap();
+    }
+
+    /// The command with this home.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearthnet"));
+        command
+            .args(args)
+            .env("HOME", self.path())
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("XDG_DATA_HOME", self.path().join("data"))
+            .env("XDG_STATE_HOME", self.path().join("state"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Starts a node that probes nothing and limits nobody, with `more` in its configuration.
+    pub(crate) fn start(self, more: &str) -> Node {
+        let port = free_port();
+        self.write_config(&format!(
+            "transport = {{ host = \"127.0.0.1\", port = {port}, rate_limit_soft_rps = 0, rate_limit_hard_rps = 0 }}\n\
+             emergency = {{ probe_targets = [] }}\n{more}"
+        ));
+        Node::start(self, port)
+    }
+
+    pub(crate) fn log_text(&self) -> String {
+        let mut days: Vec<_> = fs::read_dir(self.log()).unwrap().map(|day| day.unwrap().path()).collect();
+        days.retain(|day| day.extension().is_some_and(|end| end == "log"));
+        days.sort();
+        days.iter().map(|day| fs::read_to_string(day).unwrap()).collect()
+    }
+
+    /// The lines of the day files, each of which has to be one JSON object.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.log_text().lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// The `done` lines of the trace `id`, or of all.
+    pub(crate) fn done(&self, id: Option<&str>) -> Vec<Value> {
+        let of_it = |line: &Value| line["msg"] == "done" && id.is_none_or(|id| line["trace_id"] == id);
+        self.lines().into_iter().filter(of_it).collect()
+    }
+}
+
+/// A port that nobody has at this moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A node that runs, until it is dropped at the latest.
+pub(crate) struct Node {
+    pub(crate) home: Home,
+    pub(crate) port: u16,
+    /// What it printed up to its address.
+    pub(crate) greeting: String,
+    process: Child,
+    pub(crate) http: Client,
+}
+
+impl Node {
+    pub(crate) fn start(home: Home, port: u16) -> Node {
+        let mut process =
+            home.command(&["run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut greeting = String::new();
+        while !greeting.contains("listening on") {
+            if stdout.read_line(&mut greeting).unwrap() == 0 {
+                let mut why = String::new();
+                process.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+                panic!("the node did not start: {why}");
+            }
+        }
+        // Nothing reads the pipe from here on; its few lines fit in it.
+        process.stdout = Some(stdout.into_inner());
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        Node { home, port, greeting, process, http }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A call of `capability`, to be sent.
+    pub(crate) fn call(&self, capability: &str, body: &Value) -> RequestBuilder {
+        self.post().header("X-HearthNet-Capability", capability).body(body.to_string())
+    }
+
+    /// A call without any header of the bus.
+    pub(crate) fn post(&self) -> RequestBuilder {
+        self.http.post(self.url("/bus/v1/call"))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.http.get(self.url(path)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The samples of `family` whose labels contain `labels`, added up; `None` when there is none.
+    pub(crate) async fn metric(&self, family: &str, labels: &str) -> Option<f64> {
+        let page = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let values = page.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let name = series.split('{').next()?;
+            (name == family && series.contains(labels)).then(|| value.parse::<f64>().unwrap())
+        });
+        values.reduce(|sum, value| sum + value)
+    }
+
+    /// Waits until `family` has the value `wanted`.
+    pub(crate) async fn wait_for_metric(&self, family: &str, labels: &str, wanted: f64) {
+        let begun = Instant::now();
+        loop {
+            let found = self.metric(family, labels).await;
+            if found == Some(wanted) {
+                return;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "{family}{{{labels}}} is {found:?}, not {wanted}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the trace `id` has ended, and gives its record.
+    pub(crate) async fn trace(&self, id: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let found = self.get("/trace/recent?n=10000").await;
+            let record = found["traces"].as_array().unwrap().iter().find(|trace| trace["trace_id"] == id);
+            if let Some(record) = record {
+                return record.clone();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "{id} is not in {found}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) async fn id(&self) -> String {
+        self.get("/health").await["node_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends the process `signal`, as `kill` names it.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the end of the process, which has been asked for.
+    pub(crate) fn wait(mut self) -> (ExitStatus, Home) {
+        let status = self.process.wait().unwrap();
+        (status, std::mem::replace(&mut self.home, Home::new()))
+    }
+
+    pub(crate) fn stop(self) -> Home {
+        self.signal("TERM");
+        let (status, home) = self.wait();
+        assert_eq!(status.code(), Some(0));
+        home
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The request ID that an answer repeats.
+pub(crate) fn request_id(response: &Response) -> String {
+    response.headers()["x-hearthnet-request-id"].to_str().unwrap().to_owned()
+}
+
+/// The events of a streamed answer, by name and data.
+pub(crate) fn events(text: &str) -> Vec<(String, Value)> {
+    text.split("\n\n")
+        .filter(|event| !event.is_empty())
+        .map(|event| {
+            let (name, data) = event.split_once("\ndata: ").unwrap();
+            (name.strip_prefix("event: ").unwrap().to_owned(), serde_json::from_str(data).unwrap())
+        })
+        .collect()
+}
+
+pub(crate) fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
