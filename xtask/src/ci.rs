@@ -139,7 +139,7 @@ fn deny() -> Verdict {
             "cargo-deny is not installed (cargo install cargo-deny --locked)".into(),
         );
     }
-    let ours = passes(&mut deny(&["check", "bans", "licenses", "sources"]));
+    let ours = passes(&mut deny(&["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]));
     both(ours, || match passes(&mut deny(&["fetch", "db"])) {
         Verdict::Passed => passes(&mut deny(&["check", "--disable-fetch", "advisories"])),
         _ => Verdict::PassedBut("advisories: their database could not be fetched from here".into()),
