@@ -2,6 +2,7 @@
 
 mod cargo;
 mod consumers;
+mod facade;
 mod graph;
 mod sources;
 mod trees;
@@ -28,6 +29,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("consumer_trees_are_pinned", trees::pinned).deadline(BUILDS),
         Case::new("consumer_trees_hold_nothing_heavy", trees::nothing_heavy),
         Case::new("trees_stay_small", trees::small),
+        Case::new("configure_sets_up_all_four", facade::configure),
         Case::new("nothing_prints", sources::nothing_prints),
         Case::new("emission_cannot_panic", sources::nothing_panics),
         Case::new("nothing_logs_from_inside_a_sink", sources::nothing_logs_inside),

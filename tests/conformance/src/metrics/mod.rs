@@ -2,6 +2,7 @@
 
 mod families;
 mod figures;
+mod functions;
 mod labels;
 mod oracles;
 mod page;
@@ -27,6 +28,10 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("oracles_accept_a_full_page", families::oracles_accept),
         Case::new("process_families", families::process),
         Case::new("metrics_can_be_disabled", families::disabled),
+        Case::new("declarations_agree_or_are_errors", functions::declarations),
+        Case::new("series_end_and_handles_do_not", functions::series_end),
+        Case::new("registries_keep_apart", functions::registries_apart),
+        Case::new("third_party_metrics_share_the_page", functions::third_party),
         Case::new("requests_total_adds_up", figures::requests_total),
         Case::new("durations_agree", figures::durations),
         Case::new("gauges_follow_what_is_under_way", figures::gauges_under_way),
