@@ -4,11 +4,11 @@
 //! rarely share; a full chunk waits in the shard for the writer. Chunks come from one pool that is bounded in bytes:
 //! when it runs out, callers wait briefly and then lines are dropped and counted, the least important levels first.
 
-use std::array;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{array, iter};
 
 use log::Level;
 
@@ -71,7 +71,8 @@ impl Batch {
     pub(crate) fn new(bytes: usize) -> Batch {
         Batch {
             shards: array::from_fn(|_| Padded::default()),
-            pool: Mutex::default(),
+            // As many as `trim` leaves: memory that nothing has touched costs no page.
+            pool: Mutex::new(Pool { spare: iter::repeat_with(Chunk::new).take(SHARDS).collect(), used: 0 }),
             freed: Condvar::new(),
             limit: AtomicUsize::new(bytes / CHUNK_BYTES),
             stalled: AtomicBool::new(false),
