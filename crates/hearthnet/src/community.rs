@@ -10,7 +10,7 @@ use crate::identity::{self, Identity};
 /// The manifest of a new community with `founder` as its only member. Its ID is the founder's key.
 pub(crate) fn found(founder: &Identity, name: &str) -> Value {
     let (id, now) = (founder.node_id(), crate::wire::clock::now_text());
-    let manifest = json!({
+    founder.sign_document(json!({
         "version": 1,
         "community_id": id,
         "name": name,
@@ -28,11 +28,7 @@ pub(crate) fn found(founder: &Identity, name: &str) -> Value {
         "members": [{ "node_id": id, "level": "anchor", "added_at": now, "added_by": id }],
         "revoked": [],
         "head_lamport": 0,
-    });
-    match manifest {
-        Value::Object(fields) => founder.sign_document(fields),
-        other => other,
-    }
+    }))
 }
 
 /// Reads the manifest of the community `id` and checks that its root key signed it, or we did.

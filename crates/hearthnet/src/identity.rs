@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::wire::canonical;
@@ -60,10 +60,12 @@ impl Identity {
         text_of(&self.signing.sign(canonical::json(payload).as_bytes()).to_bytes())
     }
 
-    /// `document` with its `signature` over everything else in it.
-    pub(crate) fn sign_document(&self, document: Map<String, Value>) -> Value {
-        let mut document = Value::Object(document);
-        document["signature"] = Value::String(self.sign(&document));
+    /// The object `document` with its `signature` over everything else in it.
+    pub(crate) fn sign_document(&self, mut document: Value) -> Value {
+        let signature = Value::String(self.sign(&document));
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("signature".to_owned(), signature);
+        }
         document
     }
 }
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn a_signed_document_verifies_until_a_byte_of_it_changes() {
         let ours = Identity::from_seed(&[7; 32]);
-        let mut document = ours.sign_document(Map::from_iter([("name".to_owned(), json!("Niederrhein"))]));
+        let mut document = ours.sign_document(json!({ "name": "Niederrhein" }));
         assert_eq!(verify_document(&document, ours.node_id()), Ok(()));
         document["name"] = json!("niederrhein");
         assert_eq!(verify_document(&document, ours.node_id()), Err(BadSignature::Mismatch));

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use clap::Args;
@@ -59,10 +59,20 @@ pub(crate) fn run(
     let served = runtime.block_on(serve(&config, &node, &home.blobs, &events, &log_dir));
     runtime.shutdown_timeout(LAST_CALLS);
     if served.is_ok() {
-        events.append("node.stopped", &json!({}));
+        append_stopped(events);
         info!(logger: LOG, "stopped");
     }
     served
+}
+
+/// Appends the last event. A disk that hangs does not keep the node from ending.
+fn append_stopped(events: Events) {
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        events.append("node.stopped", &json!({}));
+        let _ = done.send(());
+    });
+    let _ = ended.recv_timeout(LAST_CALLS);
 }
 
 fn tell_made(what: &str, path: &Path, placed: Placed) {

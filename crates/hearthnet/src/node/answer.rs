@@ -113,3 +113,49 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
     error!(logger: LOG, panic = message; "a capability panicked");
     Code::INTERNAL_ERROR.because("the capability failed in a way it should not")
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn text_of(answer: Answer) -> String {
+        let served = std::sync::Arc::<super::super::health::Health>::default().begin("c", "n");
+        let body = answer.into_response(served).into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    /// What goes out when these frames come in.
+    async fn sent(frames: Vec<Result<Frame, CallError>>) -> String {
+        let text = text_of(Answer::Frames(stream::iter(frames).boxed())).await;
+        text.lines().filter(|line| line.starts_with("event")).collect()
+    }
+
+    fn frame(event: &str) -> Result<Frame, CallError> {
+        Ok(Frame::new(event, json!({})))
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_exactly_one_last_frame_whatever_its_source_does() {
+        let error = || Err(Code::TIMEOUT.because("late"));
+        assert_eq!(sent(vec![frame("token"), frame(DONE)]).await, "event: tokenevent: done");
+        assert_eq!(sent(vec![frame(DONE), frame("token"), frame(DONE)]).await, "event: done");
+        assert_eq!(sent(vec![error(), frame(DONE)]).await, "event: error");
+        assert_eq!(sent(vec![frame("token")]).await, "event: tokenevent: error");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_panics_ends_in_an_error_frame() {
+        struct Panics;
+
+        impl FrameSource for Panics {
+            async fn next(&mut self) -> Result<Frame, CallError> {
+                panic!("out of frames")
+            }
+        }
+        assert!(
+            text_of(frames(Panics)).await.starts_with("event: error\ndata: {\"error\":\"internal_error\"")
+        );
+    }
+}

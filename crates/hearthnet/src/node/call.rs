@@ -13,9 +13,10 @@ use obs_facade::info;
 use serde_json::Value;
 
 use super::answer::{self, Answer};
-use super::capability::{Call, Capability};
+use super::capability::Capability;
 use super::peers::Peer;
 use super::{LOG, Node, forward};
+use crate::wire::call::Call;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::is_capability;
 use crate::wire::signature::{FROM, VERSION_HEADER};
@@ -37,8 +38,13 @@ pub(super) async fn handle(
 async fn answer(node: &Node, remote: Remote, request: Request) -> Result<Response, CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let capability = capability_of(headers)?;
-    node.limiter.admit(&caller(headers, remote), node.offered_name(capability))?;
+    let capability = match node.admit(headers, remote) {
+        Ok(capability) => capability,
+        Err(error) => {
+            body::discard(body).await;
+            return Err(error);
+        }
+    };
     let raw = body::read(headers, body).await?;
     let body = parse(&raw)?;
     signature::check(headers, capability, &body)?;
@@ -80,6 +86,13 @@ impl Route {
 }
 
 impl Node {
+    /// The capability that a call is for, when it has one and its caller may call it now.
+    fn admit<'a>(&self, headers: &'a HeaderMap, remote: Remote) -> Result<&'a str, CallError> {
+        let capability = capability_of(headers)?;
+        self.limiter.admit(&caller(headers, remote), self.offered_name(capability))?;
+        Ok(capability)
+    }
+
     fn route(&self, headers: &HeaderMap, capability: &str) -> Result<Route, CallError> {
         match self.capabilities.get(capability) {
             Some(local) => Ok(Route::Local(local.clone())),
@@ -142,4 +155,27 @@ async fn answer_here(
     let call = Call::from_body(body)?;
     let answered = AssertUnwindSafe(async { capability.call(call).await }).catch_unwind().await;
     answered.unwrap_or_else(|panic| Err(answer::panicked(&*panic)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::capability::Answering;
+    use super::*;
+
+    struct Panics;
+
+    impl Capability for Panics {
+        fn call(&self, call: Call) -> Answering {
+            Box::pin(async move { panic!("{} is too much", call.input.len()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_capability_that_panics_is_an_internal_error_and_says_nothing_to_the_caller() {
+        let error = answer_here(&Panics, None, &json!({})).await.err().unwrap();
+        assert_eq!(error.code, Code::INTERNAL_ERROR);
+        assert!(!error.message.contains("too much"));
+    }
 }

@@ -3,10 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use serde_json::{Map, Value};
-
 use super::answer::Answer;
-use crate::wire::error::{CallError, mismatch};
+use crate::wire::call::Call;
+use crate::wire::error::CallError;
 
 /// A local capability. A call may be dropped at any await, which is how it is cancelled.
 pub(super) trait Capability: Send + Sync {
@@ -14,71 +13,3 @@ pub(super) trait Capability: Send + Sync {
 }
 
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>;
-
-/// The body of a call, whose parts a capability reads as it needs them.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) params: Map<String, Value>,
-    pub(super) input: Map<String, Value>,
-}
-
-impl Call {
-    /// `{"params": {…}, "input": {…}}`; either may be left out.
-    pub(super) fn from_body(body: &Value) -> Result<Call, CallError> {
-        let body = body.as_object().ok_or_else(|| mismatch("the body", "an object"))?;
-        let part = |name: &str| match body.get(name) {
-            None | Some(Value::Null) => Ok(Map::new()),
-            Some(Value::Object(part)) => Ok(part.clone()),
-            Some(_) => Err(mismatch(name, "an object")),
-        };
-        Ok(Call { params: part("params")?, input: part("input")? })
-    }
-}
-
-/// `map[name]` as a text, if it is there.
-pub(super) fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, CallError> {
-    read(map, name, "a string", Value::as_str)
-}
-
-/// `map[name]` as a whole number, if it is there.
-pub(super) fn whole(map: &Map<String, Value>, name: &str) -> Result<Option<u64>, CallError> {
-    read(map, name, "a whole number from 0", Value::as_u64)
-}
-
-/// `map[name]` as a boolean, if it is there.
-pub(super) fn boolean(map: &Map<String, Value>, name: &str) -> Result<Option<bool>, CallError> {
-    read(map, name, "a boolean", Value::as_bool)
-}
-
-fn read<'a, T>(
-    map: &'a Map<String, Value>,
-    name: &str,
-    allowed: &str,
-    read: impl Fn(&'a Value) -> Option<T>,
-) -> Result<Option<T>, CallError> {
-    match map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => read(value).map(Some).ok_or_else(|| mismatch(name, allowed)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::wire::error::Code;
-
-    #[test]
-    fn a_body_of_another_shape_is_a_schema_mismatch() {
-        assert!(Call::from_body(&json!({})).unwrap().input.is_empty());
-        for body in [json!([]), json!("text"), json!({ "input": [] }), json!({ "params": 1 })] {
-            assert_eq!(Call::from_body(&body).unwrap_err().code, Code::SCHEMA_MISMATCH, "{body}");
-        }
-        let call = Call::from_body(&json!({ "input": { "n": -1, "t": 2, "b": "yes" } })).unwrap();
-        assert_eq!(whole(&call.input, "n").unwrap_err().code, Code::SCHEMA_MISMATCH);
-        assert_eq!(text(&call.input, "t").unwrap_err().code, Code::SCHEMA_MISMATCH);
-        assert_eq!(boolean(&call.input, "b").unwrap_err().code, Code::SCHEMA_MISMATCH);
-        assert_eq!(whole(&call.input, "absent"), Ok(None));
-    }
-}

@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::answer::{Answer, DONE, Frame, FrameSource, frames};
-use super::capability::{Answering, Call, Capability, text, whole};
+use super::capability::{Answering, Capability};
+use crate::wire::call::{Call, text, whole};
 use crate::wire::error::{CallError, Code};
 
 pub(super) const NAME: &str = "experimental.echo";

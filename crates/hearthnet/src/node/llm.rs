@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::LOG;
 use super::answer::{Answer, DONE, Frame, FrameSource, frames};
-use super::capability::{Answering, Call, Capability, boolean, text};
+use super::capability::{Answering, Capability};
 use crate::config::BackendSection;
 use crate::openai::{self, Backend, Pieces, Said};
+use crate::wire::call::{Call, boolean, text};
 use crate::wire::error::{CallError, Code};
 
 pub(super) const NAME: &str = "llm.chat";

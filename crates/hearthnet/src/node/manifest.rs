@@ -24,7 +24,7 @@ fn own(node: &Node) -> Value {
         let stability = if name.starts_with("experimental.") { "experimental" } else { "stable" };
         json!({ "name": name, "version": VERSION, "stability": stability })
     });
-    let manifest = json!({
+    node.identity.sign_document(json!({
         "version": 1,
         "contract_version": "1.0",
         "node_id": node.identity.node_id(),
@@ -34,9 +34,5 @@ fn own(node: &Node) -> Value {
         "uptime_seconds": node.started.elapsed().as_secs(),
         "issued_at": clock::text(now),
         "expires_at": clock::text(now + TTL),
-    });
-    match manifest {
-        Value::Object(fields) => node.identity.sign_document(fields),
-        other => other,
-    }
+    }))
 }

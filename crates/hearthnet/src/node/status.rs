@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use sysinfo::System;
 
 use super::answer::Answer;
-use super::capability::{Answering, Call, Capability};
+use super::capability::{Answering, Capability};
+use crate::wire::call::Call;
 use crate::wire::error::Code;
 
 pub(super) const NAME: &str = "experimental.node.status";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
 use super::error::{CallError, Code};
@@ -29,6 +29,15 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, CallE
     timeout(PATIENCE, collect(body))
         .await
         .unwrap_or_else(|_| Err(Code::TIMEOUT.because("the body of the call did not arrive in time")))
+}
+
+/// How long a caller that is refused already may go on sending.
+const PATIENCE_WITH_REFUSED: Duration = Duration::from_secs(2);
+
+/// Reads and throws away the body of a call that is refused whatever is in it, so that its caller, still
+/// sending, gets the answer.
+pub(crate) async fn discard(body: Body) {
+    let _ = timeout(PATIENCE_WITH_REFUSED, Limited::new(body, MAX_BODY_BYTES).collect()).await;
 }
 
 async fn collect(mut body: Body) -> Result<Bytes, CallError> {

@@ -108,7 +108,7 @@ mod tests {
     fn a_signed_manifest_is_read_until_somebody_edits_it() {
         let peer = Identity::from_seed(&[9; 32]);
         let fields = json!({ "node_id": peer.node_id(), "community_id": "c", "capabilities": [] });
-        let mut signed = peer.sign_document(fields.as_object().unwrap().clone());
+        let mut signed = peer.sign_document(fields);
         assert!(Manifest::parse(signed.to_string().as_bytes()).is_ok());
         signed["community_id"] = json!("d");
         assert!(Manifest::parse(signed.to_string().as_bytes()).is_err());

@@ -2,6 +2,7 @@
 //! JSON, and reading from others with a limit on size and time.
 
 pub(crate) mod body;
+pub(crate) mod call;
 pub(crate) mod canonical;
 pub(crate) mod client;
 pub(crate) mod clock;

@@ -35,7 +35,7 @@ pub(crate) struct Script {
 pub(crate) struct Backend {
     pub(crate) url: String,
     /// The requests so far, and the value of their authorization.
-    pub(crate) seen: Arc<Mutex<Vec<(Value, Option<String>)>>>,
+    pub(crate) seen: Seen,
 }
 
 impl Backend {
