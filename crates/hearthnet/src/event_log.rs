@@ -51,7 +51,11 @@ pub(crate) fn file(community_dir: &Path) -> PathBuf {
 /// Makes an empty event log at `path`, whole or not at all, where none is yet.
 pub(crate) fn create(path: &Path) -> Result<Placed, Failure> {
     place::with(path, Access::Private, |temporary| {
-        let made = Connection::open(temporary.path()).and_then(|connection| prepare(&connection));
+        let made = Connection::open(temporary.path()).and_then(|connection| {
+            // Nobody else knows this file, and without shared memory a full disk is told as what it is.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            prepare(&connection)
+        });
         made.map_err(|error| Failure::sqlite("make the event log", path, &error))
     })
 }
