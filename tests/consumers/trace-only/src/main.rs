@@ -36,7 +36,7 @@ async fn query(number: usize) {
     tokio::join!(embed, rank);
     // A task of its own carries the trace.
     let stored = trace::spawn(async { trace::span("store").wrap(step(1)).await }).await;
-    if let (Some(current), true) = (trace::current_trace(), stored.is_err() || number % 10 == 0) {
+    if let (Some(current), true) = (trace::current_trace(), stored.is_err() || number.is_multiple_of(10)) {
         current.fail("timeout");
     }
 }
