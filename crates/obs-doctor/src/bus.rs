@@ -61,23 +61,28 @@ pub trait CapabilityBus: Send + Sync + 'static {
 /// assert_eq!(Outcome::from_status("ok"), Outcome::Ok);
 /// assert_eq!(Outcome::from_status("cancelled"), Outcome::Cancelled);
 /// assert_eq!(Outcome::from_status("timeout"), Outcome::Error);
+/// assert_eq!(Outcome::from_status("bad_request"), Outcome::Ok, "the mistake was the caller's");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It was answered.
+    /// It was answered, or refused for a mistake of the caller's.
     Ok,
-    /// It ended with an error code, or panicked.
+    /// It failed here: with an error code that is not about the caller, or by a panic.
     Error,
     /// The caller went away; counts neither for nor against the node.
     Cancelled,
 }
 
 impl Outcome {
-    /// Reads a trace's status: `ok`, `cancelled`, anything else is an error.
+    /// Reads a trace's status: `ok`, `cancelled`, or an error code.
+    ///
+    /// A code that blames the caller, or says that its limit worked, is no error of the node: else any
+    /// peer could make a healthy node look ill with a few calls that make no sense.
     #[must_use]
     pub fn from_status(status: &str) -> Self {
         match status {
-            "ok" => Self::Ok,
+            "ok" | "bad_request" | "schema_mismatch" | "invalid_signature" | "unauthorized" | "revoked"
+            | "not_found" | "expired" | "rate_limited" | "capacity_exceeded" | "not_implemented" => Self::Ok,
             "cancelled" => Self::Cancelled,
             _ => Self::Error,
         }
