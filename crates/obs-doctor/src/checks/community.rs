@@ -14,6 +14,10 @@ use crate::result::CheckResult;
 use crate::system::Files;
 
 const FIX_INIT: &str = "run `hearthnet init`";
+const FIX_MISSING: &str =
+    "run `hearthnet init`; if you have joined a community, restore its manifest from another member first";
+const FIX_FOREIGN: &str = "restore the manifest from a backup, or set `[community] community_id` to the community that \
+                           this node is in";
 const FIX_RESTORE: &str = "restore the manifest from a backup or from another member of the community";
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
@@ -89,7 +93,7 @@ fn read_manifest(files: &dyn Files, community: &Community) -> Result<(), CheckRe
     match id {
         Some(id) if id == community.id => Ok(()),
         Some(other) => Err(CheckResult::fail(format!("the manifest is of another community: {other}"))
-            .fix(FIX_RESTORE)
+            .fix(FIX_FOREIGN)
             .evidence("expected", &community.id)),
         None => Err(broken("not a community manifest: it has no `community_id`")),
     }
@@ -113,7 +117,7 @@ fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
             Err(CheckResult::fail(format!("{shown} is not a file")).fix(FIX_RESTORE))
         }
         Err(err) if err.kind() == ErrorKind::NotFound => {
-            Err(CheckResult::fail(format!("no community manifest at {shown}")).fix(FIX_INIT))
+            Err(CheckResult::fail(format!("no community manifest at {shown}")).fix(FIX_MISSING))
         }
         Err(err) if err.kind() == ErrorKind::InvalidData => {
             Err(CheckResult::fail(format!("{shown} is not text")).fix(FIX_RESTORE))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::community;
 use super::folder_time::FolderTime;
@@ -43,7 +44,7 @@ fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
     }
     // A `-wal` that is there is left as it is; one that our connection makes goes with it.
     let has_wal = files.size("-wal").is_some();
-    let _kept = (!has_wal).then(|| FolderTime::keep(files.folder()));
+    let _kept = FolderTime::keep(files.folder());
     let mode = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
     match mode {
         Some(mode) => Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {mode}"))),
@@ -95,8 +96,12 @@ impl Files<'_> {
             Err(err) if err.kind() == ErrorKind::NotFound => {
                 Err(CheckResult::fail(format!("no event log at {shown}")).fix("run `hearthnet init`"))
             }
-            Err(err) => Err(CheckResult::fail(format!("{shown} cannot be reached: {err}"))
-                .fix("give the node's user access to the community's folder")),
+            Err(err) if matches!(err.kind(), ErrorKind::PermissionDenied | ErrorKind::NotADirectory) => {
+                Err(CheckResult::fail(format!("{shown} cannot be reached: {err}"))
+                    .fix("give the node's user access to the community's folder"))
+            }
+            Err(err) => Err(CheckResult::fail(format!("{shown} cannot be looked at: {err}"))
+                .fix("look at the disk (`dmesg`), and restore the event log from a backup if it is damaged")),
         }
     }
 
@@ -110,17 +115,22 @@ impl Files<'_> {
         self.path.parent().unwrap_or(self.path)
     }
 
+    /// Too full for what SQLite makes beside a log, whose failure it calls an I/O error.
+    fn is_full(&self) -> bool {
+        const SCRATCH_BYTES: u64 = 128 * 1024;
+        self.system.volumes.of(self.folder()).is_ok_and(|volume| volume.available_bytes < SCRATCH_BYTES)
+    }
+
     fn is_on_read_only_mount(&self) -> bool {
         self.system.volumes.of(self.folder()).is_ok_and(|volume| volume.read_only)
     }
 
     fn explain(&self, err: &rusqlite::Error) -> CheckResult {
         use ErrorCode::{
-            AuthorizationForStatementDenied, CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked,
-            DiskFull, NotADatabase, PermissionDenied, ReadOnly,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+            PermissionDenied, ReadOnly, SystemIoFailure,
         };
         let (path, shown) = (self.path, tilde(self.path));
-        let fix_access = || format!("make {} and its folder writable for the node's user", shell(path));
         match err.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => {
                 CheckResult::warn(format!("{shown} is being written to by somebody, so it is writable"))
@@ -130,12 +140,17 @@ impl Files<'_> {
                 CheckResult::fail(format!("{shown} is on a file system that is mounted read-only"))
                     .fix("look for disk errors (`dmesg`), then mount it writable again")
             }
-            Some(ReadOnly) => {
-                CheckResult::fail(format!("{shown} is read-only for this user")).fix(fix_access())
+            Some(ReadOnly | CannotOpen) if !may_write(self.folder()) => {
+                let folder = self.folder();
+                CheckResult::fail(format!(
+                    "{} is read-only for this user, and SQLite writes there",
+                    tilde(folder)
+                ))
+                .fix(format!("make the folder {} writable for the node's user", shell(folder)))
             }
-            Some(CannotOpen | PermissionDenied | AuthorizationForStatementDenied) => {
-                CheckResult::fail(format!("{shown} cannot be opened for writing: no access"))
-                    .fix(fix_access())
+            Some(ReadOnly | CannotOpen | PermissionDenied) => {
+                CheckResult::fail(format!("{shown} is read-only for this user"))
+                    .fix(format!("make {} writable for the node's user", shell(path)))
             }
             Some(NotADatabase) => {
                 CheckResult::fail(format!("{shown} is not an SQLite database")).fix(fix_broken(path))
@@ -143,14 +158,19 @@ impl Files<'_> {
             Some(DatabaseCorrupt) => {
                 CheckResult::fail(format!("{shown} is damaged: {err}")).fix(fix_broken(path))
             }
-            Some(DiskFull) => {
-                CheckResult::fail(format!("no room to write to {shown}")).fix("free space on its disk")
+            Some(code @ (DiskFull | SystemIoFailure)) if code == DiskFull || self.is_full() => {
+                CheckResult::fail(format!("no room on the disk of {shown}"))
+                    .fix("free space there, then start the node again")
             }
             _ => CheckResult::fail(format!("{shown} cannot be written to: {err}"))
                 .fix("look at the disk (`dmesg`), and at who has the file open (`lsof`)"),
         }
         .evidence("sqlite", code(err))
     }
+}
+
+fn may_write(path: &Path) -> bool {
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
 fn code(err: &rusqlite::Error) -> String {

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 /// Puts the folder's modification time back when it is dropped.
 ///
-/// SQLite makes `-wal` and `-shm` beside a log at rest and removes them again; all that is left of them is the
-/// folder's new time, and the doctor changes nothing (D4).
+/// SQLite makes `-wal` and `-shm` beside a log at rest and removes them again, and `-shm`, which holds no data, stays
+/// beside a `-wal` that a crash left. The folder's time tells of neither, as the doctor changes nothing (D4).
 pub(super) struct FolderTime {
     path: PathBuf,
     before: Option<State>,
@@ -44,8 +44,10 @@ impl State {
     fn of(path: &Path) -> io::Result<Self> {
         let folder = File::open(path)?;
         let modified = folder.metadata()?.modified()?;
-        let names = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.file_name()));
-        Ok(Self { folder, modified, names: names.collect::<io::Result<_>>()? })
+        let mut names: BTreeSet<_> =
+            fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+        names.retain(|name| !name.as_encoded_bytes().ends_with(b"-shm"));
+        Ok(Self { folder, modified, names })
     }
 }
 

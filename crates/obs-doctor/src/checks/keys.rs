@@ -14,6 +14,7 @@ use crate::paths::{shell, tilde};
 use crate::result::CheckResult;
 use crate::system::Files;
 
+const FIX_MISSING: &str = "run `hearthnet init`; but if this node had a key, restore it from a backup first";
 const FIX_LOST: &str =
     "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
 
@@ -58,12 +59,9 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
     let shown = tilde(path);
     let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
     match err.kind() {
-        ErrorKind::NotFound if is_link => {
-            CheckResult::fail(format!("{shown} is a symbolic link to nothing")).fix(FIX_LOST)
-        }
-        ErrorKind::NotFound => {
-            CheckResult::fail(format!("no device key at {shown}")).fix("run `hearthnet init`")
-        }
+        ErrorKind::NotFound if is_link => CheckResult::fail(format!("{shown} is a symbolic link to nothing"))
+            .fix("mount what it leads to, or make it lead to the key"),
+        ErrorKind::NotFound => CheckResult::fail(format!("no device key at {shown}")).fix(FIX_MISSING),
         ErrorKind::NotADirectory => CheckResult::fail(format!("a part of {shown} is not a folder"))
             .fix("set `[identity] keys_dir` to a folder, or move the file away and run `hearthnet init`"),
         ErrorKind::PermissionDenied => out_of_reach(files, path),
@@ -72,7 +70,8 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
             CheckResult::fail(format!("{shown} is not a file")).fix(FIX_LOST)
         }
         _ if identity::is_loop(err) || is_link => {
-            CheckResult::fail(format!("{shown} is a symbolic link that leads nowhere: {err}")).fix(FIX_LOST)
+            CheckResult::fail(format!("{shown} is a symbolic link that leads nowhere: {err}"))
+                .fix("make it lead to the key, or restore the key in its place from a backup")
         }
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
             .fix("look at the disk (`dmesg`), and restore the key from a backup if it is damaged"),

@@ -14,6 +14,10 @@ use crate::system::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
 const PATIENCE: Duration = Duration::from_millis(1700);
 const TIMEOUT: Duration = Duration::from_millis(1600);
 const FIX_START: &str = "start the backend, or correct `url` in `[[llm.backends]]`";
+const FIX_URL: &str = "correct `url` in `[[llm.backends]]`, to an address such as http://127.0.0.1:11434";
+const FIX_SILENT: &str =
+    "see what the backend is doing (loading a large model takes a while), and restart it if it hangs";
+const FIX_BASE: &str = "set `url` in `[[llm.backends]]` to the base address of Ollama or an OpenAI interface";
 const FIX_KEY: &str =
     "set the environment variable that `api_key_env` of `[[llm.backends]]` names to the backend's key";
 
@@ -53,7 +57,9 @@ fn urls(base: &str) -> [String; 2] {
 /// What came back from one address; ordered by how much it tells.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
+    BadUrl(String),
     Unreachable(String),
+    Silent,
     NoTls,
     NotAModelServer(String),
     ServerError(u16),
@@ -71,6 +77,8 @@ fn ask(http: &dyn Http, request: &HttpRequest) -> Answer {
     match http.send(request) {
         Ok(response) => read(&response),
         Err(HttpError::NoTls) => Answer::NoTls,
+        Err(HttpError::Timeout) => Answer::Silent,
+        Err(err @ (HttpError::BadUrl(_) | HttpError::NameNotFound)) => Answer::BadUrl(err.to_string()),
         Err(err @ HttpError::Protocol(_)) => Answer::NotAModelServer(err.to_string()),
         Err(err) => Answer::Unreachable(err.to_string()),
     }
@@ -99,7 +107,6 @@ fn models(body: &[u8]) -> Option<usize> {
 }
 
 fn judge(backends: &[LlmBackend], answers: Vec<(usize, Answer)>) -> CheckResult {
-    let silent = || Answer::Unreachable("no answer in time".to_owned());
     let best: Vec<Answer> = (0..backends.len())
         .map(|at| {
             answers
@@ -107,7 +114,7 @@ fn judge(backends: &[LlmBackend], answers: Vec<(usize, Answer)>) -> CheckResult 
                 .filter(|(of, _)| *of == at)
                 .map(|(_, answer)| answer.clone())
                 .max()
-                .unwrap_or_else(silent)
+                .unwrap_or(Answer::Silent)
         })
         .collect();
     let winner =
@@ -132,8 +139,9 @@ fn explain(backend: &LlmBackend, answer: &Answer, backends: usize) -> CheckResul
         Answer::Denied(_) => CheckResult::warn(detail).fix(FIX_KEY),
         Answer::NoTls => CheckResult::skip(SkipReason::Unsupported, detail),
         Answer::ServerError(_) => CheckResult::fail(detail).fix("look at the backend's own log"),
-        Answer::NotAModelServer(_) => CheckResult::fail(detail)
-            .fix("set `url` in `[[llm.backends]]` to the base address of Ollama or an OpenAI interface"),
+        Answer::NotAModelServer(_) => CheckResult::fail(detail).fix(FIX_BASE),
+        Answer::Silent => CheckResult::fail(detail).fix(FIX_SILENT),
+        Answer::BadUrl(_) => CheckResult::fail(detail).fix(FIX_URL),
         Answer::Unreachable(_) if backends > 1 => {
             CheckResult::fail(format!("none of {backends} backends answers; {detail}")).fix(FIX_START)
         }
@@ -143,7 +151,8 @@ fn explain(backend: &LlmBackend, answer: &Answer, backends: usize) -> CheckResul
 
 fn describe(answer: &Answer) -> String {
     match answer {
-        Answer::Unreachable(why) | Answer::NotAModelServer(why) => why.clone(),
+        Answer::BadUrl(why) | Answer::Unreachable(why) | Answer::NotAModelServer(why) => why.clone(),
+        Answer::Silent => HttpError::Timeout.to_string(),
         Answer::NoTls => HttpError::NoTls.to_string(),
         Answer::ServerError(status) => format!("it answers HTTP {status}"),
         Answer::Denied(status) => format!("it answers, but refuses our key (HTTP {status})"),

@@ -78,6 +78,9 @@ fn explain(cx: &Context, group: Ipv4Addr, port: u16, err: &EchoError) -> CheckRe
             CheckResult::fail(format!("{group}:{port} was joined, and a packet sent to it did not come back"))
                 .fix(format!("let the firewall pass UDP port {port} to {group}"))
         }
+        EchoError::Send(_) => CheckResult::fail(format!("{group}:{port}: {err}")).fix(format!(
+            "let the firewall pass what goes out to {group}, or set `[discovery] udp_enabled = false`"
+        )),
         _ => CheckResult::fail(format!("{group}:{port}: {err}")).fix(fix_config()),
     }
 }

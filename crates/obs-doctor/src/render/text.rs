@@ -73,7 +73,10 @@ impl Page<'_> {
         let dot = self.dot();
         let node = if report.node_id.is_some() { "node running" } else { "no node running" };
         let facts = format!("v{}{dot}{}{dot}{node}", env!("CARGO_PKG_VERSION"), std::env::consts::OS);
-        let _ = writeln!(out, "{}  {facts}", self.paint("hearthnet doctor", BOLD));
+        let mut line = Line::new(self);
+        line.add("", "hearthnet doctor", BOLD);
+        line.add("  ", &facts, PLAIN);
+        let _ = writeln!(out, "{}", line.text);
     }
 
     fn category(&self, out: &mut String, category: &Category, shown: &[&CheckResult]) {
@@ -134,13 +137,13 @@ impl Page<'_> {
             (counts.warn, warnings, YELLOW),
             (counts.skip, "skipped", DIM),
         ];
-        let mut shown: Vec<String> = parts
-            .iter()
-            .filter(|(n, ..)| *n > 0)
-            .map(|(n, what, color)| self.paint(&format!("{n} {what}"), color))
-            .collect();
-        shown.push(self.paint(&format!("{} passed", counts.pass), GREEN));
-        let _ = writeln!(out, "\n{}   {}", shown.join(&self.dot()), seconds(report.duration));
+        let mut line = Line::new(self);
+        for (n, what, color) in parts.into_iter().filter(|(n, ..)| *n > 0) {
+            line.add(self.dot(), &format!("{n} {what}"), color);
+        }
+        line.add(self.dot(), &format!("{} passed", counts.pass), GREEN);
+        line.add("   ", &seconds(report.duration), PLAIN);
+        let _ = writeln!(out, "\n{}", line.text);
     }
 
     fn mark(&self, status: Status) -> (&'static str, &'static str) {
@@ -181,8 +184,8 @@ impl Page<'_> {
         self.style.width.is_some_and(|width| width < NARROW)
     }
 
-    fn dot(&self) -> String {
-        if self.style.ascii { " | ".to_owned() } else { " · ".to_owned() }
+    fn dot(&self) -> &'static str {
+        if self.style.ascii { " | " } else { " · " }
     }
 
     /// What the terminal can show of `text`.
@@ -203,10 +206,42 @@ impl Page<'_> {
     }
 
     fn paint(&self, text: &str, code: &str) -> String {
-        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.style.color && code != PLAIN {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
+/// Parts in a row, which goes on in the next line before a part that would be cut.
+struct Line<'a> {
+    page: &'a Page<'a>,
+    text: String,
+    used: usize,
+}
+
+impl<'a> Line<'a> {
+    fn new(page: &'a Page<'a>) -> Self {
+        Self { page, text: String::new(), used: 0 }
+    }
+
+    fn add(&mut self, separator: &str, part: &str, color: &str) {
+        let needed = separator.width() + part.width();
+        if self.used == 0 {
+            self.used = part.width();
+        } else if self.page.style.width.is_some_and(|width| self.used + needed > width) {
+            self.text.push_str("\n  ");
+            self.used = 2 + part.width();
+        } else {
+            self.text.push_str(separator);
+            self.used += needed;
+        }
+        self.text.push_str(&self.page.paint(part, color));
+    }
+}
+
+const PLAIN: &str = "";
 const BOLD: &str = "1";
 const DIM: &str = "2";
 const RED: &str = "31";
@@ -217,7 +252,7 @@ fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
-/// Breaks at spaces, and inside a word only when it is wider than a line.
+/// Breaks at spaces, and inside a word only when it is wider than a line: after a `/` if that helps.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -229,8 +264,14 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         } else if used > 0 {
             push(&mut lines, &mut used, ' ', usize::MAX);
         }
-        for c in word.chars() {
-            push(&mut lines, &mut used, c, width);
+        for piece in word.split_inclusive('/') {
+            if used > 0 && used + piece.width() > width {
+                lines.push(String::new());
+                used = 0;
+            }
+            for c in piece.chars() {
+                push(&mut lines, &mut used, c, width);
+            }
         }
     }
     lines
@@ -256,6 +297,7 @@ mod tests {
     fn wraps_at_spaces_and_breaks_long_words() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefghijkl", 5), ["abcde", "fghij", "kl"]);
+        assert_eq!(wrap("~/share/keys/device, 0600", 12), ["~/share/", "keys/device,", "0600"]);
         assert_eq!(wrap("", 5), [""]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
     }

@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use obs_doctor::{Config, Doctor, render};
+use obs_doctor::{Check, Config, Doctor, render};
 use serde_json::Value;
 
 use crate::home::{Home, no_bus};
@@ -51,7 +51,18 @@ fn runs_the_doctor() {
     let var = |name| std::env::var(name).unwrap();
     let config =
         Config::new(var("CHILD_DATA")).host(var("CHILD_HOST")).port(var("CHILD_PORT").parse().unwrap());
-    let report = Doctor::standard().run_all_blocking(&config, &no_bus());
+    let mut doctor = Doctor::standard();
+    if std::env::var_os("CHILD_HANGS").is_some() {
+        doctor.register(Check::new("hangs").run(|_| std::future::pending())).unwrap();
+        doctor
+            .register(Check::new("blocks").run_blocking(|_| {
+                loop {
+                    std::thread::park()
+                }
+            }))
+            .unwrap();
+    }
+    let report = doctor.run_all_blocking(&config, &no_bus());
     std::fs::write(var("CHILD_OUT"), render::json(&report)).unwrap();
 }
 
@@ -77,7 +88,11 @@ pub(crate) fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 /// Says why a test shows nothing on this machine.
-#[expect(clippy::print_stdout, reason = "a test that shows nothing must say so")]
 pub(crate) fn skipped(test: &str) {
-    println!("{test}: skipped: needs root, `unshare` and a test binary that every user may run");
+    skipped_for("root, `unshare` and a test binary that every user may run", test);
+}
+
+#[expect(clippy::print_stdout, reason = "a test that shows nothing must say so")]
+pub(crate) fn skipped_for(need: &str, test: &str) {
+    println!("{test}: skipped: needs {need}");
 }

@@ -24,38 +24,6 @@ fn d2_without_a_configured_id_every_folder_counts() {
 }
 
 #[test]
-fn d2_missing_unreadable_unparsable_and_foreign_are_told_apart() {
-    let home = Home::fresh();
-    let path = home.manifest();
-    fs::write(&path, "{").unwrap();
-    assert_fails(&home.run(NAME), "is not JSON", "restore the manifest");
-    fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert_fails(&home.run(NAME), "is not text", "restore the manifest");
-    fs::write(&path, "[]").unwrap();
-    assert_fails(&home.run(NAME), "has no `community_id`", "restore the manifest");
-    fs::write(&path, r#"{"community_id":"ed25519:another"}"#).unwrap();
-    assert_fails(&home.run(NAME), "of another community: ed25519:another", "restore the manifest");
-    fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
-    assert_fails(&home.run(NAME), "larger than 1 MiB", "restore the manifest");
-    fs::remove_file(&path).unwrap();
-    assert_fails(&home.run(NAME), "no community manifest at", "run `hearthnet init`");
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    assert_fails(&home.run(NAME), "is not a file", "restore the manifest");
-}
-
-#[test]
-fn d2_no_community_at_all_fails() {
-    let mut home = Home::empty();
-    home.config.community_id = None;
-    assert_fails(&home.run(NAME), "no communities folder", "run `hearthnet init`");
-    fs::create_dir(&home.config.communities_dir).unwrap();
-    assert_fails(&home.run(NAME), "no community in", "run `hearthnet init`");
-    fs::remove_dir(&home.config.communities_dir).unwrap();
-    fs::write(&home.config.communities_dir, "").unwrap();
-    assert_fails(&home.run(NAME), "cannot be read", "a folder that the node's user can read");
-}
-
-#[test]
 fn d2_an_id_is_not_trusted_as_a_path() {
     let mut home = Home::fresh();
     for hostile in ["../keys", "..", "/etc", "a/b", "a\u{0}b", ""] {

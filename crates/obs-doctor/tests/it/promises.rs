@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use obs_doctor::render::{self, TextStyle};
 use obs_doctor::{BusError, CapabilityBus, Doctor, LlmBackend, Outcome, Report, Status};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::child::{report, skipped};
+use crate::child::{check, report, skipped};
 use crate::home::{Home, SEED, append, no_bus};
 use crate::network::{mdns_port, responder};
 use crate::node::Node;
@@ -37,52 +38,92 @@ fn d6_a_fresh_node_that_is_not_running_is_well() {
 }
 
 #[test]
-fn d6_without_any_network_nothing_fails_and_it_is_quick() {
+fn d_05_offline_nothing_fails_within_2_s() {
     let home = Home::fresh();
     for wrapper in ["ip link set lo up; exec \"$0\" \"$@\"", "exec \"$0\" \"$@\""] {
         let Some(report) = report(&home, Some(wrapper), |_| {}) else {
-            return skipped("d6_without_any_network_nothing_fails_and_it_is_quick");
+            return skipped("d_05_offline_nothing_fails_within_2_s");
         };
         assert_eq!(report["ok"], true, "{report:#}");
         assert!(report["duration_ms"].as_u64().unwrap() <= 2000, "{report:#}");
     }
 }
 
-/// Content and time of every file, but SQLite's shared memory, which is no data.
-fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
-    let mut files = BTreeMap::new();
+/// Content and times of every file and folder, but SQLite's shared memory, which is no data.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime, u32)> {
+    let state = |path: &Path, content| {
+        let meta = fs::metadata(path).unwrap();
+        (content, meta.modified().unwrap(), meta.mode())
+    };
+    let mut all = BTreeMap::from([(folder.to_owned(), state(folder, Vec::new()))]);
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
-            files.extend(snapshot(&path));
+            all.extend(snapshot(&path));
         } else if !path.to_string_lossy().ends_with("-shm") {
-            let time = entry.metadata().unwrap().modified().unwrap();
-            files.insert(path.clone(), (fs::read(&path).unwrap(), time));
+            all.insert(path.clone(), state(&path, fs::read(&path).unwrap()));
         }
     }
-    files
+    all
+}
+
+/// A home whose node was killed: its last event is in the `-wal` alone.
+fn crashed() -> Home {
+    let home = Home::fresh();
+    let log = Connection::open(home.event_log()).unwrap();
+    append(&log, 1);
+    log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    home
 }
 
 #[test]
-fn d4_nothing_in_the_data_folder_changes() {
-    let at_rest = Home::fresh();
-    let crashed = Home::fresh();
-    let log = Connection::open(crashed.event_log()).unwrap();
-    append(&log, 1);
-    log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
-    drop(log);
+fn d_01_nothing_in_the_data_folder_changes() {
+    let without_shm = crashed();
+    fs::remove_file(without_shm.event_log().with_extension("sqlite-shm")).unwrap();
     // Not opened by plain calls while it is open: that would drop its locks.
-    for home in [&at_rest, &crashed] {
+    for home in [Home::fresh(), crashed(), without_shm] {
         let before = snapshot(&home.config.data_dir);
-        assert!(before.len() >= 4);
+        assert!(before.len() >= 7);
         std::thread::sleep(Duration::from_millis(20));
-        home.run_all();
+        let report = home.run_all();
+        assert_eq!(report.get("event_log_writable").unwrap().status, Status::Pass);
         assert_eq!(before, snapshot(&home.config.data_dir));
     }
 }
 
 #[test]
-fn d4_an_empty_home_stays_empty() {
+fn d_04_an_empty_home_has_two_causes_and_two_failures() {
+    let mut home = Home::empty();
+    home.config.community_id = None;
+    let report = home.run_all();
+    let of = |name: &str| (report.get(name).unwrap().status, report.get(name).unwrap().caused_by.clone());
+    for (cause, dependent) in [("keys_present", "keys_loadable"), ("community_present", "event_log_writable")]
+    {
+        assert_eq!(of(cause), (Status::Fail, None));
+        assert_eq!(of(dependent), (Status::Skip, Some(cause.to_owned())));
+        assert_eq!(report.get(dependent).unwrap().detail, format!("needs {cause}"));
+    }
+    assert_eq!(report.summary().fail, 2, "{report:?}");
+}
+
+#[test]
+fn d_02_the_process_ends_within_5_s_with_every_other_result() {
+    let home = Home::fresh();
+    let started = Instant::now();
+    let report = report(&home, None, |command| {
+        command.env("CHILD_HANGS", "1");
+    });
+    let Some(report) = report else {
+        return skipped("d_02_the_process_ends_within_5_s_with_every_other_result");
+    };
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(report["summary"]["error"], 2, "{report:#}");
+    assert_eq!(report["checks"].as_array().unwrap().len(), 14);
+    assert_eq!(check(&report, "event_log_writable")["status"], "pass");
+}
+
+#[test]
+fn d_01_an_empty_home_stays_empty() {
     let home = Home::empty();
     home.run_all();
     assert_eq!(fs::read_dir(&home.config.data_dir).unwrap().count(), 0);
@@ -106,7 +147,7 @@ fn during_a_doctor_loop(home: &Home, name: &str, work: impl FnOnce()) {
 }
 
 #[test]
-fn d4_two_hundred_node_starts_get_their_port() {
+fn d_06_two_hundred_node_starts_get_their_port() {
     let home = Home::fresh();
     during_a_doctor_loop(&home, "transport_port", || {
         for start in 0..200 {
@@ -117,7 +158,7 @@ fn d4_two_hundred_node_starts_get_their_port() {
 }
 
 #[test]
-fn d4_no_unicast_mdns_packet_is_stolen() {
+fn d_06_no_unicast_mdns_packet_is_stolen() {
     let _turn = mdns_port();
     let avahi: UdpSocket = responder().into();
     avahi.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -167,7 +208,7 @@ impl CapabilityBus for Leaky {
 }
 
 #[test]
-fn d7_no_secret_is_in_any_output() {
+fn d_09_no_secret_is_in_any_output() {
     let mut home = Home::fresh();
     home.config.llm_backends = vec![
         LlmBackend::new("a", "http://u:hunter2-url@127.0.0.1:9/v1?api_key=hunter2-llm"),
@@ -192,7 +233,7 @@ fn d7_no_secret_is_in_any_output() {
 }
 
 #[test]
-fn d6_every_failure_has_a_fix() {
+fn d_12_every_failure_has_a_fix() {
     let mut home = Home::empty();
     home.config.community_id = None;
     home.config.port = 0;

@@ -6,27 +6,39 @@ use serde_json::Value;
 
 use crate::home::no_bus;
 
+/// A report with every verdict, as it could be of a real node.
 fn report() -> Report {
-    let identity = |name: &str| Check::new(name).category(Category::IDENTITY);
-    let machine = |name: &str| Check::new(name).category(Category::MACHINE);
+    const FIX_KEY: &str =
+        "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
+    let identity = |name| Check::new(name).category(Category::IDENTITY);
+    let network = |name| Check::new(name).category(Category::NETWORK);
+    let machine = |name| Check::new(name).category(Category::MACHINE);
+    let node = |name| Check::new(name).category(Category::NODE);
+    let always = |result: CheckResult| move |_: &obs_doctor::Context| result.clone();
+    let key =
+        CheckResult::pass("~/.local/share/hearthnet/keys/device.ed25519, 0600").evidence("mode", "0600");
+    let seed = CheckResult::fail("33 bytes, an Ed25519 seed has 32").fix(FIX_KEY);
+    let port = CheckResult::fail(
+        "nginx (pid 812, uid 33) has port 7080: it answers HTTP 200 and is no HearthNet node",
+    );
+    let port = port.fix("stop it, or set `[transport] port` to a free port");
+    let disk = CheckResult::warn("1.2 GB free, “soon” full").fix("free space");
     let mut doctor = Doctor::empty();
     doctor
         .register_all([
-            identity("keys_present")
-                .run_blocking(|_| CheckResult::pass("~/keys/device.ed25519, 0600").evidence("mode", "0600")),
-            identity("keys_loadable").run_blocking(|_| {
-                CheckResult::fail("33 bytes, an Ed25519 seed has 32")
-                    .fix("restore the key from a backup, or run `hearthnet init` for a new identity")
-            }),
-            machine("disk_space")
-                .run_blocking(|_| CheckResult::warn("1.2 GB free “soon” full").fix("free space")),
-            identity("event_log_writable")
-                .after("keys_loadable")
-                .run_blocking(|_| CheckResult::pass("never")),
-            machine("clock_sanity").run_blocking(|_| CheckResult::skip(SkipReason::Offline, "offline")),
+            identity("keys_present").run_blocking(always(key)),
+            identity("keys_loadable").run_blocking(always(seed)),
+            identity("event_log_writable").after("keys_loadable").run_blocking(always(CheckResult::pass(""))),
+            network("transport_port").run_blocking(always(port)),
+            node("at_least_one_capability").run_blocking(always(CheckResult::pass("3 capabilities"))),
+            machine("disk_space").run_blocking(always(disk)),
+            machine("clock_sanity").run_blocking(always(CheckResult::skip(SkipReason::Offline, "offline"))),
+            Check::new("vector_store")
+                .run_blocking(always(CheckResult::error("the check panicked: no").fix("report it"))),
         ])
         .unwrap();
     let mut report = doctor.run_all_blocking(&Config::new("/nosuch"), &no_bus());
+    report.node_id = Some("ed25519:3q2-7w".to_owned());
     report.duration = std::time::Duration::from_millis(940);
     for result in &mut report.results {
         result.duration = std::time::Duration::from_millis(3);
@@ -34,100 +46,85 @@ fn report() -> Report {
     report
 }
 
+/// Compares with `docs/report/<name>.txt`; `UPDATE_REPORTS=1` writes it anew.
 #[track_caller]
-fn shows(style: &TextStyle, expected: &str) {
-    let head = format!("hearthnet doctor  v{} · linux · no node running\n", env!("CARGO_PKG_VERSION"));
-    let text = render::text(&report(), style);
-    assert_eq!(text.replace(&head, ""), expected, "\n{text}");
+fn shows(style: &TextStyle, name: &str) {
+    let text = render::text(&report(), style).replace(env!("CARGO_PKG_VERSION"), "0.1.0");
+    let text = text.replace(std::env::consts::OS, "linux");
+    let file = std::path::PathBuf::from(format!("{}/docs/report/{name}.txt", env!("CARGO_MANIFEST_DIR")));
+    if std::env::var_os("UPDATE_REPORTS").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &text).unwrap();
+    }
+    let known = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, known, "{name}:\n{text}\n{}:\n{known}", file.display());
 }
 
 #[test]
-fn d5_the_report_at_80_columns() {
-    shows(
-        &TextStyle::default().width(Some(80)),
-        "
-Identity
-  ✔ keys_present        ~/keys/device.ed25519, 0600
-  ✘ keys_loadable       33 bytes, an Ed25519 seed has 32
-      → fix: restore the key from a backup, or run `hearthnet init` for a new
-             identity
-  - event_log_writable  skipped: needs keys_loadable
+fn d_11_the_report_at_80_and_40_columns_with_and_without_colour_and_beyond_ascii() {
+    for width in [80, 40] {
+        let style = TextStyle::default().width(Some(width));
+        shows(&style, &format!("{width}"));
+        shows(&style.color(true), &format!("{width}-color"));
+        shows(&style.ascii(true), &format!("{width}-ascii"));
+        shows(&style.ascii(true).color(true), &format!("{width}-ascii-color"));
+        shows(&style.verbose(true), &format!("{width}-verbose"));
+        let text = render::text(&report(), &style);
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        assert!(render::text(&report(), &style.ascii(true)).is_ascii());
+    }
+    shows(&TextStyle::default(), "pipe");
+    shows(&TextStyle::default().quiet(true), "quiet");
+}
 
-Machine
-  ! disk_space          1.2 GB free “soon” full
-      → fix: free space
-  - clock_sanity        skipped: offline
-
-1 failed · 1 warning · 2 skipped · 1 passed   0.9 s
-",
-    );
+/// `--color` × `NO_COLOR` × `CLICOLOR_FORCE` × `TERM=dumb` × pipe × `LANG=C` × width.
+#[test]
+fn d_11_every_switch_and_variable_together() {
+    use render::ColorChoice::{Always, Auto, Never};
+    let mut seen = 0;
+    for choice in [Auto, Always, Never] {
+        for bits in 0..32_u32 {
+            for columns in [80, 40] {
+                let [no_color, force, dumb, pipe, lang_c] = [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
+                let env = |name: &str| match name {
+                    "NO_COLOR" => no_color.then(|| "1".to_owned()),
+                    "CLICOLOR_FORCE" => force.then(|| "1".to_owned()),
+                    "TERM" => Some(if dumb { "dumb" } else { "xterm-256color" }.to_owned()),
+                    "LANG" => Some(if lang_c { "C" } else { "de_DE.UTF-8" }.to_owned()),
+                    _ => None,
+                };
+                let style = TextStyle::resolve(choice, env, (!pipe).then_some(columns));
+                // The first that says something decides.
+                let color = match (choice, no_color, force) {
+                    (Always, ..) => true,
+                    (Never, ..) | (Auto, true, _) => false,
+                    (Auto, false, true) => true,
+                    (Auto, false, false) => !pipe && !dumb,
+                };
+                let expected = TextStyle::default()
+                    .color(color)
+                    .ascii(lang_c || (dumb && !pipe))
+                    .width((!pipe).then_some(columns));
+                assert_eq!(style, expected, "{choice} {bits:05b} {columns}");
+                let text = render::text(&report(), &style);
+                assert_eq!(text.contains('\u{1b}'), color);
+                // Never by colour alone.
+                for mark in
+                    if style.ascii { ["[ok]", "[!!]", "[FAIL]", "[--]"] } else { ["✔", "!", "✘", "-"] }
+                {
+                    assert!(text.contains(mark), "{mark} in {text}");
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 192);
 }
 
 #[test]
-fn d5_the_report_at_40_columns() {
-    shows(
-        &TextStyle::default().width(Some(40)),
-        "
-Identity
-  ✔ keys_present
-      ~/keys/device.ed25519, 0600
-  ✘ keys_loadable
-      33 bytes, an Ed25519 seed has 32
-      → fix: restore the key from a
-             backup, or run `hearthnet
-             init` for a new identity
-  - event_log_writable
-      skipped: needs keys_loadable
-
-Machine
-  ! disk_space
-      1.2 GB free “soon” full
-      → fix: free space
-  - clock_sanity
-      skipped: offline
-
-1 failed · 1 warning · 2 skipped · 1 passed   0.9 s
-",
-    );
-}
-
-#[test]
-fn d5_the_report_in_ascii_has_nothing_else() {
-    let text = render::text(&report(), &TextStyle::default().ascii(true));
-    assert!(text.is_ascii(), "{text}");
-    assert!(text.contains("  [ok]   keys_present        ~/keys"), "{text}");
-    assert!(text.contains("  [FAIL] keys_loadable       33 bytes"), "{text}");
-    assert!(text.contains("      -> fix: restore"), "{text}");
-    assert!(text.contains("  [!!]   disk_space          1.2 GB free \"soon\" full"), "{text}");
-    assert!(text.contains("  [--]   clock_sanity        skipped: offline"), "{text}");
-    assert!(text.contains("1 failed | 1 warning | 2 skipped | 1 passed"), "{text}");
-}
-
-#[test]
-fn d5_problems_only_and_everything() {
-    shows(
-        &TextStyle::default().quiet(true),
-        "Identity
-  ✘ keys_loadable  33 bytes, an Ed25519 seed has 32
-      → fix: restore the key from a backup, or run `hearthnet init` for a new identity
-
-Machine
-  ! disk_space     1.2 GB free “soon” full
-      → fix: free space
-",
-    );
-    let text = render::text(&report(), &TextStyle::default().verbose(true));
-    assert!(text.contains("device.ed25519, 0600 (3 ms)\n      mode: 0600\n"), "{text}");
-}
-
-#[test]
-fn d5_colour_is_only_added() {
+fn d_11_colour_is_only_added() {
     let (plain, colored) = (TextStyle::default(), TextStyle::default().color(true));
     let text = render::text(&report(), &colored);
-    assert!(
-        text.contains("  \u{1b}[32m✔\u{1b}[0m keys_present") && text.contains("\u{1b}[31m✘\u{1b}[0m"),
-        "{text:?}"
-    );
     let mut stripped = text;
     for code in ["0", "1", "2", "31", "32", "33"] {
         stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
@@ -136,7 +133,7 @@ fn d5_colour_is_only_added() {
 }
 
 #[test]
-fn d5_text_and_json_have_the_same_verdicts() {
+fn d_10_text_and_json_have_the_same_verdicts() {
     let report = report();
     let json: Value = serde_json::from_str(&render::json(&report)).unwrap();
     let text = render::text(&report, &TextStyle::default());
@@ -159,7 +156,7 @@ fn d5_text_and_json_have_the_same_verdicts() {
 }
 
 #[test]
-fn d5_json_keeps_to_its_schema() {
+fn d_10_json_keeps_to_its_schema() {
     let schema: Value = serde_json::from_str(render::JSON_SCHEMA).unwrap();
     let mut json: Value = serde_json::from_str(&render::json(&report())).unwrap();
     validate(&schema, &json, "report").unwrap();
@@ -169,6 +166,32 @@ fn d5_json_keeps_to_its_schema() {
     json["checks"][0]["status"] = "pass".into();
     json["checks"][0].as_object_mut().unwrap().remove("fix");
     assert!(validate(&schema, &json, "report").unwrap_err().contains("fix"));
+}
+
+/// By a validator of other people, where Python has it.
+#[test]
+fn d_10_json_keeps_to_its_schema_by_pythons_jsonschema() {
+    const PROGRAM: &str = "import json, sys, jsonschema\n\
+        schema, right, wrong = (json.loads(text) for text in sys.argv[1:])\n\
+        jsonschema.Draft202012Validator.check_schema(schema)\n\
+        validator = jsonschema.Draft202012Validator(schema)\n\
+        validator.validate(right)\n\
+        sys.exit(0 if not validator.is_valid(wrong) else 'a wrong report is taken')";
+    let python = |args: &[&str]| std::process::Command::new("python3").arg("-c").args(args).output();
+    if !python(&["import jsonschema"]).is_ok_and(|out| out.status.success()) {
+        return crate::child::skipped_for(
+            "python3 with jsonschema",
+            "d_10_json_keeps_to_its_schema_by_pythons_jsonschema",
+        );
+    }
+    let real = crate::home::Home::fresh().run_all();
+    for report in [report(), real] {
+        let right = render::json(&report);
+        let mut wrong: Value = serde_json::from_str(&right).unwrap();
+        wrong["checks"][0]["status"] = "fine".into();
+        let out = python(&[PROGRAM, render::JSON_SCHEMA, &right, &wrong.to_string()]).unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
 }
 
 /// The part of JSON schema that ours is written in; unknown words are refused.
