@@ -1,6 +1,7 @@
 //! What a node's configuration says about its observability (X04, `[observability]`).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -32,10 +33,13 @@ pub struct ObservabilityConfig {
     log_dir: PathBuf,
     log_console: bool,
     metrics_enabled: bool,
+    #[serde(deserialize_with = "doctor_interval")]
+    doctor_interval_seconds: u64,
+    doctor_remote: bool,
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, metrics on. The log folder is empty, which [`configure`] refuses:
+    /// Level `info`, no console, metrics on, no doctor on a timer. The log folder is empty, which [`configure`] refuses:
     /// where logs go is the node's to say.
     ///
     /// [`configure`]: crate::configure
@@ -45,6 +49,8 @@ impl Default for ObservabilityConfig {
             log_dir: PathBuf::new(),
             log_console: false,
             metrics_enabled: true,
+            doctor_interval_seconds: 0,
+            doctor_remote: false,
         }
     }
 }
@@ -80,6 +86,31 @@ impl ObservabilityConfig {
         self
     }
 
+    /// How often a node asks its doctor by itself, in seconds: 10 to 86 400, or 0 for never, which is the
+    /// default. Checked by [`configure`](crate::configure).
+    pub fn doctor_interval_seconds(mut self, seconds: u64) -> Self {
+        self.doctor_interval_seconds = seconds;
+        self
+    }
+
+    /// Whether `/doctor` answers callers on other machines too. Off by default.
+    pub fn doctor_remote(mut self, allowed: bool) -> Self {
+        self.doctor_remote = allowed;
+        self
+    }
+
+    /// How often a node asks its doctor by itself; `None` for never.
+    #[must_use]
+    pub fn doctor_interval(&self) -> Option<Duration> {
+        (self.doctor_interval_seconds > 0).then(|| Duration::from_secs(self.doctor_interval_seconds))
+    }
+
+    /// Whether `/doctor` answers callers on other machines too.
+    #[must_use]
+    pub fn is_doctor_remote(&self) -> bool {
+        self.doctor_remote
+    }
+
     /// The folder that the day files go to; empty when nothing set it.
     #[must_use]
     pub fn log_dir(&self) -> &std::path::Path {
@@ -94,9 +125,31 @@ impl ObservabilityConfig {
         Ok(obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console))
     }
 
+    pub(crate) fn check_doctor(&self) -> Result<(), Error> {
+        match is_doctor_interval(self.doctor_interval_seconds) {
+            true => Ok(()),
+            false => Err(Error::doctor_interval(self.doctor_interval_seconds)),
+        }
+    }
+
     pub(crate) fn metrics(&self) -> obs_metrics::Config {
         obs_metrics::Config::default().enabled(self.metrics_enabled)
     }
+}
+
+/// What `doctor_interval_seconds` may be.
+pub(crate) const DOCTOR_INTERVAL: &str = "0 for never, or seconds from 10 to 86400";
+
+fn is_doctor_interval(seconds: u64) -> bool {
+    seconds == 0 || (10..=86_400).contains(&seconds)
+}
+
+fn doctor_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = i64::deserialize(deserializer)?;
+    u64::try_from(seconds)
+        .ok()
+        .filter(|&seconds| is_doctor_interval(seconds))
+        .ok_or_else(|| D::Error::custom(format_args!("{seconds} is not allowed: expected {DOCTOR_INTERVAL}")))
 }
 
 fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -104,5 +157,29 @@ fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
     match obs_log::Config::new("").level(&level).check() {
         Ok(()) => Ok(level),
         Err(error) => Err(D::Error::custom(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d5_the_doctors_interval_is_refused_with_field_and_what_is_allowed() {
+        for bad in [1, 9, 86_401, u64::MAX] {
+            let error =
+                ObservabilityConfig::new("/tmp").doctor_interval_seconds(bad).check_doctor().unwrap_err();
+            assert_eq!(error.field(), Some("doctor_interval_seconds"));
+            assert!(error.to_string().contains("seconds from 10 to 86400"), "{error}");
+        }
+        for bad in ["9", "-1", "86401"] {
+            let text = format!("doctor_interval_seconds = {bad}");
+            let error = toml::from_str::<ObservabilityConfig>(&text).unwrap_err().to_string();
+            assert!(error.contains("doctor_interval_seconds") && error.contains("10 to 86400"), "{error}");
+        }
+        let read = |text| toml::from_str::<ObservabilityConfig>(text).unwrap();
+        assert_eq!(read("").doctor_interval(), None);
+        assert_eq!(read("doctor_interval_seconds = 300").doctor_interval(), Some(Duration::from_secs(300)));
+        assert!(read("doctor_remote = true").is_doctor_remote() && !read("").is_doctor_remote());
     }
 }

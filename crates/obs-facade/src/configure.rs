@@ -31,6 +31,7 @@ use crate::seams;
 /// written. The error names the field and what to do. The log is set up first; where it refuses, nothing
 /// has changed.
 pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
+    config.check_doctor()?;
     let log = obs_log::configure(&config.log()?)?;
     obs_metrics::configure(&config.metrics())?;
     obs_trace::configure(&obs_trace::Config::default())?;

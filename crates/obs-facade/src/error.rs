@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::config::DOCTOR_INTERVAL;
+
 /// Why [`configure`](crate::configure) refused a configuration.
 ///
 /// Says what is wrong, in which field, and what to do.
@@ -19,6 +21,7 @@ pub struct Error(Cause);
 #[derive(Debug)]
 enum Cause {
     NoLogDir,
+    DoctorInterval(u64),
     Log(obs_log::Error),
     Metrics(obs_metrics::Error),
     Trace(obs_trace::Error),
@@ -29,11 +32,16 @@ impl Error {
         Error(Cause::NoLogDir)
     }
 
+    pub(crate) fn doctor_interval(seconds: u64) -> Self {
+        Error(Cause::DoctorInterval(seconds))
+    }
+
     /// The field of `[observability]` at fault, where one is.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match &self.0 {
             Cause::NoLogDir => Some("log_dir"),
+            Cause::DoctorInterval(_) => Some("doctor_interval_seconds"),
             Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
             Cause::Metrics(_) | Cause::Trace(_) => None,
         }
@@ -62,6 +70,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Cause::NoLogDir => f.write_str("log_dir: is empty; name the folder that the day files go to"),
+            Cause::DoctorInterval(seconds) => {
+                write!(f, "doctor_interval_seconds: {seconds} is not allowed: expected {DOCTOR_INTERVAL}")
+            }
             Cause::Log(error) => error.fmt(f),
             Cause::Metrics(error) => error.fmt(f),
             Cause::Trace(error) => error.fmt(f),
@@ -72,7 +83,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
-            Cause::NoLogDir => None,
+            Cause::NoLogDir | Cause::DoctorInterval(_) => None,
             Cause::Log(error) => error.source(),
             Cause::Metrics(error) => error.source(),
             Cause::Trace(error) => error.source(),

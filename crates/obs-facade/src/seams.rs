@@ -70,6 +70,22 @@ fn show_trace_stats() {
     counter("hearthnet_trace_dropped_fields_total", fields, || obs_trace::stats().dropped_fields);
 }
 
+/// What the doctor saw last, when a node asks it on a timer.
+#[cfg(feature = "http")]
+pub(crate) fn show_doctor(report: &obs_doctor::Report) {
+    let ok = "Whether the check did not fail when the doctor last looked: 1 or 0.";
+    let ok = obs_metrics::gauge("hearthnet_doctor_check_ok", ok, ["check"]);
+    let duration = "How long the check took when the doctor last looked, in seconds.";
+    let duration = obs_metrics::gauge("hearthnet_doctor_check_duration_seconds", duration, ["check"]);
+    for result in &report.results {
+        ok.with([&result.name]).set(f64::from(u8::from(result.ok)));
+        duration.with([&result.name]).set(result.duration.as_secs_f64());
+    }
+    obs_metrics::counter("hearthnet_doctor_runs_total", "Times that the doctor looked on its timer.", [])
+        .with([])
+        .inc();
+}
+
 /// The runtime that set observability up, if one did (M9).
 fn show_runtime() {
     #[cfg(feature = "http")]

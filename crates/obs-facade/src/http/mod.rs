@@ -1,5 +1,5 @@
-//! The HTTP side of a node's observability: the [`router`] to merge into the transport server and
-//! the request [`layer()`] to put around it (F1, F2, T7).
+//! The HTTP side of a node's observability: the [`router`] to merge into the transport server, the
+//! request [`layer()`] to put around it, and the [`Checkup`] of the node that it runs in (F1, F2, T7, D5).
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -16,6 +16,8 @@
 mod accept;
 mod body;
 mod call;
+mod caller;
+mod doctor;
 mod layer;
 mod metrics_page;
 mod outcome;
@@ -24,6 +26,8 @@ mod query;
 mod routes;
 
 pub use body::ObservedBody;
+pub use caller::Caller;
+pub use doctor::Checkup;
 pub use layer::{Observe, ObserveFuture, ObserveLayer, layer};
 pub use outcome::ResultCode;
 pub use propagate::inject;

@@ -1,6 +1,8 @@
 //! The facade as its users see it.
 
 #[cfg(feature = "http")]
+mod doctor;
+#[cfg(feature = "http")]
 mod layer;
 #[cfg(feature = "http")]
 mod routes;
