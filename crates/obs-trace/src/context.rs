@@ -63,9 +63,9 @@ pub fn current_trace() -> Option<Trace> {
 /// assert!(obs_trace::current_trace().is_none());
 /// ```
 pub fn attach(trace: Trace) {
-    let replaced = match home() {
-        Home::Task(task) => Replaced { current: tasks::attach(task, trace), spare: None },
-        Home::Frame => {
+    let replaced = match with_frame(|frame| frame.other_task()).flatten() {
+        Some(task) => Replaced { current: tasks::attach(task, trace), spare: None },
+        None => {
             HAS_TRACE.set(true);
             with_frame(|frame| frame.attach(trace)).unwrap_or_default()
         }
@@ -82,9 +82,9 @@ pub fn attach(trace: Trace) {
 /// assert!(obs_trace::detach().is_none());
 /// ```
 pub fn detach() -> Option<Arc<TraceRecord>> {
-    let detached = match home() {
-        Home::Task(task) => Replaced { current: tasks::detach(task), spare: None },
-        Home::Frame => {
+    let detached = match with_frame(|frame| frame.other_task()).flatten() {
+        Some(task) => Replaced { current: tasks::detach(task), spare: None },
+        None => {
             let (detached, has_trace) =
                 with_frame(|frame| (frame.detach(), frame.current.is_some())).unwrap_or_default();
             HAS_TRACE.set(has_trace);
@@ -124,43 +124,42 @@ pub(crate) fn while_ending<R>(id: TraceId, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Where the next span goes; `None` if no trace is current.
+/// Where the next span goes; `None` if no trace is current, which is found out without a call.
 #[inline]
 pub(crate) fn position() -> Option<Position> {
+    if is_bare() { None } else { position_in_force() }
+}
+
+#[inline(never)]
+fn position_in_force() -> Option<Position> {
     look(Frame::position, |trace| Position { trace, parent: None })
 }
 
 /// Keeps a handle of the current trace for the next span, or drops it.
-#[inline]
 pub(crate) fn give_back(trace: Trace) {
     let refused = with_frame(|frame| frame.keep_spare(trace));
     drop(refused);
 }
 
-/// Looks into the frame in force, or at the trace of the task that has no frame.
-#[inline]
+/// Looks into the frame in force, or at the trace of the task that the frame is not for.
 fn look<R>(in_frame: impl FnOnce(&mut Frame) -> Option<R>, in_task: impl FnOnce(Trace) -> R) -> Option<R> {
-    if !HAS_TRACE.get() && !tasks::have_traces() {
+    if is_bare() {
         return None;
     }
-    match home() {
-        Home::Frame => with_frame(in_frame).flatten(),
-        Home::Task(task) => tasks::trace(task).map(in_task),
+    let found = with_frame(|frame| match frame.other_task() {
+        None => Ok(in_frame(frame)),
+        Some(task) => Err(task),
+    });
+    match found? {
+        Ok(found) => found,
+        Err(task) => tasks::trace(task).map(in_task),
     }
 }
 
-/// Whose trace is the current one.
-enum Home {
-    Frame,
-    Task(tasks::Id),
-}
-
+/// Whether certainly no trace is current.
 #[inline]
-fn home() -> Home {
-    match with_frame(|frame| frame.is_scope) {
-        Some(false) => tasks::current().map_or(Home::Frame, Home::Task),
-        _ => Home::Frame,
-    }
+fn is_bare() -> bool {
+    !HAS_TRACE.get() && !tasks::have_traces()
 }
 
 /// `f` must not run code of users nor drop a trace: both may come back here. `None` if the thread is ending.
@@ -191,6 +190,12 @@ impl Frame {
     pub(crate) fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let _entered = Entered::new(self);
         f()
+    }
+
+    /// The task that asks and that the frame is not for: that of a thread is not for tasks.
+    #[inline]
+    fn other_task(&self) -> Option<tasks::Id> {
+        if self.is_scope { None } else { tasks::current() }
     }
 
     fn position(&mut self) -> Option<Position> {
@@ -259,23 +264,28 @@ fn swap(frame: &mut Frame) -> bool {
     is_swapped
 }
 
-/// Runs `f` inside a span: what `f` begins are children of `position`.
+/// Runs `f` inside a span: what `f` begins are children of `parent`.
 ///
 /// Where the span's trace is current, only the parent changes, so that `attach` and `detach` in `f`
 /// still mean the enclosing scope. Elsewhere (a future that was moved to another task) the span
 /// becomes a scope, kept in `moved` from one poll to the next.
 #[inline]
-pub(crate) fn within<R>(at: &Position, moved: &mut Option<Box<Frame>>, f: impl FnOnce() -> R) -> R {
+pub(crate) fn within<R>(
+    trace: &Trace,
+    parent: Option<SpanIndex>,
+    moved: &mut Option<Box<Frame>>,
+    f: impl FnOnce() -> R,
+) -> R {
     if let Some(frame) = moved {
         return frame.enter(f);
     }
-    if let Some(_restore) = Nested::new(at) {
+    if let Some(_restore) = Nested::new(trace, parent) {
         return f();
     }
-    if at.trace.is_ended() {
+    if trace.is_ended() {
         return f();
     }
-    let here = Position { trace: at.trace.clone(), parent: at.parent };
+    let here = Position { trace: trace.clone(), parent };
     moved.insert(Box::new(Frame::at(Some(here)))).enter(f)
 }
 
@@ -288,12 +298,13 @@ struct Nested<'a> {
 impl<'a> Nested<'a> {
     /// `None` if the frame in force is none of the trace.
     #[inline]
-    fn new(at: &'a Position) -> Option<Nested<'a>> {
-        if !matches!(home(), Home::Frame) {
-            return None;
-        }
-        let outer = with_frame(|frame| frame.nest(&at.trace, at.parent)).flatten()?;
-        Some(Nested { trace: &at.trace, outer })
+    fn new(trace: &'a Trace, parent: Option<SpanIndex>) -> Option<Nested<'a>> {
+        let nest = |frame: &mut Frame| match frame.other_task() {
+            None => frame.nest(trace, parent),
+            Some(_) => None,
+        };
+        let outer = with_frame(nest).flatten()?;
+        Some(Nested { trace, outer })
     }
 }
 

@@ -30,7 +30,7 @@
 //!
 //! # Context
 //! A trace belongs to a scope. [`Trace::scope`] gives one to a future, which has it in every poll
-//! and on every thread; [`spawn`], [`spawn_blocking`], [`JoinSet`] and [`carry`] hand trace and span
+//! and on every thread; `spawn`, `spawn_blocking`, `JoinSet` and [`carry`] hand trace and span
 //! on to another task, and a bare `tokio::spawn` has none. [`attach`] and [`detach`] act on the
 //! enclosing scope. Outside all scopes a tokio task has a scope of its own, and so has a thread for
 //! what is no task; neither sees the other's.

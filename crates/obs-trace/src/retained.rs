@@ -67,7 +67,8 @@ impl Retained {
     }
 
     fn place(&mut self, capability: &str) -> &mut Kept {
-        if !self.by_capability.contains_key(capability) && self.by_capability.len() < self.max_capabilities {
+        let has_place = self.by_capability.len() < self.max_capabilities;
+        if has_place && !self.by_capability.contains_key(capability) {
             self.by_capability.insert(SmolStr::new(capability), Kept::default());
         }
         self.by_capability.get_mut(capability).unwrap_or(&mut self.others)

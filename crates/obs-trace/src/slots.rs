@@ -1,5 +1,6 @@
 //! The spans of one trace: a fixed number of slots that any thread fills without a lock.
 
+use std::num::NonZeroU8;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,12 +9,27 @@ use crate::config::SPAN_LIMIT;
 use crate::names::NameId;
 
 /// The place of a span in its trace, in the order in which spans began.
+///
+/// One higher than the index of its slot, so that no place at all is a zero byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SpanIndex(u8);
+pub(crate) struct SpanIndex(NonZeroU8);
 
 impl SpanIndex {
+    /// `None` beyond [`SPAN_LIMIT`].
+    fn of_slot(slot: u64) -> Option<SpanIndex> {
+        NonZeroU8::new((slot + 1) as u8).filter(|_| slot < SPAN_LIMIT as u64).map(SpanIndex)
+    }
+
+    fn of_byte(byte: u8) -> Option<SpanIndex> {
+        NonZeroU8::new(byte).map(SpanIndex)
+    }
+
+    fn to_byte(index: Option<SpanIndex>) -> u8 {
+        index.map_or(0, |index| index.0.get())
+    }
+
     pub(crate) fn get(self) -> usize {
-        usize::from(self.0)
+        usize::from(self.0.get() - 1)
     }
 }
 
@@ -37,8 +53,16 @@ struct Slot {
     begin: AtomicInstant,
     /// Zero while the span is open.
     end: AtomicInstant,
-    /// The number of the name and, one higher so that zero is none, of the parent.
+    /// The number of the name, then the byte of the parent.
     about: AtomicU64,
+}
+
+fn about(name: NameId, parent: Option<SpanIndex>) -> u64 {
+    u64::from(name.0) << 8 | u64::from(SpanIndex::to_byte(parent))
+}
+
+fn name_and_parent(about: u64) -> (NameId, Option<SpanIndex>) {
+    (NameId((about >> 8) as u16), SpanIndex::of_byte(about as u8))
 }
 
 impl Slot {
@@ -76,10 +100,9 @@ impl Slots {
         if number >= limit as u64 {
             return None;
         }
-        let index = SpanIndex(number as u8);
+        let index = SpanIndex::of_slot(number)?;
         let slot = self.slot_or_make(index.get());
-        let parent = parent.map_or(0, |parent| u64::from(parent.0) + 1);
-        slot.about.store(u64::from(name.0) << 16 | parent, Ordering::Relaxed);
+        slot.about.store(about(name, parent), Ordering::Relaxed);
         slot.begin.store(crate::clock::now(), Ordering::Relaxed);
         Some(index)
     }
@@ -114,16 +137,15 @@ impl Slots {
     pub(crate) fn read(&self, index: usize) -> Option<Closed> {
         let slot = self.slot(index)?;
         let end = slot.end.load(Ordering::Acquire);
-        let about = slot.about.load(Ordering::Relaxed);
-        let parent = (about & 0xffff).checked_sub(1).map(|number| SpanIndex(number as u8));
+        let (name, parent) = name_and_parent(slot.about.load(Ordering::Relaxed));
         let begin = slot.begin.load(Ordering::Relaxed);
-        (end != Instant::ZERO).then_some(Closed { name: NameId((about >> 16) as u16), parent, begin, end })
+        (end != Instant::ZERO).then_some(Closed { name, parent, begin, end })
     }
 
     /// Who the parent of a span is, open or closed.
     pub(crate) fn parent(&self, index: SpanIndex) -> Option<SpanIndex> {
-        let about = self.slot(index.get())?.about.load(Ordering::Relaxed);
-        (about & 0xffff).checked_sub(1).map(|number| SpanIndex(number as u8))
+        let (_, parent) = name_and_parent(self.slot(index.get())?.about.load(Ordering::Relaxed));
+        parent
     }
 
     /// Bytes allocated beside the trace.
@@ -174,7 +196,7 @@ mod tests {
         }
         assert_eq!(slots.begin(SPAN_LIMIT, name, None), None);
         for number in (0..SPAN_LIMIT).step_by(2) {
-            slots.close(SpanIndex(number as u8));
+            slots.close(SpanIndex::of_slot(number as u64).unwrap());
         }
         assert_eq!(slots.closed(), u128::MAX / 3);
         assert_eq!(slots.begun(), SPAN_LIMIT as u64 + 1);

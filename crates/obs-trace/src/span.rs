@@ -23,7 +23,7 @@ use crate::wrapped::Wrapped;
 /// ```
 #[inline]
 pub fn span(name: &'static str) -> SpanBuilder {
-    SpanBuilder { at: context::position(), name, fields: FieldList::default() }
+    SpanBuilder { at: context::position(), name, fields: None }
 }
 
 /// Runs `f` in a span of the current trace; short for [`span`]`(name).run(f)`.
@@ -66,7 +66,26 @@ impl<F: Future> InSpan for F {}
 pub struct SpanBuilder {
     at: Option<Position>,
     name: &'static str,
-    fields: FieldList,
+    /// Boxed, so that a builder without fields is a few registers.
+    fields: Option<Box<Fields>>,
+}
+
+/// The fields of a span that has not begun, the usual number of them in one piece.
+#[derive(Debug, Default)]
+struct Fields {
+    first: [Option<Field>; 3],
+    more: Vec<Field>,
+}
+
+type Field = (&'static str, Value);
+
+impl Fields {
+    fn push(&mut self, field: Field) {
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(field),
+            None => self.more.push(field),
+        }
+    }
 }
 
 impl SpanBuilder {
@@ -75,7 +94,7 @@ impl SpanBuilder {
     /// Text is cut at [`Config::max_field_bytes`](crate::Config::max_field_bytes).
     #[inline]
     pub fn field(mut self, key: &'static str, value: impl Into<Value>) -> SpanBuilder {
-        self.fields.push((key, value.into()));
+        self.fields.get_or_insert_default().push((key, value.into()));
         self
     }
 
@@ -87,13 +106,21 @@ impl SpanBuilder {
     #[inline]
     #[must_use = "the span ends when the guard is dropped"]
     pub fn enter(self) -> Span {
-        Span { inner: self.at.map(|at| Inner::begin(at, self.name, self.fields)) }
+        match self.at {
+            Some(at) => Span { inner: Some(Inner::begin(at, self.name, self.fields)) },
+            None => Span { inner: None },
+        }
     }
 
     /// Runs `f` in the span: spans that `f` begins are its children.
+    #[inline]
     pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let span = self.enter();
-        span.within(&mut None, f)
+        if self.at.is_none() { f() } else { self.run_traced(f) }
+    }
+
+    #[inline(never)]
+    fn run_traced<R>(self, f: impl FnOnce() -> R) -> R {
+        self.enter().within(&mut None, f)
     }
 
     /// Gives a future that runs `future` in the span: from its first poll until it is ready or
@@ -111,35 +138,6 @@ impl SpanBuilder {
     }
 }
 
-/// The fields of a span that has not begun, the first two without an allocation.
-#[derive(Debug, Default)]
-struct FieldList {
-    first: [Option<(&'static str, Value)>; 2],
-    more: Vec<(&'static str, Value)>,
-}
-
-impl FieldList {
-    #[inline]
-    fn push(&mut self, field: (&'static str, Value)) {
-        match self.first.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(field),
-            None => self.more.push(field),
-        }
-    }
-}
-
-impl IntoIterator for FieldList {
-    type Item = (&'static str, Value);
-    type IntoIter = std::iter::Chain<
-        std::iter::Flatten<std::array::IntoIter<Option<Self::Item>, 2>>,
-        std::vec::IntoIter<Self::Item>,
-    >;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().flatten().chain(self.more)
-    }
-}
-
 /// A span that has begun and ends when this is dropped; see [`SpanBuilder::enter`].
 ///
 /// ```
@@ -152,40 +150,42 @@ pub struct Span {
 }
 
 struct Inner {
-    /// The trace, and as the parent of the span's children the span itself; if it was not kept,
-    /// its own parent.
-    at: Position,
+    trace: Trace,
+    /// Of the span's children: the span itself or, if it was not kept, its own parent.
+    parent: Option<SpanIndex>,
     index: Option<SpanIndex>,
     began_unwinding: bool,
 }
 
 impl Inner {
-    #[inline]
-    fn begin(mut at: Position, name: &'static str, fields: FieldList) -> Inner {
-        let index = at.trace.0.begin_span(name, at.parent);
-        at.parent = index.or(at.parent);
-        let inner = Inner { at, index, began_unwinding: std::thread::panicking() };
-        for (key, value) in fields {
-            inner.set_field(key, value);
+    #[inline(never)]
+    fn begin(at: Position, name: &'static str, fields: Option<Box<Fields>>) -> Inner {
+        let Position { trace, parent } = at;
+        let index = trace.0.begin_span(name, parent);
+        let inner =
+            Inner { trace, parent: index.or(parent), index, began_unwinding: std::thread::panicking() };
+        if let Some(fields) = fields {
+            let Fields { first, more } = *fields;
+            first.into_iter().flatten().chain(more).for_each(|(key, value)| inner.set_field(key, value));
         }
         inner
     }
 
     fn set_field(&self, key: &'static str, value: Value) {
         if let Some(index) = self.index {
-            self.at.trace.0.set_field(index, key, value);
+            self.trace.0.set_field(index, key, value);
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn end(self) {
         if let Some(index) = self.index {
             if std::thread::panicking() && !self.began_unwinding {
                 self.set_field(ERROR, "panic".into());
             }
-            self.at.trace.0.close_span(index);
+            self.trace.0.close_span(index);
         }
-        context::give_back(self.at.trace);
+        context::give_back(self.trace);
     }
 }
 
@@ -209,14 +209,14 @@ impl Span {
 
     /// The trace that it is a span of.
     pub fn trace(&self) -> Option<&Trace> {
-        self.inner.as_ref().map(|inner| &inner.at.trace)
+        self.inner.as_ref().map(|inner| &inner.trace)
     }
 
     /// Runs `f` inside the span.
     #[inline]
     pub(crate) fn within<R>(&self, moved: &mut Option<Box<context::Frame>>, f: impl FnOnce() -> R) -> R {
         match &self.inner {
-            Some(inner) => context::within(&inner.at, moved, f),
+            Some(inner) => context::within(&inner.trace, inner.parent, moved, f),
             None => f(),
         }
     }
