@@ -4,6 +4,8 @@ mod backend;
 mod calls;
 mod command;
 mod end;
+#[path = "../../../../tests/support/free_port.rs"]
+mod free_port;
 mod hostile;
 mod llm;
 mod node;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +9,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use crate::free_port::free_port;
 
 pub(crate) const ECHO: &str = "experimental.echo";
 
@@ -87,11 +88,6 @@ impl Home {
         let of_it = |line: &Value| line["msg"] == "done" && id.is_none_or(|id| line["trace_id"] == id);
         self.lines().into_iter().filter(of_it).collect()
     }
-}
-
-/// A port that nobody has at this moment.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A node that runs, until it is dropped at the latest.

@@ -12,6 +12,8 @@ use obs_doctor::system::System;
 use obs_doctor::{CapabilityBus, CheckResult, Config, Doctor, NoBus, Report, Status};
 use rusqlite::Connection;
 
+pub(crate) use crate::free_port::free_port;
+
 pub(crate) const SEED: [u8; 32] = *b"a seed that must not be printed!";
 
 pub(crate) struct Home {
@@ -130,10 +132,6 @@ pub(crate) fn id_of(seed: &[u8; 32]) -> String {
 
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn free_udp_port() -> u16 {

@@ -24,6 +24,8 @@ mod community;
 mod engine;
 mod event_log;
 mod faults;
+#[path = "../../../../tests/support/free_port.rs"]
+mod free_port;
 mod home;
 mod keys;
 mod network;

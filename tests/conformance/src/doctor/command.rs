@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use super::NAMES;
 use crate::case::{Outcome, contains, ensure, equal, failed};
+use crate::harness::free_port;
 use crate::harness::home::Home;
-use crate::harness::node::{Node, free_port};
+use crate::harness::node::Node;
 use crate::harness::{Lab, strict_json};
 
 /// A fresh home whose port is free, whatever else runs on this machine.
 fn fresh(lab: &Lab) -> Outcome<Home> {
     let home = Home::initialised(lab)?;
-    home.configure("transport", "port", i64::from(free_port()?))?;
+    home.configure("transport", "port", i64::from(free_port()))?;
     Ok(home)
 }
 
@@ -50,7 +51,7 @@ pub(super) fn fresh_init(lab: &Lab) -> Outcome {
 /// Beside a running node the port is ours, and the bus is asked for its capabilities.
 pub(super) fn running_node(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
-    let port = free_port()?;
+    let port = free_port();
     home.configure("transport", "port", i64::from(port))?;
     let node = Node::start_on(home, port)?;
     node.home().hearthnet(&["doctor"])?.exits(0)?;
@@ -163,7 +164,7 @@ const FAULTS: [Fault; 6] = [
     }),
     ("llm_backend_reachable", "", |home| {
         let mut backend = toml::Table::new();
-        let url = format!("http://127.0.0.1:{}", free_port()?);
+        let url = format!("http://127.0.0.1:{}", free_port());
         for (key, value) in [("name", "ollama"), ("url", url.as_str()), ("model", "tiny")] {
             backend.insert(key.to_owned(), value.into());
         }
@@ -203,7 +204,7 @@ pub(super) fn no_secret(lab: &Lab) -> Outcome {
     use base64::Engine as _;
     let home = fresh(lab)?;
     let mut backend = toml::Table::new();
-    let url = format!("http://user:hunter2@127.0.0.1:{}", free_port()?);
+    let url = format!("http://user:hunter2@127.0.0.1:{}", free_port());
     for (key, value) in [("name", "ollama"), ("url", url.as_str()), ("model", "tiny")] {
         backend.insert(key.to_owned(), value.into());
     }

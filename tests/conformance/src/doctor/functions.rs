@@ -8,15 +8,15 @@ use obs_doctor::{CapabilityBus, Check, CheckResult, Config, Doctor, NoBus, Statu
 use super::NAMES;
 use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::Lab;
+use crate::harness::free_port;
 use crate::harness::home::Home;
-use crate::harness::node::free_port;
 
 /// What the checks read of a home's configuration.
 fn config(home: &Home) -> Outcome<Config> {
     let mut communities = std::fs::read_dir(home.data_dir().join("communities"))?;
     let community = communities.next().ok_or_else(|| failed("a community", "none"))??;
     let id = community.file_name().to_string_lossy().into_owned();
-    Ok(Config::new(home.data_dir()).community_id(Some(id)).port(free_port()?))
+    Ok(Config::new(home.data_dir()).community_id(Some(id)).port(free_port()))
 }
 
 fn no_node() -> Arc<dyn CapabilityBus> {

@@ -2,6 +2,8 @@
 
 pub(crate) mod exposition;
 pub(crate) mod fake_llm;
+#[path = "../../../support/free_port.rs"]
+mod free_port;
 pub(crate) mod home;
 pub(crate) mod http;
 mod lab;
@@ -13,4 +15,5 @@ pub(crate) mod process;
 pub(crate) mod strict_json;
 pub(crate) mod wait;
 
+pub(crate) use free_port::free_port;
 pub(crate) use lab::Lab;

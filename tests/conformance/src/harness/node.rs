@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::num::NonZeroI32;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::case::{Outcome, failed};
 use crate::harness::home::Home;
 use crate::harness::http::Client;
-use crate::harness::{process, wait};
+use crate::harness::{free_port, process, wait};
 
 const START: Duration = Duration::from_secs(20);
 const END: Duration = Duration::from_secs(15);
@@ -33,8 +32,7 @@ struct Output(Arc<Mutex<Vec<String>>>);
 impl Node {
     /// Starts a node on a free port and waits until it says that it listens.
     pub(crate) fn start(home: Home) -> Outcome<Self> {
-        let port = free_port()?;
-        Self::start_on(home, port)
+        Self::start_on(home, free_port())
     }
 
     /// Starts a node on this port.
@@ -156,9 +154,4 @@ impl Output {
     fn text(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
-}
-
-/// A port that nobody has at this moment.
-pub(crate) fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -100,6 +100,6 @@ pub(super) fn version(lab: &Lab) -> Outcome {
 /// What asks a running node says so when there is none.
 pub(super) fn no_running_node(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
-    home.configure("transport", "port", i64::from(crate::harness::node::free_port()?))?;
+    home.configure("transport", "port", i64::from(crate::harness::free_port()))?;
     home.hearthnet(&["trace", "recent"])?.exits(3).map(drop)
 }

@@ -78,7 +78,7 @@ fn busy_node(lab: &Lab) -> Outcome<(Node, Node)> {
     home.configure("transport", "rate_limit_soft_rps", 5)?;
     home.configure("transport", "rate_limit_hard_rps", 0)?;
     // A place that refuses at once: the internet is down.
-    let nowhere = format!("127.0.0.1:{}", crate::harness::node::free_port()?);
+    let nowhere = format!("127.0.0.1:{}", crate::harness::free_port());
     home.configure("emergency", "probe_targets", vec![nowhere])?;
     fake_llm::configure(&home)?;
     std::fs::create_dir_all(home.data_dir().join("blobs"))?;

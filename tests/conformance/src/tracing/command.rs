@@ -11,7 +11,7 @@ const CAPABILITIES: [&str; 2] = ["experimental.echo", "experimental.node.status"
 /// Shows the traces of the running node that its configuration names.
 pub(super) fn recent(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
-    let port = crate::harness::node::free_port()?;
+    let port = crate::harness::free_port();
     home.configure("transport", "port", i64::from(port))?;
     let node = Node::start_on(home, port)?;
     let ids = [ulid::Ulid::generate().to_string(), ulid::Ulid::generate().to_string()];

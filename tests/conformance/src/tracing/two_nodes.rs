@@ -7,15 +7,16 @@ use ulid::Ulid;
 
 use super::traces;
 use crate::case::{Outcome, equal, failed};
+use crate::harness::free_port;
 use crate::harness::home::Home;
 use crate::harness::http::REQUEST_ID;
-use crate::harness::node::{Node, free_port};
+use crate::harness::node::Node;
 use crate::harness::{Lab, fake_llm, wait};
 
 /// A node that offers nothing special and one that offers `llm.chat`, each with the other as its peer.
 fn pair(lab: &Lab) -> Outcome<(Node, Node)> {
     let (near, far) = (Home::initialised(lab)?, Home::initialised(lab)?);
-    let (near_port, far_port) = (free_port()?, free_port()?);
+    let (near_port, far_port) = (free_port(), free_port());
     near.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{far_port}")])?;
     far.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{near_port}")])?;
     fake_llm::configure(&far)?;
