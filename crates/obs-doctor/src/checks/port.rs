@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +13,8 @@ use crate::result::CheckResult;
 use crate::system::{HttpError, HttpRequest, Owner, Protocol};
 
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(800);
+const TRIES: usize = 3;
+const PAUSE: Duration = Duration::from_millis(30);
 const FIX_TAKEN: &str = "stop it, or set `[transport] port` to a free port";
 
 /// Our own node answers on the port, or nobody has it and we may.
@@ -20,15 +23,29 @@ pub(super) fn transport(cx: &Context) -> CheckResult {
         Ok(addresses) => addresses,
         Err(problem) => return problem,
     };
-    if let Some(result) = judge_answer(cx, addresses[0]) {
-        return result;
-    }
-    match bind(cx, &addresses) {
-        Ok(()) => {
-            CheckResult::pass(format!("port {} is free", cx.config.port)).evidence("address", addresses[0])
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        let silence = match ask_health(cx, addresses[0]) {
+            Answer::Node(id) => return judge_node(cx, &id),
+            Answer::Stranger(what) => return stranger(cx, &what),
+            Answer::None(why) => why,
+        };
+        match bind(cx, &addresses) {
+            Ok(()) => return free(cx.config.port, addresses[0]),
+            Err((_, err)) if tries > 0 && is_changing(&silence, &err) => thread::sleep(PAUSE),
+            Err((address, err)) => return not_bound(cx, address, &err, &silence),
         }
-        Err((address, err)) => not_bound(cx, address, &err),
     }
+}
+
+/// Taken and yet nobody there: a node that is starting or ending, which is worth another look.
+fn is_changing(silence: &HttpError, err: &io::Error) -> bool {
+    matches!(silence, HttpError::Refused | HttpError::Closed) && err.kind() == ErrorKind::AddrInUse
+}
+
+fn free(port: u16, address: SocketAddr) -> CheckResult {
+    CheckResult::pass(format!("port {port} is free")).evidence("address", address)
 }
 
 fn configured(cx: &Context) -> Result<Vec<SocketAddr>, CheckResult> {
@@ -49,22 +66,13 @@ fn configured(cx: &Context) -> Result<Vec<SocketAddr>, CheckResult> {
     Ok(addresses)
 }
 
-/// The verdict when somebody answers on the port.
-fn judge_answer(cx: &Context, address: SocketAddr) -> Option<CheckResult> {
-    match ask_health(cx, address) {
-        Answer::Node(id) => Some(judge_node(cx, &id)),
-        Answer::Stranger(what) => Some(stranger(cx, &what)),
-        Answer::Nobody => None,
-    }
-}
-
 enum Answer {
     /// A HearthNet node.
     Node(String),
     /// Something else, and what it said.
     Stranger(String),
-    /// Nobody, or nobody in time.
-    Nobody,
+    /// There was none, and why: nobody listens, or somebody who is ending, starting or too busy.
+    None(HttpError),
 }
 
 fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
@@ -80,7 +88,7 @@ fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
             Answer::Node,
         ),
         Err(HttpError::Protocol(why)) => Answer::Stranger(format!("does not speak HTTP properly ({why})")),
-        Err(_) => Answer::Nobody,
+        Err(err) => Answer::None(err),
     }
 }
 
@@ -125,11 +133,13 @@ fn bind(cx: &Context, addresses: &[SocketAddr]) -> Result<(), (SocketAddr, io::E
     addresses.iter().try_for_each(bind)
 }
 
-fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error) -> CheckResult {
+fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error, silence: &HttpError) -> CheckResult {
     let port = address.port();
     match err.kind() {
-        // It may have begun to listen since we asked: a node that was just starting.
-        ErrorKind::AddrInUse => judge_answer(cx, address).unwrap_or_else(|| in_use(cx, port)),
+        ErrorKind::AddrInUse if *silence == HttpError::Closed => {
+            stranger(cx, "closes the connection without an answer")
+        }
+        ErrorKind::AddrInUse => in_use(cx, port),
         ErrorKind::PermissionDenied => CheckResult::fail(format!("this user may not bind port {port}")).fix(
             "set `[transport] port` to 1024 or above, or give the program the capability CAP_NET_BIND_SERVICE",
         ),

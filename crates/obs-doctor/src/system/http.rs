@@ -138,6 +138,8 @@ impl HttpResponse {
 pub enum HttpError {
     /// Nobody listens there.
     Refused,
+    /// The connection was closed before an answer, as by a server that is ending.
+    Closed,
     /// No answer in time.
     Timeout,
     /// The name is unknown.
@@ -158,6 +160,7 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused => f.write_str("connection refused"),
+            Self::Closed => f.write_str("it closed the connection without an answer"),
             Self::Timeout => f.write_str("no answer in time"),
             Self::NameNotFound => f.write_str("name not found"),
             Self::BadUrl(why) => write!(f, "not a usable address: {why}"),
@@ -253,9 +256,11 @@ fn explain(err: ureq::Error) -> HttpError {
             ErrorKind::ConnectionRefused => HttpError::Refused,
             ErrorKind::TimedOut | ErrorKind::WouldBlock => HttpError::Timeout,
             ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => HttpError::NoRoute,
-            ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::InvalidData => {
-                HttpError::Protocol(err.to_string())
-            }
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof => HttpError::Closed,
+            ErrorKind::InvalidData => HttpError::Protocol(err.to_string()),
             // `getaddrinfo` has no kind of its own in std.
             _ if err.to_string().contains("failed to lookup address") => HttpError::NameNotFound,
             _ => HttpError::Other(err.to_string()),

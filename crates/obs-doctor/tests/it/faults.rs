@@ -370,6 +370,10 @@ fn transport_port(table: &mut Table) {
         }
     });
     table.add(&home, "an SSH server", &home.run(NAME));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    home.config.port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    table.add(&home, "a server that hangs up", &home.run(NAME));
     home.config.port = 0;
     table.add(&Home::fresh(), "port 0", &home.run(NAME));
 }

@@ -6,12 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use obs_doctor::SkipReason;
-use obs_doctor::system::{EchoError, Interface, Owner, Protocol, Sockets, System};
+use obs_doctor::system::{EchoError, HttpError, HttpResponse, Interface, Owner, Protocol, Sockets, System};
 use socket2::{Domain, Socket, Type};
 
 use crate::child::{check, report, skipped};
 use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, node_id};
-use crate::web::{serve, serve_on};
+use crate::web::{serve, serve_on, web};
 
 /// Sockets that fail as told.
 pub(crate) struct Faulty {
@@ -190,6 +190,30 @@ fn d2_a_port_whose_owner_is_silent_is_told_apart() {
     assert_fails(&on(in_use(), "transport_port"), "avahi-daemon (pid 812, uid 107) has port", "stop it");
     let denied = Faulty { tcp: Some(ErrorKind::PermissionDenied.into()), ..WELL };
     assert_fails(&on(denied, "transport_port"), "may not bind port", "CAP_NET_BIND_SERVICE");
+}
+
+/// A node that ends hangs up on us and is gone; one that starts is there when we look a second time.
+#[test]
+fn d_08_no_false_fail_on_a_node_that_ends_or_starts() {
+    let mut home = Home::fresh();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    home.config.port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        drop(stream);
+        std::thread::sleep(Duration::from_millis(15)); // taken for a moment, with nobody to answer
+        drop(listener);
+    });
+    assert_passes(&home.run("transport_port"), "is free");
+
+    let asked = std::sync::atomic::AtomicBool::new(false);
+    let id = node_id();
+    let starting = web(move |_| match asked.swap(true, std::sync::atomic::Ordering::SeqCst) {
+        false => Err(HttpError::Refused),
+        true => Ok(HttpResponse::new(200).body(format!(r#"{{"node_id":"{id}"}}"#))),
+    });
+    let in_use = Faulty { tcp: Some(ErrorKind::AddrInUse.into()), ..WELL };
+    assert_passes(&home.run_on(starting.sockets(in_use), "transport_port"), "served by this node");
 }
 
 #[test]
