@@ -233,7 +233,12 @@ impl Config {
             doctor::LlmBackend::new(&backend.name, url).api_key_env(backend.api_key_env.clone())
         });
         let community_id = self.community.community_id.clone();
-        doctor::Config::new(&paths.data)
+        let config = doctor::Config::new(&paths.data);
+        let config = match self.observability.clock_anchors() {
+            Some(anchors) => config.clock_anchors(anchors),
+            None => config,
+        };
+        config
             .keys_dir(&self.identity.keys_dir)
             .communities_dir(self.communities_dir(community_id.as_deref().unwrap_or_default()))
             .community_id(community_id)

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use obs_facade::doctor::system::{HttpRequest, System};
+use obs_facade::doctor::system::{HttpError, HttpRequest, System};
 use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -42,7 +42,7 @@ enum Capability {
 
 #[derive(Deserialize)]
 struct Ready {
-    peers: usize,
+    peer_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,27 +66,52 @@ impl RemoteBus {
     }
 
     fn is_running(&self) -> bool {
-        *self.running.get_or_init(|| {
-            let health = self.get::<Health>("/health");
-            self.ours.is_some() && health.ok().map(|health| health.node_id) == self.ours
-        })
+        *self.running.get_or_init(|| self.is_ours_now())
+    }
+
+    fn is_ours_now(&self) -> bool {
+        let health = self.get::<Health>("/health");
+        self.ours.is_some() && health.ok().map(|health| health.node_id) == self.ours
     }
 
     /// Asks the node, if it is there and ours.
     fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, BusError> {
-        match self.is_running() {
-            true => self.get(path).map_err(BusError::Unreachable),
-            false => Err(BusError::NotRunning),
+        if !self.is_running() {
+            return Err(BusError::NotRunning);
+        }
+        match self.get(path) {
+            // It has ended since we found it, or is another process by now.
+            Err(failed) if failed.is_gone && !self.is_ours_now() => Err(BusError::NotRunning),
+            Err(failed) if failed.is_gone => self.get(path).map_err(Failed::into_unreachable),
+            answer => answer.map_err(Failed::into_unreachable),
         }
     }
 
-    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
         let url = format!("{}{path}", self.base);
         let request = HttpRequest::get(url).timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
-        let response = self.system.http.send(&request).map_err(|error| format!("GET {path}: {error}"))?;
+        let response = self.system.http.send(&request).map_err(|error| Failed {
+            is_gone: matches!(error, HttpError::Refused | HttpError::Closed),
+            why: format!("GET {path}: {error}"),
+        })?;
         // `/ready` says 503 with the same fields.
-        serde_json::from_slice(&response.body)
-            .map_err(|error| format!("GET {path}: HTTP {} and {error}", response.status))
+        serde_json::from_slice(&response.body).map_err(|error| Failed {
+            is_gone: false,
+            why: format!("GET {path}: HTTP {} and {error}", response.status),
+        })
+    }
+}
+
+/// No usable answer.
+struct Failed {
+    /// Nobody is there, or not any more.
+    is_gone: bool,
+    why: String,
+}
+
+impl Failed {
+    fn into_unreachable(self) -> BusError {
+        BusError::Unreachable(self.why)
     }
 }
 
@@ -117,10 +142,8 @@ impl CapabilityBus for RemoteBus {
         Ok(manifest.capabilities.into_iter().map(name).collect())
     }
 
-    /// The node tells how many peers answer, not which.
     fn peers(&self) -> Result<Vec<String>, BusError> {
-        let ready: Ready = self.ask("/ready")?;
-        Ok((1..=ready.peers.min(10_000)).map(|n| format!("peer {n}")).collect())
+        Ok(self.ask::<Ready>("/ready")?.peer_ids)
     }
 
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
@@ -153,7 +176,10 @@ mod tests {
                     "/manifest" => {
                         (200, r#"{"capabilities":[{"name":"rag.query","version":"1.0"},"llm.chat"]}"#)
                     }
-                    "/ready" => (503, r#"{"ready":false,"reasons":["no peers"],"capabilities":2,"peers":0}"#),
+                    "/ready" => (
+                        503,
+                        r#"{"ready":false,"reasons":["no peers"],"capabilities":2,"peers":1,"peer_ids":["ed25519:peer"]}"#,
+                    ),
                     "/trace/recent?n=3" => (
                         200,
                         r#"{"traces":[{"status":"ok","spans":[]},{"status":"timeout"},{"status":"cancelled"}]}"#,
@@ -181,9 +207,21 @@ mod tests {
         let bus = RemoteBus::new(&config);
         assert_eq!(bus.node_id(), Some(id));
         assert_eq!(bus.capabilities().unwrap(), ["rag.query", "llm.chat"]);
-        assert!(bus.peers().unwrap().is_empty());
+        assert_eq!(bus.peers().unwrap(), ["ed25519:peer"]);
         assert_eq!(bus.recent_outcomes(3).unwrap(), [Outcome::Ok, Outcome::Error, Outcome::Cancelled]);
         assert!(matches!(bus.recent_outcomes(4), Err(BusError::Unreachable(why)) if why.contains("404")));
+    }
+
+    /// A node that ends between two questions is none, and no failure.
+    #[test]
+    fn d_08_a_node_that_has_ended_meanwhile_is_not_running() {
+        let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
+        let (config, _home) = node(&id);
+        let bus = RemoteBus::new(&config);
+        assert!(bus.is_running());
+        let gone = RemoteBus { base: "http://127.0.0.1:1".to_owned(), ..bus };
+        assert_eq!(gone.capabilities(), Err(BusError::NotRunning));
+        assert_eq!(gone.recent_outcomes(3), Err(BusError::NotRunning));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use clap::Args;
+use obs_facade::http::Checkup;
 use obs_facade::{Logger, info};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -56,7 +57,9 @@ pub(crate) fn run(
     let identity = Arc::new(home.identity);
     let events = Events::new(identity.clone(), &home.community_id, &home.event_log);
     let node = Node::new(&config, identity, &home.community_id, &name);
-    let served = runtime.block_on(serve(&config, &node, &home.blobs, &events, &log_dir));
+    let checkup =
+        Checkup::new(config.for_doctor(paths), node.clone()).remote(config.observability.is_doctor_remote());
+    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, &log_dir));
     runtime.shutdown_timeout(LAST_CALLS);
     if served.is_ok() {
         append_stopped(events);
@@ -91,6 +94,7 @@ fn runtime() -> Result<Runtime, Failure> {
 async fn serve(
     config: &Config,
     node: &Arc<Node>,
+    checkup: &Checkup,
     blobs: &Path,
     events: &Events,
     log_dir: &Path,
@@ -107,8 +111,11 @@ async fn serve(
     watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
     watching.spawn(storage::watch_blobs(blobs.to_owned()));
     watching.spawn(storage::watch_events(events.clone()));
+    if let Some(interval) = config.observability.doctor_interval() {
+        watching.spawn(checkup.clone().watch(interval));
+    }
     announce(config, log_dir);
-    server::serve(listener, node.router(), end, GRACE).await;
+    server::serve(listener, node.router(checkup), end, GRACE).await;
     Ok(())
 }
 

@@ -11,13 +11,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use obs_facade::http::Caller;
 use obs_facade::{Logger, debug, info, warn_limited};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
-
-use crate::node::Remote;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -43,7 +42,7 @@ pub(crate) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, remote)) => {
-                    connections.spawn(connection(stream, app.clone(), Remote(remote), graceful.watcher()));
+                    connections.spawn(connection(stream, app.clone(), Caller(remote), graceful.watcher()));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -56,7 +55,7 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, app: Router, remote: Remote, watcher: Watcher) {
+async fn connection(stream: TcpStream, app: Router, remote: Caller, watcher: Watcher) {
     // Tokens are small and wanted at once.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {

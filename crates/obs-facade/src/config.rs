@@ -36,6 +36,8 @@ pub struct ObservabilityConfig {
     #[serde(deserialize_with = "doctor_interval")]
     doctor_interval_seconds: u64,
     doctor_remote: bool,
+    #[serde(deserialize_with = "clock_anchors")]
+    doctor_clock_anchors: Option<Vec<String>>,
 }
 
 impl Default for ObservabilityConfig {
@@ -51,6 +53,7 @@ impl Default for ObservabilityConfig {
             metrics_enabled: true,
             doctor_interval_seconds: 0,
             doctor_remote: false,
+            doctor_clock_anchors: None,
         }
     }
 }
@@ -99,6 +102,19 @@ impl ObservabilityConfig {
         self
     }
 
+    /// The HTTP addresses whose `Date` tells the doctor the time; the first three are asked. Checked by
+    /// [`configure`](crate::configure).
+    pub fn doctor_clock_anchors<S: Into<String>>(mut self, addresses: impl IntoIterator<Item = S>) -> Self {
+        self.doctor_clock_anchors = Some(addresses.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The addresses that were set to tell the doctor the time; `None` for the usual ones.
+    #[must_use]
+    pub fn clock_anchors(&self) -> Option<&[String]> {
+        self.doctor_clock_anchors.as_deref()
+    }
+
     /// How often a node asks its doctor by itself; `None` for never.
     #[must_use]
     pub fn doctor_interval(&self) -> Option<Duration> {
@@ -126,9 +142,12 @@ impl ObservabilityConfig {
     }
 
     pub(crate) fn check_doctor(&self) -> Result<(), Error> {
-        match is_doctor_interval(self.doctor_interval_seconds) {
+        if !is_doctor_interval(self.doctor_interval_seconds) {
+            return Err(Error::doctor_interval(self.doctor_interval_seconds));
+        }
+        match self.doctor_clock_anchors.iter().flatten().all(|address| is_clock_anchor(address)) {
             true => Ok(()),
-            false => Err(Error::doctor_interval(self.doctor_interval_seconds)),
+            false => Err(Error::doctor_clock_anchors()),
         }
     }
 
@@ -142,6 +161,26 @@ pub(crate) const DOCTOR_INTERVAL: &str = "0 for never, or seconds from 10 to 864
 
 fn is_doctor_interval(seconds: u64) -> bool {
     seconds == 0 || (10..=86_400).contains(&seconds)
+}
+
+/// What one of `doctor_clock_anchors` may be.
+pub(crate) const CLOCK_ANCHOR: &str = "an address such as http://host/, without user and password";
+
+fn is_clock_anchor(address: &str) -> bool {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| address.strip_prefix(scheme));
+    rest.is_some_and(|rest| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        !authority.is_empty() && !authority.contains('@') && rest.chars().all(|c| c.is_ascii_graphic())
+    })
+}
+
+/// A wrong address may hold a password, so it is not repeated (D7).
+fn clock_anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let addresses = Vec::<String>::deserialize(deserializer)?;
+    match addresses.iter().all(|address| is_clock_anchor(address)) {
+        true => Ok(Some(addresses)),
+        false => Err(D::Error::custom(format_args!("expected {CLOCK_ANCHOR}"))),
+    }
 }
 
 fn doctor_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -165,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d5_the_doctors_interval_is_refused_with_field_and_what_is_allowed() {
+    fn d5_the_doctors_settings_are_refused_with_field_and_what_is_allowed() {
         for bad in [1, 9, 86_401, u64::MAX] {
             let error =
                 ObservabilityConfig::new("/tmp").doctor_interval_seconds(bad).check_doctor().unwrap_err();
@@ -177,9 +216,18 @@ mod tests {
             let error = toml::from_str::<ObservabilityConfig>(&text).unwrap_err().to_string();
             assert!(error.contains("doctor_interval_seconds") && error.contains("10 to 86400"), "{error}");
         }
+        for bad in ["ftp://host/", "host", "http://", "http://u:hunter2@host/", "http://a b/"] {
+            let config = ObservabilityConfig::new("/tmp").doctor_clock_anchors([bad]);
+            assert_eq!(config.check_doctor().unwrap_err().field(), Some("doctor_clock_anchors"), "{bad}");
+            let error = toml::from_str::<ObservabilityConfig>(&format!("doctor_clock_anchors = [\"{bad}\"]"));
+            let error = error.unwrap_err().message().to_owned();
+            assert!(error.contains("http://host/") && !error.contains("hunter2"), "{error}");
+        }
         let read = |text| toml::from_str::<ObservabilityConfig>(text).unwrap();
         assert_eq!(read("").doctor_interval(), None);
         assert_eq!(read("doctor_interval_seconds = 300").doctor_interval(), Some(Duration::from_secs(300)));
+        assert_eq!(read("doctor_clock_anchors = []").clock_anchors(), Some(&[][..]));
+        assert!(read("").clock_anchors().is_none());
         assert!(read("doctor_remote = true").is_doctor_remote() && !read("").is_doctor_remote());
     }
 }

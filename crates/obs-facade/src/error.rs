@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::DOCTOR_INTERVAL;
+use crate::config::{CLOCK_ANCHOR, DOCTOR_INTERVAL};
 
 /// Why [`configure`](crate::configure) refused a configuration.
 ///
@@ -22,6 +22,7 @@ pub struct Error(Cause);
 enum Cause {
     NoLogDir,
     DoctorInterval(u64),
+    DoctorClockAnchors,
     Log(obs_log::Error),
     Metrics(obs_metrics::Error),
     Trace(obs_trace::Error),
@@ -36,12 +37,17 @@ impl Error {
         Error(Cause::DoctorInterval(seconds))
     }
 
+    pub(crate) fn doctor_clock_anchors() -> Self {
+        Error(Cause::DoctorClockAnchors)
+    }
+
     /// The field of `[observability]` at fault, where one is.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match &self.0 {
             Cause::NoLogDir => Some("log_dir"),
             Cause::DoctorInterval(_) => Some("doctor_interval_seconds"),
+            Cause::DoctorClockAnchors => Some("doctor_clock_anchors"),
             Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
             Cause::Metrics(_) | Cause::Trace(_) => None,
         }
@@ -73,6 +79,7 @@ impl fmt::Display for Error {
             Cause::DoctorInterval(seconds) => {
                 write!(f, "doctor_interval_seconds: {seconds} is not allowed: expected {DOCTOR_INTERVAL}")
             }
+            Cause::DoctorClockAnchors => write!(f, "doctor_clock_anchors: each has to be {CLOCK_ANCHOR}"),
             Cause::Log(error) => error.fmt(f),
             Cause::Metrics(error) => error.fmt(f),
             Cause::Trace(error) => error.fmt(f),
@@ -83,7 +90,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
-            Cause::NoLogDir | Cause::DoctorInterval(_) => None,
+            Cause::NoLogDir | Cause::DoctorInterval(_) | Cause::DoctorClockAnchors => None,
             Cause::Log(error) => error.source(),
             Cause::Metrics(error) => error.source(),
             Cause::Trace(error) => error.source(),

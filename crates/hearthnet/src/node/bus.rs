@@ -1,5 +1,7 @@
 //! How observability sees this node.
 
+use std::sync::Arc;
+
 use obs_facade::doctor::{BusError, CapabilityBus, Outcome};
 use obs_facade::trace;
 
@@ -19,14 +21,7 @@ impl CapabilityBus for Node {
     }
 
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
-        Ok(trace::get_recent(n).iter().map(|record| outcome(&record.status())).collect())
-    }
-}
-
-fn outcome(status: &trace::Status) -> Outcome {
-    match status {
-        trace::Status::Ok => Outcome::Ok,
-        trace::Status::Cancelled => Outcome::Cancelled,
-        _ => Outcome::Error,
+        let outcome = |record: &Arc<trace::TraceRecord>| Outcome::from_status(record.status().as_str());
+        Ok(trace::get_recent(n).iter().map(outcome).collect())
     }
 }

@@ -1,6 +1,5 @@
 //! `POST /bus/v1/call`: from the request to whoever answers it.
 
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
-use obs_facade::http::CAPABILITY;
+use obs_facade::http::{CAPABILITY, Caller};
 use obs_facade::info;
 use serde_json::Value;
 
@@ -22,20 +21,16 @@ use crate::wire::manifest::is_capability;
 use crate::wire::signature::{FROM, VERSION_HEADER};
 use crate::wire::{VERSION, body, signature};
 
-/// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remote(pub(crate) SocketAddr);
-
 /// Answers a call. Whatever goes wrong is an answer too; the facade's layer around this records each.
 pub(super) async fn handle(
     State(node): State<Arc<Node>>,
-    Extension(remote): Extension<Remote>,
+    Extension(remote): Extension<Caller>,
     request: Request,
 ) -> Response {
     answer(&node, remote, request).await.unwrap_or_else(CallError::into_response)
 }
 
-async fn answer(node: &Node, remote: Remote, request: Request) -> Result<Response, CallError> {
+async fn answer(node: &Node, remote: Caller, request: Request) -> Result<Response, CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
     let capability = match node.admit(headers, remote) {
@@ -87,7 +82,7 @@ impl Route {
 
 impl Node {
     /// The capability that a call is for, when it has one and its caller may call it now.
-    fn admit<'a>(&self, headers: &'a HeaderMap, remote: Remote) -> Result<&'a str, CallError> {
+    fn admit<'a>(&self, headers: &'a HeaderMap, remote: Caller) -> Result<&'a str, CallError> {
         let capability = capability_of(headers)?;
         self.limiter.admit(&caller(headers, remote), self.offered_name(capability))?;
         Ok(capability)
@@ -126,7 +121,7 @@ fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
 }
 
 /// Whom the limits apply to: who the caller says it is, else where it calls from.
-fn caller(headers: &HeaderMap, remote: Remote) -> Vec<u8> {
+fn caller(headers: &HeaderMap, remote: Caller) -> Vec<u8> {
     let named = headers.get(FROM).map(|from| from.as_bytes().to_vec());
     named.unwrap_or_else(|| remote.0.ip().to_string().into_bytes())
 }

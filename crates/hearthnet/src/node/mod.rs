@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
+use obs_facade::http::Checkup;
 use obs_facade::{Logger, metrics};
 use tokio::task::JoinSet;
 
@@ -33,8 +33,6 @@ use crate::config::Config;
 use crate::identity::Identity;
 use crate::wire::client;
 use crate::wire::error::Code;
-
-pub(crate) use self::call::Remote;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -83,16 +81,18 @@ impl Node {
     }
 
     /// Everything that the transport server answers.
-    pub(crate) fn router(self: &Arc<Node>) -> Router {
+    pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup) -> Router {
         Router::new()
             .route("/bus/v1/call", post(call::handle))
             .route("/manifest", get(manifest::serve))
-            .fallback(|| async { refuse(StatusCode::NOT_FOUND, "no such route") })
+            .fallback(|| async { Code::NOT_FOUND.because("no such route") })
             .method_not_allowed_fallback(|| async {
-                refuse(StatusCode::METHOD_NOT_ALLOWED, "this route takes another method")
+                let refused = Code::BAD_REQUEST.because("this route takes another method");
+                refused.with_status(StatusCode::METHOD_NOT_ALLOWED)
             })
             .with_state(self.clone())
             .merge(obs_facade::http::router(self.clone()))
+            .merge(checkup.router())
             .layer(obs_facade::http::layer())
     }
 
@@ -100,8 +100,4 @@ impl Node {
     pub(crate) fn watch_peers(self: &Arc<Node>) -> JoinSet<()> {
         (0..self.peers.len()).map(|index| peers::watch(self.clone(), index)).collect()
     }
-}
-
-fn refuse(status: StatusCode, message: &str) -> axum::response::Response {
-    Code::NOT_FOUND.because(message).with_status(status).into_response()
 }

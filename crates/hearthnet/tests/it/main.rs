@@ -3,6 +3,7 @@
 mod backend;
 mod calls;
 mod command;
+mod doctor;
 mod end;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
@@ -10,3 +11,4 @@ mod hostile;
 mod llm;
 mod node;
 mod peers;
+mod pty;

@@ -21,7 +21,7 @@ type Bus = Arc<dyn CapabilityBus>;
 /// | route | answer |
 /// |---|---|
 /// | `GET /health` | 200 while the process is alive, with the node's ID |
-/// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons |
+/// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID |
 /// | `GET /metrics` | the Prometheus page, text or OpenMetrics by `Accept`, gzip when asked |
 /// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
@@ -44,32 +44,29 @@ async fn health(State(bus): State<Bus>) -> Response {
 
 async fn ready(State(bus): State<Bus>) -> Response {
     let mut reasons = Vec::new();
-    let capabilities = count(bus.capabilities(), "no capability is registered", &mut reasons);
-    let peers = count(bus.peers(), "no peer answers", &mut reasons);
+    let capabilities = names(bus.capabilities(), "no capability is registered", &mut reasons).len();
+    let peers = names(bus.peers(), "no peer answers", &mut reasons);
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let readiness =
-        json!({ "ready": ready, "reasons": reasons, "capabilities": capabilities, "peers": peers });
+    let readiness = json!({
+        "ready": ready, "reasons": reasons,
+        "capabilities": capabilities, "peers": peers.len(), "peer_ids": peers,
+    });
     answer(status, readiness.to_string())
 }
 
-/// How many names the bus gave; none, or no answer, is a reason not to be ready.
-fn count(
+/// The names that the bus gave; none, or no answer, is a reason not to be ready.
+fn names(
     names: Result<Vec<String>, obs_doctor::BusError>,
     when_none: &str,
     reasons: &mut Vec<String>,
-) -> usize {
+) -> Vec<String> {
     match names {
-        Ok(names) if names.is_empty() => {
-            reasons.push(when_none.to_owned());
-            0
-        }
-        Ok(names) => names.len(),
-        Err(error) => {
-            reasons.push(error.to_string());
-            0
-        }
+        Ok(names) if names.is_empty() => reasons.push(when_none.to_owned()),
+        Ok(names) => return names,
+        Err(error) => reasons.push(error.to_string()),
     }
+    Vec::new()
 }
 
 async fn recent(RawQuery(raw): RawQuery) -> Response {

@@ -74,6 +74,7 @@ async fn f1_ready_needs_a_capability_and_a_peer() {
         assert_eq!(response.status(), expected);
         let body = json_of(response).await;
         assert_eq!((&body["ready"], &body["reasons"]), (&json!(ready), &reasons));
+        assert_eq!(body["peers"], body["peer_ids"].as_array().unwrap().len());
     }
 }
 

@@ -1,0 +1,268 @@
+//! `hearthnet doctor` and `GET /doctor` with the real binary. What the numbers mean is said in the tests of `obs-doctor`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::node::{Home, Node, free_port};
+use crate::pty;
+
+fn initialised() -> Home {
+    let home = Home::new();
+    home.write_config(&format!("transport = {{ port = {} }}\n", free_port()));
+    assert!(home.run(&["init", "--non-interactive"]).status.success());
+    home
+}
+
+fn doctor(home: &Home, args: &[&str]) -> Output {
+    home.run(&[&["doctor", "--offline"], args].concat())
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).expect("JSON alone on stdout")
+}
+
+fn status<'a>(report: &'a Value, name: &str) -> &'a str {
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    checks.find(|check| check["name"] == name).unwrap()["status"].as_str().unwrap()
+}
+
+fn key(home: &Home) -> PathBuf {
+    home.data().join("keys/device.ed25519")
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// Content, time and mode of everything in the folder.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime, u32)> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let meta = fs::metadata(&path).unwrap();
+                all.insert(path.clone(), (fs::read(&path).unwrap(), meta.modified().unwrap(), meta.mode()));
+            }
+        }
+        all.insert(
+            folder.clone(),
+            (Vec::new(), fs::metadata(&folder).unwrap().modified().unwrap(), mode(&folder)),
+        );
+    }
+    all
+}
+
+#[test]
+fn d_01_the_command_changes_nothing() {
+    let home = initialised();
+    let before = snapshot(home.path());
+    for args in [&[][..], &["--json"], &["--fix", "--dry-run"], &["--fix", "--yes"], &["--list"]] {
+        assert_eq!(doctor(&home, args).status.code(), Some(0));
+    }
+    assert_eq!(before, snapshot(home.path()));
+}
+
+/// A backend that never answers, and a name server that does not either, which blocks whoever asks it.
+#[test]
+fn d_02_the_command_ends_within_5_s_beside_a_silent_backend() {
+    let home = initialised();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let config = fs::read_to_string(home.config()).unwrap();
+    home.write_config(&format!("{config}\n[[llm.backends]]\nname = \"slow\"\nurl = \"{url}\"\n"));
+    let started = Instant::now();
+    let output = home.run(&["doctor", "--json"]);
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let report = json(&output);
+    assert_eq!(
+        (status(&report, "llm_backend_reachable"), status(&report, "keys_loadable")),
+        ("fail", "pass")
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn d_09_a_password_of_the_configuration_is_nowhere() {
+    let home = initialised();
+    let config = fs::read_to_string(home.config()).unwrap();
+    home.write_config(&format!(
+        "{config}\n[[llm.backends]]\nname = \"a\"\nurl = \"http://u:hunter2@127.0.0.1:9/\"\n"
+    ));
+    for args in [&["-v"][..], &["--json"]] {
+        let output = doctor(&home, args);
+        let all = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8(all).unwrap().contains("hunter2"));
+    }
+}
+
+#[test]
+fn d_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
+    let home = initialised();
+    let at = |columns, args: &[&str], env: &[(&str, &str)]| {
+        let mut command = home.command(&[&["doctor", "--offline"], args].concat());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "LC_ALL", "LC_CTYPE"] {
+            command.env_remove(name);
+        }
+        command.env("LANG", "C.UTF-8").env("TERM", "xterm").envs(env.iter().copied());
+        pty::run(command, columns, "").0
+    };
+    for columns in [80, 40] {
+        let shown = at(columns, &[], &[]);
+        assert!(shown.contains("\u{1b}[32m✔"), "{shown}");
+        let plain = at(columns, &[], &[("NO_COLOR", "1")]);
+        assert!(!plain.contains('\u{1b}') && plain.contains("✔ keys_present"), "{plain}");
+        assert!(plain.lines().all(|line| line.chars().count() <= columns.into()), "{plain}");
+        assert_eq!(at(columns, &["--color", "never"], &[]).lines().count(), plain.lines().count());
+        assert!(at(columns, &["--color", "always"], &[("NO_COLOR", "1")]).contains('\u{1b}'));
+        assert!(at(columns, &[], &[("LANG", "C")]).replace('\u{1b}', "").is_ascii());
+        let dumb = at(columns, &[], &[("TERM", "dumb")]);
+        assert!(dumb.is_ascii() && !dumb.contains('\u{1b}') && dumb.contains("[ok]"), "{dumb}");
+        assert!(at(columns, &[], &[("TERM", "dumb"), ("CLICOLOR_FORCE", "1")]).contains('\u{1b}'));
+    }
+    let piped = String::from_utf8(doctor(&home, &[]).stdout).unwrap();
+    assert!(!piped.contains('\u{1b}') && piped.lines().any(|line| line.chars().count() > 80), "{piped}");
+}
+
+#[test]
+fn d_12_exit_codes() {
+    let home = initialised();
+    let code = |args: &[&str]| doctor(&home, args).status.code();
+    assert_eq!((code(&[]), code(&["--check", "nosuch"]), code(&["--nosuch"])), (Some(0), Some(2), Some(2)));
+    let unknown = doctor(&home, &["--only", "disk_space,nosuch"]);
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(
+        unknown.stdout.is_empty() && said.contains("nosuch") && said.contains("recent_error_rate"),
+        "{said}"
+    );
+    // A warning is no failure, unless it is asked to be one.
+    let log = fs::read_dir(home.data().join("communities")).unwrap().next().unwrap().unwrap().path();
+    fs::write(log.join("events.sqlite-journal"), [1; 512]).unwrap();
+    assert_eq!((code(&[]), code(&["--strict"])), (Some(0), Some(1)));
+    set_mode(&key(&home), 0o640);
+    assert_eq!(
+        (code(&[]), code(&["--json"]), code(&["-q"]), code(&["--skip", "keys_present"])),
+        (Some(1), Some(1), Some(1), Some(0))
+    );
+    assert_eq!(
+        (code(&["--check", "disk_space"]), code(&["--check", "keys_present"]), code(&["--list"])),
+        (Some(0), Some(1), Some(0))
+    );
+}
+
+#[test]
+fn d5_fix_asks_at_a_terminal_and_checks_again() {
+    let home = initialised();
+    let fix =
+        |answer| pty::run(home.command(&["doctor", "--offline", "--fix", "--color", "never"]), 200, answer);
+    for no in ["n\n", "\n", "\u{4}"] {
+        set_mode(&key(&home), 0o644);
+        let (shown, code) = fix(no);
+        assert!(shown.contains("device.ed25519 (it has mode 0644)? [y/N]"), "{shown}");
+        assert_eq!((mode(&key(&home)), code), (0o644, Some(1)), "{shown}");
+    }
+    let (shown, code) = fix("y\n");
+    assert_eq!((mode(&key(&home)), code), (0o600, Some(0)), "{shown}");
+    assert!(
+        shown.contains("✘ keys_present")
+            && shown.contains("checking again")
+            && shown.contains("✔ keys_present"),
+        "{shown}"
+    );
+    assert!(fix("y\n").0.contains("nothing to repair"));
+}
+
+#[test]
+fn d5_fix_in_a_script_wants_consent_and_gives_one_report() {
+    let home = initialised();
+    set_mode(&key(&home), 0o666);
+    for args in [&["--fix"][..], &["--fix", "--dry-run"]] {
+        let output = doctor(&home, args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("chmod 600 ") && said.contains("mode 0666"), "{said}");
+        assert_eq!((mode(&key(&home)), output.status.code()), (0o666, Some(1)));
+    }
+    // What was not looked at is not repaired.
+    doctor(&home, &["--fix", "--yes", "--only", "disk_space"]);
+    assert_eq!(mode(&key(&home)), 0o666);
+    let output = doctor(&home, &["--fix", "--yes", "--json"]);
+    assert_eq!((mode(&key(&home)), output.status.code()), (0o600, Some(0)));
+    assert_eq!(status(&json(&output), "keys_present"), "pass");
+
+    let (real, link) = (home.path().join("real"), key(&home));
+    fs::rename(&link, &real).unwrap();
+    set_mode(&real, 0o644);
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let output = doctor(&home, &["--fix", "--yes"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("symbolic link"));
+    assert_eq!((mode(&real), output.status.code()), (0o644, Some(1)));
+}
+
+/// From inside the node and from the command: the same node, the same verdicts.
+#[tokio::test]
+async fn d5_both_vantage_points_agree() {
+    let node = Home::new().start("[discovery]\nmdns_enabled = false\n");
+    let inside = node.http.get(node.url("/doctor")).send().await.unwrap();
+    assert_eq!(inside.status(), 200);
+    let inside: Value = inside.json().await.unwrap();
+    let outside = json(&node.home.run(&["doctor", "--json"]));
+    for report in [&inside, &outside] {
+        for name in [
+            "keys_present",
+            "keys_loadable",
+            "community_present",
+            "event_log_writable",
+            "transport_port",
+            "at_least_one_capability",
+        ] {
+            assert_eq!(status(report, name), "pass", "{report:#}");
+        }
+        let checks = report["checks"].as_array().unwrap();
+        let port = checks.iter().find(|check| check["name"] == "transport_port").unwrap();
+        assert!(port["detail"].as_str().unwrap().contains("served by this node"), "{port}");
+        assert_eq!(port["evidence"]["node_id"], inside["node_id"]);
+    }
+    assert_eq!(inside["node_id"], outside["node_id"]);
+
+    // A name that leads here could be a stranger's.
+    let rebound = node.http.get(node.url("/doctor")).header("Host", "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), 403);
+}
+
+#[tokio::test]
+async fn d5_a_doctor_on_a_timer_shows_its_results_as_metrics() {
+    let node = Home::new()
+        .start("[discovery]\nmdns_enabled = false\n[observability]\ndoctor_interval_seconds = 60\n");
+    let line = "hearthnet_doctor_check_ok{check=\"keys_present\"} 1";
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let page = node.http.get(node.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        if page.contains(line) {
+            let lines = |name: &str| page.lines().filter(|line| line.starts_with(name)).count();
+            assert_eq!(lines("hearthnet_doctor_check_ok{"), 12, "{page}");
+            assert_eq!(lines("hearthnet_doctor_check_duration_seconds{"), 12, "{page}");
+            break;
+        }
+        assert!(Instant::now() < until, "{page}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop::<Node>(node);
+    let refused = Home::new();
+    refused.write_config("[observability]\ndoctor_interval_seconds = 5\n");
+    let output = refused.run(&["run"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("doctor_interval_seconds") && said.contains("10 to 86400"), "{said}");
+}

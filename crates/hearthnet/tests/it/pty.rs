@@ -1,0 +1,29 @@
+//! A terminal for the command, with somebody at it.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+/// Runs `command` at a terminal of `columns`, where `answer` has been typed; gives all that it showed and its code.
+pub(crate) fn run(mut command: Command, columns: u16, answer: &str) -> (String, Option<i32>) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    tcsetwinsize(&theirs, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let end = |file: &File| Stdio::from(OwnedFd::from(file.try_clone().unwrap()));
+    command.stdin(end(&theirs)).stdout(end(&theirs)).stderr(end(&theirs));
+    let mut ours = File::from(ours);
+    ours.write_all(answer.as_bytes()).unwrap();
+    let mut child = command.spawn().unwrap();
+    drop((command, theirs));
+    let mut shown = Vec::new();
+    // When the last one who has the other end is gone, reading is an error.
+    let _ = ours.read_to_end(&mut shown);
+    (String::from_utf8(shown).unwrap().replace("\r\n", "\n"), child.wait().unwrap().code())
+}
