@@ -1,21 +1,20 @@
 //! The bounded hand-over from callers to the writer (L8).
 //!
 //! Lines are staged in chunks. Each of a few shards has one chunk that its threads append to under a lock that they
-//! rarely share; a full chunk waits in the shard for the writer. Chunks come from one pool that is bounded in bytes:
-//! when it runs out, callers wait briefly and then lines are dropped and counted, the least important levels first.
+//! rarely share; a full chunk waits in the shard for the writer. Chunks come from one [`Arena`] that is bounded in
+//! bytes: when they run out, callers wait briefly and then lines are dropped and counted, the least important levels
+//! first.
 
+use std::array;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{array, iter};
 
 use log::Level;
 
+use crate::arena::{Arena, Chunk};
 use crate::wake::Wake;
-
-/// Bytes of lines in a chunk: large enough for large writes, small enough for a processor's cache.
-pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
 pub(crate) const SHARDS: usize = 8;
 
@@ -25,7 +24,6 @@ pub(crate) struct Batch {
     shards: [Padded; SHARDS],
     pool: Mutex<Pool>,
     freed: Condvar,
-    limit: AtomicUsize,
     /// A caller has waited in vain; nobody waits again until the writer frees a chunk.
     stalled: AtomicBool,
     dropped: [AtomicU64; 5],
@@ -40,49 +38,53 @@ struct Padded(Mutex<Shard>);
 #[derive(Debug, Default)]
 struct Shard {
     /// Never empty: it comes with its first line.
-    open: Option<Chunk>,
+    open: Option<Open>,
     full: VecDeque<Chunk>,
 }
 
-#[derive(Debug, Default)]
-struct Pool {
-    spare: Vec<Chunk>,
-    /// Chunks that are out, in a shard or with the writer.
-    used: usize,
-}
-
-/// Lines of one shard, in the order they were made.
+/// A chunk that lines are put into.
 #[derive(Debug)]
-pub(crate) struct Chunk {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) lines: Vec<Mark>,
+struct Open {
+    chunk: Chunk,
     /// The least important level that may be put in here.
     grade: Level,
 }
 
-/// Where a line ends, and when it was made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
-    pub(crate) nanos: i64,
-    pub(crate) end: usize,
+#[derive(Debug)]
+struct Pool {
+    spare: Vec<Chunk>,
+    arena: Arc<Arena>,
+    /// Chunks of the arena, and those of them that are out, in a shard or with the writer.
+    limit: usize,
+    used: usize,
+    /// Chunks that have ever been taken.
+    sequence: u64,
 }
 
 impl Batch {
-    pub(crate) fn new(bytes: usize) -> Batch {
+    pub(crate) fn new(arena: Arena) -> Batch {
         Batch {
             shards: array::from_fn(|_| Padded::default()),
-            // As many as `trim` leaves: memory that nothing has touched costs no page.
-            pool: Mutex::new(Pool { spare: iter::repeat_with(Chunk::new).take(SHARDS).collect(), used: 0 }),
+            pool: Mutex::new(Pool::new(arena)),
             freed: Condvar::new(),
-            limit: AtomicUsize::new(bytes / CHUNK_BYTES),
             stalled: AtomicBool::new(false),
             dropped: Default::default(),
             wake: Wake::default(),
         }
     }
 
-    pub(crate) fn set_limit(&self, bytes: usize) {
-        self.limit.store(bytes / CHUNK_BYTES, Ordering::Relaxed);
+    /// Takes the memory of further lines from `arena`; the one before ends with the last of its lines.
+    pub(crate) fn change_arena(&self, arena: Arena) {
+        let mut pool = lock(&self.pool);
+        let sequence = pool.sequence;
+        let before = std::mem::replace(&mut *pool, Pool { sequence, ..Pool::new(arena) });
+        drop(pool);
+        drop(before);
+        self.freed.notify_all();
+    }
+
+    pub(crate) fn arena(&self) -> Arc<Arena> {
+        Arc::clone(&lock(&self.pool).arena)
     }
 
     /// Stages `line`, which is no longer than a chunk, for the thread with this number. `false` when there is no
@@ -95,8 +97,8 @@ impl Batch {
         line: &[u8],
         wait: Duration,
     ) -> bool {
-        let shard = &self.shards[thread % SHARDS].0;
-        let Some(filled) = push_into_open(shard, level, nanos, line)
+        let shard = thread % SHARDS;
+        let Some(filled) = push_into_open(&self.shards[shard].0, level, nanos, line)
             .then_some(false)
             .or_else(|| self.append_in_new_chunk(shard, level, nanos, line, wait))
         else {
@@ -111,7 +113,7 @@ impl Batch {
     #[cold]
     fn append_in_new_chunk(
         &self,
-        shard: &Mutex<Shard>,
+        shard: usize,
         level: Level,
         nanos: i64,
         line: &[u8],
@@ -119,7 +121,7 @@ impl Batch {
     ) -> Option<bool> {
         let deadline = Instant::now() + wait;
         loop {
-            if let Some(filled) = self.open_chunk(&mut lock(shard), level, nanos, line) {
+            if let Some(filled) = self.open_chunk(shard, level, nanos, line) {
                 return Some(filled);
             }
             self.wake.hurry();
@@ -127,39 +129,40 @@ impl Batch {
                 return None;
             }
             // Another thread of the shard may have brought a chunk meanwhile.
-            if push_into_open(shard, level, nanos, line) {
+            if push_into_open(&self.shards[shard].0, level, nanos, line) {
                 return Some(false);
             }
         }
     }
 
-    fn open_chunk(&self, shard: &mut Shard, level: Level, nanos: i64, line: &[u8]) -> Option<bool> {
-        let mut chunk = self.take_chunk(level)?;
-        chunk.push(nanos, line);
-        let full = shard.open.replace(chunk);
+    fn open_chunk(&self, number: usize, level: Level, nanos: i64, line: &[u8]) -> Option<bool> {
+        let mut shard = lock(&self.shards[number].0);
+        let mut open = self.take_chunk(number, level)?;
+        open.chunk.push(nanos, line);
+        let full = shard.open.replace(open);
         let filled = full.is_some();
-        shard.full.extend(full);
+        shard.full.extend(full.map(|full| full.chunk));
         Some(filled)
     }
 
-    fn take_chunk(&self, level: Level) -> Option<Chunk> {
+    fn take_chunk(&self, shard: usize, level: Level) -> Option<Open> {
         let mut pool = lock(&self.pool);
-        let limit = self.limit.load(Ordering::Relaxed);
-        let grade = grade(pool.used, limit)?;
+        let grade = grade(pool.used, pool.limit)?;
         if level > grade {
             return None;
         }
+        let mut chunk = pool.spare.pop()?;
         pool.used += 1;
-        let mut chunk = pool.spare.pop().unwrap_or_else(Chunk::new);
-        chunk.grade = grade;
-        Some(chunk)
+        pool.sequence += 1;
+        chunk.open(pool.sequence, shard);
+        Some(Open { chunk, grade })
     }
 
     /// Waits until there may be a chunk for `level`; `false` when there is none by `deadline` or during a stall.
     fn wait_for_chunk(&self, level: Level, deadline: Instant) -> bool {
         let mut pool = lock(&self.pool);
         loop {
-            if grade(pool.used, self.limit.load(Ordering::Relaxed)).is_some_and(|grade| level <= grade) {
+            if grade(pool.used, pool.limit).is_some_and(|grade| level <= grade) {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -176,7 +179,7 @@ impl Batch {
         for (at, shard) in self.shards.iter().enumerate() {
             let mut shard = lock(&shard.0);
             let open = shard.open.take();
-            shard.full.drain(..).chain(open).for_each(|chunk| take(at, chunk));
+            shard.full.drain(..).chain(open.map(|open| open.chunk)).for_each(|chunk| take(at, chunk));
         }
     }
 
@@ -189,19 +192,15 @@ impl Batch {
 
     /// Gives a chunk back whose lines are written.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
-        chunk.bytes.clear();
-        chunk.lines.clear();
+        chunk.clear();
         let mut pool = lock(&self.pool);
-        pool.used -= 1;
-        pool.spare.push(chunk);
+        if Arc::ptr_eq(chunk.arena(), &pool.arena) {
+            pool.used -= 1;
+            pool.spare.push(chunk);
+        }
         drop(pool);
         self.stalled.store(false, Ordering::Relaxed);
         self.freed.notify_all();
-    }
-
-    /// Frees memory that a burst has left behind.
-    pub(crate) fn trim(&self) {
-        lock(&self.pool).spare.truncate(SHARDS);
     }
 
     pub(crate) fn count_dropped(&self, level: Level, lines: u64) {
@@ -216,7 +215,7 @@ impl Batch {
 
 fn push_into_open(shard: &Mutex<Shard>, level: Level, nanos: i64, line: &[u8]) -> bool {
     match &mut lock(shard).open {
-        Some(open) if open.takes(level, line.len()) => open.push(nanos, line),
+        Some(open) if level <= open.grade && open.chunk.has_room(line.len()) => open.chunk.push(nanos, line),
         _ => return false,
     }
     true
@@ -237,20 +236,14 @@ fn grade(used: usize, limit: usize) -> Option<Level> {
     })
 }
 
-impl Chunk {
-    fn new() -> Chunk {
-        Chunk { bytes: Vec::with_capacity(CHUNK_BYTES), lines: Vec::with_capacity(2048), grade: Level::Trace }
-    }
-
-    #[inline]
-    fn takes(&self, level: Level, bytes: usize) -> bool {
-        self.bytes.len() + bytes <= CHUNK_BYTES && level <= self.grade
-    }
-
-    #[inline]
-    fn push(&mut self, nanos: i64, line: &[u8]) {
-        self.bytes.extend_from_slice(line);
-        self.lines.push(Mark { nanos, end: self.bytes.len() });
+impl Pool {
+    fn new(arena: Arena) -> Pool {
+        let mut spare = arena.into_chunks();
+        let arena = Arc::clone(spare[0].arena());
+        // The first is taken from the end, and what is given back is the next to be taken: few chunks stay in use,
+        // and in the processor's cache.
+        spare.reverse();
+        Pool { arena, limit: spare.len(), spare, used: 0, sequence: 0 }
     }
 }
 
@@ -262,9 +255,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arena::CHUNK_BYTES;
 
+    fn batch(chunks: usize) -> Batch {
+        Batch::new(Arena::in_memory(chunks * CHUNK_BYTES).unwrap())
+    }
+
+    /// Two of them fill a chunk.
     fn line(letter: u8) -> Vec<u8> {
-        let mut line = vec![letter; CHUNK_BYTES / 2 - 1];
+        let mut line = vec![letter; CHUNK_BYTES / 2 - 2048];
         line.push(b'\n');
         line
     }
@@ -275,18 +274,18 @@ mod tests {
 
     #[test]
     fn l8_drops_unimportant_levels_first_and_counts_them() {
-        let batch = Batch::new(8 * CHUNK_BYTES);
+        let batch = batch(8);
         let staged = |level| (0..100).take_while(|_| append(&batch, 0, level)).count();
         assert_eq!([Level::Debug, Level::Info, Level::Warn, Level::Error].map(staged), [8, 4, 2, 2]);
         assert_eq!(batch.dropped(), [1, 1, 1, 1, 0]);
         let mut lines = 0;
-        batch.drain(|_, chunk| lines += chunk.lines.len());
+        batch.drain(|_, chunk| lines += chunk.lines());
         assert_eq!(lines, 16);
     }
 
     #[test]
     fn room_returns_with_the_chunks() {
-        let batch = Batch::new(4 * CHUNK_BYTES);
+        let batch = batch(4);
         while append(&batch, 3, Level::Info) {}
         batch.drain(|_, chunk| batch.recycle(chunk));
         assert!(batch.is_empty());
@@ -295,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_waiting_caller_gets_the_chunk_that_is_freed() {
-        let batch = Batch::new(4 * CHUNK_BYTES);
+        let batch = batch(4);
         while append(&batch, 0, Level::Info) {}
         batch.stalled.store(false, Ordering::Relaxed);
         std::thread::scope(|scope| {

@@ -42,6 +42,7 @@ pub struct Config {
     pub(crate) redact: Vec<String>,
     pub(crate) queue_bytes: usize,
     pub(crate) max_wait: Duration,
+    pub(crate) max_bytes: Option<u64>,
     pub(crate) signals: bool,
 }
 
@@ -72,6 +73,7 @@ impl Config {
             redact: REDACTED_FIELDS.map(str::to_owned).to_vec(),
             queue_bytes: 8 << 20,
             max_wait: Duration::from_millis(200),
+            max_bytes: None,
             signals: true,
         }
     }
@@ -96,7 +98,8 @@ impl Config {
         self
     }
 
-    /// The most memory in bytes that lines may use between the caller and the file; at least 1 MiB.
+    /// The most memory in bytes that lines may use between the caller and the file; at least 1 MiB. It is also the
+    /// size of the hand-over file, in which they survive a SIGKILL.
     pub fn queue_bytes(mut self, bytes: usize) -> Config {
         self.queue_bytes = bytes;
         self
@@ -106,6 +109,13 @@ impl Config {
     /// of a stall waits; the next lines are dropped at once until the writer makes room.
     pub fn max_wait(mut self, wait: Duration) -> Config {
         self.max_wait = wait;
+        self
+    }
+
+    /// The most bytes that a file may have; at least 1 MiB. A day whose `<YYYY-MM-DD>.log` is full goes on in
+    /// `<YYYY-MM-DD>.1.log`, then in `<YYYY-MM-DD>.2.log`, and so on. No limit by default.
+    pub fn max_bytes(mut self, bytes: impl Into<Option<u64>>) -> Config {
+        self.max_bytes = bytes.into();
         self
     }
 
@@ -133,6 +143,13 @@ impl Config {
         if self.queue_bytes < 1 << 20 {
             let message = format!("{} bytes are too few; give it at least 1 MiB (1048576)", self.queue_bytes);
             return Err(Error::new(ErrorKind::Queue, message));
+        }
+        if let Some(bytes) = self.max_bytes
+            && bytes < 1 << 20
+        {
+            let message =
+                format!("{bytes} bytes are too few; give it at least 1 MiB (1048576), or leave it out");
+            return Err(Error::new(ErrorKind::FileSize, message));
         }
         Levels::parse(&self.level)
     }

@@ -88,7 +88,9 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     if current.as_ref() == Some(config) {
         return Ok(Guard::new());
     }
-    let same_folder = current.as_ref().is_some_and(|current| current.dir == config.dir);
+    let same_folder = current
+        .as_ref()
+        .is_some_and(|current| current.dir == config.dir && current.max_bytes == config.max_bytes);
     let files = if same_folder { None } else { Some(prepared(config)?) };
     dispatch::install()?;
     let redact = Arc::new(Redactor::new(&config.redact));
@@ -109,7 +111,7 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
 }
 
 fn prepared(config: &Config) -> Result<DayFiles, Error> {
-    let mut files = DayFiles::new(&config.dir);
+    let mut files = DayFiles::new(&config.dir, config.max_bytes);
     files.prepare(day_of(Clock::System.now()))?;
     Ok(files)
 }
@@ -117,10 +119,11 @@ fn prepared(config: &Config) -> Result<DayFiles, Error> {
 fn change_pipeline(config: &Config, files: Option<DayFiles>) -> Result<&'static Pipeline, Error> {
     let mut files = files;
     let pipeline = get_or_start(&PIPELINE, || {
-        let files = files.take().unwrap_or_else(|| DayFiles::new(&config.dir));
+        let files = files.take().unwrap_or_else(|| DayFiles::new(&config.dir, config.max_bytes));
         Pipeline::start(files, Clock::System, config.queue_bytes, config.max_wait)
     })?;
-    pipeline.change(files, config.queue_bytes, config.max_wait);
+    let changed = pipeline.change(files, &config.dir, config.queue_bytes, config.max_wait);
+    changed.map_err(|error| thread_error(&error))?;
     Ok(pipeline)
 }
 
@@ -145,5 +148,5 @@ fn get_or_start<T>(
 }
 
 fn thread_error(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Thread, format!("the log's writer thread could not be started: {error}"))
+    Error::new(ErrorKind::Thread, format!("the log's writer could not be started: {error}"))
 }

@@ -17,6 +17,7 @@ use anstyle::{AnsiColor, Color, Style};
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, Record};
 
+use crate::arena::Arena;
 use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::exit;
@@ -38,7 +39,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the thread that writes to stderr.
     pub(crate) fn start() -> io::Result<Terminal> {
-        let batch = Arc::new(Batch::new(QUEUE_BYTES));
+        let batch = Arc::new(Batch::new(Arena::in_memory(QUEUE_BYTES)?));
         let theirs = Arc::clone(&batch);
         thread::Builder::new().name("obs-log-console".to_owned()).spawn(move || show(&theirs))?;
         Ok(Terminal { batch, colour: wants_colour() })
@@ -74,12 +75,17 @@ fn show(batch: &Batch) {
     exit::block_signals();
     let mut backlog = Backlog::default();
     let mut run = Run::default();
+    let mut text = Vec::new();
     loop {
         let turn = batch.wake.next_turn(batch, Duration::ZERO, IDLE);
         backlog.take_from(batch);
-        while backlog.next_run(&mut run, batch) {
+        while backlog.next_run(&mut run) {
+            text.clear();
+            backlog.bytes(&run).for_each(|line| text.extend_from_slice(line));
+            backlog.retire(&run, text.len());
+            backlog.recycle(batch);
             // There is nowhere to say that stderr fails.
-            let _ = io::stderr().write_all(&run.bytes);
+            let _ = io::stderr().write_all(&text);
         }
         batch.wake.end_turn(turn, true);
     }

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Folder,
     /// The queue is smaller than one mebibyte.
     Queue,
+    /// The largest size of a file is smaller than one mebibyte.
+    FileSize,
     /// The process has another logger installed in the `log` crate.
     OtherLogger,
     /// The writer thread could not be started.
@@ -61,6 +63,7 @@ impl Error {
             ErrorKind::Level => "log_level",
             ErrorKind::Folder => "log_dir",
             ErrorKind::Queue => "log_queue_bytes",
+            ErrorKind::FileSize => "log_max_bytes",
             ErrorKind::OtherLogger | ErrorKind::Thread => "",
         }
     }

@@ -1,7 +1,7 @@
 //! The ends of a process: what is queued is written first (L10).
 //!
-//! The one module with unsafe code. The standard library has neither exit handlers nor signals nor fork handlers,
-//! and a library that keeps lines in memory cannot do without. Invariants:
+//! Unsafe code is here because the standard library has neither exit handlers nor signals nor fork handlers, and
+//! a library that keeps lines in memory cannot do without. Invariants:
 //! - a handler of `atexit` touches no thread-local (those of the main thread are gone) and waits for a bounded time;
 //! - the signal handler only writes one byte to a pipe; a thread does the rest;
 //! - the fork handler only stores a flag.
@@ -50,7 +50,7 @@ pub(crate) fn flush_at_exit() {
 extern "C" fn at_exit() {
     // In a forked child nobody would answer, and its parent writes the lines.
     if !in_forked_child() {
-        let _ = panic::catch_unwind(|| flush::all(PATIENCE));
+        let _ = panic::catch_unwind(|| flush::end(PATIENCE));
     }
 }
 
@@ -110,8 +110,10 @@ unsafe fn errno() -> *mut libc::c_int {
 /// Writes what is queued; then, if ours is still the handler, dies of the signal as the process would have.
 fn act_on(signal: libc::c_int) {
     let ours = handler_of(signal) == on_signal as *const () as libc::sighandler_t;
-    flush::all(PATIENCE);
-    if ours {
+    if !ours {
+        flush::all(PATIENCE);
+    } else {
+        flush::end(PATIENCE);
         set_handler(signal, libc::SIG_DFL);
         // SAFETY: sends a signal to this very process.
         unsafe { libc::kill(libc::getpid(), signal) };

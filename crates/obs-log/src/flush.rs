@@ -33,6 +33,18 @@ pub(crate) fn all(timeout: Duration) -> bool {
     lines(timeout)
 }
 
+/// The process ends.
+pub(crate) fn end(timeout: Duration) {
+    rate_limit::report_suppressed();
+    let deadline = Instant::now() + timeout;
+    if let Some(pipeline) = PIPELINE.get() {
+        pipeline.end(deadline);
+    }
+    if let Some(terminal) = TERMINAL.get() {
+        terminal.flush(deadline);
+    }
+}
+
 pub(crate) fn lines(timeout: Duration) -> bool {
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
@@ -59,6 +71,13 @@ pub struct Stats {
     pub suppressed: u64,
     /// Bytes of the written lines.
     pub bytes: u64,
+    /// Lines that earlier processes had accepted and not written, and that are in a file now.
+    pub recovered: u64,
+    /// Lines of which only a part was found, after a kill or a crash, and that were cut away.
+    pub torn: u64,
+    /// Whether lines survive a SIGKILL of this process: `false` while there is no hand-over file, because the disk is
+    /// full, say.
+    pub crash_safe: bool,
     /// Attempts to write or to open a file that failed. No line is lost by one alone.
     pub write_errors: u64,
 }
@@ -77,6 +96,9 @@ pub fn stats() -> Stats {
         stats.dropped = stats.dropped_by_level.iter().sum();
         stats.written = shared.counts.written.load(Ordering::Relaxed);
         stats.bytes = shared.counts.bytes.load(Ordering::Relaxed);
+        stats.recovered = shared.counts.recovered.load(Ordering::Relaxed);
+        stats.torn = shared.counts.torn.load(Ordering::Relaxed);
+        stats.crash_safe = shared.counts.crash_safe.load(Ordering::Relaxed);
         stats.write_errors = shared.counts.write_errors.load(Ordering::Relaxed);
     }
     stats

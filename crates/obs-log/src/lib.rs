@@ -62,9 +62,18 @@
 //! `<folder>/<YYYY-MM-DD>.log`; a line is in the file of the day of its own `ts`, in UTC. At midnight the next file
 //! begins, with or without a line. Files of the last [`LOG_RETENTION_DAYS`] days stay; an older one is removed if it has
 //! exactly the name of a day file and is a regular file. Nothing else in the folder is touched. A folder that this crate
-//! makes has mode 0700, a file 0600.
+//! makes has mode 0700, a file 0600. With [`Config::max_bytes`] a full file is followed by `<YYYY-MM-DD>.1.log`,
+//! `<YYYY-MM-DD>.2.log`, and so on.
 //!
-//! Several processes may log into one folder: each write appends whole lines.
+//! Several processes may log into one folder: each locks the file for the time of a write and appends whole lines.
+//!
+//! # A killed process
+//!
+//! Lines wait for the writer in a hand-over file in the folder, `.handover-<process>-<time>`, which is mapped into
+//! memory and as large as the queue. What `log!` has put there is not lost with the process: after a SIGKILL or an abort
+//! the next process that logs into the folder writes it to the day files, each line once and whole. A process that ends
+//! in any other way removes its file. Where none can be made, lines wait in memory; stderr says so once, and
+//! [`Stats::crash_safe`] is `false`. After a loss of power, what the disk had not yet got is gone.
 //!
 //! # What can go wrong
 //!
@@ -74,7 +83,7 @@
 //! are all that were sent; [`stats`] has the figures.
 //!
 //! When the disk is full, the folder gone or the file deleted, renamed or no longer writable, one warning goes to
-//! stderr, lines wait in memory, and the writer tries again until it works. A torn line is cut off or ended, so that it
+//! stderr, lines wait in the queue, and the writer tries again until it works. A torn line is cut off or ended, so that it
 //! does not spoil the next.
 //!
 //! # The end
@@ -95,6 +104,7 @@
 //!
 //! Unix: Linux and macOS.
 
+mod arena;
 mod batch;
 mod capture;
 mod clock;
@@ -110,6 +120,7 @@ mod exception;
 mod exit;
 mod fields;
 mod flush;
+mod handover;
 mod keys;
 mod level;
 mod local;
@@ -119,10 +130,12 @@ mod names;
 mod nested;
 mod pipeline;
 mod rate_limit;
+mod recovery;
 mod redact;
 mod sink;
 mod timestamp;
 mod trace_id;
+mod transfer;
 mod wake;
 mod writer;
 

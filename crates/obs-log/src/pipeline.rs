@@ -1,19 +1,24 @@
 //! The way of a line to the day file: the callers' side.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use log::Record;
 
+use crate::arena::Arena;
 use crate::batch::{Batch, lock};
 use crate::clock::Clock;
 use crate::day_file::DayFiles;
 use crate::encode::Encoder;
 use crate::exit;
+use crate::handover::{self, File};
 use crate::local;
+use crate::recovery::{self, Recovered};
 use crate::redact::Redactor;
 use crate::writer::Writer;
 
@@ -32,7 +37,10 @@ pub(crate) struct Shared {
     /// A folder to change over to.
     pub(crate) next_files: Mutex<Option<DayFiles>>,
     pub(crate) counts: Counts,
+    pub(crate) queue_bytes: AtomicUsize,
     max_wait_ms: AtomicU64,
+    /// The process is ending: lines that are still made are waited for one by one.
+    pub(crate) ended: AtomicBool,
 }
 
 /// What the writer has done so far.
@@ -41,22 +49,41 @@ pub(crate) struct Counts {
     pub(crate) written: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) write_errors: AtomicU64,
+    pub(crate) recovered: AtomicU64,
+    pub(crate) torn: AtomicU64,
+    pub(crate) crash_safe: AtomicBool,
+}
+
+impl Counts {
+    pub(crate) fn add_recovered(&self, recovered: Recovered) {
+        self.recovered.fetch_add(recovered.lines, Ordering::Relaxed);
+        self.torn.fetch_add(recovered.torn, Ordering::Relaxed);
+    }
 }
 
 impl Pipeline {
-    /// Starts the writer of `files`.
+    /// Writes what dead processes have left in the folder of `files`, and starts the writer.
     pub(crate) fn start(
         files: DayFiles,
         clock: Clock,
         queue_bytes: usize,
         max_wait: Duration,
     ) -> io::Result<Pipeline> {
+        let mut files = files;
+        let counts = Counts::default();
+        // What cannot be written yet is tried again by the writer.
+        let (recovered, _) = recovery::recover(&mut files);
+        counts.add_recovered(recovered);
+        let arena = arena_in(files.dir(), queue_bytes)?;
+        counts.crash_safe.store(arena.file().is_some(), Ordering::Relaxed);
         let shared = Arc::new(Shared {
-            batch: Batch::new(queue_bytes),
+            batch: Batch::new(arena),
             clock,
             next_files: Mutex::default(),
-            counts: Counts::default(),
+            counts,
+            queue_bytes: AtomicUsize::new(queue_bytes),
             max_wait_ms: AtomicU64::new(millis(max_wait)),
+            ended: AtomicBool::new(false),
         });
         let writer = Writer::new(Arc::clone(&shared), files);
         let thread = thread::Builder::new().name("obs-log".to_owned()).spawn(move || writer.run())?;
@@ -64,13 +91,26 @@ impl Pipeline {
     }
 
     /// Changes what can be changed while lines go on, after writing those that were made until now.
-    pub(crate) fn change(&self, files: Option<DayFiles>, queue_bytes: usize, max_wait: Duration) {
-        if let Some(files) = files {
+    pub(crate) fn change(
+        &self,
+        files: Option<DayFiles>,
+        dir: &Path,
+        queue_bytes: usize,
+        max_wait: Duration,
+    ) -> io::Result<()> {
+        let bytes_before = self.shared.queue_bytes.swap(queue_bytes, Ordering::Relaxed);
+        let moved = files.is_some();
+        if let Some(mut files) = files {
+            let (recovered, _) = recovery::recover(&mut files);
+            self.shared.counts.add_recovered(recovered);
             self.flush(Instant::now() + Duration::from_secs(1));
             *lock(&self.shared.next_files) = Some(files);
         }
-        self.shared.batch.set_limit(queue_bytes);
+        if moved || bytes_before != queue_bytes {
+            self.shared.batch.change_arena(arena_in(dir, queue_bytes)?);
+        }
         self.shared.max_wait_ms.store(millis(max_wait), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Encodes `record` and queues its line.
@@ -95,6 +135,29 @@ impl Pipeline {
         let Some(line) = line else { return batch.count_dropped(level, 1) };
         let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
         batch.append(thread, level, nanos, line, wait);
+        if self.shared.ended.load(Ordering::Relaxed) {
+            self.flush(Instant::now() + wait);
+        }
+    }
+
+    /// Writes what is queued for the last time and removes the hand-over file. What cannot be written stays in it, and
+    /// is counted on stderr.
+    pub(crate) fn end(&self, deadline: Instant) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        if exit::in_forked_child() || self.flush(deadline) {
+            let arena = self.shared.batch.arena();
+            return arena.file().filter(|_| arena.undrained() == 0).map_or((), File::remove);
+        }
+        let arena = self.shared.batch.arena();
+        let lines = arena.undrained();
+        let _ = match arena.file().filter(|file| file.is_in_place()) {
+            Some(file) => writeln!(
+                io::stderr(),
+                "obs-log: {lines} lines are not written; the next start will, from {}",
+                file.path().display()
+            ),
+            None => writeln!(io::stderr(), "obs-log: {lines} lines are lost: they could not be written"),
+        };
     }
 
     /// Waits until all lines made before are in their file; `false` at `deadline`.
@@ -116,6 +179,14 @@ impl Drop for Pipeline {
             let _ = thread.join();
         }
     }
+}
+
+/// Memory for lines: a hand-over file in `dir`, or else plain memory, and a word on stderr about it.
+fn arena_in(dir: &Path, bytes: usize) -> io::Result<Arena> {
+    handover::create(dir, bytes).or_else(|error| {
+        handover::warn_of_memory(dir, &error);
+        Arena::in_memory(bytes)
+    })
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,6 +1,6 @@
 //! The writer thread: large writes, one file a day, faults survived (L8, L9).
 
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Level, Record};
 
+use crate::arena::Arena;
 use crate::batch::lock;
 use crate::clock::{DAY_NANOS, day_of};
 use crate::day_file::DayFiles;
 use crate::encode::Encoder;
 use crate::exit;
+use crate::handover;
 use crate::merge::{Backlog, Run};
 use crate::pipeline::Shared;
+use crate::recovery;
 use crate::redact::Redactor;
+use crate::transfer::transfer;
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(20);
@@ -23,6 +27,9 @@ const GATHER: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(30);
 /// The shortest and the longest pause before a failed write is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
+/// How often lines of dead processes are looked for, and how often a missing hand-over file is tried to be made.
+const RECOVER_EVERY: Duration = Duration::from_secs(60);
+const REMAKE_EVERY: Duration = Duration::from_secs(1);
 /// Reports of dropped lines are at least this far apart, unless somebody flushes.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,12 +41,13 @@ pub(crate) struct Writer {
     today: i32,
     backlog: Backlog,
     run: Run,
-    /// Bytes of `run` that are in the file.
-    done: usize,
     encoder: Encoder,
     reported: [u64; 5],
     last_report: Option<Instant>,
     retry: Option<Duration>,
+    /// When a hand-over file was last missing, and lines of the dead were last looked for.
+    looked: Option<Instant>,
+    warned: bool,
 }
 
 impl Writer {
@@ -51,11 +59,12 @@ impl Writer {
             today,
             backlog: Backlog::default(),
             run: Run::default(),
-            done: 0,
             encoder: Encoder::default(),
             reported: [0; 5],
             last_report: None,
             retry: None,
+            looked: None,
+            warned: false,
         }
     }
 
@@ -80,7 +89,6 @@ impl Writer {
         if self.shared.batch.dropped() != self.reported {
             return REPORT_EVERY;
         }
-        self.shared.batch.trim();
         // From the day that was begun last, so that a midnight that has just passed is not slept over.
         let midnight = (i64::from(self.today) + 1).saturating_mul(DAY_NANOS);
         let left = midnight.saturating_sub(self.shared.clock.now()).max(0);
@@ -94,39 +102,58 @@ impl Writer {
         }
         self.backlog.take_from(&self.shared.batch);
         self.files.notice_changes();
-        self.write_backlog()?;
+        let written = self.write_backlog();
+        self.backlog.recycle(&self.shared.batch);
+        add(&self.shared.counts.torn, self.files.take_torn());
+        written?;
         self.begin_day()?;
+        self.keep_safe();
         self.report_dropped(report_now)
     }
 
     fn write_backlog(&mut self) -> io::Result<()> {
-        loop {
-            if self.done == self.run.bytes.len() {
-                self.done = 0;
-                if !self.backlog.next_run(&mut self.run, &self.shared.batch) {
-                    self.run.bytes.clear();
-                    return Ok(());
-                }
+        while self.backlog.next_run(&mut self.run) {
+            let transfer = transfer(&self.backlog, &self.run, &mut self.files);
+            add(&self.shared.counts.bytes, transfer.bytes);
+            add(&self.shared.counts.written, transfer.lines);
+            transfer.result?;
+            self.backlog.recycle(&self.shared.batch);
+        }
+        Ok(())
+    }
+
+    /// Looks after the hand-over file: makes one where there is none, because the disk was full, say, or because it
+    /// was removed with the folder; and takes over what other processes have left (L10).
+    fn keep_safe(&mut self) {
+        let shared = &self.shared;
+        let safe = shared.batch.arena().file().is_some_and(|file| file.is_in_place());
+        shared.counts.crash_safe.store(safe, Ordering::Relaxed);
+        let every = if safe { RECOVER_EVERY } else { REMAKE_EVERY };
+        if shared.ended.load(Ordering::SeqCst) || self.looked.is_some_and(|last| last.elapsed() < every) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        if safe {
+            let (recovered, _) = recovery::recover(&mut self.files);
+            shared.counts.add_recovered(recovered);
+        } else {
+            match handover::create(self.files.dir(), shared.queue_bytes.load(Ordering::Relaxed)) {
+                Ok(arena) => self.change_arena(arena),
+                Err(error) => self.warn_of_memory(&error),
             }
-            self.write_run()?;
         }
     }
 
-    fn write_run(&mut self) -> io::Result<()> {
-        let bytes = &self.run.bytes[self.done..];
-        let counts = &self.shared.counts;
-        let (bytes, lines, result) = match self.files.append(self.run.day, bytes) {
-            Ok(()) => (bytes.len(), self.run.lines, Ok(())),
-            Err(interrupted) => {
-                let lines = bytes[..interrupted.written].iter().filter(|&&byte| byte == b'\n').count();
-                (interrupted.written, lines as u64, Err(interrupted.error))
-            }
-        };
-        self.done += bytes;
-        self.run.lines -= lines;
-        add(&counts.bytes, bytes as u64);
-        add(&counts.written, lines);
-        result
+    fn change_arena(&mut self, arena: Arena) {
+        self.shared.batch.change_arena(arena);
+        self.shared.counts.crash_safe.store(true, Ordering::Relaxed);
+        self.warned = false;
+    }
+
+    fn warn_of_memory(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.warned, true) {
+            handover::warn_of_memory(self.files.dir(), error);
+        }
     }
 
     /// At midnight, also without a line (L4).
@@ -154,7 +181,8 @@ impl Writer {
             .zip(self.reported)
             .for_each(|((count, now), before)| *count = now - before);
         let line = dropped_line(&mut self.encoder, nanos, counts);
-        self.files.append(day_of(nanos), line).map_err(|interrupted| interrupted.error)?;
+        let line = &mut [IoSlice::new(line)];
+        self.files.append(day_of(nanos), line, &mut |_| {}).map_err(|interrupted| interrupted.error)?;
         self.reported = dropped;
         self.last_report = Some(Instant::now());
         Ok(())
@@ -167,7 +195,7 @@ impl Writer {
         };
         add(&self.shared.counts.write_errors, 1);
         if self.retry.is_none() {
-            let path = self.files.path_of(self.run.day);
+            let path = self.files.path_of(self.today);
             // The last resort: nobody is there to hear that stderr fails too.
             let _ = writeln!(
                 io::stderr(),

@@ -10,14 +10,17 @@ use obs_log::{
 
 static BUS: Logger = Logger::new("hearthnet::bus::router");
 
+fn day_file(dir: &Path) -> String {
+    let mut files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    fs::read_to_string(files.find(|path| path.extension().is_some()).unwrap()).unwrap()
+}
+
 fn messages(dir: &Path) -> Vec<String> {
     assert!(flush(Duration::from_secs(10)));
     let mut messages = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        for line in fs::read_to_string(entry.unwrap().path()).unwrap().lines() {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            messages.push(line["msg"].as_str().unwrap().to_owned());
-        }
+    for line in day_file(dir).lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        messages.push(line["msg"].as_str().unwrap().to_owned());
     }
     messages
 }
@@ -76,19 +79,19 @@ fn configure_again_and_again() {
     info!(hidden = 1, password = 2; "to the second");
     assert_eq!(messages(&first).len(), 1005);
     assert_eq!(messages(&second), ["to the second"]);
-    let line = fs::read_to_string(fs::read_dir(&second).unwrap().next().unwrap().unwrap().path()).unwrap();
+    let line = day_file(&second);
     assert!(line.ends_with("\"hidden\":\"[redacted]\",\"password\":2}\n"), "{line}");
 
     // The trace of a line (T9).
     assert!(obs_log::set_trace_id_source(|give| give("01HXR3F2M9Z5T1V8Q4W7N6K0JD")));
     info!(trace_id = "mine"; "traced");
     assert!(flush(Duration::from_secs(10)));
-    let line = fs::read_to_string(fs::read_dir(&second).unwrap().next().unwrap().unwrap().path()).unwrap();
+    let line = day_file(&second);
     let end = "\"msg\":\"traced\",\"trace_id\":\"01HXR3F2M9Z5T1V8Q4W7N6K0JD\",\"field_trace_id\":\"mine\"}\n";
     assert!(line.ends_with(end), "{line}");
 
     let stats = stats();
     assert_eq!((stats.written, stats.dropped, stats.write_errors), (1007, 0, 0));
-    assert!(stats.bytes > 90_000);
+    assert!(stats.bytes > 90_000 && stats.crash_safe);
     drop(again);
 }

@@ -52,7 +52,8 @@ fn start(scenario: &str, folder: &Path) -> Child {
 }
 
 fn lines(folder: &Path) -> Vec<serde_json::Value> {
-    let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.extension().is_some()).unwrap();
     fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

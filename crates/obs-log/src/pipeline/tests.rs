@@ -1,7 +1,7 @@
 //! Days, faults and back-pressure, with a clock set by hand.
 
 use super::*;
-use crate::batch::CHUNK_BYTES;
+use crate::arena::CHUNK_BYTES;
 use crate::clock::{DAY_NANOS, day_of};
 use log::Level;
 use std::fs;
@@ -24,7 +24,7 @@ impl Bench {
 
     fn with(nanos: i64, dir: tempfile::TempDir, queue_bytes: usize) -> Bench {
         let now = Arc::new(AtomicI64::new(nanos));
-        let mut files = DayFiles::new(dir.path());
+        let mut files = DayFiles::new(dir.path(), None);
         files.prepare(day_of(nanos)).unwrap();
         let clock = Clock::Manual(Arc::clone(&now));
         let pipeline = Pipeline::start(files, clock, queue_bytes, Duration::from_millis(50)).unwrap();
@@ -66,6 +66,7 @@ impl Bench {
         let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap().replace(".log", "");
         let mut days: Vec<_> =
             fs::read_dir(self.dir.path()).unwrap().map(|entry| name(entry.unwrap())).collect();
+        days.retain(|name| !name.starts_with(".handover-"));
         days.sort();
         days
     }
