@@ -2,6 +2,7 @@
 //!
 //! It installs nothing and changes nothing but the build folder and the files it is told to write.
 
+mod bench;
 mod cargo;
 mod ci;
 mod conformance;
@@ -23,6 +24,8 @@ cargo xtask <task>
       the conformance suites alone. --target runs only the black-box HTTP part, against any running
       node; --require-oracles makes a missing outside checker a failure; --bless renews the pinned
       dependency trees of the consumers
+  bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
+      the race against the peers. --json keeps every round; --quick shows only that it works
   ci [--step NAME]… [--require-tools]
       what CI runs besides the tests: format, clippy, docs, features, deny. --require-tools makes a
       missing tool a failure
@@ -46,6 +49,7 @@ fn task(mut args: lexopt::Parser) -> Done {
     match args.next()? {
         Some(Value(name)) if name == "test" => test::run(&test::Options::parse(args)?),
         Some(Value(name)) if name == "conformance" => conformance::run(&conformance::Options::parse(args)?),
+        Some(Value(name)) if name == "bench" => bench::run(&bench::Options::parse(args)?),
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
         Some(Short('h') | Long("help")) => {
             say(USAGE);

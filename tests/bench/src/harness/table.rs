@@ -1,0 +1,136 @@
+//! Tables of figures, aligned.
+
+use std::iter::once;
+
+use super::threads::{COUNTS, in_words};
+use super::{Area, Results, Samples};
+
+/// What a table's figures are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Nanoseconds,
+    Microseconds,
+    /// Million a second.
+    Millions,
+    /// A second.
+    Megabytes,
+    /// Summed over the rounds.
+    Count,
+}
+
+/// A table: contenders down, columns across.
+pub(crate) struct Table {
+    pub(crate) title: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) columns: Vec<Column>,
+    /// The contender that the others are compared to.
+    pub(crate) base: Option<&'static str>,
+}
+
+pub(crate) struct Column {
+    pub(crate) key: String,
+    pub(crate) heading: String,
+}
+
+impl Column {
+    pub(crate) fn new(key: impl Into<String>, heading: impl Into<String>) -> Column {
+        Column { key: key.into(), heading: heading.into() }
+    }
+
+    /// Columns for 1, 2 and 8 threads.
+    pub(crate) fn threads(key: &str) -> Vec<Column> {
+        COUNTS.map(|count| Column::new(format!("{key}-{count}"), in_words(count))).into()
+    }
+}
+
+impl Unit {
+    fn words(self) -> &'static str {
+        match self {
+            Unit::Nanoseconds => "ns, minimum / median",
+            Unit::Microseconds => "µs, minimum / median",
+            Unit::Millions => "million a second, maximum / median",
+            Unit::Megabytes => "MB/s, maximum / median",
+            Unit::Count => "sum of all rounds",
+        }
+    }
+
+    fn best(self, samples: &Samples) -> f64 {
+        match self {
+            Unit::Millions | Unit::Megabytes => samples.max(),
+            _ => samples.min(),
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn text(&self, area: &Area, results: &Results) -> String {
+        let rows: Vec<_> = area.contenders.iter().filter(|who| self.measured(who.name, results)).collect();
+        let column = |column: &Column| {
+            let cells = rows.iter().map(|who| self.cell(who.name, &column.key, results));
+            aligned(once(column.heading.clone()).chain(cells).collect())
+        };
+        let columns: Vec<Vec<String>> = self.columns.iter().map(column).collect();
+        let labels: Vec<&str> = once("").chain(rows.iter().map(|who| who.label)).collect();
+        let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+        let base = self.base.map(|base| format!("; × {}", area.label(base))).unwrap_or_default();
+        let mut text = format!("{} ({}{base})\n", self.title, self.unit.words());
+        for (at, label) in labels.iter().enumerate() {
+            let cells: String = columns.iter().map(|column| format!("   {}", column[at])).collect();
+            text += format!("  {label:width$}{cells}").trim_end();
+            text.push('\n');
+        }
+        text
+    }
+
+    fn measured(&self, who: &str, results: &Results) -> bool {
+        self.columns.iter().any(|column| results.get(who, &column.key).is_some())
+    }
+
+    fn cell(&self, who: &str, key: &str, results: &Results) -> String {
+        let Some(samples) = results.get(who, key) else { return "–".to_owned() };
+        if self.unit == Unit::Count {
+            return format!("{}", samples.sum());
+        }
+        let (best, median) = (self.unit.best(samples), samples.median());
+        let cell = format!("{} / {}", figure(best), figure(median));
+        match self.base.and_then(|base| results.get(base, key)) {
+            Some(base) => {
+                let (best, median) = (best / self.unit.best(base), median / base.median());
+                format!("{cell}  {best:>5.2}× /{median:>5.2}×")
+            }
+            None => cell,
+        }
+    }
+}
+
+/// Right-aligned cells of one width.
+fn aligned(cells: Vec<String>) -> Vec<String> {
+    let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    cells.into_iter().map(|cell| format!("{cell:>width$}")).collect()
+}
+
+/// Three digits that matter.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size < 10.0 => format!("{value:.2}"),
+        size if size < 100.0 => format!("{value:.1}"),
+        _ => {
+            let digits = format!("{value:.0}");
+            let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+            groups.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!(
+            [0.254, 19.46, 131.4, 1_013.0, 198_881.2].map(figure),
+            ["0.25", "19.5", "131", "1 013", "198 881"]
+        );
+    }
+}

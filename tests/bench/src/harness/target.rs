@@ -1,0 +1,166 @@
+//! Targets: how our figure has to compare to those of others in the same run.
+
+use std::fmt;
+
+use super::{Area, Results, Samples};
+
+/// Which of a measurement's rounds counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Judged {
+    /// The best round, for a time on one thread: what the machine does besides only adds to it.
+    Minimum,
+    /// The best round, for a rate.
+    Maximum,
+    /// The usual round, where threads meet each other.
+    Median,
+}
+
+impl Judged {
+    /// How a time is judged that was taken on so many threads.
+    pub(crate) fn time_on(threads: usize) -> Judged {
+        if threads == 1 { Judged::Minimum } else { Judged::Median }
+    }
+
+    /// How a rate is judged.
+    pub(crate) fn rate_on(threads: usize) -> Judged {
+        if threads == 1 { Judged::Maximum } else { Judged::Median }
+    }
+
+    pub(crate) fn of(self, samples: &Samples) -> f64 {
+        match self {
+            Judged::Minimum => samples.min(),
+            Judged::Maximum => samples.max(),
+            Judged::Median => samples.median(),
+        }
+    }
+}
+
+/// What our figure is held against.
+pub(crate) enum Bound {
+    /// At most this many times the lowest of the others.
+    AtMost(f64),
+    /// At least this many times the highest of the others.
+    AtLeast(f64),
+}
+
+/// One promise.
+pub(crate) struct Target {
+    pub(crate) what: String,
+    pub(crate) judged: Judged,
+    pub(crate) ours: &'static str,
+    pub(crate) column: String,
+    pub(crate) bound: Bound,
+    /// Contenders, and the column of theirs. None: the bound is a figure of its own.
+    pub(crate) others: Vec<&'static str>,
+    pub(crate) other_column: String,
+}
+
+/// What has come of a target.
+pub(crate) struct Verdict {
+    pub(crate) ours: f64,
+    pub(crate) other: f64,
+    /// Who that is.
+    pub(crate) best: Option<&'static str>,
+    pub(crate) ratio: f64,
+    pub(crate) met: bool,
+    /// How many times more (of a rate: less) it is than allowed.
+    pub(crate) excess: f64,
+}
+
+impl Target {
+    /// A target for `column` against the same column of `others`.
+    pub(crate) fn new(
+        what: impl Into<String>,
+        judged: Judged,
+        ours: &'static str,
+        column: impl Into<String>,
+        bound: Bound,
+        others: &[&'static str],
+    ) -> Target {
+        let column = column.into();
+        Target {
+            what: what.into(),
+            judged,
+            ours,
+            other_column: column.clone(),
+            column,
+            bound,
+            others: others.to_vec(),
+        }
+    }
+
+    /// `None` when one side was not measured.
+    pub(crate) fn judge(&self, results: &Results) -> Option<Verdict> {
+        let figure = |who, column: &str| results.get(who, column).map(|samples| self.judged.of(samples));
+        let ours = figure(self.ours, &self.column)?;
+        let mut others: Vec<(f64, Option<&'static str>)> = self
+            .others
+            .iter()
+            .filter_map(|who| Some((figure(who, &self.other_column)?, Some(*who))))
+            .collect();
+        if self.others.is_empty() {
+            others.push((1.0, None));
+        }
+        others.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (other, best) = match self.bound {
+            Bound::AtMost(_) => *others.first()?,
+            Bound::AtLeast(_) => *others.last()?,
+        };
+        let ratio = ours / other;
+        let (met, excess) = match self.bound {
+            Bound::AtMost(bound) => (ratio <= bound, ratio / bound),
+            Bound::AtLeast(bound) => (ratio >= bound, bound / ratio),
+        };
+        Some(Verdict { ours, other, best, ratio, met, excess })
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::AtMost(factor) => write!(f, "at most {factor}"),
+            Bound::AtLeast(factor) => write!(f, "at least {factor}"),
+        }
+    }
+}
+
+impl Verdict {
+    /// The verdict as a line for people.
+    pub(crate) fn line(&self, target: &Target, area: &Area) -> String {
+        let outcome = match self.met {
+            true => "met            ".to_owned(),
+            false => format!("missed by {:>4.2}×", self.excess),
+        };
+        let Target { what, bound, .. } = target;
+        let (ours, other) = (super::table::figure(self.ours), super::table::figure(self.other));
+        match self.best {
+            Some(best) => {
+                let best = area.label(best);
+                format!("{outcome}  {what}: {ours} is {:.2}× {best} ({other}); {bound}×", self.ratio)
+            }
+            None => format!("{outcome}  {what}: {ours}; {bound}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Scale;
+
+    fn excess(bound: Bound, ours: f64) -> f64 {
+        let mut results = Results::new(1, Scale::Full);
+        for (who, value) in [("ours", ours), ("slow", 10.0), ("fast", 4.0)] {
+            results.add(who, "time", value);
+        }
+        let target = Target::new("x", Judged::Minimum, "ours", "time", bound, &["slow", "fast", "absent"]);
+        target.judge(&results).unwrap().excess
+    }
+
+    #[test]
+    fn the_best_of_the_others_is_the_measure() {
+        assert_eq!(excess(Bound::AtMost(0.5), 4.0), 2.0);
+        assert_eq!(excess(Bound::AtMost(1.0), 2.0), 0.5);
+        assert_eq!(excess(Bound::AtLeast(2.0), 10.0), 2.0);
+    }
+}

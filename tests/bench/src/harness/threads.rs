@@ -1,0 +1,98 @@
+//! Threads that begin at the same moment.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{hint, thread};
+
+/// On how many threads everything is measured.
+pub(crate) const COUNTS: [usize; 3] = [1, 2, 8];
+
+/// `1 thread`, `2 threads`.
+pub(crate) fn in_words(count: usize) -> String {
+    if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") }
+}
+
+/// Lets `count` threads do `work` at once; returns what each made of it.
+pub(crate) fn together<R: Send>(count: usize, work: impl Fn(&Team, usize) -> R + Sync) -> Vec<R> {
+    let team = Team { count, arrived: AtomicUsize::new(0), rest: Barrier::new(count) };
+    if count == 1 {
+        return vec![work(&team, 0)];
+    }
+    thread::scope(|scope| {
+        let (team, work) = (&team, &work);
+        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || work(team, number))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a measured thread panicked")).collect()
+    })
+}
+
+/// The threads of one measurement.
+pub(crate) struct Team {
+    count: usize,
+    arrived: AtomicUsize,
+    rest: Barrier,
+}
+
+impl Team {
+    /// Returns in all threads within a few nanoseconds, as far as there are processors for them: waking a sleeper takes
+    /// as long as a short measurement, so the threads first wake and then wait for each other in a loop.
+    pub(crate) fn start_together(&self) {
+        if self.count == 1 {
+            return;
+        }
+        self.rest.wait();
+        let mine = self.arrived.fetch_add(1, Ordering::AcqRel);
+        let all = (mine / self.count + 1) * self.count;
+        let mut turns = 0_u32;
+        while self.arrived.load(Ordering::Acquire) < all {
+            turns += 1;
+            if turns.is_multiple_of(1_000) { thread::yield_now() } else { hint::spin_loop() }
+        }
+    }
+
+    /// Waits for the others, asleep.
+    pub(crate) fn rest(&self) {
+        self.rest.wait();
+    }
+}
+
+/// Nanoseconds that each of `calls` took of `time`.
+pub(crate) fn nanos_each(time: Duration, calls: usize) -> f64 {
+    time.as_secs_f64() * 1e9 / calls as f64
+}
+
+/// How long `calls` calls a thread take, from the start of the first thread to the end of the last, as nanoseconds of
+/// a processor for each call: with more threads than processors, those that wait for their turn cost nothing.
+pub(crate) fn time_each<W: FnMut()>(threads: usize, calls: usize, make: impl Fn(usize) -> W + Sync) -> f64 {
+    const REPEATS: usize = 5;
+    let spans = together(threads, |team, number| {
+        let mut work = make(number);
+        (0..calls / 10 + 1).for_each(|_| work());
+        [(); REPEATS].map(|()| {
+            team.start_together();
+            let begin = Instant::now();
+            for call in 0..calls {
+                work();
+                // A loop that does nothing takes its time, too.
+                hint::black_box(call);
+            }
+            (begin, Instant::now())
+        })
+    });
+    let times = (0..REPEATS).map(|repeat| wall(spans.iter().map(|spans| spans[repeat])));
+    let time = super::median(times.map(|time| time.as_secs_f64()).collect());
+    processor_nanos(Duration::from_secs_f64(time), threads, calls)
+}
+
+/// From the first begin to the last end.
+pub(crate) fn wall(spans: impl Iterator<Item = (Instant, Instant)>) -> Duration {
+    let (begins, ends): (Vec<_>, Vec<_>) = spans.unzip();
+    let end = ends.into_iter().max().expect("at least one thread");
+    end - begins.into_iter().min().expect("at least one thread")
+}
+
+/// The share of `time` that one of `calls` calls on each of `threads` threads had of a processor.
+pub(crate) fn processor_nanos(time: Duration, threads: usize, calls: usize) -> f64 {
+    let processors = thread::available_parallelism().map_or(1, usize::from).min(threads);
+    nanos_each(time, calls) * processors as f64 / threads as f64
+}

@@ -1,0 +1,67 @@
+//! What has got into a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::Event;
+
+/// The files that hold lines. What else a contender needs in its folder has another name.
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder can be read");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+}
+
+fn contents(folder: &Path) -> Vec<u8> {
+    files(folder).flat_map(|path| fs::read(path).expect("a log file can be read")).collect()
+}
+
+/// How many events have got there.
+pub(super) fn count(folder: &Path) -> usize {
+    contents(folder).split(|&byte| byte == b'\n').filter(|line| holds_routed(line)).count()
+}
+
+/// Other lines than the event's, such as a note about dropped ones, do not count.
+fn holds_routed(line: &[u8]) -> bool {
+    line.windows(8).any(|window| window == b"\"routed\"")
+}
+
+/// The size of all files.
+pub(super) fn bytes(folder: &Path) -> u64 {
+    files(folder).filter_map(|path| Some(path.metadata().ok()?.len())).sum()
+}
+
+/// Whether the folder holds the event, once, as JSON, with its types.
+pub(super) fn check(folder: &Path, event: &Event) -> Result<(), String> {
+    let text = String::from_utf8(contents(folder)).map_err(|error| error.to_string())?;
+    let mut lines = text.lines().filter(|line| holds_routed(line.as_bytes()));
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return Err(format!("there is not exactly one line: {text:?}"));
+    };
+    let object: Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| format!("{error}: {line}"))?;
+    let mut found = Vec::new();
+    collect(&object, &mut found);
+    let expected = [
+        ("capability", Value::from(event.capability)),
+        ("to", Value::from(event.to)),
+        ("ms", Value::from(event.ms)),
+        ("ok", Value::from(event.ok)),
+    ];
+    match expected.iter().find(|(key, value)| !found.contains(&(*key, value))) {
+        Some((key, _)) => Err(format!("the field {key} is missing: {line}")),
+        None => Ok(()),
+    }
+}
+
+/// The object's fields and those of the objects in it: some put the event's into one of their own.
+fn collect<'a>(object: &'a Map<String, Value>, found: &mut Vec<(&'a str, &'a Value)>) {
+    for (key, value) in object {
+        found.push((key, value));
+        if let Value::Object(inner) = value {
+            collect(inner, found);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Logging: one event with four fields, as a line of JSON in a file.
+
+mod batched;
+mod event;
+mod fern;
+mod flexi_logger;
+mod lines;
+mod log_line;
+mod logforth;
+mod measure;
+mod one_write;
+mod ours;
+mod rendered;
+mod slog;
+mod spdlog_async;
+mod spdlog_file;
+mod tight;
+mod tracing_appender;
+mod tracing_json;
+mod tracing_line;
+
+use std::path::Path;
+
+use self::event::Event;
+use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
+
+/// A way to log, set up for the whole process.
+trait Peer: Sync + Sized {
+    /// Whether lines get into a file.
+    const WRITES: bool = true;
+
+    /// Logs into this empty folder from now on.
+    fn start(folder: &Path) -> Self;
+
+    fn log(&self, event: &Event);
+
+    /// A line of a level that is off.
+    fn log_disabled(&self, event: &Event);
+
+    /// Asks for what is buffered to be written; between two bursts.
+    fn flush(&self) {}
+
+    /// Returns when everything is written.
+    fn finish(self);
+}
+
+const BATCHED: &str = "batched";
+const OURS: &str = "obs-log";
+const SPDLOG_FILE: &str = "spdlog-file";
+
+pub(crate) fn area() -> Area {
+    let contenders = vec![
+        contender::<rendered::Rendered>("rendered", "limit: rendered tightly, not written"),
+        contender::<batched::Batched>(BATCHED, "limit: hand-written line, mutex batch, 64 KiB writes"),
+        contender::<one_write::OneWrite>("one-write", "limit: hand-written line, one write a line"),
+        contender::<ours::Ours>(OURS, "obs-log, default configuration"),
+        contender::<slog::Slog>("slog-async", "slog-async + slog-json"),
+        contender::<spdlog_async::SpdlogAsync>("spdlog-async", "spdlog-rs async"),
+        contender::<spdlog_file::SpdlogFile>(SPDLOG_FILE, "spdlog-rs file"),
+        contender::<logforth::Logforth>("logforth", "logforth async"),
+        contender::<tracing_json::TracingJson>("tracing", "tracing-subscriber JSON, buffered file"),
+        contender::<tracing_appender::TracingAppender>("tracing-appender", "tracing-appender non_blocking"),
+        contender::<fern::Fern>("fern", "fern + serde_json"),
+        contender::<flexi_logger::FlexiLogger>("flexi_logger", "flexi_logger buffered"),
+    ];
+    let on_threads = |what: &str| threads::COUNTS.map(|count| format!("{what}-{count}"));
+    let mut tasks = [on_threads("burst"), on_threads("sustained")].concat();
+    tasks.push("disabled".to_owned());
+    let targets = targets(&contenders);
+    Area { name: "log", contenders, tasks, tables: tables(), targets }
+}
+
+fn contender<P: Peer>(name: &'static str, label: &'static str) -> Contender {
+    Contender { name, label, check: measure::check::<P>, measure: measure::task::<P> }
+}
+
+fn tables() -> Vec<Table> {
+    let table = |title, unit, key, base| Table { title, unit, columns: Column::threads(key), base };
+    vec![
+        table("Caller, bursts of 1 000 events", Unit::Nanoseconds, "burst", Some(BATCHED)),
+        table("Caller, sustained", Unit::Nanoseconds, "sustained", Some(BATCHED)),
+        table("Events until on disk", Unit::Millions, "on-disk", Some(SPDLOG_FILE)),
+        table("Lost lines, sustained", Unit::Count, "lost", None),
+        Table {
+            title: "Disabled level",
+            unit: Unit::Nanoseconds,
+            columns: vec![Column::new("disabled", "1 thread")],
+            base: Some(BATCHED),
+        },
+    ]
+}
+
+fn targets(contenders: &[Contender]) -> Vec<Target> {
+    let peers: Vec<&'static str> = contenders
+        .iter()
+        .filter(|who| !who.label.starts_with("limit") && who.name != OURS)
+        .map(|who| who.name)
+        .collect();
+    let burst = |count, bound, others: &[&'static str]| {
+        let what = format!("burst, {}", threads::in_words(count));
+        Target::new(what, Judged::time_on(count), OURS, format!("burst-{count}"), bound, others)
+    };
+    let on_disk = |count, bound| {
+        let what = format!("on disk, {}", threads::in_words(count));
+        Target::new(what, Judged::rate_on(count), OURS, format!("on-disk-{count}"), bound, &[SPDLOG_FILE])
+    };
+    let below_peers = threads::COUNTS.map(|count| burst(count, Bound::AtMost(1.0), &peers));
+    let none_lost = threads::COUNTS.map(|count| {
+        let what = format!("lost lines, {}", threads::in_words(count));
+        Target::new(what, Judged::Maximum, OURS, format!("lost-{count}"), Bound::AtMost(0.0), &[])
+    });
+    let mut targets = vec![
+        burst(1, Bound::AtMost(1.15), &[BATCHED]),
+        burst(2, Bound::AtMost(0.7), &[BATCHED]),
+        on_disk(1, Bound::AtLeast(2.0)),
+        on_disk(2, Bound::AtLeast(2.5)),
+        // The hand-written limit is behind the `log` macros' own check.
+        Target::new("disabled level", Judged::Minimum, OURS, "disabled", Bound::AtMost(1.05), &[BATCHED]),
+    ];
+    targets.extend(below_peers);
+    targets.extend(none_lost);
+    targets
+}

@@ -1,0 +1,109 @@
+//! The race of the workspace's crates against their peers and against hand-written limits.
+//!
+//! `cargo xtask bench [log|metrics|trace]` builds and runs this package; nothing else compiles the peers.
+//!
+//! # How it measures
+//!
+//! An area has contenders and tasks. A round runs every task for every contender, one after the other, so that what
+//! else the machine does meets them all alike; 15 rounds make a run. Each measurement is a process of its own: this
+//! program starts itself again with the names of the contender and the task. So whatever a contender installs for the
+//! whole process (a logger, a subscriber, a recorder) is alone there, and no contender inherits a warm allocator
+//! or a background thread of another.
+//!
+//! Before the first round each contender does its work once and what it made is read back; one that made something
+//! else is refused.
+//!
+//! # How to read it
+//!
+//! A cell is `minimum / median` of the rounds (`maximum / median` for rates), and how it compares to the table's
+//! base row. Machines are shared and noisy: only ratios within one run say something. With one thread the minimum is
+//! judged, with more the median.
+
+mod harness;
+mod log;
+mod metrics;
+mod trace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use crate::harness::{Area, Scale, child, report, rounds};
+
+const USAGE: &str = "\
+cargo xtask bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
+
+  log, metrics, trace    the areas to run; all of them when none is named
+  --json FILE            write every round of every measurement, too
+  --rounds N             how often each measurement is repeated (15)
+  --quick                three short rounds: shows that it works, not how fast
+";
+
+type Failure = Box<dyn std::error::Error>;
+
+struct Options {
+    areas: Vec<Area>,
+    json: Option<PathBuf>,
+    rounds: usize,
+    scale: Scale,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    if let Some(job) = child::Job::from_env() {
+        return job.work(&areas());
+    }
+    let options = options()?;
+    let mut reports = Vec::new();
+    for area in &options.areas {
+        let results = rounds::run(area, options.rounds, options.scale)?;
+        println!("{}", report::text(area, &results));
+        reports.push(report::json(area, &results));
+    }
+    if let Some(path) = options.json {
+        std::fs::write(&path, format!("{:#}\n", serde_json::Value::from(reports)))
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn areas() -> Vec<Area> {
+    vec![log::area(), metrics::area(), trace::area()]
+}
+
+fn options() -> Result<Options, Failure> {
+    let mut options = Options { areas: Vec::new(), json: None, rounds: 15, scale: Scale::Full };
+    let mut rounds = None;
+    let mut args = lexopt::Parser::from_env();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Value(name) => {
+                let area = areas().into_iter().find(|area| name == area.name);
+                options.areas.push(area.ok_or_else(|| format!("no area {}\n\n{USAGE}", name.display()))?);
+            }
+            Long("json") => options.json = Some(args.value()?.into()),
+            Long("rounds") => rounds = Some(args.value()?.parse::<std::num::NonZeroUsize>()?.get()),
+            Long("quick") => (options.rounds, options.scale) = (3, Scale::Quick),
+            Short('h') | Long("help") => {
+                print!("{USAGE}");
+                std::process::exit(0);
+            }
+            other => return Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
+        }
+    }
+    options.rounds = rounds.unwrap_or(options.rounds);
+    if options.areas.is_empty() {
+        options.areas = areas();
+    }
+    Ok(options)
+}

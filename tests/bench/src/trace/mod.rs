@@ -1,0 +1,136 @@
+//! Tracing: a root with some child spans, kept where it can be read.
+
+mod clock_limit;
+mod fastrace_local;
+mod fastrace_parents;
+mod fastrace_sink;
+mod ids;
+mod measure;
+mod opentelemetry;
+mod otel_sink;
+mod ours;
+mod store_layer;
+mod tracing_opentelemetry;
+mod tracing_spans;
+mod tracing_store;
+mod ulid;
+
+use self::ids::Ids;
+use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
+
+/// A way to trace, set up for the whole process.
+trait Peer: Sync + Sized {
+    fn start() -> Self;
+
+    /// A trace called `root` with so many spans called `step`, one after the other, from its beginning to its end.
+    fn trace(&self, spans: usize);
+
+    /// Returns when the traces that have ended can be read.
+    fn settle(&self) {}
+
+    /// How many traces could be read so far, those included that have made room for others.
+    fn kept(&self) -> u64;
+
+    /// The names of all spans of the last trace, the root included.
+    fn last(&self) -> Vec<String>;
+
+    /// How many traces of so many spans may end before they are settled: no more than the contender can queue.
+    fn batch(spans: usize) -> usize {
+        if spans < 50 { 1_000 } else { 500 }
+    }
+
+    /// A span where there is no trace.
+    fn without_trace() -> Option<f64> {
+        None
+    }
+
+    fn ids() -> Option<Ids> {
+        None
+    }
+}
+
+/// Numbers of child spans.
+const SPANS: [usize; 3] = [1, 10, 100];
+
+const OURS: &str = "obs-trace";
+const FASTRACE: &str = "fastrace";
+
+pub(crate) fn area() -> Area {
+    let contenders = vec![
+        contender::<clock_limit::Tsc>("tsc", "limit: two TSC reads + 64 bytes"),
+        contender::<clock_limit::Vdso>("instant", "limit: two Instant::now() + 64 bytes"),
+        contender::<ours::Ours>(OURS, "obs-trace"),
+        contender::<fastrace_local::FastraceLocal>(FASTRACE, "fastrace, local spans"),
+        contender::<fastrace_parents::FastraceParents>("fastrace-parents", "fastrace, enter_with_parent"),
+        contender::<opentelemetry::OpenTelemetry>("opentelemetry", "OpenTelemetry SDK, batch"),
+        contender::<tracing_store::TracingStore>("tracing", "tracing + storing layer"),
+        contender::<tracing_opentelemetry::TracingOpenTelemetry>(
+            "tracing-opentelemetry",
+            "tracing-opentelemetry, batch",
+        ),
+        Contender { name: "ulid", label: "ulid", check: ulid::check, measure: ulid::measure },
+        Contender {
+            name: "ulid-generator",
+            label: "ulid, its monotonic generator",
+            check: ulid::check,
+            measure: ulid::measure_generator,
+        },
+    ];
+    let on_threads = |what: &str| threads::COUNTS.map(|count| format!("{what}-{count}"));
+    let mut tasks = on_threads("traces").to_vec();
+    tasks.extend(["none", "ids"].map(str::to_owned));
+    Area { name: "trace", contenders, tasks, tables: tables(), targets: targets() }
+}
+
+fn contender<P: Peer>(name: &'static str, label: &'static str) -> Contender {
+    Contender { name, label, check: measure::check::<P>, measure: measure::task::<P> }
+}
+
+fn tables() -> Vec<Table> {
+    let table = |title, key| Table {
+        title,
+        unit: Unit::Nanoseconds,
+        columns: Column::threads(key),
+        base: Some(FASTRACE),
+    };
+    let single = |title, unit, columns: &[(&str, &str)], base| Table {
+        title,
+        unit,
+        columns: columns.iter().map(|(key, heading)| Column::new(*key, *heading)).collect(),
+        base,
+    };
+    vec![
+        table("A child span, caller", "child"),
+        table("Root + 1 span, caller", "caller-1"),
+        table("Root + 10 spans, caller", "caller-10"),
+        table("Root + 100 spans, caller", "caller-100"),
+        table("Root + 1 span, kept and readable, time of all processors", "total-1"),
+        table("Root + 10 spans, kept and readable, time of all processors", "total-10"),
+        table("Root + 100 spans, kept and readable, time of all processors", "total-100"),
+        Table { title: "Traces lost", unit: Unit::Count, columns: Column::threads("lost"), base: None },
+        single("A span without a trace", Unit::Nanoseconds, &[("none", "1 thread")], Some(FASTRACE)),
+        single(
+            "IDs",
+            Unit::Nanoseconds,
+            &[("id-make", "make"), ("id-format", "to text"), ("id-parse", "parse")],
+            Some("ulid"),
+        ),
+    ]
+}
+
+fn targets() -> Vec<Target> {
+    let target = |what, column: &str, factor| {
+        Target::new(what, Judged::Minimum, OURS, column, Bound::AtMost(factor), &[FASTRACE])
+    };
+    let against_caller = |what, spans, factor| Target {
+        other_column: format!("caller-{spans}-1"),
+        ..target(what, &format!("total-{spans}-1"), factor)
+    };
+    vec![
+        target("child span", "child-1", 0.9),
+        target("root + 10, readable, against the same", "total-10-1", 0.45),
+        against_caller("root + 10, readable, against its caller alone", 10, 1.0),
+        against_caller("root + 100, readable, against its caller alone", 100, 0.8),
+        Target::new("no trace current, ns", Judged::Minimum, OURS, "none", Bound::AtMost(1.5), &[]),
+    ]
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask bench`: builds the package `tests/bench`, which holds the peers, and lets it race.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use lexopt::prelude::*;
+
+use crate::{Done, cargo};
+
+pub(crate) struct Options {
+    /// Arguments that go through to the program as they are.
+    passed_on: Vec<OsString>,
+}
+
+impl Options {
+    pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut passed_on = Vec::new();
+        while let Some(arg) = args.next()? {
+            match arg {
+                Value(area) if area == "log" || area == "metrics" || area == "trace" => passed_on.push(area),
+                Long("json") => {
+                    let file = std::path::absolute(args.value()?).map_err(|err| err.to_string())?;
+                    passed_on.extend(["--json".into(), file.into_os_string()]);
+                }
+                Long("rounds") => passed_on.extend(["--rounds".into(), args.value()?]),
+                Long("quick") => passed_on.push("--quick".into()),
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(Self { passed_on })
+    }
+}
+
+/// Builds and races. A missed target is no failure: the machine may have been busy.
+pub(crate) fn run(options: &Options) -> Done {
+    let folder = cargo::root().join("tests").join("bench");
+    let program = build(&folder)?;
+    Ok(cargo::status(Command::new(program).args(&options.passed_on))?)
+}
+
+/// Builds the program, next to what the workspace builds, and returns where it lies.
+fn build(folder: &Path) -> Result<PathBuf, String> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cargo::root().join("target"), PathBuf::from);
+    let target = cargo::root().join(target).join("bench");
+    let built = cargo::command()
+        .args(["build", "--release", "--manifest-path"])
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|err| format!("cargo build could not be started: {err}"))?;
+    if !built.success() {
+        return Err("package bench does not build".to_owned());
+    }
+    Ok(target.join("release").join(format!("bench{}", env::consts::EXE_SUFFIX)))
+}
