@@ -46,7 +46,9 @@ fn println_list() {
 }
 
 fn start(scenario: &str, folder: &Path) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
+    // With every signal as in a terminal: under nohup this process ignores SIGHUP, and a child would too.
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(env::current_exe().unwrap());
     command.env(SCENARIO, scenario).env(FOLDER, folder).env_remove("NO_COLOR");
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }

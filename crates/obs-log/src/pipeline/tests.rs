@@ -230,7 +230,8 @@ fn l9_disk_full_under_eight_threads_then_room_again() {
         let _ = writeln!(io::stderr(), "skipped: needs the right to mount a tmpfs of 1 MiB");
         return;
     };
-    let bench = Bench::with(FEB_28, dir, 2 << 20);
+    // Room for all of it in memory, so that nothing has a reason to be dropped.
+    let bench = Bench::with(FEB_28, dir, 8 << 20);
     let ballast = bench.dir.path().join("ballast");
     fs::write(&ballast, vec![0; 700 << 10]).unwrap();
     thread::scope(|scope| {
