@@ -37,6 +37,13 @@ fn show_log_stats() {
     });
     let errors = "Attempts to write or open a day file that failed.";
     counter("hearthnet_log_write_errors_total", errors, || obs_log::stats().write_errors);
+    let recovered =
+        "Log lines of earlier processes that a kill had kept out of the day files and that are there now.";
+    counter("hearthnet_log_lines_recovered_total", recovered, || obs_log::stats().recovered);
+    let torn = "Log lines of which a kill left only a part.";
+    counter("hearthnet_log_lines_torn_total", torn, || obs_log::stats().torn);
+    let safe = "Whether log lines survive a SIGKILL of this process: 1 or 0.";
+    gauge("hearthnet_log_crash_safe", safe, || usize::from(obs_log::stats().crash_safe));
 }
 
 /// What tracing says of itself (M9).

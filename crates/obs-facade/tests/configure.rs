@@ -34,9 +34,11 @@ fn w4_one_call_sets_up_all_four_and_the_last_guard_flushes() {
     assert!(lines[..2].iter().all(|line| line["trace_id"] == *id), "T9: {lines:?}");
 
     let page = obs_facade::metrics::render(obs_facade::metrics::Format::Text);
-    for sample in
-        ["hearthnet_log_lines_written_total 3\n", "hearthnet_traces_completed_total{outcome=\"ok\"} 1\n"]
-    {
+    for sample in [
+        "hearthnet_log_lines_written_total 3\n",
+        "hearthnet_log_crash_safe 1\n",
+        "hearthnet_traces_completed_total{outcome=\"ok\"} 1\n",
+    ] {
         assert!(page.contains(sample), "M9: {sample} in {page}");
     }
 

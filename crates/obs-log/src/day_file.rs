@@ -378,8 +378,9 @@ mod tests {
         }
     }
 
+    /// L4.
     #[test]
-    fn l4_over_deletion_keeps_14_days_and_everything_foreign() {
+    fn pain_04_over_deletion_keeps_14_days_and_everything_foreign() {
         let dir = tempfile::tempdir().unwrap();
         let foreign = ["2020-01-01.log.bak", "2020-1-1.log", "audit-2020-01-01.log", "2020-01-01.txt"];
         for name in foreign {
@@ -504,8 +505,9 @@ mod tests {
         assert_eq!(names(dir.path()), ["2026-06-09.log"]);
     }
 
+    /// L9.
     #[test]
-    fn l9_reopen_after_rename_delete_and_rmdir() {
+    fn pain_10_reopen_after_rename_delete_and_rmdir() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("log");
         let mut files = DayFiles::new(&folder, None);

@@ -57,8 +57,7 @@ impl Encoder {
         self.names.write(&mut self.line, record.target());
         self.write_message(record);
         trace_id::write(&mut self.line);
-        // Stops at the first error, which only a source itself can return: what it gave until then is in the line.
-        let _ = record.key_values().visit(&mut FieldVisitor { encoder: self, redact });
+        self.write_fields(record, redact);
         self.line.extend_from_slice(b"}\n");
         if self.line.len() > MAX_LINE_BYTES && !self.cut() {
             return None;
@@ -78,6 +77,19 @@ impl Encoder {
         let start = self.line.len();
         write_text(&mut self.line, record.args());
         self.message = start..self.line.len();
+    }
+
+    /// Stops where the source itself returns an error or panics: what it gave until then is in the line.
+    fn write_fields(&mut self, record: &Record<'_>, redact: &Redactor) {
+        let start = self.line.len();
+        let fields = record.key_values();
+        let visited = catch_unwind(AssertUnwindSafe(|| {
+            let _ = fields.visit(&mut FieldVisitor { encoder: self, redact });
+        }));
+        if visited.is_err() {
+            let whole = self.fields.last().map_or(start, |last| last.end);
+            self.line.truncate(whole);
+        }
     }
 
     /// Notes a field, and takes an earlier one of the same name out of the line: the last one counts.

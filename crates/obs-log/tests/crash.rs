@@ -4,6 +4,8 @@
 //! A program of its own, without the test harness, because it starts itself as the children. The seed of the random
 //! moments is printed; `OBS_LOG_TEST_SEED` repeats a run.
 
+mod by_name;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -12,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, io, process, thread};
 
+use by_name::tell;
 use obs_log::{Config, Console, configure, info, stats};
 
 const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
@@ -28,32 +31,23 @@ fn main() {
     if let Ok(scenario) = env::var(SCENARIO) {
         return child(&scenario);
     }
-    if env::args().any(|arg| arg == "--list") {
-        return list();
-    }
+    by_name::run(&[
+        ("l10_an_abort_loses_nothing", aborted),
+        ("l10_a_sigkill_at_any_moment_loses_nothing", killed_at_any_moment),
+        ("l10_a_process_that_ends_in_peace_leaves_no_hand_over_file", left_over_memory_is_gone),
+    ]);
+}
+
+fn killed_at_any_moment() {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let mut random = Random(env::var(SEED).map_or(time, |seed| seed.parse().unwrap()));
     tell(&format!("seed {}", random.0));
-    aborted();
     for kill in (0..KILLS).step_by(KILLS_A_FOLDER) {
         // By turns one process and two on the folder, one file a day and many.
         let round = kill / KILLS_A_FOLDER;
         let scenario = if (round / 2).is_multiple_of(2) { "log" } else { "log parts" };
         killed(scenario, 1 + round % 2, &mut random);
     }
-    left_over_memory_is_gone();
-}
-
-/// What nextest asks for.
-fn list() {
-    if !env::args().any(|arg| arg == "--ignored") {
-        tell("crash: test");
-    }
-}
-
-#[allow(clippy::print_stdout, reason = "a test tells what it does")]
-fn tell(text: &str) {
-    println!("{text}");
 }
 
 struct Random(u64);

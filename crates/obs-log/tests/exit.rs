@@ -2,6 +2,8 @@
 //!
 //! A program of its own, without the test harness, because the return of `main` is one of its subjects.
 
+mod by_name;
+
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,10 +19,15 @@ fn main() {
     if let Ok(scenario) = env::var(SCENARIO) {
         return child(&scenario);
     }
-    if env::args().any(|arg| arg == "--list") {
-        return println_list();
-    }
-    // Pain 1, four times.
+    by_name::run(&[
+        ("pain_01_lost_tail_in_none_of_the_ends", pain_01_lost_tail_in_none_of_the_ends),
+        ("l5_what_the_rate_limit_held_back_is_told_at_exit", suppressed_at_exit),
+        ("l11_a_console_that_is_a_pipe", console),
+    ]);
+}
+
+/// L10.
+fn pain_01_lost_tail_in_none_of_the_ends() {
     lost_tail("return", |child| assert!(child.wait().unwrap().success()));
     lost_tail("exit", |child| assert_eq!(child.wait().unwrap().code(), Some(3)));
     lost_tail("panic", |child| assert_eq!(child.wait().unwrap().code(), Some(101)));
@@ -32,16 +39,6 @@ fn main() {
             assert!(kill.unwrap().success());
             assert_eq!(child.wait().unwrap().signal(), Some(signal), "dies of the signal as it would have");
         });
-    }
-    suppressed_at_exit();
-    console();
-}
-
-/// What nextest asks for.
-#[allow(clippy::print_stdout, reason = "the answer belongs on stdout")]
-fn println_list() {
-    if !env::args().any(|arg| arg == "--ignored") {
-        println!("exit: test");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use obs_log::{Capture, Logger, warn_limited};
 
-/// Pain 11: what is not let through is counted, also when nothing follows.
+/// L5: what is not let through is counted, also when nothing follows.
 #[test]
-fn l5_flood_of_one_call_site_passes_once_and_is_told_at_flush() {
+fn pain_11_flood_of_one_call_site_passes_once_and_is_told_at_flush() {
     static LOG: Logger = Logger::new("test.flood");
     let capture = Capture::new();
     let _scope = capture.enter();

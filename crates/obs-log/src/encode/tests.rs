@@ -133,8 +133,9 @@ fn l2_values_keep_their_kind() {
 
 use log::kv::ToValue;
 
+/// L2.
 #[test]
-fn l2_key_collisions_leave_no_repeated_key() {
+fn pain_07_key_collisions_leave_no_repeated_key() {
     let one = Value::from(1);
     let reserved: Vec<_> = ["ts", "level", "logger", "msg", "trace_id", "field_ts", "field_", "r#type"]
         .map(|key| (key, one.clone()))
@@ -252,6 +253,41 @@ fn l7_a_panic_or_an_error_in_a_display_gives_one_clean_line() {
     assert_eq!(line["n"], 1);
     let line = encode_with(&mut encoder, format_args!("{Refuses}"), &[("n", 2.into())]).unwrap();
     assert!(line.ends_with("\"msg\":\"begun\",\"n\":2}\n"), "{line}");
+}
+
+/// A source of fields that gives two and then panics, in the middle of a third or between them.
+struct BadSource {
+    in_a_value: bool,
+}
+
+impl log::kv::Source for BadSource {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn log::kv::VisitSource<'kvs>) -> Result<(), log::kv::Error> {
+        visitor.visit_pair(log::kv::Key::from_str("a"), Value::from(1))?;
+        if self.in_a_value {
+            visitor.visit_pair(log::kv::Key::from_str("b"), Value::from_display(&Panics))?;
+        }
+        visitor.visit_pair(log::kv::Key::from_str("c"), Value::from(3))?;
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn l7_a_panic_in_the_source_of_the_fields_gives_one_clean_line() {
+    let mut encoder = Encoder::default();
+    let mut encode = |source: &dyn log::kv::Source| {
+        let mut record = Record::builder();
+        let record =
+            record.level(Level::Info).target("t").args(format_args!("m")).key_values(&source).build();
+        String::from_utf8(encoder.encode(0, &record, &redactor()).unwrap().to_vec()).unwrap()
+    };
+    let start = "{\"ts\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"logger\":\"t\",\"msg\":\"m\"";
+    for _ in 0..2 {
+        assert_eq!(encode(&BadSource { in_a_value: false }), format!("{start},\"a\":1,\"c\":3}}\n"));
+        let placeholder = ",\"b\":\"[panicked while formatting]\"";
+        let expected = format!("{start},\"a\":1{placeholder},\"c\":3}}\n");
+        assert_eq!(encode(&BadSource { in_a_value: true }), expected);
+        assert_eq!(encode(&[("next", 1)]), format!("{start},\"next\":1}}\n"));
+    }
 }
 
 #[test]

@@ -72,8 +72,9 @@ impl Bench {
     }
 }
 
+/// L4.
 #[test]
-fn l4_day_boundary_a_line_is_in_the_file_of_its_own_day() {
+fn pain_06_day_boundary_a_line_is_in_the_file_of_its_own_day() {
     let bench = Bench::at(FEB_28);
     let midnight = FEB_28 + DAY_NANOS;
     for (at, message) in [
@@ -172,8 +173,9 @@ fn blocked(bench: &Bench, body: impl FnOnce()) {
     fs::rename(aside, dir).unwrap();
 }
 
+/// L8.
 #[test]
-fn l8_silent_drops_written_and_reported_dropped_are_all_that_was_sent() {
+fn pain_02_silent_drops_written_and_reported_dropped_are_all_that_was_sent() {
     let bench = Bench::with(FEB_28, tempfile::tempdir().unwrap(), 1 << 20);
     let text = "x".repeat(1000);
     let mut sent = 0;
@@ -220,9 +222,9 @@ fn l9_folder_removed_and_made_anew_under_eight_threads() {
     assert_eq!(bench.messages("2024-02-28").last().unwrap(), "after");
 }
 
-/// A full file system. Needs the right to mount one.
+/// L9: a full file system. Needs the right to mount one.
 #[test]
-fn l9_disk_full_under_eight_threads_then_room_again() {
+fn pain_03_disk_full_under_eight_threads_then_room_again() {
     let dir = tempfile::tempdir().unwrap();
     let mounted = Mounted::tmpfs(dir.path());
     let Some(_mounted) = mounted else {

@@ -27,9 +27,9 @@ fn chain() -> Link {
     link("call failed", link("connect", link("tls \"alert\"", Link("refused", None))))
 }
 
-/// Pain 8: an error with a source three deep.
+/// L3: an error with a source three deep.
 #[test]
-fn l3_error_chain_is_an_array() {
+fn pain_08_error_chain_is_an_array() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let err = chain();
@@ -40,7 +40,7 @@ fn l3_error_chain_is_an_array() {
     assert_eq!(line["error_type"], "it::exceptions::Link");
     assert_eq!(line["error"], "call failed");
     assert_eq!(line["causes"], serde_json::json!(["connect", "tls \"alert\"", "refused"]));
-    assert!(line["backtrace"].as_str().unwrap().contains("l3_error_chain_is_an_array"), "{line}");
+    assert!(line["backtrace"].as_str().unwrap().contains("pain_08_error_chain_is_an_array"), "{line}");
 }
 
 #[test]

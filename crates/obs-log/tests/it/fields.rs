@@ -54,9 +54,9 @@ fn l2_levels_have_the_names_of_the_specification() {
     assert_eq!(levels, ["trace", "debug", "info", "warning", "error"]);
 }
 
-/// Pain 12: fields of crates that know nothing of us.
+/// L1: fields of crates that know nothing of us.
 #[test]
-fn l1_kv_dropped_third_party_fields_keep_their_kind() {
+fn pain_12_kv_dropped_third_party_fields_keep_their_kind() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let nested = BTreeMap::from([("a", vec![1, 2])]);

@@ -23,9 +23,9 @@ impl fmt::Display for Panics {
     }
 }
 
-/// Pain 9.
+/// L7.
 #[test]
-fn l7_logging_inside_a_display_gives_two_clean_lines() {
+fn pain_09_re_entrancy_logging_inside_a_display_gives_two_clean_lines() {
     let capture = Capture::new();
     let _scope = capture.enter();
     info!(field:% = Logs; "{}", Logs);
@@ -35,8 +35,9 @@ fn l7_logging_inside_a_display_gives_two_clean_lines() {
     assert_eq!(capture.lines()[2]["field"], "shown");
 }
 
+/// L7.
 #[test]
-fn l7_a_panic_inside_a_display_stays_in_its_value() {
+fn pain_09_re_entrancy_a_panic_inside_a_display_stays_in_its_value() {
     let capture = Capture::new();
     let _scope = capture.enter();
     catch_unwind(|| info!(bad:% = Panics, good = 1; "{}", Panics)).expect("a log call does not panic");

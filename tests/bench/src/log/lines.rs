@@ -7,11 +7,15 @@ use serde_json::{Map, Value};
 
 use super::Event;
 
-/// The files that hold lines. What else a contender needs in its folder has another name.
+/// The files that hold lines. What else a contender needs in its folder is hidden or has another name.
 fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder can be read");
     let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+    paths.filter(|path| is_visible(path) && path.extension().is_some_and(|extension| extension == "log"))
+}
+
+fn is_visible(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn contents(folder: &Path) -> Vec<u8> {
