@@ -118,14 +118,15 @@ pub(crate) fn entered() -> bool {
 }
 
 /// Keeps the record's line if this thread is inside a scope.
-pub(crate) fn take(record: &Record<'_>) -> bool {
+pub(crate) fn take(name: &str, record: &Record<'_>) -> bool {
     let innermost = ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten();
     let Some(capture) = innermost else { return false };
     static REDACT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&REDACTED_FIELDS.map(str::to_owned)));
     let line = local::with(|local| {
+        let name = local.encoder.names.find(name);
         local
             .encoder
-            .encode(Clock::System.now(), record, &REDACT)
+            .encode_as(name, Clock::System.now(), record, &REDACT)
             .map(|line| String::from_utf8_lossy(line).into_owned())
     });
     lock(&capture.lines).extend(line.map(|line| line.trim_end().to_owned()));

@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::{fmt, io};
 
-use log::Log;
-
 use crate::batch::lock;
 use crate::clock::{Clock, day_of};
 use crate::config::{Config, Console};
@@ -15,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::flush::{self, PIPELINE, TERMINAL};
 use crate::pipeline::Pipeline;
 use crate::redact::Redactor;
-use crate::sink::{ConsoleSink, FileSink};
+use crate::sink::{ConsoleSink, FileSink, Sinks};
 use crate::{dispatch, exit};
 
 /// The configuration in force.
@@ -94,18 +92,19 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     let files = if same_folder { None } else { Some(prepared(config)?) };
     dispatch::install()?;
     let redact = Arc::new(Redactor::new(&config.redact));
-    let mut sinks: Vec<Box<dyn Log>> = Vec::new();
     let pipeline = change_pipeline(config, files)?;
-    sinks.push(Box::new(FileSink { pipeline, redact: Arc::clone(&redact) }));
-    if wants_console(config.console) {
+    let file = FileSink { pipeline, redact: Arc::clone(&redact) };
+    let console = if wants_console(config.console) {
         let terminal = get_or_start(&TERMINAL, Terminal::start)?;
-        sinks.push(Box::new(ConsoleSink { terminal, redact }));
-    }
+        Some(ConsoleSink { terminal, redact })
+    } else {
+        None
+    };
     exit::flush_at_exit();
     if config.signals {
         exit::flush_at_signals().map_err(|error| thread_error(&error))?;
     }
-    dispatch::set_live(levels, sinks);
+    dispatch::set_live(&levels, Sinks { file, console });
     *current = Some(config.clone());
     Ok(Guard::new())
 }

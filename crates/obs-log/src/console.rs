@@ -45,9 +45,9 @@ impl Terminal {
         Ok(Terminal { batch, colour: wants_colour() })
     }
 
-    pub(crate) fn accept(&self, record: &Record<'_>, redact: &Redactor) {
+    pub(crate) fn accept(&self, name: &str, record: &Record<'_>, redact: &Redactor) {
         let nanos = Clock::System.now();
-        let line = render(nanos, record, redact, self.colour);
+        let line = render(nanos, name, record, redact, self.colour);
         if exit::in_forked_child() {
             return;
         }
@@ -92,19 +92,22 @@ fn show(batch: &Batch) {
 }
 
 /// One line, newline included.
-fn render(nanos: i64, record: &Record<'_>, redact: &Redactor, colour: bool) -> String {
+fn render(nanos: i64, name: &str, record: &Record<'_>, redact: &Redactor, colour: bool) -> String {
     let paint = |style: Style| if colour { style } else { Style::new() };
     let dim = paint(Style::new().dimmed());
     let level = paint(style_of(record.level()));
     let mut line = String::new();
-    let name = record.target().replace("::", ".");
+    let name = name.replace("::", ".");
     let time = time_of_day(nanos);
     let _ = write!(line, "{dim}{time}{dim:#} {level}{:<5}{level:#} {dim}", record.level());
     show_text(&mut line, &name);
     let _ = write!(line, "{dim:#}  ");
     show_value(&mut line, record.args());
     let fields_start = line.len();
-    let _ = record.key_values().visit(&mut Fields { line: &mut line, redact, key: dim });
+    let fields = record.key_values();
+    // A source that fails or panics ends there.
+    let _ =
+        catch_unwind(AssertUnwindSafe(|| fields.visit(&mut Fields { line: &mut line, redact, key: dim })));
     if line.len() > fields_start {
         line.insert(fields_start, ' ');
     }
@@ -204,7 +207,7 @@ mod tests {
         let mut record = Record::builder();
         let record =
             record.level(Level::Warn).target("hearthnet::bus").key_values(&fields).args(message).build();
-        render(MOMENT, &record, &Redactor::new(&["password".to_owned()]), colour)
+        render(MOMENT, record.target(), &record, &Redactor::new(&["password".to_owned()]), colour)
     }
 
     #[test]

@@ -1,45 +1,53 @@
-//! Which line goes where: fern routes by level and name to our sinks (L6).
+//! Which line goes where: fern says by level and name what may be logged (L6).
 //!
-//! fern splits names on `::` only, and whatever is behind a `.format` loses its fields. So names are handed to it in
-//! `::` form, and the sinks get the record as it was made.
+//! fern splits names on `::` only, so it gets them in that form. It is asked once for each name that a thread uses,
+//! and the thread remembers the answer until the routing changes.
 
-use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwapOption;
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::batch::lock;
 use crate::capture;
 use crate::error::{Error, ErrorKind};
+use crate::exit;
 use crate::flush;
 use crate::level::Levels;
+use crate::local::{self, Caller};
+use crate::names::{Found, NameCache};
+use crate::sink::Sinks;
 
 /// The routing in force; none before the first `configure`.
-static LIVE: ArcSwapOption<Live> = ArcSwapOption::const_empty();
+static LIVE: Mutex<Option<Arc<Live>>> = Mutex::new(None);
+/// Its number, 0 for none.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
+/// A routing.
 #[derive(Debug)]
-struct Live {
-    root: Root,
-    levels: Levels,
+pub(crate) struct Live {
+    number: u64,
+    router: Router,
+    most_verbose: LevelFilter,
+    sinks: Sinks,
 }
 
-struct Root(Box<dyn Log>);
+struct Router(Box<dyn Log>);
 
-impl std::fmt::Debug for Root {
+impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Root")
+        f.write_str("Router")
     }
 }
 
 /// Routes by `levels` to `sinks` from now on.
-pub(crate) fn set_live(levels: Levels, sinks: Vec<Box<dyn Log>>) {
-    let mut dispatch = fern::Dispatch::new().level(levels.default);
-    for (name, level) in &levels.directives {
-        dispatch = dispatch.level_for(name.clone(), *level);
-    }
-    let (_, root) = sinks.into_iter().fold(dispatch, fern::Dispatch::chain).into_log();
-    LIVE.store(Some(Arc::new(Live { root: Root(root), levels })));
+pub(crate) fn set_live(levels: &Levels, sinks: Sinks) {
+    let mut live = lock(&LIVE);
+    let number = NUMBER.load(Ordering::Relaxed) + 1;
+    let router = Router::new(levels);
+    *live = Some(Arc::new(Live { number, router, most_verbose: levels.most_verbose(), sinks }));
+    NUMBER.store(number, Ordering::Release);
+    drop(live);
     refresh_max_level();
 }
 
@@ -47,7 +55,7 @@ pub(crate) fn set_live(levels: Levels, sinks: Vec<Box<dyn Log>>) {
 pub(crate) fn refresh_max_level() {
     static ORDER: Mutex<()> = Mutex::new(());
     let _one_at_a_time = lock(&ORDER);
-    let live = LIVE.load().as_ref().map_or(LevelFilter::Off, |live| live.levels.most_verbose());
+    let live = lock(&LIVE).as_ref().map_or(LevelFilter::Off, |live| live.most_verbose);
     log::set_max_level(if capture::any() { LevelFilter::Trace } else { live });
 }
 
@@ -71,11 +79,11 @@ struct Receiver;
 
 impl Log for Receiver {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        enabled(metadata)
+        enabled(metadata.target(), metadata.level())
     }
 
     fn log(&self, record: &Record<'_>) {
-        send(record);
+        send(record.target(), record);
     }
 
     fn flush(&self) {
@@ -84,36 +92,96 @@ impl Log for Receiver {
 }
 
 /// Whether a line would go anywhere.
-pub(crate) fn enabled(metadata: &Metadata<'_>) -> bool {
+pub(crate) fn enabled(name: &str, level: Level) -> bool {
     if capture::any() && capture::entered() {
         return true;
     }
-    LIVE.load().as_ref().is_some_and(|live| {
-        let path = live.path(metadata.target());
-        live.root.0.enabled(&Metadata::builder().level(metadata.level()).target(&path).build())
-    })
+    !exit::in_forked_child()
+        && local::with(|local| {
+            let (live, Caller { encoder, .. }) = local.parts();
+            let found = encoder.names.find(name);
+            refreshed(live).is_some_and(|live| live.allows(level, &mut encoder.names, found))
+        })
 }
 
-/// Sends a record to the thread's capture or to the sinks.
-pub(crate) fn send(record: &Record<'_>) {
-    if capture::any() && capture::take(record) {
+/// Sends a record to the thread's capture or to the sinks, under this name.
+pub(crate) fn send(name: &str, record: &Record<'_>) {
+    if capture::any() && capture::take(name, record) {
         return;
     }
-    let live = LIVE.load();
-    let Some(live) = &*live else { return };
-    match live.path(record.target()) {
-        Cow::Borrowed(_) => live.root.0.log(record),
-        Cow::Owned(path) => live.root.0.log(&record.to_builder().target(&path).build()),
+    if exit::in_forked_child() {
+        return flush::count_dropped(record.level());
     }
+    let console = local::with(|local| {
+        let (live, caller) = local.parts();
+        let live = refreshed(live)?;
+        let names = &mut caller.encoder.names;
+        let found = names.find(name);
+        if !live.allows(record.level(), names, found) {
+            return None;
+        }
+        live.sinks.file.accept(caller, found, record);
+        live.sinks.console.clone()
+    });
+    if let Some(console) = console {
+        console.accept(name, record);
+    }
+}
+
+/// The routing in force, which a thread keeps: `kept` is exchanged when there is another one.
+#[inline]
+fn refreshed(kept: &mut Option<Arc<Live>>) -> Option<&Live> {
+    let number = NUMBER.load(Ordering::Acquire);
+    if kept.as_ref().map_or(0, |live| live.number) != number {
+        exchange(kept);
+    }
+    kept.as_deref()
+}
+
+#[cold]
+fn exchange(kept: &mut Option<Arc<Live>>) {
+    kept.clone_from(&lock(&LIVE));
 }
 
 impl Live {
-    /// `name` as fern needs it: changed only when a directive could tell the difference.
-    fn path<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        if self.levels.directives.is_empty() || !name.contains('.') {
-            Cow::Borrowed(name)
-        } else {
-            Cow::Owned(name.replace('.', "::"))
-        }
+    #[inline]
+    fn allows(&self, level: Level, names: &mut NameCache, found: Found) -> bool {
+        level <= names.level(found, self.number, |name, path| self.router.level(name, path))
     }
+}
+
+impl Router {
+    fn new(levels: &Levels) -> Router {
+        let mut dispatch = fern::Dispatch::new().level(levels.default);
+        for (name, level) in &levels.directives {
+            dispatch = dispatch.level_for(name.clone(), *level);
+        }
+        let (_, router) = dispatch.chain(Box::new(Anything) as Box<dyn Log>).into_log();
+        Router(router)
+    }
+
+    /// The most verbose level that this name may log. `path` is a buffer for the name in fern's form.
+    fn level(&self, name: &str, path: &mut String) -> LevelFilter {
+        path.clear();
+        for (at, part) in name.split('.').enumerate() {
+            path.push_str(if at == 0 { "" } else { "::" });
+            path.push_str(part);
+        }
+        let allows = |level: &Level| self.0.enabled(&Metadata::builder().level(*level).target(path).build());
+        let levels = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+        levels.iter().find(|level| allows(level)).map_or(LevelFilter::Off, Level::to_level_filter)
+    }
+}
+
+/// fern's way to us, which takes whatever fern lets through.
+struct Anything;
+
+impl Log for Anything {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, _: &Record<'_>) {}
+
+    fn flush(&self) {}
 }

@@ -11,9 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 
+use crate::copy::put;
 use crate::escape::{Escaped, escape};
 use crate::keys::KeyCache;
-use crate::names::NameCache;
+use crate::names::{Found, NameCache};
 use crate::nested::Nested;
 use crate::redact::{REDACTED, Redactor};
 use crate::timestamp::Stamper;
@@ -34,7 +35,7 @@ pub(crate) struct Encoder {
     keys: u64,
     message: Range<usize>,
     stamper: Stamper,
-    names: NameCache,
+    pub(crate) names: NameCache,
     ready_keys: KeyCache,
     nested: Nested,
 }
@@ -50,11 +51,23 @@ struct Field {
 impl Encoder {
     /// The line of `record`, newline included; `None` if it is too long even with its values cut.
     pub(crate) fn encode(&mut self, nanos: i64, record: &Record<'_>, redact: &Redactor) -> Option<&[u8]> {
+        let name = self.names.find(record.target());
+        self.encode_as(name, nanos, record, redact)
+    }
+
+    /// The same under another name than the record's.
+    pub(crate) fn encode_as(
+        &mut self,
+        name: Found,
+        nanos: i64,
+        record: &Record<'_>,
+        redact: &Redactor,
+    ) -> Option<&[u8]> {
         self.clear();
         self.line.extend_from_slice(b"{\"ts\":\"");
         self.stamper.write(&mut self.line, nanos);
-        self.line.extend_from_slice(level_json(record.level()));
-        self.names.write(&mut self.line, record.target());
+        write_level(&mut self.line, record.level());
+        self.names.write(&mut self.line, name);
         self.write_message(record);
         trace_id::write(&mut self.line);
         self.write_fields(record, redact);
@@ -137,13 +150,16 @@ impl Field {
     }
 }
 
-fn level_json(level: Level) -> &'static [u8] {
+/// Appends the end of `ts` and the level.
+#[inline]
+fn write_level(line: &mut Vec<u8>, level: Level) {
+    // Each by itself, so that each is a copy of a known length.
     match level {
-        Level::Error => b"\",\"level\":\"error\"",
-        Level::Warn => b"\",\"level\":\"warning\"",
-        Level::Info => b"\",\"level\":\"info\"",
-        Level::Debug => b"\",\"level\":\"debug\"",
-        Level::Trace => b"\",\"level\":\"trace\"",
+        Level::Error => line.extend_from_slice(b"\",\"level\":\"error\""),
+        Level::Warn => line.extend_from_slice(b"\",\"level\":\"warning\""),
+        Level::Info => line.extend_from_slice(b"\",\"level\":\"info\""),
+        Level::Debug => line.extend_from_slice(b"\",\"level\":\"debug\""),
+        Level::Trace => line.extend_from_slice(b"\",\"level\":\"trace\""),
     }
 }
 
@@ -175,7 +191,7 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
         let Encoder { line, nested, ready_keys, .. } = &mut *self.encoder;
         let start = line.len();
         let key = ready_keys.ready(&key, self.redact);
-        line.extend_from_slice(&key.json);
+        key.json.write(line);
         let field = Field { start, value: line.len(), end: 0 };
         if key.hidden {
             push_string(line, REDACTED);
@@ -240,7 +256,11 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
-        self.line.extend_from_slice(if value { b"true" } else { b"false" });
+        if value {
+            self.line.extend_from_slice(b"true");
+        } else {
+            self.line.extend_from_slice(b"false");
+        }
         Ok(())
     }
 
@@ -274,10 +294,10 @@ fn push_integer(line: &mut Vec<u8>, value: impl itoa::Integer, exact: bool) {
     let mut buffer = itoa::Buffer::new();
     let text = buffer.format(value).as_bytes();
     if exact {
-        line.extend_from_slice(text);
+        put(line, text);
     } else {
         line.push(b'"');
-        line.extend_from_slice(text);
+        put(line, text);
         line.push(b'"');
     }
 }
@@ -287,7 +307,7 @@ fn push_integer(line: &mut Vec<u8>, value: impl itoa::Integer, exact: bool) {
 fn push_float(line: &mut Vec<u8>, value: f64) {
     let text: &str = match value {
         _ if value.is_finite() => {
-            return line.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+            return put(line, zmij::Buffer::new().format_finite(value).as_bytes());
         }
         _ if value.is_nan() => "\"NaN\"",
         _ if value > 0.0 => "\"Infinity\"",

@@ -4,13 +4,16 @@
 
 use std::fmt;
 
+use crate::copy::put;
+
 /// Appends `text`, escaped.
 #[inline]
 pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
-    if is_clean(text.as_bytes()) {
-        out.extend_from_slice(text.as_bytes());
+    let bytes = text.as_bytes();
+    if is_clean(bytes) {
+        put(out, bytes);
     } else {
-        escape_what_needs_it(out, text.as_bytes());
+        escape_what_needs_it(out, bytes);
     }
 }
 
@@ -35,6 +38,11 @@ fn escape_what_needs_it(out: &mut Vec<u8>, bytes: &[u8]) {
 /// eight bytes are tested at once, the last ones overlapping those before.
 #[inline]
 fn is_clean(bytes: &[u8]) -> bool {
+    if let (8..=16, Some(first), Some(last)) =
+        (bytes.len(), bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
+    {
+        return word_is_clean(u64::from_ne_bytes(*first)) && word_is_clean(u64::from_ne_bytes(*last));
+    }
     if let Some(last) = bytes.last_chunk::<8>() {
         let (words, _) = bytes.as_chunks::<8>();
         return words.iter().all(|word| word_is_clean(u64::from_ne_bytes(*word)))

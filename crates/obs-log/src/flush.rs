@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use crate::console::Terminal;
 use crate::pipeline::Pipeline;
 use crate::rate_limit;
@@ -42,6 +44,13 @@ pub(crate) fn end(timeout: Duration) {
     }
     if let Some(terminal) = TERMINAL.get() {
         terminal.flush(deadline);
+    }
+}
+
+/// Counts a line that is not even queued.
+pub(crate) fn count_dropped(level: Level) {
+    if let Some(pipeline) = PIPELINE.get() {
+        pipeline.shared().batch.count_dropped(level, 1);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use log::kv::Key;
 
+use crate::copy::Ready;
 use crate::escape::escape;
 use crate::redact::Redactor;
 
@@ -24,7 +25,7 @@ pub(crate) struct ReadyKey {
     place: (usize, usize),
     redactor: u64,
     /// `,"key":`
-    pub(crate) json: Vec<u8>,
+    pub(crate) json: Ready,
     /// A bit that few other keys have.
     pub(crate) bit: u64,
     /// Its values are redacted.
@@ -49,24 +50,26 @@ impl KeyCache {
         if slot.place != place || slot.redactor != redact.id() {
             slot.prepare(key, redact);
             slot.place = place;
-            slot.redactor = redact.id();
         }
         slot
     }
 }
 
 impl ReadyKey {
+    #[cold]
     fn prepare(&mut self, key: &str, redact: &Redactor) {
         let key = key.strip_prefix("r#").unwrap_or(key);
-        self.json.clear();
-        self.json.extend_from_slice(b",\"");
-        if is_reserved(key) {
-            self.json.extend_from_slice(PREFIX.as_bytes());
-        }
-        escape(&mut self.json, key);
-        self.json.extend_from_slice(b"\":");
-        self.bit = bit_of(&self.json);
+        self.json.set(|json| {
+            json.extend_from_slice(b",\"");
+            if is_reserved(key) {
+                json.extend_from_slice(PREFIX.as_bytes());
+            }
+            escape(json, key);
+            json.extend_from_slice(b"\":");
+        });
+        self.bit = bit_of(self.json.as_bytes());
         self.hidden = redact.hides(key);
+        self.redactor = redact.id();
     }
 }
 
@@ -89,7 +92,7 @@ mod tests {
 
     fn json(cache: &mut KeyCache, key: &Key<'_>, redact: &Redactor) -> (String, bool) {
         let ready = cache.ready(key, redact);
-        (String::from_utf8(ready.json.clone()).unwrap(), ready.hidden)
+        (String::from_utf8(ready.json.as_bytes().to_vec()).unwrap(), ready.hidden)
     }
 
     #[test]

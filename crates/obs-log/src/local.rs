@@ -1,16 +1,30 @@
 //! What a thread keeps from line to line.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::dispatch::Live;
 use crate::encode::Encoder;
+use crate::ticks::LastLook;
 
 /// A thread's buffers and its place in the hand-over.
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) encoder: Encoder,
+    /// The routing that was in force at its last line.
+    pub(crate) live: Option<Arc<Live>>,
+    pub(crate) last_look: LastLook,
     /// A number of the thread's own; the hand-over takes it modulo its shards.
     pub(crate) number: usize,
+}
+
+/// What of a thread the making of a line takes.
+#[derive(Debug)]
+pub(crate) struct Caller<'a> {
+    pub(crate) number: usize,
+    pub(crate) encoder: &'a mut Encoder,
+    pub(crate) last_look: &'a mut LastLook,
 }
 
 thread_local! {
@@ -28,8 +42,16 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Local) -> R) -> R {
 }
 
 impl Local {
+    /// The routing and, beside it, the rest.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&mut Option<Arc<Live>>, Caller<'_>) {
+        let Local { encoder, live, last_look, number } = self;
+        (live, Caller { number: *number, encoder, last_look })
+    }
+
     fn new() -> Box<Local> {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
-        Box::new(Local { encoder: Encoder::default(), number: THREADS.fetch_add(1, Ordering::Relaxed) })
+        let number = THREADS.fetch_add(1, Ordering::Relaxed);
+        Box::new(Local { encoder: Encoder::default(), live: None, last_look: LastLook::default(), number })
     }
 }

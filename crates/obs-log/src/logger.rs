@@ -56,11 +56,11 @@ impl Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        dispatch::enabled(&Metadata::builder().level(metadata.level()).target(&self.name).build())
+        dispatch::enabled(&self.name, metadata.level())
     }
 
     fn log(&self, record: &Record<'_>) {
-        dispatch::send(&record.to_builder().target(&self.name).build());
+        dispatch::send(&self.name, record);
     }
 
     fn flush(&self) {

@@ -1,37 +1,96 @@
-//! Logger names as they stand in a line: `::` reads as `.` (L1), escaped.
+//! Logger names as they stand in a line: `::` reads as `.` (L1), escaped; and what may be logged under them (L6).
 
+use log::LevelFilter;
+
+use crate::copy::Ready;
 use crate::escape::escape;
 
-const SLOTS: usize = 8;
+const SLOTS: usize = 64;
+/// A name that is longer is prepared anew each time.
 const LONGEST: usize = 128;
 
 /// The names that a thread used last, ready to copy. A name is found by its place in memory and then compared, so
 /// that a text that comes to lie in the same place later is not taken for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct NameCache {
-    slots: [Slot; SLOTS],
+    slots: Box<[Slot; SLOTS]>,
+    long: Slot,
+    /// A buffer for whoever finds out a level.
+    scratch: String,
 }
+
+/// Where a name is in the cache, until another one is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found(usize);
 
 #[derive(Debug, Default)]
 struct Slot {
     name: String,
-    json: Vec<u8>,
+    json: Ready,
+    /// What may be logged under the name, and by which routing.
+    level: Option<LevelFilter>,
+    routing: u64,
+}
+
+impl Default for NameCache {
+    fn default() -> Self {
+        NameCache {
+            slots: Box::new(std::array::from_fn(|_| Slot::default())),
+            long: Slot::default(),
+            scratch: String::new(),
+        }
+    }
 }
 
 impl NameCache {
-    /// Appends `,"logger":"…"`.
-    pub(crate) fn write(&mut self, line: &mut Vec<u8>, name: &str) {
-        let slot = &mut self.slots[(name.as_ptr().addr() >> 4 ^ name.len()) % SLOTS];
-        if slot.name != name || slot.json.is_empty() {
-            if name.len() > LONGEST {
-                return write_name(line, name);
-            }
-            slot.name.clear();
-            slot.name.push_str(name);
-            slot.json.clear();
-            write_name(&mut slot.json, name);
+    #[inline]
+    pub(crate) fn find(&mut self, name: &str) -> Found {
+        if name.len() > LONGEST {
+            self.long.prepare(name);
+            return Found(SLOTS);
         }
-        line.extend_from_slice(&slot.json);
+        let place = name.as_ptr().addr();
+        let at = (place >> 4 ^ place >> 10 ^ name.len()) % SLOTS;
+        let slot = &mut self.slots[at];
+        if slot.name != name || slot.json.as_bytes().is_empty() {
+            slot.prepare(name);
+        }
+        Found(at)
+    }
+
+    /// Appends `,"logger":"…"`.
+    #[inline]
+    pub(crate) fn write(&self, line: &mut Vec<u8>, found: Found) {
+        self.slots.get(found.0).unwrap_or(&self.long).json.write(line);
+    }
+
+    /// The level of a name by the routing of this number; `ask` finds it out.
+    #[inline]
+    pub(crate) fn level(
+        &mut self,
+        found: Found,
+        routing: u64,
+        ask: impl FnOnce(&str, &mut String) -> LevelFilter,
+    ) -> LevelFilter {
+        let slot = self.slots.get_mut(found.0).unwrap_or(&mut self.long);
+        match slot.level {
+            Some(level) if slot.routing == routing => level,
+            _ => {
+                slot.routing = routing;
+                *slot.level.insert(ask(&slot.name, &mut self.scratch))
+            }
+        }
+    }
+}
+
+impl Slot {
+    #[cold]
+    fn prepare(&mut self, name: &str) {
+        self.name.clear();
+        self.name.shrink_to(LONGEST);
+        self.name.push_str(name);
+        self.json.set(|json| write_name(json, name));
+        self.level = None;
     }
 }
 
@@ -50,10 +109,12 @@ fn write_name(out: &mut Vec<u8>, name: &str) {
 mod tests {
     use super::*;
 
+    const LONG: usize = 300;
+
     #[test]
     fn shows_paths_with_dots_however_often_asked() {
         let mut cache = NameCache::default();
-        let long = "x::".repeat(100);
+        let long = "x::".repeat(LONG / 3);
         for _ in 0..3 {
             for (name, expected) in [
                 ("hearthnet::bus::router", "hearthnet.bus.router"),
@@ -63,9 +124,32 @@ mod tests {
                 (long.as_str(), long.replace("::", ".").as_str()),
             ] {
                 let mut out = Vec::new();
-                cache.write(&mut out, name);
+                let found = cache.find(name);
+                cache.write(&mut out, found);
                 assert_eq!(String::from_utf8(out).unwrap(), format!(",\"logger\":\"{expected}\""));
             }
         }
+    }
+
+    #[test]
+    fn l6_the_level_of_a_name_is_asked_for_once_a_routing() {
+        let mut cache = NameCache::default();
+        let mut reused = String::from("first");
+        let mut asked = Vec::new();
+        for routing in [1, 1, 2, 2] {
+            let found = cache.find(&reused);
+            let level = cache.level(found, routing, |name, _| {
+                asked.push((name.to_owned(), routing));
+                LevelFilter::Warn
+            });
+            assert_eq!(level, LevelFilter::Warn);
+        }
+        reused.replace_range(.., "other");
+        let found = cache.find(&reused);
+        cache.level(found, 2, |name, _| {
+            asked.push((name.to_owned(), 2));
+            LevelFilter::Off
+        });
+        assert_eq!(asked, [("first", 1), ("first", 2), ("other", 2)].map(|(name, at)| (name.to_owned(), at)));
     }
 }

@@ -14,12 +14,13 @@ use crate::arena::Arena;
 use crate::batch::{Batch, lock};
 use crate::clock::Clock;
 use crate::day_file::DayFiles;
-use crate::encode::Encoder;
 use crate::exit;
 use crate::handover::{self, File};
-use crate::local;
+use crate::local::Caller;
+use crate::names::Found;
 use crate::recovery::{self, Recovered};
 use crate::redact::Redactor;
+use crate::ticks;
 use crate::writer::Writer;
 
 /// A queue and its writer thread.
@@ -70,6 +71,7 @@ impl Pipeline {
         max_wait: Duration,
     ) -> io::Result<Pipeline> {
         let mut files = files;
+        ticks::prepare();
         let counts = Counts::default();
         // What cannot be written yet is tried again by the writer.
         let (recovered, _) = recovery::recover(&mut files);
@@ -113,28 +115,16 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Encodes `record` and queues its line.
-    pub(crate) fn accept(&self, record: &Record<'_>, redact: &Redactor) {
-        local::with(|local| {
-            let nanos = self.shared.clock.now();
-            self.queue(local.number, nanos, record, &mut local.encoder, redact);
-        });
-    }
-
-    fn queue(
-        &self,
-        thread: usize,
-        nanos: i64,
-        record: &Record<'_>,
-        encoder: &mut Encoder,
-        redact: &Redactor,
-    ) {
+    /// Encodes `record` and queues its line, for this thread.
+    pub(crate) fn accept(&self, caller: Caller<'_>, name: Found, record: &Record<'_>, redact: &Redactor) {
         let batch = &self.shared.batch;
         let level = record.level();
-        let line = encoder.encode(nanos, record, redact).filter(|_| !exit::in_forked_child());
+        let nanos = self.shared.clock.now_after(caller.last_look);
+        // A user's code that runs while the line is encoded may fork.
+        let line = caller.encoder.encode_as(name, nanos, record, redact).filter(|_| !exit::in_forked_child());
         let Some(line) = line else { return batch.count_dropped(level, 1) };
         let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
-        batch.append(thread, level, nanos, line, wait);
+        batch.append(caller.number, level, nanos, line, wait);
         if self.shared.ended.load(Ordering::Relaxed) {
             self.flush(Instant::now() + wait);
         }

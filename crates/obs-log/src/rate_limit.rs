@@ -252,8 +252,8 @@ impl Entry {
         let fields = [("key", Value::from(self.key.as_str())), ("suppressed", Value::from(self.suppressed))];
         let fields = &fields.as_slice();
         let mut record = Record::builder();
-        record.level(self.level).target(&self.logger).key_values(fields);
-        dispatch::send(&record.args(format_args!("lines suppressed")).build());
+        record.level(self.level).key_values(fields);
+        dispatch::send(&self.logger, &record.args(format_args!("lines suppressed")).build());
     }
 }
 

@@ -1,12 +1,21 @@
-//! What fern hands records to.
+//! Where lines go.
 
 use std::sync::Arc;
 
-use log::{Log, Metadata, Record};
+use log::Record;
 
 use crate::console::Terminal;
+use crate::local::Caller;
+use crate::names::Found;
 use crate::pipeline::Pipeline;
 use crate::redact::Redactor;
+
+/// Where the lines of a routing go.
+#[derive(Debug)]
+pub(crate) struct Sinks {
+    pub(crate) file: FileSink,
+    pub(crate) console: Option<ConsoleSink>,
+}
 
 /// The day files.
 #[derive(Debug)]
@@ -15,33 +24,22 @@ pub(crate) struct FileSink {
     pub(crate) redact: Arc<Redactor>,
 }
 
-impl Log for FileSink {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        self.pipeline.accept(record, &self.redact);
-    }
-
-    fn flush(&self) {}
-}
-
 /// The people in front of the screen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ConsoleSink {
     pub(crate) terminal: &'static Terminal,
     pub(crate) redact: Arc<Redactor>,
 }
 
-impl Log for ConsoleSink {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+impl FileSink {
+    #[inline]
+    pub(crate) fn accept(&self, caller: Caller<'_>, name: Found, record: &Record<'_>) {
+        self.pipeline.accept(caller, name, record, &self.redact);
     }
+}
 
-    fn log(&self, record: &Record<'_>) {
-        self.terminal.accept(record, &self.redact);
+impl ConsoleSink {
+    pub(crate) fn accept(&self, name: &str, record: &Record<'_>) {
+        self.terminal.accept(name, record, &self.redact);
     }
-
-    fn flush(&self) {}
 }

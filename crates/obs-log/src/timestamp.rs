@@ -2,31 +2,44 @@
 
 use chrono::{DateTime, Datelike, Timelike};
 
-/// Writes timestamps. The date and the time of day up to the second are kept, because thousands of lines share
-/// them; only the milliseconds are new for each line.
+const MILLI: i64 = 1_000_000;
+const MILLIS: i64 = 1_000;
+
+/// Writes timestamps. The last one is kept, because thousands of lines share a second and many a millisecond.
 #[derive(Debug)]
 pub(crate) struct Stamper {
     second: i64,
-    text: [u8; 20],
+    /// When the millisecond of `text` begins.
+    start: i64,
+    text: [u8; 24],
 }
 
 impl Default for Stamper {
     fn default() -> Self {
-        Stamper { second: 0, text: *b"1970-01-01T00:00:00." }
+        Stamper { second: 0, start: 0, text: *b"1970-01-01T00:00:00.000Z" }
     }
 }
 
 impl Stamper {
     /// Appends `2026-05-26T08:14:22.281Z`.
+    #[inline]
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, nanos: i64) {
-        let second = nanos.div_euclid(1_000_000_000);
+        if !(0..MILLI).contains(&nanos.wrapping_sub(self.start)) {
+            self.change(nanos);
+        }
+        out.extend_from_slice(&self.text);
+    }
+
+    fn change(&mut self, nanos: i64) {
+        let milli = nanos.div_euclid(MILLI);
+        let second = milli.div_euclid(MILLIS);
         if second != self.second {
-            self.text = text_of(second);
+            self.text[..20].copy_from_slice(&text_of(second));
             self.second = second;
         }
-        let millis = (nanos.rem_euclid(1_000_000_000) / 1_000_000) as u32;
-        out.extend_from_slice(&self.text);
-        out.extend_from_slice(&[digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+        let of_second = milli.rem_euclid(MILLIS) as u32;
+        self.text[20..23].copy_from_slice(&[of_second / 100, of_second / 10, of_second].map(digit));
+        self.start = milli * MILLI;
     }
 }
 

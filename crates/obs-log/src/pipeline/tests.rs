@@ -3,6 +3,7 @@
 use super::*;
 use crate::arena::CHUNK_BYTES;
 use crate::clock::{DAY_NANOS, day_of};
+use crate::local;
 use log::Level;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,15 @@ impl Bench {
 
     fn log(&self, level: Level, message: &str) {
         let mut record = Record::builder();
-        record.level(level).target("test");
-        self.pipeline.accept(&record.args(format_args!("{message}")).build(), &Redactor::default());
+        record.level(level);
+        let accept = |record: &Record<'_>| {
+            local::with(|local| {
+                let (_, caller) = local.parts();
+                let name = caller.encoder.names.find("test");
+                self.pipeline.accept(caller, name, record, &Redactor::default());
+            });
+        };
+        accept(&record.args(format_args!("{message}")).build());
     }
 
     fn flush(&self) -> bool {
@@ -232,8 +240,7 @@ fn pain_03_disk_full_under_eight_threads_then_room_again() {
         let _ = writeln!(io::stderr(), "skipped: needs the right to mount a tmpfs of 1 MiB");
         return;
     };
-    // Room for all of it in memory, so that nothing has a reason to be dropped.
-    let bench = Bench::with(FEB_28, dir, 8 << 20);
+    let bench = Bench::with(FEB_28, dir, 4 << 20);
     let ballast = bench.dir.path().join("ballast");
     fs::write(&ballast, vec![0; 700 << 10]).unwrap();
     thread::scope(|scope| {
