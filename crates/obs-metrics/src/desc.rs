@@ -206,9 +206,9 @@ mod tests {
         assert_eq!(kind_of(Desc::new(Kind::Counter, "_total", "", &[])), Some(ErrorKind::InvalidName));
     }
 
-    /// Pain 8 of the field: constant, variable and reserved labels collide.
+    /// Constant, variable and reserved labels that collide lose a scrape.
     #[test]
-    fn reserved_and_duplicate_labels_are_refused_at_declaration() {
+    fn pain_08_labels_that_collide_are_refused_at_declaration() {
         let of = |labels: &[&str]| kind_of(Desc::new(Kind::Gauge, "g", "", labels));
         assert_eq!(of(&["le"]), Some(ErrorKind::ReservedName));
         assert_eq!(of(&["quantile"]), Some(ErrorKind::ReservedName));

@@ -112,9 +112,9 @@ mod tests {
         assert_eq!(Format::negotiate(Some(accept)), expected, "{accept}");
     }
 
-    /// Pain 11: exact headers, q-values and q=0.
+    /// Exact versions, q-values and q=0; Prometheus 3 is strict about what it gets.
     #[test]
-    fn negotiation() {
+    fn pain_11_accept_is_weighed_by_its_letter() {
         use Format::{OpenMetrics, Text};
         assert_eq!(Format::negotiate(None), Text);
         check("", Text);

@@ -122,7 +122,7 @@ fn series_are_capped() {
     assert_eq!(overflowed, Some(10_000.0 - 255.0));
 }
 
-/// Pain 1, for third-party histograms: the recorder keeps samples until somebody runs its upkeep.
+/// Pain 1 for third-party histograms: the recorder keeps samples until somebody runs its upkeep.
 fn unscraped_histograms_stay_flat() {
     let wait = histogram!("unscraped_seconds");
     (0..100_000).for_each(|_| wait.record(0.1));

@@ -1,5 +1,7 @@
 //! M7, M11: memory does not grow. Alone in its process, because it looks at all of the process's memory.
 
+use std::sync::{Mutex, PoisonError};
+
 use obs_metrics::{Registry, standard};
 
 fn resident_bytes() -> f64 {
@@ -13,14 +15,13 @@ fn growth(f: impl FnOnce()) -> f64 {
     resident_bytes() - before
 }
 
-#[test]
-fn memory_stays_flat() {
-    unscraped_observations();
-    hostile_values();
-}
+/// One test at a time, as each would see the other's memory.
+static ALONE: Mutex<()> = Mutex::new(());
 
-/// Pain 1: ten million observations and no scrape.
-fn unscraped_observations() {
+/// Ten million observations and no scrape.
+#[test]
+fn pain_01_unscraped_histograms_stay_flat() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let registry = Registry::new();
     let waits = registry.histogram("wait_seconds", "Waits.", ["q"], &[]).with(["a"]);
     let ages = registry.summary("age_ms", "Ages.", ["q"]).with(["a"]);
@@ -33,8 +34,10 @@ fn unscraped_observations() {
     assert_eq!(waits.count(), 10_000_001);
 }
 
-/// Pain 2: a million values made up by peers, in counters and in durations.
-fn hostile_values() {
+/// A million values made up by peers, in counters and in durations.
+#[test]
+fn pain_02_hostile_values_take_no_memory() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let registry = Registry::new();
     let _scope = registry.enter();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);

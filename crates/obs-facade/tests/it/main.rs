@@ -5,4 +5,6 @@ mod doctor;
 #[cfg(feature = "http")]
 mod layer;
 #[cfg(feature = "http")]
+mod metrics_page;
+#[cfg(feature = "http")]
 mod routes;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 #[derive(Default)]
-struct Node {
+pub(crate) struct Node {
     capabilities: Vec<String>,
     peers: Vec<String>,
 }

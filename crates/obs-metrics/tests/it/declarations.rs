@@ -4,9 +4,8 @@ use obs_metrics::{Config, ErrorKind, Format, Kind, Registry};
 
 use crate::exposition::{self, family};
 
-/// Pain 6: the same declaration gives the same family, another one a typed error.
 #[test]
-fn declaring_again_returns_the_same_family() {
+fn pain_06_declaring_again_returns_the_same_family() {
     let registry = Registry::new();
     registry.counter("calls_total", "Calls.", ["result"]).with(["ok"]).inc();
     registry.try_counter("calls_total", "Calls, told otherwise.", ["result"]).unwrap().with(["ok"]).inc();
@@ -15,7 +14,7 @@ fn declaring_again_returns_the_same_family() {
 }
 
 #[test]
-fn a_conflict_names_both_sides() {
+fn pain_06_a_conflict_names_both_sides() {
     let registry = Registry::new();
     registry.histogram("size_bytes", "Sizes.", ["kind"], &[1.0, 2.0]);
     let refused = [
@@ -88,7 +87,7 @@ fn the_standard_families_are_there_from_the_start() {
     assert!(families.iter().all(|family| !family.help.is_empty() && family.samples.is_empty()));
 }
 
-/// M4: one observation, a summary in milliseconds and a histogram in seconds. Pain 9: each is what it was declared.
+/// M4: one observation, a summary in milliseconds and a histogram in seconds.
 #[test]
 fn one_observation_feeds_summary_and_histogram() {
     let registry = Registry::new();
@@ -114,6 +113,32 @@ fn one_observation_feeds_summary_and_histogram() {
         registry.value("hearthnet_request_duration_seconds", &[("capability", "llm.chat")]),
         Some(1000.0)
     );
+}
+
+/// Elsewhere a histogram without buckets becomes a summary without a word.
+#[test]
+fn pain_09_the_type_is_what_was_declared() {
+    let registry = Registry::new();
+    registry.counter("a_total", "A.", []).with([]).inc();
+    registry.gauge("b_count", "B.", []).with([]).set(1.0);
+    registry.histogram("c", "C.", [], &[]).with([]).observe(1.0);
+    registry.histogram("discount", "D.", [], &[]).with([]).observe(1.0);
+    registry.summary("e_bucket", "E.", []).with([]).observe(1.0);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let families = exposition::read(&registry.render(format), format);
+        let kinds: Vec<(&str, &str, usize)> =
+            families.iter().map(|family| (&*family.name, &*family.kind, family.samples.len())).collect();
+        assert_eq!(
+            kinds,
+            [
+                ("a_total", "counter", 1),
+                ("b_count", "gauge", 1),
+                ("c", "histogram", 14),
+                ("discount", "histogram", 14),
+                ("e_bucket", "summary", 6),
+            ]
+        );
+    }
 }
 
 /// M2: off, nothing is counted; on again, held handles count on.
@@ -150,9 +175,9 @@ fn an_unknown_label_is_a_typed_error() {
     assert_eq!(family.trust("peer", &["x"]).unwrap_err().kind(), ErrorKind::UnknownLabel);
 }
 
-/// Pain 10: two versions of `metrics` in one build lose data silently.
+/// Two versions lose data silently.
 #[test]
-fn one_version_of_metrics_in_the_build() {
+fn pain_10_one_version_of_metrics_in_the_build() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
     let Ok(lock) = std::fs::read_to_string(lock) else {
         println!("skipped: no lock file beside this crate");

@@ -2,9 +2,8 @@
 
 use obs_metrics::{Format, Registry};
 
-/// Pain 3: a held handle dies after its series is gone from the page.
 #[test]
-fn a_held_handle_brings_its_series_back() {
+fn pain_03_a_held_handle_brings_its_series_back() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
     let held = calls.with(["a"]);
@@ -59,9 +58,8 @@ fn a_handle_outlives_its_registry() {
     assert_eq!(held.value(), 1);
 }
 
-/// Pain 4: gauges of what no longer exists.
 #[test]
-fn the_last_lease_takes_the_series_with_it() {
+fn pain_04_the_last_lease_takes_the_series_with_it() {
     let registry = Registry::new();
     let streams = registry.gauge("streams", "Streams.", ["capability"]);
     let first = streams.with(["llm.chat"]).lease();

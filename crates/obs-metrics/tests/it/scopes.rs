@@ -7,9 +7,8 @@ use obs_metrics::{CounterFamily, Registry, standard};
 static SHARED: LazyLock<CounterFamily<1>> =
     LazyLock::new(|| obs_metrics::counter("scopes_shared_total", "Counted by many tests.", ["thread"]));
 
-/// Pain 7: a global recorder in tests.
 #[test]
-fn a_hundred_tests_side_by_side() {
+fn pain_07_a_hundred_tests_side_by_side() {
     std::thread::scope(|scope| {
         for thread in 0..100_u64 {
             scope.spawn(move || {

@@ -1,0 +1,68 @@
+//! M11: the page is made off the runtime, one at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex};
+use std::thread::{self, ThreadId};
+
+use axum::body::Body;
+use axum::routing::Router;
+use http::{Request, StatusCode};
+use obs_facade::http::router;
+use tower::ServiceExt;
+
+use crate::routes::Node;
+
+/// Renders that are under way.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// Renders that met another one.
+static MET: AtomicUsize = AtomicUsize::new(0);
+/// The thread that runs the test, and whether it was seen to render.
+static RUNTIME: Mutex<Option<ThreadId>> = Mutex::new(None);
+static ON_RUNTIME: AtomicBool = AtomicBool::new(false);
+
+static HELD: Mutex<bool> = Mutex::new(false);
+static RELEASED: Condvar = Condvar::new();
+
+/// Holds up whoever renders for as long as the test wants.
+fn slow(samples: &mut obs_facade::metrics::Samples<0>) {
+    if INSIDE.fetch_add(1, SeqCst) > 0 {
+        MET.fetch_add(1, SeqCst);
+    }
+    if *RUNTIME.lock().unwrap() == Some(thread::current().id()) {
+        ON_RUNTIME.store(true, SeqCst);
+    } else {
+        let held = HELD.lock().unwrap();
+        drop(RELEASED.wait_while(held, |held| *held).unwrap());
+    }
+    samples.push([], 1.0);
+    INSIDE.fetch_sub(1, SeqCst);
+}
+
+async fn get(router: Router, path: &str) -> StatusCode {
+    router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap().status()
+}
+
+/// While a render hangs, the runtime's only thread goes on answering, and scrapers that come meanwhile take no threads.
+#[tokio::test]
+async fn pain_12_rendering_never_blocks_the_runtime() {
+    *RUNTIME.lock().unwrap() = Some(thread::current().id());
+    *HELD.lock().unwrap() = true;
+    let kind = obs_facade::metrics::Kind::Gauge;
+    obs_facade::metrics::collect_with(kind, "slow_to_read", "Takes its time.", [], slow).unwrap();
+
+    let router = router(std::sync::Arc::new(Node::default()));
+    let scrapes: Vec<_> = (0..8).map(|_| tokio::spawn(get(router.clone(), "/metrics"))).collect();
+    while INSIDE.load(SeqCst) == 0 && !ON_RUNTIME.load(SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        assert_eq!(get(router.clone(), "/health").await, StatusCode::OK);
+    }
+    *HELD.lock().unwrap() = false;
+    RELEASED.notify_all();
+    for scrape in scrapes {
+        assert_eq!(scrape.await.unwrap(), StatusCode::OK);
+    }
+    assert!(!ON_RUNTIME.load(SeqCst), "rendered on the runtime's thread");
+    assert_eq!(MET.load(SeqCst), 0, "two pages were made at once");
+}
