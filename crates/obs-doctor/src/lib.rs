@@ -67,7 +67,7 @@
 //!
 //! # Features
 //!
-//! - `tls` (off): `https` addresses of language models and clock anchors.
+//! - `tls` (off): `https` addresses of language models and clock anchors, by the certificates that the system trusts.
 
 mod bus;
 mod check;

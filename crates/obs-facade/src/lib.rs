@@ -61,6 +61,7 @@
 //! # Features
 //!
 //! - `http` (off): the module `http` and the families of the tokio runtime.
+//! - `tls` (off): `https` addresses in the checks of the doctor.
 
 mod config;
 mod configure;

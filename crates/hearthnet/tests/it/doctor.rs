@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::node::{Home, Node, free_port};
 use crate::pty;
+use crate::tls_backend::TlsBackend;
 
 fn initialised() -> Home {
     let home = Home::new();
@@ -93,6 +94,28 @@ fn d_02_the_command_ends_within_5_s_beside_a_silent_backend() {
         ("fail", "pass")
     );
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// A backend at home with a certificate that its owner made: trusted when the system trusts it, else told.
+#[test]
+fn d2_a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
+    let home = initialised();
+    let backend = TlsBackend::start();
+    let config = fs::read_to_string(home.config()).unwrap();
+    let url = format!("https://localhost:{}", backend.port);
+    home.write_config(&format!("{config}\n[[llm.backends]]\nname = \"own\"\nurl = \"{url}\"\n"));
+    let trusted = home.path().join("trusted.pem");
+    let ask = |certificates: &str| {
+        fs::write(&trusted, certificates).unwrap();
+        let mut command = home.command(&["doctor", "--only", "llm_backend_reachable", "--json"]);
+        json(&command.env("SSL_CERT_FILE", &trusted).env_remove("SSL_CERT_DIR").output().unwrap())
+    };
+    let known = ask(&backend.certificate);
+    assert_eq!(status(&known, "llm_backend_reachable"), "pass", "{known:#}");
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    let unknown = ask(&stranger);
+    assert_eq!(status(&unknown, "llm_backend_reachable"), "fail");
+    assert!(unknown.to_string().contains("certificate"), "{unknown:#}");
 }
 
 #[test]

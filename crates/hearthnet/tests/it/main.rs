@@ -12,3 +12,4 @@ mod llm;
 mod node;
 mod peers;
 mod pty;
+mod tls_backend;
