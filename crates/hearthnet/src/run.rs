@@ -49,6 +49,10 @@ pub(crate) fn run(
     if args.debug {
         config.observability = config.observability.log_level("debug").log_console(true);
     }
+    config.observability = config
+        .observability
+        .resource("service.version", env!("CARGO_PKG_VERSION"))
+        .resource("service.instance.id", home.identity.node_id());
     let log_dir = config.observability.log_dir().to_owned();
     // Held to the very end: dropping it is what flushes.
     let _guard = obs_facade::configure(&config.observability)

@@ -38,10 +38,14 @@ pub struct ObservabilityConfig {
     doctor_remote: bool,
     #[serde(deserialize_with = "clock_anchors")]
     doctor_clock_anchors: Option<Vec<String>>,
+    #[serde(deserialize_with = "otlp_endpoint")]
+    otlp_endpoint: Option<String>,
+    #[serde(skip)]
+    resource: Vec<(String, String)>,
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, metrics on, no doctor on a timer. The log folder is empty, which [`configure`] refuses:
+    /// Level `info`, no console, metrics on, no doctor on a timer, no export of traces. The log folder is empty, which [`configure`] refuses:
     /// where logs go is the node's to say.
     ///
     /// [`configure`]: crate::configure
@@ -54,6 +58,8 @@ impl Default for ObservabilityConfig {
             doctor_interval_seconds: 0,
             doctor_remote: false,
             doctor_clock_anchors: None,
+            otlp_endpoint: None,
+            resource: Vec::new(),
         }
     }
 }
@@ -109,6 +115,20 @@ impl ObservabilityConfig {
         self
     }
 
+    /// The OpenTelemetry collector that traces are exported to, such as `http://127.0.0.1:4318`; none by default.
+    /// Takes the feature `otlp`. Checked by [`configure`](crate::configure).
+    pub fn otlp_endpoint(mut self, address: impl Into<String>) -> Self {
+        self.otlp_endpoint = Some(address.into());
+        self
+    }
+
+    /// What exported traces say of where they come from, by OpenTelemetry's names, such as
+    /// `service.instance.id`. Without it `service.name` is `hearthnet` and the instance a random ID of the process.
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.resource.push((key.into(), value.into()));
+        self
+    }
+
     /// The addresses that were set to tell the doctor the time; `None` for the usual ones.
     #[must_use]
     pub fn clock_anchors(&self) -> Option<&[String]> {
@@ -151,6 +171,20 @@ impl ObservabilityConfig {
         }
     }
 
+    /// How traces are to be exported, if they are.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn otlp(&self) -> Option<obs_trace::otlp::Config> {
+        let config = obs_trace::otlp::Config::new(self.otlp_endpoint.as_ref()?)
+            .resource("service.name", "hearthnet")
+            .resource("service.version", env!("CARGO_PKG_VERSION"));
+        let resource = self.resource.iter();
+        Some(resource.fold(config, |config, (key, value)| config.resource(key, value)))
+    }
+
+    pub(crate) fn check_otlp(&self) -> Result<(), Error> {
+        self.otlp_endpoint.as_deref().map_or(Ok(()), check_otlp_endpoint)
+    }
+
     pub(crate) fn metrics(&self) -> obs_metrics::Config {
         obs_metrics::Config::default().enabled(self.metrics_enabled)
     }
@@ -172,6 +206,23 @@ fn is_clock_anchor(address: &str) -> bool {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         !authority.is_empty() && !authority.contains('@') && rest.chars().all(|c| c.is_ascii_graphic())
     })
+}
+
+#[cfg(feature = "otlp")]
+fn check_otlp_endpoint(address: &str) -> Result<(), Error> {
+    Ok(obs_trace::otlp::Config::new(address).check()?)
+}
+
+#[cfg(not(feature = "otlp"))]
+fn check_otlp_endpoint(_: &str) -> Result<(), Error> {
+    Err(Error::no_otlp())
+}
+
+/// A wrong address may hold a password, so it is not repeated (D7).
+fn otlp_endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let address = String::deserialize(deserializer)?;
+    check_otlp_endpoint(&address).map_err(D::Error::custom)?;
+    Ok(Some(address))
 }
 
 /// A wrong address may hold a password, so it is not repeated (D7).

@@ -2,13 +2,15 @@
 
 use crate::config::ObservabilityConfig;
 use crate::error::Error;
+#[cfg(feature = "otlp")]
+use crate::export;
 use crate::seams;
 
 /// Sets up logging, metrics and tracing as `config` says, and joins them with each other (W4, spec
 /// §3.1, §4.1).
 ///
 /// Idempotent: the same configuration again changes nothing, another one is applied live. Keep the
-/// [`Guard`]; when the last one is dropped, the log is flushed.
+/// [`Guard`]; when the last one is dropped, the log is flushed, and traces that wait to be exported are sent.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -32,17 +34,22 @@ use crate::seams;
 /// has changed.
 pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     config.check_doctor()?;
+    config.check_otlp()?;
     let log = obs_log::configure(&config.log()?)?;
     obs_metrics::configure(&config.metrics())?;
     obs_trace::configure(&obs_trace::Config::default())?;
     seams::join();
-    Ok(Guard { _log: log })
+    Ok(Guard {
+        #[cfg(feature = "otlp")]
+        _traces: export::configure(config.otlp())?,
+        _log: log,
+    })
 }
 
 /// Keeps observability set up; made by [`configure`].
 ///
-/// Clones are equal. Dropping the last one writes out what the log still holds, for a second at most;
-/// lines logged later are still written.
+/// Clones are equal. Dropping the last one sends the traces that wait to be exported, for two seconds at most, and
+/// writes out what the log still holds, for a second at most; lines logged later are still written.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -54,5 +61,8 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
 #[derive(Clone, Debug)]
 #[must_use = "dropping the guard flushes the log; keep it while the node runs"]
 pub struct Guard {
+    /// Before the log: what goes wrong with the last traces is still said.
+    #[cfg(feature = "otlp")]
+    _traces: export::Guard,
     _log: obs_log::Guard,
 }

@@ -23,6 +23,8 @@ enum Cause {
     NoLogDir,
     DoctorInterval(u64),
     DoctorClockAnchors,
+    #[cfg(not(feature = "otlp"))]
+    NoOtlp,
     Log(obs_log::Error),
     Metrics(obs_metrics::Error),
     Trace(obs_trace::Error),
@@ -41,6 +43,11 @@ impl Error {
         Error(Cause::DoctorClockAnchors)
     }
 
+    #[cfg(not(feature = "otlp"))]
+    pub(crate) fn no_otlp() -> Self {
+        Error(Cause::NoOtlp)
+    }
+
     /// The field of `[observability]` at fault, where one is.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
@@ -49,7 +56,10 @@ impl Error {
             Cause::DoctorInterval(_) => Some("doctor_interval_seconds"),
             Cause::DoctorClockAnchors => Some("doctor_clock_anchors"),
             Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
-            Cause::Metrics(_) | Cause::Trace(_) => None,
+            #[cfg(not(feature = "otlp"))]
+            Cause::NoOtlp => Some("otlp_endpoint"),
+            Cause::Trace(error) => Some(error.field()),
+            Cause::Metrics(_) => None,
         }
     }
 }
@@ -80,6 +90,10 @@ impl fmt::Display for Error {
                 write!(f, "doctor_interval_seconds: {seconds} is not allowed: expected {DOCTOR_INTERVAL}")
             }
             Cause::DoctorClockAnchors => write!(f, "doctor_clock_anchors: each has to be {CLOCK_ANCHOR}"),
+            #[cfg(not(feature = "otlp"))]
+            Cause::NoOtlp => f.write_str(
+                "otlp_endpoint: this build exports no traces; leave it out, or build with the feature `otlp`",
+            ),
             Cause::Log(error) => error.fmt(f),
             Cause::Metrics(error) => error.fmt(f),
             Cause::Trace(error) => error.fmt(f),
@@ -91,6 +105,8 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Cause::NoLogDir | Cause::DoctorInterval(_) | Cause::DoctorClockAnchors => None,
+            #[cfg(not(feature = "otlp"))]
+            Cause::NoOtlp => None,
             Cause::Log(error) => error.source(),
             Cause::Metrics(error) => error.source(),
             Cause::Trace(error) => error.source(),

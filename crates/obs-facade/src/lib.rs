@@ -61,11 +61,14 @@
 //! # Features
 //!
 //! - `http` (off): the module `http` and the families of the tokio runtime.
-//! - `tls` (off): `https` addresses in the checks of the doctor.
+//! - `otlp` (off): export of traces to the OpenTelemetry collector that `otlp_endpoint` names.
+//! - `tls` (off): `https` addresses in the checks of the doctor and for the collector.
 
 mod config;
 mod configure;
 mod error;
+#[cfg(feature = "otlp")]
+mod export;
 #[cfg(feature = "http")]
 pub mod http;
 mod seams;

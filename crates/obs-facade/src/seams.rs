@@ -11,6 +11,8 @@ pub(crate) fn join() {
         join_trace_ids();
         show_log_stats();
         show_trace_stats();
+        #[cfg(feature = "otlp")]
+        show_export_stats();
     });
     show_runtime();
 }
@@ -75,6 +77,56 @@ fn show_trace_stats() {
     counter("hearthnet_trace_dropped_spans_total", spans, || obs_trace::stats().dropped_spans);
     let fields = "Span fields that were not kept.";
     counter("hearthnet_trace_dropped_fields_total", fields, || obs_trace::stats().dropped_fields);
+}
+
+/// What the export of traces says of itself (T8, M9); nothing while there is none.
+#[cfg(feature = "otlp")]
+fn show_export_stats() {
+    use crate::export::stats;
+    let traces = "Traces that were to be exported, by what became of them.";
+    declared(Registry::global().collect_with(
+        Kind::Counter,
+        "hearthnet_trace_export_traces_total",
+        traces,
+        ["outcome"],
+        |samples| {
+            if let Some(stats) = stats() {
+                samples.push(["exported"], stats.exported as f64);
+                samples.push(["failed"], stats.failed as f64);
+                samples.push(["dropped"], stats.dropped as f64);
+            }
+        },
+    ));
+    let of_export = |kind, name, help, read: fn(obs_trace::otlp::Stats) -> f64| {
+        let read = move |samples: &mut obs_metrics::Samples<0>| {
+            stats().into_iter().for_each(|stats| samples.push([], read(stats)));
+        };
+        declared(Registry::global().collect_with(kind, name, help, [], read));
+    };
+    let spans = "Spans that the collector has taken.";
+    of_export(Kind::Counter, "hearthnet_trace_export_spans_total", spans, |stats| {
+        stats.exported_spans as f64
+    });
+    let rejected = "Spans that the collector has taken and said that it has not kept.";
+    of_export(Kind::Counter, "hearthnet_trace_export_rejected_spans_total", rejected, |stats| {
+        stats.rejected_spans as f64
+    });
+    let requests = "Requests that were made to the collector.";
+    of_export(Kind::Counter, "hearthnet_trace_export_requests_total", requests, |stats| {
+        stats.requests as f64
+    });
+    let retries = "Requests that were made to the collector again.";
+    of_export(Kind::Counter, "hearthnet_trace_export_retries_total", retries, |stats| stats.retries as f64);
+    let queue = "Traces that wait to be exported, those that are being sent included.";
+    of_export(Kind::Gauge, "hearthnet_trace_export_queue_traces", queue, |stats| {
+        (stats.waiting + stats.sending) as f64
+    });
+    let bytes = "Bytes that the traces take that wait to be exported.";
+    of_export(Kind::Gauge, "hearthnet_trace_export_queue_bytes", bytes, |stats| stats.waiting_bytes as f64);
+    let failing = "Whether the last request to the collector failed: 1 or 0.";
+    of_export(Kind::Gauge, "hearthnet_trace_export_failing", failing, |stats| {
+        f64::from(u8::from(stats.is_failing))
+    });
 }
 
 /// What the doctor saw last, when a node asks it on a timer.

@@ -83,9 +83,7 @@ impl Config {
             ("max_capabilities", self.max_capabilities, 1, 4_096),
             ("kept_per_capability", self.kept_per_capability, 0, 1_000),
         ] {
-            if !(least..=most).contains(&value) {
-                return Err(Error { field, value, least, most });
-            }
+            Error::check_range(field, value, least, most)?;
         }
         Ok(())
     }

@@ -13,23 +13,75 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    pub(crate) field: &'static str,
-    pub(crate) value: usize,
-    pub(crate) least: usize,
-    pub(crate) most: usize,
+    field: &'static str,
+    cause: Cause,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cause {
+    Range {
+        value: usize,
+        least: usize,
+        most: usize,
+    },
+    #[cfg(feature = "otlp")]
+    Endpoint(&'static str),
+    #[cfg(feature = "otlp")]
+    Thread(std::io::ErrorKind),
 }
 
 impl Error {
-    /// The setter of [`Config`](crate::Config) whose value was refused.
+    pub(crate) fn check_range(
+        field: &'static str,
+        value: usize,
+        least: usize,
+        most: usize,
+    ) -> Result<(), Error> {
+        if (least..=most).contains(&value) {
+            return Ok(());
+        }
+        Err(Error { field, cause: Cause::Range { value, least, most } })
+    }
+
+    #[cfg(feature = "otlp")]
+    pub(crate) fn endpoint(why: &'static str) -> Error {
+        Error { field: ENDPOINT, cause: Cause::Endpoint(why) }
+    }
+
+    #[cfg(feature = "otlp")]
+    pub(crate) fn thread(error: &std::io::Error) -> Error {
+        Error { field: ENDPOINT, cause: Cause::Thread(error.kind()) }
+    }
+
+    /// The setting whose value was refused: the setter of [`Config`](crate::Config), or `otlp_endpoint`.
     pub fn field(&self) -> &'static str {
         self.field
     }
 }
 
+/// As a node's configuration calls it.
+#[cfg(feature = "otlp")]
+const ENDPOINT: &str = "otlp_endpoint";
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Error { field, value, least, most } = self;
-        write!(f, "{field} = {value}: a number from {least} to {most} is needed")
+        let field = self.field;
+        match &self.cause {
+            Cause::Range { value, least, most } => {
+                write!(f, "{field} = {value}: a number from {least} to {most} is needed")
+            }
+            #[cfg(feature = "otlp")]
+            Cause::Endpoint(why) => {
+                write!(f, "{field}: {why}; name the collector's OTLP/HTTP address, such as http://host:4318")
+            }
+            #[cfg(feature = "otlp")]
+            Cause::Thread(kind) => {
+                write!(
+                    f,
+                    "{field}: no thread could be started to export with ({kind}); raise the limit of threads"
+                )
+            }
+        }
     }
 }
 

@@ -51,7 +51,9 @@
 //! [`TraceRecord::dropped_spans`]. See [`Config`].
 //!
 //! # Features
-//! `rt` (default): the helpers for tokio. Without it the crate has no runtime.
+//! - `rt` (default): the helpers for tokio. Without it the crate has no runtime.
+//! - `otlp`: export to an OpenTelemetry collector, the module `otlp`.
+//! - `tls`: collectors behind `https`, by the certificates that the system trusts.
 
 mod active;
 mod clock;
@@ -62,14 +64,18 @@ mod fields;
 mod global;
 mod id;
 mod names;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod propagation;
 mod query;
 mod record;
+mod remote;
 mod retained;
 mod ring;
 mod scope;
 mod slots;
 mod span;
+mod span_id;
 mod span_record;
 #[cfg(feature = "rt")]
 mod spawn;
@@ -79,6 +85,7 @@ mod store;
 mod tasks;
 mod text;
 mod trace;
+mod trace_state;
 mod value;
 mod wrapped;
 
@@ -90,6 +97,7 @@ pub use global::{active, configure, get_recent, query, stats};
 pub use id::{ParseIdError, TraceId};
 pub use query::Query;
 pub use record::TraceRecord;
+pub use remote::{Outgoing, Remote, outgoing};
 pub use scope::{Carried, Scope, carry, scope};
 pub use span::{InSpan, Span, SpanBuilder, in_span, span};
 pub use span_record::SpanRecord;
@@ -98,6 +106,6 @@ pub use spawn::{JoinSet, spawn, spawn_blocking, spawn_local};
 pub use stats::Stats;
 pub use status::{ErrorCode, Status};
 pub use store::{Store, StoreScope};
-pub use trace::{Trace, new_trace, new_trace_with_id};
+pub use trace::{Trace, new_trace, new_trace_from, new_trace_with_id};
 pub use value::Value;
 pub use wrapped::Wrapped;

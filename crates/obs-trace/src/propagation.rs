@@ -4,6 +4,7 @@
 //! caller to see to, as is to forget a refused text: it is never to be echoed or logged.
 
 use crate::TraceId;
+pub use crate::trace_state::TraceState;
 
 /// Reads `X-HearthNet-Request-Id`: a ULID of exactly 26 characters that fits in 128 bits and is not nil.
 ///

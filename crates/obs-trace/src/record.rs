@@ -13,7 +13,9 @@ use crate::clock::{self, AtomicInstant, Instant};
 use crate::config::SPAN_LIMIT;
 use crate::fields::Fields;
 use crate::names::NameId;
+use crate::remote::{Caller, Remote};
 use crate::slots::{Slots, SpanIndex};
+use crate::span_id::SpanIds;
 use crate::status::{ErrorCode, Status};
 use crate::store::{Store, WeakStore};
 use crate::{SpanRecord, Trace, TraceId, Value, text};
@@ -32,6 +34,8 @@ use crate::{SpanRecord, Trace, TraceId, Value, text};
 /// ```
 pub struct TraceRecord {
     id: TraceId,
+    span_ids: SpanIds,
+    caller: Option<Box<Caller>>,
     capability: SmolStr,
     began: Instant,
     began_unix_ns: u64,
@@ -85,15 +89,21 @@ const MAX_CODE_BYTES: usize = 64;
 
 impl TraceRecord {
     pub(crate) fn begin(
-        id: Option<TraceId>,
+        remote: Option<Remote>,
         capability: &str,
         limits: Limits,
         store: Option<WeakStore>,
     ) -> TraceRecord {
         let began = clock::now();
         let began_unix_ns = clock::unix_ns(began);
+        let (id, caller) = match remote {
+            Some(Remote { id, caller }) => (id, caller),
+            None => (TraceId::at_unix_ns(began_unix_ns), None),
+        };
         TraceRecord {
-            id: id.unwrap_or_else(|| TraceId::at_unix_ns(began_unix_ns)),
+            id,
+            span_ids: SpanIds::random(),
+            caller,
             capability: text::bounded(capability, MAX_CAPABILITY_BYTES),
             began,
             began_unix_ns,
@@ -174,7 +184,12 @@ impl TraceRecord {
         // After this lock is free again, no field changes.
         let field_bytes = self.fields.lock().unwrap_or_else(|poison| poison.into_inner()).heap_bytes();
         let capability_bytes = if self.capability.is_heap_allocated() { self.capability.len() } else { 0 };
-        let bytes = size_of::<TraceRecord>() + self.slots.heap_bytes() + field_bytes + capability_bytes;
+        let caller_bytes = self.caller.as_ref().map_or(0, |caller| caller.heap_bytes());
+        let bytes = size_of::<TraceRecord>()
+            + self.slots.heap_bytes()
+            + field_bytes
+            + capability_bytes
+            + caller_bytes;
         self.bytes.store(bytes as u32, Ordering::Relaxed);
         let kept = self.slots.closed();
         self.kept[0].store(kept as u64, Ordering::Relaxed);
@@ -191,10 +206,21 @@ impl TraceRecord {
 
     /// A record that has ended, to leave in the place of one that is moved out.
     pub(crate) fn vacant() -> TraceRecord {
-        let vacant =
-            TraceRecord::begin(TraceId::from_bytes([1; 16]), "", Limits { spans: 0, field_bytes: 0 }, None);
+        let vacant = TraceRecord::begin(None, "", Limits { spans: 0, field_bytes: 0 }, None);
         vacant.has_ended.store(true, Ordering::Relaxed);
         vacant
+    }
+
+    pub(crate) fn span_ids(&self) -> SpanIds {
+        self.span_ids
+    }
+
+    pub(crate) fn caller(&self) -> Option<&Caller> {
+        self.caller.as_deref()
+    }
+
+    pub(crate) fn mark_client(&self, span: SpanIndex) {
+        self.slots.mark_client(span);
     }
 
     pub(crate) fn ticket(&self) -> &AtomicU64 {
@@ -241,9 +267,24 @@ impl TraceRecord {
         &self.capability
     }
 
+    /// The ID that the trace has as a span, the root of its own: eight bytes, as other systems know it.
+    pub fn span_id(&self) -> [u8; 8] {
+        self.span_ids.of(None)
+    }
+
+    /// The span of another node that the trace is a child of, if its request named one.
+    pub fn parent_span_id(&self) -> Option<[u8; 8]> {
+        self.caller.as_ref().map(|caller| caller.span_id)
+    }
+
     /// When the trace began, by the wall clock.
     pub fn started_at(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.began_unix_ns)
+    }
+
+    #[cfg(feature = "otlp")]
+    pub(crate) fn started_unix_ns(&self) -> u64 {
+        self.began_unix_ns
     }
 
     pub(crate) fn started_at_text(&self) -> String {
@@ -281,6 +322,8 @@ impl TraceRecord {
             .filter_map(|index| {
                 let span = self.slots.read(index)?;
                 Some(SpanRecord {
+                    id: self.span_ids.of(SpanIndex::of_slot(index as u64)),
+                    is_client: span.is_client,
                     name: span.name.name(),
                     parent: self
                         .kept_ancestor(span.parent, kept)

@@ -16,7 +16,7 @@ pub(crate) struct SpanIndex(NonZeroU8);
 
 impl SpanIndex {
     /// `None` beyond [`SPAN_LIMIT`].
-    fn of_slot(slot: u64) -> Option<SpanIndex> {
+    pub(crate) fn of_slot(slot: u64) -> Option<SpanIndex> {
         NonZeroU8::new((slot + 1) as u8).filter(|_| slot < SPAN_LIMIT as u64).map(SpanIndex)
     }
 
@@ -53,13 +53,16 @@ struct Slot {
     begin: AtomicInstant,
     /// Zero while the span is open.
     end: AtomicInstant,
-    /// The number of the name, then the byte of the parent.
+    /// [`IS_CLIENT`], the number of the name, then the byte of the parent.
     about: AtomicU64,
 }
 
 fn about(name: NameId, parent: Option<SpanIndex>) -> u64 {
     u64::from(name.0) << 8 | u64::from(SpanIndex::to_byte(parent))
 }
+
+/// Set for a span whose ID was given to another node.
+const IS_CLIENT: u64 = 1 << 24;
 
 fn name_and_parent(about: u64) -> (NameId, Option<SpanIndex>) {
     (NameId((about >> 8) as u16), SpanIndex::of_byte(about as u8))
@@ -81,6 +84,7 @@ pub(crate) struct Closed {
     pub(crate) parent: Option<SpanIndex>,
     pub(crate) begin: Instant,
     pub(crate) end: Instant,
+    pub(crate) is_client: bool,
 }
 
 impl Slots {
@@ -137,9 +141,18 @@ impl Slots {
     pub(crate) fn read(&self, index: usize) -> Option<Closed> {
         let slot = self.slot(index)?;
         let end = slot.end.load(Ordering::Acquire);
-        let (name, parent) = name_and_parent(slot.about.load(Ordering::Relaxed));
+        let about = slot.about.load(Ordering::Relaxed);
+        let (name, parent) = name_and_parent(about);
         let begin = slot.begin.load(Ordering::Relaxed);
-        (end != Instant::ZERO).then_some(Closed { name, parent, begin, end })
+        let is_client = about & IS_CLIENT != 0;
+        (end != Instant::ZERO).then_some(Closed { name, parent, begin, end, is_client })
+    }
+
+    /// Says that another node has been told the span's ID: it is the client of a call.
+    pub(crate) fn mark_client(&self, index: SpanIndex) {
+        if let Some(slot) = self.slot(index.get()) {
+            slot.about.fetch_or(IS_CLIENT, Ordering::Relaxed);
+        }
     }
 
     /// Who the parent of a span is, open or closed.

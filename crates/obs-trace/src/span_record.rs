@@ -24,6 +24,8 @@ use crate::{Value, clock};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanRecord {
+    pub(crate) id: [u8; 8],
+    pub(crate) is_client: bool,
     pub(crate) name: &'static str,
     pub(crate) parent: Option<usize>,
     pub(crate) start: Duration,
@@ -35,6 +37,11 @@ impl SpanRecord {
     /// What was done.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The ID by which other systems know the span: eight bytes.
+    pub fn span_id(&self) -> [u8; 8] {
+        self.id
     }
 
     /// The enclosing span, by its index in the trace's list; always smaller than the own one.

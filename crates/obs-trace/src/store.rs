@@ -39,6 +39,8 @@ struct Inner {
     retained: Mutex<Retained>,
     active: Active,
     counts: Counts,
+    #[cfg(feature = "otlp")]
+    outlet: crate::otlp::Outlet,
     max_spans: AtomicUsize,
     max_field_bytes: AtomicUsize,
     config: Mutex<Config>,
@@ -60,6 +62,8 @@ impl Store {
             retained: Mutex::new(Retained::new(&config)),
             active: Active::new(),
             counts: Counts::default(),
+            #[cfg(feature = "otlp")]
+            outlet: crate::otlp::Outlet::default(),
             max_spans: AtomicUsize::new(config.max_spans),
             max_field_bytes: AtomicUsize::new(config.max_field_bytes),
             config: Mutex::new(config),
@@ -160,6 +164,11 @@ impl Store {
         &self.0.counts
     }
 
+    #[cfg(feature = "otlp")]
+    pub(crate) fn outlet(&self) -> &crate::otlp::Outlet {
+        &self.0.outlet
+    }
+
     pub(crate) fn begin(&self, record: &Arc<TraceRecord>) {
         self.0.active.insert(record);
     }
@@ -168,6 +177,8 @@ impl Store {
         self.0.active.remove(record);
         self.0.counts.count(outcome, record.dropped_spans());
         self.ring().push(Arc::clone(record));
+        #[cfg(feature = "otlp")]
+        self.0.outlet.offer(record);
         let replaced = lock(&self.0.retained).offer(record);
         drop(replaced);
     }

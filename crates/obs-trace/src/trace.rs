@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::context::{self, Frame, Position};
 use crate::record::Outcome;
+use crate::remote::Remote;
 use crate::scope::Scope;
 use crate::{SpanRecord, Status, Store, TraceId, TraceRecord, clock};
 
@@ -32,14 +33,28 @@ pub fn new_trace(capability: &str) -> Trace {
 /// # trace.finish();
 /// ```
 pub fn new_trace_with_id(id: TraceId, capability: &str) -> Trace {
-    begin(Some(id), capability)
+    begin(Some(Remote::new(id)), capability)
 }
 
-fn begin(id: Option<TraceId>, capability: &str) -> Trace {
+/// Begins a trace that continues the one of a caller, as a child of the caller's span (T7).
+///
+/// ```
+/// use obs_trace::{Remote, TraceId};
+///
+/// let id = TraceId::generate();
+/// let trace = obs_trace::new_trace_from(Remote::new(id).parent([1; 8]), "llm.chat");
+/// assert_eq!(trace.id(), id);
+/// # trace.finish();
+/// ```
+pub fn new_trace_from(remote: Remote, capability: &str) -> Trace {
+    begin(Some(remote), capability)
+}
+
+fn begin(remote: Option<Remote>, capability: &str) -> Trace {
     let entered = Store::entered();
     let store = entered.as_ref().unwrap_or_else(|| Store::global());
     let weak = entered.as_ref().map(Store::downgrade);
-    let record = Arc::new(TraceRecord::begin(id, capability, store.limits(), weak));
+    let record = Arc::new(TraceRecord::begin(remote, capability, store.limits(), weak));
     store.begin(&record);
     Trace(record)
 }

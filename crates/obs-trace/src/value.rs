@@ -24,7 +24,7 @@ use crate::text;
 pub struct Value(Kind);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Text(SmolStr),
     Signed(i64),
     Unsigned(u64),
@@ -44,6 +44,11 @@ impl Value {
             Kind::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    #[cfg(feature = "otlp")]
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
     }
 
     pub(crate) fn bound(&mut self, limit: usize) {

@@ -45,18 +45,20 @@ pub(super) async fn forward(
     headers.insert(obs_facade::http::CAPABILITY, name);
     headers.insert(VERSION_HEADER, version.cloned().unwrap_or(HeaderValue::from_static(VERSION)));
     headers.insert(HOPS, HeaderValue::from_static("1"));
-    obs_facade::http::inject(&mut headers);
-    signature::sign(&mut headers, &node.identity, &node.community_id, body)?;
-
-    let request = node.http.post(client::join(&peer.url, "/bus/v1/call")).headers(headers).body(raw);
-    let answer = trace::span("forward")
+    let request = node.http.post(client::join(&peer.url, "/bus/v1/call")).body(raw);
+    let response = trace::span("forward")
         .field("to", &peer.node_id)
         .field("same_community", peer.same_community)
-        .wrap(timeout(node.call_timeout, request.send()))
-        .await;
-    let response = answer
-        .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))?
-        .map_err(|error| client::failed(&error))?;
+        .wrap(async {
+            // Within the span, which the peer's part of the trace is a child of.
+            obs_facade::http::inject(&mut headers);
+            signature::sign(&mut headers, &node.identity, &node.community_id, body)?;
+            let answer = timeout(node.call_timeout, request.headers(headers).send()).await;
+            answer
+                .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))?
+                .map_err(|error| client::failed(&error))
+        })
+        .await?;
     read(response, node.call_timeout).await
 }
 

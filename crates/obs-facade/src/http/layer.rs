@@ -11,15 +11,15 @@ use tower_service::Service;
 
 use super::body::ObservedBody;
 use super::call::Call;
-use super::propagate::{self, RequestId};
-use super::{CAPABILITY, REQUEST_ID, outcome};
+use super::{CAPABILITY, REQUEST_ID, outcome, propagate};
 
 /// The layer that observes bus calls.
 ///
 /// A request is a bus call when it is a `POST /bus/v1/call` or names a capability in
 /// `X-HearthNet-Capability`; every other request passes untouched. For a call the layer
-/// - takes the trace ID from `X-HearthNet-Request-Id`, or makes a fresh one when there is not exactly
-///   one well-formed value (counted in `hearthnet_request_ids_fresh_total`, its text never echoed),
+/// - takes the trace ID from `X-HearthNet-Request-Id`, else that and the caller's span from the W3C's `traceparent`,
+///   or makes a fresh one when neither is there exactly once and well-formed (counted in
+///   `hearthnet_request_ids_fresh_total`, its text never echoed),
 /// - runs the handler, and then the response's body, inside the trace's scope,
 /// - at the end of the body feeds `hearthnet_requests_total` and the request durations, ends the
 ///   trace (ring and `done` line), and meanwhile counts a streamed body in `hearthnet_active_streams`,
@@ -83,12 +83,9 @@ where
 
 fn begin<B>(request: &Request<B>) -> Option<Call> {
     let capability = capability(request)?;
-    let trace = match propagate::request_id(request.headers()) {
-        RequestId::Received(id) => obs_trace::new_trace_with_id(id, capability),
-        RequestId::Fresh(why) => {
-            propagate::count_fresh(why);
-            obs_trace::new_trace(capability)
-        }
+    let trace = match propagate::remote(request.headers()) {
+        Some(remote) => obs_trace::new_trace_from(remote, capability),
+        None => obs_trace::new_trace(capability),
     };
     Some(Call::begin(trace))
 }

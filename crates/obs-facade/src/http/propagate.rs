@@ -1,58 +1,103 @@
-//! Request IDs in and out (T7).
+//! The trace that a request belongs to, in and out (T7).
 
 use std::sync::LazyLock;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use obs_metrics::CounterFamily;
-use obs_trace::TraceId;
+use obs_trace::propagation::{self, TraceState};
+use obs_trace::{Remote, TraceId};
 
 use super::REQUEST_ID;
 
-/// Writes the current trace's ID into the headers of an outgoing call, so that the next node's
-/// logs and traces can be joined with ours. Does nothing when no trace is current.
+/// The header of the W3C that carries a trace's ID and the span of the caller.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The header of the W3C for what other tracing systems tell each other.
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Writes what the next node is to know of the current trace into the headers of an outgoing call, so that
+/// the logs and traces of both can be joined: `X-HearthNet-Request-Id`, `traceparent`, and `tracestate` if
+/// the trace came with one. Does nothing when no trace is current.
 ///
-/// A request ID that is already there is replaced.
+/// The next node's part of the trace becomes a child of the span that encloses the caller, so give each
+/// call a span of its own and call this within it. What is in these headers already is replaced.
 ///
 /// ```
+/// use obs_facade::trace;
+///
+/// let trace = trace::new_trace("llm.chat");
 /// let mut headers = http::HeaderMap::new();
-/// obs_facade::http::inject(&mut headers);
-/// assert!(headers.is_empty(), "no trace is current here");
+/// trace.enter(|| trace::in_span("forward", || obs_facade::http::inject(&mut headers)));
+/// assert_eq!(headers["x-hearthnet-request-id"], trace.id().to_string());
+/// assert_eq!(headers["traceparent"].len(), 55);
+/// # trace.finish();
 /// ```
 pub fn inject(headers: &mut HeaderMap) {
-    if let Some(trace) = obs_trace::current_trace() {
-        headers.insert(REQUEST_ID, header_value(trace.id()));
-    }
+    let Some(outgoing) = obs_trace::outgoing() else { return };
+    headers.insert(REQUEST_ID, ascii(&outgoing.request_id()));
+    headers.insert(TRACEPARENT, ascii(&outgoing.traceparent()));
+    match outgoing.tracestate() {
+        Some(state) => headers.insert(TRACESTATE, ascii(state.as_bytes())),
+        None => headers.remove(TRACESTATE),
+    };
 }
 
 /// A trace ID as a header.
 pub(super) fn header_value(id: TraceId) -> HeaderValue {
-    HeaderValue::from_bytes(&id.to_text()).expect("26 letters and digits are a header value")
+    ascii(&id.to_text())
 }
 
-/// Where the ID of an incoming request comes from.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum RequestId {
-    /// Exactly one well-formed header.
-    Received(TraceId),
-    /// None that can be used, and why; the text itself is forgotten here, so that it can neither be
-    /// echoed nor logged.
-    Fresh(&'static str),
+fn ascii(text: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(text).expect("visible ASCII is a header value")
 }
 
-pub(super) fn request_id(headers: &HeaderMap) -> RequestId {
-    let mut values = headers.get_all(REQUEST_ID).iter();
-    match (values.next(), values.next()) {
-        (None, _) => RequestId::Fresh("missing"),
-        (Some(_), Some(_)) => RequestId::Fresh("repeated"),
-        (Some(value), None) => match obs_trace::propagation::parse_request_id(value.as_bytes()) {
-            Some(id) => RequestId::Received(id),
-            None => RequestId::Fresh("malformed"),
-        },
+/// What the headers of a request say of the trace that it belongs to; `None` if nothing that can be used.
+///
+/// Each header counts only if it is there exactly once and well-formed. The request ID wins over `traceparent`, whose
+/// caller then counts only if it is of the same trace. What is refused is counted and forgotten here, so that it can
+/// neither be echoed nor logged.
+pub(super) fn remote(headers: &HeaderMap) -> Option<Remote> {
+    let request_id = single(headers, &REQUEST_ID, propagation::parse_request_id);
+    let parent = single(headers, &TRACEPARENT, propagation::parse_traceparent);
+    note_refused(&REQUEST_ID, &request_id);
+    note_refused(&TRACEPARENT, &parent);
+    match (request_id, parent) {
+        (Ok(id), Ok((of, span, _))) if id == of => Some(child_of(headers, id, span)),
+        (Ok(id), _) => Some(Remote::new(id)),
+        (Err(_), Ok((id, span, _))) => Some(child_of(headers, id, span)),
+        (Err(why), Err(_)) => {
+            count_fresh(why);
+            None
+        }
     }
 }
 
+fn child_of(headers: &HeaderMap, id: TraceId, span: [u8; 8]) -> Remote {
+    let remote = Remote::new(id).parent(span);
+    let values = headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes);
+    match TraceState::parse(values) {
+        Some(state) => remote.state(state),
+        None => remote,
+    }
+}
+
+/// The value of a header that is there exactly once and well-formed, or why there is none.
+fn single<T>(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    parse: fn(&[u8]) -> Option<T>,
+) -> Result<T, &'static str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Err(MISSING),
+        (Some(_), Some(_)) => Err("repeated"),
+        (Some(value), None) => parse(value.as_bytes()).ok_or("malformed"),
+    }
+}
+
+const MISSING: &str = "missing";
+
 /// Counts a request that got a fresh trace ID, and why (T7).
-pub(super) fn count_fresh(reason: &str) {
+fn count_fresh(reason: &str) {
     static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
         obs_metrics::counter(
             "hearthnet_request_ids_fresh_total",
@@ -63,28 +108,86 @@ pub(super) fn count_fresh(reason: &str) {
     FRESH.inc([reason]);
 }
 
+/// Counts a header that was there and of no use.
+fn note_refused<T>(header: &HeaderName, value: &Result<T, &'static str>) {
+    static REFUSED: LazyLock<CounterFamily<2>> = LazyLock::new(|| {
+        obs_metrics::counter(
+            "hearthnet_trace_headers_refused_total",
+            "Headers of bus calls that were to name a trace and did not, by what was wrong.",
+            ["header", "reason"],
+        )
+    });
+    if let Err(reason) = value
+        && *reason != MISSING
+    {
+        REFUSED.inc([header.as_str(), reason]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn with(values: &[&'static str]) -> RequestId {
+    const ID: &str = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const SPAN: [u8; 8] = [0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31];
+
+    fn with(fields: &[(&'static str, &str)]) -> Option<Remote> {
         let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(REQUEST_ID, HeaderValue::from_static(value));
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        request_id(&headers)
+        remote(&headers)
+    }
+
+    fn id() -> TraceId {
+        ID.parse().unwrap()
+    }
+
+    fn of_parent() -> TraceId {
+        propagation::parse_traceparent(PARENT.as_bytes()).unwrap().0
     }
 
     #[test]
-    fn t7_exactly_one_well_formed_value_is_accepted() {
-        let id = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
-        assert_eq!(with(&[id]), RequestId::Received(id.parse().unwrap()));
-        assert_eq!(with(&[]), RequestId::Fresh("missing"));
-        assert_eq!(with(&[id, id]), RequestId::Fresh("repeated"));
+    fn t7_exactly_one_well_formed_request_id_is_accepted() {
+        let name = "x-hearthnet-request-id";
+        assert_eq!(with(&[(name, ID)]), Some(Remote::new(id())));
+        assert_eq!(with(&[]), None);
+        assert_eq!(with(&[(name, ID), (name, ID)]), None);
         for hostile in
             ["", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "01HXR3F2Q4T6V8X0Z2B4D6F8H", " ", "../../etc/passwd"]
         {
-            assert_eq!(with(&[hostile]), RequestId::Fresh("malformed"), "{hostile:?}");
+            assert_eq!(with(&[(name, hostile)]), None, "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn t7_the_request_id_wins_over_traceparent() {
+        let (name, parent) = ("x-hearthnet-request-id", "traceparent");
+        let same = of_parent().to_string();
+        let child = Some(Remote::new(of_parent()).parent(SPAN));
+        assert_eq!(with(&[(parent, PARENT)]), child);
+        assert_eq!(with(&[(name, &same), (parent, PARENT)]), child, "the same trace");
+        assert_eq!(with(&[(name, ID), (parent, PARENT)]), Some(Remote::new(id())), "another trace");
+        assert_eq!(with(&[(name, ID), (parent, "nonsense")]), Some(Remote::new(id())));
+        assert_eq!(with(&[(name, "nonsense"), (parent, PARENT)]), child);
+        assert_eq!(with(&[(parent, PARENT), (parent, PARENT)]), None);
+        assert_eq!(with(&[(name, "nonsense"), (parent, "nonsense")]), None);
+    }
+
+    #[test]
+    fn t7_a_state_counts_with_a_parent_only() {
+        let child = Some(Remote::new(of_parent()).parent(SPAN));
+        assert_eq!(with(&[("tracestate", "foo=1")]), None);
+        let state = TraceState::parse([b"foo=1,bar=2".as_slice()]).unwrap();
+        let stated = child.clone().map(|remote| remote.state(state));
+        assert_eq!(
+            with(&[("traceparent", PARENT), ("tracestate", "foo=1"), ("tracestate", "bar=2")]),
+            stated
+        );
+        assert_eq!(with(&[("traceparent", PARENT), ("tracestate", "foo")]), child);
+        for misnamed in ["trace-parent", "trace.parent"] {
+            assert_eq!(with(&[(misnamed, PARENT)]), None);
         }
     }
 }

@@ -1,0 +1,85 @@
+//! When a request is made again.
+
+use std::time::{Duration, Instant};
+
+use super::config::Config;
+
+/// The delays between the tries of one request: twice as long each time, and partly random, so that the
+/// nodes of a mesh do not all come back to their collector at once.
+pub(super) struct Backoff {
+    delay: Duration,
+    give_up_at: Instant,
+}
+
+const MAX_DELAY: Duration = Duration::from_secs(30);
+/// Longer than that a collector cannot make us wait.
+const MAX_ASKED: Duration = Duration::from_secs(60);
+
+impl Backoff {
+    pub(super) fn start(config: &Config) -> Backoff {
+        Backoff { delay: config.first_delay, give_up_at: Instant::now() + config.give_up_after }
+    }
+
+    /// How long to wait before the next try; `asked` is what the collector wants at least. `None` if it is
+    /// time to give up.
+    pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        if Instant::now() >= self.give_up_at {
+            return None;
+        }
+        let delay = self.delay.mul_f64(0.5 + 0.5 * fastrand::f64());
+        self.delay = (2 * self.delay).min(MAX_DELAY);
+        Some(delay.max(asked.unwrap_or_default().min(MAX_ASKED)))
+    }
+}
+
+/// What a `Retry-After` asks for: seconds, or a date (RFC 9110 §10.2.3).
+pub(super) fn retry_after(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    // One that has passed is no delay.
+    Some((date.to_utc() - chrono::DateTime::from(std::time::SystemTime::now())).to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t8_delays_double_with_jitter_up_to_a_limit() {
+        let mut backoff = Backoff::start(&Config::new("http://c").first_delay(Duration::from_secs(1)));
+        let mut previous = Vec::new();
+        for most in [1, 2, 4, 8, 16, 30, 30, 30] {
+            let delay = backoff.next(None).unwrap();
+            let most = Duration::from_secs(most);
+            assert!(delay <= most && delay >= most / 2, "{delay:?} of {most:?}");
+            previous.push(delay.as_secs_f64() / most.as_secs_f64());
+        }
+        previous.dedup();
+        assert!(previous.len() > 1, "no two nodes in step");
+    }
+
+    #[test]
+    fn t8_what_the_collector_asks_for_is_the_least_up_to_a_minute() {
+        let mut backoff = Backoff::start(&Config::new("http://c").first_delay(Duration::from_millis(1)));
+        assert_eq!(backoff.next(Some(Duration::from_secs(7))), Some(Duration::from_secs(7)));
+        assert_eq!(backoff.next(Some(Duration::MAX)), Some(MAX_ASKED));
+        assert!(backoff.next(Some(Duration::ZERO)).unwrap() > Duration::ZERO);
+        let mut backoff = Backoff::start(&Config::new("http://c").give_up_after(Duration::ZERO));
+        assert_eq!(backoff.next(None), None);
+    }
+
+    #[test]
+    fn t8_retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        let ahead = retry_after("Sun, 06 Nov 2250 08:49:37 GMT").unwrap();
+        assert!(ahead > Duration::from_secs(200 * 365 * 86_400));
+        for nonsense in ["", "-1", "1.5", "soon", "٣", "1 s"] {
+            assert_eq!(retry_after(nonsense), None, "{nonsense:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Where traces are exported to, and within which bounds.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::endpoint;
+use crate::{Error, TraceId};
+
+/// How traces are exported (T8). The default is what a node wants; only the endpoint is to be named.
+///
+/// ```
+/// use obs_trace::otlp::Config;
+///
+/// let config = Config::new("http://127.0.0.1:4318")
+///     .resource("service.name", "hearthnet")
+///     .resource("service.instance.id", "7H4G-Y9KL");
+/// assert!(config.check().is_ok());
+///
+/// let error = Config::new("127.0.0.1:4318").check().unwrap_err();
+/// assert_eq!(error.field(), "otlp_endpoint");
+/// assert!(error.to_string().contains("http://host:4318"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Config {
+    pub(super) endpoint: String,
+    pub(super) resource: Vec<(String, String)>,
+    pub(super) batch_spans: usize,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) queue_traces: usize,
+    pub(super) queue_bytes: usize,
+    pub(super) first_delay: Duration,
+    pub(super) give_up_after: Duration,
+}
+
+/// Of this process, for a node that has no name of its own.
+static INSTANCE: LazyLock<TraceId> = LazyLock::new(TraceId::generate);
+
+impl Config {
+    /// Exports to the collector at `endpoint`, such as `http://127.0.0.1:4318`: to its path `/v1/traces`,
+    /// unless the endpoint ends in that already. `https` takes the feature `tls`.
+    ///
+    /// The resource is called `unknown_service` with a random `service.instance.id` until
+    /// [`resource`](Config::resource) says more.
+    pub fn new(endpoint: impl Into<String>) -> Config {
+        let resource = [
+            ("service.name", "unknown_service".to_owned()),
+            ("service.instance.id", INSTANCE.to_string()),
+            ("telemetry.sdk.name", env!("CARGO_PKG_NAME").to_owned()),
+            ("telemetry.sdk.language", "rust".to_owned()),
+            ("telemetry.sdk.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        Config {
+            endpoint: endpoint.into(),
+            resource: resource.map(|(key, value)| (key.to_owned(), value)).into(),
+            batch_spans: 512,
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(10),
+            queue_traces: 2_048,
+            queue_bytes: 8 << 20,
+            first_delay: Duration::from_secs(1),
+            give_up_after: Duration::from_secs(300),
+        }
+    }
+
+    /// Sets an attribute of the resource that all traces come from, such as `service.name`.
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Config {
+        let (key, value) = (key.into(), value.into());
+        match self.resource.iter_mut().find(|(known, _)| *known == key) {
+            Some(known) => known.1 = value,
+            None => self.resource.push((key, value)),
+        }
+        self
+    }
+
+    /// How many spans make a request go off before its time, and how many it holds at most; a trace is never
+    /// split. 512 by default, 1 to 10 000.
+    pub fn batch_spans(mut self, spans: usize) -> Config {
+        self.batch_spans = spans;
+        self
+    }
+
+    /// How long a trace waits for others at most, as long as the collector keeps up. 5 s by default,
+    /// 10 ms to an hour.
+    pub fn interval(mut self, interval: Duration) -> Config {
+        self.interval = interval;
+        self
+    }
+
+    /// How long a request may take, from its name being looked up to the last byte of its answer. 10 s by
+    /// default, 10 ms to 10 min.
+    pub fn timeout(mut self, timeout: Duration) -> Config {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many traces wait to be exported at most; further ones are counted and not exported. 2 048 by
+    /// default, 1 to 1 000 000.
+    pub fn queue_traces(mut self, traces: usize) -> Config {
+        self.queue_traces = traces;
+        self
+    }
+
+    /// How many bytes of memory the traces that wait may take. 8 MiB by default, at least 64 KiB.
+    pub fn queue_bytes(mut self, bytes: usize) -> Config {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// How long to wait before a request is made again for the first time; doubled each time up to 30 s, and
+    /// each time a random part of it up to a half is left off. 1 s by default, 1 ms to 30 s.
+    pub fn first_delay(mut self, delay: Duration) -> Config {
+        self.first_delay = delay;
+        self
+    }
+
+    /// After how long the traces of a request that is made again and again are counted as failed and given
+    /// up. 5 min by default, at most an hour.
+    pub fn give_up_after(mut self, time: Duration) -> Config {
+        self.give_up_after = time;
+        self
+    }
+
+    /// Says what is wrong with it, without exporting anything.
+    ///
+    /// # Errors
+    /// The endpoint is no address that traces can be sent to, or a bound is out of its range.
+    pub fn check(&self) -> Result<(), Error> {
+        endpoint::parse(&self.endpoint)?;
+        let ms = |duration: Duration| usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
+        for (field, value, least, most) in [
+            ("batch_spans", self.batch_spans, 1, 10_000),
+            ("interval_ms", ms(self.interval), 10, 3_600_000),
+            ("timeout_ms", ms(self.timeout), 10, 600_000),
+            ("queue_traces", self.queue_traces, 1, 1_000_000),
+            ("queue_bytes", self.queue_bytes, 64 << 10, usize::MAX),
+            ("first_delay_ms", ms(self.first_delay), 1, 30_000),
+            ("give_up_after_ms", ms(self.give_up_after), 0, 3_600_000),
+        ] {
+            Error::check_range(field, value, least, most)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! The address of a collector, checked before anything is sent there.
+
+use ureq::http::Uri;
+
+use crate::Error;
+
+const PATH: &str = "/v1/traces";
+
+/// The address to send traces to. What is refused is not repeated: it may hold a password.
+pub(super) fn parse(endpoint: &str) -> Result<Uri, Error> {
+    let refused = |why| Err(Error::endpoint(why));
+    let Ok(uri) = endpoint.trim_end_matches('/').parse::<Uri>() else {
+        return refused("is no address");
+    };
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") if cfg!(feature = "tls") => {}
+        Some("https") => return refused("is https, and this build has no TLS (feature `tls`)"),
+        _ => return refused("does not begin with http:// or https://"),
+    }
+    let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
+        return refused("names no host");
+    };
+    if authority.as_str().contains('@') {
+        return refused("has a user or password in it, which would be sent in clear and logged");
+    }
+    if authority.port().is_some_and(|port| port.as_str().parse() == Ok(0_u16))
+        || authority.as_str().ends_with(':')
+    {
+        return refused("has no proper port");
+    }
+    if uri.query().is_some() || endpoint.contains('#') {
+        return refused("has a query or fragment");
+    }
+    let whole = endpoint.trim_end_matches('/');
+    let whole = if whole.ends_with(PATH) { whole.to_owned() } else { format!("{whole}{PATH}") };
+    whole.parse().or_else(|_| refused("is no address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn t8_an_endpoint_is_a_base_or_the_whole_address() {
+        for (endpoint, address) in [
+            ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
+            ("http://127.0.0.1:4318/", "http://127.0.0.1:4318/v1/traces"),
+            ("http://[::1]:4318", "http://[::1]:4318/v1/traces"),
+            ("http://collector/otlp/", "http://collector/otlp/v1/traces"),
+            ("http://collector:4318/v1/traces", "http://collector:4318/v1/traces"),
+        ] {
+            assert_eq!(parse(endpoint).unwrap().to_string(), address);
+        }
+        assert_eq!(parse("https://collector").is_ok(), cfg!(feature = "tls"));
+    }
+
+    #[test]
+    fn t8_a_bad_endpoint_names_the_field_and_the_fix_and_no_secret() {
+        for endpoint in [
+            "",
+            "collector",
+            "collector:4318",
+            "/v1/traces",
+            "ftp://collector",
+            "grpc://collector:4317",
+            "http://",
+            "http://:4318",
+            "http://user:hunter2@collector",
+            "http://hunter2@collector",
+            "http://collector:0",
+            "http://collector:",
+            "http://collector:99999",
+            "http://collector:hunter2",
+            "http://collector/?key=hunter2",
+            "http://collector/#hunter2",
+            "http://a b",
+            "http://collector/\u{7f}",
+        ] {
+            let error = parse(endpoint).unwrap_err();
+            assert_eq!(error.field(), "otlp_endpoint", "{endpoint}");
+            let text = error.to_string();
+            assert!(text.starts_with("otlp_endpoint: ") && text.contains("http://host:4318"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(http://)?[ -~é]{0,30}") {
+            if let Ok(uri) = parse(&text) {
+                prop_assert!(uri.path().ends_with(PATH) && uri.host().is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Where a store hands its completed traces on, if anybody exports them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+
+use super::queue::Queue;
+use crate::TraceRecord;
+
+#[derive(Default)]
+pub(crate) struct Outlet {
+    /// Read first: most nodes export nothing.
+    is_open: AtomicBool,
+    queue: RwLock<Option<Arc<Queue>>>,
+}
+
+impl Outlet {
+    #[inline]
+    pub(crate) fn offer(&self, record: &Arc<TraceRecord>) {
+        if self.is_open.load(Ordering::Relaxed)
+            && let Some(queue) = &*self.queue.read().unwrap_or_else(|poison| poison.into_inner())
+        {
+            queue.offer(record);
+        }
+    }
+
+    /// From here on traces go into `queue`, and not where they went before.
+    pub(super) fn connect(&self, queue: &Arc<Queue>) {
+        *self.queue.write().unwrap_or_else(|poison| poison.into_inner()) = Some(Arc::clone(queue));
+        self.is_open.store(true, Ordering::Relaxed);
+    }
+
+    /// From here on traces go nowhere, unless they go elsewhere than into `queue` already.
+    pub(super) fn disconnect(&self, queue: &Arc<Queue>) {
+        let mut connected = self.queue.write().unwrap_or_else(|poison| poison.into_inner());
+        if connected.as_ref().is_some_and(|connected| Arc::ptr_eq(connected, queue)) {
+            *connected = None;
+            self.is_open.store(false, Ordering::Relaxed);
+        }
+    }
+}

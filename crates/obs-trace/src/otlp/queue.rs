@@ -1,0 +1,241 @@
+//! The traces that wait to be exported: bounded, and nobody waits for them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::config::Config;
+use super::stats::Counts;
+use crate::TraceRecord;
+
+/// Between those who end traces, the worker that exports them, and those who want that done by now.
+///
+/// The lock is held for a few instructions at a time, never while anything is sent, encoded or dropped.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Tells the worker that there is something to do.
+    wake: Condvar,
+    /// Tells those who flush that something is done.
+    done: Condvar,
+    pub(super) counts: Counts,
+    batch_spans: usize,
+    max_traces: usize,
+    max_bytes: usize,
+    interval: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    traces: VecDeque<Arc<TraceRecord>>,
+    spans: usize,
+    bytes: usize,
+    /// How many traces were ever put in.
+    taken_in: u64,
+    /// How many of them have been dealt with, the first ones first.
+    settled: u64,
+    /// So many are not to wait for others.
+    urgent: u64,
+    flushes: u64,
+    /// How many flushes had been asked for when the last request that failed was made.
+    failed_flushes: u64,
+    /// When the worker is to have ended, once that is known.
+    deadline: Option<Instant>,
+    has_ended: bool,
+}
+
+/// A collector takes requests of a few MiB; traces with much text make smaller batches.
+const MAX_BATCH_BYTES: usize = 1 << 20;
+
+impl Queue {
+    pub(super) fn new(config: &Config) -> Queue {
+        Queue {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            done: Condvar::new(),
+            counts: Counts::default(),
+            batch_spans: config.batch_spans,
+            max_traces: config.queue_traces,
+            max_bytes: config.queue_bytes,
+            interval: config.interval,
+        }
+    }
+
+    /// Puts a trace in, or counts it as dropped if there is no room.
+    pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+        self.counts.offered.add(1);
+        if !self.lock().push(record, self) {
+            self.counts.dropped.add(1);
+        }
+    }
+
+    /// Waits for the next batch: for enough traces, or their time, or a flush. `None` if the worker is to end.
+    pub(super) fn next_batch(&self) -> Option<Vec<Arc<TraceRecord>>> {
+        let mut tick = Instant::now() + self.interval;
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            let is_due = state.spans >= self.batch_spans
+                || state.settled < state.urgent
+                || state.deadline.is_some()
+                || now >= tick;
+            if is_due && !state.traces.is_empty() {
+                return Some(state.take_batch(self.batch_spans));
+            }
+            if state.deadline.is_some() {
+                return None;
+            }
+            if now >= tick {
+                tick = now + self.interval;
+            }
+            state = wait(&self.wake, state, tick - now);
+        }
+    }
+
+    /// So many traces, the first ones, have been dealt with.
+    pub(super) fn settle(&self, traces: usize) {
+        self.lock().settled += traces as u64;
+        self.done.notify_all();
+    }
+
+    /// A number that changes with each flush.
+    pub(super) fn flushes(&self) -> u64 {
+        self.lock().flushes
+    }
+
+    /// How much time the worker has; `None` if it has not been told to end.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.lock().deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Waits for so long, or until somebody flushes whom `flushes` has not counted, or the worker is to end.
+    pub(super) fn pause(&self, delay: Duration, flushes: u64) {
+        let end = Instant::now() + delay;
+        let mut state = self.lock();
+        while state.deadline.is_none() && state.flushes == flushes {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = wait(&self.wake, state, left);
+        }
+    }
+
+    /// A request was made after so many flushes, and failed: none of them is to wait longer.
+    pub(super) fn fail_flushes(&self, flushes: u64) {
+        self.lock().failed_flushes = flushes;
+        self.done.notify_all();
+    }
+
+    /// Has all traces that are in exported now, and waits until they have been, or a request has failed, or the
+    /// time is over.
+    pub(super) fn flush(&self, timeout: Duration) -> bool {
+        let mut state = self.lock();
+        let wanted = state.taken_in;
+        state.urgent = wanted;
+        state.flushes += 1;
+        let number = state.flushes;
+        self.wake.notify_all();
+        let state = self.wait_until(state, timeout, |state| {
+            state.settled >= wanted || state.failed_flushes >= number || state.has_ended
+        });
+        state.settled >= wanted
+    }
+
+    /// Tells the worker to end, and waits until it has or the time is over.
+    pub(super) fn close(&self, timeout: Duration) -> bool {
+        let mut state = self.lock();
+        let deadline = Instant::now() + timeout;
+        state.deadline = Some(state.deadline.map_or(deadline, |known| known.min(deadline)));
+        self.wake.notify_all();
+        self.wait_until(state, timeout, |state| state.has_ended).has_ended
+    }
+
+    /// Says that the worker has ended, in whichever way. What waits is counted as dropped.
+    pub(super) fn end(&self) {
+        let left = {
+            let mut state = self.lock();
+            state.deadline.get_or_insert_with(Instant::now);
+            state.has_ended = true;
+            state.settled = state.taken_in;
+            (state.spans, state.bytes) = (0, 0);
+            std::mem::take(&mut state.traces)
+        };
+        self.counts.dropped.add(left.len() as u64);
+        self.done.notify_all();
+    }
+
+    /// Traces and bytes that wait, and traces that are being sent.
+    pub(super) fn waiting(&self) -> (usize, usize, usize) {
+        let state = self.lock();
+        let waiting = state.traces.len();
+        let open = state.taken_in - state.settled;
+        (waiting, state.bytes, open as usize - waiting)
+    }
+
+    fn wait_until<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        timeout: Duration,
+        is_done: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        let end = Instant::now() + timeout;
+        while !is_done(&state) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = wait(&self.done, state, left);
+        }
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl State {
+    fn push(&mut self, record: &Arc<TraceRecord>, queue: &Queue) -> bool {
+        let bytes = self.bytes + record.bytes();
+        if self.deadline.is_some() || self.traces.len() >= queue.max_traces || bytes > queue.max_bytes {
+            return false;
+        }
+        let spans = self.spans + span_count(record);
+        let fills_batch = self.spans < queue.batch_spans && spans >= queue.batch_spans;
+        self.traces.push_back(Arc::clone(record));
+        (self.spans, self.bytes) = (spans, bytes);
+        self.taken_in += 1;
+        // Less than a batch is sent when its time has come, for which the worker needs nobody.
+        if fills_batch {
+            queue.wake.notify_all();
+        }
+        true
+    }
+
+    /// At least one trace, and then as many as are no more than so many spans.
+    fn take_batch(&mut self, max_spans: usize) -> Vec<Arc<TraceRecord>> {
+        let (mut spans, mut bytes) = (0, 0);
+        let mut batch = Vec::new();
+        while let Some(next) = self.traces.front() {
+            spans += span_count(next);
+            bytes += next.bytes();
+            if !batch.is_empty() && (spans > max_spans || bytes > MAX_BATCH_BYTES) {
+                break;
+            }
+            self.spans -= span_count(next);
+            self.bytes -= next.bytes();
+            batch.extend(self.traces.pop_front());
+        }
+        batch
+    }
+}
+
+/// The trace itself is a span, too.
+pub(super) fn span_count(record: &TraceRecord) -> usize {
+    1 + record.span_count()
+}
+
+fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
+    condition.wait_timeout(state, most).unwrap_or_else(|poison| poison.into_inner()).0
+}

@@ -1,0 +1,129 @@
+//! The thread that exports: batch after batch, each until it is taken or given up.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::backoff::Backoff;
+use super::config::Config;
+use super::encode::Encoder;
+use super::health::Health;
+use super::queue::{Queue, span_count};
+use super::transport::{Answer, Transport};
+use crate::TraceRecord;
+
+pub(super) struct Worker {
+    queue: Arc<Queue>,
+    config: Config,
+    encoder: Encoder,
+    transport: Transport,
+    health: Health,
+}
+
+/// What became of a batch.
+enum Verdict {
+    Taken {
+        rejected: u64,
+        why: String,
+    },
+    Failed {
+        why: String,
+    },
+    /// The worker is to end, and the batch could not be exported until then.
+    OutOfTime,
+}
+
+impl Worker {
+    pub(super) fn new(queue: Arc<Queue>, config: Config, transport: Transport) -> Worker {
+        let (encoder, health) = (Encoder::new(&config), Health::new(config.endpoint.clone()));
+        Worker { queue, config, encoder, transport, health }
+    }
+
+    pub(super) fn run(mut self) {
+        let _end = EndOnDrop(Arc::clone(&self.queue));
+        while let Some(batch) = self.queue.next_batch() {
+            if self.export(batch).is_break() {
+                break;
+            }
+        }
+    }
+
+    fn export(&mut self, batch: Vec<Arc<TraceRecord>>) -> ControlFlow<()> {
+        let traces = batch.len();
+        let spans: usize = batch.iter().map(|record| span_count(record)).sum();
+        // Whatever a library does wrong costs one batch, and not the export of all that come after it.
+        let verdict = catch_unwind(AssertUnwindSafe(|| self.deliver(batch)))
+            .unwrap_or_else(|_| Verdict::Failed { why: "a panic while exporting".to_owned() });
+        let is_over = matches!(verdict, Verdict::OutOfTime);
+        let counts = &self.queue.counts;
+        match verdict {
+            Verdict::Taken { rejected, why } => {
+                let rejected = rejected.min(spans as u64);
+                counts.exported.add(traces as u64);
+                counts.exported_spans.add(spans as u64);
+                counts.rejected_spans.add(rejected);
+                match rejected {
+                    0 => self.works(),
+                    _ => self.fails(&format!("{rejected} of {spans} spans were rejected: {why}")),
+                }
+            }
+            Verdict::Failed { why } => {
+                counts.failed.add(traces as u64);
+                self.fails(&why);
+            }
+            Verdict::OutOfTime => counts.dropped.add(traces as u64),
+        }
+        self.queue.settle(traces);
+        // What waits would fare no better.
+        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn deliver(&mut self, batch: Vec<Arc<TraceRecord>>) -> Verdict {
+        let body = self.encoder.request(batch.iter().map(Arc::as_ref));
+        // While it is sent again and again, the traces need not be kept.
+        drop(batch);
+        let mut backoff = Backoff::start(&self.config);
+        loop {
+            let flushes = self.queue.flushes();
+            let time_left = self.queue.time_left();
+            let timeout = time_left.unwrap_or(self.config.timeout).min(self.config.timeout);
+            if timeout.is_zero() {
+                return Verdict::OutOfTime;
+            }
+            self.queue.counts.requests.add(1);
+            let (why, after) = match self.transport.post(&body, timeout) {
+                Answer::Taken { rejected, why } => return Verdict::Taken { rejected, why },
+                Answer::Refused { why } => return Verdict::Failed { why },
+                Answer::Later { why, after } => (why, after),
+            };
+            self.fails(&why);
+            self.queue.fail_flushes(flushes);
+            // One that began after the worker was told to end was the last try.
+            if time_left.is_some() {
+                return Verdict::OutOfTime;
+            }
+            let Some(delay) = backoff.next(after) else { return Verdict::Failed { why } };
+            self.queue.pause(delay, flushes);
+            self.queue.counts.retries.add(1);
+        }
+    }
+
+    fn works(&mut self) {
+        self.queue.counts.is_failing.store(false, Ordering::Relaxed);
+        self.health.works();
+    }
+
+    fn fails(&mut self, why: &str) {
+        self.queue.counts.is_failing.store(true, Ordering::Relaxed);
+        self.health.fails(why);
+    }
+}
+
+struct EndOnDrop(Arc<Queue>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
