@@ -54,12 +54,20 @@ pub(super) async fn forward(
             obs_facade::http::inject(&mut headers);
             signature::sign(&mut headers, &node.identity, &node.community_id, body)?;
             let answer = timeout(node.call_timeout, request.headers(headers).send()).await;
-            answer
-                .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))?
-                .map_err(|error| client::failed(&error))
+            let response = answer
+                .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))
+                .and_then(|answer| answer.map_err(|error| client::failed(&error)));
+            response.inspect_err(|error| fail(error.code))
         })
         .await?;
     read(response, node.call_timeout).await
+}
+
+/// Marks the span, and the trace with it.
+fn fail(code: Code) {
+    if let Some(trace) = trace::current_trace() {
+        trace.fail(code.as_str());
+    }
 }
 
 async fn read(response: Response, patience: Duration) -> Result<Answer, CallError> {

@@ -4,6 +4,8 @@ mod bounds;
 mod context;
 mod ends;
 mod late;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod pains;
 mod propagation;
 mod races;

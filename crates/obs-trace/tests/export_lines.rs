@@ -1,0 +1,102 @@
+//! T8: what is logged about an export. Alone in its binary, because it installs the logger of the process.
+#![cfg(feature = "otlp")]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use obs_trace::otlp::{Config, Exporter};
+use obs_trace::{Store, new_trace};
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Lines;
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.target() == "hearthnet.trace" {
+            return;
+        }
+        LINES.lock().unwrap().push(format!("{} {}: {}", record.level(), record.target(), record.args()));
+        // A logger that traces, and then fails, harms nobody.
+        new_trace("logging").finish();
+        panic!("a logger that panics");
+    }
+
+    fn flush(&self) {}
+}
+
+fn lines() -> Vec<String> {
+    LINES.lock().unwrap().clone()
+}
+
+#[track_caller]
+fn until(holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "never came; {:?}", lines());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// One warning however often it fails, callers that never wait, and one line when it works again.
+#[test]
+fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
+    log::set_logger(&Lines).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    // What connects is refused until there is a collector at this port.
+    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+
+    let store = Store::default();
+    let config = Config::new(format!("http://{address}"))
+        .interval(Duration::from_millis(10))
+        .first_delay(Duration::from_millis(1))
+        .give_up_after(Duration::from_millis(50))
+        .queue_traces(100);
+    let exporter = Exporter::start(&store, &config).unwrap();
+    let _scope = store.enter();
+    for _ in 0..20 {
+        for _ in 0..5_000 {
+            new_trace("busy").run(|| obs_trace::in_span("step", || ()));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    until(|| exporter.stats().failed > 0);
+    let stats = exporter.stats();
+    assert!(stats.is_failing && stats.waiting <= 100 && stats.dropped > 0, "{stats:?}");
+    assert_eq!(store.stats().completed, 100_000, "the node has done its work meanwhile");
+    let warning = "WARN hearthnet.trace.otlp: traces cannot be exported; they stay on this node";
+    assert_eq!(lines(), [warning]);
+
+    let collector = TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || {
+        for stream in collector.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1 << 16];
+            // One read is enough to know that somebody asks; the rest is read so that nothing is reset.
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n",
+            );
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+            while stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {}
+        }
+    });
+    new_trace("after").finish();
+    until(|| exporter.stats().exported > 0 && lines().len() == 2);
+    assert_eq!(lines()[1], "INFO hearthnet.trace.otlp: traces are exported again");
+    until(|| exporter.stats().waiting == 0 && exporter.stats().sending == 0);
+    let stats = exporter.stats();
+    assert_eq!(stats.offered, stats.exported + stats.failed + stats.dropped, "{stats:?}");
+    assert!(!stats.is_failing);
+    assert_eq!(lines().len(), 2);
+    drop(exporter);
+    assert_eq!(lines().len(), 2);
+}
