@@ -67,7 +67,11 @@ struct VersionArgs {
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
-    run(&line).unwrap_or_else(|failure| failure.report())
+    run(&line).unwrap_or_else(|failure| match line.command {
+        // Its 1 is a verdict, and there is none.
+        Command::Doctor(_) => failure.with_code(doctor::CRASHED).report(),
+        _ => failure.report(),
+    })
 }
 
 fn run(line: &CommandLine) -> Result<ExitCode, Failure> {

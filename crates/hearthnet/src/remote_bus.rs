@@ -214,7 +214,7 @@ mod tests {
 
     /// A node that ends between two questions is none, and no failure.
     #[test]
-    fn d_08_a_node_that_has_ended_meanwhile_is_not_running() {
+    fn pain_08_a_node_that_has_ended_meanwhile_is_not_running() {
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
         let (config, _home) = node(&id);
         let bus = RemoteBus::new(&config);

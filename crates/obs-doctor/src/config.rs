@@ -8,13 +8,13 @@ use crate::redact::redact;
 /// The part of a node's configuration that the checks look at.
 ///
 /// [`Config::default`] is the configuration of a fresh node under the `XDG_*` folders; [`Config::new`] puts
-/// everything under a data folder of your own.
+/// everything under a data folder of your own. Its `Debug` output hides passwords and tokens in addresses.
 ///
 /// ```
 /// let config = obs_doctor::Config::new("/srv/hearthnet").port(7081).mdns_enabled(false).offline(true);
 /// assert_eq!(config.keys_dir, std::path::Path::new("/srv/hearthnet/keys"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// `[identity] keys_dir`: holds `device.ed25519` and `device.pub`.
@@ -91,12 +91,34 @@ impl fmt::Debug for LlmBackend {
     }
 }
 
-// Uncached answers of a few bytes over plain HTTP, by three operators.
-const CLOCK_ANCHORS: [&str; 3] = [
+/// Uncached answers over plain HTTP, by three operators: 204 and nothing else.
+pub(crate) const CLOCK_ANCHORS: [&str; 3] = [
     "http://cp.cloudflare.com/generate_204",
     "http://www.google.com/generate_204",
     "http://connectivity-check.ubuntu.com/",
 ];
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redacted = |texts: &[String]| texts.iter().map(|text| redact(text)).collect::<Vec<_>>();
+        f.debug_struct("Config")
+            .field("keys_dir", &self.keys_dir)
+            .field("data_dir", &self.data_dir)
+            .field("communities_dir", &self.communities_dir)
+            .field("community_id", &self.community_id)
+            .field("host", &redact(&self.host))
+            .field("port", &self.port)
+            .field("mdns_enabled", &self.mdns_enabled)
+            .field("udp_enabled", &self.udp_enabled)
+            .field("udp_multicast_group", &self.udp_multicast_group)
+            .field("udp_port", &self.udp_port)
+            .field("llm_backends", &self.llm_backends)
+            .field("clock_anchors", &redacted(&self.clock_anchors))
+            .field("probe_targets", &redacted(&self.probe_targets))
+            .field("offline", &self.offline)
+            .finish()
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {

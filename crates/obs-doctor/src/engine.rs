@@ -4,6 +4,7 @@
 //! not answer in time is left behind, and its check is not started again before it has come back.
 
 use std::any::Any;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -257,8 +258,7 @@ struct Work {
 
 impl Work {
     fn run(self, at: usize, answers: &Sender<(usize, CheckResult)>) {
-        let result =
-            catch_unwind(AssertUnwindSafe(|| self.call())).unwrap_or_else(|panic| panicked(panic.as_ref()));
+        let result = catch_unwind(AssertUnwindSafe(|| self.call())).unwrap_or_else(panicked);
         self.claim.done();
         // The conductor may be gone: then nobody waits for this check any more.
         let _ = answers.send((at, result));
@@ -289,7 +289,10 @@ impl Work {
     fn drive(&self, work: impl Future<Output = CheckResult>) -> CheckResult {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(err) => return CheckResult::error(format!("no runtime to run it on: {err}")),
+            Err(err) => {
+                return CheckResult::error(format!("no runtime to run it on: {err}"))
+                    .fix("raise the limit of open files (`ulimit -n`)");
+            }
         };
         let result = runtime.block_on(async { tokio::time::timeout(self.patience, work).await });
         // Not dropped: that would wait for blocking tasks that the check left behind.
@@ -298,10 +301,14 @@ impl Work {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> CheckResult {
+fn panicked(panic: Box<dyn Any + Send>) -> CheckResult {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let detail = format!("the check panicked: {}", text.unwrap_or("without a message"));
+    // What it panicked with may panic once more when it is dropped, and then nobody would answer for this check.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
+    }
     CheckResult::error(detail).fix("report it as a bug of the check; leave it out with `--skip` until then")
 }
 

@@ -1,4 +1,6 @@
-//! What must not be in any output: passwords, tokens, control characters.
+//! What must not be in any output: passwords, tokens, keys, control characters.
+
+use std::borrow::Cow;
 
 pub(crate) const HIDDEN: &str = "[redacted]";
 const SECRET_KEYS: [&str; 13] = [
@@ -18,7 +20,7 @@ const SECRET_KEYS: [&str; 13] = [
 ];
 
 /// Names whose value is a secret wherever it stands: `password: …`, `"token": "…"`.
-const SECRET_NAMES: [&str; 15] = [
+const SECRET_NAMES: [&str; 21] = [
     "authorization",
     "proxy-authorization",
     "x-api-key",
@@ -34,13 +36,20 @@ const SECRET_NAMES: [&str; 15] = [
     "passwd",
     "passphrase",
     "pwd",
+    "seed",
+    "private_key",
+    "private-key",
+    "secret_key",
+    "signing_key",
+    "cookie",
 ];
 
 const SEPARATORS: [char; 8] = [' ', '\t', '\n', '"', '\'', '`', '<', '>'];
 
-/// Hides URL passwords, secret query parameters, `Bearer …`/`Basic …` credentials, `token: …` and `sk-…` keys in
-/// `text` (D7).
+/// Hides URL passwords, secret query parameters, `Bearer …`/`Basic …` credentials, `token: …`, `sk-…` keys, 32 bytes
+/// in hex or base64, and private keys in PEM in `text` (D7).
 pub(crate) fn redact(text: &str) -> String {
+    let text = &*without_pem(text);
     let mut out = String::with_capacity(text.len());
     let mut next = Next::Plain;
     for piece in text.split_inclusive(SEPARATORS) {
@@ -90,9 +99,21 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
+/// `text` up to a private key in PEM, which is then all that there is to say.
+fn without_pem(text: &str) -> Cow<'_, str> {
+    match text.find("-----BEGIN ") {
+        Some(at) if text[at..].contains("PRIVATE KEY") => Cow::Owned(format!("{}{HIDDEN}", &text[..at])),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 fn redact_word(word: &str) -> String {
     if is_api_key(word) {
         return HIDDEN.to_owned();
+    }
+    let bare = word.trim_matches(|c: char| !is_base64(c) || c == '=');
+    if is_key_bytes(bare) {
+        return word.replacen(bare, HIDDEN, 1);
     }
     match word.split_once(':') {
         Some((name, value)) if is_secret_name(name) && !value.is_empty() => format!("{name}:{HIDDEN}"),
@@ -101,7 +122,28 @@ fn redact_word(word: &str) -> String {
 }
 
 fn is_api_key(word: &str) -> bool {
-    word.len() >= 16 && ["sk-", "sk_", "ghp_", "hf_", "xoxb-"].iter().any(|prefix| word.starts_with(prefix))
+    const PREFIXES: [&str; 8] = ["sk-", "sk_", "ghp_", "github_pat_", "glpat-", "hf_", "xoxb-", "eyJ"];
+    word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+}
+
+/// 32 bytes, as of a seed, in hex or base64. What is public has a name before it: `ed25519:…`.
+fn is_key_bytes(word: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+    match word.len() {
+        _ if word.starts_with('/') => false, // a path
+        64 => word.bytes().all(|b| b.is_ascii_hexdigit()),
+        43 => {
+            word.chars().all(is_base64)
+                && has(u8::is_ascii_uppercase)
+                && has(u8::is_ascii_lowercase)
+                && has(u8::is_ascii_digit)
+        }
+        _ => false,
+    }
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/-_=".contains(c)
 }
 
 /// `scheme://user:pass@host` and a bare `user:pass@host`.
@@ -171,9 +213,14 @@ pub(crate) fn clean(text: &str, max: usize) -> String {
     out
 }
 
+/// Control characters, and those that show nothing or turn the direction of what follows.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -203,6 +250,24 @@ mod tests {
         check("token:abc password = def", "token:[redacted] password = [redacted]");
         check(r#"{"token":"abc","n":1}"#, r#"{"token":"[redacted]","n":1}"#);
         check("no token is set", "no token is set");
+        check("seed: 0x1 refused", "seed: [redacted] refused");
+        check("eyJhbGciOiJIUzI1NiJ9.e30.x refused", "[redacted] refused");
+    }
+
+    #[test]
+    fn hides_the_bytes_of_a_key_d7() {
+        let hex = "6120736565642074686174206d757374206e6f74206265207072696e74656421";
+        let base64 = "YSBzZWVkIHRoYXQgbXVzdCBub3QgYmUgcHJpbnRlZCE";
+        for key in [hex, &hex.to_uppercase(), base64] {
+            check(key, "[redacted]");
+            check(&format!("read ({key}), refused"), "read ([redacted]), refused");
+            check(&format!("'{key}'"), "'[redacted]'");
+        }
+        check(&format!("{base64}= has a wrong end"), "[redacted]= has a wrong end");
+        let pem = "key: -----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----";
+        check(pem, "key: [redacted]");
+        // A node's ID is public, and says what it is.
+        check(&format!("node ed25519:{base64}"), &format!("node ed25519:{base64}"));
     }
 
     #[test]

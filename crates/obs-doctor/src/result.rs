@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::redact::{HIDDEN, clean, is_secret_name};
 
 const MAX_TEXT_CHARS: usize = 600;
+const MAX_NAME_CHARS: usize = 64;
 const MAX_EVIDENCE: usize = 32;
 
 /// The result of one check (spec §6.1).
@@ -119,14 +120,20 @@ impl CheckResult {
     /// Puts on the doctor's part, and makes the texts fit to be shown (D7).
     pub(crate) fn settle(mut self, name: &str, category: &Category, duration: Duration) -> Self {
         self.name = name.to_owned();
-        self.category = category.clone();
+        self.category = Category(clean(category.as_str(), MAX_NAME_CHARS).into());
         self.duration = duration;
         self.ok = self.status.is_ok();
+        self.skip_reason = match self.status {
+            Status::Skip => self.skip_reason.or(Some(SkipReason::Unsupported)),
+            _ => None,
+        };
         self.detail = clean(&self.detail, MAX_TEXT_CHARS);
-        self.fix = self.fix.map(|fix| clean(&fix, MAX_TEXT_CHARS));
+        // Every failure says what to do, also one of a check whose author forgot it.
+        let fix = self.fix.or_else(|| (!self.ok).then(|| format!("ask whoever made `{name}` what to do")));
+        self.fix = fix.map(|fix| clean(&fix, MAX_TEXT_CHARS));
         self.evidence.truncate(MAX_EVIDENCE);
         for (key, value) in &mut self.evidence {
-            *key = clean(key, 64);
+            *key = clean(key, MAX_NAME_CHARS);
             *value = if is_secret_name(key) { HIDDEN.to_owned() } else { clean(value, MAX_TEXT_CHARS) };
         }
         self

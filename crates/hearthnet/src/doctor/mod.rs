@@ -70,7 +70,7 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// The doctor itself could not do its work.
-const CRASHED: u8 = 2;
+pub(crate) const CRASHED: u8 = 2;
 
 /// Runs the command. A check that still blocks its thread ends with the process, when `main` returns.
 pub(crate) fn run(args: &DoctorArgs, config: Config) -> ExitCode {
@@ -101,28 +101,35 @@ fn examine(args: &DoctorArgs, config: &Config) -> u8 {
             return CRASHED;
         }
     };
-    if args.list {
-        print(&list(&doctor, args.json));
-        return 0;
-    }
-    let look = || {
+    let printed = if args.list { print(&list(&doctor, args.json)).map(|()| 0) } else { look(args, &doctor, config) };
+    printed.unwrap_or_else(|error| {
+        say_on_stderr(format_args!("cannot write the report: {error}"));
+        CRASHED
+    })
+}
+
+/// Runs, repairs if told, and prints: as text one report before a repair and one after it, as JSON the last alone.
+fn look(args: &DoctorArgs, doctor: &Doctor, config: &Config) -> io::Result<u8> {
+    let run = || {
         let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(config));
         doctor.run_all_blocking(config, &bus)
     };
-    let mut report = look();
-    // As JSON there is one report: the last.
-    if !args.json {
-        print(&show(args, &report));
-    }
-    if args.fix && fix::repair(&report, config, consent(args)) {
-        report = look();
+    let mut report = run();
+    if args.fix {
         if !args.json {
-            print(&show(args, &report));
+            print(&show(args, &report))?;
+        }
+        if fix::repair(&report, config, consent(args)) {
+            report = run();
+        } else if !args.json {
+            return Ok(code(args, &report));
         }
     }
-    if args.json {
-        print(&show(args, &report));
-    }
+    print(&show(args, &report))?;
+    Ok(code(args, &report))
+}
+
+fn code(args: &DoctorArgs, report: &Report) -> u8 {
     if args.strict { report.exit_code_strict() } else { report.exit_code() }
 }
 
@@ -173,9 +180,12 @@ fn show(args: &DoctorArgs, report: &Report) -> String {
 }
 
 /// A reader that has gone away (`hearthnet doctor | head -1`) does not change the verdict.
-fn print(text: &str) {
+fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn f4_what_a_broken_off_init_left_is_completed() {
 }
 
 #[test]
-fn f4_a_bad_configuration_is_exit_1_with_file_line_field_and_what_is_allowed() {
+fn f4_a_bad_configuration_is_refused_with_file_line_field_and_what_is_allowed() {
     let home = Home::new();
     for (text, wanted) in [
         ("[transport]\nport = 0\n", "config.toml:2:8: transport.port"),
@@ -79,9 +79,10 @@ fn f4_a_bad_configuration_is_exit_1_with_file_line_field_and_what_is_allowed() {
         ("[transport\n", "config.toml:1:11"),
     ] {
         home.write_config(text);
-        for command in ["run", "init", "doctor"] {
+        // To the doctor, whose 1 is a verdict, it is a reason not to run.
+        for (command, code) in [("run", 1), ("init", 1), ("doctor", 2)] {
             let refused = home.run(&[command]);
-            assert_eq!(refused.status.code(), Some(1), "{command} with {text}");
+            assert_eq!(refused.status.code(), Some(code), "{command} with {text}");
             assert!(
                 text_of(&refused.stderr).contains(wanted),
                 "{}\nlacks {wanted}",

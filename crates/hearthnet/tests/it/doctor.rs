@@ -68,7 +68,7 @@ fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime,
 }
 
 #[test]
-fn d_01_the_command_changes_nothing() {
+fn pain_01_the_command_changes_nothing() {
     let home = initialised();
     let before = snapshot(home.path());
     for args in [&[][..], &["--json"], &["--fix", "--dry-run"], &["--fix", "--yes"], &["--list"]] {
@@ -79,7 +79,7 @@ fn d_01_the_command_changes_nothing() {
 
 /// A backend that never answers, and a name server that does not either, which blocks whoever asks it.
 #[test]
-fn d_02_the_command_ends_within_5_s_beside_a_silent_backend() {
+fn pain_02_the_command_ends_within_5_s_beside_a_silent_backend() {
     let home = initialised();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -119,7 +119,7 @@ fn d2_a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
 }
 
 #[test]
-fn d_09_a_password_of_the_configuration_is_nowhere() {
+fn pain_09_a_password_of_the_configuration_is_nowhere() {
     let home = initialised();
     let config = fs::read_to_string(home.config()).unwrap();
     home.write_config(&format!(
@@ -133,7 +133,7 @@ fn d_09_a_password_of_the_configuration_is_nowhere() {
 }
 
 #[test]
-fn d_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
+fn pain_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
     let home = initialised();
     let at = |columns, args: &[&str], env: &[(&str, &str)]| {
         let mut command = home.command(&[&["doctor", "--offline"], args].concat());
@@ -161,7 +161,7 @@ fn d_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
 }
 
 #[test]
-fn d_12_exit_codes() {
+fn pain_12_exit_codes() {
     let home = initialised();
     let code = |args: &[&str]| doctor(&home, args).status.code();
     assert_eq!((code(&[]), code(&["--check", "nosuch"]), code(&["--nosuch"])), (Some(0), Some(2), Some(2)));

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use ureq::http::Uri;
+
 use super::race::race;
 use crate::check::Context;
-use crate::config::Config;
+use crate::config::{CLOCK_ANCHORS, Config};
 use crate::result::{CheckResult, SkipReason};
-use crate::system::{HttpError, HttpRequest, System};
+use crate::system::{HttpError, HttpRequest, HttpResponse, System};
 
 const ANCHORS: usize = 3;
 const QUORUM: usize = 2;
@@ -43,9 +45,9 @@ fn anchors(config: &Config) -> Vec<String> {
 
 /// Whether two anchors say the same; the third need not be waited for.
 fn is_decided(answers: &[(usize, Result<Skew, String>)]) -> bool {
-    let skews = || answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
-    let off = skews().filter(|skew| skew.is_off()).count();
-    off >= QUORUM || skews().count() - off >= QUORUM
+    let skews: Vec<&Skew> = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect();
+    let well = skews.iter().filter(|skew| !skew.is_off()).count();
+    well >= QUORUM || agreeing_off(&skews) >= QUORUM
 }
 
 /// How far the anchor's clock is ahead of ours, give or take `error`.
@@ -61,6 +63,13 @@ impl Skew {
     }
 }
 
+/// How many anchors find our clock off by about the same; two that contradict each other prove nothing of it.
+fn agreeing_off(skews: &[&Skew]) -> usize {
+    let off = || skews.iter().filter(|skew| skew.is_off());
+    let with = |one: &Skew| off().filter(|other| (one.seconds - other.seconds).abs() < ALLOWED_SECONDS).count();
+    off().map(|one| with(one)).max().unwrap_or(0)
+}
+
 fn ask(system: &System, url: &str) -> Result<Skew, String> {
     let (before, started) = (system.clock.now(), Instant::now());
     let response = system
@@ -68,6 +77,9 @@ fn ask(system: &System, url: &str) -> Result<Skew, String> {
         .send(&HttpRequest::head(url).timeout(PATIENCE))
         .map_err(|err: HttpError| err.to_string())?;
     let round_trip = started.elapsed();
+    if is_of_a_portal(url, &response) {
+        return Err("answered by the login page of a network".to_owned());
+    }
     if response.get("age").is_some() {
         return Err("answered from a cache".to_owned());
     }
@@ -77,6 +89,24 @@ fn ask(system: &System, url: &str) -> Result<Skew, String> {
     let midpoint = before + round_trip / 2;
     let seconds = seconds_between(midpoint, date) + 0.5;
     Ok(Skew { seconds, error: 0.5 + round_trip.as_secs_f64() / 2.0 })
+}
+
+/// Whether somebody between answered in the anchor's place, such as a router without the internet, and without the time.
+fn is_of_a_portal(url: &str, response: &HttpResponse) -> bool {
+    const LOGIN_REQUIRED: u16 = 511;
+    let elsewhere = || response.get("location").and_then(host).is_some_and(|to| Some(to) != host(url));
+    match response.status {
+        LOGIN_REQUIRED => true,
+        204 => false,
+        _ if CLOCK_ANCHORS.contains(&url) => true,
+        300..=399 => elsewhere(),
+        _ => false,
+    }
+}
+
+/// Of an address with one; a path alone leads to the same.
+fn host(url: &str) -> Option<String> {
+    url.parse::<Uri>().ok()?.host().map(str::to_ascii_lowercase)
 }
 
 fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
@@ -99,7 +129,7 @@ fn judge(asked: usize, skews: &[&Skew]) -> CheckResult {
         ));
     }
     let detail = format!("this clock is {}", off_by(off[0].seconds));
-    if off.len() >= QUORUM.min(asked) {
+    if agreeing_off(skews) >= QUORUM.min(asked) {
         return CheckResult::fail(detail).fix(FIX);
     }
     if off.len() * 2 < skews.len() {

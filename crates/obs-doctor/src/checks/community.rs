@@ -64,7 +64,9 @@ pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Com
             .fix(format!("make {} a folder that the node's user can read", shell(folder))),
     })?;
     let mut communities: Vec<Community> =
-        names.into_iter().filter_map(|name| community(files, folder, name)).collect();
+        names.into_iter().filter_map(|name| community(folder, name)).collect();
+    // What cannot be looked at may be one.
+    communities.retain(|one| files.metadata(&one.folder).map_or(true, |meta| meta.is_dir()));
     communities.sort_by(|a, b| a.id.cmp(&b.id));
     match communities.is_empty() {
         true => Err(CheckResult::fail(format!("no community in {}", tilde(folder))).fix(FIX_INIT)),
@@ -72,10 +74,11 @@ pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Com
     }
 }
 
-fn community(files: &dyn Files, parent: &Path, name: OsString) -> Option<Community> {
-    let id = name.into_string().ok().filter(|id| is_safe(id))?;
+/// The colon tells a community from what else may stand there, such as `lost+found`.
+fn community(parent: &Path, name: OsString) -> Option<Community> {
+    let id = name.into_string().ok().filter(|id| is_safe(id) && id.contains(':'))?;
     let folder = parent.join(&id);
-    files.metadata(&folder).is_ok_and(|meta| meta.is_dir()).then_some(Community { id, folder })
+    Some(Community { id, folder })
 }
 
 /// Whether `id` names one folder below another: it comes from outside, so no separators, no `..`.
@@ -101,10 +104,10 @@ fn read_manifest(files: &dyn Files, community: &Community) -> Result<(), CheckRe
 
 fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
     let shown = tilde(path);
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // Opened without waiting, so that a pipe of that name is no trap.
     let read = files.open(path).and_then(|file| match file.metadata()?.is_file() {
-        true => file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text),
+        true => file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut bytes),
         false => Err(Errno::NXIO.into()),
     });
     match read {
@@ -112,15 +115,13 @@ fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
             Err(CheckResult::fail(format!("{shown} is larger than 1 MiB, which no manifest is"))
                 .fix(FIX_RESTORE))
         }
-        Ok(_) => Ok(text),
+        Ok(_) => String::from_utf8(bytes)
+            .map_err(|_| CheckResult::fail(format!("{shown} is not text")).fix(FIX_RESTORE)),
         Err(err) if Errno::from_io_error(&err) == Some(Errno::NXIO) => {
             Err(CheckResult::fail(format!("{shown} is not a file")).fix(FIX_RESTORE))
         }
         Err(err) if err.kind() == ErrorKind::NotFound => {
             Err(CheckResult::fail(format!("no community manifest at {shown}")).fix(FIX_MISSING))
-        }
-        Err(err) if err.kind() == ErrorKind::InvalidData => {
-            Err(CheckResult::fail(format!("{shown} is not text")).fix(FIX_RESTORE))
         }
         Err(err) if err.kind() == ErrorKind::PermissionDenied => {
             Err(CheckResult::fail(format!("{shown} may not be read by this user"))

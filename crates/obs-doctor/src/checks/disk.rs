@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::check::Context;
+use crate::identity;
 use crate::paths::{shell, tilde};
 use crate::result::CheckResult;
 use crate::system::{Files, Volume};
@@ -34,6 +35,10 @@ fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
                 return Err(CheckResult::fail(format!("{} is not a folder", tilde(place)))
                     .fix(format!("move {} away, then run `hearthnet init`", shell(place))));
             }
+            Err(err) if err.kind() == ErrorKind::NotFound && is_link(files, place) => {
+                return Err(CheckResult::fail(format!("{} is a symbolic link to nothing", tilde(place)))
+                    .fix("mount the disk that it leads to, or make it lead to a folder"));
+            }
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(err) => {
                 return Err(CheckResult::fail(format!("{} cannot be reached: {err}", tilde(place)))
@@ -43,6 +48,11 @@ fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
     }
     // A relative path of which nothing exists is made here.
     Ok(PathBuf::from("."))
+}
+
+/// A disk that is not mounted is told by a link that leads to it, and the disk under the link is not the one.
+fn is_link(files: &dyn Files, place: &Path) -> bool {
+    files.open_no_follow(place).is_err_and(|err| identity::is_loop(&err))
 }
 
 fn judge(place: &Path, volume: &Volume) -> CheckResult {

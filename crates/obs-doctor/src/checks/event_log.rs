@@ -35,8 +35,10 @@ pub(super) fn writable(cx: &Context) -> CheckResult {
 }
 
 fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
+    Files { system, path }.refuse_what_is_no_database()?;
+    // SQLite keeps what stands beside a log where a symbolic link leads to, and so must we look there.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let files = Files { system, path };
-    files.refuse_what_is_no_database()?;
     if files.size("-journal").is_some_and(|bytes| bytes > 0) {
         // Opening it would roll that journal back: a change (D4), and the node's to make.
         return Err(CheckResult::warn("a rollback journal is there: a writer is at work, or one crashed")
@@ -46,6 +48,10 @@ fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
     let has_wal = files.size("-wal").is_some();
     let _kept = FolderTime::keep(files.folder());
     let mode = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
+    if !may_write(files.folder()) {
+        // A `-wal` that is there was enough for now; the next start has to make one.
+        return Err(files.read_only_folder());
+    }
     match mode {
         Some(mode) => Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {mode}"))),
         None => {
@@ -125,6 +131,12 @@ impl Files<'_> {
         self.system.volumes.of(self.folder()).is_ok_and(|volume| volume.read_only)
     }
 
+    fn read_only_folder(&self) -> CheckResult {
+        let folder = self.folder();
+        CheckResult::fail(format!("{} is read-only for this user, and SQLite writes there", tilde(folder)))
+            .fix(format!("make the folder {} writable for the node's user", shell(folder)))
+    }
+
     fn explain(&self, err: &rusqlite::Error) -> CheckResult {
         use ErrorCode::{
             CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
@@ -140,14 +152,7 @@ impl Files<'_> {
                 CheckResult::fail(format!("{shown} is on a file system that is mounted read-only"))
                     .fix("look for disk errors (`dmesg`), then mount it writable again")
             }
-            Some(ReadOnly | CannotOpen) if !may_write(self.folder()) => {
-                let folder = self.folder();
-                CheckResult::fail(format!(
-                    "{} is read-only for this user, and SQLite writes there",
-                    tilde(folder)
-                ))
-                .fix(format!("make the folder {} writable for the node's user", shell(folder)))
-            }
+            Some(ReadOnly | CannotOpen) if !may_write(self.folder()) => self.read_only_folder(),
             Some(ReadOnly | CannotOpen | PermissionDenied) => {
                 CheckResult::fail(format!("{shown} is read-only for this user"))
                     .fix(format!("make {} writable for the node's user", shell(path)))

@@ -37,9 +37,8 @@ pub(super) fn present(cx: &Context) -> CheckResult {
 fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
     let (shown, word) = (tilde(path), shell(key.target.as_deref().unwrap_or(path)));
     let mode = key.mode();
-    if !key.meta.is_file() {
-        let kind = kind_name(key.meta.file_type());
-        return CheckResult::fail(format!("{shown} is a {kind}, not a file")).fix(FIX_LOST);
+    if let Some(other) = what_is_no_file(path, key) {
+        return CheckResult::fail(other).fix(FIX_LOST);
     }
     if key.meta.uid() != owner {
         let detail = format!("{shown} belongs to uid {}, not to uid {owner}", key.meta.uid());
@@ -96,6 +95,11 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+fn what_is_no_file(path: &Path, key: &KeyFile) -> Option<String> {
+    let kind = key.meta.file_type();
+    (!kind.is_file()).then(|| format!("{} is a {}, not a file", tilde(path), kind_name(kind)))
+}
+
 fn kind_name(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "folder"
@@ -128,6 +132,9 @@ fn load(files: &dyn Files, keys_dir: &Path) -> Result<CheckResult, CheckResult> 
 }
 
 fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
+    if let Some(other) = what_is_no_file(path, key) {
+        return Err(CheckResult::fail(other).fix(FIX_LOST));
+    }
     let seed = match identity::read_exactly(&key.file) {
         Ok(Some(seed)) => seed,
         Ok(None) => {
@@ -150,6 +157,9 @@ fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
 fn load_public(path: &Path, public: &KeyFile) -> Result<VerifyingKey, CheckResult> {
     let broken = |detail: String| CheckResult::fail(detail).fix(fix_public(path));
     let shown = tilde(path);
+    if let Some(other) = what_is_no_file(path, public) {
+        return Err(broken(other));
+    }
     match identity::read_exactly(&public.file) {
         Ok(Some(bytes)) => VerifyingKey::from_bytes(&bytes)
             .map_err(|_| broken(format!("{shown} is not an Ed25519 public key"))),

@@ -11,8 +11,10 @@ use crate::config::LlmBackend;
 use crate::result::{CheckResult, SkipReason};
 use crate::system::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
 
-const PATIENCE: Duration = Duration::from_millis(1700);
-const TIMEOUT: Duration = Duration::from_millis(1600);
+/// So many are asked: each takes two threads.
+const MAX_BACKENDS: usize = 16;
+const PATIENCE: Duration = Duration::from_millis(1500);
+const TIMEOUT: Duration = Duration::from_millis(1400);
 const FIX_START: &str = "start the backend, or correct `url` in `[[llm.backends]]`";
 const FIX_URL: &str = "correct `url` in `[[llm.backends]]`, to an address such as http://127.0.0.1:11434";
 const FIX_SILENT: &str =
@@ -27,7 +29,8 @@ pub(super) fn reachable(cx: &Context) -> CheckResult {
         return CheckResult::skip(SkipReason::NotConfigured, "no `[[llm.backends]]` is configured");
     }
     let usable = |backend: &&LlmBackend| !cx.config.offline || is_near(&backend.url);
-    let backends: Vec<LlmBackend> = cx.config.llm_backends.iter().filter(usable).cloned().collect();
+    let backends: Vec<LlmBackend> =
+        cx.config.llm_backends.iter().filter(usable).take(MAX_BACKENDS).cloned().collect();
     if backends.is_empty() {
         return CheckResult::skip(SkipReason::Offline, "offline, and every backend is on the internet");
     }
@@ -44,7 +47,8 @@ pub(super) fn reachable(cx: &Context) -> CheckResult {
 
 fn requests(backend: &LlmBackend) -> [HttpRequest; 2] {
     let key = backend.api_key_env.as_ref().and_then(|variable| std::env::var(variable).ok());
-    urls(&backend.url).map(|url| HttpRequest::get(url).timeout(TIMEOUT).bearer(key.clone()))
+    // Straight to the address, as the node itself asks.
+    urls(&backend.url).map(|url| HttpRequest::get(url).direct().timeout(TIMEOUT).bearer(key.clone()))
 }
 
 /// Ollama's own list and the one of OpenAI's interface; the base address may end in `/v1`.
@@ -57,6 +61,7 @@ fn urls(base: &str) -> [String; 2] {
 /// What came back from one address; ordered by how much it tells.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
+    NoInternet(String),
     BadUrl(String),
     Unreachable(String),
     Silent,
@@ -78,6 +83,10 @@ fn ask(http: &dyn Http, request: &HttpRequest) -> Answer {
         Ok(response) => read(&response),
         Err(HttpError::NoTls) => Answer::NoTls,
         Err(HttpError::Timeout) => Answer::Silent,
+        // The internet is down, which a node has to live with.
+        Err(err @ (HttpError::NoRoute | HttpError::NoNameServer | HttpError::Unreached)) if !is_near(&request.url) => {
+            Answer::NoInternet(err.to_string())
+        }
         Err(err @ (HttpError::BadUrl(_) | HttpError::NameNotFound)) => Answer::BadUrl(err.to_string()),
         Err(err @ HttpError::Protocol(_)) => Answer::NotAModelServer(err.to_string()),
         Err(err) => Answer::Unreachable(err.to_string()),
@@ -138,6 +147,7 @@ fn explain(backend: &LlmBackend, answer: &Answer, backends: usize) -> CheckResul
         Answer::Models(_) => CheckResult::pass(detail),
         Answer::Denied(_) => CheckResult::warn(detail).fix(FIX_KEY),
         Answer::NoTls => CheckResult::skip(SkipReason::Unsupported, detail),
+        Answer::NoInternet(_) => CheckResult::skip(SkipReason::Unreachable, detail),
         Answer::ServerError(_) => CheckResult::fail(detail).fix("look at the backend's own log"),
         Answer::NotAModelServer(_) => CheckResult::fail(detail).fix(FIX_BASE),
         Answer::Silent => CheckResult::fail(detail).fix(FIX_SILENT),
@@ -151,7 +161,10 @@ fn explain(backend: &LlmBackend, answer: &Answer, backends: usize) -> CheckResul
 
 fn describe(answer: &Answer) -> String {
     match answer {
-        Answer::BadUrl(why) | Answer::Unreachable(why) | Answer::NotAModelServer(why) => why.clone(),
+        Answer::BadUrl(why)
+        | Answer::NoInternet(why)
+        | Answer::Unreachable(why)
+        | Answer::NotAModelServer(why) => why.clone(),
         Answer::Silent => HttpError::Timeout.to_string(),
         Answer::NoTls => HttpError::NoTls.to_string(),
         Answer::ServerError(status) => format!("it answers HTTP {status}"),

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
         ip => ip,
     };
     let url = format!("http://{}/health", SocketAddr::new(ip, address.port()));
-    match cx.system.http.send(&HttpRequest::get(url).timeout(HEALTH_TIMEOUT).max_body_bytes(64 * 1024)) {
+    let request = HttpRequest::get(url).direct().timeout(HEALTH_TIMEOUT).max_body_bytes(64 * 1024);
+    match cx.system.http.send(&request) {
         Ok(response) => node_id(&response.body).map_or_else(
             || Answer::Stranger(format!("answers HTTP {} and is no HearthNet node", response.status)),
             Answer::Node,
@@ -102,9 +104,7 @@ fn judge_node(cx: &Context, id: &str) -> CheckResult {
     // A node that asks for itself knows; otherwise the key on disk says which node is ours.
     let ours = cx.bus.node_id().or_else(|| identity::device_node_id(&cx.config.keys_dir));
     match ours {
-        Some(ours) if ours == id => {
-            CheckResult::pass(format!("port {port} is served by this node")).evidence("node_id", id)
-        }
+        Some(ours) if ours == id => served(cx, port).evidence("node_id", id),
         Some(ours) => CheckResult::fail(format!("another node has port {port}: {id}"))
             .fix("stop that node, or set `[transport] port` of one of them to another port")
             .evidence("node_id", id)
@@ -115,6 +115,21 @@ fn judge_node(cx: &Context, id: &str) -> CheckResult {
         .fix(
             "run `hearthnet init` and set `[transport] port` to a free port, or look at the right `keys_dir`",
         ),
+    }
+}
+
+/// A node's ID is public, so anybody can answer with it; but who may not read our key is not our node.
+fn served(cx: &Context, port: u16) -> CheckResult {
+    const ROOT: u32 = 0; // may read it, and opens ports for others (systemd, docker)
+    const UNKNOWN: u32 = 65_534; // a user of another namespace
+    let key = cx.system.files.metadata(&identity::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
+    let owner = cx.system.sockets.owner(Protocol::Tcp, port);
+    match (key, owner) {
+        (Ok(key), Some(owner)) if ![key, ROOT, UNKNOWN].contains(&owner.uid) => {
+            CheckResult::fail(format!("{owner} has port {port} and says it is this node, whose key is of uid {key}"))
+                .fix("find out what that process is; stop it, or run the node as the user who owns its key")
+        }
+        _ => CheckResult::pass(format!("port {port} is served by this node")),
     }
 }
 

@@ -64,8 +64,8 @@ struct Page<'a> {
     name_width: usize,
 }
 
-/// Below this the detail goes under the name.
-const NARROW: usize = 60;
+/// With less room than this the detail goes under the name.
+const DETAIL_WIDTH: usize = 30;
 const FIX_INDENT: usize = 6;
 
 impl Page<'_> {
@@ -80,7 +80,9 @@ impl Page<'_> {
     }
 
     fn category(&self, out: &mut String, category: &Category, shown: &[&CheckResult]) {
-        let _ = writeln!(out, "{}", self.paint(&self.plain(category.as_str()), BOLD));
+        for line in self.lines(&self.plain(category.as_str()), 0) {
+            let _ = writeln!(out, "{}", self.paint(&line, BOLD));
+        }
         for result in shown.iter().filter(|result| result.category == *category) {
             self.result(out, result);
         }
@@ -89,11 +91,12 @@ impl Page<'_> {
     fn result(&self, out: &mut String, result: &CheckResult) {
         let (mark, color) = self.mark(result.status);
         let detail = self.detail(result);
-        if self.is_narrow() {
-            let _ = writeln!(out, "  {} {}", self.paint(mark, color), result.name);
+        let column = 2 + mark.width() + 1 + self.name_width + 2;
+        if self.is_narrow(column) {
+            let _ = write!(out, "  {} ", self.paint(mark, color));
+            self.hanging(out, 2 + mark.width() + 1, &result.name);
             self.wrapped(out, &" ".repeat(FIX_INDENT), &detail);
         } else {
-            let column = 2 + mark.width() + 1 + self.name_width + 2;
             let _ = write!(
                 out,
                 "  {} {:<width$}  ",
@@ -180,8 +183,9 @@ impl Page<'_> {
         }
     }
 
-    fn is_narrow(&self) -> bool {
-        self.style.width.is_some_and(|width| width < NARROW)
+    /// Whether a detail that begins at `column` has too little room beside the names.
+    fn is_narrow(&self, column: usize) -> bool {
+        self.style.width.is_some_and(|width| width < column + DETAIL_WIDTH)
     }
 
     fn dot(&self) -> &'static str {

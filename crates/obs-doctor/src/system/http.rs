@@ -29,6 +29,8 @@ pub struct HttpRequest {
     pub max_body_bytes: usize,
     /// A key to send as `Authorization: Bearer …`.
     pub bearer: Option<String>,
+    /// Go straight to the address, whatever proxy the environment names. To this machine a request always does.
+    pub direct: bool,
 }
 
 impl fmt::Debug for HttpRequest {
@@ -51,6 +53,7 @@ impl HttpRequest {
             timeout: Duration::from_secs(1),
             max_body_bytes: 1 << 20,
             bearer: None,
+            direct: false,
         }
     }
 
@@ -71,6 +74,13 @@ impl HttpRequest {
     #[must_use]
     pub fn bearer(mut self, key: Option<String>) -> Self {
         self.bearer = key;
+        self
+    }
+
+    /// Sets [`direct`](Self::direct).
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        self.direct = true;
         self
     }
 
@@ -140,10 +150,14 @@ pub enum HttpError {
     Refused,
     /// The connection was closed before an answer, as by a server that is ending.
     Closed,
-    /// No answer in time.
+    /// No answer in time, of somebody who was reached.
     Timeout,
+    /// Neither reached nor refused in time.
+    Unreached,
     /// The name is unknown.
     NameNotFound,
+    /// No name server answers, as without the internet.
+    NoNameServer,
     /// The address cannot be used as one.
     BadUrl(String),
     /// An `https` address and a build without the feature `tls`.
@@ -162,7 +176,9 @@ impl fmt::Display for HttpError {
             Self::Refused => f.write_str("connection refused"),
             Self::Closed => f.write_str("it closed the connection without an answer"),
             Self::Timeout => f.write_str("no answer in time"),
+            Self::Unreached => f.write_str("not reached in time"),
             Self::NameNotFound => f.write_str("name not found"),
+            Self::NoNameServer => f.write_str("no name server answers"),
             Self::BadUrl(why) => write!(f, "not a usable address: {why}"),
             Self::NoTls => f.write_str("https, which this build does not speak (feature `tls`)"),
             Self::NoRoute => f.write_str("no route to it"),
@@ -207,7 +223,7 @@ impl Http for PlainHttp {
             Some("https") => return Err(HttpError::NoTls),
             _ => return Err(HttpError::BadUrl("it must begin with http:// or https://".to_owned())),
         }
-        let agent = agent(request, is_local_host(host));
+        let agent = agent(request, request.direct || is_local_host(host));
         let mut call = if request.head { agent.head(uri) } else { agent.get(uri) };
         if let Some(key) = &request.bearer {
             call = call.header("authorization", format!("Bearer {key}"));
@@ -216,9 +232,13 @@ impl Http for PlainHttp {
     }
 }
 
-fn agent(request: &HttpRequest, local: bool) -> ureq::Agent {
+fn agent(request: &HttpRequest, direct: bool) -> ureq::Agent {
+    // A little less than the whole, so that it can be told which of them was too long.
+    let to_reach = request.timeout * 9 / 10;
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(request.timeout))
+        .timeout_resolve(Some(to_reach))
+        .timeout_connect(Some(to_reach))
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
@@ -231,7 +251,7 @@ fn agent(request: &HttpRequest, local: bool) -> ureq::Agent {
         ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build(),
     );
     // A proxy would answer for the machine it runs on.
-    let config = if local { config.proxy(None) } else { config };
+    let config = if direct { config.proxy(None) } else { config };
     config.build().new_agent()
 }
 
@@ -252,6 +272,7 @@ fn read(mut response: ureq::http::Response<ureq::Body>, max: usize) -> Result<Ht
 fn explain(err: ureq::Error) -> HttpError {
     use io::ErrorKind;
     match err {
+        ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => HttpError::Unreached,
         ureq::Error::Timeout(_) => HttpError::Timeout,
         ureq::Error::HostNotFound => HttpError::NameNotFound,
         ureq::Error::BadUri(why) => HttpError::BadUrl(why),
@@ -266,11 +287,18 @@ fn explain(err: ureq::Error) -> HttpError {
             | ErrorKind::BrokenPipe
             | ErrorKind::UnexpectedEof => HttpError::Closed,
             ErrorKind::InvalidData => HttpError::Protocol(err.to_string()),
-            // `getaddrinfo` has no kind of its own in std.
-            _ if err.to_string().contains("failed to lookup address") => HttpError::NameNotFound,
-            _ => HttpError::Other(err.to_string()),
+            _ => explain_text(err.to_string()),
         },
         other => HttpError::Other(other.to_string()),
+    }
+}
+
+/// `getaddrinfo` has no kind of its own in std: what it says of EAI_AGAIN, by glibc and by musl, and of the rest.
+fn explain_text(text: String) -> HttpError {
+    match text.strip_prefix("failed to lookup address information: ") {
+        Some("Temporary failure in name resolution" | "Try again") => HttpError::NoNameServer,
+        Some(_) => HttpError::NameNotFound,
+        None => HttpError::Other(text),
     }
 }
 

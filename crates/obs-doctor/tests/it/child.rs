@@ -1,10 +1,13 @@
 //! The doctor in a process of its own: another user, another network, a read-only mount.
 
+use std::io::Write as _;
+use std::os::unix::fs::{chown, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::LazyLock;
 
-use obs_doctor::{Check, Config, Doctor, render};
+use obs_doctor::{Check, Config, Doctor, LlmBackend, render};
 use serde_json::Value;
 
 use crate::home::{Home, no_bus};
@@ -12,45 +15,104 @@ use crate::home::{Home, no_bus};
 /// A user that is not root and owns nothing.
 pub(crate) const NOBODY: u32 = 65_534;
 
-/// Runs the doctor on `home` in a process that `prepare` has set up; `None` when this machine does not let us.
-///
-/// `wrapper` is a shell text that ends by running `"$0" "$@"`.
-pub(crate) fn report(
-    home: &Home,
-    wrapper: Option<&str>,
-    prepare: impl FnOnce(&mut Command),
-) -> Option<Value> {
+/// The doctor's report in a network and a mount namespace of its own, which the shell text `setup` has prepared;
+/// `None` when this machine lets nobody have one.
+pub(crate) fn report_in_namespaces(home: &Home, setup: &str) -> Option<Value> {
+    in_namespaces(home, setup, r#"exec "$0" "$@""#)
+}
+
+/// As [`report_in_namespaces`], as a user who owns the home and is not root.
+pub(crate) fn report_in_namespaces_as_nobody(home: &Home, setup: &str) -> Option<Value> {
+    if !*A_USER_MAY_RUN_US {
+        return None;
+    }
+    give_away(home.root());
+    let become_nobody = format!(r#"exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups "$0" "$@""#);
+    in_namespaces(home, setup, &become_nobody)
+}
+
+fn in_namespaces(home: &Home, setup: &str, exec: &str) -> Option<Value> {
+    if !*NAMESPACES_ARE_ALLOWED {
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-n", "-m", "sh", "-ec", &format!("{setup}\n{exec}")]).arg(std::env::current_exe().unwrap());
+    Some(run(home, &mut command))
+}
+
+/// The doctor's report as a user who owns the home and is not root.
+pub(crate) fn report_as_nobody(home: &Home) -> Option<Value> {
+    give_away(home.root());
+    report_as_stranger(home)
+}
+
+/// As [`report_as_nobody`], and the home is not even theirs.
+pub(crate) fn report_as_stranger(home: &Home) -> Option<Value> {
+    if !*A_USER_MAY_RUN_US {
+        return None;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.uid(NOBODY).gid(NOBODY);
+    Some(run(home, &mut command))
+}
+
+/// The doctor's report beside a check that hangs and one that blocks.
+pub(crate) fn report_beside_blocked_checks(home: &Home) -> Value {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env("CHILD_HANGS", "1");
+    run(home, &mut command)
+}
+
+/// The doctor's report where the environment names a proxy for everything.
+pub(crate) fn report_behind_a_proxy(home: &Home, proxy: &str) -> Value {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env(name, proxy);
+    }
+    run(home, command.env_remove("NO_PROXY").env_remove("no_proxy"))
+}
+
+static NAMESPACES_ARE_ALLOWED: LazyLock<bool> =
+    LazyLock::new(|| Command::new("unshare").args(["-n", "-m", "true"]).status().is_ok_and(|s| s.success()));
+
+static A_USER_MAY_RUN_US: LazyLock<bool> = LazyLock::new(|| {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--list", "--exact", "none"]).uid(NOBODY).gid(NOBODY);
+    command.output().is_ok_and(|out| out.status.success())
+});
+
+/// Runs `command`, which ends as this test binary, with the one test that writes a report.
+fn run(home: &Home, command: &mut Command) -> Value {
     let out = home.root().join("report.json");
     std::fs::write(&out, "").unwrap();
-    std::os::unix::fs::chown(&out, Some(NOBODY), None).ok()?;
-    let exe = std::env::current_exe().unwrap();
-    let mut command = match wrapper {
-        Some(text) => {
-            let mut command = Command::new("unshare");
-            command.args(["-n", "-m", "sh", "-ec", text]).arg(&exe);
-            command
-        }
-        None => Command::new(&exe),
-    };
-    command.args(["--exact", "child::runs_the_doctor", "--ignored"]).stdout(Stdio::null());
+    // Without root there is no other user to write it.
+    let _ = chown(&out, Some(NOBODY), None);
     command
+        .args(["--exact", "child::runs_the_doctor", "--ignored"])
         .env("CHILD_OUT", &out)
         .env("CHILD_DATA", &home.config.data_dir)
-        .env("CHILD_HOST", &home.config.host);
-    command.env("CHILD_PORT", home.config.port.to_string());
-    prepare(&mut command);
-    let status = command.status().ok()?;
+        .env("CHILD_HOST", &home.config.host)
+        .env("CHILD_PORT", home.config.port.to_string())
+        .env("CHILD_ANCHORS", home.config.clock_anchors.join(" "))
+        .env("CHILD_BACKENDS", home.config.llm_backends.iter().map(|one| one.url.as_str()).collect::<String>());
+    let ran = command.output().unwrap();
     let text = std::fs::read_to_string(&out).unwrap();
-    assert!(status.success() || text.is_empty(), "the child failed after it had written its report");
-    serde_json::from_str(&text).ok()
+    serde_json::from_str(&text).unwrap_or_else(|err| {
+        let said = [ran.stdout, ran.stderr].concat();
+        panic!("no report of the child ({err}): {}", String::from_utf8_lossy(&said))
+    })
 }
 
 #[test]
 #[ignore = "the other half of tests that need a process of their own"]
 fn runs_the_doctor() {
     let var = |name| std::env::var(name).unwrap();
-    let config =
-        Config::new(var("CHILD_DATA")).host(var("CHILD_HOST")).port(var("CHILD_PORT").parse().unwrap());
+    let backends = Some(var("CHILD_BACKENDS")).filter(|url| !url.is_empty());
+    let config = Config::new(var("CHILD_DATA"))
+        .host(var("CHILD_HOST"))
+        .port(var("CHILD_PORT").parse().unwrap())
+        .clock_anchors(var("CHILD_ANCHORS").split_whitespace())
+        .llm_backends(backends.map(|url| LlmBackend::new("far", url)));
     let mut doctor = Doctor::standard();
     if std::env::var_os("CHILD_HANGS").is_some() {
         doctor.register(Check::new("hangs").run(|_| std::future::pending())).unwrap();
@@ -66,16 +128,8 @@ fn runs_the_doctor() {
     std::fs::write(var("CHILD_OUT"), render::json(&report)).unwrap();
 }
 
-/// As [`report`], as a user who owns the home and is not root.
-pub(crate) fn report_as_nobody(home: &Home) -> Option<Value> {
-    give_away(home.root());
-    report(home, None, |command| {
-        command.uid(NOBODY).gid(NOBODY);
-    })
-}
-
 pub(crate) fn give_away(path: &Path) {
-    let _ = std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY));
+    let _ = lchown(path, Some(NOBODY), Some(NOBODY));
     if path.is_dir() {
         for entry in std::fs::read_dir(path).unwrap() {
             give_away(&entry.unwrap().path());
@@ -87,12 +141,8 @@ pub(crate) fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()
 }
 
-/// Says why a test shows nothing on this machine.
+/// Says why a test shows nothing on this machine, past the capture of a test's output.
 pub(crate) fn skipped(test: &str) {
-    skipped_for("root, `unshare` and a test binary that every user may run", test);
-}
-
-#[expect(clippy::print_stdout, reason = "a test that shows nothing must say so")]
-pub(crate) fn skipped_for(need: &str, test: &str) {
-    println!("{test}: skipped: needs {need}");
+    let needs = "root, `unshare`, and a test binary that every user may run";
+    let _ = writeln!(std::io::stderr(), "{test}: skipped: needs {needs}");
 }

@@ -30,7 +30,7 @@ fn status(report: &Report, name: &str) -> Status {
 }
 
 #[test]
-fn d_02_one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
+fn pain_02_one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
     let checks = [
         Check::new("hangs").run(|_| std::future::pending()),
         pass("well"),
@@ -55,7 +55,7 @@ fn d_02_one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
 }
 
 #[test]
-fn d_02_the_whole_run_has_a_deadline_too() {
+fn pain_02_the_whole_run_has_a_deadline_too() {
     let blocks = |name: &str| {
         Check::new(name).run_blocking(|_| {
             std::thread::sleep(Duration::from_secs(60));
@@ -99,7 +99,7 @@ fn d3_a_check_that_is_still_blocked_is_not_started_again() {
 }
 
 #[test]
-fn d_03_a_panic_is_an_error_and_the_rest_run() {
+fn pain_03_a_panic_is_an_error_and_the_rest_run() {
     let checks = [
         Check::new("panics").run_blocking(|_| panic!("index {} of 3", 7)),
         Check::new("panics_async").run(|_| async { panic!("no") }),
@@ -114,7 +114,7 @@ fn d_03_a_panic_is_an_error_and_the_rest_run() {
 }
 
 #[test]
-fn d_04_dependents_name_the_root_cause() {
+fn pain_04_dependents_name_the_root_cause() {
     let checks = [
         Check::new("c").after("b").run_blocking(|_| CheckResult::pass("never")),
         Check::new("b").after("a").run_blocking(|_| CheckResult::pass("never")),

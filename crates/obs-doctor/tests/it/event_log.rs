@@ -1,12 +1,14 @@
 //! `event_log_writable`, on real databases.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::child::{check, report, report_as_nobody, skipped};
+use crate::child::{check, report_as_nobody, report_in_namespaces, skipped};
 use crate::home::{Home, append, assert_passes, assert_warns, set_mode};
+use crate::promises::snapshot;
 
 const NAME: &str = "event_log_writable";
 
@@ -42,7 +44,7 @@ fn d2_a_writer_at_work_is_a_warning() {
 }
 
 #[test]
-fn d_01_a_rollback_journal_of_a_crash_is_left_alone() {
+fn pain_01_a_rollback_journal_of_a_crash_is_left_alone() {
     let home = Home::fresh();
     let journal = home.event_log().with_extension("sqlite-journal");
     fs::write(&journal, [1; 512]).unwrap();
@@ -51,11 +53,11 @@ fn d_01_a_rollback_journal_of_a_crash_is_left_alone() {
 }
 
 #[test]
-fn d_07_no_false_pass_on_a_log_that_its_user_may_only_read() {
+fn pain_07_no_false_pass_on_a_log_that_its_user_may_only_read() {
     let home = Home::fresh();
     set_mode(&home.event_log(), 0o444);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("d_07_no_false_pass_on_a_log_that_its_user_may_only_read");
+        return skipped("pain_07_no_false_pass_on_a_log_that_its_user_may_only_read");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -64,11 +66,25 @@ fn d_07_no_false_pass_on_a_log_that_its_user_may_only_read() {
 }
 
 #[test]
-fn d_07_no_false_pass_in_a_folder_that_its_user_may_only_read() {
+fn pain_07_no_false_pass_in_a_folder_that_its_user_may_only_read() {
     let home = Home::fresh();
     set_mode(&home.community(), 0o555);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("d_07_no_false_pass_in_a_folder_that_its_user_may_only_read");
+        return skipped("pain_07_no_false_pass_in_a_folder_that_its_user_may_only_read");
+    };
+    let result = check(&report, NAME);
+    assert_eq!(result["status"], "fail", "{result}");
+    assert!(result["fix"].as_str().unwrap().contains("make the folder"), "{result}");
+}
+
+/// What a running node left beside its log is enough to write to it now, and not after the next start.
+#[test]
+fn pain_07_no_false_pass_in_such_a_folder_that_has_a_wal() {
+    let home = crashed();
+    assert!(home.event_log().with_extension("sqlite-shm").exists());
+    set_mode(&home.community(), 0o555);
+    let Some(report) = report_as_nobody(&home) else {
+        return skipped("pain_07_no_false_pass_in_such_a_folder_that_has_a_wal");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -76,12 +92,12 @@ fn d_07_no_false_pass_in_a_folder_that_its_user_may_only_read() {
 }
 
 #[test]
-fn d_07_no_false_pass_on_a_read_only_mount() {
+fn pain_07_no_false_pass_on_a_read_only_mount() {
     let home = Home::fresh();
     let data = home.config.data_dir.display();
-    let wrapper = format!("mount --bind {data} {data}; mount -o remount,ro,bind {data}; exec \"$0\" \"$@\"");
-    let Some(report) = report(&home, Some(&wrapper), |_| {}) else {
-        return skipped("d_07_no_false_pass_on_a_read_only_mount");
+    let setup = format!("mount --bind {data} {data}; mount -o remount,ro,bind {data}");
+    let Some(report) = report_in_namespaces(&home, &setup) else {
+        return skipped("pain_07_no_false_pass_on_a_read_only_mount");
     };
     let log = check(&report, NAME);
     assert_eq!(log["status"], "fail", "{log}");
@@ -91,16 +107,37 @@ fn d_07_no_false_pass_on_a_read_only_mount() {
     assert!(disk["detail"].as_str().unwrap().contains("mounted read-only"), "{disk}");
 }
 
-#[test]
-fn d_01_a_wal_left_by_a_crash_stays_as_it_is() {
+/// A home whose node was killed: its last event is in the `-wal` alone.
+pub(crate) fn crashed() -> Home {
     let home = Home::fresh();
     let log = Connection::open(home.event_log()).unwrap();
     append(&log, 1);
     log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
-    drop(log);
+    home
+}
+
+#[test]
+fn pain_01_a_wal_left_by_a_crash_stays_as_it_is() {
+    let home = crashed();
     let wal = home.event_log().with_extension("sqlite-wal");
     let (database, frames) = (fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap());
     assert!(!frames.is_empty());
     assert_passes(&home.run(NAME), "journal mode wal");
     assert_eq!((fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap()), (database, frames));
+}
+
+/// On another disk, to which a link leads: what belongs to the log is there, and not beside the link.
+#[test]
+fn pain_01_so_does_one_that_a_link_leads_to() {
+    let home = crashed();
+    let disk = home.root().join("disk");
+    fs::create_dir(&disk).unwrap();
+    for name in ["events.sqlite", "events.sqlite-wal"] {
+        fs::rename(home.community().join(name), disk.join(name)).unwrap();
+    }
+    fs::remove_file(home.event_log().with_extension("sqlite-shm")).unwrap();
+    symlink(disk.join("events.sqlite"), home.event_log()).unwrap();
+    let before = (snapshot(&home.config.data_dir), snapshot(&disk));
+    assert_passes(&home.run(NAME), "journal mode wal");
+    assert_eq!((snapshot(&home.config.data_dir), snapshot(&disk)), before);
 }

@@ -18,7 +18,7 @@ use obs_doctor::{BusError, CapabilityBus, Check, CheckResult, Doctor, Limits, Ll
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::child::{self, NOBODY};
+use crate::child;
 use crate::home::{Home, append, free_port, id_of, node_id, set_mode};
 use crate::network::{Faulty, WELL, mdns_port};
 use crate::node::Node;
@@ -97,6 +97,7 @@ fn general(home: &Home, text: &str) -> String {
         .replace(&node_id(), "ed25519:our…")
         .replace(&id_of(&[9; 32]), "ed25519:another…")
         .replace(&me, "nginx (pid 812, uid 33)")
+        .replace(&format!("key is of uid {}", uid()), "key is of uid 1000")
         .replace(&format!("port {}", home.config.port), "port 7080")
         .replace(&format!(":{}", home.config.port), ":7080")
         .replace(&format!("port {}", home.config.udp_port), "port 42424")
@@ -179,10 +180,14 @@ fn keys_present(table: &mut Table) {
 
     let home = Home::fresh();
     set_mode(&home.config.keys_dir, 0o700);
-    let report = child::report(&home, None, |command| {
-        std::os::unix::process::CommandExt::uid(command, NOBODY);
-    });
+    let report = child::report_as_stranger(&home);
     table.add_json(&home, "a folder that this user may not enter", "keys_present", report.as_ref());
+}
+
+/// Puts a file in the place of `path` that can be opened, and of which no byte can be read.
+fn unreadable(path: &Path) {
+    fs::remove_file(path).unwrap();
+    symlink("/proc/self/mem", path).unwrap();
 }
 
 fn keys_loadable(table: &mut Table) {
@@ -195,7 +200,11 @@ fn keys_loadable(table: &mut Table) {
     look(table, "empty");
     fs::write(home.seed(), [0; 32]).unwrap();
     look(table, "zero bytes after a power cut");
+    unreadable(&home.seed());
+    look(table, "cannot be read");
+    fs::remove_file(home.seed()).unwrap();
     fs::write(home.seed(), seed).unwrap();
+    set_mode(&home.seed(), 0o600);
     fs::write(home.public(), ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key()).unwrap();
     look(table, "`device.pub` of another key");
     fs::write(home.public(), [7; 31]).unwrap();
@@ -204,6 +213,8 @@ fn keys_loadable(table: &mut Table) {
     no_point[0] = 2; // y = 2 is on no point of the curve
     fs::write(home.public(), no_point).unwrap();
     look(table, "`device.pub` is no key");
+    unreadable(&home.public());
+    look(table, "`device.pub` cannot be read");
     fs::remove_file(home.public()).unwrap();
     look(table, "no `device.pub`");
     fs::create_dir(home.public()).unwrap();
@@ -287,13 +298,13 @@ fn event_log_writable(table: &mut Table) {
     table.add_json(&home, "the folder has mode 0555", NAME, child::report_as_nobody(&home).as_ref());
     let home = Home::fresh();
     let data = home.config.data_dir.display();
-    let bind = format!("mount --bind {data} {data}; mount -o remount,ro,bind {data}; exec \"$0\" \"$@\"");
-    table.add_json(&home, "a read-only mount", NAME, child::report(&home, Some(&bind), |_| {}).as_ref());
+    let bind = format!("mount --bind {data} {data}; mount -o remount,ro,bind {data}");
+    table.add_json(&home, "a read-only mount", NAME, child::report_in_namespaces(&home, &bind).as_ref());
     let full = format!(
         "cp -a {data} {data}.away; mount -t tmpfs -o size=1m none {data}; cp -a {data}.away/. {data}; \
-         cat /dev/zero > {data}/ballast 2>/dev/null || true; exec \"$0\" \"$@\""
+         cat /dev/zero > {data}/ballast 2>/dev/null || true"
     );
-    table.add_json(&home, "a full disk", NAME, child::report(&home, Some(&full), |_| {}).as_ref());
+    table.add_json(&home, "a full disk", NAME, child::report_in_namespaces(&home, &full).as_ref());
 }
 
 fn on(sockets: Faulty, home: &Home, name: &str) -> CheckResult {
@@ -362,6 +373,10 @@ fn transport_port(table: &mut Table) {
     table.add(&home, "another node", &home.run(NAME));
     fs::remove_dir_all(&home.config.keys_dir).unwrap();
     table.add(&home, "a node, and no key here", &home.run(NAME));
+    let mut home = Home::fresh();
+    let liar = web(|_| Ok(HttpResponse::new(200).body(format!(r#"{{"node_id":"{}"}}"#, node_id()))));
+    let result = home.run_on(liar.sockets(WELL), NAME);
+    table.add(&home, "another user's program with our node's ID", &result);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -418,6 +433,10 @@ fn disk_space(table: &mut Table) {
     fs::write(&file, "").unwrap();
     home.config.data_dir = file.join("data");
     table.add(&home, "within a file", &home.run(NAME));
+    let link = home.root().join("disk");
+    symlink(home.root().join("not mounted"), &link).unwrap();
+    home.config.data_dir = link.join("data");
+    table.add(&home, "on a disk that is not mounted", &home.run(NAME));
 }
 
 fn clock_sanity(table: &mut Table) {
@@ -471,6 +490,12 @@ fn llm_backend_reachable(table: &mut Table) {
     table.add(&home, "an endless answer", &answers(200, "x".repeat(2 << 20)));
     table.add(&home, "a wrong API key", &answers(401, "{}".to_owned()));
     table.add(&home, "no model", &answers(200, r#"{"models":[]}"#.to_owned()));
+    let off = {
+        let mut home = Home::fresh();
+        home.config.llm_backends = vec![LlmBackend::new("ollama", "http://192.168.1.7:11434")];
+        home.run_on(web(|_| Err(HttpError::Unreached)), "llm_backend_reachable")
+    };
+    table.add(&home, "a machine at home that is off", &off);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     table.add(&home, "silent", &ask(&[format!("http://{}", silent.local_addr().unwrap())]));
 }
@@ -509,7 +534,7 @@ fn own_checks(table: &mut Table) {
 }
 
 #[test]
-fn d_12_every_fault_has_its_own_words_and_its_fix() {
+fn pain_12_every_fault_has_its_own_words_and_its_fix() {
     let mut table = Table::default();
     for faults in [
         keys_present,

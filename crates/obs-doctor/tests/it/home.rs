@@ -155,7 +155,7 @@ pub(crate) fn assert_warns(result: &CheckResult, detail: &str, fix: &str) {
 fn assert_says(result: &CheckResult, detail: &str, fix: &str) {
     assert!(result.detail.contains(detail), "{:?} should say {detail:?}", result.detail);
     let said = result.fix.as_deref().unwrap_or_default();
-    assert!(!fix.is_empty() && said.contains(fix), "fix {said:?} should say {fix:?}");
+    assert!(!said.is_empty() && said.contains(fix), "fix {said:?} should say {fix:?}");
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use crate::child::{check, report_as_nobody, skipped};
 use crate::home::{Home, SEED, assert_fails, assert_passes, node_id, set_mode};
 
 #[test]
-fn d_08_no_false_fail_on_a_key_of_mode_0400() {
+fn pain_08_no_false_fail_on_a_key_of_mode_0400() {
     let home = Home::fresh();
     assert_passes(&home.run("keys_present"), "device.ed25519, 0600");
     set_mode(&home.seed(), 0o400);
@@ -58,10 +58,10 @@ fn d2_a_key_of_another_user_fails() {
 }
 
 #[test]
-fn d_08_no_false_fail_for_a_user_who_is_not_root() {
+fn pain_08_no_false_fail_for_a_user_who_is_not_root() {
     let home = Home::fresh();
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("d_08_no_false_fail_for_a_user_who_is_not_root");
+        return skipped("pain_08_no_false_fail_for_a_user_who_is_not_root");
     };
     for name in ["keys_present", "keys_loadable", "community_present", "event_log_writable", "transport_port"]
     {

@@ -3,15 +3,18 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use obs_doctor::SkipReason;
 use obs_doctor::system::{EchoError, HttpError, HttpResponse, Interface, Owner, Protocol, Sockets, System};
+use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 
-use crate::child::{check, report, skipped};
+use crate::child::{
+    check, report_as_nobody, report_in_namespaces, report_in_namespaces_as_nobody, skipped,
+};
 use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, node_id};
-use crate::web::{serve, serve_on, web};
+use crate::web::{serve, serve_on, serve_raw, web};
 
 /// Sockets that fail as told.
 pub(crate) struct Faulty {
@@ -19,9 +22,12 @@ pub(crate) struct Faulty {
     pub(crate) tcp: Option<io::Error>,
     pub(crate) routed: fn() -> Result<(), EchoError>,
     pub(crate) loopback: fn() -> Result<(), EchoError>,
+    /// Whose every port is.
+    pub(crate) uid: u32,
 }
 
-pub(crate) const WELL: Faulty = Faulty { mdns: None, tcp: None, routed: || Ok(()), loopback: || Ok(()) };
+pub(crate) const WELL: Faulty =
+    Faulty { mdns: None, tcp: None, routed: || Ok(()), loopback: || Ok(()), uid: 107 };
 
 impl Sockets for Faulty {
     fn bind_mdns(&self) -> io::Result<SocketAddr> {
@@ -45,7 +51,7 @@ impl Sockets for Faulty {
     }
 
     fn owner(&self, _: Protocol, _: u16) -> Option<Owner> {
-        Some(Owner { uid: 107, pid: Some(812), process: Some("avahi-daemon".to_owned()) })
+        Some(Owner { uid: self.uid, pid: Some(812), process: Some("avahi-daemon".to_owned()) })
     }
 }
 
@@ -69,7 +75,7 @@ pub(crate) fn responder() -> Socket {
 }
 
 #[test]
-fn d_08_no_false_fail_beside_another_mdns_responder() {
+fn pain_08_no_false_fail_beside_another_mdns_responder() {
     let _turn = mdns_port();
     let _avahi = responder();
     assert_passes(&Home::fresh().run("mdns_socket"), "224.0.0.251:5353 can be shared");
@@ -194,7 +200,7 @@ fn d2_a_port_whose_owner_is_silent_is_told_apart() {
 
 /// A node that ends hangs up on us and is gone; one that starts is there when we look a second time.
 #[test]
-fn d_08_no_false_fail_on_a_node_that_ends_or_starts() {
+fn pain_08_no_false_fail_on_a_node_that_ends_or_starts() {
     let mut home = Home::fresh();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = listener.local_addr().unwrap().port();
@@ -212,12 +218,99 @@ fn d_08_no_false_fail_on_a_node_that_ends_or_starts() {
         false => Err(HttpError::Refused),
         true => Ok(HttpResponse::new(200).body(format!(r#"{{"node_id":"{id}"}}"#))),
     });
-    let in_use = Faulty { tcp: Some(ErrorKind::AddrInUse.into()), ..WELL };
+    let in_use = Faulty { tcp: Some(ErrorKind::AddrInUse.into()), uid: geteuid().as_raw(), ..WELL };
     assert_passes(&home.run_on(starting.sockets(in_use), "transport_port"), "served by this node");
 }
 
+type Answer = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + Send + Sync>;
+
+/// What a stranger on our port may send instead of a node's `/health`, for ever if it can.
 #[test]
-fn d_08_no_false_fail_on_connections_in_time_wait() {
+fn pain_07_no_false_pass_on_a_stranger_whatever_it_answers() {
+    const OK: &str = "HTTP/1.1 200 OK\r\n";
+    let ours = node_id();
+    let claim = format!(r#"{{"status":"ok","node_id":"{ours}"}}"#);
+    let check = |said: &str, answer: Answer| {
+        let mut home = Home::fresh();
+        home.config.port = serve_raw(move |stream| answer(stream)).port();
+        let started = Instant::now();
+        assert_fails(&home.run("transport_port"), said, "[transport] port");
+        assert!(started.elapsed() < Duration::from_secs(2), "{said}: {:?}", started.elapsed());
+    };
+    let forever = |begin: String, again: &'static str| -> Answer {
+        Box::new(move |stream| {
+            stream.write_all(begin.as_bytes())?;
+            loop {
+                stream.write_all(again.as_bytes())?;
+            }
+        })
+    };
+    let once = |text: String| -> Answer {
+        Box::new(move |stream| stream.write_all(text.as_bytes()))
+    };
+    check("is no HearthNet node", once(format!("{OK}content-length: 6\r\n\r\n<html>")));
+    // What it claims stands beyond what is read of an answer, or in another place, or in no JSON.
+    check("a body of more than 65536 bytes", forever(format!("{OK}\r\n{claim}"), "                "));
+    check(
+        "a body of more than 65536 bytes",
+        forever(format!("{OK}transfer-encoding: chunked\r\n\r\n"), "4\r\n    \r\n"),
+    );
+    check("does not speak HTTP properly", forever(OK.to_owned(), "x-more: and more\r\n"));
+    check("does not speak HTTP properly", forever("HTTP/1.1 ".to_owned(), "2"));
+    check("", forever(String::new(), "HTTP/1.1 100 Continue\r\n\r\n"));
+    let others = format!(r#"{{"node":{{"node_id":"{ours}"}},"node_id":["{ours}"]}}"#);
+    check("is no HearthNet node", once(format!("{OK}content-length: {}\r\n\r\n{others}", others.len())));
+    check("another node has port", once(health_text("ed25519:another")));
+    check("another node has port", once(health_text(&format!("{ours}\\n"))));
+    check("closes the connection", once(format!("{OK}content-length: 900\r\n\r\n{claim}")));
+    let nested = "[".repeat(60_000);
+    check("is no HearthNet node", once(format!("{OK}content-length: 60000\r\n\r\n{nested}")));
+}
+
+fn health_text(id: &str) -> String {
+    let body = format!(r#"{{"status":"ok","node_id":"{id}"}}"#);
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A node's ID is public: a process of a user who may not read the key answers with it.
+#[test]
+fn pain_07_no_false_pass_on_another_user_who_says_to_be_this_node() {
+    let home = Home::fresh();
+    let liar = || web(|_| Ok(HttpResponse::new(200).body(format!(r#"{{"node_id":"{}"}}"#, node_id()))));
+    let on = |uid| home.run_on(liar().sockets(Faulty { uid, ..WELL }), "transport_port");
+    assert_fails(&on(107), "avahi-daemon (pid 812, uid 107)", "stop it");
+    for uid in [geteuid().as_raw(), 0, 65_534] {
+        assert_passes(&on(uid), "served by this node");
+    }
+}
+
+#[test]
+fn pain_08_no_false_fail_for_a_user_beside_a_responder_of_root() {
+    let _turn = mdns_port();
+    let _avahi = responder();
+    let Some(report) = report_as_nobody(&Home::fresh()) else {
+        return skipped("pain_08_no_false_fail_for_a_user_beside_a_responder_of_root");
+    };
+    for name in ["mdns_socket", "udp_multicast"] {
+        assert_eq!(check(&report, name)["status"], "pass", "{report:#}");
+    }
+}
+
+/// EACCES is no "port in use".
+#[test]
+fn d2_a_port_that_only_root_may_have_is_told_apart() {
+    let mut home = Home::fresh();
+    home.config.port = 80;
+    let Some(report) = report_in_namespaces_as_nobody(&home, "ip link set lo up") else {
+        return skipped("d2_a_port_that_only_root_may_have_is_told_apart");
+    };
+    let port = check(&report, "transport_port");
+    assert_eq!(port["detail"], "this user may not bind port 80", "{port}");
+    assert!(port["fix"].as_str().unwrap().contains("CAP_NET_BIND_SERVICE"), "{port}");
+}
+
+#[test]
+fn pain_08_no_false_fail_on_connections_in_time_wait() {
     let mut home = Home::fresh();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -244,13 +337,13 @@ fn d2_all_addresses_and_ipv6_pass() {
 }
 
 #[test]
-fn d_08_no_false_fail_on_a_machine_with_ipv6_alone() {
+fn pain_08_no_false_fail_on_a_machine_with_ipv6_alone() {
     let mut home = Home::fresh();
     home.config.host = "::".to_owned();
     home.config.port = free_port();
-    let wrapper = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; exec \"$0\" \"$@\"";
-    let Some(report) = report(&home, Some(wrapper), |_| {}) else {
-        return skipped("d_08_no_false_fail_on_a_machine_with_ipv6_alone");
+    let setup = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo";
+    let Some(report) = report_in_namespaces(&home, setup) else {
+        return skipped("pain_08_no_false_fail_on_a_machine_with_ipv6_alone");
     };
     for name in ["mdns_socket", "udp_multicast", "transport_port"] {
         assert_eq!(check(&report, name)["ok"], true, "{report:#}");

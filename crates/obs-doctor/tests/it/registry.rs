@@ -14,7 +14,7 @@ fn names(doctor: &Doctor) -> Vec<&str> {
 }
 
 #[test]
-fn d_12_duplicates_unknown_dependencies_and_cycles_are_refused() {
+fn pain_12_duplicates_unknown_dependencies_and_cycles_are_refused() {
     let mut doctor = Doctor::standard();
     #[track_caller]
     fn refused(doctor: &mut Doctor, checks: Vec<Check>, kind: ErrorKind, blamed: &[&str]) {
@@ -55,7 +55,7 @@ fn d1_a_registry_of_its_own_is_not_the_default_one() {
 }
 
 #[test]
-fn d_12_some_alone_some_left_out_and_always_in_order() {
+fn pain_12_some_alone_some_left_out_and_always_in_order() {
     let mut doctor = Doctor::empty();
     let broken = Check::new("a").run_blocking(|_| CheckResult::fail("broken").fix("mend"));
     doctor.register_all([broken, check("b", &["a"]), check("c", &["b"])]).unwrap();

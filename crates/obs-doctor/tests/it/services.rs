@@ -1,15 +1,18 @@
 //! `disk_space`, `clock_sanity`, `llm_backend_reachable`.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
-use obs_doctor::system::{HttpError, HttpResponse, System, Volume, Volumes};
-use obs_doctor::{LlmBackend, SkipReason};
+use obs_doctor::system::{HttpError, HttpRequest, HttpResponse, System, Volume, Volumes};
+use obs_doctor::{Config, Doctor, LlmBackend, SkipReason};
 
-use crate::home::{Home, assert_fails, assert_passes, assert_skips, assert_warns};
-use crate::web::{serve, web};
+use crate::child::{check, report_behind_a_proxy};
+use crate::home::{Home, assert_fails, assert_passes, assert_skips, assert_warns, free_port, no_bus};
+use crate::web::{serve, serve_raw, web};
 
 struct Disk(Volume);
 
@@ -102,6 +105,65 @@ fn d2_one_anchor_alone_is_not_believed() {
     assert_warns(&clock(&[Some(9999), None, None]), "says one anchor of 1", "timedatectl");
 }
 
+/// Two that contradict each other by more than a minute cannot both be right.
+#[test]
+fn d2_anchors_that_contradict_each_other_prove_nothing() {
+    assert_warns(&clock(&[Some(300), Some(-300), None]), "says one anchor of 2", "timedatectl");
+    assert_warns(&clock(&[Some(300), Some(9000), Some(-300)]), "says one anchor of 3", "timedatectl");
+    assert_fails(&clock(&[Some(300), Some(-300), Some(310)]), "s slow", "timedatectl");
+}
+
+/// A router that has lost the internet answers for all anchors, and its own clock has stood still since 1970.
+#[test]
+fn pain_08_no_false_fail_behind_a_captive_portal() {
+    let stopped = "Thu, 01 Jan 1970 00:01:00 GMT";
+    let portal = |status: u16, location: Option<&'static str>| {
+        move |_: &HttpRequest| {
+            let answer = HttpResponse::new(status).header("date", stopped);
+            Ok(location.map_or(answer.clone(), |to| answer.header("location", to)))
+        }
+    };
+    // The usual anchors say 204 or nothing.
+    let usual = Home::fresh().config.clock_anchors(Config::default().clock_anchors);
+    let own = usual.clone().clock_anchors(["http://a.example/", "http://b.example/"]);
+    for (config, status, location) in [
+        (&usual, 200, None),
+        (&usual, 302, Some("/login")),
+        (&own, 302, Some("http://login.router/?from=a.example")),
+        (&own, 307, Some("http://192.168.1.1")),
+        (&own, 511, None),
+    ] {
+        let doctor = Doctor::standard().system(web(portal(status, location)));
+        let result = doctor.run_one_blocking("clock_sanity", config, &no_bus()).unwrap();
+        assert_skips(&result, SkipReason::Unreachable, "no clock anchor");
+        assert!(result.evidence.iter().all(|(_, said)| said.contains("login page")), "{result:?}");
+    }
+    // A server that sends to its own self elsewhere, as to https, is asked for no more than the time.
+    let doctor = Doctor::standard().system(web(portal(301, Some("https://A.example/"))));
+    let own = own.clock_anchors(["http://a.example/"]);
+    let result = doctor.run_one_blocking("clock_sanity", &own, &no_bus()).unwrap();
+    assert_fails(&result, "s fast", "timedatectl");
+}
+
+#[test]
+fn d2_an_anchor_that_redirects_is_not_followed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let elsewhere = serve(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        (200, String::new(), String::new())
+    });
+    let server = serve(move |_| {
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        (302, format!("date: {date}\r\nlocation: http://{elsewhere}/\r\n"), String::new())
+    });
+    let mut home = Home::fresh();
+    home.config.clock_anchors = vec![format!("http://{server}/")];
+    // Both are 127.0.0.1, so its word counts.
+    assert_passes(&home.run("clock_sanity"), "1 of 1 anchors agree");
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
 #[test]
 fn d2_without_an_answer_of_worth_the_clock_is_not_judged() {
     assert_skips(&clock(&[None, None, None]), SkipReason::Unreachable, "no clock anchor");
@@ -166,12 +228,12 @@ fn d2_both_interfaces_pass() {
     assert_passes(&llm(openai), "local: 1 model");
     let server = serve(move |path| (openai(path).0, String::new(), openai(path).1.to_owned()));
     assert_passes(&ask_llm(&[&format!("http://{server}/v1/")]), "1 model");
-    let dead = format!("http://127.0.0.1:{}", crate::home::free_port());
+    let dead = format!("http://127.0.0.1:{}", free_port());
     assert_passes(&ask_llm(&[&dead, &format!("http://{server}")]), "1 model");
 }
 
 #[test]
-fn d_07_no_false_pass_on_what_is_no_model_server() {
+fn pain_07_no_false_pass_on_what_is_no_model_server() {
     assert_fails(
         &llm(|_| (200, "<html>Welcome to your router</html>")),
         "not with a list of models",
@@ -182,9 +244,82 @@ fn d_07_no_false_pass_on_what_is_no_model_server() {
     assert_fails(&llm(|_| (404, "no")), "HTTP 404", "set `url`");
     assert_fails(&llm(|_| (500, "oops")), "HTTP 500", "own log");
     assert_fails(&ask_llm(&["ftp://127.0.0.1/"]), "not a usable address", "correct `url`");
-    let dead = format!("http://127.0.0.1:{}", crate::home::free_port());
+    let dead = format!("http://127.0.0.1:{}", free_port());
     assert_fails(&ask_llm(&[&dead]), "local: connection refused", "start the backend");
     assert_fails(&ask_llm(&[&dead, &dead]), "none of 2 backends answers", "start the backend");
+}
+
+/// Hostile or broken: each is told within the time of a check and by what it did.
+#[test]
+fn pain_07_no_false_pass_on_a_backend_that_answers_without_end() {
+    let check = |said: &str, begin: &'static str, again: &'static str, pause: Duration| {
+        let server = serve_raw(move |stream| {
+            stream.write_all(begin.as_bytes())?;
+            loop {
+                stream.write_all(again.as_bytes())?;
+                std::thread::sleep(pause);
+            }
+        });
+        let started = Instant::now();
+        let result = ask_llm(&[&format!("http://{server}")]);
+        assert_fails(&result, said, "");
+        assert!(result.fix.is_some() && started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    };
+    const LIST: &str = "HTTP/1.1 200 OK\r\n\r\n{\"models\":[{\"name\":\"a\"}";
+    check("a body of more than", LIST, ",{\"name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", Duration::ZERO);
+    check("no answer in time", LIST, " ", Duration::from_millis(20));
+    check("no answer in time", "HTTP/1.1 200 OK\r\n", "x", Duration::from_millis(20));
+    check("does not speak HTTP properly", "HTTP/1.1 200 OK\r\n", "x-more: and more\r\n", Duration::ZERO);
+    check("does not speak HTTP properly", "SSH-2.0-OpenSSH_9.6\r\n", " ", Duration::from_millis(20));
+}
+
+#[test]
+fn d2_a_key_that_is_refused_is_a_warning_and_is_sent_as_bearer() {
+    let backend = |key: &str| {
+        // The variable of another test's process would do as well; these are there in every one of cargo's.
+        let server = serve(|_| (403, String::new(), "{}".to_owned()));
+        let backend = LlmBackend::new("own", format!("http://{server}")).api_key_env(Some(key.to_owned()));
+        let mut home = Home::fresh();
+        home.config.llm_backends = vec![backend];
+        home.run("llm_backend_reachable")
+    };
+    for variable in ["CARGO_MANIFEST_DIR", "NO_SUCH_VARIABLE"] {
+        assert_warns(&backend(variable), "refuses our key (HTTP 403)", "api_key_env");
+    }
+}
+
+/// The internet being down is no fault of the node (D6); a backend at home being down is one.
+#[test]
+fn pain_05_without_the_internet_a_backend_there_is_not_judged() {
+    let ask = |urls: &[&str], err: HttpError| {
+        let mut home = Home::fresh();
+        home.config.llm_backends = urls.iter().map(|url| LlmBackend::new("one", *url)).collect();
+        home.run_on(web(move |_| Err(err.clone())), "llm_backend_reachable")
+    };
+    const FAR: &str = "http://api.example.com/v1";
+    for down in [HttpError::NoRoute, HttpError::NoNameServer, HttpError::Unreached] {
+        assert_skips(&ask(&[FAR], down.clone()), SkipReason::Unreachable, &format!("one: {down}"));
+        assert_fails(&ask(&["http://192.168.1.7:11434"], down.clone()), &down.to_string(), "start the backend");
+        assert_fails(&ask(&[FAR, "http://gpu.local:11434"], down.clone()), &down.to_string(), "start the backend");
+    }
+    // Somebody was there and said no.
+    for up in [HttpError::Refused, HttpError::Closed, HttpError::Timeout, HttpError::NameNotFound] {
+        assert_fails(&ask(&[FAR], up.clone()), &up.to_string(), "");
+    }
+}
+
+/// A proxy of the environment would answer for a backend that is not there.
+#[test]
+fn pain_07_no_false_pass_by_a_proxy() {
+    let proxy = serve(|_| (200, String::new(), r#"{"models":[{"name":"a"}]}"#.to_owned()));
+    let mut home = Home::fresh();
+    home.config.port = free_port();
+    home.config.llm_backends =
+        vec![LlmBackend::new("local", format!("http://127.0.0.1:{}", free_port()))];
+    let report = report_behind_a_proxy(&home, &format!("http://{proxy}"));
+    let backend = check(&report, "llm_backend_reachable");
+    assert!(backend["detail"].as_str().unwrap().contains("connection refused"), "{backend}");
+    assert_eq!(check(&report, "transport_port")["status"], "pass", "{report:#}");
 }
 
 #[test]
@@ -194,7 +329,7 @@ fn d2_nothing_configured_or_nothing_near_is_skipped() {
     home.config.offline = true;
     home.config.llm_backends = vec![LlmBackend::new("far", "http://api.example.com/v1")];
     assert_skips(&home.run("llm_backend_reachable"), SkipReason::Offline, "on the internet");
-    let dead = format!("http://127.0.0.1:{}", crate::home::free_port());
+    let dead = format!("http://127.0.0.1:{}", free_port());
     home.config.llm_backends.push(LlmBackend::new("near", dead));
     assert_fails(&home.run("llm_backend_reachable"), "near: connection refused", "start the backend");
 }

@@ -1,7 +1,8 @@
 //! Small servers, and answers that are made up.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 use obs_doctor::system::{Http, HttpError, HttpRequest, HttpResponse, System};
@@ -29,6 +30,26 @@ pub(crate) fn serve_on(
             );
             let body = if text.starts_with("HEAD") { String::new() } else { body };
             let _ = stream.write_all((head + &body).as_bytes());
+        }
+    });
+    address
+}
+
+/// Lets `answer` write whatever it likes to everybody who asks.
+pub(crate) fn serve_raw(
+    answer: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, answer) = (listener.local_addr().unwrap(), Arc::new(answer));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                // Whoever asked has had enough.
+                let _ = answer(&mut stream);
+            });
         }
     });
     address
