@@ -66,7 +66,8 @@ impl Skew {
 /// How many anchors find our clock off by about the same; two that contradict each other prove nothing of it.
 fn agreeing_off(skews: &[&Skew]) -> usize {
     let off = || skews.iter().filter(|skew| skew.is_off());
-    let with = |one: &Skew| off().filter(|other| (one.seconds - other.seconds).abs() < ALLOWED_SECONDS).count();
+    let with =
+        |one: &Skew| off().filter(|other| (one.seconds - other.seconds).abs() < ALLOWED_SECONDS).count();
     off().map(|one| with(one)).max().unwrap_or(0)
 }
 

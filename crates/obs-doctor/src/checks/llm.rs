@@ -84,7 +84,9 @@ fn ask(http: &dyn Http, request: &HttpRequest) -> Answer {
         Err(HttpError::NoTls) => Answer::NoTls,
         Err(HttpError::Timeout) => Answer::Silent,
         // The internet is down, which a node has to live with.
-        Err(err @ (HttpError::NoRoute | HttpError::NoNameServer | HttpError::Unreached)) if !is_near(&request.url) => {
+        Err(err @ (HttpError::NoRoute | HttpError::NoNameServer | HttpError::Unreached))
+            if !is_near(&request.url) =>
+        {
             Answer::NoInternet(err.to_string())
         }
         Err(err @ (HttpError::BadUrl(_) | HttpError::NameNotFound)) => Answer::BadUrl(err.to_string()),

@@ -125,10 +125,10 @@ fn served(cx: &Context, port: u16) -> CheckResult {
     let key = cx.system.files.metadata(&identity::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
     let owner = cx.system.sockets.owner(Protocol::Tcp, port);
     match (key, owner) {
-        (Ok(key), Some(owner)) if ![key, ROOT, UNKNOWN].contains(&owner.uid) => {
-            CheckResult::fail(format!("{owner} has port {port} and says it is this node, whose key is of uid {key}"))
-                .fix("find out what that process is; stop it, or run the node as the user who owns its key")
-        }
+        (Ok(key), Some(owner)) if ![key, ROOT, UNKNOWN].contains(&owner.uid) => CheckResult::fail(format!(
+            "{owner} has port {port} and says it is this node, whose key is of uid {key}"
+        ))
+        .fix("find out what that process is; stop it, or run the node as the user who owns its key"),
         _ => CheckResult::pass(format!("port {port} is served by this node")),
     }
 }

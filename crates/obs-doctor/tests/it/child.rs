@@ -36,7 +36,9 @@ fn in_namespaces(home: &Home, setup: &str, exec: &str) -> Option<Value> {
         return None;
     }
     let mut command = Command::new("unshare");
-    command.args(["-n", "-m", "sh", "-ec", &format!("{setup}\n{exec}")]).arg(std::env::current_exe().unwrap());
+    command
+        .args(["-n", "-m", "sh", "-ec", &format!("{setup}\n{exec}")])
+        .arg(std::env::current_exe().unwrap());
     Some(run(home, &mut command))
 }
 
@@ -94,7 +96,10 @@ fn run(home: &Home, command: &mut Command) -> Value {
         .env("CHILD_HOST", &home.config.host)
         .env("CHILD_PORT", home.config.port.to_string())
         .env("CHILD_ANCHORS", home.config.clock_anchors.join(" "))
-        .env("CHILD_BACKENDS", home.config.llm_backends.iter().map(|one| one.url.as_str()).collect::<String>());
+        .env(
+            "CHILD_BACKENDS",
+            home.config.llm_backends.iter().map(|one| one.url.as_str()).collect::<String>(),
+        );
     let ran = command.output().unwrap();
     let text = std::fs::read_to_string(&out).unwrap();
     serde_json::from_str(&text).unwrap_or_else(|err| {

@@ -1,12 +1,14 @@
 //! Order, width, deadlines, panics, causes (D3).
 
+use std::panic::panic_any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use obs_doctor::render::{self, TextStyle};
 use obs_doctor::{
-    CapabilityBus, Check, CheckResult, Config, Doctor, Limits, NoBus, Report, SkipReason, Status,
+    CapabilityBus, Category, Check, CheckResult, Config, Doctor, Limits, NoBus, Report, SkipReason, Status,
 };
 
 use crate::home::no_bus;
@@ -103,7 +105,7 @@ fn pain_03_a_panic_is_an_error_and_the_rest_run() {
     let checks = [
         Check::new("panics").run_blocking(|_| panic!("index {} of 3", 7)),
         Check::new("panics_async").run(|_| async { panic!("no") }),
-        Check::new("panics_oddly").run_blocking(|_| std::panic::panic_any(7)),
+        Check::new("panics_oddly").run_blocking(|_| panic_any(7)),
         pass("well"),
     ];
     let report = run(&doctor(checks));
@@ -111,6 +113,65 @@ fn pain_03_a_panic_is_an_error_and_the_rest_run() {
     assert_eq!(status(&report, "panics_async"), Status::Error);
     assert!(report.get("panics_oddly").unwrap().detail.contains("without a message"));
     assert_eq!(status(&report, "well"), Status::Pass);
+}
+
+/// What a check gives back may be of any size and hold anything.
+#[test]
+fn pain_03_a_flood_of_text_is_one_bounded_line() {
+    let flood = Check::new("floods").category(Category::new("\u{1b}[2JOwn")).run_blocking(|_| {
+        let mut result =
+            CheckResult::fail("x".repeat(64 << 20)).fix("\u{1b}]0;title\u{7}\r\n".repeat(1 << 20));
+        for n in 0..2000 {
+            result = result.evidence(format!("key {n}\n{}", "k".repeat(1000)), "\u{202e}v\0".repeat(10_000));
+        }
+        result
+    });
+    let report = run(&doctor([flood])
+        .limits(Limits::default().per_check(Duration::from_secs(60)).total(Duration::from_secs(60))));
+    let text = render::text(&report, &TextStyle::default().verbose(true));
+    let json = render::json(&report);
+    assert!(text.len() < 300_000 && json.len() < 300_000, "{} {}", text.len(), json.len());
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}'), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains("floods")).count(), 1);
+    let back: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(back["checks"][0]["evidence"].as_object().unwrap().len(), 32);
+    assert_eq!(back["checks"][0]["category"], "\\u{1b}[2JOwn");
+}
+
+/// What was thrown panics again when it is dropped.
+#[test]
+fn pain_03_a_panic_within_a_panic_is_one_result_too() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any(Bomb);
+        }
+    }
+    let report = run(&doctor([Check::new("bomb").run_blocking(|_| panic_any(Bomb)), pass("well")]));
+    assert!(report.get("bomb").unwrap().detail.contains("the check panicked"), "{report:?}");
+    assert_eq!(status(&report, "well"), Status::Pass);
+}
+
+#[test]
+fn pain_12_a_check_that_names_no_fix_gets_one_and_says_nothing_that_contradicts_itself() {
+    let odd = |name: &str, change: fn(&mut CheckResult)| {
+        Check::new(name).run_blocking(move |_| {
+            let mut result = CheckResult::pass("odd");
+            change(&mut result);
+            result
+        })
+    };
+    let report = run(&doctor([
+        odd("fails", |result| result.status = Status::Fail),
+        odd("says_ok", |result| (result.status, result.ok) = (Status::Error, true)),
+        odd("reasons", |result| result.skip_reason = Some(SkipReason::Offline)),
+        odd("skips", |result| result.status = Status::Skip),
+    ]));
+    let of = |name: &str| report.get(name).unwrap();
+    assert_eq!(of("fails").fix.as_deref(), Some("ask whoever made `fails` what to do"));
+    assert!(!of("says_ok").ok && of("says_ok").fix.is_some());
+    assert_eq!((of("reasons").skip_reason, of("reasons").status), (None, Status::Pass));
+    assert!(of("skips").skip_reason.is_some() && of("skips").ok);
 }
 
 #[test]

@@ -10,9 +10,7 @@ use obs_doctor::system::{EchoError, HttpError, HttpResponse, Interface, Owner, P
 use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 
-use crate::child::{
-    check, report_as_nobody, report_in_namespaces, report_in_namespaces_as_nobody, skipped,
-};
+use crate::child::{check, report_as_nobody, report_in_namespaces, report_in_namespaces_as_nobody, skipped};
 use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, node_id};
 use crate::web::{serve, serve_on, serve_raw, web};
 
@@ -245,9 +243,7 @@ fn pain_07_no_false_pass_on_a_stranger_whatever_it_answers() {
             }
         })
     };
-    let once = |text: String| -> Answer {
-        Box::new(move |stream| stream.write_all(text.as_bytes()))
-    };
+    let once = |text: String| -> Answer { Box::new(move |stream| stream.write_all(text.as_bytes())) };
     check("is no HearthNet node", once(format!("{OK}content-length: 6\r\n\r\n<html>")));
     // What it claims stands beyond what is read of an answer, or in another place, or in no JSON.
     check("a body of more than 65536 bytes", forever(format!("{OK}\r\n{claim}"), "                "));

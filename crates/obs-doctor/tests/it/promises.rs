@@ -9,8 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use obs_doctor::render::{self, TextStyle};
-use obs_doctor::{BusError, CapabilityBus, Doctor, LlmBackend, Outcome, Report, Status};
+use obs_doctor::{
+    BusError, CapabilityBus, Check, CheckResult, Config, Doctor, LlmBackend, Outcome, Report, SkipReason,
+    Status,
+};
 
 use crate::child::{check, report_beside_blocked_checks, report_in_namespaces, skipped};
 use crate::event_log::crashed;
@@ -172,6 +177,39 @@ fn pain_06_no_unicast_mdns_packet_is_stolen() {
     });
 }
 
+/// A check that somebody wrote in a hurry shows the key and whatever it met on its way.
+#[test]
+fn pain_09_nor_does_a_careless_check_leak_one() {
+    let hex: String = SEED.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (standard, url_safe) = (STANDARD.encode(SEED), URL_SAFE_NO_PAD.encode(SEED));
+    let secrets = [&hex, &standard, &url_safe, "hunter2"].map(str::to_owned);
+    let said = [&hex, &standard, &url_safe].map(|key| format!("seed {key}, or ({key}); key={key}"));
+    let mut doctor = Doctor::empty();
+    let careless = [
+        CheckResult::pass(said.join(" ")),
+        CheckResult::fail(format!("cannot sign with {hex}")).fix(format!("export HEARTHNET_KEY={url_safe}")),
+        CheckResult::warn("Authorization: Bearer hunter2")
+            .evidence("token", "hunter2")
+            .evidence("seen", &standard),
+        CheckResult::skip(
+            SkipReason::Offline,
+            "curl -H 'X-Api-Key: hunter2' http://u:hunter2@h/?access_token=hunter2",
+        ),
+        CheckResult::error("-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----"),
+    ];
+    for (at, result) in careless.into_iter().enumerate() {
+        let check = Check::new(format!("careless_{at}")).run_blocking(move |_| result.clone());
+        doctor.register(check).unwrap();
+    }
+    let panics = secrets.clone();
+    doctor.register(Check::new("panics").run_blocking(move |_| panic!("seed: {}", panics[3]))).unwrap();
+    let config = Config::new("/nosuch").clock_anchors(["http://u:hunter2@h/"]).host("u:hunter2@h");
+    let seen = everything(&doctor.run_all_blocking(&config, &no_bus())) + &format!("{config:?}");
+    for secret in secrets {
+        assert!(!seen.contains(secret.trim_end_matches('=')), "{secret} in {seen}");
+    }
+}
+
 /// Everything that is written anywhere of a report.
 fn everything(report: &Report) -> String {
     let styles =
@@ -220,8 +258,9 @@ fn pain_09_no_secret_is_in_any_output() {
     seen += &format!("{:?}", home.config.llm_backends);
     assert!(!seen.contains("hunter2"), "{seen}");
     let hex: String = SEED.iter().map(|byte| format!("{byte:02x}")).collect();
-    for form in [hex, String::from_utf8_lossy(&SEED[..20]).into_owned(), format!("{:?}", &SEED[..4])] {
-        assert!(!seen.contains(&form), "{form}");
+    let text = String::from_utf8_lossy(&SEED[..20]).into_owned();
+    for form in [&hex[..24], &STANDARD.encode(SEED)[..24], &text, &format!("{:?}", &SEED[..4])] {
+        assert!(!seen.contains(form), "{form}");
     }
     // What comes from outside controls no terminal.
     assert!(!seen.contains("\u{1b}[2J"));

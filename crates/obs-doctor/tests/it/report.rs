@@ -2,7 +2,10 @@
 
 use obs_doctor::render::{self, TextStyle};
 use obs_doctor::{Category, Check, CheckResult, Config, Doctor, Report, SkipReason};
+use proptest::prelude::*;
+use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use serde_json::Value;
+use unicode_width::UnicodeWidthChar as _;
 
 use crate::home::{Home, no_bus};
 
@@ -121,15 +124,45 @@ fn pain_11_every_switch_and_variable_together() {
     assert_eq!(seen, 192);
 }
 
+/// Whatever a check says, at whatever width.
+#[test]
+fn pain_11_no_line_is_wider_than_the_terminal() {
+    let text = "\\PC{0,90}|[\\u{1F468}\\u{200D}\\u{65E5}\\u{0301} -~]{0,300}|(/[a-z]{1,30}){1,9}";
+    let styles = (40_usize..130, any::<(bool, bool, bool)>());
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() });
+    let said = (text, text, text, "[a-z0-9_.-]{1,64}", styles);
+    runner
+        .run(&said, |(detail, fix, value, name, (width, (ascii, color, verbose)))| {
+            let mut doctor = Doctor::empty();
+            let result = CheckResult::warn(detail).fix(fix).evidence("seen", value);
+            doctor.register(Check::new(name).run_blocking(move |_| result.clone())).unwrap();
+            let report = doctor.run_all_blocking(&Config::new("/nosuch"), &no_bus());
+            let style = TextStyle::default().width(Some(width)).ascii(ascii).verbose(verbose);
+            let plain = render::text(&report, &style);
+            for line in plain.lines() {
+                let columns: usize = line.chars().map(|c| c.width().unwrap_or(0)).sum();
+                prop_assert!(columns <= width, "{} > {}: {:?}", columns, width, line);
+            }
+            prop_assert!(!ascii || plain.is_ascii());
+            prop_assert!(plain.chars().all(|c| c == '\n' || !c.is_control()));
+            prop_assert_eq!(without_color(&render::text(&report, &style.color(color))), plain);
+            serde_json::from_str::<Value>(&render::json(&report)).unwrap();
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn without_color(text: &str) -> String {
+    ["0", "1", "2", "31", "32", "33"]
+        .iter()
+        .fold(text.to_owned(), |text, code| text.replace(&format!("\u{1b}[{code}m"), ""))
+}
+
 #[test]
 fn pain_11_colour_is_only_added() {
     let (plain, colored) = (TextStyle::default(), TextStyle::default().color(true));
-    let text = render::text(&report(), &colored);
-    let mut stripped = text;
-    for code in ["0", "1", "2", "31", "32", "33"] {
-        stripped = stripped.replace(&format!("\u{1b}[{code}m"), "");
-    }
-    assert_eq!(stripped, render::text(&report(), &plain));
+    assert_eq!(without_color(&render::text(&report(), &colored)), render::text(&report(), &plain));
 }
 
 #[test]

@@ -263,10 +263,19 @@ fn pain_07_no_false_pass_on_a_backend_that_answers_without_end() {
         let started = Instant::now();
         let result = ask_llm(&[&format!("http://{server}")]);
         assert_fails(&result, said, "");
-        assert!(result.fix.is_some() && started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(
+            result.fix.is_some() && started.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            started.elapsed()
+        );
     };
     const LIST: &str = "HTTP/1.1 200 OK\r\n\r\n{\"models\":[{\"name\":\"a\"}";
-    check("a body of more than", LIST, ",{\"name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", Duration::ZERO);
+    check(
+        "a body of more than",
+        LIST,
+        ",{\"name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+        Duration::ZERO,
+    );
     check("no answer in time", LIST, " ", Duration::from_millis(20));
     check("no answer in time", "HTTP/1.1 200 OK\r\n", "x", Duration::from_millis(20));
     check("does not speak HTTP properly", "HTTP/1.1 200 OK\r\n", "x-more: and more\r\n", Duration::ZERO);
@@ -299,8 +308,16 @@ fn pain_05_without_the_internet_a_backend_there_is_not_judged() {
     const FAR: &str = "http://api.example.com/v1";
     for down in [HttpError::NoRoute, HttpError::NoNameServer, HttpError::Unreached] {
         assert_skips(&ask(&[FAR], down.clone()), SkipReason::Unreachable, &format!("one: {down}"));
-        assert_fails(&ask(&["http://192.168.1.7:11434"], down.clone()), &down.to_string(), "start the backend");
-        assert_fails(&ask(&[FAR, "http://gpu.local:11434"], down.clone()), &down.to_string(), "start the backend");
+        assert_fails(
+            &ask(&["http://192.168.1.7:11434"], down.clone()),
+            &down.to_string(),
+            "start the backend",
+        );
+        assert_fails(
+            &ask(&[FAR, "http://gpu.local:11434"], down.clone()),
+            &down.to_string(),
+            "start the backend",
+        );
     }
     // Somebody was there and said no.
     for up in [HttpError::Refused, HttpError::Closed, HttpError::Timeout, HttpError::NameNotFound] {
@@ -314,8 +331,7 @@ fn pain_07_no_false_pass_by_a_proxy() {
     let proxy = serve(|_| (200, String::new(), r#"{"models":[{"name":"a"}]}"#.to_owned()));
     let mut home = Home::fresh();
     home.config.port = free_port();
-    home.config.llm_backends =
-        vec![LlmBackend::new("local", format!("http://127.0.0.1:{}", free_port()))];
+    home.config.llm_backends = vec![LlmBackend::new("local", format!("http://127.0.0.1:{}", free_port()))];
     let report = report_behind_a_proxy(&home, &format!("http://{proxy}"));
     let backend = check(&report, "llm_backend_reachable");
     assert!(backend["detail"].as_str().unwrap().contains("connection refused"), "{backend}");
