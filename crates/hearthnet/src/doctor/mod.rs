@@ -101,7 +101,8 @@ fn examine(args: &DoctorArgs, config: &Config) -> u8 {
             return CRASHED;
         }
     };
-    let printed = if args.list { print(&list(&doctor, args.json)).map(|()| 0) } else { look(args, &doctor, config) };
+    let printed =
+        if args.list { print(&list(&doctor, args.json)).map(|()| 0) } else { look(args, &doctor, config) };
     printed.unwrap_or_else(|error| {
         say_on_stderr(format_args!("cannot write the report: {error}"));
         CRASHED
