@@ -12,6 +12,7 @@ pub(crate) mod mixed;
 pub(crate) mod node;
 pub(crate) mod oracle;
 pub(crate) mod process;
+pub(crate) mod spans;
 pub(crate) mod strict_json;
 pub(crate) mod wait;
 

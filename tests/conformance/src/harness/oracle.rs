@@ -1,5 +1,6 @@
 //! Outside checkers: programs of other people that read what a node writes.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -69,6 +70,58 @@ fn series(sample: &Value) -> Option<Series> {
         value: sample[2].as_str()?.parse().ok()?,
     })
 }
+
+/// The collector of the Python package `rotel`.
+pub(crate) fn rotel(lab: &Lab) -> Outcome<PathBuf> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let place = "import os, rotel; print(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'))";
+        let ran = process::run(Command::new("python3").args(["-c", place]), b"", LIMIT).ok()?;
+        Some(PathBuf::from(ran.stdout.trim())).filter(|program| ran.code == Some(0) && program.is_file())
+    });
+    program.clone().ok_or_else(|| lab.oracle_missing("Python's rotel"))
+}
+
+/// Skips the case where Python's `opentelemetry-proto` is not installed.
+pub(crate) fn opentelemetry_proto_is_there(lab: &Lab) -> Outcome {
+    static INSTALLED: OnceLock<bool> = OnceLock::new();
+    match INSTALLED.get_or_init(|| runs(Command::new("python3").args(["-c", "import opentelemetry.proto"]))) {
+        true => Ok(()),
+        false => Err(lab.oracle_missing("Python's opentelemetry-proto")),
+    }
+}
+
+/// The spans that Python's `opentelemetry-proto` reads from the body of an export; it fails on a field that it does
+/// not know.
+pub(crate) fn opentelemetry_spans(lab: &Lab, body: &[u8]) -> Outcome<Vec<Value>> {
+    opentelemetry_proto_is_there(lab)?;
+    let ran = process::run(Command::new("python3").args(["-c", SPANS]), body, LIMIT)?.exits(0)?;
+    Ok(serde_json::from_str(&ran.stdout)?)
+}
+
+const SPANS: &str = "
+import json, sys
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+request = ExportTraceServiceRequest()
+request.ParseFromString(sys.stdin.buffer.read())
+size = request.ByteSize()
+request.DiscardUnknownFields()
+assert request.ByteSize() == size, 'fields that are not of OTLP'
+def attributes(of):
+    return {a.key: getattr(a.value, a.value.WhichOneof('value')) for a in of.attributes}
+spans = []
+for of_resource in request.resource_spans:
+    for of_scope in of_resource.scope_spans:
+        for s in of_scope.spans:
+            assert len(s.trace_id) == 16 and len(s.span_id) == 8 and len(s.parent_span_id) in (0, 8)
+            spans.append({
+                'trace_id': s.trace_id.hex(), 'span_id': s.span_id.hex(),
+                'parent_span_id': s.parent_span_id.hex(), 'name': s.name, 'kind': s.kind,
+                'start': s.start_time_unix_nano, 'end': s.end_time_unix_nano,
+                'status': {'code': s.status.code, 'message': s.status.message},
+                'attributes': attributes(s), 'resource': attributes(of_resource.resource)})
+json.dump(spans, sys.stdout)
+";
 
 fn runs(command: &mut Command) -> bool {
     process::run(command, b"", LIMIT).is_ok_and(|ran| ran.code == Some(0))

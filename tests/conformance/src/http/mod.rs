@@ -7,6 +7,7 @@ mod limits;
 mod probes;
 mod request_id;
 mod signatures;
+mod traceparent;
 
 use crate::case::{Case, Suite};
 
@@ -34,6 +35,9 @@ pub(crate) const SUITE: Suite = Suite {
         Case::black_box("ill_formed_request_ids_are_never_echoed", request_id::ill_formed),
         Case::black_box("repeated_request_ids_are_refused", request_id::repeated),
         Case::new("ill_formed_request_ids_are_counted", request_id::counted),
+        Case::black_box("traceparents_of_the_w3c_suite_are_taken_over", traceparent::accepted),
+        Case::black_box("ill_formed_traceparents_get_a_fresh_id", traceparent::refused),
+        Case::black_box("request_id_wins_over_traceparent", traceparent::request_id_wins),
         Case::new("hard_rate_limit_refuses", limits::hard),
         Case::new("soft_rate_limit_counts_and_logs", limits::soft),
         Case::new("right_signature_is_accepted", signatures::right),

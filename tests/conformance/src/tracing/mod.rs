@@ -3,6 +3,7 @@
 mod calls;
 mod command;
 mod context;
+mod export;
 mod recent;
 mod two_nodes;
 
@@ -25,6 +26,10 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("caller_gone_is_cancelled", calls::caller_gone),
         Case::new("one_id_over_two_nodes", two_nodes::one_id),
         Case::new("peer_that_is_gone_is_an_error", two_nodes::peer_gone),
+        Case::new("one_trace_over_two_nodes_at_a_real_collector", export::one_trace_over_two_nodes),
+        Case::new("opentelemetry_reads_what_is_exported", export::decoded_by_python),
+        Case::new("collector_that_is_gone_is_one_warning", export::collector_gone),
+        Case::new("bad_otlp_endpoint_names_field_and_fix", export::bad_endpoint),
         Case::new("trace_recent_command", command::recent),
     ],
 };

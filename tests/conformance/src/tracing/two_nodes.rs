@@ -15,7 +15,11 @@ use crate::harness::{Lab, fake_llm, wait};
 
 /// A node that offers nothing special and one that offers `llm.chat`, each with the other as its peer.
 fn pair(lab: &Lab) -> Outcome<(Node, Node)> {
-    let (near, far) = (Home::initialised(lab)?, Home::initialised(lab)?);
+    pair_of(Home::initialised(lab)?, Home::initialised(lab)?)
+}
+
+/// The same in these homes.
+pub(super) fn pair_of(near: Home, far: Home) -> Outcome<(Node, Node)> {
     let (near_port, far_port) = (free_port(), free_port());
     near.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{far_port}")])?;
     far.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{near_port}")])?;
