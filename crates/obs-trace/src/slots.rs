@@ -20,11 +20,11 @@ impl SpanIndex {
         NonZeroU8::new((slot + 1) as u8).filter(|_| slot < SPAN_LIMIT as u64).map(SpanIndex)
     }
 
-    fn of_byte(byte: u8) -> Option<SpanIndex> {
+    pub(crate) fn of_byte(byte: u8) -> Option<SpanIndex> {
         NonZeroU8::new(byte).map(SpanIndex)
     }
 
-    fn to_byte(index: Option<SpanIndex>) -> u8 {
+    pub(crate) fn to_byte(index: Option<SpanIndex>) -> u8 {
         index.map_or(0, |index| index.0.get())
     }
 

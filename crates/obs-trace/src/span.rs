@@ -149,12 +149,36 @@ pub struct Span {
     inner: Option<Inner>,
 }
 
+/// Two words, so that beginning and ending a span passes it in registers.
 struct Inner {
     trace: Trace,
+    place: Place,
+}
+
+/// Where a span is in its trace, and whether it began while the thread was unwinding: a byte each.
+#[derive(Clone, Copy)]
+struct Place(u32);
+
+impl Place {
+    fn new(index: Option<SpanIndex>, outer: Option<SpanIndex>) -> Place {
+        let unwinding = u8::from(std::thread::panicking());
+        let bytes = [SpanIndex::to_byte(index), SpanIndex::to_byte(index.or(outer)), unwinding, 0];
+        Place(u32::from_le_bytes(bytes))
+    }
+
+    /// `None` if the span was not kept.
+    fn index(self) -> Option<SpanIndex> {
+        SpanIndex::of_byte(self.0 as u8)
+    }
+
     /// Of the span's children: the span itself or, if it was not kept, its own parent.
-    parent: Option<SpanIndex>,
-    index: Option<SpanIndex>,
-    began_unwinding: bool,
+    fn parent(self) -> Option<SpanIndex> {
+        SpanIndex::of_byte((self.0 >> 8) as u8)
+    }
+
+    fn began_unwinding(self) -> bool {
+        self.0 >> 16 != 0
+    }
 }
 
 impl Inner {
@@ -162,25 +186,29 @@ impl Inner {
     fn begin(at: Position, name: &'static str, fields: Option<Box<Fields>>) -> Inner {
         let Position { trace, parent } = at;
         let index = trace.0.begin_span(name, parent);
-        let inner =
-            Inner { trace, parent: index.or(parent), index, began_unwinding: std::thread::panicking() };
+        let inner = Inner { trace, place: Place::new(index, parent) };
         if let Some(fields) = fields {
-            let Fields { first, more } = *fields;
-            first.into_iter().flatten().chain(more).for_each(|(key, value)| inner.set_field(key, value));
+            inner.set_fields(*fields);
         }
         inner
     }
 
+    #[inline(never)]
+    fn set_fields(&self, fields: Fields) {
+        let Fields { first, more } = fields;
+        first.into_iter().flatten().chain(more).for_each(|(key, value)| self.set_field(key, value));
+    }
+
     fn set_field(&self, key: &'static str, value: Value) {
-        if let Some(index) = self.index {
+        if let Some(index) = self.place.index() {
             self.trace.0.set_field(index, key, value);
         }
     }
 
     #[inline(never)]
     fn end(self) {
-        if let Some(index) = self.index {
-            if std::thread::panicking() && !self.began_unwinding {
+        if let Some(index) = self.place.index() {
+            if std::thread::panicking() && !self.place.began_unwinding() {
                 self.set_field(ERROR, "panic".into());
             }
             self.trace.0.close_span(index);
@@ -204,7 +232,7 @@ impl Span {
 
     /// Whether the span is one of a trace, and kept.
     pub fn is_kept(&self) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.index.is_some())
+        self.inner.as_ref().is_some_and(|inner| inner.place.index().is_some())
     }
 
     /// The trace that it is a span of.
@@ -216,7 +244,7 @@ impl Span {
     #[inline]
     pub(crate) fn within<R>(&self, moved: &mut Option<Box<context::Frame>>, f: impl FnOnce() -> R) -> R {
         match &self.inner {
-            Some(inner) => context::within(&inner.trace, inner.parent, moved, f),
+            Some(inner) => context::within(&inner.trace, inner.place.parent(), moved, f),
             None => f(),
         }
     }
