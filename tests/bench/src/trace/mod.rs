@@ -9,6 +9,7 @@ mod measure;
 mod opentelemetry;
 mod otel_sink;
 mod ours;
+mod ours_exporting;
 mod store_layer;
 mod tracing_opentelemetry;
 mod tracing_spans;
@@ -53,6 +54,7 @@ trait Peer: Sync + Sized {
 const SPANS: [usize; 3] = [1, 10, 100];
 
 const OURS: &str = "obs-trace";
+const EXPORTING: &str = "obs-trace-exporting";
 const FASTRACE: &str = "fastrace";
 
 pub(crate) fn area() -> Area {
@@ -60,6 +62,7 @@ pub(crate) fn area() -> Area {
         contender::<clock_limit::Tsc>("tsc", "limit: two TSC reads + 64 bytes"),
         contender::<clock_limit::Vdso>("instant", "limit: two Instant::now() + 64 bytes"),
         contender::<ours::Ours>(OURS, "obs-trace"),
+        contender::<ours_exporting::OursExporting>(EXPORTING, "obs-trace, its collector down"),
         contender::<fastrace_local::FastraceLocal>(FASTRACE, "fastrace, local spans"),
         contender::<fastrace_parents::FastraceParents>("fastrace-parents", "fastrace, enter_with_parent"),
         contender::<opentelemetry::OpenTelemetry>("opentelemetry", "OpenTelemetry SDK, batch"),
