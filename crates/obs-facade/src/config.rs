@@ -255,6 +255,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn t8_an_endpoint_that_cannot_be_used_is_refused_with_field_and_fix() {
+        for bad in ["", "collector:4318", "grpc://c:4317", "http://u:hunter2@collector"] {
+            let error = ObservabilityConfig::new("/tmp").otlp_endpoint(bad).check_otlp().unwrap_err();
+            assert_eq!(error.field(), Some("otlp_endpoint"), "{bad}");
+            let text = format!("otlp_endpoint = \"{bad}\"");
+            let read = toml::from_str::<ObservabilityConfig>(&text).unwrap_err().message().to_owned();
+            for text in [error.to_string(), read] {
+                let fix = if cfg!(feature = "otlp") { "such as http://host:4318" } else { "feature `otlp`" };
+                assert!(text.contains("otlp_endpoint") && text.contains(fix), "{text}");
+                assert!(!text.contains("hunter2"), "{text}");
+            }
+        }
+        let good = toml::from_str::<ObservabilityConfig>("otlp_endpoint = \"http://127.0.0.1:4318\"");
+        assert_eq!(good.is_ok(), cfg!(feature = "otlp"));
+        assert!(toml::from_str::<ObservabilityConfig>("").unwrap().check_otlp().is_ok(), "off by default");
+    }
+
+    #[test]
     fn d5_the_doctors_settings_are_refused_with_field_and_what_is_allowed() {
         for bad in [1, 9, 86_401, u64::MAX] {
             let error =

@@ -5,6 +5,7 @@ mod calls;
 mod command;
 mod doctor;
 mod end;
+mod export;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
 mod hostile;

@@ -71,6 +71,17 @@ impl Home {
         Node::start(self, port)
     }
 
+    /// The same, where the system trusts the certificates in this file and no others.
+    pub(crate) fn start_trusting(self, certificates: &Path, more: &str) -> Node {
+        let port = free_port();
+        self.write_config(&format!(
+            "transport = {{ host = \"127.0.0.1\", port = {port} }}\nemergency = {{ probe_targets = [] }}\n{more}"
+        ));
+        let mut command = self.command(&["run"]);
+        command.env("SSL_CERT_FILE", certificates).env_remove("SSL_CERT_DIR");
+        Node::start_by(command, self, port)
+    }
+
     pub(crate) fn log_text(&self) -> String {
         let mut days: Vec<_> = fs::read_dir(self.log()).unwrap().map(|day| day.unwrap().path()).collect();
         days.retain(|day| day.extension().is_some_and(|end| end == "log"));
@@ -102,8 +113,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn start(home: Home, port: u16) -> Node {
-        let mut process =
-            home.command(&["run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Node::start_by(home.command(&["run"]), home, port)
+    }
+
+    fn start_by(mut command: Command, home: Home, port: u16) -> Node {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut greeting = String::new();
         while !greeting.contains("listening on") {

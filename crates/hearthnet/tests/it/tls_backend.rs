@@ -1,6 +1,6 @@
-//! A language model behind `https`, with a certificate of its own.
+//! A language model and a collector of traces behind `https`, with a certificate of their own.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,7 @@ pub(crate) struct TlsBackend {
 }
 
 impl TlsBackend {
-    /// Serves a list of one model on `localhost` for as long as the process lives.
+    /// Serves a list of one model, and takes traces, on `localhost` for as long as the process lives.
     pub(crate) fn start() -> TlsBackend {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -37,14 +37,21 @@ impl TlsBackend {
 /// A caller that does not trust us leaves in the middle of the handshake.
 fn answer(stream: TcpStream, config: Arc<ServerConfig>) {
     let mut stream = BufReader::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream));
-    let mut line = String::new();
+    let (mut line, mut head) = (String::new(), String::new());
     while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
+        head.push_str(&line);
         line.clear();
     }
-    let body = r#"{"models": [{"name": "tiny"}]}"#;
+    let (kind, body) = if head.starts_with("POST /v1/traces ") {
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let _ = stream.read_exact(&mut vec![0; length.parse().unwrap()]);
+        ("application/x-protobuf", "")
+    } else {
+        ("application/json", r#"{"models": [{"name": "tiny"}]}"#)
+    };
     let _ = write!(
         stream.get_mut(),
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len(),
     );
     let _ = stream.get_mut().flush();

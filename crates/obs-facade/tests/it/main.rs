@@ -7,4 +7,6 @@ mod layer;
 #[cfg(feature = "http")]
 mod metrics_page;
 #[cfg(feature = "http")]
+mod propagation;
+#[cfg(feature = "http")]
 mod routes;
