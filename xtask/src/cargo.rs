@@ -35,33 +35,34 @@ pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> io::Res
     child.wait()
 }
 
-/// Builds a package's binary and returns where it lies.
-pub(crate) fn build_binary(package: &str) -> Result<PathBuf, String> {
+/// Builds packages, each with a binary of its own name, and returns where the binaries lie.
+///
+/// All at once: what they have in common is compiled a single time.
+pub(crate) fn build_binaries(packages: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let selection = packages.iter().flat_map(|package| ["--package", package, "--bin", package]);
     let output = command()
-        .args([
-            "build",
-            "--package",
-            package,
-            "--bin",
-            package,
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["build", "--message-format", "json-render-diagnostics"])
+        .args(selection)
         .current_dir(root())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|err| format!("cargo build could not be started: {err}"))?;
     if !output.status.success() {
-        return Err(format!("package {package} does not build"));
+        return Err(format!("{} does not build", packages.join(" or ")));
     }
-    executables(&output.stdout).last().ok_or_else(|| format!("package {package} builds no binary"))
+    let path = |package: &&str| {
+        executable(&output.stdout, package).ok_or_else(|| format!("package {package} builds no binary"))
+    };
+    packages.iter().map(path).collect()
 }
 
-fn executables(messages: &[u8]) -> impl Iterator<Item = PathBuf> {
-    messages
+/// Where the binary of this name lies, by cargo's messages.
+fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
+    let mut messages = messages
         .split(|&byte| byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .filter(|message| message["target"]["name"] == name);
+    messages.find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
 }
 
 /// What `cargo metadata` says of the workspace's own packages.

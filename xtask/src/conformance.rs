@@ -82,13 +82,16 @@ pub(crate) fn tally(options: &Options) -> Result<Tally, Box<dyn std::error::Erro
 
 /// The conformance program with its arguments, built; the node too unless some other node is the target.
 fn program(options: &Options, report: Option<&Path>) -> Result<std::process::Command, String> {
-    let mut program = std::process::Command::new(cargo::build_binary("conformance")?);
+    let needs_node = !options.target && !options.list;
+    let packages = if needs_node { &["conformance", "hearthnet"][..] } else { &["conformance"] };
+    let binaries = cargo::build_binaries(packages)?;
+    let mut program = std::process::Command::new(&binaries[0]);
     program.arg("--root").arg(cargo::root()).args(&options.passed_on);
     if let Some(report) = report {
         program.arg("--json").arg(report);
     }
-    if !options.target && !options.list {
-        program.arg("--node").arg(cargo::build_binary("hearthnet")?);
+    if let Some(node) = binaries.get(1) {
+        program.arg("--node").arg(node);
     }
     Ok(program)
 }

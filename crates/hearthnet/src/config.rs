@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -176,8 +176,8 @@ impl Config {
     /// Reads the file named on the command line, or the one at its usual place if there is one.
     pub(crate) fn load(named: Option<&Path>, paths: &Paths) -> Result<Config, Failure> {
         let file = named.unwrap_or(&paths.config_file);
-        match fs::read_to_string(file) {
-            Ok(text) => Config::parse(&text, file, paths),
+        match fs::read(file) {
+            Ok(bytes) => Config::parse(text_of(&bytes, file)?, file, paths),
             Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
                 Ok(Config::default().resolved(file, paths))
             }
@@ -187,9 +187,8 @@ impl Config {
 
     fn parse(text: &str, file: &Path, paths: &Paths) -> Result<Config, Failure> {
         let refused = |field: String, error: &toml::de::Error| {
-            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            let place = place(file, text, error.span().map_or(0, |span| span.start));
             let field = if field == "." { String::new() } else { format!("{field}: ") };
-            let place = format!("{}:{line}:{column}", file.display());
             Failure::error(format!("{place}: {field}{}", error.message()))
         };
         let document = toml::Deserializer::parse(text).map_err(|error| refused(".".to_owned(), &error))?;
@@ -252,16 +251,36 @@ impl Config {
             .probe_targets(self.emergency.probe_targets.iter().map(Target::to_string))
     }
 
+    /// Where the node listens.
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.transport.host, self.transport.port)
     }
+
+    /// Where the node answers on this machine: one that listens everywhere does so on loopback too.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        let ip = match self.transport.host {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        SocketAddr::new(ip, self.transport.port)
+    }
 }
 
-/// Line and column, both from 1, of the byte at `offset`.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+/// TOML is UTF-8; where it is not is said as any other mistake in the file.
+fn text_of<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str, Failure> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+        Failure::error(format!("{}: is not UTF-8: save the file as UTF-8", place(file, valid, valid.len())))
+    })
+}
+
+/// `file:line:column`, both from 1, of the byte at `offset`.
+fn place(file: &Path, text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
+    format!("{}:{line}:{column}", file.display())
 }
 
 #[cfg(test)]
@@ -280,6 +299,23 @@ mod tests {
         assert_eq!(config.observability.log_dir(), Path::new("/home/ada/state/log"));
         assert_eq!((config.transport.rate_limit_soft_rps, config.transport.rate_limit_hard_rps), (10, 100));
         assert!(config.discovery.mdns_enabled && config.discovery.udp_enabled);
+    }
+
+    #[test]
+    fn a_node_that_listens_everywhere_answers_on_loopback() {
+        let local =
+            |host| parse(&format!("transport.host = \"{host}\"")).unwrap().local_address().to_string();
+        assert_eq!(local("0.0.0.0"), "127.0.0.1:7080");
+        assert_eq!(local("::"), "[::1]:7080");
+        assert_eq!(local("192.168.1.20"), "192.168.1.20:7080");
+    }
+
+    #[test]
+    fn f4_a_file_that_is_no_text_is_refused_with_its_place() {
+        let file = Path::new("config.toml");
+        let message = text_of(b"[transport]\nhost = \"\xff\"", file).unwrap_err().message().to_owned();
+        assert!(message.starts_with("config.toml:2:9: ") && message.contains("UTF-8"), "{message}");
+        assert_eq!(text_of("Küche".as_bytes(), file).unwrap(), "Küche");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Why the command ends without success: a sentence for people and an exit code for scripts.
 
-use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
+
+use crate::say::say_on_stderr;
 
 /// Something went wrong.
 pub(crate) const ERROR: u8 = 1;
@@ -60,17 +61,6 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         self.code
     }
-}
-
-/// One line on stdout. A reader that has gone away (`hearthnet init | head -1`) is no reason to fail.
-pub(crate) fn say(line: impl Display) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-/// One line on stderr, with the command's name before it.
-pub(crate) fn say_on_stderr(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "hearthnet: {line}");
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use crate::community;
 use crate::config::Config;
 use crate::config_value::{NAME, is_name};
 use crate::event_log;
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
 use crate::identity::{self, Identity};
 use crate::paths::Paths;
 use crate::place::{self, Access, Placed};
+use crate::say::say;
 
 /// Makes keys, a community of one, its event log and the configuration; keeps whatever is there.
 #[derive(Debug, Args)]

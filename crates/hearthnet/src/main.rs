@@ -16,32 +16,52 @@ mod place;
 mod port_owner;
 mod remote_bus;
 mod run;
+mod say;
 mod server;
 mod trace;
 mod watch;
 mod wire;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
 use crate::paths::Paths;
+use crate::say::say;
 
 /// A node of the HearthNet mesh that records itself, and the tools to look at it.
 #[derive(Debug, Parser)]
 #[command(name = "hearthnet", version, after_help = EXIT_CODES)]
 struct CommandLine {
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is given on the command line instead of what would be usual.
+#[derive(Debug, Default, Args)]
+struct Overrides {
     /// The configuration file, instead of the one in the configuration folder.
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
     /// The port of the node, instead of the configured one.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    #[command(subcommand)]
-    command: Command,
+}
+
+/// As they have to be given again to whatever is to find the same node.
+impl fmt::Display for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.config {
+            write!(f, " --config {}", file.display())?;
+        }
+        self.port.map_or(Ok(()), |port| write!(f, " --port {port}"))
+    }
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 error, 2 bad usage, 3 no running node, 4 signature failure, \
@@ -79,10 +99,10 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         say(version(args));
         return Ok(ExitCode::SUCCESS);
     }
-    let (paths, named) = (Paths::discover()?, line.config.as_deref());
+    let (paths, named) = (Paths::discover()?, line.overrides.config.as_deref());
     let config = || {
         let mut config = Config::load(named, &paths)?;
-        config.transport.port = line.port.unwrap_or(config.transport.port);
+        config.transport.port = line.overrides.port.unwrap_or(config.transport.port);
         Ok(config)
     };
     match &line.command {
@@ -90,11 +110,14 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Run(args) => {
             // A file that was named is there, or loading it has failed.
             let file = named.is_none().then_some(paths.config_file.as_path());
-            run::run(args, config()?, file, &paths)?;
+            run::run(args, config()?, file, &paths, &line.overrides)?;
         }
-        Command::Doctor(args) => return Ok(doctor::run(args, config()?.for_doctor(&paths))),
+        Command::Doctor(args) => {
+            let config = config()?;
+            return Ok(doctor::run(args, config.for_doctor(&paths), config.local_address()));
+        }
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
-        Command::Trace(args) => return Ok(trace::run(args, config()?.transport.port)),
+        Command::Trace(args) => return Ok(trace::run(args, config()?.local_address())),
         Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)

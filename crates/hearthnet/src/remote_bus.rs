@@ -1,6 +1,7 @@
 //! The running node of this machine, as the doctor sees it over HTTP.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -56,10 +57,11 @@ struct Trace {
 }
 
 impl RemoteBus {
-    pub(crate) fn new(config: &doctor::Config) -> RemoteBus {
+    /// The node that answers at `address`, if its key is the one in `keys_dir`.
+    pub(crate) fn new(address: SocketAddr, keys_dir: &Path) -> RemoteBus {
         RemoteBus {
-            base: format!("http://{}", reachable(&config.host, config.port)),
-            ours: doctor::device_node_id(&config.keys_dir),
+            base: format!("http://{address}"),
+            ours: doctor::device_node_id(keys_dir),
             system: System::default(),
             running: OnceLock::new(),
         }
@@ -115,20 +117,6 @@ impl Failed {
     }
 }
 
-/// Where a node that listens on `host` answers on this machine.
-fn reachable(host: &str, port: u16) -> String {
-    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => {
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()
-        }
-        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => {
-            SocketAddr::from((Ipv6Addr::LOCALHOST, port)).to_string()
-        }
-        Ok(ip) => SocketAddr::new(ip, port).to_string(),
-        Err(_) => format!("{host}:{port}"),
-    }
-}
-
 impl CapabilityBus for RemoteBus {
     fn node_id(&self) -> Option<String> {
         self.is_running().then(|| self.ours.clone()).flatten()
@@ -160,10 +148,10 @@ mod tests {
     use super::*;
     use crate::identity::Identity;
 
-    /// A node that answers a few requests, and the configuration of the one whose key is the seed 7.
-    fn node(id: &str) -> (doctor::Config, tempfile::TempDir) {
+    /// A node that answers a few requests, as it is seen from the home of the one whose key is the seed 7.
+    fn node(id: &str) -> (RemoteBus, tempfile::TempDir) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
         let health = format!(r#"{{"status":"ok","node_id":"{id}","version":"0.1.0"}}"#);
         std::thread::spawn(move || {
             for stream in listener.incoming().take(8) {
@@ -194,17 +182,14 @@ mod tests {
             }
         });
         let home = tempfile::tempdir().unwrap();
-        let config = doctor::Config::new(home.path()).host("0.0.0.0").port(port);
-        std::fs::create_dir(&config.keys_dir).unwrap();
-        std::fs::write(config.keys_dir.join("device.pub"), Identity::from_seed(&[7; 32]).public()).unwrap();
-        (config, home)
+        std::fs::write(home.path().join("device.pub"), Identity::from_seed(&[7; 32]).public()).unwrap();
+        (RemoteBus::new(address, home.path()), home)
     }
 
     #[test]
     fn f4_our_node_tells_what_the_doctor_asks() {
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
-        let (config, _home) = node(&id);
-        let bus = RemoteBus::new(&config);
+        let (bus, _home) = node(&id);
         assert_eq!(bus.node_id(), Some(id));
         assert_eq!(bus.capabilities().unwrap(), ["rag.query", "llm.chat"]);
         assert_eq!(bus.peers().unwrap(), ["ed25519:peer"]);
@@ -216,8 +201,7 @@ mod tests {
     #[test]
     fn pain_08_a_node_that_has_ended_meanwhile_is_not_running() {
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
-        let (config, _home) = node(&id);
-        let bus = RemoteBus::new(&config);
+        let (bus, _home) = node(&id);
         assert!(bus.is_running());
         let gone = RemoteBus { base: "http://127.0.0.1:1".to_owned(), ..bus };
         assert_eq!(gone.capabilities(), Err(BusError::NotRunning));
@@ -226,8 +210,7 @@ mod tests {
 
     #[test]
     fn d4_another_node_on_the_port_is_not_ours() {
-        let (config, _home) = node("ed25519:another");
-        let bus = RemoteBus::new(&config);
+        let (bus, _home) = node("ed25519:another");
         assert_eq!(bus.node_id(), None);
         assert_eq!(bus.capabilities(), Err(BusError::NotRunning));
     }

@@ -1,7 +1,6 @@
 //! `hearthnet run`: the node, from its first line to its last.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -13,12 +12,14 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::Overrides;
 use crate::config::Config;
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
 use crate::init;
 use crate::node::Node;
 use crate::paths::Paths;
 use crate::place::Placed;
+use crate::say::say;
 use crate::watch::storage::{self, Events};
 use crate::{port_owner, server, watch::emergency};
 
@@ -43,6 +44,7 @@ pub(crate) fn run(
     mut config: Config,
     config_file: Option<&Path>,
     paths: &Paths,
+    overrides: &Overrides,
 ) -> Result<(), Failure> {
     let name = init::usual_name(&config);
     let home = init::ensure(&config, config_file, paths, &name, &mut tell_made)?;
@@ -53,7 +55,6 @@ pub(crate) fn run(
         .observability
         .resource("service.version", env!("CARGO_PKG_VERSION"))
         .resource("service.instance.id", home.identity.node_id());
-    let log_dir = config.observability.log_dir().to_owned();
     // Held to the very end: dropping it is what flushes.
     let _guard = obs_facade::configure(&config.observability)
         .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
@@ -63,7 +64,7 @@ pub(crate) fn run(
     let node = Node::new(&config, identity, &home.community_id, &name);
     let checkup =
         Checkup::new(config.for_doctor(paths), node.clone()).remote(config.observability.is_doctor_remote());
-    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, &log_dir));
+    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, overrides));
     runtime.shutdown_timeout(LAST_CALLS);
     if served.is_ok() {
         append_stopped(events);
@@ -101,12 +102,12 @@ async fn serve(
     checkup: &Checkup,
     blobs: &Path,
     events: &Events,
-    log_dir: &Path,
+    overrides: &Overrides,
 ) -> Result<(), Failure> {
     let end = end_signal()?;
     let listener = match TcpListener::bind(config.address()).await {
         Ok(listener) => listener,
-        Err(error) => return Err(cannot_listen(config.address(), &error)),
+        Err(error) => return Err(cannot_listen(config, &error)),
     };
     let appended = events.clone();
     let started = json!({ "version": env!("CARGO_PKG_VERSION") });
@@ -118,41 +119,32 @@ async fn serve(
     if let Some(interval) = config.observability.doctor_interval() {
         watching.spawn(checkup.clone().watch(interval));
     }
-    announce(config, log_dir);
+    announce(config, overrides);
     server::serve(listener, node.router(checkup), end, GRACE).await;
     Ok(())
 }
 
-fn announce(config: &Config, log_dir: &Path) {
-    let address = reachable(config.address());
+fn announce(config: &Config, overrides: &Overrides) {
+    let log_dir = config.observability.log_dir().display();
+    let address = config.local_address();
     say(format_args!("hearthnet: listening on http://{address}"));
     say(format_args!("  metrics  http://{address}/metrics"));
     say(format_args!("  traces   http://{address}/trace/recent"));
-    say(format_args!("  log      {}  (hearthnet log --follow)", log_dir.display()));
-    say("  checks   hearthnet doctor");
+    say(format_args!("  log      {log_dir}  (hearthnet log --follow{overrides})"));
+    say(format_args!("  checks   hearthnet doctor{overrides}"));
     info!(logger: LOG, address:% = config.address(); "listening");
 }
 
-/// An address to reach a listener at: one that listens everywhere is reached on loopback too.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+fn cannot_listen(config: &Config, error: &io::Error) -> Failure {
     let reason = match error.kind() {
         ErrorKind::AddrInUse => {
-            let owner = port_owner::describe(reachable(address));
+            let owner = port_owner::describe(config.local_address());
             format!("the port is taken by {owner}: stop it, or choose another port with --port")
         }
         ErrorKind::PermissionDenied => format!("{error}: choose a port from 1024 with --port"),
         _ => error.to_string(),
     };
-    Failure::error(format!("cannot listen on {address}: {reason}"))
+    Failure::error(format!("cannot listen on {}: {reason}", config.address()))
 }
 
 /// Resolves at the first SIGINT or SIGTERM. From here on neither ends the process by itself.

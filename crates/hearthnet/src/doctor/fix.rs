@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use obs_facade::doctor::{Config, Repair, Report};
 
-use crate::failure::say_on_stderr;
+use crate::say::say_on_stderr;
 
 /// How a repair is agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 mod fix;
 
-use std::io::{self, Write as _};
+use std::io;
+use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use obs_facade::doctor::render::{self, ColorChoice, TextStyle};
 use obs_facade::doctor::{CapabilityBus, Config, Doctor, Error, Limits, Report};
 
 use self::fix::Consent;
-use crate::failure::say_on_stderr;
 use crate::remote_bus::RemoteBus;
+use crate::say::{print, say_on_stderr};
 
 /// Looks for what is wrong on this machine, says what to do, and changes nothing unless told with --fix.
 #[derive(Debug, Args)]
@@ -72,11 +73,12 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 /// The doctor itself could not do its work.
 pub(crate) const CRASHED: u8 = 2;
 
-/// Runs the command. A check that still blocks its thread ends with the process, when `main` returns.
-pub(crate) fn run(args: &DoctorArgs, config: Config) -> ExitCode {
+/// Runs the command, which looks for the node at `node`. A check that still blocks its thread ends with the process, when
+/// `main` returns.
+pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCode {
     let config = config.offline(args.offline);
     keep_panics_of_checks_to_the_report();
-    let code = catch_unwind(AssertUnwindSafe(|| examine(args, &config))).unwrap_or_else(|_| {
+    let code = catch_unwind(AssertUnwindSafe(|| examine(args, &config, node))).unwrap_or_else(|_| {
         say_on_stderr("the doctor crashed, please report it");
         CRASHED
     });
@@ -93,7 +95,7 @@ fn keep_panics_of_checks_to_the_report() {
     }));
 }
 
-fn examine(args: &DoctorArgs, config: &Config) -> u8 {
+fn examine(args: &DoctorArgs, config: &Config, node: SocketAddr) -> u8 {
     let doctor = match choose(args) {
         Ok(doctor) => doctor,
         Err(error) => {
@@ -101,8 +103,11 @@ fn examine(args: &DoctorArgs, config: &Config) -> u8 {
             return CRASHED;
         }
     };
-    let printed =
-        if args.list { print(&list(&doctor, args.json)).map(|()| 0) } else { look(args, &doctor, config) };
+    let printed = if args.list {
+        print(&list(&doctor, args.json)).map(|()| 0)
+    } else {
+        look(args, &doctor, config, node)
+    };
     printed.unwrap_or_else(|error| {
         say_on_stderr(format_args!("cannot write the report: {error}"));
         CRASHED
@@ -110,9 +115,9 @@ fn examine(args: &DoctorArgs, config: &Config) -> u8 {
 }
 
 /// Runs, repairs if told, and prints: as text one report before a repair and one after it, as JSON the last alone.
-fn look(args: &DoctorArgs, doctor: &Doctor, config: &Config) -> io::Result<u8> {
+fn look(args: &DoctorArgs, doctor: &Doctor, config: &Config, node: SocketAddr) -> io::Result<u8> {
     let run = || {
-        let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(config));
+        let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(node, &config.keys_dir));
         doctor.run_all_blocking(config, &bus)
     };
     let mut report = run();
@@ -180,15 +185,6 @@ fn show(args: &DoctorArgs, report: &Report) -> String {
     render::text(report, &TextStyle::for_stdout(args.color).verbose(args.verbose).quiet(args.quiet))
 }
 
-/// A reader that has gone away (`hearthnet doctor | head -1`) does not change the verdict.
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -224,7 +220,7 @@ mod tests {
             assert!(message.contains("nosuch") && message.contains("recent_error_rate"), "{message}");
         }
         let line = Line::parse_from(["doctor", "--check", "nosuch"]);
-        assert_eq!(examine(&line.doctor, &Config::new("/nosuch")), 2);
+        assert_eq!(examine(&line.doctor, &Config::new("/nosuch"), ([127, 0, 0, 1], 7080).into()), 2);
     }
 
     #[test]

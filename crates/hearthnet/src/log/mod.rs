@@ -15,7 +15,7 @@ use clap::Args;
 use self::filter::{Filter, Level};
 use self::line::{Line, Paint};
 use self::reader::{Piece, Reader};
-use crate::failure::say_on_stderr;
+use crate::say::say_on_stderr;
 
 /// How often a followed file is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

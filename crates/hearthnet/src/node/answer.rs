@@ -80,8 +80,10 @@ fn event_stream(
     frames: Frames,
     served: Served,
 ) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    stream::unfold(Some((frames, served)), |state| async move {
-        let (mut frames, served) = state?;
+    // How long the answer was under way, beside the spans of what it took to begin it.
+    let span = trace::span("stream").enter();
+    stream::unfold(Some((frames, served, span)), |state| async move {
+        let (mut frames, served, span) = state?;
         let next = AssertUnwindSafe(frames.next()).catch_unwind().await;
         let frame = match next {
             Ok(Some(frame)) => frame,
@@ -93,17 +95,27 @@ fn event_stream(
                 served.end(true);
                 (Ok(sse::encode(DONE, &frame.data)), None)
             }
-            Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served))),
+            Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, span))),
             Err(error) => {
                 // The status has gone out as 200; only the trace can still say how the call ended.
-                if let Some(trace) = trace::current_trace() {
-                    trace.fail(error.code.as_str());
-                }
+                span.fail(error.code.as_str());
+                mark(&error);
                 served.end(false);
                 (Ok(sse::encode(ERROR, &error.body())), None)
             }
         })
     })
+}
+
+/// Marks the current span as failed, and its trace, when `answer` is an error.
+pub(super) fn marked(answer: Result<Answer, CallError>) -> Result<Answer, CallError> {
+    answer.inspect_err(mark)
+}
+
+fn mark(error: &CallError) {
+    if let Some(trace) = trace::current_trace() {
+        trace.fail(error.code.as_str());
+    }
 }
 
 /// What the caller is told when a capability panicked; the log has the rest.
@@ -116,7 +128,10 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt as _;
+    use obs_facade::testing::Capture;
 
     use super::*;
 
@@ -143,6 +158,26 @@ mod tests {
         assert_eq!(sent(vec![frame(DONE), frame("token"), frame(DONE)]).await, "event: done");
         assert_eq!(sent(vec![error(), frame(DONE)]).await, "event: error");
         assert_eq!(sent(vec![frame("token")]).await, "event: tokenevent: error");
+    }
+
+    /// F4: the waterfall shows a streamed answer for as long as it was under way, and how it failed.
+    #[tokio::test]
+    async fn the_span_of_a_stream_lasts_until_its_last_frame_and_tells_its_error() {
+        struct Late(u32);
+
+        impl FrameSource for Late {
+            async fn next(&mut self) -> Result<Frame, CallError> {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                self.0 += 1;
+                if self.0 < 3 { frame("token") } else { Err(Code::TIMEOUT.because("late")) }
+            }
+        }
+        let obs = Capture::new();
+        obs.scope(async { trace::new_trace("llm.chat").scope(text_of(frames(Late(0)))).await }).await;
+        let traces = obs.traces();
+        let span = &traces.last().spans()[0];
+        assert_eq!((span.name(), span.field("error")), ("stream", Some(&"timeout".into())));
+        assert!(span.duration() >= Duration::from_millis(30), "{span:?}");
     }
 
     #[tokio::test]

@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use bytes::Bytes;
 use obs_facade::trace;
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Node;
-use super::answer::{Answer, ERROR, Frame, FrameSource, frames};
+use super::answer::{self, Answer, ERROR, Frame, FrameSource, frames};
 use super::peers::Peer;
 use crate::wire::error::{CallError, Code};
 use crate::wire::signature::{self, FROM, VERSION_HEADER};
@@ -46,28 +46,24 @@ pub(super) async fn forward(
     headers.insert(VERSION_HEADER, version.cloned().unwrap_or(HeaderValue::from_static(VERSION)));
     headers.insert(HOPS, HeaderValue::from_static("1"));
     let request = node.http.post(client::join(&peer.url, "/bus/v1/call")).body(raw);
-    let response = trace::span("forward")
+    trace::span("forward")
         .field("to", &peer.node_id)
         .field("same_community", peer.same_community)
         .wrap(async {
             // Within the span, which the peer's part of the trace is a child of.
             obs_facade::http::inject(&mut headers);
             signature::sign(&mut headers, &node.identity, &node.community_id, body)?;
-            let answer = timeout(node.call_timeout, request.headers(headers).send()).await;
-            let response = answer
-                .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))
-                .and_then(|answer| answer.map_err(|error| client::failed(&error)));
-            response.inspect_err(|error| fail(error.code))
+            answer::marked(ask(request.headers(headers), node.call_timeout).await)
         })
-        .await?;
-    read(response, node.call_timeout).await
+        .await
 }
 
-/// Marks the span, and the trace with it.
-fn fail(code: Code) {
-    if let Some(trace) = trace::current_trace() {
-        trace.fail(code.as_str());
-    }
+async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, CallError> {
+    let response = timeout(patience, request.send())
+        .await
+        .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))?
+        .map_err(|error| client::failed(&error))?;
+    read(response, patience).await
 }
 
 async fn read(response: Response, patience: Duration) -> Result<Answer, CallError> {

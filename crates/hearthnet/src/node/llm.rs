@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::LOG;
-use super::answer::{Answer, DONE, Frame, FrameSource, frames};
+use super::answer::{self, Answer, DONE, Frame, FrameSource, frames};
 use super::capability::{Answering, Capability};
 use crate::config::BackendSection;
 use crate::openai::{self, Backend, Pieces, Said};
@@ -46,10 +46,13 @@ impl Chat {
         let request = openai::request(&call.input, model, stream)?;
         let talk = Talk::begin(model, &self.backend_name);
         let span = trace::span("backend").field("backend", &self.backend_name).field("model", model);
-        match stream {
-            true => Ok(frames(Tokens { pieces: span.wrap(self.backend.stream(&request)).await?, talk })),
-            false => Ok(whole(span.wrap(self.backend.complete(&request)).await?, talk)),
-        }
+        let ask = async {
+            answer::marked(match stream {
+                true => self.backend.stream(&request).await.map(|pieces| frames(Tokens { pieces, talk })),
+                false => self.backend.complete(&request).await.map(|completion| whole(completion, talk)),
+            })
+        };
+        span.wrap(ask).await
     }
 
     /// The configured model; another one is not offered. Without a configured one the caller chooses.

@@ -5,7 +5,7 @@ mod line;
 mod text;
 mod tree;
 
-use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use obs_facade::doctor::render::{ColorChoice, TextStyle};
 use obs_facade::doctor::system::{HttpError, HttpRequest, System};
 
 use self::answer::Answer;
-use crate::failure::say_on_stderr;
+use crate::say::{print, say_on_stderr};
 
 /// Shows what the running node did lately.
 #[derive(Args, Debug)]
@@ -49,18 +49,23 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Ten thousand traces of a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 << 20;
 
-/// Asks the node that listens on `port` of this machine.
-pub(crate) fn run(args: &TraceArgs, port: u16) -> ExitCode {
+/// Asks the node at `node`.
+pub(crate) fn run(args: &TraceArgs, node: SocketAddr) -> ExitCode {
     let What::Recent(recent) = &args.what;
-    let body = match ask(port, &path(recent)) {
+    let body = match ask(node, &path(recent)) {
         Ok(body) => body,
         Err((code, message)) => {
             say_on_stderr(message);
             return ExitCode::from(code);
         }
     };
-    print(&if recent.json { text::visible_json(&body) } else { show(&body) });
-    ExitCode::SUCCESS
+    match print(&if recent.json { text::visible_json(&body) } else { show(&body) }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_on_stderr(format_args!("cannot write the traces: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn show(body: &str) -> String {
@@ -75,38 +80,29 @@ fn path(args: &RecentArgs) -> String {
 }
 
 /// The answer, or an exit code and what to tell.
-fn ask(port: u16, path: &str) -> Result<String, (u8, String)> {
-    let request = HttpRequest::get(format!("http://127.0.0.1:{port}{path}"))
-        .timeout(TIMEOUT)
-        .max_body_bytes(MAX_BODY_BYTES);
+fn ask(node: SocketAddr, path: &str) -> Result<String, (u8, String)> {
+    let request =
+        HttpRequest::get(format!("http://{node}{path}")).timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
     let response = System::default().http.send(&request).map_err(|error| match error {
         HttpError::Refused => {
-            (NOT_RUNNING, format!("no node is running on port {port}; start one with `hearthnet run`"))
+            (NOT_RUNNING, format!("no node is running on {node}; start one with `hearthnet run`"))
         }
-        error => (1, format!("no answer of the node on port {port}: {error}")),
+        error => (1, format!("no answer of the node on {node}: {error}")),
     })?;
     let body = String::from_utf8_lossy(&response.body).into_owned();
     match response.status {
         200 if serde_json::from_str::<Answer>(&body).is_ok() => Ok(body),
         200 | 404 => Err((
             NOT_RUNNING,
-            format!("what listens on port {port} is no node of HearthNet; name another with `--port`"),
+            format!("what listens on {node} is no node of HearthNet; name another with `--port`"),
         )),
-        status => {
-            Err((1, format!("the node on port {port} answered {status}: {}", text::visible(&body, true))))
-        }
+        status => Err((1, format!("the node on {node} answered {status}: {}", text::visible(&body, true)))),
     }
-}
-
-/// A reader that has gone away (`hearthnet trace recent | head -1`) has seen enough.
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead as _, BufReader};
+    use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
 
     use clap::Parser;
@@ -136,10 +132,10 @@ mod tests {
         }
     }
 
-    /// A server that gives one answer, on the port that is returned.
-    fn answers(status: &str, body: &str) -> u16 {
+    /// A server that gives one answer, at the address that is returned.
+    fn answers(status: &str, body: &str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
         let answer =
             format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
         std::thread::spawn(move || {
@@ -148,12 +144,12 @@ mod tests {
             while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
             stream.write_all(answer.as_bytes()).unwrap();
         });
-        port
+        address
     }
 
     #[test]
     fn f4_without_a_node_the_exit_code_is_3() {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (code, message) = ask(nobody, "/trace/recent").unwrap_err();
         assert!(code == NOT_RUNNING && message.contains("hearthnet run"), "{message}");
 

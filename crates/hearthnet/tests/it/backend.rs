@@ -9,11 +9,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tower_service::Service as _;
 
 /// How the backend answers.
@@ -23,6 +24,8 @@ pub(crate) struct Script {
     pub(crate) tokens: Vec<&'static str>,
     /// Waited before each piece.
     pub(crate) delay: Duration,
+    /// Waited for before the first piece.
+    pub(crate) go: Option<Arc<Notify>>,
     /// What it says it counted; nothing when `None`.
     pub(crate) usage: Option<u64>,
     /// Instead of an answer.
@@ -104,9 +107,17 @@ fn streamed(script: Script) -> Response {
     if !script.breaks {
         events.push("data: [DONE]\n\n".to_owned());
     }
-    let events = stream::iter(events).then(move |event| async move {
-        tokio::time::sleep(script.delay).await;
+    let (delay, go) = (script.delay, script.go);
+    let said = stream::iter(events).then(move |event| async move {
+        tokio::time::sleep(delay).await;
         Ok::<_, std::convert::Infallible>(event)
     });
+    let begun = async move {
+        if let Some(go) = go {
+            go.notified().await;
+        }
+        said
+    };
+    let events = begun.flatten_stream();
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()
 }

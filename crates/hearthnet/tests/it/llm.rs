@@ -1,11 +1,13 @@
 //! `llm.chat` with a backend behind it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::backend::{Backend, Script};
-use crate::node::{Home, Node, events};
+use crate::node::{Home, Node, events, request_id};
 
 fn chat(stream: bool) -> Value {
     json!({
@@ -22,14 +24,17 @@ async fn start(script: Script) -> (Backend, Node) {
 
 #[tokio::test]
 async fn f4_tokens_are_streamed_counted_and_leased() {
-    let delay = Duration::from_millis(150);
-    let (backend, node) = start(Script { tokens: vec!["Sie ", "können "], delay, ..Script::default() }).await;
+    let (go, delay) = (Arc::new(Notify::new()), Duration::from_millis(10));
+    let script =
+        Script { tokens: vec!["Sie ", "können "], delay, go: Some(go.clone()), ..Script::default() };
+    let (backend, node) = start(script).await;
     assert!(node.get("/manifest").await["capabilities"].to_string().contains("llm.chat"));
     assert_eq!(node.metric("hearthnet_llm_concurrent", "tiny").await, Some(0.0));
 
     let call = tokio::spawn(node.call("llm.chat", &chat(true)).send());
     node.wait_for_metric("hearthnet_llm_concurrent", "model=\"tiny\"", 1.0).await;
     node.wait_for_metric("hearthnet_active_streams", "llm.chat", 1.0).await;
+    go.notify_one();
     let frames = events(&call.await.unwrap().unwrap().text().await.unwrap());
     let text: String = frames
         .iter()
@@ -42,7 +47,7 @@ async fn f4_tokens_are_streamed_counted_and_leased() {
         (name.as_str(), &done["tokens_out"], &done["stop_reason"]),
         ("done", &json!(2), &json!("max_tokens"))
     );
-    assert!(done["ms"].as_u64().unwrap() >= 300);
+    assert!(done["ms"].as_u64().unwrap() >= 40);
 
     node.wait_for_metric("hearthnet_llm_concurrent", "model=\"tiny\"", 0.0).await;
     let labels = "model=\"tiny\",backend=\"fake\"";
@@ -73,7 +78,10 @@ async fn what_goes_wrong_behind_the_backend_has_its_code() {
         for stream in [true, false] {
             let answer = node.call("llm.chat", &chat(stream)).send().await.unwrap();
             assert!(!answer.status().is_success(), "{code}");
+            let id = request_id(&answer);
             assert_eq!(answer.json::<Value>().await.unwrap()["error"], code);
+            let span = &node.trace(&id).await["spans"][0];
+            assert_eq!((&span["name"], &span["fields"]["error"]), (&json!("backend"), &json!(code)));
         }
     }
     check(Script { status: Some(429), ..Script::default() }, "capacity_exceeded").await;

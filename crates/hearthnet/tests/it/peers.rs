@@ -66,7 +66,12 @@ async fn a_peers_error_is_passed_on_with_its_code() {
     assert_eq!(answer.status().as_u16(), 429);
     let id = request_id(&answer);
     assert_eq!(answer.json::<Value>().await.unwrap()["error"], "capacity_exceeded");
-    assert_eq!(one.trace(&id).await["status"], "capacity_exceeded");
+    let trace = one.trace(&id).await;
+    assert_eq!(
+        (&trace["status"], &trace["spans"][0]["name"]),
+        (&json!("capacity_exceeded"), &json!("forward"))
+    );
+    assert_eq!(trace["spans"][0]["fields"]["error"], "capacity_exceeded");
 }
 
 #[tokio::test]

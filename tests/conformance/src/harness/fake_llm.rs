@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::case::Outcome;
@@ -10,32 +11,61 @@ use crate::harness::home::Home;
 /// How many tokens each answer has.
 pub(crate) const TOKENS: u64 = 3;
 
-/// With this word in the prompt there is a pause of a second after the first token.
+/// With this word in the prompt all but the first token waits for [`Backend::go_on`].
 pub(crate) const SLOWLY: &str = "slowly";
 
-/// Starts a backend and names it in a home's configuration, as `ollama` with the model `tiny`.
-pub(crate) fn configure(home: &Home) -> Outcome {
-    let mut backend = toml::Table::new();
-    for (key, value) in [("name", "ollama"), ("url", &start()?), ("model", "tiny")] {
-        backend.insert(key.to_owned(), value.into());
-    }
-    home.configure("llm", "backends", vec![toml::Value::Table(backend)])
+/// A backend that answers until the program ends.
+#[derive(Clone, Default)]
+pub(crate) struct Backend(Arc<Pause>);
+
+#[derive(Default)]
+struct Pause {
+    is_over: Mutex<bool>,
+    over: Condvar,
 }
 
-/// Starts a backend that answers until the program ends; returns its address, `http://127.0.0.1:port`.
-fn start() -> Outcome<String> {
+/// Nobody is kept waiting for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+impl Backend {
+    /// Lets answers that wait go on.
+    pub(crate) fn go_on(&self) {
+        *self.0.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.over.notify_all();
+    }
+
+    fn wait(&self) {
+        let is_over = self.0.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.over.wait_timeout_while(is_over, LONGEST_PAUSE, |is_over| !*is_over));
+    }
+}
+
+/// Starts a backend and names it in a home's configuration, as `ollama` with the model `tiny`.
+pub(crate) fn configure(home: &Home) -> Outcome<Backend> {
+    let backend = Backend::default();
+    let mut section = toml::Table::new();
+    for (key, value) in [("name", "ollama"), ("url", &start(backend.clone())?), ("model", "tiny")] {
+        section.insert(key.to_owned(), value.into());
+    }
+    home.configure("llm", "backends", vec![toml::Value::Table(section)])?;
+    Ok(backend)
+}
+
+/// Starts the backend; returns its address, `http://127.0.0.1:port`.
+fn start(backend: Backend) -> Outcome<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = format!("http://{}", listener.local_addr()?);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            let backend = backend.clone();
             // A caller that goes away halfway is its own business.
-            std::thread::spawn(move || answer(stream));
+            std::thread::spawn(move || answer(stream, &backend));
         }
     });
     Ok(address)
 }
 
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, backend: &Backend) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut request = String::new();
@@ -79,7 +109,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let (first, rest) = body.split_at(body.find("\n\n").map_or(0, |end| end + 2));
     stream.write_all(first.as_bytes())?;
     if slowly {
-        std::thread::sleep(Duration::from_secs(1));
+        backend.wait();
     }
     stream.write_all(rest.as_bytes())
 }

@@ -64,7 +64,7 @@ pub(super) fn gauges_at_rest(lab: &Lab) -> Outcome {
 /// While an answer is under way it is counted as an open stream and as a use of its model.
 pub(super) fn gauges_under_way(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
-    fake_llm::configure(&home)?;
+    let backend = fake_llm::configure(&home)?;
     let node = Node::start(home)?;
     let client = node.client();
     let gauges = || -> Outcome<[f64; 2]> {
@@ -79,15 +79,14 @@ pub(super) fn gauges_under_way(lab: &Lab) -> Outcome {
             .map(|_| threads.spawn(|| client.call("llm.chat", chat.as_bytes(), &[])?.is(200)))
             .collect();
         let both = |expected: f64| gauges().is_ok_and(|found| found == [expected; 2]);
-        ensure(
-            wait::until(Duration::from_secs(3), || both(2.0)),
-            "2 open streams, 2 uses of the model",
-            gauges(),
-        )?;
+        let under_way = wait::until(Duration::from_secs(10), || both(2.0));
+        let seen = gauges();
+        backend.go_on();
+        ensure(under_way, "2 open streams, 2 uses of the model", seen)?;
         for call in calls {
             call.join().map_err(|_| failed("a call that ends", "a panic"))??;
         }
-        ensure(wait::until(Duration::from_secs(3), || both(0.0)), "none of either afterwards", gauges())
+        ensure(wait::until(Duration::from_secs(10), || both(0.0)), "none of either afterwards", gauges())
     })
 }
 

@@ -1,0 +1,24 @@
+//! What the command says.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+/// One line on stdout. What is done goes on, read or not.
+pub(crate) fn say(line: impl Display) {
+    let _ = print(&format!("{line}\n"));
+}
+
+/// What the command was called for, on stdout. A reader that has gone away (`hearthnet doctor | head -1`) has seen
+/// enough, which is no error.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+/// One line on stderr, with the command's name before it.
+pub(crate) fn say_on_stderr(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "hearthnet: {line}");
+}
