@@ -1,6 +1,7 @@
 //! The doctor in a process of its own: another user, another network, a read-only mount.
 
 use std::io::Write as _;
+use std::net::UdpSocket;
 use std::os::unix::fs::{chown, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -74,6 +75,28 @@ pub(crate) fn report_behind_a_proxy(home: &Home, proxy: &str) -> Value {
     run(home, command.env_remove("NO_PROXY").env_remove("no_proxy"))
 }
 
+/// The doctor's report beside a program that has the mDNS port for itself; `None` where that would be in the way of
+/// everybody on this machine.
+pub(crate) fn report_without_mdns(home: &Home) -> Option<Value> {
+    in_namespaces(home, "ip link set lo up; export CHILD_TAKES_MDNS=1", r#"exec "$0" "$@""#)
+}
+
+/// Runs `body`, which is that of the test called `test`, where the ports are nobody else's, if this machine lets us.
+pub(crate) fn in_own_network(test: &str, body: impl FnOnce()) {
+    if std::env::var_os("CHILD_NETWORK").is_some() || !*NAMESPACES_ARE_ALLOWED {
+        return body();
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-ec", r#"ip link set lo up; exec "$0" "$@""#]).env("CHILD_NETWORK", "1");
+    let ran = command.arg(std::env::current_exe().unwrap()).args(["--exact", test]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
 static NAMESPACES_ARE_ALLOWED: LazyLock<bool> =
     LazyLock::new(|| Command::new("unshare").args(["-n", "-m", "true"]).status().is_ok_and(|s| s.success()));
 
@@ -118,6 +141,8 @@ fn runs_the_doctor() {
         .port(var("CHILD_PORT").parse().unwrap())
         .clock_anchors(var("CHILD_ANCHORS").split_whitespace())
         .llm_backends(backends.map(|url| LlmBackend::new("far", url)));
+    let taken = || UdpSocket::bind("0.0.0.0:5353").unwrap();
+    let _taken = std::env::var_os("CHILD_TAKES_MDNS").map(|_| taken());
     let mut doctor = Doctor::standard();
     if std::env::var_os("CHILD_HANGS").is_some() {
         doctor.register(Check::new("hangs").run(|_| std::future::pending())).unwrap();

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::child;
 use crate::home::{Home, append, free_port, id_of, node_id, set_mode};
-use crate::network::{Faulty, WELL, mdns_port};
+use crate::network::{Faulty, WELL};
 use crate::node::Node;
 use crate::web::{serve, web};
 
@@ -89,14 +89,11 @@ impl std::fmt::Display for Row {
 
 /// `text` as it would read on a usual node: without this run's folders, ports and processes.
 fn general(home: &Home, text: &str) -> String {
-    let comm = fs::read_to_string("/proc/self/comm").unwrap_or_default();
-    let me =
-        format!("{} (pid {}, uid {})", main_thread_name().unwrap_or(comm.trim()), std::process::id(), uid());
-    text.replace(&home.config.data_dir.display().to_string(), "~/.local/share/hearthnet")
+    with_nginx_for_us(text)
+        .replace(&home.config.data_dir.display().to_string(), "~/.local/share/hearthnet")
         .replace(&home.root().display().to_string(), "~")
         .replace(&node_id(), "ed25519:our…")
         .replace(&id_of(&[9; 32]), "ed25519:another…")
-        .replace(&me, "nginx (pid 812, uid 33)")
         .replace(&format!("key is of uid {}", uid()), "key is of uid 1000")
         .replace(&format!("port {}", home.config.port), "port 7080")
         .replace(&format!(":{}", home.config.port), ":7080")
@@ -104,10 +101,15 @@ fn general(home: &Home, text: &str) -> String {
         .replace(&format!(":{}", home.config.udp_port), ":42424")
 }
 
-fn main_thread_name() -> Option<&'static str> {
-    static NAME: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    let read = || fs::read_to_string(format!("/proc/{}/comm", std::process::id())).ok();
-    NAME.get_or_init(|| read().map(|name| name.trim_end().to_owned())).as_deref()
+/// This program, in this process or a child, is the one that has the port.
+fn with_nginx_for_us(text: &str) -> String {
+    let name = fs::read_to_string(format!("/proc/{}/comm", std::process::id())).unwrap_or_default();
+    let Some((before, rest)) = text.split_once(&format!("{} (pid ", name.trim_end())) else {
+        return text.to_owned();
+    };
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let after = after.strip_prefix(&format!(", uid {})", uid())).unwrap_or(after);
+    format!("{before}nginx (pid 812, uid 33){after}")
 }
 
 fn uid() -> u32 {
@@ -314,11 +316,8 @@ fn on(sockets: Faulty, home: &Home, name: &str) -> CheckResult {
 fn mdns_socket(table: &mut Table) {
     const NAME: &str = "mdns_socket";
     let home = Home::fresh();
-    {
-        let _turn = mdns_port();
-        let _taken = UdpSocket::bind("0.0.0.0:5353").unwrap();
-        table.add(&home, "another program has it for itself", &home.run(NAME));
-    }
+    let alone = child::report_without_mdns(&home);
+    table.add_json(&home, "another program has it for itself", NAME, alone.as_ref());
     let denied = Faulty { mdns: Some(ErrorKind::PermissionDenied), ..WELL };
     table.add(&home, "forbidden", &on(denied, &home, NAME));
     let other = Faulty { mdns: Some(ErrorKind::AddrNotAvailable), ..WELL };

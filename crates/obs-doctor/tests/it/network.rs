@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use obs_doctor::SkipReason;
@@ -10,7 +9,9 @@ use obs_doctor::system::{EchoError, HttpError, HttpResponse, Interface, Owner, P
 use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 
-use crate::child::{check, report_as_nobody, report_in_namespaces, report_in_namespaces_as_nobody, skipped};
+use crate::child::{
+    check, in_own_network, report_as_nobody, report_in_namespaces, report_in_namespaces_as_nobody, skipped,
+};
 use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, node_id};
 use crate::web::{serve, serve_on, serve_raw, web};
 
@@ -57,12 +58,6 @@ fn on(sockets: Faulty, name: &str) -> obs_doctor::CheckResult {
     Home::fresh().run_on(System::default().sockets(sockets), name)
 }
 
-/// Tests that bind 5353 take turns.
-pub(crate) fn mdns_port() -> MutexGuard<'static, ()> {
-    static PORT: Mutex<()> = Mutex::new(());
-    PORT.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A responder as avahi opens it.
 pub(crate) fn responder() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
@@ -74,9 +69,10 @@ pub(crate) fn responder() -> Socket {
 
 #[test]
 fn pain_08_no_false_fail_beside_another_mdns_responder() {
-    let _turn = mdns_port();
-    let _avahi = responder();
-    assert_passes(&Home::fresh().run("mdns_socket"), "224.0.0.251:5353 can be shared");
+    in_own_network("network::pain_08_no_false_fail_beside_another_mdns_responder", || {
+        let _avahi = responder();
+        assert_passes(&Home::fresh().run("mdns_socket"), "224.0.0.251:5353 can be shared");
+    });
 }
 
 #[test]
@@ -282,14 +278,14 @@ fn pain_07_no_false_pass_on_another_user_who_says_to_be_this_node() {
 
 #[test]
 fn pain_08_no_false_fail_for_a_user_beside_a_responder_of_root() {
-    let _turn = mdns_port();
-    let _avahi = responder();
-    let Some(report) = report_as_nobody(&Home::fresh()) else {
-        return skipped("pain_08_no_false_fail_for_a_user_beside_a_responder_of_root");
-    };
-    for name in ["mdns_socket", "udp_multicast"] {
-        assert_eq!(check(&report, name)["status"], "pass", "{report:#}");
-    }
+    const NAME: &str = "network::pain_08_no_false_fail_for_a_user_beside_a_responder_of_root";
+    in_own_network(NAME, || {
+        let _avahi = responder();
+        let Some(report) = report_as_nobody(&Home::fresh()) else { return skipped(NAME) };
+        for name in ["mdns_socket", "udp_multicast"] {
+            assert_eq!(check(&report, name)["status"], "pass", "{report:#}");
+        }
+    });
 }
 
 /// EACCES is no "port in use".

@@ -2,6 +2,7 @@
 
 mod command;
 mod functions;
+mod node;
 mod read_only;
 
 use crate::case::{Case, Suite};
@@ -38,5 +39,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("faults_have_details_and_fixes", command::faults),
         Case::new("no_secret_is_shown", command::no_secret),
         Case::new("doctor_changes_nothing", read_only::changes_nothing),
+        Case::new("node_starts_beside_a_doctor_loop", node::starts_beside_a_loop),
+        Case::new("doctor_route_is_one_run_for_this_machine", node::route),
     ],
 };

@@ -20,6 +20,7 @@ pub(crate) const SUITE: Suite = Suite {
     cases: &[
         Case::new("top_level_is_as_laid_down", workspace::top_level),
         Case::new("readme_begins_with_the_two_commands", workspace::readme),
+        Case::new("documents_of_crates_stand_once", workspace::documents),
         Case::new("every_crate_opts_into_the_lints", workspace::lints),
         Case::new("crate_graph", graph::crates),
         Case::new("http_server_only_under_the_facade", graph::http_server),
