@@ -43,6 +43,7 @@ pub struct Config {
     pub(crate) queue_bytes: usize,
     pub(crate) max_wait: Duration,
     pub(crate) max_bytes: Option<u64>,
+    pub(crate) compress: bool,
     pub(crate) signals: bool,
 }
 
@@ -74,6 +75,7 @@ impl Config {
             queue_bytes: 8 << 20,
             max_wait: Duration::from_millis(200),
             max_bytes: None,
+            compress: false,
             signals: true,
         }
     }
@@ -116,6 +118,18 @@ impl Config {
     /// `<YYYY-MM-DD>.1.log`, then in `<YYYY-MM-DD>.2.log`, and so on. No limit by default.
     pub fn max_bytes(mut self, bytes: impl Into<Option<u64>>) -> Config {
         self.max_bytes = bytes.into();
+        self
+    }
+
+    /// Whether the files of finished days are compressed, each to `<its name>.gz`, by a thread of its own when the next
+    /// day or the program begins. Off by default. Needs the feature `compress`.
+    ///
+    /// ```
+    /// let config = obs_log::Config::new("log").compress(true);
+    /// ```
+    #[cfg(feature = "compress")]
+    pub fn compress(mut self, on: bool) -> Config {
+        self.compress = on;
         self
     }
 

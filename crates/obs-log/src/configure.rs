@@ -86,10 +86,10 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     if current.as_ref() == Some(config) {
         return Ok(Guard::new());
     }
-    let same_folder = current
-        .as_ref()
-        .is_some_and(|current| current.dir == config.dir && current.max_bytes == config.max_bytes);
-    let files = if same_folder { None } else { Some(prepared(config)?) };
+    let same_files = current.as_ref().is_some_and(|current| {
+        (&current.dir, current.max_bytes, current.compress) == (&config.dir, config.max_bytes, config.compress)
+    });
+    let files = if same_files { None } else { Some(prepared(config)?) };
     dispatch::install()?;
     let redact = Arc::new(Redactor::new(&config.redact));
     let pipeline = change_pipeline(config, files)?;
@@ -110,7 +110,7 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
 }
 
 fn prepared(config: &Config) -> Result<DayFiles, Error> {
-    let mut files = DayFiles::new(&config.dir, config.max_bytes);
+    let mut files = DayFiles::of(config);
     files.prepare(day_of(Clock::System.now()))?;
     Ok(files)
 }
@@ -118,7 +118,7 @@ fn prepared(config: &Config) -> Result<DayFiles, Error> {
 fn change_pipeline(config: &Config, files: Option<DayFiles>) -> Result<&'static Pipeline, Error> {
     let mut files = files;
     let pipeline = get_or_start(&PIPELINE, || {
-        let files = files.take().unwrap_or_else(|| DayFiles::new(&config.dir, config.max_bytes));
+        let files = files.take().unwrap_or_else(|| DayFiles::of(config));
         Pipeline::start(files, Clock::System, config.queue_bytes, config.max_wait)
     })?;
     let changed = pipeline.change(files, &config.dir, config.queue_bytes, config.max_wait);

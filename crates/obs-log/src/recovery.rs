@@ -12,9 +12,10 @@ use serde_core::de::IgnoredAny;
 
 use crate::arena::{Arena, Chunk, Place};
 use crate::clock::day_of;
-use crate::day_file::{DayFiles, Held, end_torn_line};
+use crate::day_file::DayFiles;
 use crate::handover;
 use crate::merge::{Backlog, Run};
+use crate::open_day::{Held, end_torn_line};
 use crate::timestamp::Stamper;
 use crate::transfer::transfer;
 
@@ -180,7 +181,7 @@ mod tests {
     }
 
     fn recovered(dir: &Path) -> Recovered {
-        let (recovered, result) = recover(&mut DayFiles::new(dir, None));
+        let (recovered, result) = recover(&mut DayFiles::new(dir));
         result.unwrap();
         recovered
     }
@@ -252,7 +253,7 @@ mod tests {
         leave(dir.path(), &[(FEB_28, "a")], |_| {});
         let in_the_way = dir.path().join("2024-02-28.log");
         fs::create_dir(&in_the_way).unwrap();
-        assert!(recover(&mut DayFiles::new(dir.path(), None)).1.is_err());
+        assert!(recover(&mut DayFiles::new(dir.path())).1.is_err());
         assert_eq!(left_files(dir.path()).len(), 1);
         fs::remove_dir(&in_the_way).unwrap();
         assert_eq!(recovered(dir.path()).lines, 1);

@@ -25,7 +25,7 @@ impl Bench {
 
     fn with(nanos: i64, dir: tempfile::TempDir, queue_bytes: usize) -> Bench {
         let now = Arc::new(AtomicI64::new(nanos));
-        let mut files = DayFiles::new(dir.path(), None);
+        let mut files = DayFiles::new(dir.path());
         files.prepare(day_of(nanos)).unwrap();
         let clock = Clock::Manual(Arc::clone(&now));
         let pipeline = Pipeline::start(files, clock, queue_bytes, Duration::from_millis(50)).unwrap();
