@@ -25,6 +25,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ use crate::handover::File;
 pub(crate) const HEADER_BYTES: usize = 8 << 10;
 /// About the size of a chunk: large enough for large writes, small enough for a processor's cache.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+/// Of a large queue this much is provided at once; the rest when a stall needs it.
+const PROVIDED_BYTES: usize = 16 << 20;
 const CHUNK_HEADER: usize = 64;
 const MARK_BYTES: usize = 16;
 
@@ -58,6 +61,9 @@ const FIRST_SEGMENT: usize = 64;
 /// Most pieces of one write to a day file.
 pub(crate) const MAX_SEGMENTS: usize = (HEADER_BYTES - FIRST_SEGMENT) / 8;
 
+/// An intent names a chunk in 16 bits.
+const MOST_CHUNKS: u64 = 1 << 16;
+
 /// Words of a chunk's header.
 const SEQUENCE: usize = 0;
 const SHARD: usize = 8;
@@ -74,6 +80,16 @@ pub(crate) struct Arena {
     chunks: usize,
     /// Dropped after the mapping; `None` in plain memory.
     file: Option<File>,
+}
+
+/// What is in the file of a dead process.
+#[derive(Debug)]
+pub(crate) enum LeftBehind {
+    /// It died before it had prepared the file.
+    Nothing(File),
+    Lines(Arena),
+    /// Not of our making, or so damaged that nothing can be found in it: left alone.
+    Foreign,
 }
 
 /// A place in a day file.
@@ -98,7 +114,7 @@ pub(crate) struct Chunk {
     index: usize,
     bytes: usize,
     lines: usize,
-    /// Lines that are not whole, after a crash of the whole machine.
+    /// Lines that are not whole, after a crash of the whole machine; in their order.
     broken: Vec<usize>,
 }
 
@@ -111,7 +127,7 @@ impl Arena {
 
     /// The number and the size of chunks: a whole number of about [`CHUNK_BYTES`] behind the header.
     fn layout(bytes: usize) -> (usize, usize) {
-        let chunks = (bytes / CHUNK_BYTES).max(1);
+        let chunks = (bytes / CHUNK_BYTES).clamp(1, MOST_CHUNKS as usize);
         (chunks, (bytes.max(CHUNK_BYTES) - HEADER_BYTES) / chunks / 128 * 128)
     }
 
@@ -140,29 +156,53 @@ impl Arena {
         arena
     }
 
-    /// What another process has left in `file`; `None` when it is not of our making or has never held a line.
-    pub(crate) fn left_behind(file: File) -> io::Result<Option<Arena>> {
-        let map = MmapOptions::new().map_raw(file.as_file())?;
-        if map.len() < HEADER_BYTES {
-            return Ok(None);
+    /// What another process has left in a file.
+    pub(crate) fn left_behind(file: File) -> io::Result<LeftBehind> {
+        // Looked at before it is mapped: a file of an enormous size may be nothing but its header.
+        let mut head = [0; FIRST_SEGMENT];
+        let length = file.as_file().metadata()?.len();
+        if length < HEADER_BYTES as u64 {
+            return Ok(LeftBehind::Nothing(file));
         }
-        let mut arena = Arena { map, chunk_bytes: 0, chunks: 0, file: Some(file) };
-        let size = |at: usize| usize::try_from(arena.word(at).load(Ordering::Acquire)).unwrap_or(0);
-        let (chunk_bytes, chunks) = (size(CHUNK_SIZE), size(CHUNKS));
-        let length = chunks.checked_mul(chunk_bytes).and_then(|bytes| bytes.checked_add(HEADER_BYTES));
-        let known = arena.word(FORMAT).load(Ordering::Acquire) == MAGIC
-            && chunk_bytes.is_multiple_of(128)
-            && chunk_bytes > CHUNK_HEADER
-            && chunks > 0
-            && length == Some(arena.map.len());
-        (arena.chunk_bytes, arena.chunks) = (chunk_bytes, chunks);
-        Ok(known.then_some(arena))
+        file.as_file().read_exact_at(&mut head, 0)?;
+        let (words, _) = head.as_chunks::<8>();
+        let word = |at: usize| words.get(at / 8).map_or(0, |word| u64::from_ne_bytes(*word));
+        let (chunk_bytes, chunks) = (word(CHUNK_SIZE), word(CHUNKS));
+        let expected =
+            chunks.checked_mul(chunk_bytes).and_then(|bytes| bytes.checked_add(HEADER_BYTES as u64));
+        match word(FORMAT) {
+            MAGIC => {}
+            0 => return Ok(LeftBehind::Nothing(file)),
+            _ => return Ok(LeftBehind::Foreign),
+        }
+        let possible = chunk_bytes.is_multiple_of(128)
+            && (CHUNK_HEADER as u64) < chunk_bytes
+            && (1..=MOST_CHUNKS).contains(&chunks)
+            && expected == Some(length);
+        if !possible {
+            return Ok(LeftBehind::Foreign);
+        }
+        file.fill_holes()?;
+        let map = MmapOptions::new().map_raw(file.as_file())?;
+        let length = u64::try_from(map.len()).ok();
+        if length != expected {
+            return Err(io::Error::other("the file has changed its size"));
+        }
+        let [chunk_bytes, chunks] = [chunk_bytes, chunks].map(|size| size as usize);
+        Ok(LeftBehind::Lines(Arena { map, chunk_bytes, chunks, file: Some(file) }))
     }
 
     /// Hands the chunks out, each once, with the lines that are in them.
     pub(crate) fn into_chunks(self) -> Vec<Chunk> {
         let arena = Arc::new(self);
         (0..arena.chunks).map(|index| Chunk::new(Arc::clone(&arena), index)).collect()
+    }
+
+    /// Has the operating system provide the pages now: at its first touch each would cost its caller as much as ten
+    /// lines. Without effect where it has no such call.
+    pub(crate) fn provide(&self) {
+        #[cfg(target_os = "linux")]
+        let _ = self.map.advise_range(memmap2::Advice::PopulateWrite, 0, self.map.len().min(PROVIDED_BYTES));
     }
 
     pub(crate) fn file(&self) -> Option<&File> {
@@ -175,7 +215,7 @@ impl Arena {
             let word = |at| self.word(self.start(chunk) + at).load(Ordering::Acquire);
             word(COMMITTED).saturating_sub(word(DRAINED))
         };
-        (0..self.chunks).map(count).sum()
+        (0..self.chunks).map(count).fold(0, u64::saturating_add)
     }
 
     /// Notes that `pieces` are about to be written to `place`.
@@ -350,7 +390,7 @@ impl Chunk {
     /// Whether the line may be written.
     #[inline]
     pub(crate) fn is_whole(&self, line: usize) -> bool {
-        self.broken.is_empty() || !self.broken.contains(&line)
+        self.broken.is_empty() || self.broken.binary_search(&line).is_err()
     }
 
     pub(crate) fn set_broken(&mut self, broken: Vec<usize>) {

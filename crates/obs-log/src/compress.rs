@@ -48,8 +48,7 @@ pub(crate) fn in_background(dir: &Path, today: i32) {
 
 /// Tries all of them; the first error.
 fn finished_days(dir: &Path, today: i32) -> io::Result<()> {
-    let mut names: Vec<_> =
-        names_in(dir).filter(|name| name.day < today && !name.is_compressed()).collect();
+    let mut names: Vec<_> = names_in(dir).filter(|name| name.day < today && !name.is_compressed()).collect();
     names.sort();
     names.into_iter().map(|name| compress(dir, name)).fold(Ok(()), io::Result::and)
 }

@@ -87,7 +87,8 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
         return Ok(Guard::new());
     }
     let same_files = current.as_ref().is_some_and(|current| {
-        (&current.dir, current.max_bytes, current.compress) == (&config.dir, config.max_bytes, config.compress)
+        (&current.dir, current.max_bytes, current.compress)
+            == (&config.dir, config.max_bytes, config.compress)
     });
     let files = if same_files { None } else { Some(prepared(config)?) };
     dispatch::install()?;

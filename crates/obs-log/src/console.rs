@@ -98,7 +98,7 @@ fn render(nanos: i64, name: &str, record: &Record<'_>, redact: &Redactor, colour
     let level = paint(style_of(record.level()));
     let mut line = String::new();
     let name = name.replace("::", ".");
-    let time = time_of_day(nanos);
+    let time = Stamper::default().time_of_day(nanos);
     let _ = write!(line, "{dim}{time}{dim:#} {level}{:<5}{level:#} {dim}", record.level());
     show_text(&mut line, &name);
     let _ = write!(line, "{dim:#}  ");
@@ -125,13 +125,6 @@ fn style_of(level: Level) -> Style {
         Level::Debug => colour(AnsiColor::Blue),
         Level::Trace => Style::new().dimmed(),
     }
-}
-
-/// `08:14:22.281`, UTC as in the file.
-fn time_of_day(nanos: i64) -> String {
-    let mut stamp = Vec::new();
-    Stamper::default().write(&mut stamp, nanos);
-    String::from_utf8_lossy(&stamp[11..23]).into_owned()
 }
 
 struct Fields<'a> {

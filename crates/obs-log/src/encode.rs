@@ -11,8 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 
-use crate::copy::put;
-use crate::escape::{Escaped, escape};
+use crate::buffer::Buffer;
+use crate::copy::{Ready, put};
+use crate::escape::{Escaped, write_string};
 use crate::keys::KeyCache;
 use crate::names::{Found, NameCache};
 use crate::nested::Nested;
@@ -29,7 +30,7 @@ const PANICKED: &[u8] = b"[panicked while formatting]";
 /// The buffers of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
-    line: Vec<u8>,
+    line: Buffer,
     fields: Vec<Field>,
     /// One bit for each key so far; most keys are new, and their bit tells it.
     keys: u64,
@@ -64,11 +65,9 @@ impl Encoder {
         redact: &Redactor,
     ) -> Option<&[u8]> {
         self.clear();
-        self.line.extend_from_slice(b"{\"ts\":\"");
-        self.stamper.write(&mut self.line, nanos);
+        self.line.extend_from_slice(self.stamper.head(nanos));
         write_level(&mut self.line, record.level());
-        self.names.write(&mut self.line, name);
-        self.write_message(record);
+        self.write_message(name, record);
         trace_id::write(&mut self.line);
         self.write_fields(record, redact);
         self.line.extend_from_slice(b"}\n");
@@ -85,10 +84,12 @@ impl Encoder {
         self.keys = 0;
     }
 
-    fn write_message(&mut self, record: &Record<'_>) {
-        self.line.extend_from_slice(b",\"msg\":");
-        let start = self.line.len();
-        write_text(&mut self.line, record.args());
+    /// And the logger's name before it.
+    #[inline]
+    fn write_message(&mut self, name: Found, record: &Record<'_>) {
+        let head = self.names.json(name);
+        let start = self.line.len() + head.len();
+        write_text(&mut self.line, head, record.args());
         self.message = start..self.line.len();
     }
 
@@ -114,7 +115,7 @@ impl Encoder {
         {
             let old = self.fields.remove(at);
             let gap = old.end - old.start;
-            self.line.drain(old.start..old.end);
+            self.line.replace(old.start..old.end, b"");
             self.fields[at..].iter_mut().for_each(|later| later.move_back(gap));
             field.move_back(gap);
         }
@@ -136,7 +137,7 @@ impl Encoder {
         // From the end, so that the places of those before stay right.
         for value in values.into_iter().rev().filter(|value| value.len() > cap) {
             let short = shortened(&self.line[value.clone()], cap);
-            self.line.splice(value, short);
+            self.line.replace(value, &short);
         }
         true
     }
@@ -150,33 +151,33 @@ impl Field {
     }
 }
 
-/// Appends the end of `ts` and the level.
+/// Appends the level.
 #[inline]
-fn write_level(line: &mut Vec<u8>, level: Level) {
+fn write_level(line: &mut Buffer, level: Level) {
     // Each by itself, so that each is a copy of a known length.
     match level {
-        Level::Error => line.extend_from_slice(b"\",\"level\":\"error\""),
-        Level::Warn => line.extend_from_slice(b"\",\"level\":\"warning\""),
-        Level::Info => line.extend_from_slice(b"\",\"level\":\"info\""),
-        Level::Debug => line.extend_from_slice(b"\",\"level\":\"debug\""),
-        Level::Trace => line.extend_from_slice(b"\",\"level\":\"trace\""),
+        Level::Error => line.extend_from_slice(b",\"level\":\"error\""),
+        Level::Warn => line.extend_from_slice(b",\"level\":\"warning\""),
+        Level::Info => line.extend_from_slice(b",\"level\":\"info\""),
+        Level::Debug => line.extend_from_slice(b",\"level\":\"debug\""),
+        Level::Trace => line.extend_from_slice(b",\"level\":\"trace\""),
     }
 }
 
-/// Appends `text` as a JSON string. What a `Display` wrote before it panicked stays.
-fn write_text(line: &mut Vec<u8>, text: &std::fmt::Arguments<'_>) {
+/// Appends `head` and then `text` as a JSON string. What a `Display` wrote before it panicked stays.
+#[inline]
+fn write_text(line: &mut Buffer, head: &Ready, text: &std::fmt::Arguments<'_>) {
+    if let Some(text) = text.as_str() {
+        return write_string(line, head, text);
+    }
+    head.write(line);
     line.push(b'"');
-    match text.as_str() {
-        Some(text) => escape(line, text),
-        None => {
-            let written = catch_unwind(AssertUnwindSafe(|| {
-                // An error that a `Display` returns ends its text there.
-                let _ = Escaped(line).write_fmt(*text);
-            }));
-            if written.is_err() {
-                line.extend_from_slice(PANICKED);
-            }
-        }
+    let written = catch_unwind(AssertUnwindSafe(|| {
+        // An error that a `Display` returns ends its text there.
+        let _ = Escaped(line).write_fmt(*text);
+    }));
+    if written.is_err() {
+        line.extend_from_slice(PANICKED);
     }
     line.push(b'"');
 }
@@ -191,22 +192,23 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
         let Encoder { line, nested, ready_keys, .. } = &mut *self.encoder;
         let start = line.len();
         let key = ready_keys.ready(&key, self.redact);
-        key.json.write(line);
-        let field = Field { start, value: line.len(), end: 0 };
+        let field = Field { start, value: start + key.json.len(), end: 0 };
+        let bit = key.bit;
         if key.hidden {
-            push_string(line, REDACTED);
-        } else if value.visit(ValueVisitor { line, nested, redact: self.redact }).is_err() {
+            write_string(line, &key.json, REDACTED);
+        } else if value.visit(ValueVisitor { line, key: &key.json, nested, redact: self.redact }).is_err() {
             line.truncate(start);
             return Ok(());
         }
-        let bit = key.bit;
         self.encoder.end_field(field, bit);
         Ok(())
     }
 }
 
+/// Writes a key and its value.
 struct ValueVisitor<'a> {
-    line: &'a mut Vec<u8>,
+    line: &'a mut Buffer,
+    key: &'a Ready,
     nested: &'a mut Nested,
     redact: &'a Redactor,
 }
@@ -214,6 +216,7 @@ struct ValueVisitor<'a> {
 impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     /// A value that its own code writes: `Debug`, `Display` or `Serialize`.
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
+        self.key.write(self.line);
         let start = self.line.len();
         let written = catch_unwind(AssertUnwindSafe(|| self.nested.write(self.line, &value, self.redact)));
         if written.is_err() {
@@ -226,56 +229,53 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     }
 
     fn visit_null(&mut self) -> Result<(), kv::Error> {
-        self.line.extend_from_slice(b"null");
+        self.key.write_with(self.line, *b"null", 4);
         Ok(())
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
-        push_integer(self.line, value, value <= EXACT);
+        push_integer(self.line, self.key, value, value <= EXACT);
         Ok(())
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
-        push_integer(self.line, value, value.unsigned_abs() <= EXACT);
+        push_integer(self.line, self.key, value, value.unsigned_abs() <= EXACT);
         Ok(())
     }
 
     fn visit_u128(&mut self, value: u128) -> Result<(), kv::Error> {
-        push_integer(self.line, value, value <= u128::from(EXACT));
+        push_integer(self.line, self.key, value, value <= u128::from(EXACT));
         Ok(())
     }
 
     fn visit_i128(&mut self, value: i128) -> Result<(), kv::Error> {
-        push_integer(self.line, value, value.unsigned_abs() <= u128::from(EXACT));
+        push_integer(self.line, self.key, value, value.unsigned_abs() <= u128::from(EXACT));
         Ok(())
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
-        push_float(self.line, value);
+        push_float(self.line, self.key, value);
         Ok(())
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
-        if value {
-            self.line.extend_from_slice(b"true");
-        } else {
-            self.line.extend_from_slice(b"false");
-        }
+        let text = if value { b"true " } else { b"false" };
+        self.key.write_with(self.line, *text, if value { 4 } else { 5 });
         Ok(())
     }
 
     fn visit_str(&mut self, value: &str) -> Result<(), kv::Error> {
-        push_string(self.line, value);
+        write_string(self.line, self.key, value);
         Ok(())
     }
 
     fn visit_char(&mut self, value: char) -> Result<(), kv::Error> {
-        push_string(self.line, value.encode_utf8(&mut [0; 4]));
+        write_string(self.line, self.key, value.encode_utf8(&mut [0; 4]));
         Ok(())
     }
 
     fn visit_error(&mut self, error: &(dyn std::error::Error + 'static)) -> Result<(), kv::Error> {
-        write_text(self.line, &format_args!("{error}"));
+        write_text(self.line, self.key, &format_args!("{error}"));
         Ok(())
     }
 }
@@ -283,14 +283,10 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
 /// Up to here an integer is the same in every reader of JSON, also in those that hold numbers as doubles.
 pub(crate) const EXACT: u64 = 1 << 53;
 
-fn push_string(line: &mut Vec<u8>, text: &str) {
-    line.push(b'"');
-    escape(line, text);
-    line.push(b'"');
-}
-
-/// An integer; as a string when a reader could round it.
-fn push_integer(line: &mut Vec<u8>, value: impl itoa::Integer, exact: bool) {
+/// A key and an integer; as a string when a reader could round it.
+#[inline]
+fn push_integer(line: &mut Buffer, key: &Ready, value: impl itoa::Integer, exact: bool) {
+    key.write(line);
     let mut buffer = itoa::Buffer::new();
     let text = buffer.format(value).as_bytes();
     if exact {
@@ -302,9 +298,10 @@ fn push_integer(line: &mut Vec<u8>, value: impl itoa::Integer, exact: bool) {
     }
 }
 
-/// The shortest text that reads back as `value`; `"NaN"`, `"Infinity"` and `"-Infinity"` as strings, because JSON
+/// A key and the shortest text that reads back as `value`; `"NaN"`, `"Infinity"` and `"-Infinity"` as strings, because JSON
 /// has no numbers for them.
-fn push_float(line: &mut Vec<u8>, value: f64) {
+fn push_float(line: &mut Buffer, key: &Ready, value: f64) {
+    key.write(line);
     let text: &str = match value {
         _ if value.is_finite() => {
             return put(line, zmij::Buffer::new().format_finite(value).as_bytes());
@@ -317,14 +314,16 @@ fn push_float(line: &mut Vec<u8>, value: f64) {
 }
 
 /// `value` in at most `cap` bytes, of which there are at least 64.
-fn shortened(value: &[u8], cap: usize) -> Vec<u8> {
+fn shortened(value: &[u8], cap: usize) -> Buffer {
+    let mut short = Buffer::default();
     if value.first() != Some(&b'"') {
-        return format!("\"[{} bytes of JSON left out]\"", value.len()).into_bytes();
+        short.extend_from_slice(format!("\"[{} bytes of JSON left out]\"", value.len()).as_bytes());
+        return short;
     }
     let text = &value[1..value.len() - 1];
     // 40 bytes are enough for the quotes and the note.
     let keep = clean_cut(text, cap - 40);
-    let mut short = value[..=keep].to_vec();
+    short.extend_from_slice(&value[..=keep]);
     let _ = write!(Escaped(&mut short), "[{} bytes cut]", text.len() - keep);
     short.push(b'"');
     short

@@ -4,11 +4,28 @@
 
 use std::fmt;
 
-use crate::copy::put;
+use crate::buffer::Buffer;
+use crate::copy::{Ends, Ready, put};
+
+/// Appends `head` and then `text` as a JSON string.
+#[inline]
+pub(crate) fn write_string(out: &mut Buffer, head: &Ready, text: &str) {
+    let bytes = text.as_bytes();
+    match (Ends::<8>::of(bytes), Ends::<4>::of(bytes)) {
+        (Some(short), _) if eights_are_clean(short) => head.write_with_quoted(out, short),
+        (_, Some(short)) if fours_are_clean(short) => head.write_with_quoted(out, short),
+        _ => {
+            head.write(out);
+            out.push(b'"');
+            escape(out, text);
+            out.push(b'"');
+        }
+    }
+}
 
 /// Appends `text`, escaped.
 #[inline]
-pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn escape(out: &mut Buffer, text: &str) {
     let bytes = text.as_bytes();
     if is_clean(bytes) {
         put(out, bytes);
@@ -17,7 +34,7 @@ pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn escape_what_needs_it(out: &mut Vec<u8>, bytes: &[u8]) {
+fn escape_what_needs_it(out: &mut Buffer, bytes: &[u8]) {
     let mut clean = 0;
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&byte| needs_look(byte)) {
@@ -34,39 +51,52 @@ fn escape_what_needs_it(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&bytes[clean..]);
 }
 
-/// Whether nothing in `bytes` needs a look. Most text is short and clean, and this is the heart of a line's cost:
-/// eight bytes are tested at once, the last ones overlapping those before.
+/// Whether nothing in `bytes` needs a look. Most text is short and clean, and this is the heart of a line's cost: eight
+/// bytes are tested at once, the last ones overlapping those before.
 #[inline]
 fn is_clean(bytes: &[u8]) -> bool {
-    if let (8..=16, Some(first), Some(last)) =
-        (bytes.len(), bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
-    {
-        return word_is_clean(u64::from_ne_bytes(*first)) && word_is_clean(u64::from_ne_bytes(*last));
+    if let Some(text) = Ends::<8>::of(bytes) {
+        return eights_are_clean(text);
+    }
+    if let Some(text) = Ends::<4>::of(bytes) {
+        return fours_are_clean(text);
     }
     if let Some(last) = bytes.last_chunk::<8>() {
         let (words, _) = bytes.as_chunks::<8>();
-        return words.iter().all(|word| word_is_clean(u64::from_ne_bytes(*word)))
-            && word_is_clean(u64::from_ne_bytes(*last));
+        return words.iter().chain([last]).all(|word| word_is_clean(u64::from_ne_bytes(*word)));
     }
-    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            let first = u64::from(u32::from_ne_bytes(*first));
-            word_is_clean(first | u64::from(u32::from_ne_bytes(*last)) << 32)
-        }
-        _ => !bytes.iter().any(|&byte| needs_look(byte)),
-    }
+    !bytes.iter().any(|&byte| needs_look(byte))
 }
 
-/// [`needs_look`] for eight bytes, by the arithmetic that finds a zero byte in a word: subtracting one borrows into
-/// the top bit only there.
+#[inline]
+fn eights_are_clean(text: Ends<'_, 8>) -> bool {
+    let [first, last] = [*text.first, *text.last].map(u64::from_ne_bytes);
+    (suspects(first) | suspects(last)) & TOPS == 0 || (word_is_clean(first) && word_is_clean(last))
+}
+
+#[inline]
+fn fours_are_clean(text: Ends<'_, 4>) -> bool {
+    let [first, last] = [*text.first, *text.last].map(|word| u64::from(u32::from_ne_bytes(word)));
+    word_is_clean(first | last << 32)
+}
+
+/// [`needs_look`] for eight bytes.
 #[inline]
 fn word_is_clean(word: u64) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let found = below(word, 0x20) | equal(b'"') | equal(b'\\') | equal(0x7f) | equal(0xc2);
-    found & TOPS == 0
+    suspects(word) & TOPS == 0 || !word.to_ne_bytes().into_iter().any(needs_look)
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const TOPS: u64 = ONES << 7;
+
+/// A word with the top bit set in some byte if a byte of `word` needs a look, or is none of ASCII. Adding and
+/// subtracting reaches the top bit just there: 0x7f + 1, and what is less than zero.
+#[inline]
+fn suspects(word: u64) -> u64 {
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than);
+    let quote = less(word ^ (ONES * u64::from(b'"')), 1);
+    let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
+    word | word.wrapping_add(ONES) | less(word, 0x20) | quote | backslash
 }
 
 /// 0xC2 is the first byte of U+0080 to U+00BF, of which the first half are controls.
@@ -76,7 +106,7 @@ fn needs_look(byte: u8) -> bool {
 }
 
 /// Appends the escape of the character that begins with `byte`; returns how many bytes it had.
-fn write_escape(out: &mut Vec<u8>, byte: u8, next: u8) -> usize {
+fn write_escape(out: &mut Buffer, byte: u8, next: u8) -> usize {
     match byte {
         b'"' => out.extend_from_slice(b"\\\""),
         b'\\' => out.extend_from_slice(b"\\\\"),
@@ -92,14 +122,14 @@ fn write_escape(out: &mut Vec<u8>, byte: u8, next: u8) -> usize {
     1
 }
 
-fn write_hex(out: &mut Vec<u8>, code: u8) {
+fn write_hex(out: &mut Buffer, code: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(b"\\u00");
     out.extend_from_slice(&[HEX[usize::from(code >> 4)], HEX[usize::from(code & 15)]]);
 }
 
 /// Lets `write!` put a user's `Display` straight into the line.
-pub(crate) struct Escaped<'a>(pub(crate) &'a mut Vec<u8>);
+pub(crate) struct Escaped<'a>(pub(crate) &'a mut Buffer);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -114,10 +144,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn quoted(text: &str) -> Vec<u8> {
-        let mut out = vec![b'"'];
+        let mut out = Buffer::default();
+        out.push(b'"');
         escape(&mut out, text);
         out.push(b'"');
-        out
+        out.to_vec()
     }
 
     #[test]
@@ -137,16 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn eight_bytes_at_once_are_judged_like_one() {
+    fn many_bytes_at_once_are_judged_like_one() {
         for byte in 0..=255 {
-            for place in 0..8 {
-                let mut word = *b"abcdefgh";
-                word[place] = byte;
-                assert_eq!(
-                    word_is_clean(u64::from_ne_bytes(word)),
-                    !needs_look(byte),
-                    "{byte:#x} at {place}"
-                );
+            for length in 1..=40 {
+                for place in 0..length {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[place] = byte;
+                    assert_eq!(is_clean(&bytes), !needs_look(byte), "{byte:#x} at {place} of {length}");
+                }
             }
         }
     }
@@ -155,9 +184,12 @@ mod tests {
         #[test]
         fn reads_back_as_the_same_text(text in any::<String>()) {
             let json = quoted(&text);
-            prop_assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+            prop_assert_eq!(&serde_json::from_slice::<String>(&json).unwrap(), &text);
             let shown = String::from_utf8(json).unwrap();
             prop_assert!(!shown.chars().any(char::is_control));
+            let mut out = Buffer::default();
+            write_string(&mut out, &Ready::default(), &text);
+            prop_assert_eq!(std::str::from_utf8(&out).unwrap(), shown);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The hand-over file of a process: made, locked, found again after a crash (L10).
 //!
-//! `<folder>/.handover-<process>-<time>`, mode 0600. Its owner holds a lock on it for as long as it lives, so that
+//! `<folder>/.handover-<process>-<time>-<number>`, mode 0600. Its owner holds a lock on it for as long as it lives, so that
 //! another process can tell a live one's file from one that was left behind. It is a record lock, which, unlike
 //! `flock`, a forked child does not inherit: a child that lives on would keep its dead parent's lines locked up.
 //!
@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{mem, process};
 
-use crate::arena::Arena;
+use crate::arena::{Arena, LeftBehind};
 use crate::batch::lock;
 use crate::clock::Clock;
 use crate::exit;
@@ -56,25 +56,31 @@ pub(crate) fn warn_of_memory(dir: &Path, error: &io::Error) {
 /// What dead processes have left in `dir`.
 pub(crate) fn left_behind(dir: &Path) -> Vec<Arena> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with(PREFIX));
-    let paths = entries.flatten().filter(|entry| ours(&entry.file_name())).map(|entry| entry.path());
+    let ours = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_name);
+    let paths = entries.flatten().filter(ours).map(|entry| entry.path());
     let mut paths: Vec<_> = paths.collect();
     paths.sort();
     paths.into_iter().filter_map(File::adopt).filter_map(take_over).collect()
 }
 
 fn take_over(file: File) -> Option<Arena> {
-    let path = file.path.clone();
     match Arena::left_behind(file) {
-        Ok(arena) => {
-            if arena.is_none() {
-                // It died before it had prepared the file.
-                let _ = fs::remove_file(path);
-            }
-            arena
+        Ok(LeftBehind::Lines(arena)) => Some(arena),
+        Ok(LeftBehind::Nothing(file)) => {
+            file.remove();
+            None
         }
-        Err(_) => None,
+        Ok(LeftBehind::Foreign) | Err(_) => None,
     }
+}
+
+/// `.handover-<process>-<time>-<number>`
+fn is_name(name: &str) -> bool {
+    let numbers = name.strip_prefix(PREFIX).map(|rest| rest.split('-'));
+    numbers.is_some_and(|numbers| {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        numbers.clone().count() == 3 && numbers.into_iter().all(is_number)
+    })
 }
 
 impl File {
@@ -122,12 +128,15 @@ impl File {
         ours.push(id);
         drop(ours);
         let file = File { file, path, id };
-        // Somebody may have been faster and removed it before we had the lock. An unallocated hole could be the end
-        // of the process that writes to it.
-        let size = file.file.metadata().ok()?;
-        let whole =
-            size.blocks().saturating_mul(512) >= size.len() || allocate(&file.file, size.len()).is_ok();
-        (file.is_in_place() && whole).then_some(file)
+        // Somebody may have been faster and removed it before we had the lock.
+        file.is_in_place().then_some(file)
+    }
+
+    /// An unallocated hole could be the end of the process that writes to it, when the disk is full.
+    pub(crate) fn fill_holes(&self) -> io::Result<()> {
+        let size = self.file.metadata()?;
+        let whole = size.blocks().saturating_mul(512) >= size.len();
+        if whole { Ok(()) } else { allocate(&self.file, size.len()) }
     }
 
     pub(crate) fn as_file(&self) -> &fs::File {

@@ -106,6 +106,7 @@
 
 mod arena;
 mod batch;
+mod buffer;
 mod capture;
 mod clock;
 #[cfg(feature = "compress")]

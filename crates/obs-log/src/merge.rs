@@ -9,7 +9,7 @@ use crate::batch::{Batch, SHARDS};
 use crate::clock::day_of;
 
 /// Most bytes that are written at once; a longer line is written alone.
-const WRITE_BYTES: usize = 256 << 10;
+pub(crate) const WRITE_BYTES: usize = 256 << 10;
 
 /// What the writer has taken and not yet written.
 #[derive(Debug, Default)]
@@ -183,6 +183,10 @@ impl Backlog {
     /// Forgets all lines.
     pub(crate) fn clear(&mut self) {
         self.shards.iter_mut().flat_map(|shard| shard.drain(..)).for_each(|mut chunk| chunk.clear());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(VecDeque::is_empty)
     }
 
     /// Gives chunks that are through back to `batch`.

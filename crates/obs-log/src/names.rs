@@ -2,6 +2,7 @@
 
 use log::LevelFilter;
 
+use crate::buffer::Buffer;
 use crate::copy::Ready;
 use crate::escape::escape;
 
@@ -58,10 +59,10 @@ impl NameCache {
         Found(at)
     }
 
-    /// Appends `,"logger":"…"`.
+    /// `,"logger":"…","msg":`
     #[inline]
-    pub(crate) fn write(&self, line: &mut Vec<u8>, found: Found) {
-        self.slots.get(found.0).unwrap_or(&self.long).json.write(line);
+    pub(crate) fn json(&self, found: Found) -> &Ready {
+        &self.slots.get(found.0).unwrap_or(&self.long).json
     }
 
     /// The level of a name by the routing of this number; `ask` finds it out.
@@ -94,7 +95,7 @@ impl Slot {
     }
 }
 
-fn write_name(out: &mut Vec<u8>, name: &str) {
+fn write_name(out: &mut Buffer, name: &str) {
     out.extend_from_slice(b",\"logger\":\"");
     let mut parts = name.split("::");
     escape(out, parts.next().unwrap_or_default());
@@ -102,7 +103,7 @@ fn write_name(out: &mut Vec<u8>, name: &str) {
         out.push(b'.');
         escape(out, part);
     }
-    out.push(b'"');
+    out.extend_from_slice(b"\",\"msg\":");
 }
 
 #[cfg(test)]
@@ -123,10 +124,11 @@ mod tests {
                 ("a\"\n::b", "a\\\"\\n.b"),
                 (long.as_str(), long.replace("::", ".").as_str()),
             ] {
-                let mut out = Vec::new();
+                let mut out = Buffer::default();
                 let found = cache.find(name);
-                cache.write(&mut out, found);
-                assert_eq!(String::from_utf8(out).unwrap(), format!(",\"logger\":\"{expected}\""));
+                cache.json(found).write(&mut out);
+                let expected = format!(",\"logger\":\"{expected}\",\"msg\":");
+                assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::io;
 use log::kv::Value;
 use serde_json::ser::{CharEscape, Formatter, Serializer};
 
+use crate::buffer::Buffer;
 use crate::encode::EXACT;
 use crate::escape::escape;
 use crate::redact::{REDACTED, Redactor};
@@ -18,7 +19,7 @@ use crate::redact::{REDACTED, Redactor};
 #[derive(Debug, Default)]
 pub(crate) struct Nested {
     key: String,
-    scratch: Vec<u8>,
+    scratch: Buffer,
     hasher: RandomState,
     /// Hashes of the keys of all objects that are open, innermost last.
     keys: Vec<u64>,
@@ -28,7 +29,7 @@ pub(crate) struct Nested {
 
 impl Nested {
     /// Appends `value`. One whose `Serialize` fails becomes a string that says so.
-    pub(crate) fn write(&mut self, line: &mut Vec<u8>, value: &Value<'_>, redact: &Redactor) {
+    pub(crate) fn write(&mut self, line: &mut Buffer, value: &Value<'_>, redact: &Redactor) {
         let start = line.len();
         let written = match self.serialize(line, value, redact) {
             Ok(Clean(true)) => return,
@@ -48,7 +49,7 @@ impl Nested {
 
     fn serialize<T: serde_core::Serialize>(
         &mut self,
-        line: &mut Vec<u8>,
+        line: &mut Buffer,
         value: &T,
         redact: &Redactor,
     ) -> serde_json::Result<Clean> {

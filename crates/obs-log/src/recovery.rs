@@ -14,7 +14,7 @@ use crate::arena::{Arena, Chunk, Place};
 use crate::clock::day_of;
 use crate::day_file::DayFiles;
 use crate::handover;
-use crate::merge::{Backlog, Run};
+use crate::merge::{Backlog, Run, WRITE_BYTES};
 use crate::open_day::{Held, end_torn_line};
 use crate::timestamp::Stamper;
 use crate::transfer::transfer;
@@ -77,6 +77,10 @@ fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
             run.extend_from_slice(chunk.bytes(chunk.range(line)));
             ends.push((chunk, line + 1, run.len()));
         }
+        if run.len() > WRITE_BYTES {
+            arena.settle();
+            return Ok(());
+        }
     }
     let written = match day_file(dir, place) {
         Some(file) => written_of(&file, place.offset, &run)?,
@@ -133,129 +137,11 @@ fn is_whole(chunk: &Chunk, line: usize) -> bool {
     let Some(json) = bytes.strip_suffix(b"\n").and_then(|json| std::str::from_utf8(json).ok()) else {
         return false;
     };
-    let mut date = b"{\"ts\":\"".to_vec();
-    Stamper::default().write(&mut date, chunk.nanos(line));
-    json.as_bytes().starts_with(&date)
+    json.as_bytes().starts_with(Stamper::default().head(chunk.nanos(line)))
         && !json.contains('\n')
         && day_of(chunk.nanos(line)) >= 0
         && serde_json::from_str::<IgnoredAny>(json).is_ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::arena::HEADER_BYTES;
-    use crate::batch::Batch;
-    use crate::clock::DAY_NANOS;
-    use crate::encode::Encoder;
-    use crate::redact::Redactor;
-    use log::{Level, Record};
-    use std::io::Write;
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    /// 2024-02-28T00:00:00Z.
-    const FEB_28: i64 = 19_781 * DAY_NANOS;
-
-    fn line(nanos: i64, message: &str) -> Vec<u8> {
-        let mut record = Record::builder();
-        let mut encoder = Encoder::default();
-        record.level(Level::Info);
-        let redact = Redactor::default();
-        let encoded = encoder.encode(nanos, &record.args(format_args!("{message}")).build(), &redact);
-        encoded.unwrap().to_vec()
-    }
-
-    /// As a process that was killed leaves it.
-    fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Batch)) {
-        let batch = Batch::new(handover::create(dir, 1 << 20).unwrap());
-        for (nanos, message) in lines {
-            assert!(batch.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
-        }
-        before_death(&batch);
-    }
-
-    fn left_files(dir: &Path) -> Vec<PathBuf> {
-        let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.extension().is_none()).collect()
-    }
-
-    fn recovered(dir: &Path) -> Recovered {
-        let (recovered, result) = recover(&mut DayFiles::new(dir));
-        result.unwrap();
-        recovered
-    }
-
-    fn read(dir: &Path, day: &str) -> Vec<u8> {
-        fs::read(dir.join(format!("2024-02-{day}.log"))).unwrap()
-    }
-
-    #[test]
-    fn l10_each_line_goes_to_the_file_of_its_own_day_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let lines = [(FEB_28, "a"), (FEB_28 + DAY_NANOS - 1, "b"), (FEB_28 + DAY_NANOS, "c")];
-        leave(dir.path(), &lines, |_| {
-            // Its owner lives: nobody touches it.
-            assert_eq!(recovered(dir.path()), Recovered::default());
-        });
-        assert_eq!(recovered(dir.path()), Recovered { lines: 3, torn: 0 });
-        assert_eq!(recovered(dir.path()), Recovered::default());
-        let [a, b, c] = lines.map(|(nanos, message)| line(nanos, message));
-        assert_eq!((read(dir.path(), "28"), read(dir.path(), "29")), ([a, b].concat(), c));
-        assert!(left_files(dir.path()).is_empty());
-    }
-
-    #[test]
-    fn l10_what_is_torn_is_cut_and_counted() {
-        let dir = tempfile::tempdir().unwrap();
-        leave(dir.path(), &[(FEB_28, "a"), (FEB_28, "b"), (FEB_28, "c")], |_| {});
-        let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
-        let first_chunk = HEADER_BYTES as u64;
-        // A line begun and not accepted; and a page that a crash of the machine has lost.
-        file.write_all_at(&4_u64.to_ne_bytes(), first_chunk + 16).unwrap();
-        file.write_all_at(&[0; 8], first_chunk + 64 + line(FEB_28, "a").len() as u64).unwrap();
-        assert_eq!(recovered(dir.path()), Recovered { lines: 2, torn: 2 });
-        assert_eq!(read(dir.path(), "28"), [line(FEB_28, "a"), line(FEB_28, "c")].concat());
-        assert!(left_files(dir.path()).is_empty());
-    }
-
-    /// Killed after any number of bytes of a write, with and without another process that wrote before it.
-    #[test]
-    fn l10_a_write_that_was_cut_short_goes_on_where_it_ended() {
-        let lines = [(FEB_28, "same"), (FEB_28, "same"), (FEB_28, "last")];
-        let run = lines.map(|(nanos, message)| line(nanos, message)).concat();
-        for others in [&b""[..], b"{\"ts\":\"of another process\"}\n"] {
-            for written in 0..=run.len() {
-                let dir = tempfile::tempdir().unwrap();
-                let path = dir.path().join("2024-02-28.log");
-                fs::write(&path, "before\n").unwrap();
-                leave(dir.path(), &lines, |batch| {
-                    let mut backlog = Backlog::default();
-                    backlog.take_from(batch);
-                    let mut planned = Run::default();
-                    assert!(backlog.next_run(&mut planned));
-                    let file = fs::metadata(&path).unwrap();
-                    let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
-                    batch.arena().intend(place, backlog.pieces(&planned));
-                    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-                    file.write_all(&[others, &run[..written]].concat()).unwrap();
-                });
-                recovered(dir.path());
-                let expected = [&b"before\n"[..], others, &run].concat();
-                assert_eq!(read(dir.path(), "28"), expected, "{written} bytes of {}", run.len());
-            }
-        }
-    }
-
-    #[test]
-    fn l10_what_cannot_be_written_waits_for_the_next_start() {
-        let dir = tempfile::tempdir().unwrap();
-        leave(dir.path(), &[(FEB_28, "a")], |_| {});
-        let in_the_way = dir.path().join("2024-02-28.log");
-        fs::create_dir(&in_the_way).unwrap();
-        assert!(recover(&mut DayFiles::new(dir.path())).1.is_err());
-        assert_eq!(left_files(dir.path()).len(), 1);
-        fs::remove_dir(&in_the_way).unwrap();
-        assert_eq!(recovered(dir.path()).lines, 1);
-    }
-}
+mod tests;

@@ -17,10 +17,11 @@ use crate::clock::system_nanos;
 
 /// How long a thread counts on.
 const TRUSTED_NANOS: u64 = 1_000_000;
-/// The rate of the counter is measured over at least this time.
-const MEASURED_NANOS: u128 = 20_000_000;
+/// The rate of the counter is measured over at least this time: the microsecond by which the readings at its two ends may
+/// be wrong is then as much of it as nobody sees in a time that is written in milliseconds.
+const MEASURED_NANOS: u128 = 2_000_000;
 /// A clock and the counter are read together if no more ticks than these lie between: else something came in between.
-const TOGETHER: u64 = 10_000;
+const TOGETHER: u64 = 3_000;
 
 /// Nanoseconds of a tick, times 2^32; 0 as long as it is not known.
 static RATE: AtomicU64 = AtomicU64::new(0);

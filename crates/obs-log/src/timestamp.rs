@@ -5,40 +5,52 @@ use chrono::{DateTime, Datelike, Timelike};
 const MILLI: i64 = 1_000_000;
 const MILLIS: i64 = 1_000;
 
-/// Writes timestamps. The last one is kept, because thousands of lines share a second and many a millisecond.
+/// Where in [`Stamper::head`] the date, the digits of the millisecond, and the time's end are.
+const DATE: usize = 7;
+const MILLISECOND: usize = DATE + 20;
+const END: usize = MILLISECOND + 4;
+
+/// Makes timestamps. The last one is kept, because thousands of lines share a second and many a millisecond.
 #[derive(Debug)]
 pub(crate) struct Stamper {
     second: i64,
-    /// When the millisecond of `text` begins.
+    /// When the millisecond of `head` begins.
     start: i64,
-    text: [u8; 24],
+    head: [u8; END + 1],
 }
 
 impl Default for Stamper {
     fn default() -> Self {
-        Stamper { second: 0, start: 0, text: *b"1970-01-01T00:00:00.000Z" }
+        Stamper { second: 0, start: 0, head: *b"{\"ts\":\"1970-01-01T00:00:00.000Z\"" }
     }
 }
 
 impl Stamper {
-    /// Appends `2026-05-26T08:14:22.281Z`.
+    /// How a line begins: `{"ts":"2026-05-26T08:14:22.281Z"`.
     #[inline]
-    pub(crate) fn write(&mut self, out: &mut Vec<u8>, nanos: i64) {
+    pub(crate) fn head(&mut self, nanos: i64) -> &[u8; END + 1] {
         if !(0..MILLI).contains(&nanos.wrapping_sub(self.start)) {
             self.change(nanos);
         }
-        out.extend_from_slice(&self.text);
+        &self.head
+    }
+
+    /// `08:14:22.281`
+    pub(crate) fn time_of_day(&mut self, nanos: i64) -> String {
+        const TIME: usize = DATE + "2026-05-26T".len();
+        String::from_utf8_lossy(&self.head(nanos)[TIME..END - 1]).into_owned()
     }
 
     fn change(&mut self, nanos: i64) {
         let milli = nanos.div_euclid(MILLI);
         let second = milli.div_euclid(MILLIS);
         if second != self.second {
-            self.text[..20].copy_from_slice(&text_of(second));
+            self.head[DATE..MILLISECOND].copy_from_slice(&text_of(second));
             self.second = second;
         }
         let of_second = milli.rem_euclid(MILLIS) as u32;
-        self.text[20..23].copy_from_slice(&[of_second / 100, of_second / 10, of_second].map(digit));
+        self.head[MILLISECOND..END - 1]
+            .copy_from_slice(&[of_second / 100, of_second / 10, of_second].map(digit));
         self.start = milli * MILLI;
     }
 }
@@ -71,9 +83,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn stamp(stamper: &mut Stamper, nanos: i64) -> String {
-        let mut out = Vec::new();
-        stamper.write(&mut out, nanos);
-        String::from_utf8(out).unwrap()
+        let head = String::from_utf8(stamper.head(nanos).to_vec()).unwrap();
+        let time = head.strip_prefix("{\"ts\":\"").and_then(|head| head.strip_suffix('"')).unwrap();
+        assert_eq!(stamper.time_of_day(nanos), time[11..23]);
+        time.to_owned()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::panic::catch_unwind;
 use std::sync::OnceLock;
 
+use crate::buffer::Buffer;
 use crate::escape::escape;
 
 /// Calls its argument with the ID of the current trace, if there is one.
@@ -24,7 +25,7 @@ pub fn set_trace_id_source(source: TraceIdSource) -> bool {
 }
 
 /// Appends `,"trace_id":"…"` when a trace is current.
-pub(crate) fn write(line: &mut Vec<u8>) {
+pub(crate) fn write(line: &mut Buffer) {
     let Some(source) = SOURCE.get() else { return };
     let start = line.len();
     let asked = catch_unwind(std::panic::AssertUnwindSafe(|| {

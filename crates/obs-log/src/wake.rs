@@ -83,8 +83,14 @@ impl Wake {
         self.changed.notify_all();
     }
 
-    /// The writer's wait. Returns when there is something to write, after `gather` for more of it, or when `idle`
-    /// has passed without anything.
+    /// The writer's wait while lines are likely: it comes by itself after `gather`, and no caller has to wake it.
+    pub(crate) fn likely_turn(&self, gather: Duration) -> Turn {
+        let state = lock(&self.state);
+        self.wait_while(state, gather, |state| !state.urgent()).take_turn()
+    }
+
+    /// The writer's wait when there was nothing to write for a while. Returns when there is something, after `gather`
+    /// for more of it, or when `idle` has passed without anything.
     pub(crate) fn next_turn(&self, batch: &Batch, gather: Duration, idle: Duration) -> Turn {
         self.idle.store(true, Ordering::Relaxed);
         let empty = batch.is_empty();

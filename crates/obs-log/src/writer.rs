@@ -23,6 +23,9 @@ use crate::transfer::transfer;
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(20);
+/// After so many turns without a line the writer sleeps until it is woken, which costs the caller of the next line a
+/// system call, and the machine another processor that is awake.
+const ATTENTIVE: u32 = 50;
 /// The longest idle sleep. A computer that was suspended learns by it that midnight has passed.
 const IDLE: Duration = Duration::from_secs(30);
 /// The shortest and the longest pause before a failed write is tried again.
@@ -45,6 +48,8 @@ pub(crate) struct Writer {
     reported: [u64; 5],
     last_report: Option<Instant>,
     retry: Option<Duration>,
+    /// Turns since there was something to write.
+    quiet_turns: u32,
     /// When a hand-over file was last missing, and lines of the dead were last looked for.
     looked: Option<Instant>,
     warned: bool,
@@ -63,6 +68,7 @@ impl Writer {
             reported: [0; 5],
             last_report: None,
             retry: None,
+            quiet_turns: ATTENTIVE,
             looked: None,
             warned: false,
         }
@@ -70,9 +76,11 @@ impl Writer {
 
     pub(crate) fn run(mut self) {
         exit::block_signals();
+        self.shared.batch.arena().provide();
         loop {
             let wake = &self.shared.batch.wake;
             let turn = match self.retry {
+                None if self.quiet_turns < ATTENTIVE => wake.likely_turn(GATHER),
                 None => wake.next_turn(&self.shared.batch, GATHER, self.idle_time()),
                 Some(pause) => wake.retry_turn(pause),
             };
@@ -101,6 +109,7 @@ impl Writer {
             self.files = files;
         }
         self.backlog.take_from(&self.shared.batch);
+        self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
         self.files.notice_changes();
         let written = self.write_backlog();
         self.backlog.recycle(&self.shared.batch);
@@ -145,6 +154,7 @@ impl Writer {
     }
 
     fn change_arena(&mut self, arena: Arena) {
+        arena.provide();
         self.shared.batch.change_arena(arena);
         self.shared.counts.crash_safe.store(true, Ordering::Relaxed);
         self.warned = false;

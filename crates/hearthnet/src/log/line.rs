@@ -78,7 +78,7 @@ fn shown_value(value: &Value) -> String {
 }
 
 /// How a damaged line is shown.
-pub(crate) fn damaged(file: &str, bytes: &[u8]) -> String {
+pub(crate) fn damaged(file: impl fmt::Display, bytes: &[u8]) -> String {
     let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(DAMAGED_SHOWN)]);
     let more = if bytes.len() > DAMAGED_SHOWN { "…" } else { "" };
     format!("damaged line in {file}: {}{more}", visible(&beginning))

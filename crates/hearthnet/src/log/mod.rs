@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use obs_facade::log::DayFileName;
 
 use self::filter::{Filter, Level};
 use self::line::{Line, Paint};
@@ -91,14 +92,18 @@ impl Printer {
         }
     }
 
-    fn print(&mut self, file: &str, piece: Piece<'_>) -> io::Result<()> {
+    fn print(&mut self, file: DayFileName, piece: Piece<'_>) -> io::Result<()> {
         let bytes = match piece {
             Piece::Line(bytes) if self.filter.surely_hides(bytes) => return Ok(()),
             Piece::Line(bytes) => bytes,
-            Piece::TooLong(beginning) => return self.print_damaged(file, beginning),
+            Piece::TooLong(beginning) => return self.print_damaged(&line::damaged(file, beginning)),
+            Piece::Unreadable(error) => {
+                return self
+                    .print_damaged(&format!("{file} is damaged ({error}); the rest of it is left out"));
+            }
         };
         match Line::parse(bytes) {
-            None => self.print_damaged(file, bytes),
+            None => self.print_damaged(&line::damaged(file, bytes)),
             Some(line) if !self.filter.shows(line.level, &line.logger) => Ok(()),
             Some(_) if self.json => {
                 self.out.write_all(bytes)?;
@@ -120,13 +125,12 @@ impl Printer {
         writeln!(self.out, "{}", line.pretty(self.paint))
     }
 
-    /// A damaged line is shown where it stands; what reads JSON gets it on stderr instead.
-    fn print_damaged(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let shown = line::damaged(file, bytes);
+    /// Damage is shown where it stands; what reads JSON gets it on stderr instead.
+    fn print_damaged(&mut self, shown: &str) -> io::Result<()> {
         if self.json {
-            say_on_stderr(shown);
+            say_on_stderr(shown.to_owned());
             return Ok(());
         }
-        writeln!(self.out, "{}", self.paint.damaged(&shown))
+        writeln!(self.out, "{}", self.paint.damaged(shown))
     }
 }

@@ -21,9 +21,29 @@ pub(crate) fn together<R: Send>(count: usize, work: impl Fn(&Team, usize) -> R +
     }
     thread::scope(|scope| {
         let (team, work) = (&team, &work);
-        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || work(team, number))).collect();
+        let run = move |number| {
+            take_processor(number);
+            work(team, number)
+        };
+        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a measured thread panicked")).collect()
     })
+}
+
+/// Keeps the calling thread on one of the processors that it may use. Left to itself, a thread that is woken often
+/// comes to run on the processor of whoever woke it, and after it: then nothing that threads share is ever contended.
+fn take_processor(number: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let Ok(all) = sched_getaffinity(None) else { return };
+        let usable = (0..CpuSet::MAX_CPU).filter(|&processor| all.is_set(processor));
+        let Some(mine) = usable.cycle().nth(number) else { return };
+        let mut only = CpuSet::new();
+        only.set(mine);
+        // Where that is not allowed, it stays as it is.
+        let _ = sched_setaffinity(None, &only);
+    }
 }
 
 /// The threads of one measurement.
