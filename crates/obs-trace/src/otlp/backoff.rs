@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
         assert_eq!(retry_after("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        let ahead = retry_after("Sun, 06 Nov 2250 08:49:37 GMT").unwrap();
+        let ahead = retry_after("Wed, 06 Nov 2250 08:49:37 GMT").unwrap();
         assert!(ahead > Duration::from_secs(200 * 365 * 86_400));
         for nonsense in ["", "-1", "1.5", "soon", "٣", "1 s"] {
             assert_eq!(retry_after(nonsense), None, "{nonsense:?}");

@@ -24,9 +24,7 @@ pub(super) fn parse(endpoint: &str) -> Result<Uri, Error> {
     if authority.as_str().contains('@') {
         return refused("has a user or password in it, which would be sent in clear and logged");
     }
-    if authority.port().is_some_and(|port| port.as_str().parse() == Ok(0_u16))
-        || authority.as_str().ends_with(':')
-    {
+    if !is_port(&authority.as_str()[authority.host().len()..]) {
         return refused("has no proper port");
     }
     if uri.query().is_some() || endpoint.contains('#') {
@@ -35,6 +33,13 @@ pub(super) fn parse(endpoint: &str) -> Result<Uri, Error> {
     let whole = endpoint.trim_end_matches('/');
     let whole = if whole.ends_with(PATH) { whole.to_owned() } else { format!("{whole}{PATH}") };
     whole.parse().or_else(|_| refused("is no address"))
+}
+
+/// Whether what stands after the host is nothing, or a port.
+fn is_port(after_host: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = |text: &str| digits(text) && text.parse::<u16>().is_ok_and(|port| port > 0);
+    after_host.is_empty() || after_host.strip_prefix(':').is_some_and(port)
 }
 
 #[cfg(test)]
@@ -73,6 +78,7 @@ mod tests {
             "http://collector:0",
             "http://collector:",
             "http://collector:99999",
+            "http://collector:+80",
             "http://collector:hunter2",
             "http://collector/?key=hunter2",
             "http://collector/#hunter2",
