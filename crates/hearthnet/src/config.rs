@@ -347,7 +347,12 @@ mod tests {
         check("[transport]\nhost = \"here\"", "2:8", "transport.host", "an IP address such as 0.0.0.0");
         check("[transport]\nprot = 1", "2:1", "transport", "`host`, `port`");
         check("\n[transprot]\nport = 1", "2:2", "transprot", "`transport`");
-        check("[observability]\nlog_level = \"loud\"", "2:13", "observability.log_level", "debug");
+        check(
+            "[observability]\nlog_level = \"loud\"",
+            "2:13",
+            "observability.log_level: `loud` is no level",
+            "debug",
+        );
         check("[observability]\nmetrics_enabled = 1", "2:19", "observability.metrics_enabled", "a boolean");
         check("[community]\ncommunity_id = \"../x\"", "2:16", "community.community_id", "ed25519:");
         check(

@@ -22,7 +22,6 @@ mod trace;
 mod watch;
 mod wire;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,13 +53,16 @@ struct Overrides {
     port: Option<u16>,
 }
 
-/// As they have to be given again to whatever is to find the same node.
-impl fmt::Display for Overrides {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.config {
-            write!(f, " --config {}", file.display())?;
-        }
-        self.port.map_or(Ok(()), |port| write!(f, " --port {port}"))
+impl Overrides {
+    /// What to give again to a command that is to find the same files.
+    fn for_files(&self) -> String {
+        self.config.as_ref().map(|file| format!(" --config {}", file.display())).unwrap_or_default()
+    }
+
+    /// What to give again to a command that is to find the same node.
+    fn for_node(&self) -> String {
+        let port = self.port.map(|port| format!(" --port {port}")).unwrap_or_default();
+        self.for_files() + &port
     }
 }
 
@@ -128,5 +130,20 @@ fn version(args: &VersionArgs) -> String {
     match args.json {
         true => serde_json::json!({ "name": name, "version": version }).to_string(),
         false => format!("{name} {version}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f4_hints_name_the_same_node_again() {
+        let parse = |line: &str| CommandLine::parse_from(line.split_whitespace()).overrides;
+        let plain = parse("hearthnet run");
+        assert_eq!((plain.for_files(), plain.for_node()), (String::new(), String::new()));
+        let given = parse("hearthnet run --port 7081 --config /etc/b.toml");
+        assert_eq!(given.for_files(), " --config /etc/b.toml");
+        assert_eq!(given.for_node(), " --config /etc/b.toml --port 7081");
     }
 }

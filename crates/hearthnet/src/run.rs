@@ -130,8 +130,8 @@ fn announce(config: &Config, overrides: &Overrides) {
     say(format_args!("hearthnet: listening on http://{address}"));
     say(format_args!("  metrics  http://{address}/metrics"));
     say(format_args!("  traces   http://{address}/trace/recent"));
-    say(format_args!("  log      {log_dir}  (hearthnet log --follow{overrides})"));
-    say(format_args!("  checks   hearthnet doctor{overrides}"));
+    say(format_args!("  log      {log_dir}  (hearthnet log --follow{})", overrides.for_files()));
+    say(format_args!("  checks   hearthnet doctor{}", overrides.for_node()));
     info!(logger: LOG, address:% = config.address(); "listening");
 }
 

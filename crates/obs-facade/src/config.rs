@@ -246,7 +246,11 @@ fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
     let level = String::deserialize(deserializer)?;
     match obs_log::Config::new("").level(&level).check() {
         Ok(()) => Ok(level),
-        Err(error) => Err(D::Error::custom(error)),
+        Err(error) => {
+            // Whatever reads the text names the field itself.
+            let message = error.to_string();
+            Err(D::Error::custom(message.strip_prefix("log_level: ").unwrap_or(&message)))
+        }
     }
 }
 

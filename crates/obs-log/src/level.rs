@@ -41,18 +41,22 @@ fn parse_level(level: &str, text: &str) -> Result<LevelFilter, Error> {
         return Ok(LevelFilter::Warn);
     }
     level.parse().map_err(|_| {
-        let message = format!(
-            "`{level}` in `{text}` is no level; allowed are off, error, warning, info, debug and trace"
-        );
+        let what = quoted(level, text);
+        let message = format!("{what} is no level; allowed are off, error, warning, info, debug and trace");
         Error::new(ErrorKind::Level, message)
     })
+}
+
+/// The part at fault and, if there is more, the text that it stands in.
+fn quoted(part: &str, text: &str) -> String {
+    if part == text { format!("`{part}`") } else { format!("`{part}` in `{text}`") }
 }
 
 fn route_name(name: &str, text: &str) -> Result<String, Error> {
     let path = name.replace("::", ".").replace('.', "::");
     if path.split("::").any(|part| part.is_empty() || part.contains(char::is_whitespace)) {
-        let message =
-            format!("`{name}` in `{text}` is no logger name; write it as in `info,hearthnet.bus=debug`");
+        let what = quoted(name, text);
+        let message = format!("{what} is no logger name; write it as in `info,hearthnet.bus=debug`");
         return Err(Error::new(ErrorKind::Level, message));
     }
     Ok(path)
