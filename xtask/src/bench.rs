@@ -49,6 +49,8 @@ fn build(folder: &Path) -> Result<PathBuf, String> {
         .arg(folder.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
+        // Built incrementally, crates are not optimised across their borders, and the figures are other ones.
+        .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())
         .status()
         .map_err(|err| format!("cargo build could not be started: {err}"))?;

@@ -43,12 +43,15 @@ fn traces<P: Peer>(threads: usize, scale: Scale) -> Values {
     for spans in SPANS {
         let batch = Batch { threads, spans, traces: scale.of(P::batch(spans)).div_ceil(threads) };
         let repeats = if spans < 50 { 10 } else { 4 };
-        let caller = batch.caller(&peer, repeats);
+        // A store that is not full yet takes new memory from the kernel for each trace; a node's is full. So every
+        // contender first makes as many traces as are kept.
+        let warm_up = scale.of(TRACES_KEPT).div_ceil(batch.traces * threads);
+        let caller = batch.caller(&peer, warm_up, repeats);
         let total = batch.total(&peer, repeats);
         values.push((format!("caller-{spans}-{threads}"), caller));
         values.push((format!("total-{spans}-{threads}"), total));
         callers.push((spans, caller));
-        sent += batch.traces * threads * 2 * (repeats + 1);
+        sent += batch.traces * threads * (warm_up + repeats + 1 + repeats);
     }
     // What one span more costs.
     if let [.., (few, less), (many, more)] = callers[..] {
@@ -57,6 +60,9 @@ fn traces<P: Peer>(threads: usize, scale: Scale) -> Values {
     values.push((format!("lost-{threads}"), sent as f64 - peer.kept() as f64));
     values
 }
+
+/// What a node keeps (`TRACE_RING_BUFFER`).
+const TRACES_KEPT: usize = 10_000;
 
 /// Traces that are made before the contender gets time to settle.
 struct Batch {
@@ -68,9 +74,9 @@ struct Batch {
 
 impl Batch {
     /// What a trace costs the thread that makes it, in nanoseconds: the usual batch.
-    fn caller<P: Peer>(&self, peer: &P, repeats: usize) -> f64 {
+    fn caller<P: Peer>(&self, peer: &P, warm_up: usize, repeats: usize) -> f64 {
         let spans = together(self.threads, |team, number| {
-            let times = (0..=repeats).map(|_| {
+            let times = (0..warm_up + repeats).map(|_| {
                 team.start_together();
                 let begin = Instant::now();
                 self.make(peer);
@@ -80,8 +86,7 @@ impl Batch {
             });
             times.collect::<Vec<_>>()
         });
-        // The first repeat is to get warm.
-        let times = (1..=repeats).map(|repeat| wall(spans.iter().map(|spans| spans[repeat])));
+        let times = (warm_up..).take(repeats).map(|repeat| wall(spans.iter().map(|spans| spans[repeat])));
         let time = median(times.map(|time| time.as_secs_f64()).collect());
         processor_nanos(Duration::from_secs_f64(time), self.threads, self.traces)
     }
