@@ -1,9 +1,8 @@
-//! Histograms: each thread writes a part of its own, and a reader gets buckets and sum that belong together.
+//! Histograms: each thread writes a part of its own, and a reader adds the parts up.
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::desc::{Desc, Kind};
 use crate::exemplar::{self, ExemplarSlot};
 use crate::format::Format;
 use crate::series::{Cell, Part, Series};
+use crate::shard::{OwnedShard, SharedShard, Snapshot};
 use crate::slot::{self, SLOTS};
 use crate::text;
 
@@ -65,33 +65,21 @@ impl fmt::Debug for Histogram {
     }
 }
 
-/// What a histogram held at one moment: counts by bucket (not cumulative, the last is `+Inf`) and the sum of exactly
-/// those observations.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Snapshot {
-    pub(crate) counts: Vec<u64>,
-    pub(crate) sum: f64,
-}
-
-impl Snapshot {
-    pub(crate) fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-}
-
 /// One part for each thread that has a slot, made when it first observes, and one for all the others.
 #[derive(Debug)]
 pub struct HistogramCell {
     bounds: Arc<[f64]>,
-    owned: Box<[OnceLock<Shard>]>,
-    shared: OnceLock<Shard>,
+    owned: Box<[OnceLock<OwnedShard>]>,
+    shared: OnceLock<SharedShard>,
     exemplars: OnceLock<Box<[ExemplarSlot]>>,
+    /// Held while the parts are read: they bear one reader at a time. No writer takes it.
+    reading: Mutex<()>,
 }
 
 impl HistogramCell {
     pub(crate) fn with_bounds(bounds: Arc<[f64]>) -> Self {
         let owned = (0..SLOTS).map(|_| OnceLock::new()).collect();
-        Self { bounds, owned, shared: OnceLock::new(), exemplars: OnceLock::new() }
+        Self { bounds, owned, shared: OnceLock::new(), exemplars: OnceLock::new(), reading: Mutex::new(()) }
     }
 
     #[inline]
@@ -106,9 +94,10 @@ impl HistogramCell {
     /// Returns how many this thread, or the threads without a slot, had put into the bucket before.
     #[inline]
     pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
+        let buckets = self.bounds.len() + 1;
         match slot::current() {
-            Some(slot) => self.shard(&self.owned[slot]).record_alone(bucket, value),
-            None => self.shard(&self.shared).record_shared(bucket, value),
+            Some(slot) => self.owned[slot].get_or_init(|| OwnedShard::new(buckets)).record(bucket, value),
+            None => self.shared.get_or_init(|| SharedShard::new(buckets)).record(bucket, value),
         }
     }
 
@@ -121,11 +110,6 @@ impl HistogramCell {
         }
     }
 
-    #[inline]
-    fn shard<'a>(&self, place: &'a OnceLock<Shard>) -> &'a Shard {
-        place.get_or_init(|| Shard::new(self.bounds.len() + 1))
-    }
-
     #[cold]
     fn store_exemplar(&self, bucket: usize, value: f64) {
         let slots =
@@ -134,92 +118,11 @@ impl HistogramCell {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut total = Snapshot { counts: vec![0; self.bounds.len() + 1], sum: 0.0 };
-        for shard in self.owned.iter().chain([&self.shared]).filter_map(OnceLock::get) {
-            shard.add_to(&mut total);
-        }
+        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut total = Snapshot::empty(self.bounds.len() + 1);
+        self.owned.iter().filter_map(OnceLock::get).for_each(|shard| shard.add_to(&mut total));
+        self.shared.get().into_iter().for_each(|shard| shard.add_to(&mut total));
         total
-    }
-}
-
-#[repr(align(64))]
-#[derive(Debug, Default)]
-struct Line([AtomicU64; 8]);
-
-/// Words of a shard: how many writes have begun, how many are done, the sum's bits, then the buckets.
-///
-/// A reader that finds as many writes begun after its reading as were done before it has seen no write half done.
-#[derive(Debug)]
-struct Shard(Box<[Line]>);
-
-const BEGUN: usize = 0;
-const DONE: usize = 1;
-const SUM: usize = 2;
-const BUCKETS: usize = 3;
-
-impl Shard {
-    fn new(buckets: usize) -> Self {
-        Self((0..(BUCKETS + buckets).div_ceil(8)).map(|_| Line::default()).collect())
-    }
-
-    #[inline]
-    fn word(&self, index: usize) -> &AtomicU64 {
-        &self.0[index / 8].0[index % 8]
-    }
-
-    /// For the one thread that owns this shard: plain loads and stores. Returns the bucket's count before.
-    #[inline]
-    fn record_alone(&self, bucket: usize, value: f64) -> u64 {
-        let begun = self.word(BEGUN).load(Ordering::Relaxed) + 1;
-        self.word(BEGUN).store(begun, Ordering::Relaxed);
-        fence(Ordering::Release);
-        let before = self.word(BUCKETS + bucket).load(Ordering::Relaxed);
-        self.word(BUCKETS + bucket).store(before + 1, Ordering::Relaxed);
-        let sum = f64::from_bits(self.word(SUM).load(Ordering::Relaxed)) + value;
-        self.word(SUM).store(sum.to_bits(), Ordering::Relaxed);
-        self.word(DONE).store(begun, Ordering::Release);
-        before
-    }
-
-    /// For any number of threads at once.
-    fn record_shared(&self, bucket: usize, value: f64) -> u64 {
-        self.word(BEGUN).fetch_add(1, Ordering::Relaxed);
-        fence(Ordering::Release);
-        let before = self.word(BUCKETS + bucket).fetch_add(1, Ordering::Relaxed);
-        let add = |bits| (f64::from_bits(bits) + value).to_bits();
-        let mut sum = self.word(SUM).load(Ordering::Relaxed);
-        while let Err(now) =
-            self.word(SUM).compare_exchange_weak(sum, add(sum), Ordering::Relaxed, Ordering::Relaxed)
-        {
-            sum = now;
-        }
-        self.word(DONE).fetch_add(1, Ordering::Release);
-        before
-    }
-
-    /// Reads until nothing was written meanwhile. Writers are never held up; under writers that never pause, the last
-    /// reading stands, whose buckets still add up to its count.
-    fn add_to(&self, total: &mut Snapshot) {
-        const ATTEMPTS: usize = 1000;
-        let mut counts = vec![0; total.counts.len()];
-        let mut sum = 0.0;
-        for attempt in 0..ATTEMPTS {
-            let done = self.word(DONE).load(Ordering::Acquire);
-            for (bucket, count) in counts.iter_mut().enumerate() {
-                *count = self.word(BUCKETS + bucket).load(Ordering::Relaxed);
-            }
-            sum = f64::from_bits(self.word(SUM).load(Ordering::Relaxed));
-            fence(Ordering::Acquire);
-            if self.word(BEGUN).load(Ordering::Relaxed) == done {
-                break;
-            }
-            if attempt % 100 == 99 {
-                std::thread::yield_now();
-            }
-            std::hint::spin_loop();
-        }
-        total.sum += sum;
-        total.counts.iter_mut().zip(&counts).for_each(|(total, count)| *total += count);
     }
 }
 
@@ -275,7 +178,6 @@ impl Cell for HistogramCell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicBool;
 
     fn cell(bounds: &[f64]) -> HistogramCell {
         HistogramCell::with_bounds(bounds.into())
@@ -297,39 +199,5 @@ mod tests {
         for value in (-10..30).map(|step| f64::from(step) / 2.0) {
             assert_eq!(long.bucket_of(value), short.bucket_of(value), "{value}");
         }
-    }
-
-    /// Every observation is worth 2, so a sum that does not belong to its count shows at once.
-    #[test]
-    fn sum_and_count_of_a_snapshot_belong_together() {
-        let cell = cell(&[1.0, 3.0]);
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    while !over.load(Ordering::Relaxed) {
-                        (0..50).for_each(|_| cell.observe(2.0));
-                        std::thread::yield_now();
-                    }
-                });
-            }
-            for _ in 0..2000 {
-                let snapshot = cell.snapshot();
-                assert_eq!(snapshot.sum, 2.0 * snapshot.count() as f64);
-            }
-            over.store(true, Ordering::Relaxed);
-        });
-    }
-
-    #[test]
-    fn threads_without_a_slot_lose_nothing() {
-        let cell = cell(&[1.0]);
-        let shard = cell.shard(&cell.shared);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..10_000).for_each(|_| _ = shard.record_shared(0, 0.5)));
-            }
-        });
-        assert_eq!(cell.snapshot(), Snapshot { counts: vec![40_000, 0], sum: 20_000.0 });
     }
 }

@@ -82,6 +82,7 @@ mod report;
 pub mod runtime;
 mod scope;
 mod series;
+mod shard;
 mod slot;
 pub mod standard;
 mod summary;

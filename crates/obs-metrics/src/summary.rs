@@ -9,8 +9,9 @@ use std::time::Instant;
 use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::format::Format;
-use crate::histogram::{HistogramCell, Snapshot};
+use crate::histogram::HistogramCell;
 use crate::series::{Cell, Part, Series};
+use crate::shard::Snapshot;
 use crate::text;
 use crate::window::Window;
 

@@ -93,6 +93,46 @@ fn pages_are_consistent_under_writers() {
     assert_eq!(registry.value("wait_seconds", &[]), Some(written as f64));
 }
 
+/// M11: every observation is worth 2, so a sum that does not belong to its count shows at once. The writers never pause, and
+/// there are more of them than threads that have a part of their own.
+#[test]
+fn sum_and_count_belong_together_under_writers_that_never_pause() {
+    let registry = Registry::new();
+    let waits = registry.histogram("wait_seconds", "Waits.", [], &[1.0, 3.0]).with([]);
+    let ages = registry.summary("age_ms", "Ages.", []).with([]);
+    let over = AtomicBool::new(false);
+    let check = || {
+        let families = exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
+        for name in ["wait_seconds", "age_ms"] {
+            let samples = &exposition::family(&families, name).samples;
+            let value = |suffix: &str| {
+                samples.iter().find(|sample| sample.name.ends_with(suffix)).map(exposition::Sample::number)
+            };
+            assert_eq!(value("_sum").unwrap(), 2.0 * value("_count").unwrap(), "{name}");
+        }
+    };
+    let written: u64 = std::thread::scope(|scope| {
+        let write = || {
+            let mut written = 0;
+            while !over.load(Ordering::Relaxed) {
+                waits.observe(2.0);
+                ages.observe(2.0);
+                written += 1;
+            }
+            written
+        };
+        let writers: Vec<_> = (0..40).map(|_| scope.spawn(write)).collect();
+        while waits.count() == 0 {
+            std::thread::yield_now();
+        }
+        std::thread::scope(|readers| (0..2).for_each(|_| _ = readers.spawn(|| (0..5).for_each(|_| check()))));
+        over.store(true, Ordering::Relaxed);
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    check();
+    assert_eq!((waits.count(), ages.count()), (written, written));
+}
+
 #[derive(Debug, Clone)]
 enum Op {
     Count(u8, u32),

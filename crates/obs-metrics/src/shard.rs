@@ -1,0 +1,294 @@
+//! Parts of a histogram: one that a single thread writes, one that any number of threads may write. Writers never wait; a
+//! reader gets buckets and a sum that belong together, also under writers that never pause.
+
+use std::hint;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::thread;
+use std::time::Duration;
+
+/// What a histogram held at one moment: counts by bucket (not cumulative, the last is `+Inf`) and the sum of exactly
+/// those observations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    pub(crate) counts: Vec<u64>,
+    pub(crate) sum: f64,
+}
+
+impl Snapshot {
+    pub(crate) fn empty(buckets: usize) -> Self {
+        Self { counts: vec![0; buckets], sum: 0.0 }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, other)| *own += other);
+    }
+}
+
+/// Written by the one thread that owns it, by plain loads and stores.
+///
+/// A reader that finds as many writes begun after its reading as were done before it has seen no write half done. Where
+/// the owner writes too often for that, the reader asks, and the owner copies sum and buckets for it after its next write.
+#[derive(Debug)]
+pub(crate) struct OwnedShard(Words);
+
+/// Words of an owned shard: how many writes have begun, how many are done, whether a reader asks, the sum's bits, the
+/// buckets; then sum and buckets as the owner copied them for a reader. The first four and the lowest buckets share a cache
+/// line.
+const BEGUN: usize = 0;
+const DONE: usize = 1;
+const ASKED: usize = 2;
+const SUM: usize = 3;
+
+/// States of `ASKED`: a reader moves it from idle to waiting, the owner to answered, the reader back to idle.
+const IDLE: u64 = 0;
+const WAITING: u64 = 1;
+const ANSWERED: u64 = 2;
+
+impl OwnedShard {
+    pub(crate) fn new(buckets: usize) -> Self {
+        Self(Words::new(SUM + 2 * (1 + buckets)))
+    }
+
+    /// For the owner alone. Returns the bucket's count before.
+    #[inline]
+    pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
+        let Self(words) = self;
+        let begun = words.at(BEGUN).load(Ordering::Relaxed) + 1;
+        words.at(BEGUN).store(begun, Ordering::Relaxed);
+        fence(Ordering::Release);
+        let before = words.at(SUM + 1 + bucket).load(Ordering::Relaxed);
+        words.at(SUM + 1 + bucket).store(before + 1, Ordering::Relaxed);
+        let sum = f64::from_bits(words.at(SUM).load(Ordering::Relaxed)) + value;
+        words.at(SUM).store(sum.to_bits(), Ordering::Relaxed);
+        words.at(DONE).store(begun, Ordering::Release);
+        if words.at(ASKED).load(Ordering::Relaxed) == WAITING {
+            self.answer();
+        }
+        before
+    }
+
+    /// The owner is between two writes, so what it copies belongs together. It writes an answer only where one was asked
+    /// for, and nobody asks again before it was read.
+    #[cold]
+    fn answer(&self) {
+        // Whoever read the last answer has done so before this one is written.
+        fence(Ordering::Acquire);
+        let answer = self.answer_at();
+        for index in SUM..answer {
+            let word = self.0.at(index).load(Ordering::Relaxed);
+            self.0.at(index - SUM + answer).store(word, Ordering::Relaxed);
+        }
+        self.0.at(ASKED).store(ANSWERED, Ordering::Release);
+    }
+
+    /// Where the words of an answer begin.
+    fn answer_at(&self) -> usize {
+        (SUM + self.0.len()) / 2
+    }
+
+    /// Adds what the shard holds. One reader at a time may do so.
+    pub(crate) fn add_to(&self, total: &mut Snapshot) {
+        const ATTEMPTS: usize = 20;
+        let read = (0..ATTEMPTS).find_map(|_| self.between_writes());
+        total.add(&read.unwrap_or_else(|| self.ask()));
+    }
+
+    /// What the shard holds, if its owner was between two writes all the while.
+    fn between_writes(&self) -> Option<Snapshot> {
+        let done = self.0.at(DONE).load(Ordering::Acquire);
+        let read = self.snapshot(SUM);
+        fence(Ordering::Acquire);
+        (self.0.at(BEGUN).load(Ordering::Relaxed) == done).then_some(read)
+    }
+
+    /// Waits for the owner's answer, or for a moment in which it does not write.
+    #[cold]
+    fn ask(&self) -> Snapshot {
+        let asked = self.0.at(ASKED);
+        asked.store(WAITING, Ordering::Release);
+        let mut patience = Patience::default();
+        let read = loop {
+            if asked.load(Ordering::Acquire) == ANSWERED {
+                break self.snapshot(self.answer_at());
+            }
+            if let Some(read) = self.between_writes() {
+                break read;
+            }
+            patience.pause();
+        };
+        asked.store(IDLE, Ordering::Relaxed);
+        read
+    }
+
+    /// Sum and buckets from this word on.
+    fn snapshot(&self, sum: usize) -> Snapshot {
+        let buckets = self.answer_at() - SUM - 1;
+        let count = |bucket| self.0.at(sum + 1 + bucket).load(Ordering::Relaxed);
+        let counts = (0..buckets).map(count).collect();
+        Snapshot { counts, sum: f64::from_bits(self.0.at(sum).load(Ordering::Relaxed)) }
+    }
+}
+
+/// Written by any number of threads, with locked instructions.
+///
+/// Writers count themselves in and write to the half that the same word names. A reader switches the halves, waits for
+/// those who write to the old one, reads it, and adds it to the other (the way of Prometheus' Go client).
+#[derive(Debug)]
+pub(crate) struct SharedShard {
+    /// How many writes have begun, and in the highest bit which half they go to.
+    begun: AtomicU64,
+    halves: [Words; 2],
+}
+
+/// Words of a half: how many writes are done, the sum's bits, then the buckets.
+const HALF_DONE: usize = 0;
+const HALF_SUM: usize = 1;
+const HALF_BUCKETS: usize = 2;
+
+const SECOND_HALF: u64 = 1 << 63;
+
+impl SharedShard {
+    pub(crate) fn new(buckets: usize) -> Self {
+        let halves = [(); 2].map(|()| Words::new(HALF_BUCKETS + buckets));
+        Self { begun: AtomicU64::new(0), halves }
+    }
+
+    /// Returns the bucket's count before, or less just after a reading.
+    pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
+        let begun = self.begun.fetch_add(1, Ordering::Acquire);
+        let half = &self.halves[usize::from(begun & SECOND_HALF != 0)];
+        let before = half.at(HALF_BUCKETS + bucket).fetch_add(1, Ordering::Relaxed);
+        add_f64(half.at(HALF_SUM), value);
+        half.at(HALF_DONE).fetch_add(1, Ordering::Release);
+        before
+    }
+
+    /// Adds what the shard holds. One reader at a time may do so.
+    pub(crate) fn add_to(&self, total: &mut Snapshot) {
+        let begun = self.begun.fetch_xor(SECOND_HALF, Ordering::AcqRel);
+        let [first, second] = &self.halves;
+        let (old, new) = if begun & SECOND_HALF == 0 { (first, second) } else { (second, first) };
+        let mut patience = Patience::default();
+        while old.at(HALF_DONE).load(Ordering::Acquire) != begun & !SECOND_HALF {
+            patience.pause();
+        }
+        let sum = f64::from_bits(old.at(HALF_SUM).swap(0, Ordering::Relaxed));
+        add_f64(new.at(HALF_SUM), sum);
+        total.sum += sum;
+        for (bucket, count) in total.counts.iter_mut().enumerate() {
+            let moved = old.at(HALF_BUCKETS + bucket).swap(0, Ordering::Relaxed);
+            new.at(HALF_BUCKETS + bucket).fetch_add(moved, Ordering::Relaxed);
+            *count += moved;
+        }
+        let done = old.at(HALF_DONE).swap(0, Ordering::Relaxed);
+        new.at(HALF_DONE).fetch_add(done, Ordering::Release);
+    }
+}
+
+fn add_f64(word: &AtomicU64, value: f64) {
+    let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
+    _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+}
+
+/// Atomic words that share no cache line with anything else.
+#[derive(Debug)]
+struct Words {
+    lines: Box<[Line]>,
+    len: usize,
+}
+
+#[repr(align(64))]
+#[derive(Debug, Default)]
+struct Line([AtomicU64; 8]);
+
+impl Words {
+    fn new(len: usize) -> Self {
+        Self { lines: (0..len.div_ceil(8)).map(|_| Line::default()).collect(), len }
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn at(&self, index: usize) -> &AtomicU64 {
+        &self.lines[index / 8].0[index % 8]
+    }
+}
+
+/// A reader waits for a writer that is in the middle of a few instructions: usually for nanoseconds, longer only where
+/// the writer has lost its processor there.
+#[derive(Debug, Default)]
+struct Patience(u32);
+
+impl Patience {
+    fn pause(&mut self) {
+        self.0 = self.0.saturating_add(1);
+        match self.0 {
+            ..100 => hint::spin_loop(),
+            100..200 => thread::yield_now(),
+            _ => thread::sleep(Duration::from_micros(50)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// Every observation is worth 2, so a sum that does not belong to its count shows at once. The writers never pause.
+    fn check(shards: usize, record: impl Fn(usize) + Sync, read: impl Fn() -> Snapshot) {
+        let over = AtomicBool::new(false);
+        let written: u64 = thread::scope(|scope| {
+            let write = |number| {
+                let mut written = 0_u64;
+                while !over.load(Ordering::Relaxed) {
+                    record(number);
+                    written += 1;
+                }
+                written
+            };
+            let writers: Vec<_> = (0..shards).map(|number| scope.spawn(move || write(number))).collect();
+            let mut last = 0;
+            for _ in 0..READINGS {
+                let read = read();
+                assert_eq!(read.sum, 2.0 * read.count() as f64);
+                assert!(read.count() >= last, "no observation is seen and unseen again");
+                last = read.count();
+            }
+            over.store(true, Ordering::Relaxed);
+            writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+        });
+        assert_eq!(read().count(), written);
+    }
+
+    const READINGS: usize = if cfg!(miri) { 20 } else { 2_000 };
+
+    #[test]
+    fn an_owned_shard_is_read_consistently_under_a_writer_that_never_pauses() {
+        let shard = OwnedShard::new(3);
+        let read = || {
+            let mut total = Snapshot::empty(3);
+            shard.add_to(&mut total);
+            total
+        };
+        check(1, |_| _ = shard.record(1, 2.0), read);
+    }
+
+    #[test]
+    fn a_shared_shard_is_read_consistently_under_writers_that_never_pause() {
+        let shard = SharedShard::new(3);
+        let read = || {
+            let mut total = Snapshot::empty(3);
+            shard.add_to(&mut total);
+            total
+        };
+        check(4, |number| _ = shard.record(number % 3, 2.0), read);
+    }
+}
