@@ -1,17 +1,18 @@
-//! Counters: one cell that its first thread writes without a locked instruction, and stripes for all other threads.
+//! Counters: each of a few threads writes a part of its own without a locked instruction, all others share.
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::LocalKey;
 
 use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::exemplar::{self, ExemplarSlot};
 use crate::format::Format;
+use crate::padded::Padded;
 use crate::series::{Cell, Part, Series};
-use crate::slot;
+use crate::slot::{self, NOBODY};
 use crate::text;
 
 /// A counter of one series, to be held: clones count into the same series.
@@ -54,25 +55,35 @@ impl fmt::Debug for Counter {
     }
 }
 
-#[repr(align(64))]
-#[derive(Debug, Default)]
-struct Stripe(AtomicU64);
-
-/// As many stripes as cores, so that each running thread can have its own.
-static STRIPES: LazyLock<usize> = LazyLock::new(|| {
-    std::thread::available_parallelism().map_or(2, usize::from).next_power_of_two().clamp(2, 16)
-});
-
-/// The thread that counts first owns the cell: a plain load and store, as nobody else writes it. Slots are handed on from
-/// an ended thread to a new one with everything it wrote (see [`slot`]), and so is the ownership.
+/// The thread that counts first owns the first part, others own stripes: a plain load and store, as nobody else writes
+/// there. Threads beyond the stripes share them by locked instructions.
+///
+/// Slots are handed on from an ended thread to a new one with everything it wrote (see [`slot`]), and so is the ownership.
 #[derive(Debug)]
 pub struct CounterCell {
-    owned: AtomicU64,
-    /// The owner's slot plus one; 0 before the first count.
-    owner: AtomicUsize,
-    stripes: OnceLock<Box<[Stripe]>>,
+    /// The mark of the thread that owns `first`.
+    owner: AtomicU8,
+    stripes: OnceLock<Box<[Padded<Stripe>; STRIPES]>>,
     exemplar: OnceLock<Box<ExemplarSlot>>,
+    first: Padded<First>,
 }
+
+/// What the owner writes, and what a scrape reads: the rest of the cell only where this says that there is any.
+#[derive(Debug, Default)]
+struct First {
+    count: AtomicU64,
+    has_stripes: AtomicBool,
+    has_exemplar: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Stripe {
+    owner: AtomicU8,
+    owned: AtomicU64,
+    shared: AtomicU64,
+}
+
+const STRIPES: usize = 8;
 
 impl CounterCell {
     #[inline]
@@ -86,37 +97,72 @@ impl CounterCell {
     /// Returns what the part that this thread writes stood at before.
     #[inline]
     fn step(&self, n: u64) -> u64 {
-        match slot::current() {
-            Some(slot) if self.owner.load(Relaxed) == slot + 1 => {
-                let before = self.owned.load(Relaxed);
-                self.owned.store(before.wrapping_add(n), Relaxed);
-                before
-            }
-            slot => self.step_shared(slot, n),
+        let mark = slot::mark();
+        if self.owner.load(Relaxed) == mark {
+            return add_alone(&self.first.count, n);
+        }
+        match self.stripes.get().map(|stripes| &stripes[usize::from(mark) % STRIPES]) {
+            Some(stripe) if stripe.owner.load(Relaxed) == mark => add_alone(&stripe.owned, n),
+            _ => self.step_unowned(n),
         }
     }
 
+    /// Takes what nobody owns yet, or counts where others do.
     #[inline(never)]
-    fn step_shared(&self, slot: Option<usize>, n: u64) -> u64 {
-        if let Some(slot) = slot
-            && self.owner.load(Relaxed) == 0
-            && self.owner.compare_exchange(0, slot + 1, Relaxed, Relaxed).is_ok()
-        {
-            return self.step(n);
+    fn step_unowned(&self, n: u64) -> u64 {
+        let slot = slot::current();
+        let mark = slot::mark();
+        let take = |owner: &AtomicU8| {
+            slot.is_some() && owner.compare_exchange(NOBODY, mark, Relaxed, Relaxed).is_ok()
+        };
+        if take(&self.owner) {
+            return add_alone(&self.first.count, n);
         }
-        let stripes = self.stripes.get_or_init(|| (0..*STRIPES).map(|_| Stripe::default()).collect());
-        stripes[slot.unwrap_or(0) & (stripes.len() - 1)].0.fetch_add(n, Relaxed)
+        let stripes = self.stripes.get_or_init(|| {
+            self.first.has_stripes.store(true, Relaxed);
+            Box::new([(); STRIPES].map(|()| Padded(Stripe::new())))
+        });
+        let stripe = &stripes[slot.unwrap_or(0) % STRIPES];
+        if take(&stripe.owner) { add_alone(&stripe.owned, n) } else { stripe.shared.fetch_add(n, Relaxed) }
     }
 
     #[cold]
     fn store_exemplar(&self, n: u64) {
-        self.exemplar.get_or_init(Box::default).store_current(n as f64);
+        let exemplar = self.exemplar.get_or_init(|| {
+            self.first.has_exemplar.store(true, Relaxed);
+            Box::default()
+        });
+        exemplar.store_current(n as f64);
     }
 
     pub(crate) fn value(&self) -> u64 {
-        let stripes = self.stripes.get().map_or(&[][..], |stripes| stripes);
-        stripes.iter().fold(self.owned.load(Relaxed), |sum, stripe| sum.wrapping_add(stripe.0.load(Relaxed)))
+        let first = self.first.count.load(Relaxed);
+        if self.first.has_stripes.load(Relaxed) { first.wrapping_add(self.striped()) } else { first }
     }
+
+    #[inline(never)]
+    fn striped(&self) -> u64 {
+        let stripes = self.stripes.get().into_iter().flat_map(|stripes| stripes.iter());
+        stripes.fold(0, |sum: u64, stripe| sum.wrapping_add(stripe.value()))
+    }
+}
+
+impl Stripe {
+    fn new() -> Self {
+        Self { owner: AtomicU8::new(NOBODY), owned: AtomicU64::new(0), shared: AtomicU64::new(0) }
+    }
+
+    fn value(&self) -> u64 {
+        self.owned.load(Relaxed).wrapping_add(self.shared.load(Relaxed))
+    }
+}
+
+/// For the one thread that writes there. Returns what it stood at before.
+#[inline]
+fn add_alone(count: &AtomicU64, n: u64) -> u64 {
+    let before = count.load(Relaxed);
+    count.store(before.wrapping_add(n), Relaxed);
+    before
 }
 
 thread_local! {
@@ -128,10 +174,10 @@ impl Cell for CounterCell {
 
     fn new(_desc: &Desc) -> Self {
         Self {
-            owned: AtomicU64::new(0),
-            owner: AtomicUsize::new(0),
+            owner: AtomicU8::new(NOBODY),
             stripes: OnceLock::new(),
             exemplar: OnceLock::new(),
+            first: Padded::default(),
         }
     }
 
@@ -154,6 +200,7 @@ impl Cell for CounterCell {
         out.push_str(prefix);
         text::push_u64(out, value);
         if format == Format::OpenMetrics
+            && self.first.has_exemplar.load(Relaxed)
             && let Some(exemplar) = self.exemplar.get().and_then(|slot| slot.load())
         {
             text::push_exemplar(out, &exemplar);

@@ -203,7 +203,7 @@ impl<const N: usize> GaugeFamily<N> {
     /// Sets the series with these values.
     #[inline]
     pub fn set(&self, values: [&str; N], value: f64) {
-        self.with(values).set(value);
+        self.on(values, |series| Gauge::write(series, |cell| cell.set(value)));
     }
 
     /// The series with these values for as long as the result lives: dropping the last owner removes it, whatever it

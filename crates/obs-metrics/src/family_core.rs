@@ -1,35 +1,32 @@
 //! What stands behind a family: its series, who is admitted, and what a scrape reads.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
+use crate::cache::{Key, Seeds};
 use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::gauge::GaugeCell;
-use crate::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
+use crate::label_value::{OVERFLOW, bounded};
+use crate::listing::Listing;
 use crate::series::{Cell, Part, Series, count};
+use crate::table::{Role, Table};
 use crate::text;
-
-/// Seeded anew in each process, so that a peer cannot choose values that collide (M7).
-fn hash_of(family_id: u64, values: &[&str]) -> u64 {
-    static SEED: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
-    let mut hasher = SEED.build_hasher();
-    hasher.write_u64(family_id);
-    values.iter().for_each(|value| value.hash(&mut hasher));
-    hasher.finish()
-}
 
 /// The shared part of all handles to one family.
 pub(crate) struct FamilyCore<C> {
-    pub(crate) id: u64,
+    /// No other family of the process has it.
+    id: u64,
     pub(crate) desc: Desc,
+    /// Seeded anew for each family, so that a peer cannot choose values that collide (M7).
+    hasher: DefaultHashBuilder,
+    seeds: Seeds,
     /// Declared in the global registry, so a test's scoped registry takes its place (M12).
     pub(crate) follows_scope: bool,
     enabled: AtomicBool,
@@ -42,8 +39,11 @@ pub(crate) struct FamilyCore<C> {
 impl<C: Cell> FamilyCore<C> {
     pub(crate) fn new(desc: Desc, follows_scope: bool, enabled: bool, cap: usize) -> Arc<Self> {
         static IDS: AtomicU64 = AtomicU64::new(0);
+        let hasher = DefaultHashBuilder::default();
         Arc::new(Self {
             id: IDS.fetch_add(1, Ordering::Relaxed),
+            seeds: Seeds([0, 1].map(|number: u8| hasher.hash_one(number))),
+            hasher,
             table: RwLock::new(Table::new(desc.labels.len(), cap)),
             desc,
             follows_scope,
@@ -61,42 +61,50 @@ impl<C: Cell> FamilyCore<C> {
 
     /// Runs `f` on the series with these values; without an allocation, a lock or a reference count once this thread has
     /// used the series.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_series<R>(self: &Arc<Self>, values: &[&str], f: impl Fn(&Arc<Series<C>>) -> R) -> R {
-        let hash = hash_of(self.id, values);
+        let key = Key::new(self.id, values);
         let cached = C::cache().try_with(|cache| {
             let cache = cache.try_borrow().ok()?;
-            cache.get(hash, self.id, values).map(&f)
+            cache.get(&key, &self.seeds, values).map(&f)
         });
         match cached {
             Ok(Some(result)) => result,
-            _ => f(&self.find_or_admit(hash, values)),
+            _ => f(&self.find_or_admit(key, values)),
         }
+    }
+
+    fn hash(&self, values: &[&str]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        values.iter().for_each(|value| hasher.write(value.as_bytes()));
+        hasher.finish()
     }
 
     #[cold]
-    fn find_or_admit(self: &Arc<Self>, hash: u64, values: &[&str]) -> Arc<Series<C>> {
-        if values.iter().any(|value| value.len() > MAX_VALUE_BYTES) {
-            let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
-            let values: Vec<&str> = cut.iter().map(|value| &**value).collect();
-            return self.find_or_admit_short(hash_of(self.id, &values), &values);
-        }
-        self.find_or_admit_short(hash, values)
-    }
-
-    fn find_or_admit_short(self: &Arc<Self>, hash: u64, values: &[&str]) -> Arc<Series<C>> {
-        let series = match self.find(hash, values) {
+    fn find_or_admit(self: &Arc<Self>, key: Key, values: &[&str]) -> Arc<Series<C>> {
+        let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
+        let cut = texts(&cut);
+        let hash = self.hash(&cut);
+        let series = match self.find(hash, &cut) {
             Some(Found::Own(series)) => series,
             Some(Found::Overflow(series)) => {
                 count(&self.overflowed);
                 return series;
             }
-            None => self.admit(hash, values, None),
+            None => self.admit(hash, &cut, None),
         };
         if series.has(values) {
-            remember(hash, &series);
+            self.remember(key, &series);
         }
         series
+    }
+
+    fn remember(&self, key: Key, series: &Arc<Series<C>>) {
+        _ = C::cache().try_with(|cache| {
+            if let Ok(mut cache) = cache.try_borrow_mut() {
+                cache.put(key, &self.seeds, series);
+            }
+        });
     }
 
     /// The series or, where the family is full, the one that stands in for it, without a writer's lock.
@@ -106,7 +114,7 @@ impl<C: Cell> FamilyCore<C> {
             return Some(Found::Own(series.clone()));
         }
         let stand_in = table.stand_in(values)?;
-        let series = table.find(hash_of(self.id, &stand_in), &stand_in)?;
+        let series = table.find(self.hash(&stand_in), &stand_in)?;
         Some(Found::Overflow(series.clone()))
     }
 
@@ -129,10 +137,10 @@ impl<C: Cell> FamilyCore<C> {
             return series;
         };
         count(&self.overflowed);
-        if table.find(hash_of(self.id, &stand_in), &stand_in).is_none() && table.is_last_place() {
+        if table.find(self.hash(&stand_in), &stand_in).is_none() && table.is_last_place() {
             stand_in.fill(OVERFLOW);
         }
-        let hash = hash_of(self.id, &stand_in);
+        let hash = self.hash(&stand_in);
         if let Some(series) = table.find(hash, &stand_in) {
             return series.clone();
         }
@@ -144,14 +152,14 @@ impl<C: Cell> FamilyCore<C> {
 
     /// A held handle writes to a series that was removed: it returns to the page (M10).
     pub(crate) fn list_again(self: &Arc<Self>, series: &Arc<Series<C>>) -> Arc<Series<C>> {
-        let values: Vec<&str> = series.values.iter().map(|value| &**value).collect();
-        self.admit(hash_of(self.id, &values), &values, Some(series))
+        let values = texts(&series.values);
+        self.admit(self.hash(&values), &values, Some(series))
     }
 
     pub(crate) fn remove(&self, values: &[&str]) -> bool {
         let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
-        let values: Vec<&str> = cut.iter().map(|value| &**value).collect();
-        self.write().remove(hash_of(self.id, &values), &values)
+        let values = texts(&cut);
+        self.write().remove(self.hash(&values), &values)
     }
 
     pub(crate) fn set_untrusted(&self, labels: &[&str]) -> Result<(), Error> {
@@ -270,7 +278,10 @@ impl FamilyCore<GaugeCell> {
             // What the program itself offers is there also while nobody uses it.
             let is_own = table.has_trust() && table.is_trusted(&series.values);
             let idle = whatever_it_holds || (series.cell.value() == 0.0 && !is_own);
-            last && idle && series.is_listed() && table.remove_series(self.id, series)
+            last && idle && series.is_listed() && {
+                let values = texts(&series.values);
+                table.remove(self.hash(&values), &values)
+            }
         };
         if emptied && !whatever_it_holds {
             series.list_again_unless_idle();
@@ -284,12 +295,8 @@ impl<C> fmt::Debug for FamilyCore<C> {
     }
 }
 
-fn remember<C: Cell>(hash: u64, series: &Arc<Series<C>>) {
-    _ = C::cache().try_with(|cache| {
-        if let Ok(mut cache) = cache.try_borrow_mut() {
-            cache.put(hash, series);
-        }
-    });
+fn texts<T: AsRef<str>>(values: &[T]) -> Vec<&str> {
+    values.iter().map(AsRef::as_ref).collect()
 }
 
 pub(crate) fn matches<L: AsRef<str>, V: AsRef<str>>(
@@ -305,143 +312,4 @@ pub(crate) fn matches<L: AsRef<str>, V: AsRef<str>>(
 enum Found<C> {
     Own(Arc<Series<C>>),
     Overflow(Arc<Series<C>>),
-}
-
-/// Series by their values, and the rules of M7: at most `cap` rows besides those of trusted values, the stand-ins
-/// included.
-struct Table<C> {
-    rows: HashTable<Row<C>>,
-    cap: usize,
-    ordinary: usize,
-    stand_ins: usize,
-    /// By label: whether it collapses when the family is full.
-    untrusted: Box<[bool]>,
-    /// By label: values that are admitted whatever else there is.
-    trusted: Box<[HashSet<Box<str>>]>,
-    /// Steps whenever a row comes or goes.
-    version: u64,
-}
-
-struct Row<C> {
-    hash: u64,
-    series: Arc<Series<C>>,
-    role: Role,
-}
-
-#[derive(Clone, Copy)]
-enum Role {
-    Ordinary,
-    /// Its untrusted labels read `__overflow__`.
-    StandIn,
-    /// Not counted towards the cap.
-    Trusted,
-}
-
-impl<C: Cell> Table<C> {
-    fn new(labels: usize, cap: usize) -> Self {
-        Self {
-            rows: HashTable::new(),
-            cap,
-            ordinary: 0,
-            stand_ins: 0,
-            untrusted: vec![true; labels].into(),
-            trusted: vec![HashSet::new(); labels].into(),
-            version: 0,
-        }
-    }
-
-    fn find(&self, hash: u64, values: &[&str]) -> Option<&Arc<Series<C>>> {
-        self.rows.find(hash, |row| row.series.has(values)).map(|row| &row.series)
-    }
-
-    /// `None` while there is room for these values, else the values to use in their place.
-    fn stand_in<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
-        if self.ordinary + self.reserve().max(self.stand_ins) < self.cap || self.is_trusted(values) {
-            return None;
-        }
-        let collapse = |(value, untrusted): (&&'a str, &bool)| if *untrusted { OVERFLOW } else { *value };
-        let partly: Vec<&str> = values.iter().zip(&self.untrusted).map(collapse).collect();
-        Some(partly)
-    }
-
-    /// Places kept for stand-ins: one if all labels collapse, an eighth if the trusted labels keep their values.
-    fn reserve(&self) -> usize {
-        if self.untrusted.iter().all(|untrusted| *untrusted) { 1 } else { (self.cap / 8).max(1) }
-    }
-
-    fn is_last_place(&self) -> bool {
-        self.ordinary + self.stand_ins + 1 >= self.cap
-    }
-
-    fn is_trusted(&self, values: &[impl AsRef<str>]) -> bool {
-        let labels = self.untrusted.iter().zip(&self.trusted).zip(values);
-        labels.into_iter().all(|((untrusted, trusted), value)| !untrusted || trusted.contains(value.as_ref()))
-    }
-
-    /// Whether any value is admitted always.
-    fn has_trust(&self) -> bool {
-        self.trusted.iter().any(|values| !values.is_empty())
-    }
-
-    fn insert(&mut self, hash: u64, series: Arc<Series<C>>, role: Role) {
-        match role {
-            Role::Ordinary => self.ordinary += 1,
-            Role::StandIn => self.stand_ins += 1,
-            Role::Trusted => {}
-        }
-        self.version += 1;
-        self.rows.insert_unique(hash, Row { hash, series, role }, |row| row.hash);
-    }
-
-    fn remove(&mut self, hash: u64, values: &[&str]) -> bool {
-        let Ok(found) = self.rows.find_entry(hash, |row| row.series.has(values)) else { return false };
-        let (row, _) = found.remove();
-        row.series.unlist();
-        match row.role {
-            Role::Ordinary => self.ordinary -= 1,
-            Role::StandIn => self.stand_ins -= 1,
-            Role::Trusted => {}
-        }
-        self.version += 1;
-        true
-    }
-
-    fn remove_series(&mut self, family_id: u64, series: &Series<C>) -> bool {
-        let values: Vec<&str> = series.values.iter().map(|value| &**value).collect();
-        self.remove(hash_of(family_id, &values), &values)
-    }
-}
-
-/// The rows in order with the unchanging part of their text, kept from scrape to scrape.
-struct Listing<C> {
-    version: u64,
-    text: String,
-    rows: Vec<(usize, Arc<Series<C>>)>,
-}
-
-impl<C: Cell> Listing<C> {
-    fn new(desc: &Desc, version: u64, mut series: Vec<Arc<Series<C>>>) -> Self {
-        series.sort_unstable_by(|a, b| a.values.cmp(&b.values));
-        let mut text = String::new();
-        let prefix = |series: Arc<Series<C>>| {
-            C::prefix(desc, &series.values, &mut text);
-            (text.len(), series)
-        };
-        let rows = series.into_iter().map(prefix).collect();
-        Self { version, rows, text }
-    }
-
-    fn encode(&self, desc: &Desc, format: Format, out: &mut String) {
-        const AT_ONCE: usize = 64;
-        out.reserve(self.text.len() + 16 * self.rows.len());
-        let mut start = 0;
-        let mut readings = Vec::with_capacity(AT_ONCE);
-        for rows in self.rows.chunks(AT_ONCE) {
-            readings.extend(rows.iter().map(|(_, series)| series.cell.read()));
-            for ((end, series), reading) in rows.iter().zip(readings.drain(..)) {
-                series.cell.encode(reading, desc, &self.text[start..*end], format, out);
-                start = *end;
-            }
-        }
-    }
 }

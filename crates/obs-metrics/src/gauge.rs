@@ -10,6 +10,7 @@ use std::thread::LocalKey;
 use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::format::Format;
+use crate::padded::Padded;
 use crate::series::{Cell, Part, Series};
 use crate::text;
 
@@ -30,13 +31,13 @@ impl Gauge {
     /// Sets it to `value`.
     #[inline]
     pub fn set(&self, value: f64) {
-        self.write(|cell| cell.value.store(value.to_bits(), SeqCst));
+        self.0.iter().for_each(|series| Self::write(series, |cell| cell.set(value)));
     }
 
     /// Adds `amount`, which may be negative.
     #[inline]
     pub fn add(&self, amount: f64) {
-        self.write(|cell| cell.add(amount));
+        self.0.iter().for_each(|series| Self::write(series, |cell| cell.add(amount)));
     }
 
     /// Subtracts `amount`.
@@ -90,8 +91,7 @@ impl Gauge {
     /// A gauge is written first and its place in the family checked afterwards, while a lease that ends takes the series
     /// out first and looks at its value afterwards. One of the two sees the other, so no value goes missing.
     #[inline]
-    fn write(&self, op: impl Fn(&GaugeCell)) {
-        let Some(series) = &self.0 else { return };
+    pub(crate) fn write(series: &Arc<Series<GaugeCell>>, op: impl Fn(&GaugeCell)) {
         series.write(op);
         series.list_again_unless_idle();
     }
@@ -163,11 +163,16 @@ impl Drop for OwnedGauge {
 /// The value as the bits of an `f64`, and how many leases stand on it (changed under the family's lock alone).
 #[derive(Debug)]
 pub struct GaugeCell {
-    value: AtomicU64,
+    value: Padded<AtomicU64>,
     pub(crate) leases: AtomicUsize,
 }
 
 impl GaugeCell {
+    #[inline]
+    pub(crate) fn set(&self, value: f64) {
+        self.value.store(value.to_bits(), SeqCst);
+    }
+
     #[inline]
     pub(crate) fn add(&self, amount: f64) {
         let step = |bits| (f64::from_bits(bits) + amount).to_bits();
@@ -190,7 +195,7 @@ impl Cell for GaugeCell {
     const KIND: Kind = Kind::Gauge;
 
     fn new(_desc: &Desc) -> Self {
-        Self { value: AtomicU64::new(0), leases: AtomicUsize::new(0) }
+        Self { value: Padded(AtomicU64::new(0)), leases: AtomicUsize::new(0) }
     }
 
     fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {

@@ -68,7 +68,9 @@ impl fmt::Debug for Histogram {
 /// One part for each thread that has a slot, made when it first observes, and one for all the others.
 #[derive(Debug)]
 pub struct HistogramCell {
-    bounds: Arc<[f64]>,
+    /// The upper bounds, filled up with infinity, which no value exceeds: counted through without a rest.
+    bounds: Box<[[f64; 4]]>,
+    buckets: usize,
     owned: Box<[OnceLock<OwnedShard>]>,
     shared: OnceLock<SharedShard>,
     exemplars: OnceLock<Box<[ExemplarSlot]>>,
@@ -77,9 +79,20 @@ pub struct HistogramCell {
 }
 
 impl HistogramCell {
-    pub(crate) fn with_bounds(bounds: Arc<[f64]>) -> Self {
+    pub(crate) fn with_bounds(bounds: &[f64]) -> Self {
         let owned = (0..SLOTS).map(|_| OnceLock::new()).collect();
-        Self { bounds, owned, shared: OnceLock::new(), exemplars: OnceLock::new(), reading: Mutex::new(()) }
+        let buckets = bounds.len() + 1;
+        let four =
+            |bounds: &[f64]| std::array::from_fn(|at| bounds.get(at).copied().unwrap_or(f64::INFINITY));
+        let bounds = bounds.chunks(4).map(four).collect();
+        Self {
+            bounds,
+            buckets,
+            owned,
+            shared: OnceLock::new(),
+            exemplars: OnceLock::new(),
+            reading: Mutex::new(()),
+        }
     }
 
     #[inline]
@@ -94,32 +107,37 @@ impl HistogramCell {
     /// Returns how many this thread, or the threads without a slot, had put into the bucket before.
     #[inline]
     pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
-        let buckets = self.bounds.len() + 1;
         match slot::current() {
-            Some(slot) => self.owned[slot].get_or_init(|| OwnedShard::new(buckets)).record(bucket, value),
-            None => self.shared.get_or_init(|| SharedShard::new(buckets)).record(bucket, value),
+            Some(slot) => {
+                self.owned[slot].get_or_init(|| OwnedShard::new(self.buckets)).record(bucket, value)
+            }
+            None => self.shared.get_or_init(|| SharedShard::new(self.buckets)).record(bucket, value),
         }
     }
 
     /// The index of the first bound that is not below `value`. Short lists are counted through without a branch.
     #[inline]
     fn bucket_of(&self, value: f64) -> usize {
-        match self.bounds.len() {
-            0..=32 => self.bounds.iter().map(|bound| usize::from(value > *bound)).sum(),
-            _ => self.bounds.partition_point(|bound| value > *bound),
-        }
+        let below = |bounds: &[f64; 4]| bounds.iter().map(|bound| u64::from(value > *bound)).sum::<u64>();
+        let skipped = if self.bounds.len() <= 8 {
+            0
+        } else {
+            self.bounds.partition_point(|bounds| value > bounds[3]).min(self.bounds.len() - 1)
+        };
+        let rest: u64 = self.bounds[skipped..].iter().take(8).map(below).sum();
+        4 * skipped + rest as usize
     }
 
     #[cold]
     fn store_exemplar(&self, bucket: usize, value: f64) {
         let slots =
-            self.exemplars.get_or_init(|| (0..=self.bounds.len()).map(|_| ExemplarSlot::default()).collect());
+            self.exemplars.get_or_init(|| (0..self.buckets).map(|_| ExemplarSlot::default()).collect());
         slots[bucket].store_current(value);
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut total = Snapshot::empty(self.bounds.len() + 1);
+        let mut total = Snapshot::empty(self.buckets);
         self.owned.iter().filter_map(OnceLock::get).for_each(|shard| shard.add_to(&mut total));
         self.shared.get().into_iter().for_each(|shard| shard.add_to(&mut total));
         total
@@ -134,7 +152,7 @@ impl Cell for HistogramCell {
     const KIND: Kind = Kind::Histogram;
 
     fn new(desc: &Desc) -> Self {
-        Self::with_bounds(desc.bounds.clone())
+        Self::with_bounds(&desc.bounds)
     }
 
     fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
@@ -180,7 +198,7 @@ mod tests {
     use super::*;
 
     fn cell(bounds: &[f64]) -> HistogramCell {
-        HistogramCell::with_bounds(bounds.into())
+        HistogramCell::with_bounds(bounds)
     }
 
     #[test]

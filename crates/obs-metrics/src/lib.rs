@@ -75,6 +75,8 @@ mod gauge;
 mod global;
 mod histogram;
 mod label_value;
+mod listing;
+mod padded;
 pub mod process;
 mod registry;
 mod report;
@@ -86,6 +88,7 @@ mod shard;
 mod slot;
 pub mod standard;
 mod summary;
+mod table;
 mod text;
 mod window;
 

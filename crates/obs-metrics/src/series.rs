@@ -58,14 +58,14 @@ const OFF: u8 = 1;
 /// Removed from its family; a write through a held handle brings it back (M10).
 const UNLISTED: u8 = 2;
 
-/// Aligned so that two threads on two series never share a cache line, nor a writer one with the reference count.
+/// Aligned so that two threads on two series never share a cache line, nor a writer one with the reference count. What a
+/// cell writes often it keeps on lines of its own: the others here are read at every write.
 #[derive(Debug)]
 #[repr(align(64))]
 pub struct Series<C> {
     state: AtomicU8,
     pub(crate) cell: C,
     pub(crate) values: Box<[Box<str>]>,
-    pub(crate) family_id: u64,
     family: Weak<FamilyCore<C>>,
 }
 
@@ -75,17 +75,10 @@ impl<C: Cell> Series<C> {
             state: AtomicU8::new(LISTED),
             cell: C::new(&family.desc),
             values: values.iter().map(|value| Box::from(*value)).collect(),
-            family_id: family.id,
             family: Arc::downgrade(family),
         }
     }
 
-    #[inline]
-    pub(crate) fn is(&self, family_id: u64, values: &[&str]) -> bool {
-        self.family_id == family_id && self.has(values)
-    }
-
-    #[inline]
     pub(crate) fn has(&self, values: &[&str]) -> bool {
         self.values.iter().map(|value| &**value).eq(values.iter().copied())
     }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::thread;
 use std::time::Duration;
 
+use crate::padded::Padded;
+
 /// What a histogram held at one moment: counts by bucket (not cumulative, the last is `+Inf`) and the sum of exactly
 /// those observations.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,17 +200,13 @@ fn add_f64(word: &AtomicU64, value: f64) {
 /// Atomic words that share no cache line with anything else.
 #[derive(Debug)]
 struct Words {
-    lines: Box<[Line]>,
+    lines: Box<[Padded<[AtomicU64; 8]>]>,
     len: usize,
 }
 
-#[repr(align(64))]
-#[derive(Debug, Default)]
-struct Line([AtomicU64; 8]);
-
 impl Words {
     fn new(len: usize) -> Self {
-        Self { lines: (0..len.div_ceil(8)).map(|_| Line::default()).collect(), len }
+        Self { lines: (0..len.div_ceil(8)).map(|_| Padded::default()).collect(), len }
     }
 
     fn len(&self) -> usize {
@@ -217,7 +215,7 @@ impl Words {
 
     #[inline]
     fn at(&self, index: usize) -> &AtomicU64 {
-        &self.lines[index / 8].0[index % 8]
+        &self.lines[index / 8][index % 8]
     }
 }
 

@@ -25,6 +25,8 @@ struct Slot(Option<usize>);
 const UNKNOWN: u8 = u8::MAX;
 /// All were taken, or the thread is ending.
 const NONE: u8 = u8::MAX - 1;
+/// Never a thread's: what stands for the owner of what nobody owns.
+pub(crate) const NOBODY: u8 = u8::MAX - 2;
 
 thread_local! {
     static SLOT: Slot = Slot::take();
@@ -40,6 +42,12 @@ pub(crate) fn current() -> Option<usize> {
         UNKNOWN => ask(),
         slot => Some(usize::from(slot)),
     }
+}
+
+/// The slot as one byte, for a thread that wants to know whether it owns something; of no use where it does not.
+#[inline]
+pub(crate) fn mark() -> u8 {
+    INDEX.get()
 }
 
 #[cold]

@@ -100,7 +100,7 @@ impl Cell for SummaryCell {
     const KIND: Kind = Kind::Summary;
 
     fn new(_desc: &Desc) -> Self {
-        Self { window: Window::new(), totals: HistogramCell::with_bounds(Arc::from([])) }
+        Self { window: Window::new(), totals: HistogramCell::with_bounds(&[]) }
     }
 
     fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {

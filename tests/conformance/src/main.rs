@@ -52,7 +52,7 @@ fn run() -> Result<bool, Box<dyn std::error::Error>> {
     let lab = Arc::new(Lab::new(&options)?);
     let results = runner::run(&selected, &lab);
     drop(lab);
-    harness::node::end_all();
+    harness::children::end_all();
     report::print(&results);
     if let Some(path) = &options.json {
         std::fs::write(path, report::json(&results, &options))?;

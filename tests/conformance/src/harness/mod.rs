@@ -1,5 +1,6 @@
 //! What cases stand on: nodes in folders of their own, an HTTP client, strict parsers, outside checkers.
 
+pub(crate) mod children;
 pub(crate) mod exposition;
 pub(crate) mod fake_llm;
 #[path = "../../../support/free_port.rs"]
@@ -12,6 +13,7 @@ pub(crate) mod mixed;
 pub(crate) mod node;
 pub(crate) mod oracle;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod spans;
 pub(crate) mod strict_json;
 pub(crate) mod wait;

@@ -1,15 +1,14 @@
 //! A running node.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::num::NonZeroI32;
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::{Outcome, failed};
+use crate::harness::children::Kept;
 use crate::harness::home::Home;
 use crate::harness::http::Client;
 use crate::harness::{free_port, process, wait};
@@ -20,7 +19,7 @@ const END: Duration = Duration::from_secs(15);
 /// `hearthnet run` in a home of its own, killed when dropped.
 pub(crate) struct Node {
     home: Arc<Home>,
-    child: Child,
+    child: Kept,
     base: String,
     output: Output,
 }
@@ -39,11 +38,11 @@ impl Node {
     pub(crate) fn start_on(home: Home, port: u16) -> Outcome<Self> {
         let mut command = home.command();
         command.args(["run", "--port", &port.to_string()]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Kept::spawn(&mut command)?;
         let output = Output::default();
         output.collect(child.stdout.take());
         output.collect(child.stderr.take());
-        running().insert(Pid::from_child(&child).as_raw_nonzero());
         let mut node = Self { home: Arc::new(home), child, base: format!("http://127.0.0.1:{port}"), output };
         node.wait_for_address(port)?;
         Ok(node)
@@ -114,29 +113,6 @@ impl Node {
             ));
         }
         Ok(Arc::clone(&self.home))
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        running().remove(&Pid::from_child(&self.child).as_raw_nonzero());
-    }
-}
-
-/// The nodes that have been started and not yet ended.
-fn running() -> MutexGuard<'static, BTreeSet<NonZeroI32>> {
-    static RUNNING: Mutex<BTreeSet<NonZeroI32>> = Mutex::new(BTreeSet::new());
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends the nodes of cases that were given up on.
-pub(crate) fn end_all() {
-    for pid in running().iter().filter_map(|pid| Pid::from_raw(pid.get())) {
-        // It may have ended by itself.
-        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

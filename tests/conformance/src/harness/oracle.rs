@@ -123,6 +123,6 @@ for of_resource in request.resource_spans:
 json.dump(spans, sys.stdout)
 ";
 
-fn runs(command: &mut Command) -> bool {
+pub(crate) fn runs(command: &mut Command) -> bool {
     process::run(command, b"", LIMIT).is_ok_and(|ran| ran.code == Some(0))
 }

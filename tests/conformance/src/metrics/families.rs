@@ -71,7 +71,7 @@ pub(super) fn before_the_first_sample(lab: &Lab) -> Outcome {
 }
 
 /// A node that has seen something of everything.
-fn busy_node(lab: &Lab) -> Outcome<(Node, Node)> {
+pub(super) fn busy_node(lab: &Lab) -> Outcome<(Node, Node)> {
     let peer = Node::start(Home::initialised(lab)?)?;
     let home = Home::initialised(lab)?;
     home.configure("discovery", "static_peers", vec![peer.base().to_owned()])?;

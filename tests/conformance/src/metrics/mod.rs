@@ -6,6 +6,7 @@ mod functions;
 mod labels;
 mod oracles;
 mod page;
+mod server;
 
 use crate::case::{Case, Outcome, Suite, failed};
 use crate::harness::exposition::{Format, Page};
@@ -38,6 +39,8 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("gauges_return_to_rest", figures::gauges_at_rest),
         Case::new("success_rate_is_of_the_last_100_calls", figures::success_rate),
         Case::new("exemplars_carry_trace_ids", figures::exemplars),
+        Case::new("prometheus_stores_every_series", server::values),
+        Case::new("prometheus_stores_the_exemplars", server::exemplars),
         Case::new("hostile_names_round_trip", labels::hostile_names),
         Case::new("series_are_capped", labels::cap),
     ],

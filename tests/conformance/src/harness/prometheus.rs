@@ -1,0 +1,131 @@
+//! A Prometheus server, as Debian packages it, that scrapes one node.
+
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::case::{Outcome, ensure, failed};
+use crate::harness::children::Kept;
+use crate::harness::exposition::{Labels, Series};
+use crate::harness::http::Client;
+use crate::harness::{Lab, free_port, oracle, wait};
+
+/// Reading its own folder takes it a second on a quiet machine.
+const START: Duration = Duration::from_secs(30);
+
+/// Five a second, so that no case waits long.
+const CONFIG: &str = "\
+global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+scrape_configs:
+- job_name: node
+  scrape_timeout: 200ms
+  static_configs: [{targets: ['TARGET']}]
+";
+
+/// A running server with data of its own, ended when dropped.
+pub(crate) struct Prometheus {
+    client: Client,
+    _child: Kept,
+    _dir: TempDir,
+}
+
+impl Prometheus {
+    /// Starts a server with these features besides the storage of exemplars, and waits until it has scraped the node.
+    pub(crate) fn scraping(lab: &Lab, node: &str, features: &str) -> Outcome<Self> {
+        static INSTALLED: OnceLock<bool> = OnceLock::new();
+        if !INSTALLED.get_or_init(|| oracle::runs(Command::new("prometheus").arg("--version"))) {
+            return Err(lab.oracle_missing("prometheus"));
+        }
+        let dir = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
+        let config = dir.path().join("prometheus.yml");
+        std::fs::write(&config, CONFIG.replace("TARGET", node.trim_start_matches("http://")))?;
+        let port = free_port();
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--enable-feature=exemplar-storage{features}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = Kept::spawn(&mut command)?;
+        let client = Client::new(&format!("http://127.0.0.1:{port}"));
+        let prometheus = Self { client, _child: child, _dir: dir };
+        prometheus.wait_for_a_scrape()?;
+        Ok(prometheus)
+    }
+
+    fn wait_for_a_scrape(&self) -> Outcome {
+        let mut last = "it does not answer".to_owned();
+        let up = wait::until(START, || match self.target() {
+            Ok(target) => {
+                last = target.to_string();
+                target["health"] == "up"
+            }
+            Err(_) => false,
+        });
+        ensure(up, "Prometheus scrapes the node", last)
+    }
+
+    /// What it says of its one target: health, the last error, the content type it asked for.
+    fn target(&self) -> Outcome<Value> {
+        Ok(self.get("/api/v1/targets", &[])?["activeTargets"][0].clone())
+    }
+
+    /// The samples of an instant query, without the labels that the server adds.
+    pub(crate) fn query(&self, query: &str) -> Outcome<Vec<Series>> {
+        let data = self.get("/api/v1/query", &[("query", query)])?;
+        let samples = data["result"].as_array().cloned().unwrap_or_default();
+        samples
+            .iter()
+            .map(|sample| series(sample).ok_or_else(|| failed("a sample", sample.to_string())))
+            .collect()
+    }
+
+    /// The trace IDs of the exemplars that are stored for a series, with their values.
+    pub(crate) fn exemplars(&self, query: &str) -> Outcome<Vec<(String, f64)>> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+        let (start, end) = ((now - 3600).to_string(), (now + 60).to_string());
+        let data =
+            self.get("/api/v1/query_exemplars", &[("query", query), ("start", &start), ("end", &end)])?;
+        let series = data.as_array().into_iter().flatten();
+        let exemplars = series.flat_map(|series| series["exemplars"].as_array().into_iter().flatten());
+        let pair = |exemplar: &Value| {
+            let id = exemplar["labels"]["trace_id"].as_str()?.to_owned();
+            Some((id, exemplar["value"].as_str()?.parse().ok()?))
+        };
+        Ok(exemplars.filter_map(pair).collect())
+    }
+
+    /// The type that a family was scraped with.
+    pub(crate) fn kind(&self, family: &str) -> Outcome<String> {
+        let data = self.get("/api/v1/metadata", &[("metric", family)])?;
+        Ok(data[family][0]["type"].as_str().unwrap_or_default().to_owned())
+    }
+
+    fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Outcome<Value> {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let answer = self.client.get(&format!("{path}?{query}"))?.is(200)?.json()?;
+        Ok(answer["data"].clone())
+    }
+}
+
+/// A sample of an instant query.
+fn series(sample: &Value) -> Option<Series> {
+    let mut labels = Labels::new();
+    let mut name = String::new();
+    for (label, value) in sample["metric"].as_object()? {
+        let value = value.as_str()?.to_owned();
+        match label.as_str() {
+            "__name__" => name = value,
+            "job" | "instance" => {}
+            label => labels.push((label.to_owned(), value)),
+        }
+    }
+    labels.sort();
+    Some(Series { name, labels, value: sample["value"][1].as_str()?.parse().ok()? })
+}
