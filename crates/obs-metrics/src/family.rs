@@ -110,7 +110,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     #[inline]
     #[must_use]
     pub fn with(&self, values: [&str; N]) -> I {
-        self.on(values, |series| I::to(series.clone())).unwrap_or_default()
+        self.on(values, |series| I::to(series.clone())).unwrap_or_else(|| self.inert_handle())
     }
 
     /// Takes the series with these label values off the page; whether there was one. A handle to it that is still held
@@ -151,17 +151,31 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     fn on<R>(&self, values: [&str; N], f: impl Fn(&Arc<Series<I::Cell>>) -> R) -> Option<R> {
         let core = self.core.as_ref()?;
         if core.follows_scope && scope::any() {
-            return self.on_in_scope(values, f);
+            return self.on_in_scope(&values, f);
         }
-        if core.is_enabled() { Some(core.with_series(&values, f)) } else { gave_inert() }
+        core.is_enabled().then(|| Self::on_enabled(core, &values, f))
+    }
+
+    /// A call of its own, so that a branch is all that is left where metrics are off.
+    #[inline(never)]
+    fn on_enabled<R>(
+        core: &Arc<FamilyCore<I::Cell>>,
+        values: &[&str; N],
+        f: impl Fn(&Arc<Series<I::Cell>>) -> R,
+    ) -> R {
+        core.with_series(values, f)
+    }
+
+    fn inert_handle(&self) -> I {
+        if self.core.is_some() && !GAVE_INERT.load(Ordering::Relaxed) {
+            GAVE_INERT.store(true, Ordering::Relaxed);
+        }
+        I::default()
     }
 
     #[cold]
-    fn on_in_scope<R>(&self, values: [&str; N], f: impl Fn(&Arc<Series<I::Cell>>) -> R) -> Option<R> {
-        let on_core = |core: &Arc<FamilyCore<I::Cell>>| {
-            if core.is_enabled() { Some(core.with_series(&values, f)) } else { gave_inert() }
-        };
-        self.in_scope(on_core).flatten()
+    fn on_in_scope<R>(&self, values: &[&str; N], f: impl Fn(&Arc<Series<I::Cell>>) -> R) -> Option<R> {
+        self.in_scope(|core| core.is_enabled().then(|| Self::on_enabled(core, values, f))).flatten()
     }
 
     /// The family itself or, if it is a global one and this thread has entered a registry, its counterpart there (M12).
@@ -176,14 +190,6 @@ impl<I: Instrument, const N: usize> Family<I, N> {
 
 /// Handles were given out that do nothing, because metrics were off.
 pub(crate) static GAVE_INERT: AtomicBool = AtomicBool::new(false);
-
-#[inline]
-fn gave_inert<R>() -> Option<R> {
-    if !GAVE_INERT.load(Ordering::Relaxed) {
-        GAVE_INERT.store(true, Ordering::Relaxed);
-    }
-    None
-}
 
 impl<const N: usize> CounterFamily<N> {
     /// Adds one to the series with these values; quicker than a handle that is not held.
