@@ -7,7 +7,6 @@ mod cargo;
 mod ci;
 mod conformance;
 mod features;
-mod memory;
 mod tally;
 mod test;
 
@@ -27,8 +26,6 @@ cargo xtask <task>
       dependency trees of the consumers
   bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
       the race against the peers. --json keeps every round; --quick shows only that it works
-  memory [TRACES]
-      what traces take of the memory, and that it stays so over ten million of them
   ci [--step NAME]… [--require-tools]
       what CI runs besides the tests: format, clippy, docs, features, deny. --require-tools makes a
       missing tool a failure
@@ -53,7 +50,6 @@ fn task(mut args: lexopt::Parser) -> Done {
         Some(Value(name)) if name == "test" => test::run(&test::Options::parse(args)?),
         Some(Value(name)) if name == "conformance" => conformance::run(&conformance::Options::parse(args)?),
         Some(Value(name)) if name == "bench" => bench::run(&bench::Options::parse(args)?),
-        Some(Value(name)) if name == "memory" => memory::run(args),
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
         Some(Short('h') | Long("help")) => {
             say(USAGE);

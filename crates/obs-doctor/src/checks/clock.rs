@@ -47,7 +47,7 @@ fn anchors(config: &Config) -> Vec<String> {
 fn is_decided(answers: &[(usize, Result<Skew, String>)]) -> bool {
     let skews: Vec<&Skew> = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect();
     let well = skews.iter().filter(|skew| !skew.is_off()).count();
-    well >= QUORUM || agreeing_off(&skews) >= QUORUM
+    well >= QUORUM || most_agreed_off(&skews).is_some_and(|(_, agreeing)| agreeing >= QUORUM)
 }
 
 /// How far the anchor's clock is ahead of ours, give or take `error`.
@@ -63,12 +63,13 @@ impl Skew {
     }
 }
 
-/// How many anchors find our clock off by about the same; two that contradict each other prove nothing of it.
-fn agreeing_off(skews: &[&Skew]) -> usize {
-    let off = || skews.iter().filter(|skew| skew.is_off());
-    let with =
+/// Of the anchors that find our clock off the one that most others say the same as, and how many do with it: two that
+/// contradict each other prove nothing. `None` if none finds it off.
+fn most_agreed_off<'a>(skews: &[&'a Skew]) -> Option<(&'a Skew, usize)> {
+    let off = || skews.iter().copied().filter(|skew| skew.is_off());
+    let agreeing =
         |one: &Skew| off().filter(|other| (one.seconds - other.seconds).abs() < ALLOWED_SECONDS).count();
-    off().map(|one| with(one)).max().unwrap_or(0)
+    off().map(|one| (one, agreeing(one))).max_by_key(|(_, agreeing)| *agreeing)
 }
 
 fn ask(system: &System, url: &str) -> Result<Skew, String> {
@@ -118,23 +119,23 @@ fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
 }
 
 fn judge(asked: usize, skews: &[&Skew]) -> CheckResult {
-    let off: Vec<&&Skew> = skews.iter().filter(|skew| skew.is_off()).collect();
     let Some(first) = skews.first() else {
         return CheckResult::skip(SkipReason::Unreachable, "no clock anchor could be reached");
     };
-    if off.is_empty() {
+    let Some((off, agreeing)) = most_agreed_off(skews) else {
         return CheckResult::pass(format!(
             "{} of {asked} anchors agree, {:+.1} s",
             skews.len(),
             first.seconds
         ));
-    }
-    let detail = format!("this clock is {}", off_by(off[0].seconds));
-    if agreeing_off(skews) >= QUORUM.min(asked) {
+    };
+    let detail = format!("this clock is {}", off_by(off.seconds));
+    if agreeing >= QUORUM.min(asked) {
         return CheckResult::fail(detail).fix(FIX);
     }
-    if off.len() * 2 < skews.len() {
-        return CheckResult::pass(format!("{} of {} anchors agree", skews.len() - off.len(), skews.len()));
+    let well = skews.iter().filter(|skew| !skew.is_off()).count();
+    if well * 2 > skews.len() {
+        return CheckResult::pass(format!("{well} of {} anchors agree", skews.len()));
     }
     CheckResult::warn(format!("{detail}, says one anchor of {}", skews.len())).fix(FIX)
 }
