@@ -3,8 +3,8 @@
 //! Whatever is wrong is refused while reading, so that the message can name file, line, field and what
 //! is allowed. Nothing is silently replaced.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub(crate) struct Config {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct IdentitySection {
     /// Where the device's keys are. Empty: `<DATA>/keys`.
+    #[serde(deserialize_with = "config_value::path")]
     pub(crate) keys_dir: PathBuf,
     /// What people call this node.
     #[serde(deserialize_with = "config_value::name")]
@@ -65,6 +66,7 @@ pub(crate) struct CommunitySection {
     #[serde(deserialize_with = "config_value::community_id")]
     pub(crate) community_id: Option<String>,
     /// Where communities are kept, each in a folder with its ID. Empty: `<DATA>/communities`.
+    #[serde(deserialize_with = "config_value::path")]
     pub(crate) state_dir: PathBuf,
 }
 
@@ -176,7 +178,7 @@ impl Config {
     /// Reads the file named on the command line, or the one at its usual place if there is one.
     pub(crate) fn load(named: Option<&Path>, paths: &Paths) -> Result<Config, Failure> {
         let file = named.unwrap_or(&paths.config_file);
-        match fs::read(file) {
+        match read(file) {
             Ok(bytes) => Config::parse(text_of(&bytes, file)?, file, paths),
             Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
                 Ok(Config::default().resolved(file, paths))
@@ -248,7 +250,6 @@ impl Config {
             .udp_multicast_group(self.discovery.udp_multicast_group.to_string())
             .udp_port(self.discovery.udp_port)
             .llm_backends(backends)
-            .probe_targets(self.emergency.probe_targets.iter().map(Target::to_string))
     }
 
     /// Where the node listens.
@@ -267,6 +268,17 @@ impl Config {
     }
 }
 
+/// The file, unless it is larger than any configuration.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        ..=MAX_BYTES => Ok(bytes),
+        _ => Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB, which no configuration is")),
+    }
+}
+
 /// TOML is UTF-8; where it is not is said as any other mistake in the file.
 fn text_of<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|error| {
@@ -282,6 +294,9 @@ fn place(file: &Path, text: &str, offset: usize) -> String {
     let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
     format!("{}:{line}:{column}", file.display())
 }
+
+#[cfg(test)]
+mod hostile;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -74,6 +75,12 @@ pub(crate) fn multicast_group<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     let parse = |text: &str| text.parse().ok().filter(Ipv4Addr::is_multicast);
     let allowed = "an IPv4 multicast address from 224.0.0.0 to 239.255.255.255";
     deserializer.deserialize_str(Text { parse, allowed })
+}
+
+pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let parse = |text: &str| (!text.contains('\0')).then(|| PathBuf::from(text));
+    deserializer
+        .deserialize_str(Text { parse, allowed: "the path of a folder, or nothing for the usual one" })
 }
 
 pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -39,10 +39,9 @@ pub struct Config {
     pub udp_port: u16,
     /// `[[llm.backends]]`.
     pub llm_backends: Vec<LlmBackend>,
-    /// HTTP addresses whose `Date` header tells the time; the first three are asked.
+    /// HTTP addresses whose `Date` header tells the time; the first three are asked, and without any the clock is not
+    /// judged.
     pub clock_anchors: Vec<String>,
-    /// `[emergency] probe_targets`; asked for the time when `clock_anchors` is empty.
-    pub probe_targets: Vec<String>,
     /// Skip every check that needs the internet.
     pub offline: bool,
 }
@@ -100,7 +99,7 @@ pub(crate) const CLOCK_ANCHORS: [&str; 3] = [
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redacted = |texts: &[String]| texts.iter().map(|text| redact(text)).collect::<Vec<_>>();
+        let anchors: Vec<_> = self.clock_anchors.iter().map(|anchor| redact(anchor)).collect();
         f.debug_struct("Config")
             .field("keys_dir", &self.keys_dir)
             .field("data_dir", &self.data_dir)
@@ -113,8 +112,7 @@ impl fmt::Debug for Config {
             .field("udp_multicast_group", &self.udp_multicast_group)
             .field("udp_port", &self.udp_port)
             .field("llm_backends", &self.llm_backends)
-            .field("clock_anchors", &redacted(&self.clock_anchors))
-            .field("probe_targets", &redacted(&self.probe_targets))
+            .field("clock_anchors", &anchors)
             .field("offline", &self.offline)
             .finish()
     }
@@ -144,7 +142,6 @@ impl Config {
             udp_port: 42424,
             llm_backends: Vec::new(),
             clock_anchors: CLOCK_ANCHORS.map(str::to_owned).to_vec(),
-            probe_targets: Vec::new(),
             offline: false,
         }
     }
@@ -230,13 +227,6 @@ impl Config {
     #[must_use]
     pub fn clock_anchors<S: Into<String>>(mut self, anchors: impl IntoIterator<Item = S>) -> Self {
         self.clock_anchors = anchors.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets [`probe_targets`](Self::probe_targets).
-    #[must_use]
-    pub fn probe_targets<S: Into<String>>(mut self, targets: impl IntoIterator<Item = S>) -> Self {
-        self.probe_targets = targets.into_iter().map(Into::into).collect();
         self
     }
 

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::filter::Level;
+use crate::say::visible;
 
 /// The column of the logger's name.
 const LOGGER_WIDTH: usize = 14;
@@ -82,22 +83,6 @@ pub(crate) fn damaged(file: impl fmt::Display, bytes: &[u8]) -> String {
     let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(DAMAGED_SHOWN)]);
     let more = if bytes.len() > DAMAGED_SHOWN { "…" } else { "" };
     format!("damaged line in {file}: {}{more}", visible(&beginning))
-}
-
-/// `text` with its control characters, and those that turn the direction of writing, as escapes: lines hold text from
-/// peers, and a terminal would obey it.
-fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let turns =
-            matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if letter.is_control() || turns {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
-    }
-    out
 }
 
 /// Colours, or none.

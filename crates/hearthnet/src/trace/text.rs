@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::say::is_obeyed;
+
 /// `text` with everything that a terminal might obey as escapes; with `ascii` also everything beyond ASCII.
 pub(super) fn visible(text: &str, ascii: bool) -> String {
     let mut out = String::with_capacity(text.len());
@@ -29,12 +31,6 @@ pub(super) fn visible_json(json: &str) -> String {
     }
     out.push('\n');
     out
-}
-
-/// Control characters, and those that turn the direction of writing.
-fn is_obeyed(letter: char) -> bool {
-    let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    letter.is_control() || turns
 }
 
 /// At most so many characters, the last of them `…`, or `~` in ASCII, if some are missing.

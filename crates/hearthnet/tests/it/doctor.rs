@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -184,6 +184,60 @@ fn pain_12_exit_codes() {
         (code(&["--check", "disk_space"]), code(&["--check", "keys_present"]), code(&["--list"])),
         (Some(0), Some(1), Some(0))
     );
+}
+
+/// `hearthnet doctor | head -1` has a verdict; a report that could not be written has none.
+#[test]
+fn pain_12_a_reader_that_goes_away_changes_no_verdict_and_a_full_disk_is_told() {
+    let home = initialised();
+    let to = |stdout: Stdio, args: &[&str]| {
+        let mut command = home.command(&[&["doctor", "--offline"], args].concat());
+        command.stdout(stdout).stderr(Stdio::piped()).output().unwrap()
+    };
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for args in [&[][..], &["--json"], &["-v"], &["--list"]] {
+        let gone = to(closed(), args);
+        assert_eq!((gone.status.code(), String::from_utf8(gone.stderr).unwrap()), (Some(0), String::new()));
+    }
+    set_mode(&key(&home), 0o644);
+    assert_eq!(to(closed(), &[]).status.code(), Some(1));
+    let full = to(fs::File::options().write(true).open("/dev/full").unwrap().into(), &["--json"]);
+    assert_eq!(full.status.code(), Some(2));
+    assert!(String::from_utf8(full.stderr).unwrap().contains("cannot write the report"));
+}
+
+#[test]
+fn d5_only_and_list_and_quiet_show_what_they_say() {
+    let home = initialised();
+    let text = |args: &[&str]| String::from_utf8(doctor(&home, args).stdout).unwrap();
+    assert_eq!(text(&["-q"]), "", "nothing is wrong");
+    let listed = text(&["--list"]);
+    assert_eq!(listed.lines().count(), 12);
+    assert_eq!(listed.lines().next(), Some("keys_present             Identity"));
+    let listed: Value = serde_json::from_str(&text(&["--list", "--json"])).unwrap();
+    assert_eq!(
+        (&listed[1]["name"], &listed[1]["after"][0]),
+        (&"keys_loadable".into(), &"keys_present".into())
+    );
+
+    let some =
+        json(&doctor(&home, &["--only", "disk_space,keys_loadable", "--skip", "disk_space", "--json"]));
+    let names: Vec<_> = some["checks"].as_array().unwrap().iter().map(|check| &check["name"]).collect();
+    assert_eq!(names, ["keys_loadable", "disk_space"], "in the order of all");
+    assert_eq!((status(&some, "keys_loadable"), status(&some, "disk_space")), ("pass", "skip"));
+    assert!(text(&["-v"]).contains("available_bytes: ") && !text(&[]).contains("available_bytes"));
+
+    set_mode(&key(&home), 0o644);
+    let quiet = text(&["-q"]);
+    assert!(
+        quiet.starts_with("Identity\n  ✘ keys_present  ") && quiet.contains("→ fix: chmod 600 "),
+        "{quiet}"
+    );
+    assert_eq!(quiet.matches("✘").count(), 1, "the dependent is skipped: {quiet}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 use super::race::race;
 use crate::check::Context;
-use crate::config::{CLOCK_ANCHORS, Config};
+use crate::config::CLOCK_ANCHORS;
 use crate::result::{CheckResult, SkipReason};
 use crate::system::{HttpError, HttpRequest, HttpResponse, System};
 
@@ -18,7 +18,7 @@ const FIX: &str = "turn time synchronisation on (`timedatectl set-ntp true`), or
 
 /// Two anchors do not both say that the clock is more than 60 s off.
 pub(super) fn sanity(cx: &Context) -> CheckResult {
-    let anchors = anchors(&cx.config);
+    let anchors: Vec<String> = cx.config.clock_anchors.iter().take(ANCHORS).cloned().collect();
     if anchors.is_empty() {
         return CheckResult::skip(SkipReason::NotConfigured, "no clock anchors are configured");
     }
@@ -34,13 +34,6 @@ pub(super) fn sanity(cx: &Context) -> CheckResult {
         result = result.evidence(&anchors[*at], said);
     }
     result
-}
-
-fn anchors(config: &Config) -> Vec<String> {
-    let chosen = if config.clock_anchors.is_empty() { &config.probe_targets } else { &config.clock_anchors };
-    let url =
-        |target: &String| if target.contains("://") { target.clone() } else { format!("http://{target}/") };
-    chosen.iter().take(ANCHORS).map(url).collect()
 }
 
 /// Whether two anchors say the same; the third need not be waited for.

@@ -186,14 +186,6 @@ fn d2_without_an_answer_of_worth_the_clock_is_not_judged() {
 }
 
 #[test]
-fn d2_probe_targets_stand_in_for_anchors() {
-    let mut home = Home::fresh();
-    home.config.clock_anchors.clear();
-    home.config.probe_targets = vec!["a0".to_owned()];
-    assert_fails(&home.run_on(anchors(&[Some(90)]), "clock_sanity"), "s slow", "timedatectl");
-}
-
-#[test]
 fn d2_a_real_server_is_an_anchor() {
     let server =
         serve(|_| (204, format!("Date: {}\r\n", httpdate::fmt_http_date(SystemTime::now())), String::new()));
