@@ -277,6 +277,7 @@ fn explain(err: ureq::Error) -> HttpError {
         ureq::Error::HostNotFound => HttpError::NameNotFound,
         ureq::Error::BadUri(why) => HttpError::BadUrl(why),
         ureq::Error::Protocol(err) => HttpError::Protocol(err.to_string()),
+        err @ ureq::Error::BodyStalled => HttpError::Protocol(err.to_string()),
         ureq::Error::LargeResponseHeader(..) => HttpError::Protocol("headers of more than 32 KiB".to_owned()),
         ureq::Error::Io(err) => match err.kind() {
             ErrorKind::ConnectionRefused => HttpError::Refused,

@@ -93,6 +93,14 @@ mod tests {
         assert_eq!(in_table(TABLE, Protocol::Tcp, 7081), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn r1_any_table_is_read_without_a_panic(table in "([0-9A-F]{0,8}[: ]|0A |\\n|\\PC){0,80}", port: u16) {
+            in_table(&table, Protocol::Tcp, port);
+            in_table(&format!("\n{TABLE}{table}"), Protocol::Udp, port);
+        }
+    }
+
     #[test]
     fn names_this_process() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

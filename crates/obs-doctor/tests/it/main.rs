@@ -27,6 +27,7 @@ mod faults;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
 mod home;
+mod hostile;
 mod keys;
 mod network;
 mod node;
