@@ -23,6 +23,7 @@ pub(crate) fn describe(address: SocketAddr) -> String {
 /// The ID of the HearthNet node that answers at `address`, if there is one.
 fn node_at(system: &System, address: SocketAddr) -> Option<String> {
     let request = HttpRequest::get(format!("http://{address}/health"))
+        .direct()
         .timeout(Duration::from_secs(1))
         .max_body_bytes(4096);
     let health: Value = serde_json::from_slice(&system.http.send(&request).ok()?.body).ok()?;

@@ -91,7 +91,7 @@ impl RemoteBus {
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
         let url = format!("{}{path}", self.base);
-        let request = HttpRequest::get(url).timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
+        let request = HttpRequest::get(url).direct().timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
         let response = self.system.http.send(&request).map_err(|error| Failed {
             is_gone: matches!(error, HttpError::Refused | HttpError::Closed),
             why: format!("GET {path}: {error}"),

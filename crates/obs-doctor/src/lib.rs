@@ -46,7 +46,9 @@
 //! | `recent_error_rate` | 20 % or more of the last 100 calls failed | |
 //!
 //! What cannot be judged (offline, no node running, nothing configured) is skipped with the reason, and a check
-//! whose prerequisite failed is skipped with the cause: one fault gives one failure.
+//! whose prerequisite failed is skipped with the cause: one fault gives one failure. `docs/faults.md` in this crate
+//! lists every fault that a test makes, with the line and the fix that the doctor says; `docs/report` shows reports at
+//! 80 and 40 columns, with and without colour.
 //!
 //! # Your own checks
 //!
@@ -56,14 +58,15 @@
 //!
 //! # What it changes
 //!
-//! Nothing: every check looks and leaves. [`Repair`] is the one exception, made on request alone: it takes others'
-//! rights from the device key.
+//! Nothing: every check looks and leaves, also a write-ahead log that a crash left, a port that a node is about to
+//! take, and the mDNS packets of others. [`Repair`] is the one exception, made on request alone: it takes others' rights
+//! from the device key.
 //!
 //! # What never appears in a report
 //!
-//! Every text of a result passes through one place that hides URL passwords, tokens in queries and authorization
-//! values, escapes control and text-direction characters, and cuts what is long. Keys are shown by their public
-//! part alone.
+//! Every text of a result, also of your own checks, passes through one place that hides URL passwords, tokens in
+//! queries and authorization values, and the 32 bytes of a key in hex or base64, escapes control and text-direction
+//! characters, and cuts what is long. Keys are shown by their public part alone.
 //!
 //! # Features
 //!

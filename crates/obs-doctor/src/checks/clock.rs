@@ -40,7 +40,7 @@ pub(super) fn sanity(cx: &Context) -> CheckResult {
 fn is_decided(answers: &[(usize, Result<Skew, String>)]) -> bool {
     let skews: Vec<&Skew> = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect();
     let well = skews.iter().filter(|skew| !skew.is_off()).count();
-    well >= QUORUM || most_agreed_off(&skews).is_some_and(|(_, agreeing)| agreeing >= QUORUM)
+    well >= QUORUM || most_agreed(&skews).is_some_and(|(_, agree)| agree >= QUORUM)
 }
 
 /// How far the anchor's clock is ahead of ours, give or take `error`.
@@ -56,13 +56,12 @@ impl Skew {
     }
 }
 
-/// Of the anchors that find our clock off the one that most others say the same as, and how many do with it: two that
-/// contradict each other prove nothing. `None` if none finds it off.
-fn most_agreed_off<'a>(skews: &[&'a Skew]) -> Option<(&'a Skew, usize)> {
-    let off = || skews.iter().copied().filter(|skew| skew.is_off());
-    let agreeing =
-        |one: &Skew| off().filter(|other| (one.seconds - other.seconds).abs() < ALLOWED_SECONDS).count();
-    off().map(|one| (one, agreeing(one))).max_by_key(|(_, agreeing)| *agreeing)
+/// The anchor that finds our clock off and with which the most others agree, and how many do, itself counted. Two that
+/// contradict each other prove nothing of it.
+fn most_agreed<'a>(skews: &[&'a Skew]) -> Option<(&'a Skew, usize)> {
+    let off = || skews.iter().filter(|skew| skew.is_off());
+    let agree = |one: &Skew| off().filter(|two| (one.seconds - two.seconds).abs() < ALLOWED_SECONDS).count();
+    off().map(|&one| (one, agree(one))).max_by_key(|&(_, agree)| agree)
 }
 
 fn ask(system: &System, url: &str) -> Result<Skew, String> {
@@ -115,22 +114,19 @@ fn judge(asked: usize, skews: &[&Skew]) -> CheckResult {
     let Some(first) = skews.first() else {
         return CheckResult::skip(SkipReason::Unreachable, "no clock anchor could be reached");
     };
-    let Some((off, agreeing)) = most_agreed_off(skews) else {
-        return CheckResult::pass(format!(
-            "{} of {asked} anchors agree, {:+.1} s",
-            skews.len(),
-            first.seconds
-        ));
+    let Some((off, agree)) = most_agreed(skews) else {
+        let (many, seconds) = (skews.len(), first.seconds);
+        return CheckResult::pass(format!("{many} of {asked} anchors agree, {seconds:+.1} s"));
     };
     let detail = format!("this clock is {}", off_by(off.seconds));
-    if agreeing >= QUORUM.min(asked) {
-        return CheckResult::fail(detail).fix(FIX);
-    }
     let well = skews.iter().filter(|skew| !skew.is_off()).count();
-    if well * 2 > skews.len() {
-        return CheckResult::pass(format!("{well} of {} anchors agree", skews.len()));
+    if agree >= QUORUM.min(asked) {
+        CheckResult::fail(detail).fix(FIX)
+    } else if well >= QUORUM {
+        CheckResult::pass(format!("{well} of {} anchors agree", skews.len()))
+    } else {
+        CheckResult::warn(format!("{detail}, says one anchor of {}", skews.len())).fix(FIX)
     }
-    CheckResult::warn(format!("{detail}, says one anchor of {}", skews.len())).fix(FIX)
 }
 
 fn off_by(skew: f64) -> String {

@@ -47,30 +47,38 @@ fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
     // A `-wal` that is there is left as it is; one that our connection makes goes with it.
     let has_wal = files.size("-wal").is_some();
     let _kept = FolderTime::keep(files.folder());
-    let mode = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
+    let seen = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
     if !may_write(files.folder()) {
         // A `-wal` that is there was enough for now; the next start has to make one.
         return Err(files.read_only_folder());
     }
-    match mode {
-        Some(mode) => Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {mode}"))),
+    match seen.missing {
         None => {
-            Err(CheckResult::fail(format!("{} has no table `events`", tilde(path))).fix(fix_broken(path)))
+            Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {}", seen.journal_mode)))
+        }
+        Some(table) => {
+            Err(CheckResult::fail(format!("{} has no table `{table}`", tilde(path))).fix(fix_broken(path)))
         }
     }
 }
 
-/// The journal mode of a log that took a write; `None` for a database that is no event log.
-fn write_and_take_back(path: &Path, keep_wal: bool) -> rusqlite::Result<Option<String>> {
+/// What there is to say of a log that took a write.
+struct Seen {
+    journal_mode: String,
+    /// A table that an event log has, and this database has not.
+    missing: Option<&'static str>,
+}
+
+fn write_and_take_back(path: &Path, keep_wal: bool) -> rusqlite::Result<Seen> {
     let log = open(path, keep_wal)?;
-    let mode = log.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let journal_mode = log.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let version: i64 = log.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     log.execute_batch("BEGIN IMMEDIATE")?;
     // `BEGIN IMMEDIATE` alone takes a lock on a file that is mode 0444; only a write tells.
     let written = log.execute_batch(&format!("PRAGMA user_version = {version}"));
     let taken_back = log.execute_batch("ROLLBACK");
     written.and(taken_back)?;
-    Ok(has_events(&log)?.then_some(mode))
+    Ok(Seen { journal_mode, missing: missing_table(&log)? })
 }
 
 fn open(path: &Path, keep_wal: bool) -> rusqlite::Result<Connection> {
@@ -81,9 +89,13 @@ fn open(path: &Path, keep_wal: bool) -> rusqlite::Result<Connection> {
     Ok(log)
 }
 
-fn has_events(log: &Connection) -> rusqlite::Result<bool> {
-    let query = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'events'";
-    log.query_row(query, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+fn missing_table(log: &Connection) -> rusqlite::Result<Option<&'static str>> {
+    for table in ["events", "clock"] {
+        if !log.table_exists(None, table)? {
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
 }
 
 /// The database and what stands beside it, looked at by name alone: opening and closing a file of it would drop

@@ -1,12 +1,12 @@
 //! `event_log_writable`, on real databases.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::child::{check, report_as_nobody, report_in_namespaces, skipped};
+use crate::child::{NOBODY, check, give_away, report_as_nobody, report_in_namespaces, skipped};
 use crate::home::{Home, append, assert_passes, assert_warns, set_mode};
 use crate::promises::snapshot;
 
@@ -124,6 +124,21 @@ fn pain_01_a_wal_left_by_a_crash_stays_as_it_is() {
     assert!(!frames.is_empty());
     assert_passes(&home.run(NAME), "journal mode wal");
     assert_eq!((fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap()), (database, frames));
+}
+
+/// Root looks at a user's node, which has to be able to use what stands beside its log afterwards.
+#[test]
+fn pain_01_root_leaves_nothing_behind_that_is_its_own() {
+    let home = crashed();
+    fs::remove_file(home.event_log().with_extension("sqlite-shm")).unwrap();
+    give_away(home.root());
+    if fs::metadata(home.event_log()).unwrap().uid() != NOBODY {
+        return skipped("pain_01_root_leaves_nothing_behind_that_is_its_own");
+    }
+    assert_passes(&home.run(NAME), "journal mode wal");
+    for entry in fs::read_dir(home.community()).unwrap().map(Result::unwrap) {
+        assert_eq!(entry.metadata().unwrap().uid(), NOBODY, "{entry:?}");
+    }
 }
 
 /// On another disk, to which a link leads: what belongs to the log is there, and not beside the link.
