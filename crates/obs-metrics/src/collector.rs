@@ -6,7 +6,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::desc::Desc;
+use crate::desc::{Desc, Kind};
 use crate::family_core::matches;
 use crate::format::Format;
 use crate::label_value::bounded;
@@ -33,7 +33,8 @@ pub struct Samples<const N: usize> {
 }
 
 impl<const N: usize> Samples<N> {
-    /// Adds the sample with these label values. The last one counts where several have the same values.
+    /// Adds the sample with these label values. The last one counts where several have the same values. A counter that is
+    /// NaN or below zero is left out.
     pub fn push(&mut self, values: [&str; N], value: f64) {
         self.rows.push((values.map(|value| bounded(value).into_owned()), value));
     }
@@ -75,7 +76,9 @@ impl Collector {
             report::once(&format!("the collector of {:?} panicked; its samples are missing", self.desc.name));
             return BTreeMap::new();
         };
-        let mut unique: BTreeMap<Vec<String>, f64> = rows.into_iter().collect();
+        // No counter stands below zero, and a page on which one does is refused as a whole.
+        let may_be = |(_, value): &(_, f64)| self.desc.kind != Kind::Counter || *value >= 0.0;
+        let mut unique: BTreeMap<Vec<String>, f64> = rows.into_iter().filter(may_be).collect();
         let cap = self.cap.load(Ordering::Relaxed);
         while unique.len() > cap {
             unique.pop_last();

@@ -33,11 +33,27 @@ impl ForeignFamily {
 
     pub(crate) fn encode(&self, format: Format, out: &mut String) {
         text::push_header(out, self.kind, &self.name, &self.help, format);
-        for line in self.series.iter().flatten() {
+        let shown = self.series.iter().flat_map(|lines| {
+            let has_sum = lines.iter().all(|line| self.may_show(line, format));
+            lines.iter().filter(move |line| has_sum || !matches!(self.suffix(line), "_sum" | "_count"))
+        });
+        for line in shown {
             text::push_sample_name(out, &line.name, "", &line.labels, "");
             out.push_str(&line.value);
             out.push('\n');
         }
+    }
+}
+
+impl ForeignFamily {
+    /// False for a sum that OpenMetrics does not bear; the count goes with it.
+    fn may_show(&self, line: &Line, format: Format) -> bool {
+        let sum = if self.suffix(line) == "_sum" { line.value.parse().ok() } else { None };
+        sum.is_none_or(|sum| text::may_show_sum(format, sum))
+    }
+
+    fn suffix<'a>(&self, line: &'a Line) -> &'a str {
+        line.name.strip_prefix(&self.name).unwrap_or_default()
     }
 }
 

@@ -182,7 +182,12 @@ impl Cell for HistogramCell {
             }
             out.push('\n');
         }
-        text::push_sum_and_count(out, &desc.name, labels, snapshot.sum, cumulative);
+        // To OpenMetrics a histogram of values below zero has no sum, and without a sum no count: that is in `+Inf`.
+        let is_counter = desc.bounds.first().is_none_or(|lowest| *lowest >= 0.0);
+        if text::may_show_sum(format, snapshot.sum) && (is_counter || format == Format::Text) {
+            text::push_sum(out, &desc.name, labels, snapshot.sum);
+            text::push_count(out, &desc.name, labels, cumulative);
+        }
     }
 
     fn number(snapshot: Snapshot, part: Part) -> Option<f64> {

@@ -117,13 +117,16 @@ impl Cell for SummaryCell {
         self.totals.snapshot()
     }
 
-    fn encode(&self, totals: Snapshot, desc: &Desc, labels: &str, _format: Format, out: &mut String) {
+    fn encode(&self, totals: Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
         for (label, value) in QUANTILE_LABELS.into_iter().zip(self.window.quantiles(seconds(), QUANTILES)) {
             text::push_sample_name(out, &desc.name, "", labels, label);
             text::push_f64(out, value);
             out.push('\n');
         }
-        text::push_sum_and_count(out, &desc.name, labels, totals.sum, totals.count());
+        if text::may_show_sum(format, totals.sum) {
+            text::push_sum(out, &desc.name, labels, totals.sum);
+        }
+        text::push_count(out, &desc.name, labels, totals.count());
     }
 
     fn number(totals: Snapshot, part: Part) -> Option<f64> {

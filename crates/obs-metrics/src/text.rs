@@ -67,10 +67,18 @@ pub(crate) fn push_sample_name(out: &mut String, name: &str, suffix: &str, label
     out.push(' ');
 }
 
-pub(crate) fn push_sum_and_count(out: &mut String, name: &str, labels: &str, sum: f64, count: u64) {
+/// OpenMetrics takes a sum for a counter, and its parsers refuse a whole page for one that is below zero or NaN.
+pub(crate) fn may_show_sum(format: Format, sum: f64) -> bool {
+    format == Format::Text || sum >= 0.0
+}
+
+pub(crate) fn push_sum(out: &mut String, name: &str, labels: &str, sum: f64) {
     push_sample_name(out, name, "_sum", labels, "");
     push_f64(out, sum);
     out.push('\n');
+}
+
+pub(crate) fn push_count(out: &mut String, name: &str, labels: &str, count: u64) {
     push_sample_name(out, name, "_count", labels, "");
     push_u64(out, count);
     out.push('\n');

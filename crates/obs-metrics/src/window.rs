@@ -135,27 +135,37 @@ fn middle(octave: usize, step: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn check(name: &str, mut values: Vec<f64>) {
+    fn check(name: &str, values: Vec<f64>) {
         let window = Window::new();
         values.iter().for_each(|value| window.record(0, *value));
+        compare(name, &window, 0, values);
+    }
+
+    /// The window's quantiles beside those of the sorted samples.
+    fn compare(name: &str, window: &Window, second: u64, mut values: Vec<f64>) {
         values.sort_by(f64::total_cmp);
         let shares = [0.5, 0.9, 0.95, 0.99];
-        for (share, found) in shares.into_iter().zip(window.quantiles(0, shares)) {
+        for (share, found) in shares.into_iter().zip(window.quantiles(second, shares)) {
             let exact = values[((share * values.len() as f64).ceil() as usize).max(1) - 1];
             assert!((found - exact).abs() <= 0.02 * exact, "{name}: {share} is {exact}, found {found}");
+        }
+    }
+
+    /// Numbers between 0 and 1, the same ones each time.
+    fn random() -> impl FnMut() -> f64 {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
         }
     }
 
     /// M4: within 2 % of exact.
     #[test]
     fn quantiles_are_within_two_percent_of_exact() {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 11) as f64 / (1u64 << 53) as f64
-        };
+        let mut random = random();
         check("uniform", (0..20_000).map(|_| 0.5 + 100.0 * random()).collect());
         check("exponential", (0..20_000).map(|_| 0.01 - 30.0 * (1.0 - random()).ln()).collect());
         check("pareto", (0..20_000).map(|_| (1.0 - random()).powf(-1.2)).collect());
@@ -167,6 +177,29 @@ mod tests {
         );
         check("one value", vec![12.0]);
         check("constant", vec![3.7; 100]);
+    }
+
+    /// Twenty minutes in which the distribution drifts: at every moment the quantiles are those of the samples of the
+    /// minute under way and the five before it.
+    #[test]
+    fn quantiles_follow_the_rolling_window() {
+        let window = Window::new();
+        let mut samples: Vec<(u64, f64)> = Vec::new();
+        let mut random = random();
+        for second in 0..1200 {
+            for _ in 0..20 {
+                let drift = 1.0 + second as f64 / 100.0;
+                let value = if second % 400 < 200 { drift * random() } else { 50.0 - drift * random().ln() };
+                window.record(second, value);
+                samples.push((second, value));
+            }
+            if second % 37 != 0 {
+                continue;
+            }
+            let oldest = (second / SLICE_SECONDS).saturating_sub(SLICES as u64 - 1) * SLICE_SECONDS;
+            let held = samples.iter().filter(|(at, _)| *at >= oldest).map(|(_, value)| *value).collect();
+            compare(&format!("at {second} s"), &window, second, held);
+        }
     }
 
     #[test]

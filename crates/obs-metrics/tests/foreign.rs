@@ -14,7 +14,7 @@ fn families() -> Vec<Family> {
         families.into_iter().filter(|family| !family.name.starts_with("process_")).collect()
     };
     let text = foreign(text);
-    assert_eq!(text, foreign(open), "both formats agree");
+    exposition::assert_agree(&text, &foreign(open));
     text
 }
 
@@ -48,6 +48,8 @@ fn kinds_help_and_buckets() {
     histogram!("lib_wait_seconds", "q" => "x").record(0.3);
     histogram!("lib_wait_seconds", "q" => "x").record(30.0);
     histogram!("discount").record(1.0);
+    histogram!("lib_debts").record(-1.0);
+    gauge!("lib_odd_sum").set(-1.0);
 
     let families = families();
     let calls = family(&families, "lib_calls_total");

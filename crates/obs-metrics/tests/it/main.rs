@@ -9,5 +9,6 @@ mod hostile;
 mod lifetimes;
 mod oracles;
 mod page;
+mod peers;
 mod process;
 mod scopes;

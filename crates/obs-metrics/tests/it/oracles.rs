@@ -32,6 +32,24 @@ fn page(format: Format) -> String {
         .histogram("big_bytes", "Bounds of all sizes.", [], &[1e-5, 0.0001, 1.0, 1e5, 1e6, 2.5e7])
         .with([])
         .observe(3.0);
+    // What OpenMetrics bears only in part.
+    let below = registry.histogram("below_zero", "Bounds below zero.", [], &[-1.0, 1.0]);
+    below.observe([], -3.0);
+    let odd_sums = registry.histogram("odd_sums", "Sums that are no counters.", ["of"], &[1.0]);
+    odd_sums.observe(["less"], -3.0);
+    odd_sums.observe(["nan"], f64::INFINITY);
+    odd_sums.observe(["nan"], f64::NEG_INFINITY);
+    odd_sums.observe(["more"], 3.0);
+    let debts = registry.summary("debts", "Values below zero.", []);
+    debts.with([]).observe(-3.0);
+    let counted = |samples: &mut obs_metrics::Samples<1>| {
+        samples.push(["less"], -1.0);
+        samples.push(["nan"], f64::NAN);
+        samples.push(["more"], 1.0);
+    };
+    registry
+        .collect_with(obs_metrics::Kind::Counter, "collected_total", "Collected.", ["of"], counted)
+        .unwrap();
     registry.render(format)
 }
 
