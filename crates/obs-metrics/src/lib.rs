@@ -59,10 +59,12 @@
 //!
 //! None by default. `tokio` adds the `runtime` module, the families of a tokio runtime.
 
+mod any_family;
 mod cache;
 mod collector;
 mod config;
 mod counter;
+mod declared;
 mod desc;
 mod error;
 mod exemplar;
@@ -76,6 +78,7 @@ mod global;
 mod histogram;
 mod label_value;
 mod listing;
+mod losses;
 mod padded;
 pub mod process;
 mod registry;

@@ -1,13 +1,14 @@
 //! Registries: which families there are, and the page they make (M12).
 
-use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
+use crate::any_family::AnyFamily;
 use crate::collector::{Collector, Samples};
 use crate::config::{Config, DEFAULT_SERIES_CAP};
+use crate::declared::{Declared, conflict};
 use crate::desc::{Desc, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::family::{
@@ -16,6 +17,7 @@ use crate::family::{
 use crate::family_core::FamilyCore;
 use crate::foreign::Foreign;
 use crate::format::Format;
+use crate::losses;
 use crate::report;
 use crate::scope::Scope;
 use crate::series::{Cell, Part};
@@ -46,13 +48,6 @@ struct Inner {
     series_cap: AtomicUsize,
     declared: RwLock<Declared>,
     foreign: OnceLock<Arc<Foreign>>,
-}
-
-#[derive(Default)]
-struct Declared {
-    families: BTreeMap<Box<str>, Arc<dyn AnyFamily>>,
-    /// Every name that a family occupies, and the family.
-    claims: HashMap<String, Box<str>>,
 }
 
 impl Registry {
@@ -88,7 +83,7 @@ impl Registry {
             foreign: OnceLock::new(),
         };
         let registry = Self { inner: Arc::new(inner) };
-        registry.collect_own_losses();
+        losses::collect_in(&registry);
         registry
     }
 
@@ -199,7 +194,7 @@ impl Registry {
         self.add_collector(Desc::new(kind, name, help, &labels)?, false, read)
     }
 
-    fn add_collector<const N: usize>(
+    pub(crate) fn add_collector<const N: usize>(
         &self,
         desc: Desc,
         hidden_when_empty: bool,
@@ -316,8 +311,8 @@ impl Registry {
     /// that a writer waits for; on an async runtime call it from `spawn_blocking` all the same.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
-        let families: Vec<Arc<dyn AnyFamily>> = self.read().families.values().cloned().collect();
-        let mut foreign = self.inner.foreign.get().map(|foreign| foreign.families()).unwrap_or_default();
+        let families = self.families();
+        let mut foreign = self.foreign().map(|foreign| foreign.families()).unwrap_or_default();
         let mut page = String::new();
         for family in families {
             for (_, guest) in split_before(&mut foreign, &family.desc().name) {
@@ -355,32 +350,16 @@ impl Registry {
         Scope::open(self.clone())
     }
 
-    /// What this crate itself had to collapse or leave out is counted like everything else (M7).
-    fn collect_own_losses(&self) {
-        let collect = |name: &str,
-                       help: &str,
-                       of: fn(&dyn AnyFamily) -> u64,
-                       foreign: fn(&Foreign) -> Vec<(String, u64)>| {
-            let registry = self.downgrade();
-            let read = move |samples: &mut Samples<1>| registry.losses(of, foreign, samples);
-            let desc = Desc::new(Kind::Counter, name, help, &["metric"])?;
-            self.add_collector(desc, !self.inner.is_global, read)
-        };
-        let declared = collect(
-            "hearthnet_metrics_overflow_total",
-            "Look-ups that a full family answered with its overflow series.",
-            |family| family.overflowed(),
-            Foreign::overflowed,
-        )
-        .and_then(|()| {
-            let help = "Observations of NaN, which are left out of their histogram or summary.";
-            collect("hearthnet_metrics_nan_total", help, |family| family.nan(), |_| Vec::new())
-        })
-        .and_then(|()| {
-            let help = "Names recorded through the `metrics` macros that were refused, by reason.";
-            collect("hearthnet_metrics_refused_total", help, |_| 0, Foreign::refused)
-        });
-        debug_assert!(declared.is_ok(), "{declared:?}");
+    pub(crate) fn is_global(&self) -> bool {
+        self.inner.is_global
+    }
+
+    pub(crate) fn families(&self) -> Vec<Arc<dyn AnyFamily>> {
+        self.read().families.values().cloned().collect()
+    }
+
+    pub(crate) fn foreign(&self) -> Option<&Arc<Foreign>> {
+        self.inner.foreign.get()
     }
 
     pub(crate) fn downgrade(&self) -> WeakRegistry {
@@ -419,9 +398,13 @@ impl fmt::Debug for Inner {
 }
 
 impl WeakRegistry {
+    pub(crate) fn upgrade(&self) -> Option<Registry> {
+        self.0.upgrade().map(|inner| Registry { inner })
+    }
+
     /// The declared family that occupies one of these names.
     pub(crate) fn owner_of(&self, names: &[String]) -> Option<Box<str>> {
-        let registry = Registry { inner: self.0.upgrade()? };
+        let registry = self.upgrade()?;
         let declared = registry.read();
         names.iter().find_map(|name| declared.claims.get(name).cloned())
     }
@@ -433,52 +416,6 @@ impl WeakRegistry {
     pub(crate) fn is_enabled(&self) -> bool {
         self.0.upgrade().is_some_and(|inner| inner.enabled.load(Ordering::Relaxed))
     }
-
-    fn losses(
-        &self,
-        of: fn(&dyn AnyFamily) -> u64,
-        of_foreign: fn(&Foreign) -> Vec<(String, u64)>,
-        samples: &mut Samples<1>,
-    ) {
-        let Some(inner) = self.0.upgrade() else { return };
-        let registry = Registry { inner };
-        let families: Vec<Arc<dyn AnyFamily>> = registry.read().families.values().cloned().collect();
-        for family in families {
-            match of(&*family) {
-                0 => {}
-                lost => samples.push([&family.desc().name], lost as f64),
-            }
-        }
-        for (name, lost) in
-            registry.inner.foreign.get().map(|foreign| of_foreign(foreign)).unwrap_or_default()
-        {
-            samples.push([&name], lost as f64);
-        }
-    }
-}
-
-impl Declared {
-    fn claim(&mut self, desc: &Desc) -> Result<(), Error> {
-        let names = desc.claims();
-        if let Some((name, owner)) = names.iter().find_map(|name| Some((name, self.claims.get(name)?))) {
-            let detail = format!("its sample {name:?} belongs to the family {owner:?} already");
-            return Err(Error::new(ErrorKind::Conflict, &desc.name, detail));
-        }
-        self.claims.extend(names.into_iter().map(|name| (name, desc.name.clone())));
-        Ok(())
-    }
-}
-
-fn conflict(wanted: &Desc, there: &Desc) -> Error {
-    let detail = format!(
-        "it is a {} with labels {:?} already, and cannot be a {} with labels {:?}{}",
-        there.kind,
-        there.labels,
-        wanted.kind,
-        wanted.labels,
-        if there.bounds == wanted.bounds { "" } else { " or with other buckets" },
-    );
-    Error::new(ErrorKind::Conflict, &wanted.name, detail)
 }
 
 pub(crate) fn or_inert<I: Instrument, const N: usize>(declared: Result<Family<I, N>, Error>) -> Family<I, N> {
@@ -492,82 +429,4 @@ pub(crate) fn or_inert<I: Instrument, const N: usize>(declared: Result<Family<I,
 fn split_before<V>(map: &mut BTreeMap<String, V>, name: &str) -> BTreeMap<String, V> {
     let after = map.split_off(name);
     std::mem::replace(map, after)
-}
-
-/// A family of any kind and number of labels, as the registry sees it.
-trait AnyFamily: Send + Sync {
-    fn desc(&self) -> &Desc;
-    fn set_enabled(&self, enabled: bool);
-    fn set_cap(&self, cap: usize);
-    fn overflowed(&self) -> u64;
-    fn nan(&self) -> u64;
-    fn encode(&self, format: Format, out: &mut String);
-    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64>;
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-}
-
-impl<C: Cell> AnyFamily for FamilyCore<C> {
-    fn desc(&self) -> &Desc {
-        &self.desc
-    }
-
-    fn set_enabled(&self, enabled: bool) {
-        Self::set_enabled(self, enabled);
-    }
-
-    fn set_cap(&self, cap: usize) {
-        Self::set_cap(self, cap);
-    }
-
-    fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
-    }
-
-    fn nan(&self) -> u64 {
-        self.nan.load(Ordering::Relaxed)
-    }
-
-    fn encode(&self, format: Format, out: &mut String) {
-        Self::encode(self, format, out);
-    }
-
-    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
-        Self::sum(self, part, labels)
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-}
-
-impl AnyFamily for Collector {
-    fn desc(&self) -> &Desc {
-        &self.desc
-    }
-
-    fn set_enabled(&self, _enabled: bool) {}
-
-    fn set_cap(&self, cap: usize) {
-        Self::set_cap(self, cap);
-    }
-
-    fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
-    }
-
-    fn nan(&self) -> u64 {
-        0
-    }
-
-    fn encode(&self, format: Format, out: &mut String) {
-        Self::encode(self, format, out);
-    }
-
-    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
-        (part == Part::Whole).then(|| Self::sum(self, labels)).flatten()
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
 }

@@ -1,7 +1,8 @@
-//! `GET /metrics`: rendered off the runtime, one render at a time (M5, M11).
+//! `GET /metrics`: rendered off the runtime, once for all scrapers that wait for it (M5, M11).
 
 use std::io::Write;
-use std::sync::{Arc, LazyLock};
+use std::mem::take;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,32 +11,109 @@ use flate2::write::GzEncoder;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use obs_metrics::Format;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::accept::accepts_encoding;
-
-/// A page costs a thread of the blocking pool while it is rendered; scrapers that come meanwhile wait
-/// for their turn instead of taking one each.
-static TURN: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
 
 pub(super) async fn page(headers: HeaderMap) -> Response {
     let format = Format::negotiate(joined(&headers, ACCEPT).as_deref());
     let gzip = accepts_encoding(joined(&headers, ACCEPT_ENCODING).as_deref(), "gzip");
-    let Ok(turn) = TURN.clone().acquire_owned().await else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let rendered = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        render(format, gzip)
-    });
-    match rendered.await {
+    let (tell, told) = oneshot::channel();
+    let wanted = Wanted { format, gzip, tell };
+    let service = lock().join(wanted);
+    if let Some(service) = service {
+        tokio::task::spawn_blocking(|| service.run());
+    }
+    match told.await {
         Ok((body, encoded)) => respond(format, body, encoded),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
+/// A page and whether it is compressed.
+type Page = (Bytes, bool);
+
+struct Wanted {
+    format: Format,
+    gzip: bool,
+    tell: oneshot::Sender<Page>,
+}
+
+/// Scrapers that wait for the next page, and whether a thread makes pages. However many come, one thread does, and what it
+/// renders goes to all who came before it began: nobody gets a page that is older than the question.
+struct Queue {
+    waiting: Vec<Wanted>,
+    is_served: bool,
+}
+
+static QUEUE: Mutex<Queue> = Mutex::new(Queue { waiting: Vec::new(), is_served: false });
+
+fn lock() -> MutexGuard<'static, Queue> {
+    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    /// The service, for whoever joins while there is none: it has to be run.
+    fn join(&mut self, wanted: Wanted) -> Option<Service> {
+        self.waiting.push(wanted);
+        // A service that is made and dropped would end the one that runs.
+        if std::mem::replace(&mut self.is_served, true) { None } else { Some(Service { is_over: false }) }
+    }
+
+    /// All who wait; the service ends when nobody does.
+    fn next(&mut self) -> Vec<Wanted> {
+        self.is_served = !self.waiting.is_empty();
+        take(&mut self.waiting)
+    }
+}
+
+/// Makes pages until nobody waits.
+struct Service {
+    is_over: bool,
+}
+
+impl Service {
+    fn run(mut self) {
+        loop {
+            let waiting = lock().next();
+            if waiting.is_empty() {
+                self.is_over = true;
+                return;
+            }
+            serve(waiting);
+        }
+    }
+}
+
+/// Where the service never ran, because its runtime ended, or where a render panicked: nobody waits for it any longer, and
+/// the next scraper begins anew.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let given_up = take(&mut lock().waiting);
+            lock().is_served = false;
+            drop(given_up);
+        }
+    }
+}
+
+/// One page for all who want it in the same form.
+fn serve(waiting: Vec<Wanted>) {
+    let mut made: Vec<(Format, bool, Page)> = Vec::new();
+    for Wanted { format, gzip, tell } in waiting.into_iter().filter(|wanted| !wanted.tell.is_closed()) {
+        let known = made.iter().find(|(of, zipped, _)| (*of, *zipped) == (format, gzip));
+        let page = known.map(|(.., page)| page.clone()).unwrap_or_else(|| {
+            let page = render(format, gzip);
+            made.push((format, gzip, page.clone()));
+            page
+        });
+        // Who has gone needs none.
+        _ = tell.send(page);
+    }
+}
+
 /// The page and whether it is compressed.
-fn render(format: Format, gzip: bool) -> (Bytes, bool) {
+fn render(format: Format, gzip: bool) -> Page {
     let text = obs_metrics::render(format);
     if !gzip {
         return (text.into(), false);

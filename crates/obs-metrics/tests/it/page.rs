@@ -125,7 +125,7 @@ fn sum_and_count_belong_together_under_writers_that_never_pause() {
         while waits.count() == 0 {
             std::thread::yield_now();
         }
-        std::thread::scope(|readers| (0..2).for_each(|_| _ = readers.spawn(|| (0..5).for_each(|_| check()))));
+        std::thread::scope(|readers| (0..2).for_each(|_| _ = readers.spawn(|| (0..3).for_each(|_| check()))));
         over.store(true, Ordering::Relaxed);
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
     });

@@ -1,0 +1,42 @@
+//! M9: what the page says of the process beside what the kernel answers to `getrusage`. Alone in its process, because it
+//! keeps a processor busy.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "`getrusage` is a call into C")]
+
+use obs_metrics::{Registry, process};
+
+struct Usage {
+    cpu_seconds: f64,
+    most_resident_bytes: f64,
+}
+
+fn usage() -> Usage {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to memory of that type; all bits zero are a valid value of it, should the call fail.
+    let usage = unsafe {
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()), 0);
+        usage.assume_init()
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    Usage {
+        cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        most_resident_bytes: usage.ru_maxrss as f64 * 1024.0,
+    }
+}
+
+#[test]
+fn process_families_agree_with_getrusage() {
+    let registry = Registry::new();
+    process::collect_in(&registry);
+    while usage().cpu_seconds < 0.5 {
+        std::hint::black_box((0..100_000).sum::<u64>());
+    }
+    let before = usage();
+    let cpu = registry.value("process_cpu_seconds_total", &[]).unwrap();
+    let resident = registry.value("process_resident_memory_bytes", &[]).unwrap();
+    let after = usage();
+    // The kernel counts in ticks of ten milliseconds there, two of them.
+    let within = before.cpu_seconds - 0.03..=after.cpu_seconds + 0.03;
+    assert!(within.contains(&cpu), "{cpu} s, and {within:?} by getrusage");
+    assert!(resident > 0.0 && resident <= after.most_resident_bytes * 1.1, "{resident} bytes");
+}
