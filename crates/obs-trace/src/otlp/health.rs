@@ -3,30 +3,27 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// Says each change once, and nothing about a collector that keeps changing.
+/// Says each change once, and little about a collector that keeps changing.
 pub(super) struct Health {
     endpoint: String,
-    is_failing: bool,
-    /// When the failure was said that goes on, or the last one.
+    /// When a failure was last said.
     said: Option<Instant>,
-    /// Whether the end of the failure is to be said too.
-    owes_recovery: bool,
+    /// Whether that failure goes on, so that its end is to be said too.
+    goes_on: bool,
 }
 
 const TARGET: &str = "hearthnet.trace.otlp";
-/// At most one line in so long about failures.
+/// At most one failure in so long is said.
 const QUIET: Duration = Duration::from_secs(60);
 
 impl Health {
     pub(super) fn new(endpoint: String) -> Health {
-        Health { endpoint, is_failing: false, said: None, owes_recovery: false }
+        Health { endpoint, said: None, goes_on: false }
     }
 
     pub(super) fn fails(&mut self, why: &str) {
-        let is_new = !std::mem::replace(&mut self.is_failing, true);
-        if is_new && self.said.is_none_or(|said| said.elapsed() >= QUIET) {
-            self.said = Some(Instant::now());
-            self.owes_recovery = true;
+        if !self.goes_on && self.said.is_none_or(|said| said.elapsed() >= QUIET) {
+            (self.said, self.goes_on) = (Some(Instant::now()), true);
             say(|| {
                 log::warn!(
                     target: TARGET, endpoint = self.endpoint, reason = why;
@@ -37,8 +34,7 @@ impl Health {
     }
 
     pub(super) fn works(&mut self) {
-        self.is_failing = false;
-        if std::mem::take(&mut self.owes_recovery) {
+        if std::mem::take(&mut self.goes_on) {
             say(|| log::info!(target: TARGET, endpoint = self.endpoint; "traces are exported again"));
         }
     }

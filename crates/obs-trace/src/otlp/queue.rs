@@ -12,6 +12,7 @@ use crate::TraceRecord;
 ///
 /// The lock is held for a few instructions at a time, never while anything is sent, encoded or dropped.
 pub(super) struct Queue {
+    /// The counts are changed under its lock, so that whoever reads them there finds every trace in exactly one.
     state: Mutex<State>,
     /// Tells the worker that there is something to do.
     wake: Condvar,
@@ -62,8 +63,9 @@ impl Queue {
 
     /// Puts a trace in, or counts it as dropped if there is no room.
     pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+        let mut state = self.lock();
         self.counts.offered.add(1);
-        if !self.lock().push(record, self) {
+        if !state.push(record, self) {
             self.counts.dropped.add(1);
         }
     }
@@ -91,9 +93,11 @@ impl Queue {
         }
     }
 
-    /// So many traces, the first ones, have been dealt with.
-    pub(super) fn settle(&self, traces: usize) {
-        self.lock().settled += traces as u64;
+    /// So many traces, the first ones, have been dealt with, and are counted by `count`.
+    pub(super) fn settle(&self, traces: usize, count: impl FnOnce(&Counts)) {
+        let mut state = self.lock();
+        state.settled += traces as u64;
+        count(&self.counts);
         self.done.notify_all();
     }
 
@@ -145,7 +149,7 @@ impl Queue {
     /// Tells the worker to end, and waits until it has or the time is over.
     pub(super) fn close(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         state.deadline = Some(state.deadline.map_or(deadline, |known| known.min(deadline)));
         self.wake.notify_all();
         self.wait_until(state, timeout, |state| state.has_ended).has_ended
@@ -159,18 +163,19 @@ impl Queue {
             state.has_ended = true;
             state.settled = state.taken_in;
             (state.spans, state.bytes) = (0, 0);
+            self.counts.dropped.add(state.traces.len() as u64);
             std::mem::take(&mut state.traces)
         };
-        self.counts.dropped.add(left.len() as u64);
+        drop(left);
         self.done.notify_all();
     }
 
-    /// Traces and bytes that wait, and traces that are being sent.
-    pub(super) fn waiting(&self) -> (usize, usize, usize) {
+    /// How many traces wait, and the bytes that they take; how many are being sent; and the counts.
+    pub(super) fn look<R>(&self, f: impl FnOnce(usize, usize, usize, &Counts) -> R) -> R {
         let state = self.lock();
         let waiting = state.traces.len();
-        let open = state.taken_in - state.settled;
-        (waiting, state.bytes, open as usize - waiting)
+        let open = (state.taken_in - state.settled) as usize;
+        f(waiting, state.bytes, open - waiting, &self.counts)
     }
 
     fn wait_until<'a>(
@@ -179,7 +184,7 @@ impl Queue {
         timeout: Duration,
         is_done: impl Fn(&State) -> bool,
     ) -> MutexGuard<'a, State> {
-        let end = Instant::now() + timeout;
+        let end = after(timeout);
         while !is_done(&state) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -229,6 +234,12 @@ impl State {
         }
         batch
     }
+}
+
+/// The end of a time that a caller has chosen, however long.
+fn after(time: Duration) -> Instant {
+    const LONG: Duration = Duration::from_secs(365 * 86_400);
+    Instant::now() + time.min(LONG)
 }
 
 /// The trace itself is a span, too.

@@ -62,9 +62,7 @@ pub(super) struct Counts {
 
 impl Stats {
     pub(super) fn of(queue: &Queue) -> Stats {
-        let counts = &queue.counts;
-        let (waiting, waiting_bytes, sending) = queue.waiting();
-        Stats {
+        queue.look(|waiting, waiting_bytes, sending, counts| Stats {
             offered: counts.offered.get(),
             exported: counts.exported.get(),
             failed: counts.failed.get(),
@@ -77,6 +75,6 @@ impl Stats {
             requests: counts.requests.get(),
             retries: counts.retries.get(),
             is_failing: counts.is_failing.load(Ordering::Relaxed),
-        }
+        })
     }
 }

@@ -55,28 +55,28 @@ impl Worker {
         // Whatever a library does wrong costs one batch, and not the export of all that come after it.
         let verdict = catch_unwind(AssertUnwindSafe(|| self.deliver(batch)))
             .unwrap_or_else(|_| Verdict::Failed { why: "a panic while exporting".to_owned() });
-        let is_over = matches!(verdict, Verdict::OutOfTime);
-        let counts = &self.queue.counts;
-        match verdict {
+        match &verdict {
+            Verdict::Taken { rejected: 0, .. } => self.works(),
             Verdict::Taken { rejected, why } => {
-                let rejected = rejected.min(spans as u64);
+                self.fails(&format!("{rejected} of {spans} spans were rejected: {why}"));
+            }
+            Verdict::Failed { why } => self.fails(why),
+            Verdict::OutOfTime => {}
+        }
+        self.queue.settle(traces, |counts| match &verdict {
+            Verdict::Taken { rejected, .. } => {
                 counts.exported.add(traces as u64);
                 counts.exported_spans.add(spans as u64);
-                counts.rejected_spans.add(rejected);
-                match rejected {
-                    0 => self.works(),
-                    _ => self.fails(&format!("{rejected} of {spans} spans were rejected: {why}")),
-                }
+                counts.rejected_spans.add((*rejected).min(spans as u64));
             }
-            Verdict::Failed { why } => {
-                counts.failed.add(traces as u64);
-                self.fails(&why);
-            }
+            Verdict::Failed { .. } => counts.failed.add(traces as u64),
             Verdict::OutOfTime => counts.dropped.add(traces as u64),
+        });
+        match verdict {
+            // What waits would fare no better.
+            Verdict::OutOfTime => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         }
-        self.queue.settle(traces);
-        // What waits would fare no better.
-        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn deliver(&mut self, batch: Vec<Arc<TraceRecord>>) -> Verdict {

@@ -104,11 +104,11 @@ impl Export {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
             let stats = self.exporter.stats();
-            let sum = stats.exported + stats.failed + stats.dropped + (stats.waiting + stats.sending) as u64;
+            all_counted(&stats);
             if wanted(&stats) {
                 return stats;
             }
-            assert!(Instant::now() < end, "never came: {stats:?}, {sum} in all");
+            assert!(Instant::now() < end, "never came: {stats:?}");
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -360,6 +360,7 @@ fn t8_an_end_within_its_time_whatever_the_collector_does() {
     assert!(export.exporter.shutdown(Duration::from_secs(10)));
     assert_eq!(export.exporter.stats().exported, 100);
     assert!(export.exporter.shutdown(Duration::ZERO), "it has ended");
+    assert!(export.exporter.flush(Duration::MAX) && export.exporter.shutdown(Duration::MAX));
 }
 
 /// With nobody there a flush knows so at once and does not use up its time.
