@@ -89,7 +89,12 @@ impl std::fmt::Display for Row {
 
 /// `text` as it would read on a usual node: without this run's folders, ports and processes.
 fn general(home: &Home, text: &str) -> String {
-    with_nginx_for_us(text)
+    let user = std::env::var("HOME").unwrap_or_default();
+    let without_user = |text: String| match user.len() {
+        0..=1 => text,
+        _ => text.replace("~/", &format!("{user}/")),
+    };
+    without_user(with_nginx_for_us(text))
         .replace(&home.config.data_dir.display().to_string(), "~/.local/share/hearthnet")
         .replace(&home.root().display().to_string(), "~")
         .replace(&node_id(), "ed25519:our…")
