@@ -13,6 +13,7 @@ mod node;
 mod openai;
 mod paths;
 mod place;
+mod places;
 mod port_owner;
 mod remote_bus;
 mod run;

@@ -45,8 +45,8 @@ pub struct ObservabilityConfig {
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, metrics on, no doctor on a timer, no export of traces. The log folder is empty, which [`configure`] refuses:
-    /// where logs go is the node's to say.
+    /// Level `info`, no console, metrics on, no doctor on a timer, no export of traces. The log folder is empty,
+    /// which [`configure`] refuses: where logs go is the node's to say.
     ///
     /// [`configure`]: crate::configure
     fn default() -> Self {

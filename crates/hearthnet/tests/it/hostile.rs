@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 
 use crate::node::{ECHO, Home, Node};
 
@@ -41,6 +42,29 @@ async fn r1_whatever_arrives_the_node_lives_and_counts() {
     assert_eq!(node.get("/health").await["status"], "ok");
     let home = node.stop();
     assert_eq!(home.done(None).len(), 4);
+}
+
+/// Connections of one host that are opened and left alone keep nobody else out.
+#[tokio::test]
+async fn r1_one_host_cannot_take_every_place() {
+    let node = Home::new().start("");
+    let mut idle = Vec::new();
+    for _ in 0..260 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let connected = socket.connect(([127, 0, 0, 1], node.port).into());
+        idle.extend(tokio::time::timeout(Duration::from_secs(5), connected).await.unwrap());
+    }
+    // The connections beyond its share are closed at once, those before it are left in peace.
+    let mut ends = idle.iter_mut().rev().map(|connection| connection.read_u8());
+    let closed = tokio::time::timeout(Duration::from_secs(10), ends.next().unwrap()).await.unwrap();
+    assert_eq!(closed.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+    drop(ends);
+    assert!(tokio::time::timeout(Duration::from_millis(50), idle[0].read_u8()).await.is_err());
+    assert_eq!(node.get("/health").await["status"], "ok");
+    drop(idle);
+    let home = node.stop();
+    assert!(home.log_text().contains("a host has too many connections open"));
 }
 
 #[tokio::test]

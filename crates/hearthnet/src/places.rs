@@ -1,0 +1,89 @@
+//! Places at the transport server: one other host may not take them all.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many connections each host has open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// Connections of one host at one time.
+const SHARE: usize = 256;
+
+impl Places {
+    /// A place for a connection from `address`, until it is dropped; `None` if that host has its share. Whoever calls
+    /// as localhost is trusted not to.
+    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
+        let (host, share) = (host(address), if is_localhost(address) { usize::MAX } else { SHARE });
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = taken.entry(host).or_default();
+        if *connections >= share {
+            return None;
+        }
+        *connections += 1;
+        Some(Place { places: self.clone(), host })
+    }
+
+    fn give_back(&self, host: IpAddr) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = taken.get_mut(&host) {
+            *connections -= 1;
+            if *connections == 0 {
+                taken.remove(&host);
+            }
+        }
+    }
+}
+
+/// What a connection holds while it is open.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Places,
+    host: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.give_back(self.host);
+    }
+}
+
+fn is_localhost(address: IpAddr) -> bool {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&address.to_canonical())
+}
+
+/// A host has one IPv4 address, and as many IPv6 addresses of its network as it likes.
+fn host(address: IpAddr) -> IpAddr {
+    const NETWORK: u128 = !0 << 64;
+    match address.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
+        ip => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r1_a_host_has_its_share_and_gives_it_back() {
+        let places = Places::default();
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let mut held: Vec<_> = (0..SHARE).map(|_| take("192.168.1.9").unwrap()).collect();
+        assert!(take("192.168.1.9").is_none() && take("::ffff:192.168.1.9").is_none());
+        assert!(take("192.168.1.8").is_some(), "another host");
+        let local: Vec<_> = (0..2 * SHARE).map(|_| take("127.0.0.1")).collect();
+        assert!(local.iter().all(Option::is_some) && take("::1").is_some());
+        held.pop();
+        assert!(take("192.168.1.9").is_some());
+        drop((held, local));
+        assert!(places.0.lock().unwrap().is_empty(), "nothing is kept of who has left");
+    }
+
+    #[test]
+    fn r1_the_addresses_of_a_network_are_one_host() {
+        assert_eq!(host("2001:db8::1".parse().unwrap()), host("2001:db8::ffff:1".parse().unwrap()));
+        assert_ne!(host("2001:db8::1".parse().unwrap()), host("2001:db8:0:1::1".parse().unwrap()));
+    }
+}
