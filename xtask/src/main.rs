@@ -7,6 +7,7 @@ mod cargo;
 mod ci;
 mod conformance;
 mod features;
+mod sanitize;
 mod tally;
 mod test;
 
@@ -29,6 +30,8 @@ cargo xtask <task>
   ci [--step NAME]… [--require-tools]
       what CI runs besides the tests: format, clippy, docs, features, deny. --require-tools makes a
       missing tool a failure
+  sanitize
+      the tests of unsafe code under Miri and with AddressSanitizer; needs a nightly toolchain
 ";
 
 /// What a task comes to: `Ok(true)` is success, an error is a task that could not be carried out.
@@ -50,6 +53,10 @@ fn task(mut args: lexopt::Parser) -> Done {
         Some(Value(name)) if name == "test" => test::run(&test::Options::parse(args)?),
         Some(Value(name)) if name == "conformance" => conformance::run(&conformance::Options::parse(args)?),
         Some(Value(name)) if name == "bench" => bench::run(&bench::Options::parse(args)?),
+        Some(Value(name)) if name == "sanitize" => match args.next()? {
+            Some(other) => Err(other.unexpected().into()),
+            None => sanitize::run(),
+        },
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
         Some(Short('h') | Long("help")) => {
             say(USAGE);

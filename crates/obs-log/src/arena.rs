@@ -11,16 +11,16 @@
 //! ```
 //!
 //! All is in words of 8 bytes in the machine's own order: a file is read where it was written. A line is accepted when
-//! its chunk's `COMMITTED` counts it, which is stored with `Release` after its bytes and its mark.
+//! its chunk's `committed` counts it, which is stored with `Release` after its bytes and its mark.
 //!
-//! With `exit.rs`, `handover.rs` and a few lines of `writer.rs`' files this is where unsafe code is, because a mapping
-//! is raw memory. Invariants:
+//! With the system calls in `exit.rs` and `handover.rs` and the clock in `ticks.rs` this is where unsafe code is, because
+//! a mapping is raw memory. `cargo xtask sanitize` runs its tests under Miri and AddressSanitizer. Invariants:
 //! - a mapping lives as long as its [`Arena`], which every [`Chunk`] of it holds; its length never changes;
-//! - words are only touched as atomics, and only at checked, aligned places;
+//! - words are only touched as atomics, and only at checked, aligned places ([`Arena::view`]);
 //! - the bytes of a chunk belong to its one [`Chunk`] value: [`Arena::into_chunks`] makes each once. `&mut` writes,
 //!   `&` reads, and no place outside of the chunk can be named;
 //! - other processes do not write the file: it has mode 0600 and is locked. If one did nevertheless, every length that
-//!   is read from it is checked before it is used.
+//!   is read from it is checked before it is used; only making it shorter would kill us, as with any mapped file.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -64,13 +64,27 @@ pub(crate) const MAX_SEGMENTS: usize = (HEADER_BYTES - FIRST_SEGMENT) / 8;
 /// An intent names a chunk in 16 bits.
 const MOST_CHUNKS: u64 = 1 << 16;
 
-/// Words of a chunk's header.
-const SEQUENCE: usize = 0;
-const SHARD: usize = 8;
-/// Lines begun, accepted, and written to a day file.
-const BEGUN: usize = 16;
-const COMMITTED: usize = 24;
-const DRAINED: usize = 32;
+/// What a chunk begins with.
+#[repr(C, align(64))]
+struct ChunkHeader {
+    sequence: AtomicU64,
+    shard: AtomicU64,
+    /// Lines begun, accepted, and written to a day file.
+    begun: AtomicU64,
+    committed: AtomicU64,
+    drained: AtomicU64,
+}
+
+const _: () = assert!(size_of::<ChunkHeader>() == CHUNK_HEADER);
+
+/// When a line was made, and where it ends among the bytes of its chunk.
+#[repr(C)]
+struct Mark {
+    nanos: AtomicU64,
+    end: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Mark>() == MARK_BYTES);
 
 /// Memory for a number of chunks.
 #[derive(Debug)]
@@ -112,6 +126,9 @@ pub(crate) struct Piece {
 pub(crate) struct Chunk {
     arena: Arc<Arena>,
     index: usize,
+    /// Where it begins in the arena, and how many bytes there are for lines and marks.
+    start: usize,
+    capacity: usize,
     bytes: usize,
     lines: usize,
     /// Lines that are not whole, after a crash of the whole machine; in their order.
@@ -212,8 +229,9 @@ impl Arena {
     /// Lines that no day file has.
     pub(crate) fn undrained(&self) -> u64 {
         let count = |chunk: usize| {
-            let word = |at| self.word(self.start(chunk) + at).load(Ordering::Acquire);
-            word(COMMITTED).saturating_sub(word(DRAINED))
+            let header = self.header(self.start(chunk));
+            let lines = |count: &AtomicU64| count.load(Ordering::Acquire);
+            lines(&header.committed).saturating_sub(lines(&header.drained))
         };
         (0..self.chunks).map(count).fold(0, u64::saturating_add)
     }
@@ -253,10 +271,28 @@ impl Arena {
 
     #[inline]
     fn word(&self, at: usize) -> &AtomicU64 {
-        assert!(at.is_multiple_of(8) && at + 8 <= self.map.len());
-        // SAFETY: inside of the mapping, which lives as long as `self`; aligned, as a mapping begins at a page; and
-        // words are touched in no other way.
-        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
+        // SAFETY: any eight bytes are an `AtomicU64`.
+        unsafe { self.view(at) }
+    }
+
+    #[inline]
+    fn header(&self, at: usize) -> &ChunkHeader {
+        // SAFETY: it is of atomic words.
+        unsafe { self.view(at) }
+    }
+
+    /// What is at this place of the mapping, which is checked.
+    ///
+    /// # Safety
+    ///
+    /// `T` is of atomic words: all bytes are a value of it, and others may store to it meanwhile.
+    #[inline]
+    unsafe fn view<T>(&self, at: usize) -> &T {
+        let end = at.checked_add(size_of::<T>());
+        assert!(at.is_multiple_of(align_of::<T>()) && end.is_some_and(|end| end <= self.map.len()));
+        // SAFETY: inside of the mapping, which lives as long as the borrow of the arena; aligned, because the mapping
+        // begins at a page; and such places are touched in no other way.
+        unsafe { &*self.map.as_mut_ptr().add(at).cast::<T>() }
     }
 }
 
@@ -284,11 +320,12 @@ impl Piece {
 
 impl Chunk {
     fn new(arena: Arc<Arena>, index: usize) -> Chunk {
-        let mut chunk = Chunk { arena, index, bytes: 0, lines: 0, broken: Vec::new() };
-        let committed = usize::try_from(chunk.header(COMMITTED).load(Ordering::Acquire)).unwrap_or(0);
-        chunk.lines = committed.min((chunk.capacity()) / MARK_BYTES);
+        let (start, capacity) = (arena.start(index), arena.chunk_bytes - CHUNK_HEADER);
+        let mut chunk = Chunk { arena, index, start, capacity, bytes: 0, lines: 0, broken: Vec::new() };
+        let committed = usize::try_from(chunk.header().committed.load(Ordering::Acquire)).unwrap_or(0);
+        chunk.lines = committed.min(capacity / MARK_BYTES);
         // Where it is damaged it ends.
-        while chunk.lines > 0 && chunk.end(chunk.lines - 1) > chunk.capacity() - chunk.lines * MARK_BYTES {
+        while chunk.lines > 0 && chunk.end(chunk.lines - 1) > capacity - chunk.lines * MARK_BYTES {
             chunk.lines -= 1;
         }
         chunk.bytes = chunk.lines.checked_sub(1).map_or(0, |last| chunk.end(last));
@@ -311,19 +348,20 @@ impl Chunk {
 
     /// The number of lines, from the first, that are in a day file.
     pub(crate) fn drained(&self) -> usize {
-        (self.header(DRAINED).load(Ordering::Acquire) as usize).min(self.lines)
+        (self.header().drained.load(Ordering::Acquire) as usize).min(self.lines)
     }
 
     /// Whether a line of so many bytes fits.
     #[inline]
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.bytes + bytes + (self.lines + 1) * MARK_BYTES <= self.capacity()
+        self.bytes + bytes + (self.lines + 1) * MARK_BYTES <= self.capacity
     }
 
     /// Begins to stage lines of a shard.
     pub(crate) fn open(&mut self, sequence: u64, shard: usize) {
-        self.header(SEQUENCE).store(sequence, Ordering::Relaxed);
-        self.header(SHARD).store(shard as u64, Ordering::Relaxed);
+        let header = self.header();
+        header.sequence.store(sequence, Ordering::Relaxed);
+        header.shard.store(shard as u64, Ordering::Relaxed);
     }
 
     /// Adds a line, for which there is room.
@@ -331,26 +369,27 @@ impl Chunk {
     pub(crate) fn push(&mut self, nanos: i64, line: &[u8]) {
         assert!(self.has_room(line.len()));
         let end = self.bytes + line.len();
-        let mark = self.mark(self.lines);
-        self.header(BEGUN).store(self.lines as u64 + 1, Ordering::Relaxed);
+        let lines = self.lines + 1;
+        let header = self.header();
+        header.begun.store(lines as u64, Ordering::Relaxed);
         // SAFETY: there is room between the lines before and the marks, all of it inside of this chunk, whose bytes
         // nobody else touches while it is borrowed mutably.
         unsafe {
-            let to = self.arena.map.as_mut_ptr().add(self.start() + CHUNK_HEADER + self.bytes);
+            let to = self.arena.map.as_mut_ptr().add(self.start + CHUNK_HEADER + self.bytes);
             ptr::copy_nonoverlapping(line.as_ptr(), to, line.len());
         }
-        self.arena.word(mark).store(nanos as u64, Ordering::Relaxed);
-        self.arena.word(mark + 8).store(end as u64, Ordering::Relaxed);
-        self.bytes = end;
-        self.lines += 1;
+        let mark = self.mark(self.lines);
+        mark.nanos.store(nanos as u64, Ordering::Relaxed);
+        mark.end.store(end as u64, Ordering::Relaxed);
         // From here on the line is accepted.
-        self.header(COMMITTED).store(self.lines as u64, Ordering::Release);
+        header.committed.store(lines as u64, Ordering::Release);
+        (self.bytes, self.lines) = (end, lines);
     }
 
     /// When the line was made.
     #[inline]
     pub(crate) fn nanos(&self, line: usize) -> i64 {
-        self.arena.word(self.mark(line)).load(Ordering::Relaxed) as i64
+        self.mark(line).nanos.load(Ordering::Relaxed) as i64
     }
 
     /// Where the line is among the bytes.
@@ -362,26 +401,27 @@ impl Chunk {
     /// Bytes of lines that follow one another; none where the marks are damaged.
     #[inline]
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
-        if range.start > range.end || range.end > self.capacity() {
+        if range.start > range.end || range.end > self.capacity {
             return &[];
         }
         // SAFETY: inside of this chunk, whose bytes nobody writes while it is borrowed.
         unsafe {
-            let from = self.arena.map.as_mut_ptr().add(self.start() + CHUNK_HEADER + range.start);
+            let from = self.arena.map.as_mut_ptr().add(self.start + CHUNK_HEADER + range.start);
             slice::from_raw_parts(from, range.len())
         }
     }
 
     /// Notes that lines up to this one are in a day file.
     pub(crate) fn set_drained(&self, lines: usize) {
-        self.header(DRAINED).store(lines as u64, Ordering::Release);
+        self.header().drained.store(lines as u64, Ordering::Release);
     }
 
     /// Forgets its lines. In this order: at any moment what is left of it reads as written.
     pub(crate) fn clear(&mut self) {
-        self.header(COMMITTED).store(0, Ordering::Release);
-        self.header(BEGUN).store(0, Ordering::Release);
-        self.header(DRAINED).store(0, Ordering::Release);
+        let header = self.header();
+        header.committed.store(0, Ordering::Release);
+        header.begun.store(0, Ordering::Release);
+        header.drained.store(0, Ordering::Release);
         self.bytes = 0;
         self.lines = 0;
         self.broken.clear();
@@ -399,37 +439,28 @@ impl Chunk {
 
     /// The shard and the place among the chunks of its time, as another process left them.
     pub(crate) fn origin(&self) -> (u64, u64) {
-        (self.header(SHARD).load(Ordering::Relaxed), self.header(SEQUENCE).load(Ordering::Relaxed))
+        (self.header().shard.load(Ordering::Relaxed), self.header().sequence.load(Ordering::Relaxed))
     }
 
     /// Whether a line was begun and not accepted when the process was killed.
     pub(crate) fn ends_torn(&self) -> bool {
-        self.header(BEGUN).load(Ordering::Relaxed) > self.header(COMMITTED).load(Ordering::Relaxed)
-    }
-
-    fn start(&self) -> usize {
-        self.arena.start(self.index)
-    }
-
-    /// Bytes for lines and marks.
-    #[inline]
-    fn capacity(&self) -> usize {
-        self.arena.chunk_bytes - CHUNK_HEADER
+        self.header().begun.load(Ordering::Relaxed) > self.header().committed.load(Ordering::Relaxed)
     }
 
     #[inline]
-    fn mark(&self, line: usize) -> usize {
-        self.start() + self.arena.chunk_bytes - (line + 1) * MARK_BYTES
+    fn header(&self) -> &ChunkHeader {
+        self.arena.header(self.start)
+    }
+
+    /// The mark of a line, of which there may not be one yet.
+    #[inline]
+    fn mark(&self, line: usize) -> &Mark {
+        // SAFETY: it is of atomic words.
+        unsafe { self.arena.view(self.start + CHUNK_HEADER + self.capacity - (line + 1) * MARK_BYTES) }
     }
 
     #[inline]
     fn end(&self, line: usize) -> usize {
-        self.arena.word(self.mark(line) + 8).load(Ordering::Relaxed) as usize
-    }
-
-    /// A word of the chunk's header.
-    #[inline]
-    fn header(&self, at: usize) -> &AtomicU64 {
-        self.arena.word(self.start() + at)
+        self.mark(line).end.load(Ordering::Relaxed) as usize
     }
 }

@@ -35,21 +35,32 @@ impl Buffer {
 
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, more: &[u8]) {
-        let end = self.length + more.len();
-        if end > self.bytes.len() {
-            self.grow(end);
-        }
-        self.bytes[self.length..end].copy_from_slice(more);
-        self.length = end;
+        // In this form the compiler needs no second look at the bounds.
+        let room = self.bytes.get_mut(self.length..).and_then(|rest| rest.get_mut(..more.len()));
+        let Some(room) = room else { return self.extend_grown(more) };
+        room.copy_from_slice(more);
+        self.length += more.len();
+    }
+
+    #[cold]
+    fn extend_grown(&mut self, more: &[u8]) {
+        self.grow(more.len());
+        self.extend_from_slice(more);
     }
 
     /// The next `N` bytes, whatever is in them; [`Buffer::advance`] makes them count.
     #[inline]
     pub(crate) fn room<const N: usize>(&mut self) -> &mut [u8; N] {
-        if self.bytes.len() - self.length < N {
-            self.grow(self.length + N);
+        match self.bytes.len().checked_sub(self.length) {
+            Some(room) if room >= N => self.bytes[self.length..].first_chunk_mut().expect("there is room"),
+            _ => self.grown_room(),
         }
-        self.bytes[self.length..].first_chunk_mut().expect("grown if need be")
+    }
+
+    #[cold]
+    fn grown_room<const N: usize>(&mut self) -> &mut [u8; N] {
+        self.grow(N);
+        self.room()
     }
 
     /// Makes so many bytes more count.
@@ -69,9 +80,9 @@ impl Buffer {
         self.length = self.bytes.len();
     }
 
-    #[cold]
-    fn grow(&mut self, end: usize) {
-        self.bytes.resize(end.max(self.bytes.len() * 2).max(256), 0);
+    /// Makes room for so many bytes more.
+    fn grow(&mut self, bytes: usize) {
+        self.bytes.resize((self.length + bytes).max(self.bytes.len() * 2).max(256), 0);
     }
 }
 
@@ -130,6 +141,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, ..ProptestConfig::default() })]
+
         #[test]
         fn it_holds_what_a_vector_would(steps in prop::collection::vec(any_step(), 0..40)) {
             let (mut buffer, mut vector) = (Buffer::default(), Vec::new());

@@ -82,6 +82,10 @@ impl Drop for Guard {
 /// ```
 pub fn configure(config: &Config) -> Result<Guard, Error> {
     let levels = config.validate()?;
+    if exit::in_forked_child() {
+        let message = "a child that was forked off has no writer; let it exec a program of its own";
+        return Err(Error::new(ErrorKind::Thread, message));
+    }
     let mut current = lock(&CURRENT);
     if current.as_ref() == Some(config) {
         return Ok(Guard::new());

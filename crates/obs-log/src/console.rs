@@ -14,14 +14,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Color, Style};
-use log::kv::{self, Key, Value, VisitSource};
+use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 
 use crate::arena::Arena;
 use crate::batch::Batch;
+use crate::buffer::Buffer;
 use crate::clock::Clock;
+use crate::encode::PANICKED;
 use crate::exit;
 use crate::merge::{Backlog, Run};
+use crate::nested::Nested;
 use crate::redact::{REDACTED, Redactor};
 use crate::timestamp::Stamper;
 
@@ -142,9 +145,38 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
         let _ = write!(self.line, "={style:#}");
         if self.redact.hides(name) {
             self.line.push_str(REDACTED);
-        } else {
-            show_value(self.line, &value);
+            return Ok(());
         }
+        value.visit(Shown { line: self.line, redact: self.redact })
+    }
+}
+
+/// Shows a value: what has parts as JSON, in which hidden names are hidden too (L12), everything else as its text.
+struct Shown<'a> {
+    line: &'a mut String,
+    redact: &'a Redactor,
+}
+
+impl<'v> VisitValue<'v> for Shown<'_> {
+    fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            let mut json = Buffer::default();
+            Nested::default().write(&mut json, &value, self.redact);
+            json
+        }));
+        let Ok(json) = written else {
+            self.line.push_str(PANICKED);
+            return Ok(());
+        };
+        match serde_json::from_slice::<String>(&json) {
+            Ok(text) => show_text(self.line, &text),
+            Err(_) => show_text(self.line, &String::from_utf8_lossy(&json)),
+        }
+        Ok(())
+    }
+
+    fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
+        show_value(self.line, &value);
         Ok(())
     }
 }
@@ -155,7 +187,7 @@ fn show_value(line: &mut String, value: &dyn Display) {
         let _ = write!(Visible(line), "{value}");
     }));
     if shown.is_err() {
-        line.push_str("[panicked while formatting]");
+        line.push_str(PANICKED);
     }
 }
 
@@ -226,6 +258,26 @@ mod tests {
             "{line:?}"
         );
         assert!(line.contains("\\u{1b}]0;owned"));
+    }
+
+    #[test]
+    fn l12_what_a_nested_value_hides_is_hidden_here_too() {
+        let login = serde_json::json!({"user": "a\u{1b}", "password": "hunter2", "tries": [1, 2.5]});
+        let fields = [
+            ("login", Value::from_serde(&login)),
+            ("debug", Value::from_debug(&"quoted")),
+            ("shown", Value::from_display(&"plain")),
+            ("large", Value::from(u64::MAX)),
+            ("real", Value::from(f64::NAN)),
+            ("none", Value::null()),
+        ];
+        let fields = &fields.as_slice();
+        let mut record = Record::builder();
+        let record = record.key_values(fields).args(format_args!("m")).build();
+        let line = render(MOMENT, "x", &record, &Redactor::new(&["password".to_owned()]), false);
+        let expected = "  login={\"password\":\"[redacted]\",\"tries\":[1,2.5],\"user\":\"a\\u001b\"} \
+                        debug=\"quoted\" shown=plain large=18446744073709551615 real=NaN none=null\n";
+        assert!(line.ends_with(expected), "{line}");
     }
 
     #[test]

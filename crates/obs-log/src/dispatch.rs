@@ -106,6 +106,16 @@ pub(crate) fn enabled(name: &str, level: Level) -> bool {
 
 /// Sends a record to the thread's capture or to the sinks, under this name.
 pub(crate) fn send(name: &str, record: &Record<'_>) {
+    send_found(name, record, |names| names.find(name));
+}
+
+/// The same under a name that stays where it is.
+pub(crate) fn send_static(name: &'static str, record: &Record<'_>) {
+    send_found(name, record, |names| names.find_static(name));
+}
+
+#[inline]
+fn send_found(name: &str, record: &Record<'_>, find: impl FnOnce(&mut NameCache) -> Found) {
     if capture::any() && capture::take(name, record) {
         return;
     }
@@ -116,7 +126,7 @@ pub(crate) fn send(name: &str, record: &Record<'_>) {
         let (live, caller) = local.parts();
         let live = refreshed(live)?;
         let names = &mut caller.encoder.names;
-        let found = names.find(name);
+        let found = find(names);
         if !live.allows(record.level(), names, found) {
             return None;
         }

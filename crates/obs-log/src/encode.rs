@@ -25,7 +25,7 @@ use crate::trace_id;
 pub const MAX_LINE_BYTES: usize = 128 << 10;
 
 /// What a value reads when the code that writes it panicked.
-const PANICKED: &[u8] = b"[panicked while formatting]";
+pub(crate) const PANICKED: &str = "[panicked while formatting]";
 
 /// The buffers of one thread.
 #[derive(Debug, Default)]
@@ -177,7 +177,7 @@ fn write_text(line: &mut Buffer, head: &Ready, text: &std::fmt::Arguments<'_>) {
         let _ = Escaped(line).write_fmt(*text);
     }));
     if written.is_err() {
-        line.extend_from_slice(PANICKED);
+        line.extend_from_slice(PANICKED.as_bytes());
     }
     line.push(b'"');
 }
@@ -222,7 +222,7 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
         if written.is_err() {
             self.line.truncate(start);
             self.line.push(b'"');
-            self.line.extend_from_slice(PANICKED);
+            self.line.extend_from_slice(PANICKED.as_bytes());
             self.line.push(b'"');
         }
         Ok(())
@@ -234,11 +234,17 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
-        push_integer(self.line, self.key, value, value <= EXACT);
+        match small(value) {
+            Some((digits, count)) => self.key.write_with(self.line, digits, count),
+            None => push_integer(self.line, self.key, value, value <= EXACT),
+        }
         Ok(())
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
+        if let Ok(value) = u64::try_from(value) {
+            return self.visit_u64(value);
+        }
         push_integer(self.line, self.key, value, value.unsigned_abs() <= EXACT);
         Ok(())
     }
@@ -283,8 +289,17 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
 /// Up to here an integer is the same in every reader of JSON, also in those that hold numbers as doubles.
 pub(crate) const EXACT: u64 = 1 << 53;
 
-/// A key and an integer; as a string when a reader could round it.
+/// The digits of a number that has at most four, and how many they are. Most numbers in a log are small.
 #[inline]
+fn small(value: u64) -> Option<([u8; 4], usize)> {
+    let value = u32::try_from(value).ok().filter(|value| *value < 10_000)?;
+    let digits =
+        [value / 1000, value / 100 % 10, value / 10 % 10, value % 10].map(|digit| b'0' + digit as u8);
+    let zeros = usize::from(value < 1000) + usize::from(value < 100) + usize::from(value < 10);
+    Some(((u32::from_le_bytes(digits) >> (8 * zeros)).to_le_bytes(), 4 - zeros))
+}
+
+/// A key and an integer; as a string when a reader could round it.
 fn push_integer(line: &mut Buffer, key: &Ready, value: impl itoa::Integer, exact: bool) {
     key.write(line);
     let mut buffer = itoa::Buffer::new();

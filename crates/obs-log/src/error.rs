@@ -41,7 +41,7 @@ pub enum ErrorKind {
     FileSize,
     /// The process has another logger installed in the `log` crate.
     OtherLogger,
-    /// The writer thread could not be started.
+    /// The writer thread could not be started, or this is a forked child, which has none.
     Thread,
 }
 

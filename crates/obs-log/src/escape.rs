@@ -11,16 +11,23 @@ use crate::copy::{Ends, Ready, put};
 #[inline]
 pub(crate) fn write_string(out: &mut Buffer, head: &Ready, text: &str) {
     let bytes = text.as_bytes();
-    match (Ends::<8>::of(bytes), Ends::<4>::of(bytes)) {
-        (Some(short), _) if eights_are_clean(short) => head.write_with_quoted(out, short),
-        (_, Some(short)) if fours_are_clean(short) => head.write_with_quoted(out, short),
-        _ => {
-            head.write(out);
-            out.push(b'"');
-            escape(out, text);
-            out.push(b'"');
+    if let Some(short) = Ends::<8>::of(bytes) {
+        if eights_are_clean(short) {
+            return head.write_with_quoted(out, short);
         }
+    } else if let Some(short) = Ends::<4>::of(bytes)
+        && fours_are_clean(short)
+    {
+        return head.write_with_quoted(out, short);
     }
+    write_any_string(out, head, text);
+}
+
+fn write_any_string(out: &mut Buffer, head: &Ready, text: &str) {
+    head.write(out);
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
 }
 
 /// Appends `text`, escaped.

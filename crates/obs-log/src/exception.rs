@@ -12,6 +12,7 @@ use log::kv::Value;
 use log::{Log, Metadata, Record};
 
 use crate::batch::lock;
+use crate::encode::PANICKED;
 use crate::fields::Joined;
 use crate::flush;
 use crate::logger::Logger;
@@ -150,7 +151,7 @@ fn text(error: &dyn Display) -> String {
     let mut text = String::new();
     let shown = catch_unwind(AssertUnwindSafe(|| write!(text, "{error}")));
     if shown.is_err() {
-        text.push_str("[panicked while formatting]");
+        text.push_str(PANICKED);
     }
     text
 }

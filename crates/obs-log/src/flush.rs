@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::console::Terminal;
+use crate::exit;
 use crate::pipeline::Pipeline;
 use crate::rate_limit;
 
@@ -31,6 +32,10 @@ pub fn flush(timeout: Duration) -> bool {
 }
 
 pub(crate) fn all(timeout: Duration) -> bool {
+    // Locks that another thread of the parent held when it forked are held for ever here.
+    if exit::in_forked_child() {
+        return false;
+    }
     rate_limit::report_suppressed();
     lines(timeout)
 }

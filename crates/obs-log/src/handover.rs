@@ -4,7 +4,8 @@
 //! another process can tell a live one's file from one that was left behind. It is a record lock, which, unlike
 //! `flock`, a forked child does not inherit: a child that lives on would keep its dead parent's lines locked up.
 //!
-//! Two calls are unsafe here, `posix_fallocate` and `fcntl`; both only get an open descriptor and plain values.
+//! Unsafe are here the calls of `posix_fallocate`, `fstatvfs`, `fcntl` and `geteuid`, which get an open descriptor and
+//! plain values and keep nothing.
 #![allow(unsafe_code)]
 
 use std::fs::{self, OpenOptions};
@@ -108,6 +109,9 @@ impl File {
     fn set_up(&self, bytes: u64) -> io::Result<()> {
         try_lock(&self.file)?;
         allocate(&self.file, bytes)?;
+        if free_bytes(&self.file)? < bytes {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "it would take the room of the lines"));
+        }
         if self.is_in_place() { Ok(()) } else { Err(io::Error::other("it has been removed")) }
     }
 
@@ -182,6 +186,20 @@ fn try_lock(file: &fs::File) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// What is left on the file's disk for this user.
+#[allow(clippy::unnecessary_cast, reason = "the fields have other types elsewhere")]
+fn free_bytes(file: &fs::File) -> io::Result<u64> {
+    // SAFETY: a zeroed `statvfs` is a valid value, which the call overwrites; the descriptor is open.
+    let (result, disk) = unsafe {
+        let mut disk: libc::statvfs = mem::zeroed();
+        (libc::fstatvfs(file.as_raw_fd(), &mut disk), disk)
+    };
+    match result {
+        0 => Ok((disk.f_bavail as u64).saturating_mul(disk.f_frsize as u64)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Gives the file its size and its place on the disk: a full disk is an error here, and never a SIGBUS later.
 #[cfg(target_os = "linux")]
 fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
@@ -197,4 +215,45 @@ fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), bytes), &mut &*file).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l10_what_cannot_be_mapped_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = 1 << 20;
+        let mut made = File::create(dir.path(), Arena::file_bytes(bytes)).unwrap();
+        // The operating system maps nothing that it may not read.
+        made.file = OpenOptions::new().write(true).open(&made.path).unwrap();
+        let refused = Arena::in_file(made, bytes).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn l10_a_second_process_or_pipeline_gets_a_file_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second] = [(), ()].map(|()| create(dir.path(), 1 << 20).unwrap());
+        assert_ne!(first.file().unwrap().path(), second.file().unwrap().path());
+        assert!(left_behind(dir.path()).is_empty(), "both are held");
+        drop((first, second));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_the_exact_name_is_ours() {
+        assert!(is_name(".handover-1-22-333"));
+        for name in [
+            ".handover-",
+            ".handover-1-2",
+            ".handover-1-2-3-4",
+            ".handover-1-2-x",
+            "x.handover-1-2-3",
+            ".handover-1--3",
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
 }

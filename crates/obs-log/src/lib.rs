@@ -63,14 +63,15 @@
 //! begins, with or without a line. Files of the last [`LOG_RETENTION_DAYS`] days stay; an older one is removed if it has
 //! exactly the name of a day file and is a regular file. Nothing else in the folder is touched. A folder that this crate
 //! makes has mode 0700, a file 0600. With [`Config::max_bytes`] a full file is followed by `<YYYY-MM-DD>.1.log`,
-//! `<YYYY-MM-DD>.2.log`, and so on.
+//! `<YYYY-MM-DD>.2.log`, and so on. With the feature `compress` and `Config::compress` the files of finished days become
+//! `<name>.gz`, made by a thread of its own; they age like the others. [`DayFileName`] reads and orders all these names.
 //!
 //! Several processes may log into one folder: each locks the file for the time of a write and appends whole lines.
 //!
 //! # A killed process
 //!
-//! Lines wait for the writer in a hand-over file in the folder, `.handover-<process>-<time>`, which is mapped into
-//! memory and as large as the queue. What `log!` has put there is not lost with the process: after a SIGKILL or an abort
+//! Lines wait for the writer in a hand-over file in the folder, `.handover-<process>-<time>-<number>`, which is mapped
+//! into memory and as large as the queue. What `log!` has put there is not lost with the process: after a SIGKILL or an abort
 //! the next process that logs into the folder writes it to the day files, each line once and whole. A process that ends
 //! in any other way removes its file. Where none can be made, lines wait in memory; stderr says so once, and
 //! [`Stats::crash_safe`] is `false`. After a loss of power, what the disk had not yet got is gone.

@@ -60,7 +60,10 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        dispatch::send(&self.name, record);
+        match self.name {
+            Cow::Borrowed(name) => dispatch::send_static(name, record),
+            Cow::Owned(ref name) => dispatch::send(name, record),
+        }
     }
 
     fn flush(&self) {

@@ -10,8 +10,8 @@ const SLOTS: usize = 64;
 /// A name that is longer is prepared anew each time.
 const LONGEST: usize = 128;
 
-/// The names that a thread used last, ready to copy. A name is found by its place in memory and then compared, so
-/// that a text that comes to lie in the same place later is not taken for it.
+/// The names that a thread used last, ready to copy. A name is found by its place in memory and then, unless it is
+/// `'static`, compared, so that a text that comes to lie in the same place later is not taken for it.
 #[derive(Debug)]
 pub(crate) struct NameCache {
     slots: Box<[Slot; SLOTS]>,
@@ -27,6 +27,8 @@ pub(crate) struct Found(usize);
 #[derive(Debug, Default)]
 struct Slot {
     name: String,
+    /// Where a name that stays there is, and its length.
+    place: Option<(usize, usize)>,
     json: Ready,
     /// What may be logged under the name, and by which routing.
     level: Option<LevelFilter>,
@@ -50,13 +52,26 @@ impl NameCache {
             self.long.prepare(name);
             return Found(SLOTS);
         }
-        let place = name.as_ptr().addr();
-        let at = (place >> 4 ^ place >> 10 ^ name.len()) % SLOTS;
+        let at = slot_of(name);
         let slot = &mut self.slots[at];
-        if slot.name != name || slot.json.as_bytes().is_empty() {
+        if slot.name != name || slot.json.len() == 0 {
             slot.prepare(name);
         }
         Found(at)
+    }
+
+    /// The same for a name that stays where it is: its place alone tells it.
+    #[inline]
+    pub(crate) fn find_static(&mut self, name: &'static str) -> Found {
+        let at = slot_of(name);
+        if self.slots[at].place == Some((name.as_ptr().addr(), name.len())) {
+            return Found(at);
+        }
+        let found = self.find(name);
+        if let Some(slot) = self.slots.get_mut(found.0) {
+            slot.place = Some((name.as_ptr().addr(), name.len()));
+        }
+        found
     }
 
     /// `,"logger":"…","msg":`
@@ -84,12 +99,18 @@ impl NameCache {
     }
 }
 
+fn slot_of(name: &str) -> usize {
+    let place = name.as_ptr().addr();
+    (place >> 4 ^ place >> 10 ^ name.len()) % SLOTS
+}
+
 impl Slot {
     #[cold]
     fn prepare(&mut self, name: &str) {
         self.name.clear();
         self.name.shrink_to(LONGEST);
         self.name.push_str(name);
+        self.place = None;
         self.json.set(|json| write_name(json, name));
         self.level = None;
     }
@@ -153,5 +174,22 @@ mod tests {
             LevelFilter::Off
         });
         assert_eq!(asked, [("first", 1), ("first", 2), ("other", 2)].map(|(name, at)| (name.to_owned(), at)));
+    }
+
+    #[test]
+    fn a_name_that_stays_is_told_from_one_that_was_in_its_slot() {
+        let mut cache = NameCache::default();
+        let text: &'static str = String::leak("k".repeat(LONGEST + 1));
+        for _ in 0..2 {
+            // All of them begin at one place, and share slots with texts that do not stay.
+            for length in 1..=LONGEST + 1 {
+                let name = &text[..length];
+                for found in [cache.find_static(name), cache.find(&name.to_owned()), cache.find_static(name)]
+                {
+                    let expected = format!(",\"logger\":\"{name}\",\"msg\":");
+                    assert_eq!(cache.json(found).as_bytes(), expected.as_bytes());
+                }
+            }
+        }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) counts: Counts,
     pub(crate) queue_bytes: AtomicUsize,
     max_wait_ms: AtomicU64,
+    /// It has been said that lines wait in memory.
+    pub(crate) told_of_memory: AtomicBool,
     /// The process is ending: lines that are still made are waited for one by one.
     pub(crate) ended: AtomicBool,
 }
@@ -77,7 +79,8 @@ impl Pipeline {
         let (recovered, _) = recovery::recover(&mut files);
         counts.add_recovered(recovered);
         let arena = arena_in(files.dir(), queue_bytes)?;
-        counts.crash_safe.store(arena.file().is_some(), Ordering::Relaxed);
+        let in_memory = arena.file().is_none();
+        counts.crash_safe.store(!in_memory, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             batch: Batch::new(arena),
             clock,
@@ -85,6 +88,7 @@ impl Pipeline {
             counts,
             queue_bytes: AtomicUsize::new(queue_bytes),
             max_wait_ms: AtomicU64::new(millis(max_wait)),
+            told_of_memory: AtomicBool::new(in_memory),
             ended: AtomicBool::new(false),
         });
         let writer = Writer::new(Arc::clone(&shared), files);
@@ -109,7 +113,9 @@ impl Pipeline {
             *lock(&self.shared.next_files) = Some(files);
         }
         if moved || bytes_before != queue_bytes {
-            self.shared.batch.change_arena(arena_in(dir, queue_bytes)?);
+            let arena = arena_in(dir, queue_bytes)?;
+            self.shared.told_of_memory.store(arena.file().is_none(), Ordering::Relaxed);
+            self.shared.batch.change_arena(arena);
         }
         self.shared.max_wait_ms.store(millis(max_wait), Ordering::Relaxed);
         Ok(())

@@ -147,3 +147,51 @@ impl State {
         Turn { wanted: self.wanted, asked: self.wanted > self.tried, stop: self.stop }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Arena;
+    use log::Level;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    /// R1: callers that stage single lines and wait for each, against a writer that would sleep for a minute: a wake-up
+    /// that gets lost shows as a line that nobody fetches.
+    #[test]
+    fn r1_no_line_is_slept_over() {
+        const CALLERS: usize = 3;
+        const LINES: usize = if cfg!(miri) { 20 } else { 3_000 };
+        let batch = Batch::new(Arena::in_memory(8 << 20).unwrap());
+        let fetched: [AtomicUsize; CALLERS] = Default::default();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                loop {
+                    let turn = batch.wake.next_turn(&batch, Duration::ZERO, Duration::from_secs(60));
+                    batch.drain(|shard, chunk| {
+                        fetched[shard].fetch_add(chunk.lines(), Ordering::Release);
+                        batch.recycle(chunk);
+                    });
+                    batch.wake.end_turn(turn, true);
+                    if turn.stop {
+                        return;
+                    }
+                }
+            });
+            let call = |caller: usize| {
+                let patience = Instant::now() + Duration::from_secs(40);
+                for line in 1..=LINES {
+                    assert!(batch.append(caller, Level::Error, 0, b"x\n", Duration::ZERO));
+                    while fetched[caller].load(Ordering::Acquire) < line {
+                        assert!(Instant::now() < patience, "line {line} of caller {caller} is slept over");
+                        thread::yield_now();
+                    }
+                }
+            };
+            let callers: Vec<_> = (0..CALLERS).map(|caller| scope.spawn(move || call(caller))).collect();
+            let ends: Vec<_> = callers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+            batch.wake.stop();
+            assert!(ends.iter().all(Result::is_ok));
+        });
+    }
+}

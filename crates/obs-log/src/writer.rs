@@ -52,7 +52,6 @@ pub(crate) struct Writer {
     quiet_turns: u32,
     /// When a hand-over file was last missing, and lines of the dead were last looked for.
     looked: Option<Instant>,
-    warned: bool,
 }
 
 impl Writer {
@@ -70,7 +69,6 @@ impl Writer {
             retry: None,
             quiet_turns: ATTENTIVE,
             looked: None,
-            warned: false,
         }
     }
 
@@ -157,11 +155,11 @@ impl Writer {
         arena.provide();
         self.shared.batch.change_arena(arena);
         self.shared.counts.crash_safe.store(true, Ordering::Relaxed);
-        self.warned = false;
+        self.shared.told_of_memory.store(false, Ordering::Relaxed);
     }
 
     fn warn_of_memory(&mut self, error: &io::Error) {
-        if !std::mem::replace(&mut self.warned, true) {
+        if !self.shared.told_of_memory.swap(true, Ordering::Relaxed) {
             handover::warn_of_memory(self.files.dir(), error);
         }
     }

@@ -7,13 +7,17 @@ mod by_name;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::{env, fs, process, thread};
+use std::time::{Duration, Instant};
+use std::{env, fs, panic, process, thread};
 
-use obs_log::{Config, Console, configure, info, warn_limited};
+use obs_log::{
+    Config, Console, ErrorKind, Logger, configure, exception, info, log, log_enabled, warn_limited,
+};
 
 const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
 const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
 const LINES: usize = 10_000;
+const FORK_THREADS: usize = 4;
 
 fn main() {
     if let Ok(scenario) = env::var(SCENARIO) {
@@ -21,6 +25,7 @@ fn main() {
     }
     by_name::run(&[
         ("pain_01_lost_tail_in_none_of_the_ends", pain_01_lost_tail_in_none_of_the_ends),
+        ("l10_a_forked_child_neither_writes_its_parent_s_lines_nor_hangs", forked),
         ("l5_what_the_rate_limit_held_back_is_told_at_exit", suppressed_at_exit),
         ("l11_a_console_that_is_a_pipe", console),
     ]);
@@ -72,6 +77,20 @@ fn wait_for_line(child: &mut Child) {
     assert_eq!(line, "ready\n");
 }
 
+/// Pain: fork (T#2047).
+fn forked() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = start("fork", folder.path()).wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = lines(folder.path());
+    let mut found: Vec<_> = lines.iter().filter_map(|line| line["at"].as_u64()).collect();
+    found.sort_unstable();
+    assert_eq!((found.len(), lines.len()), (FORK_THREADS * LINES, FORK_THREADS * LINES));
+    assert!(found.into_iter().enumerate().all(|(at, line)| at as u64 == line), "a line twice");
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "a hand-over file is left");
+}
+
 /// L5: counters are flushed at shutdown.
 fn suppressed_at_exit() {
     let folder = tempfile::tempdir().unwrap();
@@ -96,9 +115,10 @@ fn child(scenario: &str) {
     let config = Config::new(env::var(FOLDER).unwrap()).console(console);
     // As if it had been kept by a thread that never ends: nobody drops it.
     std::mem::forget(configure(&config).unwrap());
-    static LOG: obs_log::Logger = obs_log::Logger::new("exit");
+    static LOG: Logger = Logger::new("exit");
     match scenario {
         "limited" => return (0..100).for_each(|_| warn_limited!(LOG, "k", "m")),
+        "fork" => return log_and_fork(),
         "console" => return info!(logger: LOG, node = "7H4G", ms = 12; "evil\u{1b}[31m\n"),
         _ => (0..LINES).for_each(|at| info!(at; "line")),
     }
@@ -108,8 +128,70 @@ fn child(scenario: &str) {
         "thread panic" => assert!(thread::spawn(|| panic!("on purpose")).join().is_err()),
         "signal" => {
             println!("ready");
-            thread::sleep(std::time::Duration::from_secs(60));
+            thread::sleep(Duration::from_secs(60));
         }
         _ => {}
     }
+}
+
+/// Forks while other threads log, and so hold locks.
+fn log_and_fork() {
+    let forks = thread::scope(|scope| {
+        for thread in 0..FORK_THREADS {
+            scope.spawn(move || (0..LINES).for_each(|at| info!(at = thread * LINES + at; "line")));
+        }
+        (0..20).map(fork).collect::<Vec<_>>()
+    });
+    forks.into_iter().for_each(wait_for);
+}
+
+#[allow(unsafe_code, reason = "the standard library cannot fork")]
+fn fork(count: usize) -> libc::pid_t {
+    // SAFETY: the child does what its threads' locks allow it, which is what is tested, and ends itself.
+    let pid = unsafe { libc::fork() };
+    assert_ne!(pid, -1);
+    if pid != 0 {
+        return pid;
+    }
+    let done = panic::catch_unwind(in_forked_child);
+    match count % 2 {
+        _ if done.is_err() => process::abort(),
+        // With handlers of the process's end, and without.
+        0 => process::exit(0),
+        // SAFETY: ends the process.
+        _ => unsafe { libc::_exit(0) },
+    }
+}
+
+fn in_forked_child() {
+    static LOG: Logger = Logger::new("exit");
+    let second = Duration::from_secs(1);
+    info!("from the child");
+    warn_limited!(LOG, "k", "from the child");
+    exception!(LOG, std::fmt::Error; "from the child");
+    assert!(!obs_log::flush(second), "nobody is here to write");
+    assert!(!log_enabled!(log::Level::Error));
+    let folder = env::var(FOLDER).unwrap();
+    let refused = configure(&Config::new(folder).console(Console::Off).level("debug"));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Thread);
+    // The hook of a panic flushes, too.
+    assert!(panic::catch_unwind(|| panic!("on purpose")).is_err());
+    assert!(obs_log::stats().dropped > 0);
+}
+
+/// Waits for the end of a child; one that hangs is killed by its signal, and this process with it.
+#[allow(unsafe_code, reason = "the standard library cannot wait for a fork")]
+fn wait_for(pid: libc::pid_t) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    let mut status = 0;
+    // SAFETY: writes the status to the local.
+    while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
+        if Instant::now() > patience {
+            // SAFETY: the child of this process that is still there.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            panic!("a forked child hangs");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(status, 0, "a forked child did not end well");
 }

@@ -1,0 +1,312 @@
+//! Real faults under eight threads that log all along: no panic, no hang, and the books balance (L8, L9).
+//!
+//! A child logs, as a user without privileges where the test runs as root, so that permissions count. The test does to
+//! its files what happens to files, and at the end counts: written + reported dropped = sent, and no line twice. What is
+//! deleted is held open here, so that it can be counted too.
+
+mod by_name;
+
+use std::collections::HashSet;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use by_name::tell;
+use obs_log::{Config, Console, configure, flush, info, stats};
+
+const BASE: &str = "OBS_LOG_TEST_BASE";
+const THREADS: usize = 8;
+const NOBODY: u32 = 65_534;
+/// Long enough for the writer to notice what was done, and to try again.
+const A_WHILE: Duration = Duration::from_millis(150);
+
+fn main() {
+    if let Some(base) = env::var_os(BASE) {
+        return child(Path::new(&base));
+    }
+    by_name::run(&[
+        ("l9_files_and_folders_removed_renamed_and_shut", removed_renamed_and_shut),
+        ("l9_a_disk_of_1_mib_that_fills_and_empties", fills_and_empties),
+        ("l10_a_folder_of_another_owner_has_lines_wait_in_memory", another_owner),
+    ]);
+}
+
+fn removed_renamed_and_shut() {
+    let bench = Bench::new();
+    let child = bench.start();
+    let mut held = Vec::new();
+    for round in 0..3 {
+        let [log, day] = [bench.log(), bench.day_file()];
+        // The file deleted.
+        held.push(File::open(&day).unwrap());
+        fs::remove_file(&day).unwrap();
+        let day = bench.day_file();
+        // The file renamed.
+        held.push(File::open(&day).unwrap());
+        fs::rename(&day, log.join(format!("kept-{round}"))).unwrap();
+        bench.day_file();
+        // The folder shut and opened again.
+        fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
+        thread::sleep(A_WHILE);
+        fs::set_permissions(&log, Permissions::from_mode(0o700)).unwrap();
+        // The folder renamed, and what it was removed.
+        let gone = bench.path(&format!("gone-{round}"));
+        let day = bench.day_file();
+        held.push(File::open(day).unwrap());
+        fs::rename(&log, &gone).unwrap();
+        bench.day_file();
+        fs::remove_dir_all(gone).unwrap();
+    }
+    let (sent, said) = bench.stop(child);
+    held.push(File::open(bench.day_file()).unwrap());
+    let balance = Balance::of(held.into_iter().map(|mut file| text(&mut file)));
+    balance.check(sent);
+    let warnings = said.matches("cannot write").count();
+    assert!((1..=12).contains(&warnings), "at most one warning a fault: {said}");
+}
+
+fn fills_and_empties() {
+    let bench = Bench::new();
+    let Some(_mounted) = Mounted::tmpfs(&bench.log()) else {
+        let _ = writeln!(io::stderr(), "skipped: needs the right to mount a tmpfs of 1 MiB");
+        return;
+    };
+    own(&bench.log());
+    let child = bench.start();
+    let mut texts = Vec::new();
+    for round in 0..5 {
+        bench.wait_for("a full disk", || free(&bench.log()) < 16 << 10);
+        thread::sleep(A_WHILE);
+        let aside = bench.log().join("aside");
+        fs::rename(bench.day_file(), &aside).unwrap();
+        let mut aside_file = File::open(&aside).unwrap();
+        // It has the old file open until it has noticed.
+        thread::sleep(A_WHILE);
+        texts.push(text(&mut aside_file));
+        let size = aside_file.metadata().unwrap().len();
+        fs::remove_file(&aside).unwrap();
+        assert_eq!(aside_file.metadata().unwrap().len(), size, "written to behind our back in round {round}");
+    }
+    let (sent, said) = bench.stop(child);
+    texts.push(text(&mut File::open(bench.day_file()).unwrap()));
+    let balance = Balance::of(texts);
+    balance.check(sent);
+    assert!(balance.dropped > 0, "the disk was full for longer than the queue lasts");
+    assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
+    assert!(said.contains("crash_safe false"), "{said}");
+}
+
+/// Its user may write the day's file, and no other in the folder.
+fn another_owner() {
+    let bench = Bench::new();
+    let log = bench.log();
+    if !is_root(&log) {
+        let _ = writeln!(io::stderr(), "skipped: files of two users need root");
+        return;
+    }
+    // Today's, and tomorrow's, should midnight pass.
+    for day in 0..2 {
+        let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + day * 86_400;
+        let day = chrono::DateTime::from_timestamp(seconds as i64, 0).unwrap().format("%Y-%m-%d.log");
+        let path = log.join(day.to_string());
+        fs::write(&path, "").unwrap();
+        own(&path);
+    }
+    chown(&log, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&log, Permissions::from_mode(0o755)).unwrap();
+    let child = bench.start();
+    thread::sleep(A_WHILE);
+    let (sent, said) = bench.stop(child);
+    let files =
+        fs::read_dir(&log).unwrap().map(|entry| text(&mut File::open(entry.unwrap().path()).unwrap()));
+    Balance::of(files).check(sent);
+    assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
+    assert!(said.contains("crash_safe false"), "{said}");
+}
+
+/// Folders for one run.
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Bench {
+        let bench = Bench(tempfile::tempdir().unwrap());
+        fs::set_permissions(bench.0.path(), Permissions::from_mode(0o755)).unwrap();
+        own(bench.0.path());
+        fs::create_dir(bench.log()).unwrap();
+        own(&bench.log());
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path("log")
+    }
+
+    fn start(&self) -> Child {
+        // Where this program lies, another user may have no access.
+        let program = self.path("child");
+        fs::copy(env::current_exe().unwrap(), &program).unwrap();
+        let mut command = Command::new(program);
+        command.env(BASE, self.0.path()).stderr(Stdio::piped());
+        if is_root(self.0.path()) {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let child = Child(Some(command.spawn().unwrap()));
+        self.wait_for("a line", || {
+            day_file(&self.log()).is_some_and(|day| day.metadata().unwrap().len() > 0)
+        });
+        child
+    }
+
+    /// The day's file, when it has been made anew and has lines.
+    fn day_file(&self) -> PathBuf {
+        let mut found = None;
+        self.wait_for("the day's file", || {
+            found = day_file(&self.log());
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    fn wait_for(&self, what: &str, mut there: impl FnMut() -> bool) {
+        let patience = Instant::now() + Duration::from_secs(30);
+        while !there() {
+            assert!(Instant::now() < patience, "no {what} in {}", self.log().display());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How many lines the child has sent, and what it said on stderr.
+    fn stop(&self, mut child: Child) -> (u64, String) {
+        fs::write(self.path("stop"), "").unwrap();
+        let output = child.0.take().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{} {said}", output.status);
+        let sent = fs::read_to_string(self.path("sent")).unwrap().parse().unwrap();
+        (sent, said)
+    }
+}
+
+/// Does not outlive a test that fails.
+struct Child(Option<std::process::Child>);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn is_root(path: &Path) -> bool {
+    path.metadata().unwrap().uid() == 0 || chown(path, Some(0), None).is_ok_and(|()| own(path))
+}
+
+/// Gives a file to the child's user, if this one may.
+fn own(path: &Path) -> bool {
+    chown(path, Some(NOBODY), Some(NOBODY)).is_ok()
+}
+
+/// The file that has lines.
+fn day_file(log: &Path) -> Option<PathBuf> {
+    let mut paths = fs::read_dir(log).ok()?.flatten().map(|entry| entry.path());
+    paths.find(|path| {
+        let is_day = path.extension().is_some_and(|extension| extension == "log");
+        is_day && path.metadata().is_ok_and(|there| there.len() > 0)
+    })
+}
+
+fn text(file: &mut File) -> String {
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn free(folder: &Path) -> u64 {
+    let output = Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().last().unwrap().trim().parse().unwrap()
+}
+
+/// What has become of the lines.
+struct Balance {
+    written: u64,
+    dropped: u64,
+}
+
+impl Balance {
+    fn of(files: impl IntoIterator<Item = String>) -> Balance {
+        let mut seen = HashSet::new();
+        let mut dropped = 0;
+        for text in files {
+            assert!(text.is_empty() || text.ends_with('\n'), "torn: {:?}", text.lines().last());
+            for line in text.lines() {
+                let line: serde_json::Value =
+                    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                match line["dropped"].as_u64() {
+                    Some(count) => dropped += count,
+                    None => {
+                        assert!(seen.insert((line["thread"].as_u64(), line["at"].as_u64())), "twice: {line}")
+                    }
+                }
+            }
+        }
+        Balance { written: seen.len() as u64, dropped }
+    }
+
+    fn check(&self, sent: u64) {
+        let Balance { written, dropped } = self;
+        tell(&format!("written {written} + reported dropped {dropped} = sent {sent}"));
+        assert_eq!(written + dropped, sent);
+    }
+}
+
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn tmpfs(at: &Path) -> Option<Mounted> {
+        let mut mount = Command::new("mount");
+        let done = mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        done.is_ok_and(|done| done.status.success()).then(|| Mounted(at.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+fn child(base: &Path) {
+    let config = Config::new(base.join("log")).console(Console::Off).queue_bytes(1 << 20);
+    let guard = configure(&config.max_wait(Duration::from_millis(20))).unwrap();
+    let _ = writeln!(io::stderr(), "crash_safe {}", stats().crash_safe);
+    let stop = base.join("stop");
+    let sent: u64 = thread::scope(|scope| {
+        let log_lines = |thread: usize| {
+            let mut at = 0_u64;
+            while !stop.exists() {
+                for _ in 0..10 {
+                    info!(thread, at; "through it all");
+                    at += 1;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            at
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || log_lines(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(flush(Duration::from_secs(30)), "no recovery");
+    let mut file = File::create(base.join("sent")).unwrap();
+    write!(file, "{sent}").unwrap();
+    drop(guard);
+}
