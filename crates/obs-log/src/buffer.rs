@@ -141,8 +141,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, ..ProptestConfig::default() })]
-
         #[test]
         fn it_holds_what_a_vector_would(steps in prop::collection::vec(any_step(), 0..40)) {
             let (mut buffer, mut vector) = (Buffer::default(), Vec::new());
