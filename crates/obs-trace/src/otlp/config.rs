@@ -39,7 +39,7 @@ static INSTANCE: LazyLock<TraceId> = LazyLock::new(TraceId::generate);
 
 impl Config {
     /// Exports to the collector at `endpoint`, such as `http://127.0.0.1:4318`: to its path `/v1/traces`,
-    /// unless the endpoint ends in that already. `https` takes the feature `tls`.
+    /// unless the endpoint ends in that already, and straight there, by no proxy. `https` takes the feature `tls`.
     ///
     /// The resource is called `unknown_service` with a random `service.instance.id` until
     /// [`resource`](Config::resource) says more.

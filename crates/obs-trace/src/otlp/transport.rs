@@ -95,7 +95,8 @@ fn read(response: Response<Body>) -> Answer {
 
 /// A collector that says 200 has taken the spans, so they are never sent again, whatever follows.
 fn read_body(mut response: Response<Body>) -> Answer {
-    let is_protobuf = response.headers().get(CONTENT_TYPE).is_some_and(|value| value == PROTOBUF);
+    let content_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let is_protobuf = content_type.starts_with(PROTOBUF.as_bytes());
     let mut body = Vec::new();
     let read = response.body_mut().as_reader().take(MAX_BODY_BYTES + 1).read_to_end(&mut body);
     let refused = |why: &str| Answer::Refused { why: why.to_owned() };
