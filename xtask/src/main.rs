@@ -7,6 +7,7 @@ mod cargo;
 mod ci;
 mod conformance;
 mod features;
+mod memory;
 mod sanitize;
 mod tally;
 mod test;
@@ -27,6 +28,8 @@ cargo xtask <task>
       dependency trees of the consumers
   bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
       the race against the peers. --json keeps every round; --quick shows only that it works
+  memory [TRACES]
+      what traces take of the memory, and that it stays so over ten million of them
   ci [--step NAME]… [--require-tools]
       what CI runs besides the tests: format, clippy, docs, features, deny. --require-tools makes a
       missing tool a failure
@@ -57,6 +60,7 @@ fn task(mut args: lexopt::Parser) -> Done {
             Some(other) => Err(other.unexpected().into()),
             None => sanitize::run(),
         },
+        Some(Value(name)) if name == "memory" => memory::run(args),
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
         Some(Short('h') | Long("help")) => {
             say(USAGE);

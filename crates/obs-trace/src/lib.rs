@@ -50,6 +50,10 @@
 //! each of 64 capabilities are kept, in at most 16 MiB. What has no place is counted in [`Stats`] and
 //! [`TraceRecord::dropped_spans`]. See [`Config`].
 //!
+//! Measured by `cargo xtask memory`: 10 000 traces of 10 spans take 5.6 MiB of the process's memory and 26 MiB if
+//! each span has two fields, one of them a text of 63 bytes; of 128 spans 33 MiB, and with such fields the ring is full
+//! at 2 900 of them. Ten million traces later it is what it was.
+//!
 //! # Features
 //! - `rt` (default): the helpers for tokio. Without it the crate has no runtime.
 //! - `otlp`: export to an OpenTelemetry collector, the module `otlp`.

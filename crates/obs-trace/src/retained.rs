@@ -27,6 +27,7 @@ struct Kept {
     errors: VecDeque<Arc<TraceRecord>>,
     /// Fastest first.
     slowest: VecDeque<(Duration, Arc<TraceRecord>)>,
+    bytes: usize,
 }
 
 impl Retained {
@@ -46,24 +47,36 @@ impl Retained {
         std::mem::replace(self, Retained::new(config))
     }
 
-    /// Keeps the trace if it failed or is among the slowest of its capability. What it takes the
-    /// place of is given back, to be dropped when no lock is held.
-    pub(crate) fn offer(&mut self, record: &Arc<TraceRecord>) -> [Option<Arc<TraceRecord>>; 2] {
-        if self.max_traces == 0 || self.bytes + record.bytes() > self.max_bytes {
-            return [None, None];
+    /// Keeps the trace if it failed or is among the slowest of its capability. What is given up for it is
+    /// given back, to be dropped when no lock is held.
+    pub(crate) fn offer(&mut self, record: &Arc<TraceRecord>) -> Vec<Arc<TraceRecord>> {
+        let mut given_up = Vec::new();
+        if self.max_traces == 0 {
+            return given_up;
         }
         let max_traces = self.max_traces;
         let kept = self.place(record.capability());
-        let error = record.has_failed().then(|| kept.push_error(record, max_traces));
-        let slow = kept.push_slow(record, max_traces);
-        [error, slow].map(|replaced| replaced.and_then(|old| self.account(record, old)))
+        let before = kept.bytes;
+        if record.has_failed() {
+            given_up.extend(kept.push_error(record, max_traces));
+        }
+        given_up.extend(kept.push_slow(record, max_traces));
+        let after = kept.bytes;
+        self.bytes = self.bytes + after - before;
+        self.keep_budget(&mut given_up);
+        given_up
     }
 
-    /// Books that `record` was kept and `old` was not any longer.
-    fn account(&mut self, record: &TraceRecord, old: Option<Arc<TraceRecord>>) -> Option<Arc<TraceRecord>> {
-        self.bytes += record.bytes();
-        self.bytes -= old.as_ref().map_or(0, |old| old.bytes());
-        old
+    /// The capability that takes the most gives up what it has, so that one with large traces costs the
+    /// others nothing.
+    fn keep_budget(&mut self, given_up: &mut Vec<Arc<TraceRecord>>) {
+        while self.bytes > self.max_bytes {
+            let places = self.by_capability.values_mut().chain([&mut self.others]);
+            let largest = places.max_by_key(|kept| kept.bytes);
+            let Some(least) = largest.and_then(Kept::pop_least) else { return };
+            self.bytes -= least.bytes();
+            given_up.push(least);
+        }
     }
 
     fn place(&mut self, capability: &str) -> &mut Kept {
@@ -81,22 +94,40 @@ impl Retained {
 }
 
 impl Kept {
+    /// Gives what it took the place of.
     fn push_error(&mut self, record: &Arc<TraceRecord>, limit: usize) -> Option<Arc<TraceRecord>> {
-        let oldest = if self.errors.len() >= limit { self.errors.pop_front() } else { None };
+        let oldest = if self.errors.len() >= limit { self.pop_error() } else { None };
         self.errors.push_back(Arc::clone(record));
+        self.bytes += record.bytes();
         oldest
     }
 
-    /// `None` if it is not among the slowest, else what it took the place of.
-    fn push_slow(&mut self, record: &Arc<TraceRecord>, limit: usize) -> Option<Option<Arc<TraceRecord>>> {
+    /// Gives what it took the place of, if it is among the slowest.
+    fn push_slow(&mut self, record: &Arc<TraceRecord>, limit: usize) -> Option<Arc<TraceRecord>> {
         let duration = record.duration();
         let is_full = self.slowest.len() >= limit;
         if is_full && self.slowest.front().is_some_and(|(fastest, _)| duration <= *fastest) {
             return None;
         }
-        let fastest = if is_full { self.slowest.pop_front().map(|(_, record)| record) } else { None };
+        let fastest = if is_full { self.pop_slow() } else { None };
         let place = self.slowest.partition_point(|(known, _)| *known < duration);
         self.slowest.insert(place, (duration, Arc::clone(record)));
-        Some(fastest)
+        self.bytes += record.bytes();
+        fastest
+    }
+
+    /// Of the two lists the longer one gives up its oldest error, or its fastest trace.
+    fn pop_least(&mut self) -> Option<Arc<TraceRecord>> {
+        if self.errors.len() > self.slowest.len() { self.pop_error() } else { self.pop_slow() }
+    }
+
+    fn pop_error(&mut self) -> Option<Arc<TraceRecord>> {
+        self.errors.pop_front().inspect(|record| self.bytes -= record.bytes())
+    }
+
+    fn pop_slow(&mut self) -> Option<Arc<TraceRecord>> {
+        let (_, record) = self.slowest.pop_front()?;
+        self.bytes -= record.bytes();
+        Some(record)
     }
 }

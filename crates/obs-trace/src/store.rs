@@ -179,8 +179,8 @@ impl Store {
         self.ring().push(Arc::clone(record));
         #[cfg(feature = "otlp")]
         self.0.outlet.offer(record);
-        let replaced = lock(&self.0.retained).offer(record);
-        drop(replaced);
+        let given_up = lock(&self.0.retained).offer(record);
+        drop(given_up);
     }
 
     fn ring(&self) -> std::sync::RwLockReadGuard<'_, Ring> {

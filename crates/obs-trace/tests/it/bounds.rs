@@ -78,6 +78,34 @@ fn a_flood_cannot_push_out_errors_and_slow_traces() {
     assert!(store.get_recent(100).iter().all(|record| record.trace_id() != slow.id()), "not in the ring");
 }
 
+/// A flood of large traces takes the place of none of another capability.
+#[test]
+fn what_is_kept_is_bounded_in_bytes_at_the_cost_of_those_who_take_the_most() {
+    let limit = 1 << 20;
+    let store = store(Config::default().ring_capacity(1).ring_bytes(limit));
+    let _scope = store.enter();
+    let fail = |capability: &str, bytes: usize| {
+        let trace = new_trace(capability);
+        trace.enter(|| {
+            (0..bytes / 200).for_each(|_| drop(obs_trace::span("s").field("t", "x".repeat(200)).enter()))
+        });
+        trace.fail("timeout");
+        trace.finish().unwrap().trace_id()
+    };
+    let first = fail("quiet", 0);
+    for number in 0..1_000 {
+        fail(&format!("flood.{}", number % 60), 12_000);
+    }
+    let last = fail("quiet", 0);
+    for id in [first, last] {
+        assert_eq!(store.query(&Query::default().id(id)).len(), 1);
+    }
+    let kept = store.query(&Query::default().n(100_000));
+    // A trace of sixty spans with a field each takes at least its text.
+    let large = kept.iter().filter(|record| record.capability() != "quiet").count();
+    assert!((10..=limit / 4 / 12_000).contains(&large), "{large}");
+}
+
 #[test]
 fn bounds_change_live_and_the_newest_stay() {
     let store = store(Config::default().ring_capacity(10));
