@@ -13,7 +13,7 @@ use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::gauge::GaugeCell;
-use crate::label_value::{OVERFLOW, bounded};
+use crate::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
 use crate::listing::Listing;
 use crate::series::{Cell, Part, Series, count};
 use crate::table::{Role, Table};
@@ -82,18 +82,25 @@ impl<C: Cell> FamilyCore<C> {
 
     #[cold]
     fn find_or_admit(self: &Arc<Self>, key: Key, values: &[&str]) -> Arc<Series<C>> {
-        let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
-        let cut = texts(&cut);
-        let hash = self.hash(&cut);
-        let series = match self.find(hash, &cut) {
+        if values.iter().any(|value| value.len() > MAX_VALUE_BYTES) {
+            let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
+            return self.find_or_admit_short(None, &texts(&cut));
+        }
+        self.find_or_admit_short(Some(key), values)
+    }
+
+    /// Remembers the series for this thread under the key, unless another one stands in for it.
+    fn find_or_admit_short(self: &Arc<Self>, key: Option<Key>, values: &[&str]) -> Arc<Series<C>> {
+        let hash = self.hash(values);
+        let series = match self.find(hash, values) {
             Some(Found::Own(series)) => series,
             Some(Found::Overflow(series)) => {
                 count(&self.overflowed);
                 return series;
             }
-            None => self.admit(hash, &cut, None),
+            None => self.admit(hash, values, None),
         };
-        if series.has(values) {
+        if let Some(key) = key.filter(|_| series.has(values)) {
             self.remember(key, &series);
         }
         series

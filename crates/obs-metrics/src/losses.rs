@@ -23,7 +23,7 @@ pub(crate) fn collect_in(registry: &Registry) {
     };
     let refused = Losses {
         name: "hearthnet_metrics_refused_total",
-        help: "Names recorded through the `metrics` macros that were refused, by reason.",
+        help: "Look-ups through the `metrics` macros whose name was refused.",
         of: |_| 0,
         of_foreign: Foreign::refused,
     };

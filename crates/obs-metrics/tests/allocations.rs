@@ -59,6 +59,19 @@ fn recording_does_not_allocate() {
     assert!(allocations(|| drop(Vec::<u8>::with_capacity(10))) > 0, "the counting works");
     assert_eq!(allocations(|| (0..1000).for_each(|_| round())), 0);
 
+    // More series than a thread remembers.
+    let many: Vec<String> = (0..250).map(|n| format!("a.capability.of.some.length.{n}")).collect();
+    let wide = registry.counter("wide_total", "Wide.", ["capability", "result"]);
+    let wider = registry.counter("wider_total", "Wider.", ["capability"]);
+    let all = || {
+        many.iter().for_each(|value| {
+            wide.inc([value, "ok"]);
+            wider.inc([value]);
+        });
+    };
+    all();
+    assert_eq!(allocations(all), 0);
+
     registry.configure(&Config::default().enabled(false)).unwrap();
     let off = || {
         round();
