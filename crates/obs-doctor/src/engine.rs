@@ -213,9 +213,9 @@ impl<'a> Run<'a> {
         for at in 0..self.slots.len() {
             match &self.slots[at] {
                 Slot::Running { since, until, claim } if now >= *until || now >= self.end => {
-                    let elapsed = now - *since;
+                    let (patience, elapsed) = (*until - *since, now - *since);
                     claim.abandon();
-                    self.settle(at, timed_out(elapsed), elapsed);
+                    self.settle(at, timed_out(patience), elapsed);
                 }
                 Slot::Waiting if now >= self.end => {
                     let error = CheckResult::error("not started: the time for the whole run was over");
@@ -244,8 +244,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn timed_out(after: Duration) -> CheckResult {
-    CheckResult::error(format!("no answer within {:.1} s", after.as_secs_f64())).fix(FIX_BLOCKED)
+fn timed_out(patience: Duration) -> CheckResult {
+    CheckResult::error(format!("no answer within {:.1} s", patience.as_secs_f64())).fix(FIX_BLOCKED)
 }
 
 /// What a check's thread takes with it.
