@@ -35,9 +35,10 @@ pub(crate) fn stats() -> Option<Stats> {
     current().as_ref().map(|export| export.exporter.stats())
 }
 
-/// It sends what it has, for which nobody here is to wait.
+/// It gets no more from here on, and sends what it has, for which nobody here is to wait.
 fn end(export: Option<Export>) {
     if let Some(Export { exporter, .. }) = export {
+        exporter.disconnect();
         // Without a thread it is dropped here, and takes its two seconds.
         let _ = thread::Builder::new().name("obs-trace-otlp-end".to_owned()).spawn(move || drop(exporter));
     }

@@ -65,14 +65,19 @@ impl Exporter {
         self.queue.flush(timeout)
     }
 
+    /// Takes no trace that ends from here on. What waits is still sent.
+    pub fn disconnect(&self) {
+        if let Some(store) = self.store.upgrade() {
+            store.outlet().disconnect(&self.queue);
+        }
+    }
+
     /// Ends the export: sends what waits, and returns when that is done, at the latest after `timeout`. What
     /// could not be sent until then is counted as dropped. `false` if the time was not enough.
     ///
     /// Blocks the calling thread, and needs no runtime.
     pub fn shutdown(&self, timeout: Duration) -> bool {
-        if let Some(store) = self.store.upgrade() {
-            store.outlet().disconnect(&self.queue);
-        }
+        self.disconnect();
         self.queue.close(timeout)
     }
 
