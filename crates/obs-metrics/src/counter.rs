@@ -38,7 +38,7 @@ impl Counter {
     #[inline]
     pub fn add(&self, n: u64) {
         if let Some(series) = &self.0 {
-            series.write(|cell| cell.add(n));
+            series.write(move |cell| cell.add(n));
         }
     }
 

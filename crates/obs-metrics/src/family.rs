@@ -201,7 +201,7 @@ impl<const N: usize> CounterFamily<N> {
     /// Adds `n` to the series with these values.
     #[inline]
     pub fn add(&self, values: [&str; N], n: u64) {
-        self.on(values, |series| series.write(|cell| cell.add(n)));
+        self.on(values, |series| series.write(move |cell| cell.add(n)));
     }
 }
 
@@ -226,7 +226,7 @@ impl<const N: usize> HistogramFamily<N> {
         if value.is_nan() {
             self.on(values, |series| series.count_nan());
         } else {
-            self.on(values, |series| series.write(|cell| cell.observe(value)));
+            self.on(values, |series| series.write(move |cell| cell.observe(value)));
         }
     }
 

@@ -37,7 +37,7 @@ impl Histogram {
         if value.is_nan() {
             return series.count_nan();
         }
-        series.write(|cell| cell.observe(value));
+        series.write(move |cell| cell.observe(value));
     }
 
     /// Records a duration in seconds.

@@ -103,18 +103,21 @@ impl<C: Cell> Series<C> {
     }
 
     #[inline]
-    pub(crate) fn write(self: &Arc<Self>, op: impl Fn(&C)) {
+    pub(crate) fn write(self: &Arc<Self>, op: impl FnOnce(&C)) {
         match self.state.load(Ordering::Relaxed) {
             LISTED => op(&self.cell),
             OFF => {}
-            _ => self.write_elsewhere(&op),
+            _ => self.write_elsewhere(op),
         }
     }
 
     /// A removed series comes back with what it held, unless its labels have a new series by now, which then takes the
     /// write. Without its family there is nothing to be listed in, but the cell goes on counting.
+    ///
+    /// Takes `op` by value, so that a write which does not come here keeps what it writes in registers.
     #[cold]
-    fn write_elsewhere(self: &Arc<Self>, op: &dyn Fn(&C)) {
+    #[inline(never)]
+    fn write_elsewhere(self: &Arc<Self>, op: impl FnOnce(&C)) {
         match self.family.upgrade() {
             Some(family) if !family.is_enabled() => {}
             Some(family) => op(&family.list_again(self).cell),

@@ -44,7 +44,7 @@ impl Summary {
         if value.is_nan() {
             return series.count_nan();
         }
-        series.write(|cell| cell.observe(value));
+        series.write(move |cell| cell.observe(value));
     }
 
     /// The value that a share `q` (0 to 1) of the window's observations does not exceed; NaN without any.
