@@ -42,10 +42,6 @@ impl Failure {
         Failure { code, message: format!("cannot {doing} {}: {error}", path.display()) }
     }
 
-    pub(crate) fn with_code(self, code: u8) -> Failure {
-        Failure { code, ..self }
-    }
-
     /// Tells the person at the terminal and gives the code to end with.
     pub(crate) fn report(&self) -> ExitCode {
         say_on_stderr(&self.message);

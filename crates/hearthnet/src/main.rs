@@ -89,12 +89,7 @@ struct VersionArgs {
 }
 
 fn main() -> ExitCode {
-    let line = CommandLine::parse();
-    run(&line).unwrap_or_else(|failure| match line.command {
-        // Its 1 is a verdict, and there is none.
-        Command::Doctor(_) => failure.with_code(doctor::CRASHED).report(),
-        _ => failure.report(),
-    })
+    run(&CommandLine::parse()).unwrap_or_else(|failure| failure.report())
 }
 
 fn run(line: &CommandLine) -> Result<ExitCode, Failure> {

@@ -71,7 +71,7 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// The doctor itself could not do its work.
-pub(crate) const CRASHED: u8 = 2;
+const CRASHED: u8 = 2;
 
 /// Runs the command, which looks for the node at `node`. A check that still blocks its thread ends with the process, when
 /// `main` returns.
