@@ -346,6 +346,11 @@ impl Chunk {
         self.lines
     }
 
+    /// The bytes of its lines.
+    pub(crate) fn line_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The number of lines, from the first, that are in a day file.
     pub(crate) fn drained(&self) -> usize {
         (self.header().drained.load(Ordering::Acquire) as usize).min(self.lines)

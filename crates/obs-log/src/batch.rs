@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::arena::{Arena, Chunk};
+use crate::arena::{Arena, CHUNK_BYTES, Chunk};
 use crate::wake::Wake;
 
 pub(crate) const SHARDS: usize = 8;
+/// More than a quiet process logs between two turns of the writer.
+const MUCH: usize = CHUNK_BYTES / 4;
 
 /// The hand-over of one writer.
 #[derive(Debug)]
@@ -52,7 +54,8 @@ struct Open {
 
 #[derive(Debug)]
 struct Pool {
-    spare: Vec<Chunk>,
+    /// The next to be taken comes first.
+    spare: VecDeque<Chunk>,
     arena: Arc<Arena>,
     /// Chunks of the arena, and those of them that are out, in a shard or with the writer.
     limit: usize,
@@ -151,7 +154,7 @@ impl Batch {
         if level > grade {
             return None;
         }
-        let mut chunk = pool.spare.pop()?;
+        let mut chunk = pool.spare.pop_front()?;
         pool.used += 1;
         pool.sequence += 1;
         chunk.open(pool.sequence, shard);
@@ -191,12 +194,21 @@ impl Batch {
     }
 
     /// Gives a chunk back whose lines are written.
+    ///
+    /// One that held much waits for its turn: by then it has left the cache of the writer's processor, from which a
+    /// caller would have to get it back line by line. One that held little is the next to be taken, so that a quiet
+    /// process makes few pages that the system writes to the disk.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
+        let held_much = chunk.line_bytes() >= MUCH;
         chunk.clear();
         let mut pool = lock(&self.pool);
         if Arc::ptr_eq(chunk.arena(), &pool.arena) {
             pool.used -= 1;
-            pool.spare.push(chunk);
+            if held_much {
+                pool.spare.push_back(chunk);
+            } else {
+                pool.spare.push_front(chunk);
+            }
         }
         drop(pool);
         self.stalled.store(false, Ordering::Relaxed);
@@ -238,11 +250,8 @@ fn grade(used: usize, limit: usize) -> Option<Level> {
 
 impl Pool {
     fn new(arena: Arena) -> Pool {
-        let mut spare = arena.into_chunks();
+        let spare: VecDeque<_> = arena.into_chunks().into();
         let arena = Arc::clone(spare[0].arena());
-        // The first is taken from the end, and what is given back is the next to be taken: few chunks stay in use,
-        // and in the processor's cache.
-        spare.reverse();
         Pool { arena, limit: spare.len(), spare, used: 0, sequence: 0 }
     }
 }
@@ -255,7 +264,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::CHUNK_BYTES;
 
     fn batch(chunks: usize) -> Batch {
         Batch::new(Arena::in_memory(chunks * CHUNK_BYTES).unwrap())
