@@ -2,7 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use lexopt::prelude::*;
@@ -35,20 +36,25 @@ impl Options {
 
 /// Builds and races. A missed target is no failure: the machine may have been busy.
 pub(crate) fn run(options: &Options) -> Done {
-    let folder = cargo::root().join("tests").join("bench");
-    let program = build(&folder)?;
-    Ok(cargo::status(Command::new(program).args(&options.passed_on))?)
+    // The contenders on spdlog-rs have a program of their own; `tests/bench/Cargo.toml` says why.
+    let without_spdlog = build(&[], "bench-without-spdlog")?;
+    let program = build(&["--features", "spdlog"], "bench-with-spdlog")?;
+    let mut race = Command::new(program);
+    race.env("OBSERVABILITY_BENCH_WITHOUT_SPDLOG", without_spdlog);
+    Ok(cargo::status(race.args(&options.passed_on))?)
 }
 
-/// Builds the program, next to what the workspace builds, and returns where it lies.
-fn build(folder: &Path) -> Result<PathBuf, String> {
+/// Builds the program with these features, next to what the workspace builds, and returns where it lies: under `name`,
+/// as the next build takes its place.
+fn build(features: &[&str], name: &str) -> Result<PathBuf, String> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cargo::root().join("target"), PathBuf::from);
     let target = cargo::root().join(target).join("bench");
     let built = cargo::command()
         .args(["build", "--release", "--manifest-path"])
-        .arg(folder.join("Cargo.toml"))
+        .arg(cargo::root().join("tests").join("bench").join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
+        .args(features)
         // Built incrementally, crates are not optimised across their borders, and the figures are other ones.
         .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())
@@ -57,5 +63,9 @@ fn build(folder: &Path) -> Result<PathBuf, String> {
     if !built.success() {
         return Err("package bench does not build".to_owned());
     }
-    Ok(target.join("release").join(format!("bench{}", env::consts::EXE_SUFFIX)))
+    let release = target.join("release");
+    let program = release.join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    fs::copy(release.join(format!("bench{}", env::consts::EXE_SUFFIX)), &program)
+        .map_err(|err| format!("{} cannot be written: {err}", program.display()))?;
+    Ok(program)
 }

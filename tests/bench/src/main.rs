@@ -8,7 +8,8 @@
 //! else the machine does meets them all alike; 15 rounds make a run. Each measurement is a process of its own: this
 //! program starts itself again with the names of the contender and the task. So whatever a contender installs for the
 //! whole process (a logger, a subscriber, a recorder) is alone there, and no contender inherits a warm allocator
-//! or a background thread of another.
+//! or a background thread of another. The contenders on spdlog-rs are in a second build of the program, because what that
+//! crate asks of the `log` crate's values would cost all others (`Cargo.toml` says how much).
 //!
 //! Before the first round each contender does its work once and what it made is read back; one that made something
 //! else is refused.

@@ -1,6 +1,7 @@
 //! A measurement's process: this program, started again to do one job.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value};
@@ -10,6 +11,9 @@ use crate::Failure;
 
 /// Set in a child; holds what it has to do.
 const VARIABLE: &str = "OBSERVABILITY_BENCH_JOB";
+
+/// Holds the path of this program without spdlog-rs (see `Cargo.toml`), which does the jobs of all others.
+const WITHOUT_SPDLOG: &str = "OBSERVABILITY_BENCH_WITHOUT_SPDLOG";
 
 const CHECK: &str = "check";
 
@@ -64,11 +68,18 @@ impl Job {
         Ok(())
     }
 
+    fn program(&self) -> std::io::Result<PathBuf> {
+        match env::var_os(WITHOUT_SPDLOG) {
+            Some(program) if !self.contender.starts_with("spdlog") => Ok(program.into()),
+            _ => env::current_exe(),
+        }
+    }
+
     /// Has a process of its own do the job.
     ///
     /// Its standard error is no terminal, so that no contender shows its lines there.
     pub(crate) fn run(&self) -> Result<Values, Failure> {
-        let output = Command::new(env::current_exe()?)
+        let output = Command::new(self.program()?)
             .env(VARIABLE, self.to_text())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

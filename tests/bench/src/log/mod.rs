@@ -12,7 +12,9 @@ mod one_write;
 mod ours;
 mod rendered;
 mod slog;
+#[cfg(feature = "spdlog")]
 mod spdlog_async;
+#[cfg(feature = "spdlog")]
 mod spdlog_file;
 mod tight;
 mod tracing_appender;
@@ -49,25 +51,38 @@ const OURS: &str = "obs-log";
 const SPDLOG_FILE: &str = "spdlog-file";
 
 pub(crate) fn area() -> Area {
-    let contenders = vec![
+    let mut contenders = vec![
         contender::<rendered::Rendered>("rendered", "limit: rendered tightly, not written"),
         contender::<batched::Batched>(BATCHED, "limit: hand-written line, mutex batch, 64 KiB writes"),
         contender::<one_write::OneWrite>("one-write", "limit: hand-written line, one write a line"),
         contender::<ours::Ours>(OURS, "obs-log, default configuration"),
         contender::<slog::Slog>("slog-async", "slog-async + slog-json"),
-        contender::<spdlog_async::SpdlogAsync>("spdlog-async", "spdlog-rs async"),
-        contender::<spdlog_file::SpdlogFile>(SPDLOG_FILE, "spdlog-rs file"),
         contender::<logforth::Logforth>("logforth", "logforth async"),
         contender::<tracing_json::TracingJson>("tracing", "tracing-subscriber JSON, buffered file"),
         contender::<tracing_appender::TracingAppender>("tracing-appender", "tracing-appender non_blocking"),
         contender::<fern::Fern>("fern", "fern + serde_json"),
         contender::<flexi_logger::FlexiLogger>("flexi_logger", "flexi_logger buffered"),
     ];
+    contenders.extend(on_spdlog());
     let on_threads = |what: &str| threads::COUNTS.map(|count| format!("{what}-{count}"));
     let mut tasks = [on_threads("burst"), on_threads("sustained")].concat();
     tasks.push("disabled".to_owned());
     let targets = targets(&contenders);
     Area { name: "log", contenders, tasks, tables: tables(), targets }
+}
+
+#[cfg(feature = "spdlog")]
+fn on_spdlog() -> [Contender; 2] {
+    [
+        contender::<spdlog_async::SpdlogAsync>("spdlog-async", "spdlog-rs async"),
+        contender::<spdlog_file::SpdlogFile>(SPDLOG_FILE, "spdlog-rs file"),
+    ]
+}
+
+/// They are in the other program; see `Cargo.toml`.
+#[cfg(not(feature = "spdlog"))]
+fn on_spdlog() -> [Contender; 0] {
+    []
 }
 
 fn contender<P: Peer>(name: &'static str, label: &'static str) -> Contender {
