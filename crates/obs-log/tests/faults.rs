@@ -84,9 +84,11 @@ fn fills_and_empties() {
         let _ = fs::write(&ballast, vec![0; 256 << 10]);
         bench.wait_for("full disk", || free(&bench.log()) < 16 << 10);
         thread::sleep(A_WHILE);
-        fs::rename(bench.day_file(), &aside).unwrap();
+        let day = bench.day_file();
+        fs::rename(&day, &aside).unwrap();
+        // Where there is a new one, nobody writes to the old one any more: else that could take all the room that comes.
+        bench.wait_for("a new file for the day", || day.exists());
         fs::remove_file(&ballast).unwrap();
-        // Where there is a new one with lines, nobody writes to the old one any more.
         bench.day_file();
         texts.push(text(&mut File::open(&aside).unwrap()));
         fs::remove_file(&aside).unwrap();
