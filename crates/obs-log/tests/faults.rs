@@ -69,6 +69,9 @@ fn removed_renamed_and_shut() {
     assert!((1..=12).contains(&warnings), "at most one warning a fault: {said}");
 }
 
+/// What is taken away of a full disk to make room.
+const BALLAST: usize = 256 << 10;
+
 fn fills_and_empties() {
     let bench = Bench::new();
     let Some(_mounted) = Mounted::tmpfs(&bench.log()) else {
@@ -76,12 +79,12 @@ fn fills_and_empties() {
         return;
     };
     own(&bench.log());
+    let [ballast, aside] = ["ballast", "aside"].map(|name| bench.log().join(name));
+    // In place before there are lines, which would else have taken its room.
+    fs::write(&ballast, vec![0; BALLAST]).unwrap();
     let child = bench.start();
     let mut texts = Vec::new();
-    let [ballast, aside] = ["ballast", "aside"].map(|name| bench.log().join(name));
     for _round in 0..5 {
-        // As much of it as there is room for.
-        let _ = fs::write(&ballast, vec![0; 256 << 10]);
         bench.wait_for("full disk", || free(&bench.log()) < 16 << 10);
         thread::sleep(A_WHILE);
         let day = bench.day_file();
@@ -90,8 +93,11 @@ fn fills_and_empties() {
         bench.wait_for("a new file for the day", || day.exists());
         fs::remove_file(&ballast).unwrap();
         bench.day_file();
-        texts.push(text(&mut File::open(&aside).unwrap()));
-        fs::remove_file(&aside).unwrap();
+        let mut old = File::options().read(true).write(true).open(&aside).unwrap();
+        texts.push(text(&mut old));
+        // What stays of it is the next ballast.
+        old.set_len(BALLAST as u64).unwrap();
+        fs::rename(&aside, &ballast).unwrap();
     }
     let (sent, said) = bench.stop(child);
     texts.push(text(&mut File::open(bench.day_file()).unwrap()));
