@@ -52,6 +52,11 @@ fn main() -> ExitCode {
 }
 
 fn task(mut args: lexopt::Parser) -> Done {
+    // Also after the name of a task, which has no help of its own.
+    if args.clone().raw_args()?.any(|arg| arg == "--help" || arg == "-h") {
+        say(USAGE);
+        return Ok(true);
+    }
     match args.next()? {
         Some(Value(name)) if name == "test" => test::run(&test::Options::parse(args)?),
         Some(Value(name)) if name == "conformance" => conformance::run(&conformance::Options::parse(args)?),
@@ -62,10 +67,6 @@ fn task(mut args: lexopt::Parser) -> Done {
         },
         Some(Value(name)) if name == "memory" => memory::run(args),
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
-        Some(Short('h') | Long("help")) => {
-            say(USAGE);
-            Ok(true)
-        }
         Some(other) => Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
         None => Err(USAGE.into()),
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::Overrides;
 use crate::community;
 use crate::config::Config;
 use crate::config_value::{NAME, is_name};
@@ -31,7 +32,8 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 /// Runs the command and says what it made where.
-pub(crate) fn run(args: &InitArgs, named_config: Option<&Path>, paths: &Paths) -> Result<(), Failure> {
+pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Result<(), Failure> {
+    let named_config = overrides.config.as_deref();
     let config_file = named_config.unwrap_or(&paths.config_file);
     // A file that is named but not there yet is the one to make.
     let named_config = named_config.filter(|file| file.exists());
@@ -47,7 +49,8 @@ pub(crate) fn run(args: &InitArgs, named_config: Option<&Path>, paths: &Paths) -
         tell(what, path, placed);
     })?;
     if made.contains(&Placed::Made) {
-        say(format_args!("This node is {}. Start it with: hearthnet run", home.identity.node_id()));
+        let (node_id, again) = (home.identity.node_id(), overrides.for_node());
+        say(format_args!("This node is {node_id}. Start it with: hearthnet run{again}"));
     } else {
         say("Everything is there already; nothing was changed.");
     }
@@ -172,7 +175,7 @@ fn ensure_community(
 fn config_text(name: &str, community_id: &str) -> String {
     let name = toml::Value::String(name.to_owned());
     format!(
-        r#"# HearthNet node. Whatever is left out has the value that its comment shows.
+        r#"# HearthNet node. Whatever is left out has the value that its comment shows, or none where that says "such as".
 
 [identity]
 display_name = {name}
@@ -190,17 +193,19 @@ port = 7080
 # call_timeout_seconds = 30              # how long a peer may take to begin its answer
 
 [discovery]
-# static_peers = ["http://192.168.1.20:7080"]
+# static_peers = []                      # nodes to know without discovery, such as "http://192.168.1.20:7080"
 # mdns_enabled = true
 # udp_enabled = true
 # udp_multicast_group = "239.255.42.42"
 # udp_port = 42424
 
-# A language model for `llm.chat`: any server that speaks the OpenAI protocol.
+# A language model for `llm.chat`, such as this: any server that speaks the OpenAI protocol.
 # [[llm.backends]]
 # name = "ollama"
 # url = "http://127.0.0.1:11434"
 # model = "qwen2.5:7b-instruct"
+# api_key_env = "LLM_KEY"                # the environment variable with the key of a server that wants one
+# timeout_seconds = 120                  # how long it may be silent
 
 [emergency]
 # Hosts that tell whether the internet is up; [] probes nothing.
@@ -209,7 +214,13 @@ port = 7080
 [observability]
 log_level = "info"                       # trace, debug, info, warning, error; also "info,hearthnet.node=debug"
 # log_dir = ""                           # empty: the log folder of the platform
+# log_console = false                    # lines on stderr too, for people
 # metrics_enabled = true
+# otlp_endpoint = "http://127.0.0.1:4318" # an OpenTelemetry collector that gets the traces, such as this
+# doctor_interval_seconds = 0            # how often the node asks its doctor, from 10; 0 is never
+# doctor_remote = false                  # whether /doctor answers other machines too
+# Addresses whose `Date` tells the doctor the time.
+# doctor_clock_anchors = ["http://cp.cloudflare.com/generate_204", "http://www.google.com/generate_204", "http://connectivity-check.ubuntu.com/"]
 "#
     )
 }
@@ -288,6 +299,49 @@ mod tests {
         let edited = fs::read_to_string(manifest).unwrap().replace("garage", "attic");
         fs::write(manifest, edited).unwrap();
         assert_eq!(ensure_in(home.path()).unwrap_err().code(), SIGNATURE);
+    }
+
+    /// What can be set is in the file that a user edits, and each comment can be used as it stands.
+    #[test]
+    fn f4_the_configuration_that_init_writes_names_every_field() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(home.path());
+        let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
+        let uncommented: String = config_text("garage", &id)
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line).to_owned() + "\n"
+            })
+            .collect();
+        let file = home.path().join("config.toml");
+        fs::write(&file, &uncommented).unwrap();
+        let config = Config::load(Some(&file), &paths).unwrap();
+        assert_eq!(config.emergency.probe_targets, Config::default().emergency.probe_targets);
+        assert_eq!(
+            config.for_doctor(&paths).clock_anchors,
+            obs_facade::doctor::Config::default().clock_anchors
+        );
+
+        for section in [
+            "[identity]",
+            "[community]",
+            "[transport]",
+            "[discovery]",
+            "[[llm.backends]]",
+            "[emergency]",
+            "[observability]",
+        ] {
+            fs::write(&file, format!("{section}\nnot-a-field = 1")).unwrap();
+            let refused = Config::load(Some(&file), &paths).unwrap_err().message().to_owned();
+            let (_, allowed) = refused.split_once("expected").unwrap();
+            for field in allowed.split('`').skip(1).step_by(2) {
+                assert!(uncommented.contains(&format!("\n{field} = ")), "{section} {field}");
+            }
+        }
+    }
+
+    fn is_toml(text: &str) -> bool {
+        text.contains(" = ") || text.starts_with("[[")
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Ok(config)
     };
     match &line.command {
-        Command::Init(args) => init::run(args, named, &paths)?,
+        Command::Init(args) => init::run(args, &line.overrides, &paths)?,
         Command::Run(args) => {
             // A file that was named is there, or loading it has failed.
             let file = named.is_none().then_some(paths.config_file.as_path());

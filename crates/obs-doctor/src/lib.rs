@@ -98,3 +98,8 @@ pub use registry::{Doctor, Limits, default_doctor, register, run_all, run_one};
 pub use repair::{Repair, RepairError};
 pub use report::{Report, Summary};
 pub use result::{Category, CheckResult, SkipReason, Status};
+
+/// The snippets of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

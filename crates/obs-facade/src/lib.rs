@@ -87,3 +87,15 @@ pub use obs_log::{
     Logger, RateLimited, Secret, debug, error, error_limited, exception, get_logger, info, info_limited,
     log_enabled, trace, warn, warn_limited,
 };
+
+/// The snippets of these pages compile and run.
+#[cfg(doctest)]
+mod readme {
+    #[doc = include_str!("../README.md")]
+    struct OfThisCrate;
+    #[doc = include_str!("../../../README.md")]
+    struct OfTheWorkspace;
+    // Here, as the page is about this crate's dependency.
+    #[doc = include_str!("../../obs-metrics/README.md")]
+    struct OfMetrics;
+}

@@ -166,3 +166,8 @@ pub mod __private {
     pub use crate::exception::{Caught, CaughtBox, CaughtError, Probe};
     pub use crate::rate_limit::{Admitted, admit};
 }
+
+/// The snippets of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -113,3 +113,8 @@ pub use store::{Store, StoreScope};
 pub use trace::{Trace, new_trace, new_trace_from, new_trace_with_id};
 pub use value::Value;
 pub use wrapped::Wrapped;
+
+/// The snippets of the README compile and run.
+#[cfg(all(doctest, feature = "rt"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

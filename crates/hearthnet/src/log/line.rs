@@ -2,16 +2,17 @@
 
 use std::fmt::{self, Write};
 
+use obs_facade::doctor::render::TextStyle;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::filter::Level;
-use crate::say::visible;
+use crate::say::{short_id, visible};
 
 /// The column of the logger's name.
 const LOGGER_WIDTH: usize = 14;
-/// Of a trace ID this much is shown; `--json` has all of it.
-const TRACE_ID_SHOWN: usize = 6;
+/// Of a trace ID's beginning this much is shown; `--json` has all of it.
+const ID_HEAD: usize = 6;
 /// Of a damaged line this much is shown.
 const DAMAGED_SHOWN: usize = 120;
 
@@ -51,7 +52,7 @@ impl Line {
         &self.ts[..10]
     }
 
-    /// `08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…`
+    /// `08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD`
     pub(crate) fn pretty(&self, paint: Paint) -> String {
         let time = visible(&self.ts[11..23]);
         let logger = visible(self.logger.strip_prefix("hearthnet.").unwrap_or(&self.logger));
@@ -63,8 +64,7 @@ impl Line {
             let _ = write!(out, "{gap}{}{}", paint.dim(&format!("{}=", visible(key))), shown_value(value));
         }
         if let Some(id) = &self.trace_id {
-            let id = id.chars().take(TRACE_ID_SHOWN).collect::<String>();
-            let _ = write!(out, "  {}", paint.dim(&format!("{}…", visible(&id))));
+            let _ = write!(out, "  {}", paint.dim(&short_id(id, ID_HEAD, paint.ellipsis)));
         }
         out
     }
@@ -85,15 +85,16 @@ pub(crate) fn damaged(file: impl fmt::Display, bytes: &[u8]) -> String {
     format!("damaged line in {file}: {}{more}", visible(&beginning))
 }
 
-/// Colours, or none.
+/// Colours, or none; and what stands for what is left out.
 #[derive(Clone, Copy)]
 pub(crate) struct Paint {
     coloured: bool,
+    ellipsis: char,
 }
 
 impl Paint {
-    pub(crate) fn new(coloured: bool) -> Paint {
-        Paint { coloured }
+    pub(crate) fn new(style: &TextStyle) -> Paint {
+        Paint { coloured: style.color, ellipsis: if style.ascii { '~' } else { '…' } }
     }
 
     pub(crate) fn dim(self, text: &str) -> String {
@@ -151,14 +152,14 @@ mod tests {
     const WARNING: &str = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"warning","logger":"hearthnet.bus.router","msg":"peer is quarantined","trace_id":"01HXR3F2M9Z5T1V8Q4W7N6K0JD","node":"7H4G-Y9KL","suppressed":41}"#;
 
     fn pretty(line: &str) -> String {
-        Line::parse(line.as_bytes()).unwrap().pretty(Paint::new(false))
+        Line::parse(line.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default()))
     }
 
     #[test]
     fn f4_a_line_for_people() {
         assert_eq!(
             pretty(WARNING),
-            "08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…"
+            "08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD"
         );
         assert_eq!(Line::parse(WARNING.as_bytes()).unwrap().day(), "2026-05-26");
     }
@@ -179,7 +180,8 @@ mod tests {
 
     #[test]
     fn colour_when_asked() {
-        let line = Line::parse(WARNING.as_bytes()).unwrap().pretty(Paint::new(true));
+        let line =
+            Line::parse(WARNING.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default().color(true)));
         assert!(line.contains("\x1b[33mWARN \x1b[0m"), "{line:?}");
     }
 

@@ -4,13 +4,14 @@ mod filter;
 mod line;
 mod reader;
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use obs_facade::doctor::render::{ColorChoice, TextStyle};
 use obs_facade::log::DayFileName;
 
 use self::filter::{Filter, Level};
@@ -80,13 +81,10 @@ struct Printer {
 
 impl Printer {
     fn new(args: &LogArgs) -> Printer {
-        let coloured = io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Printer {
             filter: Filter::new(args.level, args.component.as_deref()),
             json: args.json,
-            paint: Paint::new(coloured),
+            paint: Paint::new(&TextStyle::for_stdout(ColorChoice::Auto)),
             day: String::new(),
             out: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
         }

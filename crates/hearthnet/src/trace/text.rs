@@ -2,19 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::say::is_obeyed;
+use crate::say::{self, is_obeyed};
 
 /// `text` with everything that a terminal might obey as escapes; with `ascii` also everything beyond ASCII.
 pub(super) fn visible(text: &str, ascii: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if is_obeyed(letter) || (ascii && !letter.is_ascii()) {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
-    }
-    out
+    if ascii { say::visible_ascii(text) } else { say::visible(text) }
 }
 
 /// JSON that says the same with everything that a terminal might obey as `\u` escapes, and a line end.

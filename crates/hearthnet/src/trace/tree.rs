@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::answer::{Span, Trace};
 use super::line::{Color, Line};
 use super::text::{age, duration, shortened, visible};
+use crate::say::short_id;
 
 /// The traces in the order given, as they stood `now_ms` after the Unix epoch.
 pub(super) fn render(traces: &[Trace], style: &TextStyle, now_ms: i64) -> String {
@@ -24,14 +25,13 @@ fn lines(trace: &Trace, style: &TextStyle, now_ms: i64) -> Vec<Line> {
     [header(trace, style, now_ms)].into_iter().chain(spans).collect()
 }
 
-/// Of a trace ID this much is shown; `--json` has all of it.
-const ID_SHOWN: usize = 8;
+/// Of a trace ID's beginning this much is shown; `--json` has all of it.
+const ID_HEAD: usize = 8;
 const CAPABILITY_SHOWN: usize = 40;
 
-/// `01HXR3F2…  llm.chat  timeout  30.02 s   3 spans   2 s ago`
+/// `01HXR3F2…K0JD  llm.chat  timeout  30.02 s   3 spans   2 s ago`
 fn header(trace: &Trace, style: &TextStyle, now_ms: i64) -> Line {
-    let ellipsis = if style.ascii { "~" } else { "…" };
-    let id: String = visible(&trace.trace_id, true).chars().take(ID_SHOWN).collect();
+    let id = short_id(&trace.trace_id, ID_HEAD, if style.ascii { '~' } else { '…' });
     let capability = shortened(&visible(&trace.capability, style.ascii), CAPABILITY_SHOWN, style.ascii);
     let status = visible(&trace.status, style.ascii);
     let count = trace.spans.len();
@@ -41,7 +41,7 @@ fn header(trace: &Trace, style: &TextStyle, now_ms: i64) -> Line {
         lost => format!(", {lost} not kept"),
     };
     Line::new()
-        .with(Color::Dim, format!("{id}{ellipsis}"))
+        .with(Color::Dim, id)
         .with(Color::Bold, format!("  {capability}"))
         .with(Color::of_status(&trace.status), format!("  {status}"))
         .plain(format!("  {}{spans}", duration(trace.duration_ms)))
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn f4_a_trace_for_people() {
         let expected = "\
-01HXR3F2…  llm.chat  timeout  30.02 s   5 spans   2 s ago
+01HXR3F2…K0JD  llm.chat  timeout  30.02 s   5 spans   2 s ago
   route      ▏                            0.1 ms
   forward    ██████████████████████████  30.01 s  to=7H4G-Y9KL  ✘ timeout
     connect  ▏                            4.2 ms
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn ascii_where_the_terminal_asks() {
         let expected = "\
-01HXR3F2~  llm.chat  timeout  30.02 s   5 spans   2 s ago
+01HXR3F2~K0JD  llm.chat  timeout  30.02 s   5 spans   2 s ago
   route      |                            0.1 ms
   forward    ==========================  30.01 s  to=7H4G-Y9KL  x timeout
     connect  |                            4.2 ms

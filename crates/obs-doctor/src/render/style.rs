@@ -78,7 +78,9 @@ impl TextStyle {
             let size = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
             if size > 0 { size } else { 80 }
         });
-        Self::resolve(choice, |name| std::env::var(name).ok(), columns)
+        // A value that is no text is a value all the same: `NO_COLOR` counts whatever it says.
+        let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Self::resolve(choice, env, columns)
     }
 
     /// The style by `env`, for a terminal that is `terminal` columns wide, or for a pipe or file.
