@@ -1,17 +1,22 @@
 //! `cargo xtask ci`: what CI runs besides the tests of `cargo xtask test`.
 
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
 use lexopt::prelude::*;
 
-use crate::{Done, cargo, features, say};
-
-type Step = fn() -> Verdict;
+use crate::steps::{self, Step, Verdict, both, passes, there_is};
+use crate::{Done, cargo, features, sanitize, say};
 
 /// The steps by name, in the order in which they run: the quick ones first.
-const STEPS: [(&str, Step); 5] =
-    [("format", format), ("deny", deny), ("clippy", clippy), ("docs", docs), ("features", combinations)];
+const STEPS: [Step; 7] = [
+    ("format", format),
+    ("deny", deny),
+    ("clippy", clippy),
+    ("docs", docs),
+    sanitize::MODELS,
+    sanitize::ADDRESS,
+    ("features", combinations),
+];
 
 pub(crate) struct Options {
     only: Vec<String>,
@@ -40,41 +45,9 @@ fn step_name(name: String) -> Result<String, lexopt::Error> {
     Err(format!("no step is called {name:?}; the steps are {}", known.join(", ")).into())
 }
 
-/// How a step ended. What could not be checked is told apart from what was, and is always printed.
-enum Verdict {
-    Passed,
-    /// The part that ran passed; what could not run, and why.
-    PassedBut(String),
-    /// What failed.
-    Failed(String),
-    /// Nothing ran: a tool is missing.
-    ToolMissing(String),
-}
-
 pub(crate) fn run(options: &Options) -> Done {
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
-    let mut summary = Vec::new();
-    let mut ok = true;
-    for (name, step) in STEPS.into_iter().filter(|(name, _)| wanted(name)) {
-        say(&format!("\n── {name}"));
-        let start = Instant::now();
-        let verdict = step();
-        ok &= match &verdict {
-            Verdict::Passed | Verdict::PassedBut(_) => true,
-            Verdict::Failed(_) => false,
-            Verdict::ToolMissing(_) => !options.require_tools,
-        };
-        let told = match verdict {
-            Verdict::Passed => "passed".to_owned(),
-            Verdict::PassedBut(what) => format!("passed; NOT CHECKED: {what}"),
-            Verdict::Failed(what) => format!("FAILED: {what}"),
-            Verdict::ToolMissing(what) => format!("NOT RUN: {what}"),
-        };
-        summary.push(format!("{name:<9} {:>6.1} s  {told}", start.elapsed().as_secs_f64()));
-    }
-    say("\n── summary");
-    summary.iter().for_each(|line| say(line));
-    Ok(ok)
+    Ok(steps::run(STEPS.into_iter().filter(|(name, _)| wanted(name)), options.require_tools))
 }
 
 fn format() -> Verdict {
@@ -144,29 +117,4 @@ fn deny() -> Verdict {
         Verdict::Passed => passes(&mut deny(&["check", "--disable-fetch", "advisories"])),
         _ => Verdict::PassedBut("advisories: their database could not be fetched from here".into()),
     })
-}
-
-fn both(first: Verdict, second: impl FnOnce() -> Verdict) -> Verdict {
-    match first {
-        Verdict::Passed => second(),
-        other => other,
-    }
-}
-
-fn passes(command: &mut Command) -> Verdict {
-    match cargo::status(command.current_dir(cargo::root())) {
-        Ok(true) => Verdict::Passed,
-        Ok(false) => Verdict::Failed(shown(command)),
-        Err(err) => Verdict::Failed(format!("{}: {err}", shown(command))),
-    }
-}
-
-/// A command as somebody would type it.
-fn shown(command: &Command) -> String {
-    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
-    format!("cargo {}", args.join(" "))
-}
-
-fn there_is(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }

@@ -9,6 +9,7 @@ mod conformance;
 mod features;
 mod memory;
 mod sanitize;
+mod steps;
 mod tally;
 mod test;
 
@@ -31,10 +32,11 @@ cargo xtask <task>
   memory [TRACES]
       what traces take of the memory, and that it stays so over ten million of them
   ci [--step NAME]… [--require-tools]
-      what CI runs besides the tests: format, clippy, docs, features, deny. --require-tools makes a
-      missing tool a failure
+      what CI runs besides the tests: format, deny, clippy, docs, models, address, features.
+      --require-tools makes a missing tool a failure
   sanitize
-      the tests of unsafe code under Miri and with AddressSanitizer; needs a nightly toolchain
+      the concurrent and the unsafe code: models (every order of threads, by loom), address (tests
+      with AddressSanitizer), miri (tests under Miri, which takes a nightly toolchain)
 ";
 
 /// What a task comes to: `Ok(true)` is success, an error is a task that could not be carried out.

@@ -368,6 +368,13 @@ mod tests {
             "observability.log_level: `loud` is no level",
             "debug",
         );
+        check(
+            "[observability]\nlog_max_bytes = 1000",
+            "2:17",
+            "observability.log_max_bytes: 1000 bytes",
+            "at least 1 MiB (1048576)",
+        );
+        check("[observability]\nlog_compress = \"yes\"", "2:16", "observability.log_compress", "a boolean");
         check("[observability]\nmetrics_enabled = 1", "2:19", "observability.metrics_enabled", "a boolean");
         check("[community]\ncommunity_id = \"../x\"", "2:16", "community.community_id", "ed25519:");
         check(

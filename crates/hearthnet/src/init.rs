@@ -215,6 +215,8 @@ port = 7080
 log_level = "info"                       # trace, debug, info, warning, error; also "info,hearthnet.node=debug"
 # log_dir = ""                           # empty: the log folder of the platform
 # log_console = false                    # lines on stderr too, for people
+# log_max_bytes = 0                      # the most bytes of a file, from 1048576; 0 is no limit
+# log_compress = false                   # finished days as .log.gz
 # metrics_enabled = true
 # otlp_endpoint = "http://127.0.0.1:4318" # an OpenTelemetry collector that gets the traces, such as this
 # doctor_interval_seconds = 0            # how often the node asks its doctor, from 10; 0 is never

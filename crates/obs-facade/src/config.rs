@@ -32,6 +32,10 @@ pub struct ObservabilityConfig {
     log_level: String,
     log_dir: PathBuf,
     log_console: bool,
+    #[serde(deserialize_with = "log_max_bytes")]
+    log_max_bytes: u64,
+    #[serde(deserialize_with = "log_compress")]
+    log_compress: bool,
     metrics_enabled: bool,
     #[serde(deserialize_with = "doctor_interval")]
     doctor_interval_seconds: u64,
@@ -45,7 +49,7 @@ pub struct ObservabilityConfig {
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, metrics on, no doctor on a timer, no export of traces. The log folder is empty,
+    /// Level `info`, no console, one file a day however large, metrics on, no doctor on a timer, no export of traces. The log folder is empty,
     /// which [`configure`] refuses: where logs go is the node's to say.
     ///
     /// [`configure`]: crate::configure
@@ -54,6 +58,8 @@ impl Default for ObservabilityConfig {
             log_level: "info".to_owned(),
             log_dir: PathBuf::new(),
             log_console: false,
+            log_max_bytes: 0,
+            log_compress: false,
             metrics_enabled: true,
             doctor_interval_seconds: 0,
             doctor_remote: false,
@@ -86,6 +92,20 @@ impl ObservabilityConfig {
     /// Whether lines also go to stderr, for people. Off by default.
     pub fn log_console(mut self, on: bool) -> Self {
         self.log_console = on;
+        self
+    }
+
+    /// The most bytes that a file of the log may have: 1 MiB or more, or 0 for no limit, which is the default. A day goes on
+    /// in `<YYYY-MM-DD>.1.log`, and so on. Checked by [`configure`](crate::configure).
+    pub fn log_max_bytes(mut self, bytes: u64) -> Self {
+        self.log_max_bytes = bytes;
+        self
+    }
+
+    /// Whether the files of finished days are compressed, each to `<its name>.gz`. Off by default. Takes the feature
+    /// `compress`; checked by [`configure`](crate::configure).
+    pub fn log_compress(mut self, on: bool) -> Self {
+        self.log_compress = on;
         self
     }
 
@@ -158,7 +178,8 @@ impl ObservabilityConfig {
             return Err(Error::no_log_dir());
         }
         let console = if self.log_console { obs_log::Console::Always } else { obs_log::Console::Off };
-        Ok(obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console))
+        let config = obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console);
+        compressing(config.max_bytes(limit(self.log_max_bytes)), self.log_compress)
     }
 
     pub(crate) fn check_doctor(&self) -> Result<(), Error> {
@@ -188,6 +209,21 @@ impl ObservabilityConfig {
     pub(crate) fn metrics(&self) -> obs_metrics::Config {
         obs_metrics::Config::default().enabled(self.metrics_enabled)
     }
+}
+
+/// 0 is none.
+fn limit(bytes: u64) -> Option<u64> {
+    Some(bytes).filter(|bytes| *bytes > 0)
+}
+
+#[cfg(feature = "compress")]
+fn compressing(config: obs_log::Config, on: bool) -> Result<obs_log::Config, Error> {
+    Ok(config.compress(on))
+}
+
+#[cfg(not(feature = "compress"))]
+fn compressing(config: obs_log::Config, on: bool) -> Result<obs_log::Config, Error> {
+    if on { Err(Error::no_compress()) } else { Ok(config) }
 }
 
 /// What `doctor_interval_seconds` may be.
@@ -244,14 +280,30 @@ fn doctor_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
 
 fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let level = String::deserialize(deserializer)?;
-    match obs_log::Config::new("").level(&level).check() {
-        Ok(()) => Ok(level),
-        Err(error) => {
-            // Whatever reads the text names the field itself.
-            let message = error.to_string();
-            Err(D::Error::custom(message.strip_prefix("log_level: ").unwrap_or(&message)))
-        }
-    }
+    obs_log::Config::new("").level(&level).check().map_err(|error| refusal(&error))?;
+    Ok(level)
+}
+
+fn log_max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let bytes = i64::deserialize(deserializer)?;
+    let bytes = u64::try_from(bytes)
+        .map_err(|_| D::Error::custom(format_args!("{bytes} is not allowed: expected {LOG_MAX_BYTES}")))?;
+    obs_log::Config::new("").max_bytes(limit(bytes)).check().map_err(|error| refusal(&error))?;
+    Ok(bytes)
+}
+
+/// What `log_max_bytes` may be.
+const LOG_MAX_BYTES: &str = "0 for no limit, or at least 1 MiB (1048576)";
+
+fn log_compress<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let on = bool::deserialize(deserializer)?;
+    compressing(obs_log::Config::new(""), on).map(|_| on).map_err(|error| refusal(&error))
+}
+
+/// A refusal without its field, which whatever reads the text names itself.
+fn refusal<E: serde::de::Error>(error: &dyn std::fmt::Display) -> E {
+    let message = error.to_string();
+    E::custom(message.split_once(": ").map_or(message.as_str(), |(_field, what)| what))
 }
 
 #[cfg(test)]
@@ -274,6 +326,40 @@ mod tests {
         let good = toml::from_str::<ObservabilityConfig>("otlp_endpoint = \"http://127.0.0.1:4318\"");
         assert_eq!(good.is_ok(), cfg!(feature = "otlp"));
         assert!(toml::from_str::<ObservabilityConfig>("").unwrap().check_otlp().is_ok(), "off by default");
+    }
+
+    #[test]
+    fn l4_the_size_and_the_compression_of_log_files_are_refused_with_field_and_fix() {
+        let read = |text: &str| toml::from_str::<ObservabilityConfig>(text);
+        for bad in ["1", "1048575", "-1", "9223372036854775808", "\"1 MiB\""] {
+            let error = read(&format!("log_max_bytes = {bad}")).unwrap_err().to_string();
+            assert!(error.contains("log_max_bytes"), "{error}");
+            let says_what_is_allowed = error.contains("1 MiB (1048576)") || error.contains("i64");
+            assert!(says_what_is_allowed, "{error}");
+        }
+        let error = obs_facade_error(ObservabilityConfig::new("/tmp").log_max_bytes(5));
+        assert_eq!(error.field(), Some("log_max_bytes"));
+        assert!(error.to_string().contains("1 MiB (1048576)"), "{error}");
+        for good in [0, 1 << 20, i64::MAX as u64] {
+            let config = read(&format!("log_dir = \"x\"\nlog_max_bytes = {good}")).unwrap();
+            let expected = obs_log::Config::new("x").console(obs_log::Console::Off).max_bytes(limit(good));
+            assert_eq!(config.log().unwrap(), expected);
+        }
+        let compressed = read("log_dir = \"x\"\nlog_compress = true");
+        assert_eq!(compressed.is_ok(), cfg!(feature = "compress"));
+        #[cfg(not(feature = "compress"))]
+        {
+            let built = ObservabilityConfig::new("/tmp").log_compress(true).log().unwrap_err();
+            assert_eq!(built.field(), Some("log_compress"));
+            for text in [built.to_string(), compressed.unwrap_err().to_string()] {
+                assert!(text.contains("log_compress") && text.contains("feature `compress`"), "{text}");
+            }
+        }
+        assert!(read("log_compress = false").is_ok());
+    }
+
+    fn obs_facade_error(config: ObservabilityConfig) -> Error {
+        config.log().unwrap().check().unwrap_err().into()
     }
 
     #[test]

@@ -25,6 +25,8 @@ enum Cause {
     DoctorClockAnchors,
     #[cfg(not(feature = "otlp"))]
     NoOtlp,
+    #[cfg(not(feature = "compress"))]
+    NoCompress,
     Log(obs_log::Error),
     Metrics(obs_metrics::Error),
     Trace(obs_trace::Error),
@@ -48,6 +50,11 @@ impl Error {
         Error(Cause::NoOtlp)
     }
 
+    #[cfg(not(feature = "compress"))]
+    pub(crate) fn no_compress() -> Self {
+        Error(Cause::NoCompress)
+    }
+
     /// The field of `[observability]` at fault, where one is.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
@@ -58,6 +65,8 @@ impl Error {
             Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
             #[cfg(not(feature = "otlp"))]
             Cause::NoOtlp => Some("otlp_endpoint"),
+            #[cfg(not(feature = "compress"))]
+            Cause::NoCompress => Some("log_compress"),
             Cause::Trace(error) => Some(error.field()),
             Cause::Metrics(_) => None,
         }
@@ -94,6 +103,10 @@ impl fmt::Display for Error {
             Cause::NoOtlp => f.write_str(
                 "otlp_endpoint: this build exports no traces; leave it out, or build with the feature `otlp`",
             ),
+            #[cfg(not(feature = "compress"))]
+            Cause::NoCompress => f.write_str(
+                "log_compress: this build compresses no files; leave it out, or build with the feature `compress`",
+            ),
             Cause::Log(error) => error.fmt(f),
             Cause::Metrics(error) => error.fmt(f),
             Cause::Trace(error) => error.fmt(f),
@@ -107,6 +120,8 @@ impl std::error::Error for Error {
             Cause::NoLogDir | Cause::DoctorInterval(_) | Cause::DoctorClockAnchors => None,
             #[cfg(not(feature = "otlp"))]
             Cause::NoOtlp => None,
+            #[cfg(not(feature = "compress"))]
+            Cause::NoCompress => None,
             Cause::Log(error) => error.source(),
             Cause::Metrics(error) => error.source(),
             Cause::Trace(error) => error.source(),

@@ -14,7 +14,7 @@
 //! its chunk's `committed` counts it, which is stored with `Release` after its bytes and its mark.
 //!
 //! With the system calls in `exit.rs` and `handover.rs` and the clock in `ticks.rs` this is where unsafe code is, because
-//! a mapping is raw memory. `cargo xtask sanitize` runs its tests under Miri and AddressSanitizer. Invariants:
+//! a mapping is raw memory. `cargo xtask sanitize` runs their tests with AddressSanitizer and under Miri. Invariants:
 //! - a mapping lives as long as its [`Arena`], which every [`Chunk`] of it holds; its length never changes;
 //! - words are only touched as atomics, and only at checked, aligned places ([`Arena::view`]);
 //! - the bytes of a chunk belong to its one [`Chunk`] value: [`Arena::into_chunks`] makes each once. `&mut` writes,
@@ -469,3 +469,6 @@ impl Chunk {
         self.mark(line).end.load(Ordering::Relaxed) as usize
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,16 +7,18 @@
 
 use std::array;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::Level;
 
 use crate::arena::{Arena, CHUNK_BYTES, Chunk};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, lock};
 use crate::wake::Wake;
 
-pub(crate) const SHARDS: usize = 8;
+/// A model has fewer, because each of their locks multiplies the orders that it has to try.
+pub(crate) const SHARDS: usize = if cfg!(loom) { 2 } else { 8 };
 /// More than a quiet process logs between two turns of the writer.
 const MUCH: usize = CHUNK_BYTES / 4;
 
@@ -101,10 +103,10 @@ impl Batch {
         wait: Duration,
     ) -> bool {
         let shard = thread % SHARDS;
-        let Some(filled) = push_into_open(&self.shards[shard].0, level, nanos, line)
-            .then_some(false)
-            .or_else(|| self.append_in_new_chunk(shard, level, nanos, line, wait))
-        else {
+        let pushed = lock(&self.shards[shard].0).push(level, nanos, line);
+        let filled =
+            if pushed { Some(false) } else { self.append_in_new_chunk(shard, level, nanos, line, wait) };
+        let Some(filled) = filled else {
             self.count_dropped(level, 1);
             return false;
         };
@@ -131,15 +133,15 @@ impl Batch {
             if !self.wait_for_chunk(level, deadline) {
                 return None;
             }
-            // Another thread of the shard may have brought a chunk meanwhile.
-            if push_into_open(&self.shards[shard].0, level, nanos, line) {
-                return Some(false);
-            }
         }
     }
 
     fn open_chunk(&self, number: usize, level: Level, nanos: i64, line: &[u8]) -> Option<bool> {
         let mut shard = lock(&self.shards[number].0);
+        // Another thread of the shard may have brought a chunk meanwhile.
+        if shard.push(level, nanos, line) {
+            return Some(false);
+        }
         let mut open = self.take_chunk(number, level)?;
         open.chunk.push(nanos, line);
         let full = shard.open.replace(open);
@@ -225,14 +227,6 @@ impl Batch {
     }
 }
 
-fn push_into_open(shard: &Mutex<Shard>, level: Level, nanos: i64, line: &[u8]) -> bool {
-    match &mut lock(shard).open {
-        Some(open) if level <= open.grade && open.chunk.has_room(line.len()) => open.chunk.push(nanos, line),
-        _ => return false,
-    }
-    true
-}
-
 /// The least important level that gets a chunk when `used` of `limit` are out; `None` when all are.
 fn grade(used: usize, limit: usize) -> Option<Level> {
     let left = limit.checked_sub(used).filter(|left| *left > 0)?;
@@ -248,17 +242,26 @@ fn grade(used: usize, limit: usize) -> Option<Level> {
     })
 }
 
+impl Shard {
+    /// Adds a line to the open chunk; `false` when there is none that may take it.
+    #[inline]
+    fn push(&mut self, level: Level, nanos: i64, line: &[u8]) -> bool {
+        match &mut self.open {
+            Some(open) if level <= open.grade && open.chunk.has_room(line.len()) => {
+                open.chunk.push(nanos, line);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Pool {
     fn new(arena: Arena) -> Pool {
         let spare: VecDeque<_> = arena.into_chunks().into();
         let arena = Arc::clone(spare[0].arena());
         Pool { arena, limit: spare.len(), spare, used: 0, sequence: 0 }
     }
-}
-
-/// A lock whose holder cannot have panicked half way: no code of a user runs inside.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

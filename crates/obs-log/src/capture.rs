@@ -7,12 +7,12 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use log::Record;
 
-use crate::batch::lock;
 use crate::clock::Clock;
 use crate::config::REDACTED_FIELDS;
 use crate::dispatch;
 use crate::local;
 use crate::redact::Redactor;
+use crate::sync::lock;
 
 /// Scopes that are open in all threads. While there are none, a line costs one relaxed load for this.
 static OPEN: AtomicUsize = AtomicUsize::new(0);

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::{fmt, io};
 
-use crate::batch::lock;
 use crate::clock::{Clock, day_of};
 use crate::config::{Config, Console};
 use crate::console::{self, Terminal};
@@ -14,6 +13,7 @@ use crate::flush::{self, PIPELINE, TERMINAL};
 use crate::pipeline::Pipeline;
 use crate::redact::Redactor;
 use crate::sink::{ConsoleSink, FileSink, Sinks};
+use crate::sync::lock;
 use crate::{dispatch, exit};
 
 /// The configuration in force.

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::batch::lock;
 use crate::capture;
 use crate::error::{Error, ErrorKind};
 use crate::exit;
@@ -17,6 +16,7 @@ use crate::level::Levels;
 use crate::local::{self, Caller};
 use crate::names::{Found, NameCache};
 use crate::sink::Sinks;
+use crate::sync::lock;
 
 /// The routing in force; none before the first `configure`.
 static LIVE: Mutex<Option<Arc<Live>>> = Mutex::new(None);

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Log, Metadata, Record};
 
-use crate::batch::lock;
 use crate::encode::PANICKED;
 use crate::fields::Joined;
 use crate::flush;
 use crate::logger::Logger;
+use crate::sync::lock;
 
 /// Backtraces a second that are taken at most: each costs milliseconds, and a peer may be able to provoke errors.
 const BACKTRACES: u32 = 16;

@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{mem, process};
 
 use crate::arena::{Arena, LeftBehind};
-use crate::batch::lock;
 use crate::clock::Clock;
 use crate::exit;
+use crate::sync::lock;
 
 const PREFIX: &str = ".handover-";
 

@@ -132,6 +132,8 @@ mod level;
 mod local;
 mod logger;
 mod merge;
+#[cfg(all(test, loom))]
+mod models;
 mod names;
 mod nested;
 mod open_day;
@@ -140,6 +142,7 @@ mod rate_limit;
 mod recovery;
 mod redact;
 mod sink;
+mod sync;
 mod ticks;
 mod timestamp;
 mod trace_id;

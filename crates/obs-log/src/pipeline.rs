@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::Record;
 
 use crate::arena::Arena;
-use crate::batch::{Batch, lock};
+use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::day_file::DayFiles;
 use crate::exit;
@@ -20,6 +20,7 @@ use crate::local::Caller;
 use crate::names::Found;
 use crate::recovery::{self, Recovered};
 use crate::redact::Redactor;
+use crate::sync::lock;
 use crate::ticks;
 use crate::writer::Writer;
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Level, Log, Metadata, Record};
 
-use crate::batch::lock;
 use crate::dispatch;
 use crate::fields::Joined;
 use crate::logger::Logger;
+use crate::sync::lock;
 
 /// How far apart the lines of one key are.
 const PERIOD: Duration = Duration::from_secs(1);

@@ -1,10 +1,11 @@
 //! How callers and the writer of a queue wait for each other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, lock};
+use crate::batch::Batch;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// What a writer is told. A caller pays one load a line: it wakes the writer only out of idleness or for a full
 /// chunk; in between, the writer gathers for a moment and then comes by itself.
@@ -125,10 +126,10 @@ impl Wake {
 
     fn wait_while<'a>(
         &self,
-        state: std::sync::MutexGuard<'a, State>,
+        state: MutexGuard<'a, State>,
         time: Duration,
         wait: impl Fn(&State) -> bool,
-    ) -> std::sync::MutexGuard<'a, State> {
+    ) -> MutexGuard<'a, State> {
         self.changed
             .wait_timeout_while(state, time, |state| wait(state))
             .unwrap_or_else(PoisonError::into_inner)

@@ -9,7 +9,6 @@ use log::kv::Value;
 use log::{Level, Record};
 
 use crate::arena::Arena;
-use crate::batch::lock;
 use crate::clock::{DAY_NANOS, day_of};
 use crate::day_file::DayFiles;
 use crate::encode::Encoder;
@@ -19,6 +18,7 @@ use crate::merge::{Backlog, Run};
 use crate::pipeline::Shared;
 use crate::recovery;
 use crate::redact::Redactor;
+use crate::sync::lock;
 use crate::transfer::transfer;
 
 /// How long lines gather before they are written.

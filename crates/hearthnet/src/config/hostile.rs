@@ -38,6 +38,8 @@ probe_targets = ["1.1.1.1", "[::1]:53"]
 log_level = "info,hearthnet.bus=debug"
 log_dir = "log"
 log_console = true
+log_max_bytes = 104857600
+log_compress = true
 metrics_enabled = true
 doctor_interval_seconds = 300
 doctor_remote = false

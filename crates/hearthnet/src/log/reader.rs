@@ -1,7 +1,12 @@
 //! The day files of a folder, one after the other, and what is added to them.
+//!
+//! A followed file is kept open when the next day has begun: another process may have a line for yesterday still, and one
+//! that was killed has its lines written by the next start, whatever day they are of. Being open, it is also read to its
+//! end when it is renamed, removed, or replaced by a compressed one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +17,8 @@ use obs_facade::log::DayFileName;
 const LONGEST_LINE: usize = 1 << 20;
 /// How much is read at once: as much as stays in a processor's cache until its lines have been looked at.
 const BLOCK: usize = 128 << 10;
+/// So many files are followed at once, the latest ones: more than days are kept.
+const FOLLOWED: usize = 64;
 
 /// A part of a file.
 #[derive(Debug)]
@@ -27,18 +34,23 @@ pub(crate) enum Piece<'a> {
 /// A place in the day files.
 pub(crate) struct Reader {
     dir: PathBuf,
-    open: Option<OpenFile>,
+    /// Files that may get more.
+    followed: BTreeMap<DayFileName, OpenFile>,
+    /// Names of files that are not to be opened any more.
+    done: BTreeSet<DayFileName>,
+    buffer: Vec<u8>,
 }
 
 struct OpenFile {
     name: DayFileName,
     inode: u64,
     source: Source,
-    /// How far it has been read.
+    /// Where the first line begins that has not been given.
     offset: u64,
-    /// What was read; of that the first `filled` bytes begin a line that has no newline yet.
-    buffer: Vec<u8>,
-    filled: usize,
+    /// How long it was when it was last read.
+    length: u64,
+    /// What stands behind its last line has been given.
+    ended: bool,
     /// The rest of something too long is being passed over.
     skipping: bool,
 }
@@ -51,57 +63,76 @@ enum Source {
 
 impl Reader {
     pub(crate) fn new(dir: &Path) -> Reader {
-        Reader { dir: dir.to_owned(), open: None }
+        let (followed, done) = (BTreeMap::new(), BTreeSet::new());
+        Reader { dir: dir.to_owned(), followed, done, buffer: vec![0; BLOCK] }
     }
 
     /// Gives all lines that were not given yet, with the name of their file. What stands at the end without a newline
-    /// is a line too, unless there may be more of it because the files are `growing`.
+    /// is a line too, unless there may be more of it because the files are `growing`: the last of them is, then.
     pub(crate) fn read_new(
         &mut self,
         growing: bool,
         mut give: impl FnMut(DayFileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut names = self.day_files()?;
-        if let Some(open) = &mut self.open {
-            open.notice_truncation()?;
-            open.read_new(&mut give)?;
-            // It may have got lines between the listing and the last read of it; now it is read to the end.
-            let replaced = open.is_replaced(&self.dir);
-            names.retain(|name| *name > open.name || (replaced && *name == open.name));
-        }
+        let last = names.last().copied();
+        names.extend(self.followed.keys());
         for name in names {
-            let Some(next) = OpenFile::open(&self.dir, name)? else { continue };
-            self.finish(&mut give)?;
-            self.open.insert(next).read_new(&mut give)?;
+            let may_grow = growing && last.is_none_or(|last| last <= name);
+            let kept = self.read_file(name, may_grow, &mut give)?;
+            self.followed.extend(kept.filter(|_| growing).map(|file| (name, file)));
         }
-        if !growing {
-            self.finish(&mut give)?;
+        while self.followed.len() > FOLLOWED {
+            self.done.extend(self.followed.pop_first().map(|(name, _)| name));
         }
         Ok(())
     }
 
-    /// Ends with the open file: nobody will add to it.
-    fn finish(&mut self, give: &mut impl FnMut(DayFileName, Piece<'_>) -> io::Result<()>) -> io::Result<()> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        if open.filled == 0 || open.skipping {
-            return Ok(());
+    /// Reads what is new in the file of this name; returns it if it may get more.
+    fn read_file(
+        &mut self,
+        name: DayFileName,
+        growing: bool,
+        give: &mut impl FnMut(DayFileName, Piece<'_>) -> io::Result<()>,
+    ) -> io::Result<Option<OpenFile>> {
+        if let Some(mut open) = self.followed.remove(&name) {
+            open.read_new(growing, &mut self.buffer, give)?;
+            if open.is_in_place(&self.dir) {
+                return Ok(Some(open));
+            }
+            // It may have got lines before it lost its name; now nobody adds to it any more.
+            open.read_new(false, &mut self.buffer, give)?;
         }
-        give(open.name, Piece::Line(&open.buffer[..open.filled]))
+        let Some(mut opened) = self.open(name)? else { return Ok(None) };
+        opened.read_new(growing, &mut self.buffer, give)?;
+        Ok(Some(opened).filter(|opened| !opened.name.is_compressed()))
+    }
+
+    /// The file of this name or, if it has been compressed since its name was read, what has become of it.
+    fn open(&mut self, name: DayFileName) -> io::Result<Option<OpenFile>> {
+        let compressed = DayFileName::parse(&format!("{name}.gz")).unwrap_or(name);
+        for name in [name, compressed] {
+            if !self.done.contains(&name)
+                && let Some(opened) = OpenFile::open(&self.dir, name)?
+            {
+                // Nor is it read again when it is compressed.
+                self.done.insert(compressed);
+                return Ok(Some(opened));
+            }
+        }
+        Ok(None)
     }
 
     /// The names of day files, oldest first.
-    fn day_files(&self) -> io::Result<Vec<DayFileName>> {
+    fn day_files(&self) -> io::Result<BTreeSet<DayFileName>> {
         let entries = match fs::read_dir(&self.dir) {
             // A folder that was there and is gone may come back.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.open.is_some() => {
-                return Ok(Vec::new());
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.followed.is_empty() => {
+                return Ok(BTreeSet::new());
             }
             entries => entries?,
         };
-        let mut names: Vec<_> =
-            entries.filter_map(|entry| DayFileName::parse(entry.ok()?.file_name().to_str()?)).collect();
-        names.sort_unstable();
-        Ok(names)
+        Ok(entries.filter_map(|entry| DayFileName::parse(entry.ok()?.file_name().to_str()?)).collect())
     }
 }
 
@@ -121,25 +152,25 @@ impl OpenFile {
             true => Source::Compressed(MultiGzDecoder::new(file)),
             false => Source::Plain(file),
         };
-        Ok(Some(OpenFile {
-            name,
-            inode,
-            source,
-            offset: 0,
-            buffer: vec![0; BLOCK],
-            filled: 0,
-            skipping: false,
-        }))
+        Ok(Some(OpenFile { name, inode, source, offset: 0, length: 0, ended: false, skipping: false }))
     }
 
+    /// Gives the lines from `offset` on. What stands behind the last one is read again the next time, because its writer
+    /// may have died over it and the next one cut it off.
     fn read_new(
         &mut self,
+        growing: bool,
+        buffer: &mut Vec<u8>,
         give: &mut impl FnMut(DayFileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
+        if !self.has_more(growing)? {
+            return Ok(());
+        }
+        let mut filled = 0;
         loop {
-            self.make_room(give)?;
-            let read = match self.source.read(&mut self.buffer[self.filled..]) {
-                Ok(0) => return Ok(()),
+            filled = self.make_room(buffer, filled, give)?;
+            let read = match self.source.read(&mut buffer[filled..]) {
+                Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if self.name.is_compressed() => {
@@ -147,63 +178,77 @@ impl OpenFile {
                 }
                 Err(error) => return Err(error),
             };
-            self.offset += read as u64;
-            self.give_lines(self.filled + read, give)?;
+            filled = self.give_lines(buffer, filled, filled + read, give)?;
         }
+        if growing || std::mem::replace(&mut self.ended, true) || filled == 0 || self.skipping {
+            return Ok(());
+        }
+        give(self.name, Piece::Line(&buffer[..filled]))
     }
 
-    /// Gives the lines that end within the first `end` bytes of the buffer, and keeps what is left.
+    /// Whether there may be something that has not been given; goes to its beginning.
+    fn has_more(&mut self, growing: bool) -> io::Result<bool> {
+        let Source::Plain(file) = &mut self.source else { return Ok(true) };
+        let length = file.metadata()?.len();
+        if length < self.offset {
+            // It was emptied, and begins anew.
+            (self.offset, self.skipping) = (0, false);
+        }
+        let before = std::mem::replace(&mut self.length, length);
+        if length == before && (growing || self.ended) {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
+        Ok(true)
+    }
+
+    /// Gives the lines that end within the first `end` bytes of the buffer, of which the first `filled` have no newline;
+    /// moves what is left to its beginning, and returns how much that is.
     fn give_lines(
         &mut self,
+        buffer: &mut [u8],
+        filled: usize,
         end: usize,
         give: &mut impl FnMut(DayFileName, Piece<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
         let mut start = 0;
-        for newline in memchr::memchr_iter(b'\n', &self.buffer[self.filled..end]) {
-            let newline = self.filled + newline;
+        for newline in memchr::memchr_iter(b'\n', &buffer[filled..end]) {
+            let newline = filled + newline;
             if !std::mem::take(&mut self.skipping) {
-                give(self.name, Piece::Line(&self.buffer[start..newline]))?;
+                give(self.name, Piece::Line(&buffer[start..newline]))?;
             }
             start = newline + 1;
         }
-        self.buffer.copy_within(start..end, 0);
-        self.filled = end - start;
-        Ok(())
+        self.offset += start as u64;
+        buffer.copy_within(start..end, 0);
+        Ok(end - start)
     }
 
     /// Sees to it that there is room in the buffer: makes it larger, up to the longest line; what is longer than that
-    /// is no line.
+    /// is no line. Returns how much of it is filled.
     fn make_room(
         &mut self,
+        buffer: &mut Vec<u8>,
+        filled: usize,
         give: &mut impl FnMut(DayFileName, Piece<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        if self.filled < self.buffer.len() {
-            return Ok(());
+    ) -> io::Result<usize> {
+        if filled < buffer.len() {
+            return Ok(filled);
         }
-        if self.buffer.len() < LONGEST_LINE {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-            return Ok(());
+        if buffer.len() < LONGEST_LINE {
+            buffer.resize(buffer.len() * 2, 0);
+            return Ok(filled);
         }
-        self.filled = 0;
-        match std::mem::replace(&mut self.skipping, true) {
-            true => Ok(()),
-            false => give(self.name, Piece::TooLong(&self.buffer)),
+        self.offset += filled as u64;
+        if !std::mem::replace(&mut self.skipping, true) {
+            give(self.name, Piece::TooLong(buffer))?;
         }
+        Ok(0)
     }
 
-    /// Begins anew with a file that has become shorter.
-    fn notice_truncation(&mut self) -> io::Result<()> {
-        let Source::Plain(file) = &mut self.source else { return Ok(()) };
-        if file.metadata()?.len() < self.offset {
-            file.rewind()?;
-            (self.offset, self.filled, self.skipping) = (0, 0, false);
-        }
-        Ok(())
-    }
-
-    /// Whether another file has its name.
-    fn is_replaced(&self, dir: &Path) -> bool {
-        fs::metadata(dir.join(self.name.to_string())).is_ok_and(|there| there.ino() != self.inode)
+    /// Whether it is still the file of its name.
+    fn is_in_place(&self, dir: &Path) -> bool {
+        fs::metadata(dir.join(self.name.to_string())).is_ok_and(|there| there.ino() == self.inode)
     }
 }
 
@@ -323,6 +368,75 @@ mod tests {
         assert_eq!(folder.read(true), ["e"]);
         fs::remove_dir_all(folder.0.path()).unwrap();
         assert!(folder.read(true).is_empty());
+    }
+
+    /// Another process may write a line of yesterday's when this one is at today's already.
+    #[test]
+    fn f4_what_comes_late_for_an_earlier_day_is_followed_too() {
+        let mut folder = Folder::new();
+        folder.append("2026-05-26.log", "a\n");
+        folder.append("2026-05-27.log", "b\n");
+        assert_eq!(folder.read(true), ["a", "b"]);
+        folder.append("2026-05-26.log", "late\n");
+        assert_eq!(folder.read(true), ["late"]);
+        // Lines of a process that was killed, from before the first that there was.
+        folder.append("2026-05-25.log", "recovered\n");
+        folder.append("2026-05-27.log", "c\n");
+        assert_eq!(folder.read(true), ["recovered", "c"]);
+        folder.append("2026-05-26.log", "and once more\nhalf");
+        assert_eq!(folder.read(true), ["and once more"]);
+        folder.append("2026-05-26.log", " a line\n");
+        assert_eq!(folder.read(true), ["half a line"]);
+        assert!(folder.read(true).is_empty());
+    }
+
+    /// It is added to, compressed, and added to again under its old name, all between two looks.
+    #[test]
+    fn f4_what_comes_late_for_a_day_that_is_compressed_is_followed_too() {
+        let mut folder = Folder::new();
+        let name = "2026-05-26.log";
+        folder.append(name, "a\n");
+        folder.append("2026-05-27.log", "b\n");
+        assert_eq!(folder.read(true), ["a", "b"]);
+        folder.append(name, "late\n");
+        folder.compress("2026-05-26.log.gz", &["a\nlate\n"]);
+        fs::remove_file(folder.path(name)).unwrap();
+        folder.append(name, "later\n");
+        assert_eq!(folder.read(true), ["late", "later"]);
+        folder.compress("2026-05-26.log.gz", &["a\nlate\n", "later\n"]);
+        fs::remove_file(folder.path(name)).unwrap();
+        assert!(folder.read(true).is_empty());
+        folder.append(name, "last\n");
+        assert_eq!(folder.read(true), ["last"]);
+    }
+
+    /// A writer that died over a line: the next one cuts it off, and goes on from there.
+    #[test]
+    fn a_torn_line_that_is_cut_off_does_not_spoil_the_next_one_for_who_follows() {
+        for next in ["x\n", "a longer line than the torn one\n"] {
+            let mut folder = Folder::new();
+            let name = "2026-05-26.log";
+            folder.append(name, "a\n{\"ts\":\"2026");
+            assert_eq!(folder.read(true), ["a"]);
+            let file = OpenOptions::new().write(true).open(folder.path(name)).unwrap();
+            file.set_len("a\n".len() as u64).unwrap();
+            folder.append(name, next);
+            assert_eq!(folder.read(true), [next.trim_end()]);
+        }
+    }
+
+    #[test]
+    fn of_very_many_files_the_latest_are_followed_and_none_is_read_twice() {
+        let mut folder = Folder::new();
+        let name = |part: usize| format!("2026-05-26.{part}.log");
+        for part in 1..=FOLLOWED + 9 {
+            folder.append(&name(part), "a\n");
+        }
+        assert_eq!(folder.read(true).len(), FOLLOWED + 9);
+        assert!(folder.read(true).is_empty());
+        folder.append(&name(9), "not seen\n");
+        folder.append(&name(10), "seen\n");
+        assert_eq!(folder.read(true), ["seen"]);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
+/// Files of tests alone: unit tests, and loom's models.
+const TESTS: [&str; 2] = ["tests.rs", "models.rs"];
+
 /// The sources that a crate ships.
 pub(super) fn shipped(lab: &Lab, package: &str) -> Outcome<Vec<Source>> {
     let root = lab.root().join("crates").join(package);
@@ -26,7 +29,7 @@ pub(super) fn shipped(lab: &Lab, package: &str) -> Outcome<Vec<Source>> {
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs")
-                && !path.ends_with("tests.rs")
+                && !TESTS.iter().any(|tests| path.ends_with(tests))
             {
                 files
                     .push(Source { path: below(&root, &path), text: bare(&std::fs::read_to_string(&path)?) });

@@ -1,0 +1,93 @@
+//! Loom's types in the form of the standard library's.
+
+use std::sync::{LockResult, PoisonError};
+use std::time::Duration;
+
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+
+/// Statics have the standard library's locks in a model too, because loom makes none at compile time.
+pub(crate) fn lock<M: Lock>(mutex: &M) -> M::Guard<'_> {
+    mutex.hold()
+}
+
+pub(crate) trait Lock {
+    type Guard<'a>
+    where
+        Self: 'a;
+
+    fn hold(&self) -> Self::Guard<'_>;
+}
+
+impl<T> Lock for Mutex<T> {
+    type Guard<'a>
+        = MutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn hold(&self) -> MutexGuard<'_, T> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Lock for std::sync::Mutex<T> {
+    type Guard<'a>
+        = std::sync::MutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn hold(&self) -> std::sync::MutexGuard<'_, T> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a reference coerces to by itself where [`lock`] takes one kind of lock alone.
+impl<M: Lock> Lock for std::sync::Arc<M> {
+    type Guard<'a>
+        = M::Guard<'a>
+    where
+        M: 'a;
+
+    fn hold(&self) -> M::Guard<'_> {
+        (**self).hold()
+    }
+}
+
+/// In a model no time passes: a wait of no length is over at once, and any other ends by a notification alone. One
+/// that gets lost is a deadlock then, which loom reports.
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(loom::sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Condvar {
+        Condvar::default()
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    pub(crate) fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: Duration,
+    ) -> LockResult<(MutexGuard<'a, T>, ())> {
+        Ok((if time.is_zero() { guard } else { self.wait(guard) }, ()))
+    }
+
+    pub(crate) fn wait_timeout_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: Duration,
+        wait: impl Fn(&mut T) -> bool,
+    ) -> LockResult<(MutexGuard<'a, T>, ())> {
+        let mut guard = guard;
+        while !time.is_zero() && wait(&mut guard) {
+            guard = self.wait(guard);
+        }
+        Ok((guard, ()))
+    }
+
+    fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+}
