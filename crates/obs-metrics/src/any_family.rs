@@ -18,6 +18,7 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn overflowed(&self) -> u64;
     fn nan(&self) -> u64;
     fn encode(&self, format: Format, out: &mut String);
+    fn encode_protobuf(&self, out: &mut Vec<u8>);
     fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -45,6 +46,10 @@ impl<C: Cell> AnyFamily for FamilyCore<C> {
 
     fn encode(&self, format: Format, out: &mut String) {
         Self::encode(self, format, out);
+    }
+
+    fn encode_protobuf(&self, out: &mut Vec<u8>) {
+        Self::encode_protobuf(self, out);
     }
 
     fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
@@ -77,6 +82,10 @@ impl AnyFamily for Collector {
 
     fn encode(&self, format: Format, out: &mut String) {
         Self::encode(self, format, out);
+    }
+
+    fn encode_protobuf(&self, out: &mut Vec<u8>) {
+        Self::encode_protobuf(self, out);
     }
 
     fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {

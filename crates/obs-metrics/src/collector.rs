@@ -10,6 +10,7 @@ use crate::desc::{Desc, Kind};
 use crate::family_core::matches;
 use crate::format::Format;
 use crate::label_value::bounded;
+use crate::protobuf;
 use crate::report;
 use crate::text;
 
@@ -101,6 +102,22 @@ impl Collector {
             text::push_f64(out, value);
             out.push('\n');
         }
+    }
+
+    pub(crate) fn encode_protobuf(&self, out: &mut Vec<u8>) {
+        let rows = self.rows();
+        if rows.is_empty() && self.hidden_when_empty {
+            return;
+        }
+        let Desc { kind, name, help, labels, .. } = &self.desc;
+        protobuf::push_family(out, *kind, name, help, |out| {
+            for (values, value) in &rows {
+                protobuf::push_metric(out, labels.iter().zip(values), |out| match kind {
+                    Kind::Counter => protobuf::push_counter(out, *value, None),
+                    _ => protobuf::push_gauge(out, *value),
+                });
+            }
+        });
     }
 
     pub(crate) fn sum(&self, labels: &[(&str, &str)]) -> Option<f64> {

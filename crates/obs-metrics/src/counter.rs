@@ -8,9 +8,10 @@ use std::thread::LocalKey;
 
 use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
-use crate::exemplar::{self, ExemplarSlot};
+use crate::exemplar::{self, Exemplar, ExemplarSlot};
 use crate::format::Format;
 use crate::padded::Padded;
+use crate::protobuf;
 use crate::series::{Cell, Part, Series};
 use crate::slot::{self, NOBODY};
 use crate::text;
@@ -135,6 +136,10 @@ impl CounterCell {
         exemplar.store_current(n as f64);
     }
 
+    fn exemplar(&self) -> Option<Exemplar> {
+        if self.first.has_exemplar.load(Relaxed) { self.exemplar.get()?.load() } else { None }
+    }
+
     pub(crate) fn value(&self) -> u64 {
         let first = self.first.count.load(Relaxed);
         if self.first.has_stripes.load(Relaxed) { first.wrapping_add(self.striped()) } else { first }
@@ -200,12 +205,15 @@ impl Cell for CounterCell {
         out.push_str(prefix);
         text::push_u64(out, value);
         if format == Format::OpenMetrics
-            && self.first.has_exemplar.load(Relaxed)
-            && let Some(exemplar) = self.exemplar.get().and_then(|slot| slot.load())
+            && let Some(exemplar) = self.exemplar()
         {
             text::push_exemplar(out, &exemplar);
         }
         out.push('\n');
+    }
+
+    fn encode_protobuf(&self, value: u64, _desc: &Desc, out: &mut Vec<u8>) {
+        protobuf::push_counter(out, value as f64, self.exemplar());
     }
 
     fn number(value: u64, part: Part) -> Option<f64> {

@@ -1,7 +1,7 @@
 //! A family's declaration and the rules that names, labels and buckets obey (M1).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind};
 use crate::text::float_label;
@@ -66,6 +66,8 @@ pub struct Desc {
     pub(crate) bounds: Arc<[f64]>,
     /// `le="…"` of each bucket, the last one `+Inf`.
     pub(crate) bound_labels: Box<[Box<str>]>,
+    /// Set if its histograms count in native buckets too.
+    native: OnceLock<()>,
 }
 
 impl Desc {
@@ -84,6 +86,7 @@ impl Desc {
             labels,
             bounds: Arc::from([]),
             bound_labels: Box::default(),
+            native: OnceLock::new(),
         })
     }
 
@@ -94,7 +97,16 @@ impl Desc {
         Ok(self)
     }
 
-    /// Whether both declare the same family. The help text may differ: the first one stays.
+    pub(crate) fn is_native(&self) -> bool {
+        self.native.get().is_some()
+    }
+
+    pub(crate) fn set_native(&self) {
+        self.native.get_or_init(|| ());
+    }
+
+    /// Whether both declare the same family. The help text may differ, and native buckets may be asked for in one place
+    /// alone: what came first stays.
     pub(crate) fn declares_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.labels == other.labels && self.bounds == other.bounds
     }

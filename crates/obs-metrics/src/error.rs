@@ -21,8 +21,8 @@ pub enum ErrorKind {
     DuplicateLabel,
     /// Bucket bounds that are NaN, infinite, or not strictly ascending.
     InvalidBuckets,
-    /// A name that is already declared with another kind, other labels or other buckets, or one whose samples
-    /// would read like those of another family.
+    /// A name that is already declared with another kind, other labels or other buckets, one whose samples would read like
+    /// those of another family, or a family that has series already and can become native no more.
     Conflict,
     /// A label that the family does not have.
     UnknownLabel,

@@ -133,7 +133,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// # Errors
     /// [`ErrorKind::UnknownLabel`](crate::ErrorKind::UnknownLabel) for a label that the family does not have.
     pub fn try_untrusted(&self, labels: &[&str]) -> Result<(), Error> {
-        self.core.as_ref().map_or(Ok(()), |core| core.set_untrusted(labels))
+        self.everywhere(|core| core.set_untrusted(labels))
     }
 
     /// Admits these values of an untrusted label always, however full the family is: a node's own capabilities, for
@@ -178,6 +178,13 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         self.in_scope(|core| core.is_enabled().then(|| Self::on_enabled(core, values, f))).flatten()
     }
 
+    /// Applies a setting to the family and, if it is a global one, to its counterpart in the registry that this thread has
+    /// entered.
+    fn everywhere(&self, set: impl Fn(&Arc<FamilyCore<I::Cell>>) -> Result<(), Error>) -> Result<(), Error> {
+        self.core.as_ref().map_or(Ok(()), &set)?;
+        self.in_scope(set).unwrap_or(Ok(()))
+    }
+
     /// The family itself or, if it is a global one and this thread has entered a registry, its counterpart there (M12).
     fn in_scope<R>(&self, f: impl FnOnce(&Arc<FamilyCore<I::Cell>>) -> R) -> Option<R> {
         let core = self.core.as_ref()?;
@@ -220,6 +227,36 @@ impl<const N: usize> GaugeFamily<N> {
 }
 
 impl<const N: usize> HistogramFamily<N> {
+    /// Counts in the exponential buckets of a native histogram as well, 2^(1/8) or 1.09 apart, for quantiles that need no
+    /// bounds chosen beforehand. They are shown in the protobuf format alone, see
+    /// [`Exposition::Protobuf`](crate::Exposition::Protobuf); the text formats show the declared buckets as before.
+    ///
+    /// Values up to 2⁻⁶⁴ are in the zero bucket, those beyond 2⁶⁴ in that of infinity. A page shows at most 160 buckets of a
+    /// series, and wider ones where values lie further apart than that. A series takes up to 18 KiB for each thread that
+    /// observes, 2 to 4 for values within 16 octaves.
+    ///
+    /// Asked for too late, see [`try_native`](Self::try_native), this is logged and changes nothing.
+    ///
+    /// ```
+    /// let registry = obs_metrics::Registry::new();
+    /// let waits = registry.histogram("wait_seconds", "Waits.", ["queue"], &[]).native();
+    /// waits.observe(["mail"], 0.042);
+    /// ```
+    #[must_use]
+    pub fn native(self) -> Self {
+        self.try_native().unwrap_or_else(|error| report::error(&error));
+        self
+    }
+
+    /// As [`native`](Self::native), for an existing family. A family that is native already stays so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it has series by now: they would know nothing of what they
+    /// counted before.
+    pub fn try_native(&self) -> Result<(), Error> {
+        self.everywhere(|core| core.set_native())
+    }
+
     /// Records `value` in the series with these label values.
     #[inline]
     pub fn observe(&self, values: [&str; N], value: f64) {

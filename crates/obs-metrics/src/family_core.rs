@@ -15,6 +15,7 @@ use crate::format::Format;
 use crate::gauge::GaugeCell;
 use crate::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
 use crate::listing::Listing;
+use crate::protobuf;
 use crate::series::{Cell, Part, Series, count};
 use crate::table::{Role, Table};
 use crate::text;
@@ -186,6 +187,17 @@ impl<C: Cell> FamilyCore<C> {
         Ok(())
     }
 
+    /// All series of a family are native or none: a reader judges the family by its first one.
+    pub(crate) fn set_native(&self) -> Result<(), Error> {
+        let table = self.write();
+        if !self.desc.is_native() && table.version > 0 {
+            let detail = "it has or had series, which know nothing of native buckets; ask for them where it is declared";
+            return Err(Error::new(ErrorKind::Conflict, &self.desc.name, detail));
+        }
+        self.desc.set_native();
+        Ok(())
+    }
+
     fn index_of(&self, label: &str) -> Result<usize, Error> {
         self.desc.labels.iter().position(|own| **own == *label).ok_or_else(|| {
             let detail = format!("there is no label {label:?}; the labels are {:?}", self.desc.labels);
@@ -210,6 +222,11 @@ impl<C: Cell> FamilyCore<C> {
     pub(crate) fn encode(&self, format: Format, out: &mut String) {
         text::push_header(out, self.desc.kind, &self.desc.name, &self.desc.help, format);
         self.listing().encode(&self.desc, format, out);
+    }
+
+    pub(crate) fn encode_protobuf(&self, out: &mut Vec<u8>) {
+        let Desc { kind, name, help, .. } = &self.desc;
+        protobuf::push_family(out, *kind, name, help, |out| self.listing().encode_protobuf(&self.desc, out));
     }
 
     /// The sum over the listed series that carry these labels; `None` if there is none.

@@ -112,7 +112,7 @@ impl Foreign {
     pub(crate) fn families(&self) -> BTreeMap<String, ForeignFamily> {
         let mut families = foreign_text::parse(&self.upkeep.handle.render());
         families.retain(|name, family| {
-            let owner = self.registry.owner_of(&desc::claims(family.kind(), name));
+            let owner = self.registry.owner_of(&desc::claims(family.kind, name));
             if let Some(owner) = &owner {
                 report::once(&format!(
                     "{name:?} from the `metrics` macros gives way to the declared family {owner:?}"

@@ -11,26 +11,22 @@ const DEFAULT_HELP: &str = "Recorded through the `metrics` macros.";
 /// A family read from the recorder's page.
 #[derive(Debug, Clone)]
 pub(crate) struct ForeignFamily {
-    kind: Kind,
-    name: String,
-    help: String,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) help: String,
     /// The lines of one series each, in order.
-    series: Vec<Vec<Line>>,
+    pub(crate) series: Vec<Vec<Line>>,
 }
 
 /// `name{labels} value`, the labels without braces and still escaped.
 #[derive(Debug, Clone)]
-struct Line {
+pub(crate) struct Line {
     name: String,
-    labels: String,
-    value: String,
+    pub(crate) labels: String,
+    pub(crate) value: String,
 }
 
 impl ForeignFamily {
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
     pub(crate) fn encode(&self, format: Format, out: &mut String) {
         text::push_header(out, self.kind, &self.name, &self.help, format);
         let shown = self.series.iter().flat_map(|lines| {
@@ -52,7 +48,7 @@ impl ForeignFamily {
         sum.is_none_or(|sum| text::may_show_sum(format, sum))
     }
 
-    fn suffix<'a>(&self, line: &'a Line) -> &'a str {
+    pub(crate) fn suffix<'a>(&self, line: &'a Line) -> &'a str {
         line.name.strip_prefix(&self.name).unwrap_or_default()
     }
 }

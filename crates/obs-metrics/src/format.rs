@@ -1,6 +1,22 @@
 //! The two text formats, their content types, and the choice between them by an `Accept` header (M5).
 
-/// A format of the page.
+use crate::accept::{Accept, Media};
+
+const TEXT: Media = Media {
+    kind: "text",
+    subtype: "plain",
+    parameters: &[("version", &["0.0.4"])],
+    must_have_parameters: false,
+};
+
+const OPEN_METRICS: Media = Media {
+    kind: "application",
+    subtype: "openmetrics-text",
+    parameters: &[("version", &["1.0.0", "1.0"])],
+    must_have_parameters: false,
+};
+
+/// A text format of the page.
 ///
 /// ```
 /// use obs_metrics::Format;
@@ -34,74 +50,19 @@ impl Format {
     /// by commas beforehand.
     #[must_use]
     pub fn negotiate(accept: Option<&str>) -> Self {
-        let ranges: Vec<Range<'_>> = accept.unwrap_or_default().split(',').filter_map(Range::parse).collect();
-        let (text, _) = best(&ranges, "text", "plain", &["0.0.4"]);
-        let (open, specific) = best(&ranges, "application", "openmetrics-text", &["1.0.0", "1.0"]);
-        if open > text || (open == text && open > 0 && specific) { Self::OpenMetrics } else { Self::Text }
-    }
-}
-
-/// Quality in thousandths of the most specific range that covers the type, and whether that range names it.
-fn best(ranges: &[Range<'_>], kind: &str, subtype: &str, versions: &[&str]) -> (u16, bool) {
-    let covering =
-        ranges.iter().filter_map(|range| Some((range.covers(kind, subtype, versions)?, range.quality)));
-    covering.max().map_or((0, false), |(specific, quality)| (quality, specific >= NAMED))
-}
-
-const ANY: u8 = 0;
-const ANY_SUBTYPE: u8 = 1;
-const NAMED: u8 = 2;
-const NAMED_WITH_VERSION: u8 = 3;
-
-struct Range<'a> {
-    kind: &'a str,
-    subtype: &'a str,
-    version: Option<&'a str>,
-    quality: u16,
-}
-
-impl<'a> Range<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let (kind, subtype) = parts.next()?.split_once('/')?;
-        let mut range = Self { kind: kind.trim(), subtype: subtype.trim(), version: None, quality: 1000 };
-        for parameter in parts {
-            let Some((name, value)) = parameter.split_once('=') else { continue };
-            let value = value.trim().trim_matches('"');
-            match name.trim() {
-                name if name.eq_ignore_ascii_case("q") => range.quality = quality(value)?,
-                name if name.eq_ignore_ascii_case("version") => range.version = Some(value),
-                _ => {}
-            }
-        }
-        Some(range)
+        Self::preferred(&Accept::parse(accept)).0
     }
 
-    fn covers(&self, kind: &str, subtype: &str, versions: &[&str]) -> Option<u8> {
-        if self.kind == "*" && self.subtype == "*" {
-            return Some(ANY);
-        }
-        if !self.kind.eq_ignore_ascii_case(kind) {
-            return None;
-        }
-        match self.version {
-            _ if self.subtype == "*" => Some(ANY_SUBTYPE),
-            _ if !self.subtype.eq_ignore_ascii_case(subtype) => None,
-            None => Some(NAMED),
-            Some(version) => versions.contains(&version).then_some(NAMED_WITH_VERSION),
+    /// The better of the two, and its quality.
+    pub(crate) fn preferred(accept: &Accept<'_>) -> (Self, u16) {
+        let text = accept.quality_of(&TEXT);
+        let open = accept.quality_of(&OPEN_METRICS);
+        if open.value > text.value || (open.value == text.value && open.value > 0 && open.is_named) {
+            (Self::OpenMetrics, open.value)
+        } else {
+            (Self::Text, text.value)
         }
     }
-}
-
-/// `0`, `1`, or either with up to three decimals, in thousandths; anything else makes its range unreadable.
-fn quality(text: &str) -> Option<u16> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    if !matches!(whole, "0" | "1") || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let thousandths: u16 = format!("{decimals:0<3}").parse().ok()?;
-    let quality = thousandths + if whole == "1" { 1000 } else { 0 };
-    (quality <= 1000).then_some(quality)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::format::Format;
 use crate::padded::Padded;
+use crate::protobuf;
 use crate::series::{Cell, Part, Series};
 use crate::text;
 
@@ -217,6 +218,10 @@ impl Cell for GaugeCell {
         out.push_str(prefix);
         text::push_f64(out, value);
         out.push('\n');
+    }
+
+    fn encode_protobuf(&self, value: f64, _desc: &Desc, out: &mut Vec<u8>) {
+        protobuf::push_gauge(out, value);
     }
 
     fn number(value: f64, part: Part) -> Option<f64> {

@@ -4,6 +4,7 @@ use crate::collector::Samples;
 use crate::config::Config;
 use crate::desc::Kind;
 use crate::error::Error;
+use crate::exposition::Exposition;
 use crate::family::{CounterFamily, Family, GaugeFamily, HistogramFamily, Instrument, SummaryFamily};
 use crate::format::Format;
 use crate::registry::{Registry, or_inert};
@@ -127,6 +128,12 @@ pub fn disabled() -> bool {
 #[must_use]
 pub fn render(format: Format) -> String {
     Registry::current().render(format)
+}
+
+/// [`Registry::expose`] of the registry in force.
+#[must_use]
+pub fn expose(exposition: Exposition) -> Vec<u8> {
+    Registry::current().expose(exposition)
 }
 
 /// A static makes its family once, perhaps inside a test's scope, and outlives it. So the family is declared globally too

@@ -10,6 +10,8 @@ use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::exemplar::{self, ExemplarSlot};
 use crate::format::Format;
+use crate::native::NativeBuckets;
+use crate::protobuf::{self, Bucket};
 use crate::series::{Cell, Part, Series};
 use crate::shard::{OwnedShard, SharedShard, Snapshot};
 use crate::slot::{self, SLOTS};
@@ -71,6 +73,7 @@ pub struct HistogramCell {
     /// The upper bounds, filled up with infinity, which no value exceeds: counted through without a rest.
     bounds: Box<[[f64; 4]]>,
     buckets: usize,
+    is_native: bool,
     owned: Box<[OnceLock<OwnedShard>]>,
     shared: OnceLock<SharedShard>,
     exemplars: OnceLock<Box<[ExemplarSlot]>>,
@@ -79,7 +82,7 @@ pub struct HistogramCell {
 }
 
 impl HistogramCell {
-    pub(crate) fn with_bounds(bounds: &[f64]) -> Self {
+    pub(crate) fn new(bounds: &[f64], is_native: bool) -> Self {
         let owned = (0..SLOTS).map(|_| OnceLock::new()).collect();
         let buckets = bounds.len() + 1;
         let four =
@@ -88,6 +91,7 @@ impl HistogramCell {
         Self {
             bounds,
             buckets,
+            is_native,
             owned,
             shared: OnceLock::new(),
             exemplars: OnceLock::new(),
@@ -108,11 +112,15 @@ impl HistogramCell {
     #[inline]
     pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
         match slot::current() {
-            Some(slot) => {
-                self.owned[slot].get_or_init(|| OwnedShard::new(self.buckets)).record(bucket, value)
-            }
-            None => self.shared.get_or_init(|| SharedShard::new(self.buckets)).record(bucket, value),
+            Some(slot) => self.owned[slot]
+                .get_or_init(|| OwnedShard::new(self.buckets, self.is_native))
+                .record(bucket, value),
+            None => self.shared().record(bucket, value),
         }
+    }
+
+    fn shared(&self) -> &SharedShard {
+        self.shared.get_or_init(|| SharedShard::new(self.buckets, self.is_native))
     }
 
     /// The index of the first bound that is not below `value`. Short lists are counted through without a branch.
@@ -152,7 +160,7 @@ impl Cell for HistogramCell {
     const KIND: Kind = Kind::Histogram;
 
     fn new(desc: &Desc) -> Self {
-        Self::with_bounds(&desc.bounds)
+        Self::new(&desc.bounds, desc.is_native())
     }
 
     fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
@@ -190,6 +198,19 @@ impl Cell for HistogramCell {
         }
     }
 
+    fn encode_protobuf(&self, snapshot: Snapshot, desc: &Desc, out: &mut Vec<u8>) {
+        let exemplars = self.exemplars.get();
+        let bounds = desc.bounds.iter().copied().chain([f64::INFINITY]);
+        let mut cumulative = 0;
+        let buckets = bounds.zip(&snapshot.counts).enumerate().map(|(bucket, (bound, count))| {
+            cumulative += count;
+            let exemplar = exemplars.and_then(|slots| slots[bucket].load());
+            Bucket { bound, cumulative, exemplar }
+        });
+        let native = self.is_native.then(|| NativeBuckets::new(&snapshot.native));
+        protobuf::push_histogram(out, snapshot.count(), snapshot.sum, buckets, native.as_ref());
+    }
+
     fn number(snapshot: Snapshot, part: Part) -> Option<f64> {
         Some(match part {
             Part::Whole | Part::Count => snapshot.count() as f64,
@@ -203,7 +224,7 @@ mod tests {
     use super::*;
 
     fn cell(bounds: &[f64]) -> HistogramCell {
-        HistogramCell::with_bounds(bounds)
+        HistogramCell::new(bounds, false)
     }
 
     #[test]

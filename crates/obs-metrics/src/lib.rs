@@ -59,6 +59,7 @@
 //!
 //! None by default. `tokio` adds the `runtime` module, the families of a tokio runtime.
 
+mod accept;
 mod any_family;
 mod cache;
 mod collector;
@@ -68,9 +69,11 @@ mod declared;
 mod desc;
 mod error;
 mod exemplar;
+mod exposition;
 mod family;
 mod family_core;
 mod foreign;
+mod foreign_protobuf;
 mod foreign_text;
 mod format;
 mod gauge;
@@ -79,8 +82,11 @@ mod histogram;
 mod label_value;
 mod listing;
 mod losses;
+mod native;
 mod padded;
+mod page;
 pub mod process;
+mod protobuf;
 mod registry;
 mod report;
 #[cfg(feature = "tokio")]
@@ -101,12 +107,13 @@ pub use counter::Counter;
 pub use desc::{DEFAULT_BUCKETS, Kind};
 pub use error::{Error, ErrorKind};
 pub use exemplar::{TraceIdSource, set_trace_id_source};
+pub use exposition::Exposition;
 pub use family::{CounterFamily, Family, GaugeFamily, HistogramFamily, Instrument, SummaryFamily};
 pub use format::Format;
 pub use gauge::{Gauge, Lease, OwnedGauge};
 pub use global::{
-    collect_with, configure, counter, disabled, gauge, histogram, render, summary, try_counter, try_gauge,
-    try_histogram, try_summary,
+    collect_with, configure, counter, disabled, expose, gauge, histogram, render, summary, try_counter,
+    try_gauge, try_histogram, try_summary,
 };
 pub use histogram::Histogram;
 pub use label_value::{MAX_VALUE_BYTES, OVERFLOW};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::desc::Desc;
 use crate::format::Format;
+use crate::protobuf;
 use crate::series::{Cell, Series};
 
 /// The rows in order with the unchanging part of their text, kept from scrape to scrape.
@@ -24,6 +25,15 @@ impl<C: Cell> Listing<C> {
         };
         let rows = series.into_iter().map(prefix).collect();
         Self { version, rows, text }
+    }
+
+    pub(crate) fn encode_protobuf(&self, desc: &Desc, out: &mut Vec<u8>) {
+        for (_, series) in &self.rows {
+            let labels = desc.labels.iter().zip(&series.values);
+            protobuf::push_metric(out, labels, |out| {
+                series.cell.encode_protobuf(series.cell.read(), desc, out);
+            });
+        }
     }
 
     pub(crate) fn encode(&self, desc: &Desc, format: Format, out: &mut String) {

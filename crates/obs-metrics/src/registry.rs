@@ -1,6 +1,5 @@
 //! Registries: which families there are, and the page they make (M12).
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -11,6 +10,7 @@ use crate::config::{Config, DEFAULT_SERIES_CAP};
 use crate::declared::{Declared, conflict};
 use crate::desc::{Desc, Kind};
 use crate::error::{Error, ErrorKind};
+use crate::exposition::Exposition;
 use crate::family::{
     CounterFamily, Family, GAVE_INERT, GaugeFamily, HistogramFamily, Instrument, SummaryFamily,
 };
@@ -18,6 +18,7 @@ use crate::family_core::FamilyCore;
 use crate::foreign::Foreign;
 use crate::format::Format;
 use crate::losses;
+use crate::page;
 use crate::report;
 use crate::scope::Scope;
 use crate::series::{Cell, Part};
@@ -311,20 +312,29 @@ impl Registry {
     /// that a writer waits for; on an async runtime call it from `spawn_blocking` all the same.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
-        let families = self.families();
-        let mut foreign = self.foreign().map(|foreign| foreign.families()).unwrap_or_default();
-        let mut page = String::new();
-        for family in families {
-            for (_, guest) in split_before(&mut foreign, &family.desc().name) {
-                guest.encode(format, &mut page);
-            }
-            family.encode(format, &mut page);
+        page::text(self, format)
+    }
+
+    /// The bytes of the page in any exposition format, for a server that negotiates: as [`render`](Self::render), and in
+    /// protobuf too.
+    ///
+    /// ```
+    /// use obs_metrics::{Exposition, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let _ = registry.histogram("wait_seconds", "Waits.", [], &[]).native().with([]);
+    /// let asked = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    /// let exposition = Exposition::negotiate(Some(asked));
+    /// assert_eq!(exposition, Exposition::Protobuf);
+    /// let (content_type, body) = (exposition.content_type(), registry.expose(exposition));
+    /// # assert!(content_type.starts_with("application/vnd.google.protobuf") && body.len() > 100);
+    /// ```
+    #[must_use]
+    pub fn expose(&self, exposition: Exposition) -> Vec<u8> {
+        match exposition {
+            Exposition::Text(format) => self.render(format).into_bytes(),
+            Exposition::Protobuf => page::protobuf(self),
         }
-        foreign.values().for_each(|guest| guest.encode(format, &mut page));
-        if format == Format::OpenMetrics {
-            page.push_str("# EOF\n");
-        }
-        page
     }
 
     /// A number for tests: the sum over the series of `name` that carry `labels`, or `None` without any. A histogram or
@@ -423,10 +433,4 @@ pub(crate) fn or_inert<I: Instrument, const N: usize>(declared: Result<Family<I,
         report::error(&error);
         Family::inert()
     })
-}
-
-/// Takes what sorts before `name` out of the map.
-fn split_before<V>(map: &mut BTreeMap<String, V>, name: &str) -> BTreeMap<String, V> {
-    let after = map.split_off(name);
-    std::mem::replace(map, after)
 }

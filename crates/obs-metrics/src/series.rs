@@ -47,6 +47,9 @@ pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
     /// The sample lines of this series.
     fn encode(&self, reading: Self::Reading, desc: &Desc, prefix: &str, format: Format, out: &mut String);
 
+    /// The value of this series in the protobuf format.
+    fn encode_protobuf(&self, reading: Self::Reading, desc: &Desc, out: &mut Vec<u8>);
+
     /// A number for tests.
     fn number(reading: Self::Reading, part: Part) -> Option<f64>;
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::thread;
 use std::time::Duration;
 
+use crate::native::{NativeCounts, Place};
 use crate::padded::Padded;
 
 /// What a histogram held at one moment: counts by bucket (not cumulative, the last is `+Inf`) and the sum of exactly
@@ -14,11 +15,13 @@ use crate::padded::Padded;
 pub struct Snapshot {
     pub(crate) counts: Vec<u64>,
     pub(crate) sum: f64,
+    /// The same observations in native buckets, one part after the other; of a native histogram alone.
+    pub(crate) native: Vec<(Place, u64)>,
 }
 
 impl Snapshot {
     pub(crate) fn empty(buckets: usize) -> Self {
-        Self { counts: vec![0; buckets], sum: 0.0 }
+        Self { counts: vec![0; buckets], sum: 0.0, native: Vec::new() }
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -28,6 +31,7 @@ impl Snapshot {
     fn add(&mut self, other: &Self) {
         self.sum += other.sum;
         self.counts.iter_mut().zip(&other.counts).for_each(|(own, other)| *own += other);
+        self.native.extend(&other.native);
     }
 }
 
@@ -36,7 +40,11 @@ impl Snapshot {
 /// A reader that finds as many writes begun after its reading as were done before it has seen no write half done. Where
 /// the owner writes too often for that, the reader asks, and the owner copies sum and buckets for it after its next write.
 #[derive(Debug)]
-pub(crate) struct OwnedShard(Words);
+pub(crate) struct OwnedShard {
+    words: Words,
+    /// What the words hold, in native buckets, and as the owner copied it for a reader.
+    native: Option<Box<[NativeCounts; 2]>>,
+}
 
 /// Words of an owned shard: how many writes have begun, how many are done, whether a reader asks, the sum's bits, the
 /// buckets; then sum and buckets as the owner copied them for a reader. The first four and the lowest buckets share a cache
@@ -52,14 +60,14 @@ const WAITING: u64 = 1;
 const ANSWERED: u64 = 2;
 
 impl OwnedShard {
-    pub(crate) fn new(buckets: usize) -> Self {
-        Self(Words::new(SUM + 2 * (1 + buckets)))
+    pub(crate) fn new(buckets: usize, is_native: bool) -> Self {
+        Self { words: Words::new(SUM + 2 * (1 + buckets)), native: is_native.then(Box::default) }
     }
 
     /// For the owner alone. Returns the bucket's count before.
     #[inline]
     pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
-        let Self(words) = self;
+        let Self { words, native } = self;
         let begun = words.at(BEGUN).load(Ordering::Relaxed) + 1;
         words.at(BEGUN).store(begun, Ordering::Relaxed);
         fence(Ordering::Release);
@@ -67,6 +75,9 @@ impl OwnedShard {
         words.at(SUM + 1 + bucket).store(before + 1, Ordering::Relaxed);
         let sum = f64::from_bits(words.at(SUM).load(Ordering::Relaxed)) + value;
         words.at(SUM).store(sum.to_bits(), Ordering::Relaxed);
+        if let Some(native) = native {
+            native[0].count_alone(value);
+        }
         words.at(DONE).store(begun, Ordering::Release);
         if words.at(ASKED).load(Ordering::Relaxed) == WAITING {
             self.answer();
@@ -82,15 +93,18 @@ impl OwnedShard {
         fence(Ordering::Acquire);
         let answer = self.answer_at();
         for index in SUM..answer {
-            let word = self.0.at(index).load(Ordering::Relaxed);
-            self.0.at(index - SUM + answer).store(word, Ordering::Relaxed);
+            let word = self.words.at(index).load(Ordering::Relaxed);
+            self.words.at(index - SUM + answer).store(word, Ordering::Relaxed);
         }
-        self.0.at(ASKED).store(ANSWERED, Ordering::Release);
+        if let Some(native) = &self.native {
+            native[0].copy_to(&native[1]);
+        }
+        self.words.at(ASKED).store(ANSWERED, Ordering::Release);
     }
 
     /// Where the words of an answer begin.
     fn answer_at(&self) -> usize {
-        (SUM + self.0.len()) / 2
+        (SUM + self.words.len()) / 2
     }
 
     /// Adds what the shard holds. One reader at a time may do so.
@@ -102,21 +116,21 @@ impl OwnedShard {
 
     /// What the shard holds, if its owner was between two writes all the while.
     fn between_writes(&self) -> Option<Snapshot> {
-        let done = self.0.at(DONE).load(Ordering::Acquire);
-        let read = self.snapshot(SUM);
+        let done = self.words.at(DONE).load(Ordering::Acquire);
+        let read = self.snapshot(SUM, 0);
         fence(Ordering::Acquire);
-        (self.0.at(BEGUN).load(Ordering::Relaxed) == done).then_some(read)
+        (self.words.at(BEGUN).load(Ordering::Relaxed) == done).then_some(read)
     }
 
     /// Waits for the owner's answer, or for a moment in which it does not write.
     #[cold]
     fn ask(&self) -> Snapshot {
-        let asked = self.0.at(ASKED);
+        let asked = self.words.at(ASKED);
         asked.store(WAITING, Ordering::Release);
         let mut patience = Patience::default();
         let read = loop {
             if asked.load(Ordering::Acquire) == ANSWERED {
-                break self.snapshot(self.answer_at());
+                break self.snapshot(self.answer_at(), 1);
             }
             if let Some(read) = self.between_writes() {
                 break read;
@@ -127,12 +141,13 @@ impl OwnedShard {
         read
     }
 
-    /// Sum and buckets from this word on.
-    fn snapshot(&self, sum: usize) -> Snapshot {
+    /// Sum and buckets from this word on, and these native buckets.
+    fn snapshot(&self, sum: usize, native: usize) -> Snapshot {
         let buckets = self.answer_at() - SUM - 1;
-        let count = |bucket| self.0.at(sum + 1 + bucket).load(Ordering::Relaxed);
+        let count = |bucket| self.words.at(sum + 1 + bucket).load(Ordering::Relaxed);
         let counts = (0..buckets).map(count).collect();
-        Snapshot { counts, sum: f64::from_bits(self.0.at(sum).load(Ordering::Relaxed)) }
+        let native = self.native.as_ref().map_or_else(Vec::new, |both| both[native].read());
+        Snapshot { counts, sum: f64::from_bits(self.words.at(sum).load(Ordering::Relaxed)), native }
     }
 }
 
@@ -145,6 +160,8 @@ pub(crate) struct SharedShard {
     /// How many writes have begun, and in the highest bit which half they go to.
     begun: AtomicU64,
     halves: [Words; 2],
+    /// What each half holds, in native buckets.
+    native: Option<Box<[NativeCounts; 2]>>,
 }
 
 /// Words of a half: how many writes are done, the sum's bits, then the buckets.
@@ -155,17 +172,21 @@ const HALF_BUCKETS: usize = 2;
 const SECOND_HALF: u64 = 1 << 63;
 
 impl SharedShard {
-    pub(crate) fn new(buckets: usize) -> Self {
+    pub(crate) fn new(buckets: usize, is_native: bool) -> Self {
         let halves = [(); 2].map(|()| Words::new(HALF_BUCKETS + buckets));
-        Self { begun: AtomicU64::new(0), halves }
+        Self { begun: AtomicU64::new(0), halves, native: is_native.then(Box::default) }
     }
 
     /// Returns the bucket's count before, or less just after a reading.
     pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
         let begun = self.begun.fetch_add(1, Ordering::Acquire);
-        let half = &self.halves[usize::from(begun & SECOND_HALF != 0)];
+        let number = usize::from(begun & SECOND_HALF != 0);
+        let half = &self.halves[number];
         let before = half.at(HALF_BUCKETS + bucket).fetch_add(1, Ordering::Relaxed);
         add_f64(half.at(HALF_SUM), value);
+        if let Some(native) = &self.native {
+            native[number].count_shared(value);
+        }
         half.at(HALF_DONE).fetch_add(1, Ordering::Release);
         before
     }
@@ -173,8 +194,8 @@ impl SharedShard {
     /// Adds what the shard holds. One reader at a time may do so.
     pub(crate) fn add_to(&self, total: &mut Snapshot) {
         let begun = self.begun.fetch_xor(SECOND_HALF, Ordering::AcqRel);
-        let [first, second] = &self.halves;
-        let (old, new) = if begun & SECOND_HALF == 0 { (first, second) } else { (second, first) };
+        let number = usize::from(begun & SECOND_HALF != 0);
+        let (old, new) = (&self.halves[number], &self.halves[1 - number]);
         let mut patience = Patience::default();
         while old.at(HALF_DONE).load(Ordering::Acquire) != begun & !SECOND_HALF {
             patience.pause();
@@ -186,6 +207,9 @@ impl SharedShard {
             let moved = old.at(HALF_BUCKETS + bucket).swap(0, Ordering::Relaxed);
             new.at(HALF_BUCKETS + bucket).fetch_add(moved, Ordering::Relaxed);
             *count += moved;
+        }
+        if let Some(native) = &self.native {
+            native[number].move_to(&native[1 - number], &mut total.native);
         }
         let done = old.at(HALF_DONE).swap(0, Ordering::Relaxed);
         new.at(HALF_DONE).fetch_add(done, Ordering::Release);
@@ -241,7 +265,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     /// Every observation is worth 2, so a sum that does not belong to its count shows at once. The writers never pause.
-    fn check(shards: usize, record: impl Fn(usize) + Sync, read: impl Fn() -> Snapshot) {
+    fn check(is_native: bool, shards: usize, record: impl Fn(usize) + Sync, read: impl Fn() -> Snapshot) {
         let over = AtomicBool::new(false);
         let written: u64 = thread::scope(|scope| {
             let write = |number| {
@@ -257,6 +281,8 @@ mod tests {
             for _ in 0..READINGS {
                 let read = read();
                 assert_eq!(read.sum, 2.0 * read.count() as f64);
+                let native: u64 = read.native.iter().map(|(_, count)| count).sum();
+                assert_eq!(native, if is_native { read.count() } else { 0 });
                 assert!(read.count() >= last, "no observation is seen and unseen again");
                 last = read.count();
             }
@@ -270,23 +296,27 @@ mod tests {
 
     #[test]
     fn an_owned_shard_is_read_consistently_under_a_writer_that_never_pauses() {
-        let shard = OwnedShard::new(3);
-        let read = || {
-            let mut total = Snapshot::empty(3);
-            shard.add_to(&mut total);
-            total
-        };
-        check(1, |_| _ = shard.record(1, 2.0), read);
+        for is_native in [false, true] {
+            let shard = OwnedShard::new(3, is_native);
+            let read = || {
+                let mut total = Snapshot::empty(3);
+                shard.add_to(&mut total);
+                total
+            };
+            check(is_native, 1, |_| _ = shard.record(1, 2.0), read);
+        }
     }
 
     #[test]
     fn a_shared_shard_is_read_consistently_under_writers_that_never_pause() {
-        let shard = SharedShard::new(3);
-        let read = || {
-            let mut total = Snapshot::empty(3);
-            shard.add_to(&mut total);
-            total
-        };
-        check(4, |number| _ = shard.record(number % 3, 2.0), read);
+        for is_native in [false, true] {
+            let shard = SharedShard::new(3, is_native);
+            let read = || {
+                let mut total = Snapshot::empty(3);
+                shard.add_to(&mut total);
+                total
+            };
+            check(is_native, 4, |number| _ = shard.record(number % 3, 2.0), read);
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::desc::{Desc, Kind};
 use crate::format::Format;
 use crate::histogram::HistogramCell;
+use crate::protobuf;
 use crate::series::{Cell, Part, Series};
 use crate::shard::Snapshot;
 use crate::text;
@@ -100,7 +101,7 @@ impl Cell for SummaryCell {
     const KIND: Kind = Kind::Summary;
 
     fn new(_desc: &Desc) -> Self {
-        Self { window: Window::new(), totals: HistogramCell::with_bounds(&[]) }
+        Self { window: Window::new(), totals: HistogramCell::new(&[], false) }
     }
 
     fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
@@ -127,6 +128,11 @@ impl Cell for SummaryCell {
             text::push_sum(out, &desc.name, labels, totals.sum);
         }
         text::push_count(out, &desc.name, labels, totals.count());
+    }
+
+    fn encode_protobuf(&self, totals: Snapshot, _desc: &Desc, out: &mut Vec<u8>) {
+        let quantiles = QUANTILES.into_iter().zip(self.window.quantiles(seconds(), QUANTILES));
+        protobuf::push_summary(out, totals.count(), totals.sum, quantiles);
     }
 
     fn number(totals: Snapshot, part: Part) -> Option<f64> {

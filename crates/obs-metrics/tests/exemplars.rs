@@ -7,7 +7,8 @@ mod exposition;
 use std::cell::RefCell;
 use std::process::{Command, Stdio};
 
-use obs_metrics::{Format, Registry};
+use exposition::{Family, Labels};
+use obs_metrics::{Exposition, Format, Registry};
 
 thread_local! {
     static CURRENT: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -30,11 +31,19 @@ fn in_trace(id: &str, f: impl FnOnce()) {
 /// The ID of the exemplar on the sample whose line begins so.
 fn exemplar(registry: &Registry, sample: &str, le: Option<&str>) -> Option<(String, f64)> {
     let families = exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
+    let protobuf = exposition::protobuf::read(&registry.expose(Exposition::Protobuf));
+    assert_eq!(exemplars(&protobuf.families), exemplars(&families), "the same in protobuf");
     let samples = families.iter().flat_map(|family| &family.samples);
     let found = samples.into_iter().find(|found| found.name == sample && found.label("le") == le)?;
     let (labels, value) = found.exemplar.clone()?;
     assert_eq!(labels[0].0, "trace_id");
     Some((labels[0].1.clone(), value))
+}
+
+/// Those of all samples, in the order of the page.
+fn exemplars(families: &[Family]) -> Vec<(&str, &(Labels, f64))> {
+    let samples = families.iter().flat_map(|family| &family.samples);
+    samples.filter_map(|sample| Some((&*sample.name, sample.exemplar.as_ref()?))).collect()
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test that reads a page needs all of this")]
 
+pub(crate) mod protobuf;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use obs_metrics::Format;

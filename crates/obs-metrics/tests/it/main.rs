@@ -7,6 +7,7 @@ mod exposition;
 mod declarations;
 mod hostile;
 mod lifetimes;
+mod native;
 mod oracles;
 mod page;
 mod peers;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use obs_metrics::{Format, Registry};
+use obs_metrics::{Exposition, Format, Registry};
 use proptest::prelude::*;
 
 use crate::exposition;
@@ -154,9 +154,9 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    /// parse(encode(x)) = x, and both formats say the same.
+    /// parse(encode(x)) = x, and all formats say the same.
     #[test]
-    fn both_formats_show_what_was_recorded(
+    fn all_formats_show_what_was_recorded(
         ops in proptest::collection::vec(op(), 0..60),
         below_zero in any::<bool>(),
     ) {
@@ -191,6 +191,8 @@ proptest! {
         let text = exposition::read(&registry.render(Format::Text), Format::Text);
         let open = exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
         exposition::assert_agree(&text, &open);
+        let protobuf = exposition::protobuf::read(&registry.expose(Exposition::Protobuf));
+        exposition::protobuf::assert_agrees_with_text(&protobuf, &text);
         let found = |family: &str, sample: &str, s: usize| {
             let family = exposition::family(&text, family);
             let label = s.to_string();

@@ -1,0 +1,109 @@
+//! `Accept` headers: which media types a client takes, and how gladly (RFC 9110 §12.5.1).
+
+/// A media type that the page can be had in.
+pub(crate) struct Media {
+    pub(crate) kind: &'static str,
+    pub(crate) subtype: &'static str,
+    /// The parameters that matter, and the values that fit.
+    pub(crate) parameters: &'static [(&'static str, &'static [&'static str])],
+    /// A range that names the type covers it only with all of these parameters.
+    pub(crate) must_have_parameters: bool,
+}
+
+/// A header's ranges. Those that cannot be read are left out.
+pub(crate) struct Accept<'a>(Vec<Range<'a>>);
+
+/// How gladly a client takes a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quality {
+    /// In thousandths; 0 is not at all.
+    pub(crate) value: u16,
+    /// Whether the client named the type, and not only a range it falls into.
+    pub(crate) is_named: bool,
+}
+
+impl<'a> Accept<'a> {
+    pub(crate) fn parse(header: Option<&'a str>) -> Self {
+        Self(header.unwrap_or_default().split(',').filter_map(Range::parse).collect())
+    }
+
+    /// That of the most specific range which covers the type.
+    pub(crate) fn quality_of(&self, media: &Media) -> Quality {
+        let covering = self.0.iter().filter_map(|range| Some((range.covers(media)?, range.quality)));
+        let (specific, value) = covering.max().unwrap_or((ANY, 0));
+        Quality { value, is_named: specific >= NAMED }
+    }
+}
+
+const ANY: u8 = 0;
+const ANY_SUBTYPE: u8 = 1;
+const NAMED: u8 = 2;
+const NAMED_WITH_PARAMETERS: u8 = 3;
+
+struct Range<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    parameters: Vec<(&'a str, &'a str)>,
+    quality: u16,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let mut range =
+            Self { kind: kind.trim(), subtype: subtype.trim(), parameters: Vec::new(), quality: 1000 };
+        for parameter in parts {
+            let Some((name, value)) = parameter.split_once('=') else { continue };
+            let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+            if name.eq_ignore_ascii_case("q") {
+                range.quality = quality(value)?;
+            } else {
+                range.parameters.push((name, value));
+            }
+        }
+        Some(range)
+    }
+
+    /// How specific the range is, if it covers the type.
+    fn covers(&self, media: &Media) -> Option<u8> {
+        if self.kind == "*" && self.subtype == "*" {
+            return Some(ANY);
+        }
+        if !self.kind.eq_ignore_ascii_case(media.kind) {
+            return None;
+        }
+        if self.subtype == "*" {
+            return Some(ANY_SUBTYPE);
+        }
+        if !self.subtype.eq_ignore_ascii_case(media.subtype) {
+            return None;
+        }
+        let mut specific = NAMED;
+        for (name, fitting) in media.parameters {
+            match self.parameter(name) {
+                Some(value) if fitting.contains(&value) => specific = NAMED_WITH_PARAMETERS,
+                None if !media.must_have_parameters => {}
+                _ => return None,
+            }
+        }
+        Some(specific)
+    }
+
+    /// The last one of this name.
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        let found = self.parameters.iter().rev().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| *value)
+    }
+}
+
+/// `0`, `1`, or either with up to three decimals, in thousandths; anything else makes its range unreadable.
+fn quality(text: &str) -> Option<u16> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if !matches!(whole, "0" | "1") || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths: u16 = format!("{decimals:0<3}").parse().ok()?;
+    let quality = thousandths + if whole == "1" { 1000 } else { 0 };
+    (quality <= 1000).then_some(quality)
+}
