@@ -232,8 +232,8 @@ impl<const N: usize> HistogramFamily<N> {
     /// [`Exposition::Protobuf`](crate::Exposition::Protobuf); the text formats show the declared buckets as before.
     ///
     /// Values up to 2⁻⁶⁴ are in the zero bucket, those beyond 2⁶⁴ in that of infinity. A page shows at most 160 buckets of a
-    /// series, and wider ones where values lie further apart than that. A series takes up to 18 KiB for each thread that
-    /// observes, 2 to 4 for values within 16 octaves.
+    /// series, and wider ones where values lie further apart than that. A series takes 1 to 2 KiB more for each thread that
+    /// observes, and at most 36 KiB, whatever the values.
     ///
     /// Asked for too late, see [`try_native`](Self::try_native), this is logged and changes nothing.
     ///

@@ -1,4 +1,4 @@
-//! The two text formats, their content types, and the choice between them by an `Accept` header (M5).
+//! The text formats, their content types, and the choice between them by an `Accept` header (M5).
 
 use crate::accept::{Accept, Media};
 

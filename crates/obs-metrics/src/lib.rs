@@ -1,5 +1,5 @@
 //! Prometheus metrics of HearthNet: typed families, series that hostile peers cannot multiply, exemplars that lead to
-//! traces, one page in both text formats.
+//! traces, one page in both text formats and in protobuf, which carries native histograms.
 //!
 //! # Count something
 //!
@@ -33,6 +33,9 @@
 //! The page holds the [standard families](standard) of spec §4.2 from the start, those of the [process], whatever
 //! [collectors](Registry::collect_with) read, and what third-party crates record through the `metrics` macros once
 //! [`configure`] was called.
+//!
+//! A server that lets its clients choose asks [`Exposition::negotiate`] and sends what [`expose`] makes: the text formats,
+//! or protobuf for a Prometheus in which native histograms are switched on. [`HistogramFamily::native`] makes a histogram one.
 //!
 //! # Text from peers
 //!

@@ -234,7 +234,8 @@ fn duration_summary(registry: &Registry) -> Declared<Summary, 1> {
 fn duration_histogram(registry: &Registry) -> Declared<Histogram, 1> {
     let help = "Duration of calls in seconds.";
     let name = "hearthnet_request_duration_seconds";
-    registry.try_histogram(name, help, ["capability"], REQUEST_DURATION_BUCKETS)
+    let declared = registry.try_histogram(name, help, ["capability"], REQUEST_DURATION_BUCKETS);
+    declared.map(HistogramFamily::native)
 }
 
 fn streams_gauge(registry: &Registry) -> Declared<crate::Gauge, 1> {

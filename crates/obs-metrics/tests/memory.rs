@@ -34,6 +34,24 @@ fn pain_01_unscraped_histograms_stay_flat() {
     assert_eq!(waits.count(), 10_000_001);
 }
 
+/// Native buckets are made when a value falls among them: however far values lie apart, their number is bounded.
+#[test]
+fn pain_01_native_buckets_are_bounded() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let registry = Registry::new();
+    let sizes = registry.histogram("size_bytes", "Sizes.", [], &[]).native().with([]);
+    sizes.observe(1.0);
+    let grown = growth(|| {
+        for n in 0..2_000_000_u64 {
+            // Every exponent and sign there is, NaN left out.
+            let value = f64::from_bits(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            sizes.observe(if value.is_nan() { 0.0 } else { value });
+        }
+    });
+    assert!(grown < 5e5, "{grown} bytes");
+    assert_eq!(sizes.count(), 2_000_001);
+}
+
 /// A million values made up by peers, in counters and in durations.
 #[test]
 fn pain_02_hostile_values_take_no_memory() {

@@ -22,7 +22,7 @@ type Bus = Arc<dyn CapabilityBus>;
 /// |---|---|
 /// | `GET /health` | 200 while the process is alive, with the node's ID |
 /// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID |
-/// | `GET /metrics` | the Prometheus page, text or OpenMetrics by `Accept`, gzip when asked |
+/// | `GET /metrics` | the Prometheus page, text, OpenMetrics or protobuf by `Accept`, gzip when asked |
 /// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
 ///

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use obs_facade::doctor::{BusError, CapabilityBus, Outcome};
@@ -79,7 +79,7 @@ async fn f1_ready_needs_a_capability_and_a_peer() {
 }
 
 #[tokio::test]
-async fn m5_the_page_comes_in_both_formats_and_compressed() {
+async fn m5_the_page_comes_in_every_format_and_compressed() {
     let plain = get(Node::default(), "/metrics", &[]).await;
     assert_eq!(plain.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
     assert!(bytes(plain).await.starts_with(b"# HELP"));
@@ -94,6 +94,15 @@ async fn m5_the_page_comes_in_both_formats_and_compressed() {
     let mut page = String::new();
     flate2::read::GzDecoder::new(&*bytes(compressed).await).read_to_string(&mut page).unwrap();
     assert!(page.ends_with("# EOF\n"));
+
+    let asked = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,*/*;q=0.1";
+    let protobuf = get(Node::default(), "/metrics", &[(ACCEPT, asked)]).await;
+    assert_eq!(
+        protobuf.headers()[CONTENT_TYPE],
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+    );
+    assert_eq!(protobuf.headers()[VARY], "Accept, Accept-Encoding");
+    assert!(!bytes(protobuf).await.starts_with(b"#"));
 }
 
 #[tokio::test]

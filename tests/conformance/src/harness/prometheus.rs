@@ -86,6 +86,17 @@ impl Prometheus {
             .collect()
     }
 
+    /// The native histograms of an instant query.
+    pub(crate) fn histograms(&self, query: &str) -> Outcome<Vec<NativeHistogram>> {
+        let data = self.get("/api/v1/query", &[("query", query)])?;
+        let found = data["result"].as_array().cloned().unwrap_or_default();
+        let read = |sample: &Value| {
+            NativeHistogram::read(&sample["histogram"][1])
+                .ok_or_else(|| failed("a native histogram", sample.to_string()))
+        };
+        found.iter().map(read).collect()
+    }
+
     /// The trace IDs of the exemplars that are stored for a series, with their values.
     pub(crate) fn exemplars(&self, query: &str) -> Outcome<Vec<(String, f64)>> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
@@ -114,6 +125,55 @@ impl Prometheus {
     }
 }
 
+/// A native histogram as the server has stored it.
+#[derive(Debug)]
+pub(crate) struct NativeHistogram {
+    pub(crate) count: f64,
+    pub(crate) sum: f64,
+    pub(crate) buckets: Vec<Bucket>,
+}
+
+/// A bucket with the server's own bounds, and whether each belongs to it.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    pub(crate) lower: f64,
+    has_lower: bool,
+    pub(crate) upper: f64,
+    has_upper: bool,
+    pub(crate) count: f64,
+}
+
+impl Bucket {
+    pub(crate) fn holds(&self, value: f64) -> bool {
+        let above = value > self.lower || (self.has_lower && value == self.lower);
+        let below = value < self.upper || (self.has_upper && value == self.upper);
+        above && below
+    }
+}
+
+impl NativeHistogram {
+    fn read(json: &Value) -> Option<Self> {
+        let buckets = json["buckets"].as_array().into_iter().flatten();
+        let bucket = |bucket: &Value| {
+            let rule = bucket[0].as_u64()?;
+            Some(Bucket {
+                lower: number(&bucket[1])?,
+                has_lower: matches!(rule, 1 | 3),
+                upper: number(&bucket[2])?,
+                has_upper: matches!(rule, 0 | 3),
+                count: number(&bucket[3])?,
+            })
+        };
+        let buckets = buckets.map(bucket).collect::<Option<_>>()?;
+        Some(Self { count: number(&json["count"])?, sum: number(&json["sum"])?, buckets })
+    }
+}
+
+/// The API writes numbers as text.
+fn number(json: &Value) -> Option<f64> {
+    json.as_str()?.parse().ok()
+}
+
 /// A sample of an instant query.
 fn series(sample: &Value) -> Option<Series> {
     let mut labels = Labels::new();
@@ -127,5 +187,5 @@ fn series(sample: &Value) -> Option<Series> {
         }
     }
     labels.sort();
-    Some(Series { name, labels, value: sample["value"][1].as_str()?.parse().ok()? })
+    Some(Series { name, labels, value: number(&sample["value"][1])? })
 }

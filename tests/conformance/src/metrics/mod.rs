@@ -4,6 +4,7 @@ mod families;
 mod figures;
 mod functions;
 mod labels;
+mod native;
 mod oracles;
 mod page;
 mod server;
@@ -41,6 +42,9 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("exemplars_carry_trace_ids", figures::exemplars),
         Case::new("prometheus_stores_every_series", server::values),
         Case::new("prometheus_stores_the_exemplars", server::exemplars),
+        Case::new("protobuf_for_who_asks", native::negotiation),
+        Case::new("prometheus_takes_native_histograms", native::node),
+        Case::new("prometheus_has_each_value_in_its_bucket", native::buckets),
         Case::new("hostile_names_round_trip", labels::hostile_names),
         Case::new("series_are_capped", labels::cap),
     ],

@@ -47,7 +47,7 @@ const NEGOTIATED: [(&str, &str); 15] = [
     ("application/openmetrics-text; q=0", TEXT),
     ("APPLICATION/OpenMetrics-Text", OPEN_METRICS),
     (
-        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.4,application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
         OPEN_METRICS,
     ),
     ("application/vnd.google.protobuf", TEXT),
