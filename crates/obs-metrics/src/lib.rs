@@ -90,6 +90,9 @@ mod padded;
 mod page;
 pub mod process;
 mod protobuf;
+#[cfg(test)]
+#[path = "../tests/it/raise.rs"]
+mod raise;
 mod registry;
 mod report;
 #[cfg(feature = "tokio")]

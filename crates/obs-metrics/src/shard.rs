@@ -262,12 +262,14 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raise::RaiseOnDrop;
     use std::sync::atomic::AtomicBool;
 
     /// Every observation is worth 2, so a sum that does not belong to its count shows at once. The writers never pause.
     fn check(is_native: bool, shards: usize, record: impl Fn(usize) + Sync, read: impl Fn() -> Snapshot) {
         let over = AtomicBool::new(false);
         let written: u64 = thread::scope(|scope| {
+            let end = RaiseOnDrop(&over);
             let write = |number| {
                 let mut written = 0_u64;
                 while !over.load(Ordering::Relaxed) {
@@ -286,7 +288,7 @@ mod tests {
                 assert!(read.count() >= last, "no observation is seen and unseen again");
                 last = read.count();
             }
-            over.store(true, Ordering::Relaxed);
+            drop(end);
             writers.into_iter().map(|writer| writer.join().unwrap()).sum()
         });
         assert_eq!(read().count(), written);

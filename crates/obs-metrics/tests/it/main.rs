@@ -12,4 +12,5 @@ mod oracles;
 mod page;
 mod peers;
 mod process;
+mod raise;
 mod scopes;

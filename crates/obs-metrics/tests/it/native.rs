@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use crate::exposition::protobuf::{self, Native};
 use crate::exposition::{self, family};
+use crate::raise::RaiseOnDrop;
 
 fn page(registry: &Registry) -> protobuf::Page {
     let page = protobuf::read(&registry.expose(Exposition::Protobuf));
@@ -107,6 +108,7 @@ fn native_buckets_belong_to_their_count_under_writers_that_never_pause() {
     let over = AtomicBool::new(false);
     let read = || protobuf::read(&registry.expose(Exposition::Protobuf)); // compares the count with the buckets
     let written: u64 = std::thread::scope(|scope| {
+        let end = RaiseOnDrop(&over);
         let write = |thread: u32| {
             let (waits, over) = (&waits, &over);
             scope.spawn(move || {
@@ -122,7 +124,7 @@ fn native_buckets_belong_to_their_count_under_writers_that_never_pause() {
         for _ in 0..20 {
             read();
         }
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
     });
     assert_eq!(only_series(&read(), "wait_seconds").count, written);

@@ -6,6 +6,7 @@ use obs_metrics::{Exposition, Format, Registry};
 use proptest::prelude::*;
 
 use crate::exposition;
+use crate::raise::RaiseOnDrop;
 
 #[test]
 fn the_text_format_to_the_letter() {
@@ -64,6 +65,7 @@ fn pages_are_consistent_under_writers() {
     );
     let over = AtomicBool::new(false);
     let written: u64 = std::thread::scope(|scope| {
+        let end = RaiseOnDrop(&over);
         let writers: Vec<_> = (0..4)
             .map(|thread: u64| {
                 let (waits, calls, over) = (&waits, &calls, &over);
@@ -86,7 +88,7 @@ fn pages_are_consistent_under_writers() {
         for _ in 0..100 {
             exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
         }
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
     });
     assert_eq!(registry.value("calls_total", &[]), Some(written as f64));
@@ -112,6 +114,7 @@ fn sum_and_count_belong_together_under_writers_that_never_pause() {
         }
     };
     let written: u64 = std::thread::scope(|scope| {
+        let end = RaiseOnDrop(&over);
         let write = || {
             let mut written = 0;
             while !over.load(Ordering::Relaxed) {
@@ -126,7 +129,7 @@ fn sum_and_count_belong_together_under_writers_that_never_pause() {
             std::thread::yield_now();
         }
         std::thread::scope(|readers| (0..2).for_each(|_| _ = readers.spawn(|| (0..3).for_each(|_| check()))));
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
     });
     check();
