@@ -39,7 +39,7 @@ impl Backend {
     }
 
     /// Asks for a whole completion.
-    pub(crate) async fn complete(&self, request: &Value) -> Result<Completion, CallError> {
+    pub(crate) async fn complete(&self, request: Value) -> Result<Completion, CallError> {
         let response = self.send(request).await?;
         let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
         let answer: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense())?;
@@ -53,13 +53,15 @@ impl Backend {
     }
 
     /// Asks for a completion piece by piece.
-    pub(crate) async fn stream(&self, request: &Value) -> Result<Pieces, CallError> {
+    pub(crate) async fn stream(&self, request: Value) -> Result<Pieces, CallError> {
         let response = self.send(request).await?;
         Ok(Pieces { response, parser: sse::Parser::default(), stopped: false, patience: self.patience })
     }
 
-    async fn send(&self, request: &Value) -> Result<Response, CallError> {
-        let mut builder = self.http.post(self.url.clone()).json(request);
+    async fn send(&self, request: Value) -> Result<Response, CallError> {
+        let mut builder = self.http.post(self.url.clone()).json(&request);
+        // Many times as large as its text, and the model may take minutes.
+        drop(request);
         if let Some(key) = &self.key {
             builder = builder.bearer_auth(key);
         }
@@ -83,9 +85,9 @@ impl Backend {
 }
 
 /// The request for a completion, with nothing in it that a caller may not choose.
-pub(crate) fn request(input: &Map<String, Value>, model: &str, stream: bool) -> Result<Value, CallError> {
+pub(crate) fn request(mut input: Map<String, Value>, model: &str, stream: bool) -> Result<Value, CallError> {
     let messages =
-        input.get("messages").ok_or_else(|| Code::BAD_REQUEST.because("input.messages: is missing"))?;
+        input.remove("messages").ok_or_else(|| Code::BAD_REQUEST.because("input.messages: is missing"))?;
     let list = messages.as_array().ok_or_else(|| mismatch("input.messages", "a list"))?;
     if list.is_empty() {
         return Err(Code::BAD_REQUEST.because("input.messages: is empty"));
@@ -98,8 +100,8 @@ pub(crate) fn request(input: &Map<String, Value>, model: &str, stream: bool) -> 
         request["stream_options"] = json!({ "include_usage": true });
     }
     for name in OPTIONS {
-        if let Some(value) = input.get(name).filter(|value| !value.is_null()) {
-            request[name] = value.clone();
+        if let Some(value) = input.remove(name).filter(|value| !value.is_null()) {
+            request[name] = value;
         }
     }
     Ok(request)
@@ -223,14 +225,14 @@ mod tests {
             "messages": [{ "role": "user", "content": "Hi" }], "seed": 7, "temperature": null, "stream": true,
             "model": "another", "user": "somebody",
         });
-        let request = request(input.as_object().unwrap(), "ours", false).unwrap();
+        let request = request(input.as_object().unwrap().clone(), "ours", false).unwrap();
         let expected = json!({ "model": "ours", "messages": input["messages"], "stream": false, "seed": 7 });
         assert_eq!(request, expected);
     }
 
     #[test]
     fn a_conversation_without_messages_is_refused() {
-        let code = |input: Value| request(input.as_object().unwrap(), "m", true).unwrap_err().code;
+        let code = |input: Value| request(input.as_object().unwrap().clone(), "m", true).unwrap_err().code;
         assert_eq!(code(json!({})), Code::BAD_REQUEST);
         assert_eq!(code(json!({ "messages": [] })), Code::BAD_REQUEST);
         assert_eq!(code(json!({ "messages": "Hi" })), Code::SCHEMA_MISMATCH);

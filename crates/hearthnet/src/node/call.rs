@@ -18,6 +18,7 @@ use super::{LOG, Node, forward};
 use crate::wire::call::Call;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::is_capability;
+use crate::wire::room::Room;
 use crate::wire::signature::{FROM, VERSION_HEADER};
 use crate::wire::{VERSION, body, signature};
 
@@ -40,7 +41,8 @@ async fn answer(node: &Node, remote: Caller, request: Request) -> Result<Respons
             return Err(error);
         }
     };
-    let raw = body::read(headers, body).await?;
+    let mut room = Room::default();
+    let raw = body::read(headers, body, &mut room).await?;
     let body = parse(&raw)?;
     signature::check(headers, capability, &body)?;
 
@@ -53,11 +55,11 @@ async fn answer(node: &Node, remote: Caller, request: Request) -> Result<Respons
     let served = node.health.begin(capability, node_id);
     let version = headers.get(VERSION_HEADER);
     let answered = match &route {
-        Route::Local(local) => answer_here(local.as_ref(), version, &body).await,
-        Route::Peer(peer) => forward::forward(node, peer, capability, version, raw, &body).await,
+        Route::Local(local) => answer_here(local.as_ref(), version, body).await,
+        Route::Peer(peer) => forward::forward(node, peer, capability, version, raw, body).await,
     };
     match answered {
-        Ok(answer) => Ok(answer.into_response(served)),
+        Ok(answer) => Ok(room.held_by(answer.into_response(served))),
         Err(error) => {
             served.end(false);
             Err(error)
@@ -142,7 +144,7 @@ fn parse(raw: &[u8]) -> Result<Value, CallError> {
 async fn answer_here(
     capability: &dyn Capability,
     version: Option<&HeaderValue>,
-    body: &Value,
+    body: Value,
 ) -> Result<Answer, CallError> {
     if version.is_some_and(|version| version != VERSION) {
         return Err(Code::SCHEMA_MISMATCH.because(format!("this capability has the version {VERSION}")));
@@ -169,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_capability_that_panics_is_an_internal_error_and_says_nothing_to_the_caller() {
-        let error = answer_here(&Panics, None, &json!({})).await.err().unwrap();
+        let error = answer_here(&Panics, None, json!({})).await.err().unwrap();
         assert_eq!(error.code, Code::INTERNAL_ERROR);
         assert!(!error.message.contains("too much"));
     }

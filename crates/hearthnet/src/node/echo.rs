@@ -20,7 +20,9 @@ pub(super) struct Echo;
 
 impl Capability for Echo {
     fn call(&self, call: Call) -> Answering {
-        Box::pin(async move { Wanted::read(&call)?.answer().await })
+        // Read at once, so that nothing else of the call is kept while its caller lets us wait.
+        let wanted = Wanted::read(&call);
+        Box::pin(async move { wanted?.answer().await })
     }
 }
 
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     async fn call(input: Value) -> Result<Answer, CallError> {
-        Echo.call(Call::from_body(&json!({ "input": input })).unwrap()).await
+        Echo.call(Call::from_body(json!({ "input": input })).unwrap()).await
     }
 
     #[tokio::test]

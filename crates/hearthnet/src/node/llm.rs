@@ -41,15 +41,15 @@ impl Chat {
     }
 
     async fn answer(self, call: Call) -> Result<Answer, CallError> {
-        let model = self.model_for(&call)?;
+        let model = self.model_for(&call)?.to_owned();
         let stream = boolean(&call.input, "stream")?.unwrap_or(true);
-        let request = openai::request(&call.input, model, stream)?;
-        let talk = Talk::begin(model, &self.backend_name);
-        let span = trace::span("backend").field("backend", &self.backend_name).field("model", model);
+        let request = openai::request(call.input, &model, stream)?;
+        let talk = Talk::begin(&model, &self.backend_name);
+        let span = trace::span("backend").field("backend", &self.backend_name).field("model", &model);
         let ask = async {
             answer::marked(match stream {
-                true => self.backend.stream(&request).await.map(|pieces| frames(Tokens { pieces, talk })),
-                false => self.backend.complete(&request).await.map(|completion| whole(completion, talk)),
+                true => self.backend.stream(request).await.map(|pieces| frames(Tokens { pieces, talk })),
+                false => self.backend.complete(request).await.map(|completion| whole(completion, talk)),
             })
         };
         span.wrap(ask).await

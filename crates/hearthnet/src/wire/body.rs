@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
 use super::error::{CallError, Code};
+use super::room::Room;
 
 const MAX_BODY_BYTES: usize = 1 << 20;
 
@@ -19,14 +20,14 @@ const MAX_WASTE_BYTES: usize = 16 << 20;
 /// How long a caller may take to send its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads the whole body.
-pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, CallError> {
+/// Reads the whole body, which has `room` as long as that is kept.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, room: &mut Room) -> Result<Bytes, CallError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
     // A caller that asks first (`Expect: 100-continue`) is told before it sends anything.
     if announced.is_some_and(|n| n > MAX_BODY_BYTES) && headers.contains_key(header::EXPECT) {
         return Err(too_large());
     }
-    timeout(PATIENCE, collect(body))
+    timeout(PATIENCE, collect(body, room))
         .await
         .unwrap_or_else(|_| Err(Code::TIMEOUT.because("the body of the call did not arrive in time")))
 }
@@ -40,13 +41,14 @@ pub(crate) async fn discard(body: Body) {
     let _ = timeout(PATIENCE_WITH_REFUSED, Limited::new(body, MAX_BODY_BYTES).collect()).await;
 }
 
-async fn collect(mut body: Body) -> Result<Bytes, CallError> {
+async fn collect(mut body: Body, room: &mut Room) -> Result<Bytes, CallError> {
     let (mut whole, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Code::BAD_REQUEST.because("the body of the call broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
         if size <= MAX_BODY_BYTES {
+            room.grow_to(size).await?;
             whole.extend_from_slice(&data);
         } else if size <= MAX_WASTE_BYTES {
             whole = Vec::new();
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     async fn status(size: usize) -> Result<usize, StatusCode> {
-        let read = read(&HeaderMap::new(), Body::from(vec![b' '; size])).await;
+        let read = read(&HeaderMap::new(), Body::from(vec![b' '; size]), &mut Room::default()).await;
         read.map(|body| body.len()).map_err(|error| error.into_response().status())
     }
 

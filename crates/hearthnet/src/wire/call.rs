@@ -13,11 +13,11 @@ pub(crate) struct Call {
 
 impl Call {
     /// `{"params": {…}, "input": {…}}`; either may be left out.
-    pub(crate) fn from_body(body: &Value) -> Result<Call, CallError> {
-        let body = body.as_object().ok_or_else(|| mismatch("the body", "an object"))?;
-        let part = |name: &str| match body.get(name) {
+    pub(crate) fn from_body(body: Value) -> Result<Call, CallError> {
+        let Value::Object(mut body) = body else { return Err(mismatch("the body", "an object")) };
+        let mut part = |name: &str| match body.remove(name) {
             None | Some(Value::Null) => Ok(Map::new()),
-            Some(Value::Object(part)) => Ok(part.clone()),
+            Some(Value::Object(part)) => Ok(part),
             Some(_) => Err(mismatch(name, "an object")),
         };
         Ok(Call { params: part("params")?, input: part("input")? })
@@ -60,11 +60,11 @@ mod tests {
 
     #[test]
     fn a_body_of_another_shape_is_a_schema_mismatch() {
-        assert!(Call::from_body(&json!({})).unwrap().input.is_empty());
+        assert!(Call::from_body(json!({})).unwrap().input.is_empty());
         for body in [json!([]), json!("text"), json!({ "input": [] }), json!({ "params": 1 })] {
-            assert_eq!(Call::from_body(&body).unwrap_err().code, Code::SCHEMA_MISMATCH, "{body}");
+            assert_eq!(Call::from_body(body.clone()).unwrap_err().code, Code::SCHEMA_MISMATCH, "{body}");
         }
-        let call = Call::from_body(&json!({ "input": { "n": -1, "t": 2, "b": "yes" } })).unwrap();
+        let call = Call::from_body(json!({ "input": { "n": -1, "t": 2, "b": "yes" } })).unwrap();
         assert_eq!(whole(&call.input, "n").unwrap_err().code, Code::SCHEMA_MISMATCH);
         assert_eq!(text(&call.input, "t").unwrap_err().code, Code::SCHEMA_MISMATCH);
         assert_eq!(boolean(&call.input, "b").unwrap_err().code, Code::SCHEMA_MISMATCH);

@@ -8,6 +8,7 @@ use reqwest::{Client, Response};
 use tokio::time::timeout;
 
 use super::error::{CallError, Code};
+use super::room::Room;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -39,13 +40,14 @@ pub(crate) async fn read(
     limit: usize,
     patience: Duration,
 ) -> Result<Vec<u8>, CallError> {
-    let mut whole = Vec::new();
+    let (mut whole, mut room) = (Vec::new(), Room::default());
     while let Some(piece) = next_piece(&mut response, patience).await? {
         if whole.len() + piece.len() > limit {
             return Err(
                 Code::INTERNAL_ERROR.because(format!("the answer behind this call exceeds {limit} bytes"))
             );
         }
+        room.grow_to(whole.len() + piece.len()).await?;
         whole.extend_from_slice(&piece);
     }
     Ok(whole)

@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
+use tokio::task::JoinSet;
 
 use crate::node::{ECHO, Home, Node};
 
@@ -65,6 +66,45 @@ async fn r1_one_host_cannot_take_every_place() {
     drop(idle);
     let home = node.stop();
     assert!(home.log_text().contains("a host has too many connections open"));
+}
+
+/// A body of 1 MiB can be 32 MiB once it is read, and its caller decides for how long.
+#[tokio::test]
+async fn r1_many_large_bodies_at_one_time_do_not_fill_the_memory() {
+    let node = Home::new().start("");
+    let zeros = vec![0; 500_000];
+    let body = json!({ "input": { "delay_ms": 3000, "text": "still here", "zeros": zeros } });
+    let calls = (0..40).map(|_| node.call(ECHO, &body).send());
+    for answer in futures_util::future::join_all(calls).await {
+        let answer = answer.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(answer["output"]["text"], "still here");
+    }
+    if let Some(peak) = node.peak_memory() {
+        assert!(peak < 500 << 20, "{} MiB", peak >> 20);
+    }
+}
+
+/// Those that do not fit are refused, and small ones are answered meanwhile.
+#[tokio::test]
+async fn r1_large_bodies_beyond_the_room_are_refused_and_small_ones_are_not() {
+    let node = Home::new().start("");
+    let large = |delay_ms| json!({ "input": { "delay_ms": delay_ms, "text": "x".repeat(1_000_000) } });
+    let mut calls: JoinSet<_> = (0..80).map(|_| node.call(ECHO, &large(60_000)).send()).collect();
+    // The others wait for a minute.
+    let refused = calls.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(refused.status().as_u16(), 429);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"], "capacity_exceeded");
+    let small = node.call(ECHO, &json!({})).send().await.unwrap();
+    assert_eq!(small.status().as_u16(), 200);
+
+    let refused = node.metric("hearthnet_requests_total", "result=\"capacity_exceeded\"").await;
+    assert!(refused >= Some(1.0), "{refused:?}");
+
+    calls.shutdown().await;
+    let begun = Instant::now();
+    while node.call(ECHO, &large(0)).send().await.unwrap().status().as_u16() != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "there is no room, and nobody who has it");
+    }
 }
 
 #[tokio::test]

@@ -197,6 +197,13 @@ impl Node {
         self.get("/health").await["node_id"].as_str().unwrap().to_owned()
     }
 
+    /// The most memory that the process had so far, in bytes, where the system says so.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
+    }
+
     /// Sends the process `signal`, as `kill` names it.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
