@@ -67,7 +67,21 @@ impl OwnedShard {
     /// For the owner alone. Returns the bucket's count before.
     #[inline]
     pub(crate) fn record(&self, bucket: usize, value: f64) -> u64 {
-        let Self { words, native } = self;
+        match &self.native {
+            None => self.write(bucket, value, || ()),
+            Some(native) => self.record_native(native, bucket, value),
+        }
+    }
+
+    /// A call of its own: what it needs of registers is not the others' to pay.
+    #[inline(never)]
+    fn record_native(&self, native: &[NativeCounts; 2], bucket: usize, value: f64) -> u64 {
+        self.write(bucket, value, || native[0].count_alone(value))
+    }
+
+    #[inline(always)]
+    fn write(&self, bucket: usize, value: f64, write_more: impl FnOnce()) -> u64 {
+        let words = &self.words;
         let begun = words.at(BEGUN).load(Ordering::Relaxed) + 1;
         words.at(BEGUN).store(begun, Ordering::Relaxed);
         fence(Ordering::Release);
@@ -75,9 +89,7 @@ impl OwnedShard {
         words.at(SUM + 1 + bucket).store(before + 1, Ordering::Relaxed);
         let sum = f64::from_bits(words.at(SUM).load(Ordering::Relaxed)) + value;
         words.at(SUM).store(sum.to_bits(), Ordering::Relaxed);
-        if let Some(native) = native {
-            native[0].count_alone(value);
-        }
+        write_more();
         words.at(DONE).store(begun, Ordering::Release);
         if words.at(ASKED).load(Ordering::Relaxed) == WAITING {
             self.answer();

@@ -6,6 +6,7 @@ mod limits_page;
 mod measured;
 mod metrics_held;
 mod metrics_macro;
+mod native;
 mod opentelemetry;
 mod ours;
 mod page;
@@ -54,6 +55,7 @@ pub(crate) fn area() -> Area {
         contender::<limits_page::Cached>("cached", "limit: prefix cached, buffer reused"),
         contender::<limits_page::Escaped>("escaped", "limit: labels escaped each time"),
         contender::<ours::Ours>(OURS, "obs-metrics"),
+        contender::<native::Native>("native", "obs-metrics, native too"),
         contender::<measured::Measured>(MEASURED, "measured"),
         contender::<prometheus_client::PrometheusClient>("prometheus-client", "prometheus-client"),
         contender::<prometheus::Prometheus>("prometheus", "prometheus"),
