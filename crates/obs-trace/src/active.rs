@@ -1,95 +1,50 @@
 //! The traces that have begun and not ended.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use serde_core::ser::SerializeStruct;
 use serde_core::{Serialize, Serializer};
 
 use crate::{Trace, TraceRecord, clock};
 
-/// A list in parts, of which each thread uses one, so that threads rarely meet at a lock.
+/// Those of one lane.
 ///
 /// It holds no trace alive: a trace that everybody has dropped is over.
-pub(crate) struct Active {
-    shards: [Mutex<Shard>; SHARDS],
-}
-
-const SHARDS: usize = 16;
-
 #[derive(Default)]
-struct Shard {
+pub(crate) struct Running {
     traces: Vec<Option<Weak<TraceRecord>>>,
     free: Vec<u32>,
 }
 
-impl Active {
-    pub(crate) fn new() -> Active {
-        Active { shards: std::array::from_fn(|_| Mutex::default()) }
-    }
-
-    pub(crate) fn insert(&self, record: &Arc<TraceRecord>) {
-        let number = shard_of_thread();
+impl Running {
+    /// Gives the place that it got.
+    pub(crate) fn insert(&mut self, record: &Arc<TraceRecord>) -> u32 {
         let weak = Some(Arc::downgrade(record));
-        let mut shard = self.shard(number);
-        let place = match shard.free.pop() {
+        match self.free.pop() {
             Some(place) => {
-                shard.traces[place as usize] = weak;
+                self.traces[place as usize] = weak;
                 place
             }
             None => {
-                shard.traces.push(weak);
-                shard.traces.len() as u32 - 1
+                self.traces.push(weak);
+                self.traces.len() as u32 - 1
             }
-        };
-        record.active_key().store(place * SHARDS as u32 + number, Ordering::Relaxed);
-    }
-
-    pub(crate) fn remove(&self, record: &TraceRecord) {
-        let key = record.active_key().load(Ordering::Relaxed);
-        let (place, number) = (key / SHARDS as u32, key % SHARDS as u32);
-        let mut shard = self.shard(number);
-        if shard.traces.get_mut(place as usize).and_then(Option::take).is_some() {
-            shard.free.push(place);
         }
     }
 
-    /// Oldest first.
-    pub(crate) fn list(&self) -> Vec<Trace> {
-        let mut traces = Vec::new();
-        for number in 0..SHARDS as u32 {
-            traces.extend(self.shard(number).traces.iter().flatten().filter_map(Weak::upgrade).map(Trace));
+    pub(crate) fn remove(&mut self, place: u32) {
+        if self.traces.get_mut(place as usize).and_then(Option::take).is_some() {
+            self.free.push(place);
         }
-        traces.retain(|trace| !trace.is_ended());
-        traces.sort_by_key(Trace::started_at);
-        traces
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Trace> {
+        self.traces.iter().flatten().filter_map(Weak::upgrade).map(Trace)
     }
 
     pub(crate) fn len(&self) -> usize {
-        (0..SHARDS as u32)
-            .map(|number| self.shard(number))
-            .map(|shard| shard.traces.len() - shard.free.len())
-            .sum()
+        self.traces.len() - self.free.len()
     }
-
-    fn shard(&self, number: u32) -> std::sync::MutexGuard<'_, Shard> {
-        self.shards[number as usize].lock().unwrap_or_else(|poison| poison.into_inner())
-    }
-}
-
-fn shard_of_thread() -> u32 {
-    static THREADS: AtomicU32 = AtomicU32::new(0);
-    thread_local! {
-        static SHARD: Cell<Option<u32>> = const { Cell::new(None) };
-    }
-    SHARD.with(|shard| {
-        shard.get().unwrap_or_else(|| {
-            let number = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS as u32;
-            shard.set(Some(number));
-            number
-        })
-    })
 }
 
 /// A trace that was running when [`active`](crate::active) was called.

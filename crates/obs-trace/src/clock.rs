@@ -10,6 +10,15 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// From one moment to another; nothing if the clock went back in between, or began anew.
+///
+/// A processor's counter may begin anew when the machine has slept. What lies before that is then further away than
+/// the machine is old, and must not be taken for the slowest trace there ever was.
+pub(crate) fn between(begin: Instant, end: Instant) -> Duration {
+    const IMPOSSIBLE: Duration = Duration::from_secs(10 * 365 * 86_400);
+    Some(end - begin).filter(|duration| *duration < IMPOSSIBLE).unwrap_or_default()
+}
+
 /// Nanoseconds since the Unix epoch at `instant`.
 ///
 /// Read from the wall clock at most every [`ANCHOR_AGE`] a thread, because that read costs three
@@ -66,6 +75,16 @@ mod tests {
             assert!(theirs.abs_diff(ours) < 1_000_000_000, "{ours} {theirs}");
             std::thread::sleep(ANCHOR_AGE / 2);
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_or_begins_anew_makes_no_duration() {
+        let (before, now) = (now() - Duration::from_millis(5), now());
+        assert!((5..1_000).contains(&between(before, now).as_millis()));
+        assert_eq!(between(now, before), Duration::ZERO);
+        // What fastant makes of a counter that is below the one it began with.
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        assert_eq!(between(before, now + century), Duration::ZERO);
     }
 
     #[test]

@@ -60,6 +60,7 @@
 //! - `tls`: collectors behind `https`, by the certificates that the system trusts.
 
 mod active;
+mod apart;
 mod clock;
 mod config;
 mod context;
@@ -67,6 +68,8 @@ mod error;
 mod fields;
 mod global;
 mod id;
+mod lane_number;
+mod lanes;
 mod names;
 #[cfg(feature = "otlp")]
 pub mod otlp;

@@ -77,6 +77,9 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// How many there are.
+    pub(crate) const ALL: usize = Outcome::Panic as usize + 1;
+
     /// Of a trace that is dropped before its end.
     pub(crate) fn of_drop() -> Outcome {
         if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }
@@ -204,6 +207,15 @@ impl TraceRecord {
         self.has_ended.load(Ordering::Relaxed)
     }
 
+    /// A record that has ended after so long.
+    #[cfg(test)]
+    pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
+        let record = TraceRecord::begin(None, capability, Limits { spans: 0, field_bytes: 0 }, None);
+        record.end(outcome);
+        record.ended.store(record.began + Duration::from_nanos(nanos), Ordering::Relaxed);
+        Arc::new(record)
+    }
+
     /// A record that has ended, to leave in the place of one that is moved out.
     pub(crate) fn vacant() -> TraceRecord {
         let vacant = TraceRecord::begin(None, "", Limits { spans: 0, field_bytes: 0 }, None);
@@ -294,8 +306,8 @@ impl TraceRecord {
     /// From the beginning of the trace to its end.
     pub fn duration(&self) -> Duration {
         match self.ended.load(Ordering::Relaxed) {
-            Instant::ZERO => clock::now() - self.began,
-            ended => ended - self.began,
+            Instant::ZERO => clock::between(self.began, clock::now()),
+            ended => clock::between(self.began, ended),
         }
     }
 
@@ -328,8 +340,8 @@ impl TraceRecord {
                     parent: self
                         .kept_ancestor(span.parent, kept)
                         .map(|index| (kept & ((1 << index) - 1)).count_ones() as usize),
-                    start: span.begin - self.began,
-                    duration: span.end - span.begin,
+                    start: clock::between(self.began, span.begin),
+                    duration: clock::between(span.begin, span.end),
                     fields: fields.of(index).map(|(key, value)| (key, value.clone())).collect(),
                 })
             })

@@ -1,118 +1,201 @@
 //! The errors and the slowest traces of each capability, kept beside the ring so that a flood of
 //! other traces cannot push them out (T5).
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use smol_str::SmolStr;
 
 use crate::TraceRecord;
 use crate::config::Config;
 
+/// Most traces neither fail nor are slow: of them no more than [`Places`] is read, which next to never changes.
 pub(crate) struct Retained {
-    /// The first capabilities to be seen have a place each: names are made up by peers, and those
-    /// that are made up later must not push out the ones that are real.
-    by_capability: HashMap<SmolStr, Kept>,
-    others: Kept,
-    bytes: usize,
-    max_capabilities: usize,
+    places: Places,
+    kept: Mutex<AllKept>,
     max_traces: usize,
-    max_bytes: usize,
-}
-
-#[derive(Default)]
-struct Kept {
-    /// Oldest first.
-    errors: VecDeque<Arc<TraceRecord>>,
-    /// Fastest first.
-    slowest: VecDeque<(Duration, Arc<TraceRecord>)>,
-    bytes: usize,
 }
 
 impl Retained {
     pub(crate) fn new(config: &Config) -> Retained {
+        let max_traces = config.kept_per_capability;
+        let others = Kept::new(max_traces);
         Retained {
-            by_capability: HashMap::new(),
-            others: Kept::default(),
-            bytes: 0,
-            max_capabilities: config.max_capabilities,
-            max_traces: config.kept_per_capability,
-            max_bytes: config.ring_bytes / 4,
+            places: Places::new(config.max_capabilities, Arc::clone(&others.least)),
+            kept: Mutex::new(AllKept {
+                by_place: vec![others],
+                bytes: 0,
+                max_capabilities: config.max_capabilities,
+                max_bytes: config.ring_bytes / 4,
+            }),
+            max_traces,
         }
     }
 
-    /// Applies other bounds and begins anew; what was kept is given back.
-    pub(crate) fn reconfigured(&mut self, config: &Config) -> Retained {
-        std::mem::replace(self, Retained::new(config))
+    /// Whether the trace may be one to [`offer`](Retained::offer): it failed, or is slower than the fastest of its
+    /// capability's slowest.
+    pub(crate) fn wants(&self, record: &TraceRecord) -> bool {
+        self.max_traces > 0 && (record.has_failed() || self.places.want(record))
     }
 
-    /// Keeps the trace if it failed or is among the slowest of its capability. What is given up for it is
-    /// given back, to be dropped when no lock is held.
-    pub(crate) fn offer(&mut self, record: &Arc<TraceRecord>) -> Vec<Arc<TraceRecord>> {
+    /// Keeps the trace if it failed or is among the slowest of its capability.
+    pub(crate) fn offer(&self, record: &Arc<TraceRecord>) {
+        // Dropped when the lock is free again.
         let mut given_up = Vec::new();
-        if self.max_traces == 0 {
-            return given_up;
+        let mut all = self.lock();
+        let place = all.place(record.capability(), &self.places, self.max_traces);
+        all.keep(record, place, &mut given_up);
+        all.keep_budget(&mut given_up);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<TraceRecord>> {
+        self.lock().by_place.iter().flat_map(Kept::all).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AllKept> {
+        self.kept.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// Where the traces of a capability are kept and how slow one has to be, to be read without a lock.
+///
+/// The first capabilities to be seen have a place each: names are made up by peers, and those that are made up later
+/// must not push out the ones that are real. A place is never given up, so that a table whose slots are written once is
+/// enough; whoever makes up names cannot know which of them meet in it.
+struct Places {
+    slots: Box<[OnceLock<Place>]>,
+    hasher: RandomState,
+    others: Least,
+}
+
+struct Place {
+    capability: SmolStr,
+    number: usize,
+    least: Least,
+}
+
+/// The nanoseconds that the next trace must have lasted to be among the slowest; 0 while there is room.
+type Least = Arc<AtomicU64>;
+
+/// The place that capabilities without one of their own share.
+const OTHERS: usize = 0;
+
+impl Places {
+    fn new(capabilities: usize, others: Least) -> Places {
+        // At most half full, so that what is looked for is found or missed after a step or two.
+        let slots = (2 * capabilities).next_power_of_two();
+        Places { slots: (0..slots).map(|_| OnceLock::new()).collect(), hasher: RandomState::new(), others }
+    }
+
+    fn want(&self, record: &TraceRecord) -> bool {
+        let place = self.slot(record.capability()).get();
+        let least = place.map_or(&self.others, |place| &place.least);
+        nanos(record) >= least.load(Ordering::Relaxed)
+    }
+
+    /// The slot of a capability, or the free one that would be its.
+    fn slot(&self, capability: &str) -> &OnceLock<Place> {
+        let last = self.slots.len() - 1;
+        let mut slot = self.hasher.hash_one(capability) as usize & last;
+        while self.slots[slot].get().is_some_and(|place| place.capability != capability) {
+            slot = (slot + 1) & last;
         }
-        let max_traces = self.max_traces;
-        let kept = self.place(record.capability());
+        &self.slots[slot]
+    }
+}
+
+struct AllKept {
+    /// The first one for all [`OTHERS`].
+    by_place: Vec<Kept>,
+    bytes: usize,
+    max_capabilities: usize,
+    max_bytes: usize,
+}
+
+impl AllKept {
+    fn place(&mut self, capability: &str, places: &Places, max_traces: usize) -> usize {
+        let slot = places.slot(capability);
+        if let Some(place) = slot.get() {
+            return place.number;
+        }
+        if self.by_place.len() > self.max_capabilities {
+            return OTHERS;
+        }
+        let kept = Kept::new(max_traces);
+        let number = self.by_place.len();
+        let place = Place { capability: SmolStr::new(capability), number, least: Arc::clone(&kept.least) };
+        self.by_place.push(kept);
+        slot.get_or_init(|| place).number
+    }
+
+    fn keep(&mut self, record: &Arc<TraceRecord>, place: usize, given_up: &mut Vec<Arc<TraceRecord>>) {
+        let kept = &mut self.by_place[place];
         let before = kept.bytes;
         if record.has_failed() {
-            given_up.extend(kept.push_error(record, max_traces));
+            given_up.extend(kept.push_error(record));
         }
-        given_up.extend(kept.push_slow(record, max_traces));
-        let after = kept.bytes;
-        self.bytes = self.bytes + after - before;
-        self.keep_budget(&mut given_up);
-        given_up
+        given_up.extend(kept.push_slow(record));
+        self.bytes = self.bytes + kept.bytes - before;
     }
 
     /// The capability that takes the most gives up what it has, so that one with large traces costs the
     /// others nothing.
     fn keep_budget(&mut self, given_up: &mut Vec<Arc<TraceRecord>>) {
         while self.bytes > self.max_bytes {
-            let places = self.by_capability.values_mut().chain([&mut self.others]);
-            let largest = places.max_by_key(|kept| kept.bytes);
+            let largest = self.by_place.iter_mut().max_by_key(|kept| kept.bytes);
             let Some(least) = largest.and_then(Kept::pop_least) else { return };
             self.bytes -= least.bytes();
             given_up.push(least);
         }
     }
+}
 
-    fn place(&mut self, capability: &str) -> &mut Kept {
-        let has_place = self.by_capability.len() < self.max_capabilities;
-        if has_place && !self.by_capability.contains_key(capability) {
-            self.by_capability.insert(SmolStr::new(capability), Kept::default());
-        }
-        self.by_capability.get_mut(capability).unwrap_or(&mut self.others)
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<TraceRecord>> {
-        let places = self.by_capability.values().chain([&self.others]);
-        places.flat_map(|kept| kept.errors.iter().chain(kept.slowest.iter().map(|(_, record)| record)))
-    }
+struct Kept {
+    /// Oldest first.
+    errors: VecDeque<Arc<TraceRecord>>,
+    /// Fastest first, with their nanoseconds.
+    slowest: VecDeque<(u64, Arc<TraceRecord>)>,
+    bytes: usize,
+    least: Least,
+    max_traces: usize,
 }
 
 impl Kept {
+    fn new(max_traces: usize) -> Kept {
+        Kept {
+            errors: VecDeque::new(),
+            slowest: VecDeque::new(),
+            bytes: 0,
+            least: Arc::default(),
+            max_traces,
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<TraceRecord>> {
+        self.errors.iter().chain(self.slowest.iter().map(|(_, record)| record))
+    }
+
     /// Gives what it took the place of.
-    fn push_error(&mut self, record: &Arc<TraceRecord>, limit: usize) -> Option<Arc<TraceRecord>> {
-        let oldest = if self.errors.len() >= limit { self.pop_error() } else { None };
+    fn push_error(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
+        let oldest = if self.errors.len() >= self.max_traces { self.pop_error() } else { None };
         self.errors.push_back(Arc::clone(record));
         self.bytes += record.bytes();
         oldest
     }
 
     /// Gives what it took the place of, if it is among the slowest.
-    fn push_slow(&mut self, record: &Arc<TraceRecord>, limit: usize) -> Option<Arc<TraceRecord>> {
-        let duration = record.duration();
-        let is_full = self.slowest.len() >= limit;
-        if is_full && self.slowest.front().is_some_and(|(fastest, _)| duration <= *fastest) {
+    fn push_slow(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
+        let nanos = nanos(record);
+        if nanos < self.least.load(Ordering::Relaxed) {
             return None;
         }
-        let fastest = if is_full { self.pop_slow() } else { None };
-        let place = self.slowest.partition_point(|(known, _)| *known < duration);
-        self.slowest.insert(place, (duration, Arc::clone(record)));
+        let fastest = if self.slowest.len() >= self.max_traces { self.pop_slow() } else { None };
+        let place = self.slowest.partition_point(|(known, _)| *known < nanos);
+        self.slowest.insert(place, (nanos, Arc::clone(record)));
         self.bytes += record.bytes();
+        self.note_least();
         fastest
     }
 
@@ -128,6 +211,94 @@ impl Kept {
     fn pop_slow(&mut self) -> Option<Arc<TraceRecord>> {
         let (_, record) = self.slowest.pop_front()?;
         self.bytes -= record.bytes();
+        self.note_least();
         Some(record)
+    }
+
+    fn note_least(&self) {
+        let is_full = self.slowest.len() >= self.max_traces;
+        let least =
+            self.slowest.front().filter(|_| is_full).map_or(0, |(fastest, _)| fastest.saturating_add(1));
+        self.least.store(least, Ordering::Relaxed);
+    }
+}
+
+fn nanos(record: &TraceRecord) -> u64 {
+    record.duration().as_nanos() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::Outcome;
+
+    const KEPT: usize = 3;
+    const CAPABILITIES: usize = 4;
+
+    /// What is to be kept, by all traces that there ever were.
+    fn expected(traces: &[Arc<TraceRecord>]) -> Vec<usize> {
+        let mut own = Vec::new();
+        let mut by_place: HashMap<&str, Vec<&Arc<TraceRecord>>> = HashMap::new();
+        for trace in traces {
+            let capability = trace.capability();
+            if !own.contains(&capability) && own.len() < CAPABILITIES {
+                own.push(capability);
+            }
+            let place = if own.contains(&capability) { capability } else { "others" };
+            by_place.entry(place).or_default().push(trace);
+        }
+        let mut kept = Vec::new();
+        for mut traces in by_place.into_values() {
+            let failed = traces.iter().filter(|trace| trace.has_failed());
+            kept.extend(failed.rev().take(KEPT).map(|trace| Arc::as_ptr(trace).addr()));
+            // Of two that took as long the first one stays.
+            traces.sort_by_key(|trace| std::cmp::Reverse(nanos(trace)));
+            kept.extend(traces.iter().take(KEPT).map(|trace| Arc::as_ptr(trace).addr()));
+        }
+        kept.sort_unstable();
+        kept
+    }
+
+    proptest! {
+        /// What is not wanted would not have been kept, and of what is wanted the right ones are.
+        #[test]
+        fn t5_exactly_the_last_errors_and_the_slowest_are_kept(
+            traces in proptest::collection::vec((0..7_usize, 0..40_u64, 0..5_usize), 0..120),
+        ) {
+            let config = Config::default().kept_per_capability(KEPT).max_capabilities(CAPABILITIES);
+            let retained = Retained::new(&config);
+            let mut ended = Vec::new();
+            for (capability, micros, failed) in traces {
+                let outcome = if failed == 0 { Outcome::Panic } else { Outcome::Ok };
+                let capability = ["a", "b", "c", "d", "e", "f", "g"][capability];
+                let trace = TraceRecord::ended_after(micros * 1_000, capability, outcome);
+                if retained.wants(&trace) {
+                    retained.offer(&trace);
+                }
+                ended.push(trace);
+                let mut kept: Vec<_> = retained.all().iter().map(|trace| Arc::as_ptr(trace).addr()).collect();
+                kept.sort_unstable();
+                prop_assert_eq!(kept, expected(&ended));
+            }
+        }
+    }
+
+    #[test]
+    fn t5_a_fast_trace_is_not_wanted_where_slower_ones_are_kept() {
+        let retained = Retained::new(&Config::default().kept_per_capability(2));
+        let trace = |ms: u64, outcome| TraceRecord::ended_after(ms * 1_000_000, "llm.chat", outcome);
+        for ms in [5, 7] {
+            retained.offer(&trace(ms, Outcome::Ok));
+        }
+        assert!(!retained.wants(&trace(4, Outcome::Ok)));
+        assert!(retained.wants(&trace(6, Outcome::Ok)) && retained.wants(&trace(4, Outcome::Cancelled)));
+        assert!(
+            retained.wants(&TraceRecord::ended_after(0, "rag.query", Outcome::Ok)),
+            "of another capability"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::lanes::Totals;
 use crate::record::Outcome;
 
 /// What a store has seen since it was made, and what it holds now.
@@ -36,11 +37,27 @@ pub struct Stats {
     pub dropped_fields: u64,
 }
 
+/// How many traces have ended, by how.
+#[derive(Default)]
+pub(crate) struct Ended([u64; Outcome::ALL]);
+
+impl Ended {
+    pub(crate) fn count(&mut self, outcome: Outcome) {
+        self.0[outcome as usize] += 1;
+    }
+
+    pub(crate) fn add(&mut self, more: &Ended) {
+        self.0.iter_mut().zip(more.0).for_each(|(count, more)| *count += more);
+    }
+
+    fn of(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize]
+    }
+}
+
+/// What is seldom counted.
 #[derive(Default)]
 pub(crate) struct Counts {
-    failed: Count,
-    cancelled: Count,
-    panicked: Count,
     /// Those that began before the end of their trace.
     dropped_spans: Count,
     pub(crate) late_spans: Count,
@@ -61,27 +78,22 @@ impl Count {
 }
 
 impl Counts {
-    pub(crate) fn count(&self, outcome: Outcome, dropped_spans: u64) {
-        match outcome {
-            Outcome::Ok => {}
-            Outcome::Failed => self.failed.add(1),
-            Outcome::Cancelled => self.cancelled.add(1),
-            Outcome::Panic => self.panicked.add(1),
-        }
-        if dropped_spans > 0 {
-            self.dropped_spans.add(dropped_spans);
+    pub(crate) fn note_dropped(&self, spans: u64) {
+        if spans > 0 {
+            self.dropped_spans.add(spans);
         }
     }
 
-    pub(crate) fn stats(&self, completed: u64, active: usize, ring_bytes: usize) -> Stats {
+    pub(crate) fn stats(&self, totals: &Totals) -> Stats {
+        let Totals { running, ended, ring_bytes } = totals;
         let late_spans = self.late_spans.get();
         Stats {
-            completed,
-            failed: self.failed.get(),
-            cancelled: self.cancelled.get(),
-            panicked: self.panicked.get(),
-            active,
-            ring_bytes,
+            completed: ended.0.iter().sum(),
+            failed: ended.of(Outcome::Failed),
+            cancelled: ended.of(Outcome::Cancelled),
+            panicked: ended.of(Outcome::Panic),
+            active: *running,
+            ring_bytes: *ring_bytes,
             dropped_spans: self.dropped_spans.get() + late_spans,
             late_spans,
             dropped_fields: self.dropped_fields.get(),

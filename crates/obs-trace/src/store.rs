@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, RwLock, Weak};
+use std::sync::{Arc, LazyLock, Mutex, Weak};
 
-use crate::active::{Active, ActiveTrace};
+use crate::active::ActiveTrace;
+use crate::lanes::Lanes;
 use crate::query::{self, Query};
 use crate::record::{Limits, Outcome};
 use crate::retained::Retained;
@@ -35,9 +36,7 @@ use crate::{Config, Error, TraceRecord};
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    ring: RwLock<Ring>,
-    retained: Mutex<Retained>,
-    active: Active,
+    lanes: Lanes,
     counts: Counts,
     #[cfg(feature = "otlp")]
     outlet: crate::otlp::Outlet,
@@ -58,9 +57,7 @@ impl Store {
 
     fn with(config: Config) -> Store {
         Store(Arc::new(Inner {
-            ring: RwLock::new(Ring::new(config.ring_capacity, config.ring_bytes)),
-            retained: Mutex::new(Retained::new(&config)),
-            active: Active::new(),
+            lanes: Lanes::new(Ring::new(config.ring_capacity, config.ring_bytes), Retained::new(&config)),
             counts: Counts::default(),
             #[cfg(feature = "otlp")]
             outlet: crate::otlp::Outlet::default(),
@@ -78,16 +75,13 @@ impl Store {
     pub fn configure(&self, config: &Config) -> Result<(), Error> {
         config.check()?;
         let inner = &*self.0;
-        let mut current = lock(&inner.config);
+        let mut current = inner.config.lock().unwrap_or_else(|poison| poison.into_inner());
         if *current == *config {
             return Ok(());
         }
-        if (current.ring_capacity, current.ring_bytes) != (config.ring_capacity, config.ring_bytes) {
-            let mut ring = inner.ring.write().unwrap_or_else(|poison| poison.into_inner());
-            *ring = ring.resized(config.ring_capacity, config.ring_bytes);
-        }
-        let anew = lock(&inner.retained).reconfigured(config);
-        drop(anew);
+        let bounds = (config.ring_capacity, config.ring_bytes);
+        let is_same_ring = bounds == (current.ring_capacity, current.ring_bytes);
+        inner.lanes.reconfigure((!is_same_ring).then_some(bounds), Retained::new(config));
         inner.max_spans.store(config.max_spans, Ordering::Relaxed);
         inner.max_field_bytes.store(config.max_field_bytes, Ordering::Relaxed);
         *current = config.clone();
@@ -96,25 +90,24 @@ impl Store {
 
     /// The last `n` completed traces, newest first (spec §5.1).
     pub fn get_recent(&self, n: usize) -> Vec<Arc<TraceRecord>> {
-        self.ring().newest_first().take(n).collect()
+        self.0.lanes.newest_first().take(n).collect()
     }
 
     /// The completed traces that `query` asks for, newest first; the kept errors and slowest traces
     /// of each capability are searched along with the ring (T6).
     pub fn query(&self, query: &Query) -> Vec<Arc<TraceRecord>> {
-        let retained: Vec<_> = lock(&self.0.retained).all().cloned().collect();
-        query::run(query, self.ring().newest_first(), retained)
+        let retained = self.0.lanes.retained().all();
+        query::run(query, self.0.lanes.newest_first(), retained)
     }
 
     /// The traces that have begun and not ended, oldest first.
     pub fn active(&self) -> Vec<ActiveTrace> {
-        self.0.active.list().into_iter().map(ActiveTrace::new).collect()
+        self.0.lanes.running().into_iter().map(ActiveTrace::new).collect()
     }
 
     /// What the store has seen and holds.
     pub fn stats(&self) -> Stats {
-        let ring = self.ring();
-        self.0.counts.stats(ring.completed(), self.0.active.len(), ring.bytes())
+        self.0.counts.stats(&self.0.lanes.totals())
     }
 
     /// Makes this the store of every trace that this thread begins, until the scope is dropped.
@@ -170,21 +163,14 @@ impl Store {
     }
 
     pub(crate) fn begin(&self, record: &Arc<TraceRecord>) {
-        self.0.active.insert(record);
+        self.0.lanes.begin(record);
     }
 
     pub(crate) fn complete(&self, record: &Arc<TraceRecord>, outcome: Outcome) {
-        self.0.active.remove(record);
-        self.0.counts.count(outcome, record.dropped_spans());
-        self.ring().push(Arc::clone(record));
+        self.0.counts.note_dropped(record.dropped_spans());
+        self.0.lanes.complete(record, outcome);
         #[cfg(feature = "otlp")]
         self.0.outlet.offer(record);
-        let given_up = lock(&self.0.retained).offer(record);
-        drop(given_up);
-    }
-
-    fn ring(&self) -> std::sync::RwLockReadGuard<'_, Ring> {
-        self.0.ring.read().unwrap_or_else(|poison| poison.into_inner())
     }
 }
 
@@ -242,8 +228,4 @@ impl Drop for StoreScope {
         drop(left);
         ENTERED_COUNT.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
 }

@@ -1,6 +1,9 @@
 //! T5: what is kept, and that it is bounded.
 
-use obs_trace::{Config, Query, Store, new_trace};
+use std::sync::mpsc;
+use std::sync::{Arc, Weak};
+
+use obs_trace::{Config, Query, Store, TraceRecord, new_trace};
 
 fn store(config: Config) -> Store {
     Store::new(config).unwrap()
@@ -31,6 +34,110 @@ fn the_ring_is_bounded_in_bytes() {
     }
     let kept = store.get_recent(10_000);
     assert!((10..100).contains(&kept.len()), "{}", kept.len());
+}
+
+/// Threads that each do what they are told when they are told.
+struct Hands(Vec<mpsc::Sender<Box<dyn FnOnce() + Send>>>);
+
+impl Hands {
+    fn new(store: &Store, count: usize) -> Hands {
+        Hands(
+            (0..count)
+                .map(|_| {
+                    let (tell, told) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+                    let store = store.clone();
+                    std::thread::spawn(move || {
+                        let _scope = store.enter();
+                        told.iter().for_each(|work| work());
+                    });
+                    tell
+                })
+                .collect(),
+        )
+    }
+
+    /// What one of them makes of `work`.
+    fn on<R: Send + 'static>(&self, number: usize, work: impl FnOnce() -> R + Send + 'static) -> R {
+        let (give, given) = mpsc::channel();
+        self.0[number].send(Box::new(move || give.send(work()).unwrap())).unwrap();
+        given.recv().unwrap()
+    }
+}
+
+fn big(number: usize) -> Arc<TraceRecord> {
+    let trace = new_trace("big");
+    trace.enter(|| {
+        (0..number % 97).for_each(|_| drop(obs_trace::span("s").field("text", "x".repeat(100)).enter()))
+    });
+    trace.finish().unwrap()
+}
+
+#[test]
+fn the_ring_holds_the_last_ones_whichever_threads_end_them() {
+    let store = store(Config::default().ring_capacity(100).kept_per_capability(0));
+    // More than there are lanes.
+    let hands = Hands::new(&store, 20);
+    let mut ids = Vec::new();
+    for number in 0..3_000_usize {
+        // Now all of them in turn, now one for a long time, now one that has been idle.
+        let hand = [number, number / 70, number * number / 7][number / 1_000] % 20;
+        ids.push(hands.on(hand, || new_trace("flood").finish().unwrap().trace_id()));
+        if number % 37 == 0 {
+            let recent: Vec<_> = store.get_recent(1_000).iter().map(|record| record.trace_id()).collect();
+            assert_eq!(recent, ids.iter().rev().take(100).copied().collect::<Vec<_>>());
+        }
+    }
+    assert_eq!(store.stats().completed, 3_000);
+}
+
+/// What a thread has left behind goes as others end traces, also if it never ends one again.
+#[test]
+fn an_idle_thread_keeps_no_memory() {
+    let store = store(Config::default().ring_capacity(2_000).kept_per_capability(0));
+    let hands = Hands::new(&store, 3);
+    let many = |count: usize| {
+        move || (0..count).map(|_| Arc::downgrade(&new_trace("t").finish().unwrap())).collect::<Vec<_>>()
+    };
+    let mut all = hands.on(0, many(2_000));
+    let full = store.stats().ring_bytes;
+    all.extend(hands.on(1, many(700)));
+    for round in 0..8 {
+        all.extend(hands.on(1 + round % 2, many(500)));
+        let alive = all.iter().filter(|weak| Weak::strong_count(weak) > 0).count();
+        // A sixty-fourth is the leeway that a lane has.
+        assert!((2_000..2_100).contains(&alive), "{alive}");
+        assert!(store.stats().ring_bytes <= full / 2_000 * 2_100);
+        assert_eq!(store.get_recent(10_000).len(), 2_000);
+    }
+    assert_eq!(all[..3_000].iter().filter(|weak| Weak::strong_count(weak) > 0).count(), 0);
+}
+
+#[test]
+fn the_ring_of_several_threads_is_bounded_in_bytes_and_the_oldest_go() {
+    let limit = 1 << 20;
+    let store = store(Config::default().ring_bytes(limit).kept_per_capability(0));
+    let hands = Hands::new(&store, 3);
+    let mut ids = Vec::new();
+    for number in 0..1_500 {
+        ids.push(hands.on(number / 9 % 3, move || big(number).trace_id()));
+        assert!(store.stats().ring_bytes <= limit);
+    }
+    let kept = store.get_recent(10_000);
+    assert!((50..400).contains(&kept.len()), "{}", kept.len());
+    let kept: Vec<_> = kept.iter().map(|record| record.trace_id()).collect();
+    assert_eq!(kept, ids.iter().rev().take(kept.len()).copied().collect::<Vec<_>>());
+    // The same when the bound changes, and no bound at all is one, too.
+    for bytes in [300 << 10, usize::MAX] {
+        store.configure(&Config::default().ring_bytes(bytes).kept_per_capability(0)).unwrap();
+        let fewer: Vec<_> = store.get_recent(10_000).iter().map(|record| record.trace_id()).collect();
+        assert!((10..100).contains(&fewer.len()), "{}", fewer.len());
+        assert_eq!(fewer, kept[..fewer.len()]);
+        assert!(store.stats().ring_bytes <= 300 << 10);
+    }
+    ids.clear();
+    (0..300).for_each(|number| ids.push(hands.on(number % 3, move || big(number).trace_id())));
+    let recent: Vec<_> = store.get_recent(300).iter().map(|record| record.trace_id()).collect();
+    assert_eq!(recent, ids.iter().rev().copied().collect::<Vec<_>>());
 }
 
 #[test]

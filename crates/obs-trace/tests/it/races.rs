@@ -100,3 +100,62 @@ fn readers_and_writers_of_a_small_ring_get_along() {
     assert_eq!((stats.completed, stats.active), (60_000, 0));
     assert_eq!(store.get_recent(100).len(), 8);
 }
+
+/// What a page of metrics makes of them: a counter that went down, or below zero, would be read as a restart.
+#[test]
+fn counts_of_ends_never_contradict_each_other() {
+    let store = Store::default();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let (mut well, mut ended) = (0, 0);
+            while !is_over.load(Ordering::Relaxed) {
+                let stats = store.stats();
+                let others = stats.failed + stats.cancelled + stats.panicked;
+                let now_well = stats.completed.checked_sub(others).expect("no more than have ended");
+                assert!(now_well >= well && stats.completed >= ended, "{stats:?} after {well} of {ended}");
+                (well, ended) = (now_well, stats.completed);
+            }
+        });
+        let ends = threads.spawn(|| {
+            let _scope = store.enter();
+            for number in 0..60_000 {
+                let trace = new_trace("mixed");
+                match number % 4 {
+                    0 => drop(trace.finish()),
+                    1 => drop(trace),
+                    _ => {
+                        trace.fail("timeout");
+                        trace.finish();
+                    }
+                }
+            }
+        });
+        ends.join().unwrap();
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let stats = store.stats();
+    assert_eq!((stats.completed, stats.failed, stats.cancelled), (60_000, 30_000, 15_000));
+}
+
+/// Whoever looks first among the running and then among the completed finds it.
+#[test]
+fn a_trace_is_always_to_be_found() {
+    let store = Store::default();
+    for _ in 0..2_000 {
+        let trace = {
+            let _scope = store.enter();
+            new_trace("sought")
+        };
+        let (id, barrier) = (trace.id(), Barrier::new(2));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                barrier.wait();
+                trace.finish();
+            });
+            barrier.wait();
+            let is_running = store.active().iter().any(|active| active.trace().id() == id);
+            assert!(is_running || store.get_recent(1)[0].trace_id() == id);
+        });
+    }
+}
