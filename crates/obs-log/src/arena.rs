@@ -64,6 +64,9 @@ pub(crate) const MAX_SEGMENTS: usize = (HEADER_BYTES - FIRST_SEGMENT) / 8;
 /// An intent names a chunk in 16 bits.
 const MOST_CHUNKS: u64 = 1 << 16;
 
+/// With that many chunks of their usual size.
+pub(crate) const MOST_QUEUE_BYTES: u64 = MOST_CHUNKS * CHUNK_BYTES as u64;
+
 /// What a chunk begins with.
 #[repr(C, align(64))]
 struct ChunkHeader {

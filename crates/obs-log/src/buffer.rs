@@ -22,7 +22,7 @@ impl Buffer {
     #[inline]
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let bytes = bytes.max(self.length);
-        if self.bytes.len() > bytes {
+        if self.bytes.capacity() > bytes {
             self.bytes.truncate(bytes);
             self.bytes.shrink_to_fit();
         }

@@ -9,7 +9,7 @@
 //! the check sum and the length that end a gzip file, and only removes the plain one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,7 @@ use flate2::write::GzEncoder;
 use crate::day_file::names_in;
 use crate::day_name::DayFileName;
 use crate::exit;
+use crate::last_resort;
 use crate::open_day::Held;
 
 /// What ends a gzip file: a check sum and a length, four bytes each.
@@ -37,7 +38,7 @@ pub(crate) fn in_background(dir: &Path, today: i32) {
     let started = thread::Builder::new().name("obs-log-compress".to_owned()).spawn(move || {
         exit::block_signals();
         if let Err(error) = finished_days(&dir, today) {
-            let _ = writeln!(io::stderr(), "obs-log: cannot compress the days in {}: {error}", dir.display());
+            last_resort::say(format!("cannot compress the days in {}: {error}", dir.display()));
         }
         BUSY.store(false, Ordering::Release);
     });

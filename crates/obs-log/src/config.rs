@@ -1,8 +1,9 @@
 //! What a user can set.
 
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
+use crate::arena::MOST_QUEUE_BYTES;
 use crate::error::{Error, ErrorKind};
 use crate::level::Levels;
 
@@ -65,10 +66,12 @@ pub enum Console {
 }
 
 impl Config {
-    /// Day files in `dir`, level `info`, console on a terminal, an 8 MiB queue.
+    /// Day files in `dir`, level `info`, console on a terminal, an 8 MiB queue. A relative `dir` is one below the working
+    /// directory of this moment, wherever the process goes later.
     pub fn new(dir: impl AsRef<Path>) -> Config {
+        let dir = dir.as_ref();
         Config {
-            dir: dir.as_ref().to_owned(),
+            dir: path::absolute(dir).unwrap_or_else(|_| dir.to_owned()),
             level: "info".to_owned(),
             console: Console::default(),
             redact: REDACTED_FIELDS.map(str::to_owned).to_vec(),
@@ -100,7 +103,7 @@ impl Config {
         self
     }
 
-    /// The most memory in bytes that lines may use between the caller and the file; at least 1 MiB. It is also the
+    /// The most memory in bytes that lines may use between the caller and the file; from 1 MiB to 16 GiB. It is also the
     /// size of the hand-over file, in which they survive a SIGKILL.
     pub fn queue_bytes(mut self, bytes: usize) -> Config {
         self.queue_bytes = bytes;
@@ -144,7 +147,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// A bad level or a queue that is too small.
+    /// A bad level, a queue that is too small or too large, or a file size that is too small.
     ///
     /// ```
     /// assert!(obs_log::Config::new("log").level("loud").check().is_err());
@@ -156,6 +159,10 @@ impl Config {
     pub(crate) fn validate(&self) -> Result<Levels, Error> {
         if self.queue_bytes < 1 << 20 {
             let message = format!("{} bytes are too few; give it at least 1 MiB (1048576)", self.queue_bytes);
+            return Err(Error::new(ErrorKind::Queue, message));
+        }
+        if self.queue_bytes as u64 > MOST_QUEUE_BYTES {
+            let message = format!("{} bytes are too many; give it at most 16 GiB", self.queue_bytes);
             return Err(Error::new(ErrorKind::Queue, message));
         }
         if let Some(bytes) = self.max_bytes

@@ -8,7 +8,6 @@
 
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, IsTerminal, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,6 +26,7 @@ use crate::merge::{Backlog, Run};
 use crate::nested::Nested;
 use crate::redact::{REDACTED, Redactor};
 use crate::timestamp::Stamper;
+use crate::unwind::caught;
 
 const QUEUE_BYTES: usize = 2 << 20;
 const LONGEST_LINE: usize = 16 << 10;
@@ -109,8 +109,7 @@ fn render(nanos: i64, name: &str, record: &Record<'_>, redact: &Redactor, colour
     let fields_start = line.len();
     let fields = record.key_values();
     // A source that fails or panics ends there.
-    let _ =
-        catch_unwind(AssertUnwindSafe(|| fields.visit(&mut Fields { line: &mut line, redact, key: dim })));
+    let _ = caught(|| fields.visit(&mut Fields { line: &mut line, redact, key: dim }));
     if line.len() > fields_start {
         line.insert(fields_start, ' ');
     }
@@ -159,12 +158,12 @@ struct Shown<'a> {
 
 impl<'v> VisitValue<'v> for Shown<'_> {
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
-        let written = catch_unwind(AssertUnwindSafe(|| {
+        let written = caught(|| {
             let mut json = Buffer::default();
             Nested::default().write(&mut json, &value, self.redact);
             json
-        }));
-        let Ok(json) = written else {
+        });
+        let Some(json) = written else {
             self.line.push_str(PANICKED);
             return Ok(());
         };
@@ -183,10 +182,10 @@ impl<'v> VisitValue<'v> for Shown<'_> {
 
 /// Appends what a `Display` writes; a panic in it ends the text.
 fn show_value(line: &mut String, value: &dyn Display) {
-    let shown = catch_unwind(AssertUnwindSafe(|| {
+    let shown = caught(|| {
         let _ = write!(Visible(line), "{value}");
-    }));
-    if shown.is_err() {
+    });
+    if shown.is_none() {
         line.push_str(PANICKED);
     }
 }
@@ -204,6 +203,10 @@ impl fmt::Write for Visible<'_> {
 /// obeys them otherwise.
 fn show_text(line: &mut String, text: &str) {
     for letter in text.chars() {
+        // What is longer is not shown.
+        if line.len() > LONGEST_LINE {
+            return;
+        }
         let turns =
             matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if letter.is_control() || turns {

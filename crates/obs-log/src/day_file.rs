@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arena::Place;
 use crate::config::{Config, LOG_RETENTION_DAYS};
-use crate::day_name::DayFileName;
+use crate::day_name::{DayFileName, LAST_PART};
 use crate::error::{Error, ErrorKind};
 use crate::open_day::{Interrupted, OpenDay};
 
@@ -97,8 +97,8 @@ impl DayFiles {
     ) -> Result<(), Interrupted> {
         let bytes = lines.iter().map(|piece| piece.len() as u64).sum();
         let mut open = self.take_file_of(day)?;
-        while is_full(open.size()?, bytes, self.max_bytes) {
-            open = OpenDay::open(&self.dir, open.name.next_part())?;
+        while is_full(open.size()?, bytes, self.max_bytes) && open.name.part < LAST_PART {
+            open = OpenDay::open(&self.dir, self.next_part(open.name))?;
         }
         let result = open.append(lines, before, &mut self.torn);
         self.open = Some(open);
@@ -126,7 +126,23 @@ impl DayFiles {
 
     fn last_part(&self, day: i32) -> DayFileName {
         let of_day = |name: &DayFileName| name.day == day && !name.compressed;
-        names_in(&self.dir).filter(of_day).max().unwrap_or(DayFileName::first_of(day))
+        let mut parts: Vec<_> = names_in(&self.dir).filter(of_day).collect();
+        parts.sort();
+        parts.into_iter().rfind(|name| !self.is_blocked(*name)).unwrap_or(DayFileName::first_of(day))
+    }
+
+    fn next_part(&self, name: DayFileName) -> DayFileName {
+        let mut next = name.next_part();
+        while next.part < LAST_PART && self.is_blocked(next) {
+            next = next.next_part();
+        }
+        next
+    }
+
+    /// Whether something is in the place of the file that is no file: a folder or a link that somebody put there.
+    fn is_blocked(&self, name: DayFileName) -> bool {
+        let there = self.dir.join(name.to_string()).symlink_metadata();
+        there.is_ok_and(|there| !there.is_file())
     }
 
     /// Removes day files older than the retention: by their exact name, regular files only (L4). Compressed ones are
@@ -324,6 +340,30 @@ mod tests {
         // They age together.
         DayFiles::new(dir.path()).begin_day(MAY_26 + 14).unwrap();
         assert_eq!(names(dir.path()), ["2026-06-09.log"]);
+    }
+
+    #[test]
+    fn l4_what_is_called_like_a_part_and_is_none_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir(path("2026-05-26.2.log")).unwrap();
+        symlink("/etc/hostname", path("2026-05-26.9.log")).unwrap();
+        fs::write(path("2026-05-26.4294967295.log"), "foreign\n").unwrap();
+        let mut files = DayFiles { max_bytes: 4, ..DayFiles::new(dir.path()) };
+        for line in [&b"1\n"[..], b"2\n", b"3\n", b"4\n", b"5\n"] {
+            append(&mut files, MAY_26, line);
+        }
+        let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+        let parts = ["2026-05-26.log", "2026-05-26.1.log", "2026-05-26.3.log"].map(read);
+        assert_eq!(parts, ["1\n2\n", "3\n4\n", "5\n"]);
+        // The last part there is takes what comes, however much it is.
+        let last = format!("2026-05-26.{LAST_PART}.log");
+        fs::write(path(&last), "full\n").unwrap();
+        append(&mut DayFiles { max_bytes: 4, ..DayFiles::new(dir.path()) }, MAY_26, b"6\n");
+        assert_eq!(
+            (read(&last), read("2026-05-26.4294967295.log")),
+            ("full\n6\n".into(), "foreign\n".into())
+        );
     }
 
     /// L9.

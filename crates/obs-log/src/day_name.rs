@@ -5,6 +5,9 @@ use std::fmt;
 
 use chrono::{Datelike, NaiveDate};
 
+/// The last part of a day. A file that claims to be a later one is none of ours.
+pub(crate) const LAST_PART: u32 = 999_999;
+
 /// 1970-01-01, counted as chrono counts days.
 const EPOCH_FROM_CE: i32 = 719_163;
 
@@ -40,7 +43,8 @@ impl DayFileName {
         let (date, part) = stem.split_once('.').map_or((stem, "0"), |(date, part)| (date, part));
         let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
         let day = date.num_days_from_ce() - EPOCH_FROM_CE;
-        let name = DayFileName { day, part: part.parse().ok()?, compressed };
+        let part = part.parse().ok().filter(|part| *part <= LAST_PART)?;
+        let name = DayFileName { day, part, compressed };
         (name.to_string() == text).then_some(name)
     }
 
@@ -57,7 +61,7 @@ impl DayFileName {
 
     /// What follows when this one is full.
     pub(crate) fn next_part(self) -> DayFileName {
-        DayFileName { part: self.part + 1, ..self }
+        DayFileName { part: (self.part + 1).min(LAST_PART), ..self }
     }
 }
 

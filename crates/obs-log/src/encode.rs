@@ -6,7 +6,6 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
@@ -20,6 +19,7 @@ use crate::nested::Nested;
 use crate::redact::{REDACTED, Redactor};
 use crate::timestamp::Stamper;
 use crate::trace_id;
+use crate::unwind::caught;
 
 /// The longest line, its newline included, in bytes. A longer one has its longest values cut until it fits.
 pub const MAX_LINE_BYTES: usize = 128 << 10;
@@ -71,10 +71,19 @@ impl Encoder {
         trace_id::write(&mut self.line);
         self.write_fields(record, redact);
         self.line.extend_from_slice(b"}\n");
-        if self.line.len() > MAX_LINE_BYTES && !self.cut() {
-            return None;
+        if self.line.len() > MAX_LINE_BYTES { self.shortened() } else { Some(&self.line) }
+    }
+
+    /// The line with its values cut, if it fits then. What it took is given back at once: this thread may never log again.
+    #[cold]
+    fn shortened(&mut self) -> Option<&[u8]> {
+        let fits = self.cut();
+        if !fits {
+            self.clear();
         }
-        Some(&self.line)
+        self.line.shrink_to(MAX_LINE_BYTES);
+        self.nested.shrink();
+        fits.then_some(&self.line)
     }
 
     fn clear(&mut self) {
@@ -97,10 +106,10 @@ impl Encoder {
     fn write_fields(&mut self, record: &Record<'_>, redact: &Redactor) {
         let start = self.line.len();
         let fields = record.key_values();
-        let visited = catch_unwind(AssertUnwindSafe(|| {
+        let visited = caught(|| {
             let _ = fields.visit(&mut FieldVisitor { encoder: self, redact });
-        }));
-        if visited.is_err() {
+        });
+        if visited.is_none() {
             let whole = self.fields.last().map_or(start, |last| last.end);
             self.line.truncate(whole);
         }
@@ -172,11 +181,11 @@ fn write_text(line: &mut Buffer, head: &Ready, text: &std::fmt::Arguments<'_>) {
     }
     head.write(line);
     line.push(b'"');
-    let written = catch_unwind(AssertUnwindSafe(|| {
+    let written = caught(|| {
         // An error that a `Display` returns ends its text there.
         let _ = Escaped(line).write_fmt(*text);
-    }));
-    if written.is_err() {
+    });
+    if written.is_none() {
         line.extend_from_slice(PANICKED.as_bytes());
     }
     line.push(b'"');
@@ -218,8 +227,8 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
         self.key.write(self.line);
         let start = self.line.len();
-        let written = catch_unwind(AssertUnwindSafe(|| self.nested.write(self.line, &value, self.redact)));
-        if written.is_err() {
+        let written = caught(|| self.nested.write(self.line, &value, self.redact));
+        if written.is_none() {
             self.line.truncate(start);
             self.line.push(b'"');
             self.line.extend_from_slice(PANICKED.as_bytes());

@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Level,
     /// The folder cannot be made, is not a folder, or a file in it cannot be written.
     Folder,
-    /// The queue is smaller than one mebibyte.
+    /// The queue is smaller than one mebibyte or larger than 16 gibibytes.
     Queue,
     /// The largest size of a file is smaller than one mebibyte.
     FileSize,

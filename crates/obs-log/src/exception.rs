@@ -4,7 +4,6 @@ use std::backtrace::Backtrace;
 use std::error::Error;
 use std::fmt::{Display, Write as _};
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use crate::fields::Joined;
 use crate::flush;
 use crate::logger::Logger;
 use crate::sync::lock;
+use crate::unwind::caught;
 
 /// Backtraces a second that are taken at most: each costs milliseconds, and a peer may be able to provoke errors.
 const BACKTRACES: u32 = 16;
@@ -123,7 +123,7 @@ impl Log for Caught<'_> {
         ];
         let fields = Joined { first: &record.key_values(), then: &ours };
         self.logger.log(&record.to_builder().key_values(&fields).build());
-        flush::lines(PATIENCE);
+        flush::once(PATIENCE);
     }
 
     fn flush(&self) {
@@ -149,8 +149,8 @@ fn causes(source: Option<&dyn Error>) -> Vec<String> {
 /// What `error` displays, up to where its `Display` fails or panics.
 fn text(error: &dyn Display) -> String {
     let mut text = String::new();
-    let shown = catch_unwind(AssertUnwindSafe(|| write!(text, "{error}")));
-    if shown.is_err() {
+    let shown = caught(|| write!(text, "{error}"));
+    if shown.is_none() {
         text.push_str(PANICKED);
     }
     text

@@ -42,7 +42,7 @@ pub(crate) fn flush_at_exit() {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             previous(panic);
-            flush::lines(PANIC_PATIENCE);
+            flush::once(PANIC_PATIENCE);
         }));
     });
 }

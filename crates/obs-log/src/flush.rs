@@ -8,6 +8,7 @@ use log::Level;
 
 use crate::console::Terminal;
 use crate::exit;
+use crate::last_resort;
 use crate::pipeline::Pipeline;
 use crate::rate_limit;
 
@@ -50,6 +51,7 @@ pub(crate) fn end(timeout: Duration) {
     if let Some(terminal) = TERMINAL.get() {
         terminal.flush(deadline);
     }
+    last_resort::finish();
 }
 
 /// Counts a line that is not even queued.
@@ -57,6 +59,12 @@ pub(crate) fn count_dropped(level: Level) {
     if let Some(pipeline) = PIPELINE.get() {
         pipeline.shared().batch.count_dropped(level, 1);
     }
+}
+
+/// Waits until the lines so far are in their file, or cannot be written now: whoever has met an error or panics does not
+/// wait for a disk that is out of order, nor for a terminal.
+pub(crate) fn once(timeout: Duration) {
+    PIPELINE.get().map(|pipeline| pipeline.flush_once(Instant::now() + timeout));
 }
 
 pub(crate) fn lines(timeout: Duration) -> bool {

@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use std::{mem, process};
 use crate::arena::{Arena, LeftBehind};
 use crate::clock::Clock;
 use crate::exit;
+use crate::last_resort;
 use crate::sync::lock;
 
 const PREFIX: &str = ".handover-";
@@ -47,11 +48,10 @@ pub(crate) fn create(dir: &Path, bytes: usize) -> io::Result<Arena> {
 
 /// The last resort: says on stderr that lines are in memory only.
 pub(crate) fn warn_of_memory(dir: &Path, error: &io::Error) {
-    let _ = writeln!(
-        io::stderr(),
-        "obs-log: no hand-over file in {}: {error}; lines wait in memory, where a SIGKILL loses them",
+    last_resort::say(format!(
+        "no hand-over file in {}: {error}; lines wait in memory, where a SIGKILL loses them",
         dir.display()
-    );
+    ));
 }
 
 /// What dead processes have left in `dir`.

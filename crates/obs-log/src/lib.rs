@@ -85,7 +85,9 @@
 //!
 //! When the disk is full, the folder gone or the file deleted, renamed or no longer writable, one warning goes to
 //! stderr, lines wait in the queue, and the writer tries again until it works. A torn line is cut off or ended, so that it
-//! does not spoil the next.
+//! does not spoil the next. A stderr that stands still holds up nobody but what is to be shown on it.
+//!
+//! From a signal handler nothing may be logged, with this crate or another: a line takes locks and memory.
 //!
 //! # The end
 //!
@@ -128,6 +130,7 @@ mod fields;
 mod flush;
 mod handover;
 mod keys;
+mod last_resort;
 mod level;
 mod local;
 mod logger;
@@ -147,6 +150,7 @@ mod ticks;
 mod timestamp;
 mod trace_id;
 mod transfer;
+mod unwind;
 mod wake;
 mod writer;
 

@@ -47,6 +47,11 @@ impl Nested {
         }
     }
 
+    /// Gives back what very long values took.
+    pub(crate) fn shrink(&mut self) {
+        *self = Nested::default();
+    }
+
     fn serialize<T: serde_core::Serialize>(
         &mut self,
         line: &mut Buffer,

@@ -1,6 +1,6 @@
 //! The way of a line to the day file: the callers' side.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::day_file::DayFiles;
 use crate::exit;
 use crate::handover::{self, File};
+use crate::last_resort;
 use crate::local::Caller;
 use crate::names::Found;
 use crate::recovery::{self, Recovered};
@@ -105,16 +106,17 @@ impl Pipeline {
         queue_bytes: usize,
         max_wait: Duration,
     ) -> io::Result<()> {
-        let bytes_before = self.shared.queue_bytes.swap(queue_bytes, Ordering::Relaxed);
-        let moved = files.is_some();
+        let changed = files.is_some() || queue_bytes != self.shared.queue_bytes.load(Ordering::Relaxed);
+        // First, because it can fail, and nothing has changed then.
+        let arena = if changed { Some(arena_in(dir, queue_bytes)?) } else { None };
+        self.shared.queue_bytes.store(queue_bytes, Ordering::Relaxed);
         if let Some(mut files) = files {
             let (recovered, _) = recovery::recover(&mut files);
             self.shared.counts.add_recovered(recovered);
             self.flush(Instant::now() + Duration::from_secs(1));
             *lock(&self.shared.next_files) = Some(files);
         }
-        if moved || bytes_before != queue_bytes {
-            let arena = arena_in(dir, queue_bytes)?;
+        if let Some(arena) = arena {
             self.shared.told_of_memory.store(arena.file().is_none(), Ordering::Relaxed);
             self.shared.batch.change_arena(arena);
         }
@@ -133,7 +135,7 @@ impl Pipeline {
         let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
         batch.append(caller.number, level, nanos, line, wait);
         if self.shared.ended.load(Ordering::Relaxed) {
-            self.flush(Instant::now() + wait);
+            self.flush_once(Instant::now() + wait);
         }
     }
 
@@ -147,21 +149,30 @@ impl Pipeline {
         }
         let arena = self.shared.batch.arena();
         let lines = arena.undrained();
-        let _ = match arena.file().filter(|file| file.is_in_place()) {
-            Some(file) => writeln!(
-                io::stderr(),
-                "obs-log: {lines} lines are not written; the next start will, from {}",
-                file.path().display()
-            ),
-            None => writeln!(io::stderr(), "obs-log: {lines} lines are lost: they could not be written"),
-        };
+        last_resort::say(match arena.file().filter(|file| file.is_in_place()) {
+            Some(file) => {
+                let path = file.path().display();
+                format!("{lines} lines are not written; the next start will, from {path}")
+            }
+            None => format!("{lines} lines are lost: they could not be written"),
+        });
     }
 
     /// Waits until all lines made before are in their file; `false` at `deadline`.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        self.can_wait() && self.shared.batch.wake.flush(deadline)
+    }
+
+    /// The same, but no longer than the writer needs to see that it cannot write now.
+    pub(crate) fn flush_once(&self, deadline: Instant) -> bool {
+        self.can_wait() && self.shared.batch.wake.flush_once(deadline)
+    }
+
+    /// There is a writer, and this is not its thread.
+    fn can_wait(&self) -> bool {
         let own_thread =
             self.thread.as_ref().is_some_and(|writer| writer.thread().id() == thread::current().id());
-        !own_thread && !exit::in_forked_child() && self.shared.batch.wake.flush(deadline)
+        !own_thread && !exit::in_forked_child()
     }
 
     pub(crate) fn shared(&self) -> &Shared {

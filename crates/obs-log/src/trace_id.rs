@@ -1,10 +1,10 @@
 //! The trace ID of a line (T9): asked of whoever keeps traces, through a hook.
 
-use std::panic::catch_unwind;
 use std::sync::OnceLock;
 
 use crate::buffer::Buffer;
 use crate::escape::escape;
+use crate::unwind::caught;
 
 /// Calls its argument with the ID of the current trace, if there is one.
 pub type TraceIdSource = fn(&mut dyn FnMut(&str));
@@ -28,15 +28,15 @@ pub fn set_trace_id_source(source: TraceIdSource) -> bool {
 pub(crate) fn write(line: &mut Buffer) {
     let Some(source) = SOURCE.get() else { return };
     let start = line.len();
-    let asked = catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let asked = caught(|| {
         source(&mut |id| {
             line.truncate(start);
             line.extend_from_slice(b",\"trace_id\":\"");
             escape(line, id);
             line.push(b'"');
         });
-    }));
-    if asked.is_err() {
+    });
+    if asked.is_none() {
         line.truncate(start);
     }
 }

@@ -63,15 +63,24 @@ impl Wake {
         self.changed.notify_all();
     }
 
-    /// Asks for one more turn and waits until it has written everything; `false` at `deadline`.
+    /// Asks for one more turn and waits until one has written everything; `false` at `deadline`.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        self.wait_for_turn(deadline, |_, _| false)
+    }
+
+    /// The same for who has better things to do than to wait for the disk: one turn that fails is enough.
+    pub(crate) fn flush_once(&self, deadline: Instant) -> bool {
+        self.wait_for_turn(deadline, |state, mine| state.tried >= mine)
+    }
+
+    fn wait_for_turn(&self, deadline: Instant, enough: impl Fn(&State, u64) -> bool) -> bool {
         let mut state = lock(&self.state);
         state.wanted += 1;
         let mine = state.wanted;
         self.changed.notify_all();
         while state.done < mine {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.stop {
+            if left.is_zero() || state.stop || enough(&state, mine) {
                 return false;
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -116,9 +125,12 @@ impl Wake {
     /// Ends a turn: `written` if nothing is left over from it.
     pub(crate) fn end_turn(&self, turn: Turn, written: bool) {
         let mut state = lock(&self.state);
+        let before = (state.tried, state.done);
         state.tried = turn.wanted;
-        if written && state.done < turn.wanted {
+        if written {
             state.done = turn.wanted;
+        }
+        if before != (state.tried, state.done) {
             drop(state);
             self.changed.notify_all();
         }

@@ -1,6 +1,6 @@
 //! The writer thread: large writes, one file a day, faults survived (L8, L9).
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use crate::day_file::DayFiles;
 use crate::encode::Encoder;
 use crate::exit;
 use crate::handover;
+use crate::last_resort;
 use crate::merge::{Backlog, Run};
 use crate::pipeline::Shared;
 use crate::recovery;
@@ -106,16 +107,23 @@ impl Writer {
         if let Some(files) = lock(&self.shared.next_files).take() {
             self.files = files;
         }
-        self.backlog.take_from(&self.shared.batch);
-        self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
         self.files.notice_changes();
-        let written = self.write_backlog();
+        let written = self.write_staged();
         self.backlog.recycle(&self.shared.batch);
         add(&self.shared.counts.torn, self.files.take_torn());
         written?;
         self.begin_day()?;
         self.keep_safe();
         self.report_dropped(report_now)
+    }
+
+    /// What is left over from a turn that failed goes first. As long as it cannot be written lines gather where callers
+    /// have put them: to take a chunk with a line or two at each attempt would soon take all of the queue.
+    fn write_staged(&mut self) -> io::Result<()> {
+        self.write_backlog()?;
+        self.backlog.take_from(&self.shared.batch);
+        self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
+        self.write_backlog()
     }
 
     fn write_backlog(&mut self) -> io::Result<()> {
@@ -204,12 +212,10 @@ impl Writer {
         add(&self.shared.counts.write_errors, 1);
         if self.retry.is_none() {
             let path = self.files.path_of(self.today);
-            // The last resort: nobody is there to hear that stderr fails too.
-            let _ = writeln!(
-                io::stderr(),
-                "obs-log: cannot write {}: {error}; lines are kept in memory and dropped when it is full",
+            last_resort::say(format!(
+                "cannot write {}: {error}; lines are kept in memory and dropped when it is full",
                 path.display()
-            );
+            ));
         }
         self.retry = Some(self.retry.map_or(RETRY[0], |pause| (pause * 2).min(RETRY[1])));
     }

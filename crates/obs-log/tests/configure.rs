@@ -61,6 +61,8 @@ fn configure_again_and_again() {
     }
     let error = configure(&config.clone().queue_bytes(5)).unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "log_queue_bytes"));
+    let error = configure(&config.clone().queue_bytes(usize::MAX)).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "log_queue_bytes"));
     debug!(logger: BUS, "still debug");
     assert_eq!(messages(&first).len(), 5);
 
@@ -81,6 +83,17 @@ fn configure_again_and_again() {
     assert_eq!(messages(&second), ["to the second"]);
     let line = day_file(&second);
     assert!(line.ends_with("\"hidden\":\"[redacted]\",\"password\":2}\n"), "{line}");
+
+    // A relative folder stays where it was when the process goes elsewhere, as a daemon does.
+    let elsewhere = dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let home = std::env::current_dir().unwrap();
+    std::env::set_current_dir(dir.path()).unwrap();
+    let relative = Config::new("second").console(Console::Off).redact(["hidden"]);
+    std::env::set_current_dir(&elsewhere).unwrap();
+    let _same = configure(&relative).unwrap();
+    std::env::set_current_dir(home).unwrap();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 
     // The trace of a line (T9).
     assert!(obs_log::set_trace_id_source(|give| give("01HXR3F2M9Z5T1V8Q4W7N6K0JD")));

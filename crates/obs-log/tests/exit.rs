@@ -5,7 +5,7 @@
 mod by_name;
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, panic, process, thread};
@@ -28,6 +28,7 @@ fn main() {
         ("l10_a_forked_child_neither_writes_its_parent_s_lines_nor_hangs", forked),
         ("l5_what_the_rate_limit_held_back_is_told_at_exit", suppressed_at_exit),
         ("l11_a_console_that_is_a_pipe", console),
+        ("l8_a_standstill_of_stderr_holds_up_no_writer", standstill),
     ]);
 }
 
@@ -109,9 +110,56 @@ fn console() {
     assert_eq!(lines(folder.path())[0]["msg"], "evil\u{1b}[31m\n");
 }
 
+/// L8, L9: nobody reads what the console and the warnings write.
+fn standstill() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("log");
+    let mut child = start("standstill", &folder);
+    let patience = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > patience {
+            child.kill().unwrap();
+            panic!("the process hangs");
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert!(status.success(), "{status}");
+    let lines = lines(&folder);
+    let found = lines.iter().filter(|line| line["logger"] == "exit").count();
+    assert_eq!(found, LINES + 1);
+}
+
+/// With the disk out of order for a moment, which is told on a stderr that stands still.
+fn log_while_stderr_stands_still() {
+    let folder = PathBuf::from(env::var(FOLDER).unwrap());
+    let aside = folder.with_extension("aside");
+    assert!(obs_log::stats().write_errors == 0);
+    // More than the pipe takes: the console's thread waits, and holds the lock of stderr.
+    (0..LINES).for_each(|at| info!(at; "line"));
+    thread::sleep(Duration::from_millis(200));
+    fs::rename(&folder, &aside).unwrap();
+    fs::write(&folder, "in the way").unwrap();
+    info!(at = LINES; "line");
+    let patience = Instant::now() + Duration::from_secs(20);
+    while obs_log::stats().write_errors < 2 && Instant::now() < patience {
+        thread::sleep(Duration::from_millis(5));
+    }
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    obs_log::flush(Duration::from_secs(20));
+    let stats = obs_log::stats();
+    process::exit(i32::from(stats.write_errors < 2 || stats.written != LINES as u64 + 1));
+}
+
 #[allow(clippy::print_stdout, reason = "tells the parent that it may send the signal")]
 fn child(scenario: &str) {
-    let console = if scenario == "console" { Console::Always } else { Console::Off };
+    let console = match scenario {
+        "console" | "standstill" => Console::Always,
+        _ => Console::Off,
+    };
     let config = Config::new(env::var(FOLDER).unwrap()).console(console);
     // As if it had been kept by a thread that never ends: nobody drops it.
     std::mem::forget(configure(&config).unwrap());
@@ -119,6 +167,7 @@ fn child(scenario: &str) {
     match scenario {
         "limited" => return (0..100).for_each(|_| warn_limited!(LOG, "k", "m")),
         "fork" => return log_and_fork(),
+        "standstill" => return log_while_stderr_stands_still(),
         "console" => return info!(logger: LOG, node = "7H4G", ms = 12; "evil\u{1b}[31m\n"),
         _ => (0..LINES).for_each(|at| info!(at; "line")),
     }

@@ -231,6 +231,23 @@ fn l9_folder_removed_and_made_anew_under_eight_threads() {
     assert_eq!(bench.messages("2024-02-28").last().unwrap(), "after");
 }
 
+/// L3, L8: what flushes in passing waits for one attempt and not for the disk; and however often it is attempted, the
+/// queue is as large as it is.
+#[test]
+fn l9_attempts_to_write_hold_up_no_caller_and_use_up_no_memory() {
+    let bench = Bench::at(FEB_28);
+    let started = Instant::now();
+    blocked(&bench, || {
+        for at in 0..200 {
+            bench.log(Level::Error, &at.to_string());
+            assert!(!bench.pipeline.flush_once(started + Duration::from_secs(3600)));
+        }
+    });
+    assert!(bench.pipeline.flush_once(started + Duration::from_secs(3600)), "it is mended");
+    let expected: Vec<_> = (0..200).map(|at| at.to_string()).collect();
+    assert_eq!(bench.messages("2024-02-28"), expected);
+}
+
 /// L9: a full file system. Needs the right to mount one.
 #[test]
 fn pain_03_disk_full_under_eight_threads_then_room_again() {

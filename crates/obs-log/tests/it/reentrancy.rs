@@ -48,6 +48,28 @@ fn pain_09_re_entrancy_a_panic_inside_a_display_stays_in_its_value() {
     assert_eq!(lines[1]["msg"], "next");
 }
 
+/// L7: what a panic carries panics once more when it is thrown away, and so does what that one carries.
+#[test]
+fn pain_09_re_entrancy_a_panic_that_panics_again_stays_in_its_value_too() {
+    struct Bomb(u32);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::panic_any(Bomb(self.0 + 1));
+        }
+    }
+    struct Throws;
+    impl fmt::Display for Throws {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            std::panic::panic_any(Bomb(0));
+        }
+    }
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    info!(bad:% = Throws, good = 1; "{}", Throws);
+    let line = &capture.lines()[0];
+    assert_eq!((&line["msg"], &line["good"]), (&"[panicked while formatting]".into(), &1.into()));
+}
+
 #[test]
 fn l7_logging_while_a_thread_ends_does_no_harm() {
     struct Last;
