@@ -1,7 +1,7 @@
 //! A trace as it is stored: written while it runs, fixed when it ends.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,9 +12,8 @@ use smol_str::SmolStr;
 use crate::clock::{self, AtomicInstant, Instant};
 use crate::config::SPAN_LIMIT;
 use crate::fields::Fields;
-use crate::names::NameId;
 use crate::remote::{Caller, Remote};
-use crate::slots::{Slots, SpanIndex};
+use crate::slots::{Begun, Slots, SpanIndex};
 use crate::span_id::SpanIds;
 use crate::status::{ErrorCode, Status};
 use crate::store::{Store, WeakStore};
@@ -39,11 +38,9 @@ pub struct TraceRecord {
     capability: SmolStr,
     began: Instant,
     began_unix_ns: u64,
-    /// Whoever sets it has ended the trace.
-    has_ended: AtomicBool,
     /// Zero while the trace runs.
     ended: AtomicInstant,
-    /// An [`Outcome`], written once by whoever ended the trace.
+    /// [`RUNNING`], and then an [`Outcome`], written last of all by whoever ended the trace.
     outcome: AtomicU8,
     failure: OnceLock<ErrorCode>,
     /// The spans that were closed when the trace ended, a bit each.
@@ -74,6 +71,17 @@ pub(crate) enum Outcome {
     Failed,
     Cancelled,
     Panic,
+}
+
+/// In the place of an [`Outcome`] until the record is fixed.
+const RUNNING: u8 = u8::MAX;
+
+/// What whoever ended a trace is told.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    /// Spans that had begun by then and are not in the record.
+    pub(crate) dropped_spans: u64,
 }
 
 impl Outcome {
@@ -110,9 +118,8 @@ impl TraceRecord {
             capability: text::bounded(capability, MAX_CAPABILITY_BYTES),
             began,
             began_unix_ns,
-            has_ended: AtomicBool::new(false),
             ended: AtomicInstant::new(Instant::ZERO),
-            outcome: AtomicU8::new(Outcome::Ok as u8),
+            outcome: AtomicU8::new(RUNNING),
             failure: OnceLock::new(),
             kept: [const { AtomicU64::new(0) }; 2],
             slots: Slots::new(),
@@ -144,12 +151,14 @@ impl TraceRecord {
     /// Counts one more span, and keeps it if it has a place and the trace still runs.
     #[inline]
     pub(crate) fn begin_span(&self, name: &'static str, parent: Option<SpanIndex>) -> Option<SpanIndex> {
-        if self.is_ended() {
-            self.slots.count_unkept();
-            self.with_store(|store| store.counts().late_spans.add(1));
-            return None;
+        match self.slots.begin(usize::from(self.limits.spans), name, parent) {
+            Begun::Kept(span) => Some(span),
+            Begun::Unkept => None,
+            Begun::Late => {
+                self.with_store(|store| store.counts().late_spans.add(1));
+                None
+            }
         }
-        self.slots.begin(usize::from(self.limits.spans), NameId::of(name), parent)
     }
 
     #[inline]
@@ -176,10 +185,8 @@ impl TraceRecord {
     /// Ends the trace, unless somebody has: the one atomic change of T4.
     ///
     /// Gives how it ended to whoever ended it.
-    pub(crate) fn end(&self, outcome: Outcome) -> Option<Outcome> {
-        if self.has_ended.swap(true, Ordering::AcqRel) {
-            return None;
-        }
+    pub(crate) fn end(&self, outcome: Outcome) -> Option<End> {
+        let begun = self.slots.end()?;
         let outcome = match outcome {
             Outcome::Ok if self.failure.get().is_some() => Outcome::Failed,
             outcome => outcome,
@@ -199,12 +206,17 @@ impl TraceRecord {
         self.kept[1].store((kept >> 64) as u64, Ordering::Relaxed);
         self.ended.store(clock::now(), Ordering::Relaxed);
         self.outcome.store(outcome as u8, Ordering::Release);
-        Some(outcome)
+        Some(End { outcome, dropped_spans: begun - u64::from(kept.count_ones()) })
     }
 
     #[inline]
     pub(crate) fn is_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Relaxed)
+        self.slots.has_ended()
+    }
+
+    /// Whether whoever ended the trace has written down all of it.
+    fn is_fixed(&self) -> bool {
+        self.outcome.load(Ordering::Acquire) != RUNNING
     }
 
     /// A record that has ended after so long.
@@ -219,7 +231,7 @@ impl TraceRecord {
     /// A record that has ended, to leave in the place of one that is moved out.
     pub(crate) fn vacant() -> TraceRecord {
         let vacant = TraceRecord::begin(None, "", Limits { spans: 0, field_bytes: 0 }, None);
-        vacant.has_ended.store(true, Ordering::Relaxed);
+        vacant.slots.end();
         vacant
     }
 
@@ -314,7 +326,7 @@ impl TraceRecord {
     /// How the trace ended.
     pub fn status(&self) -> Status {
         let outcome = self.outcome.load(Ordering::Acquire);
-        let failed = outcome == Outcome::Failed as u8 || !self.is_ended();
+        let failed = outcome == Outcome::Failed as u8 || outcome == RUNNING;
         match self.failure.get() {
             Some(code) if failed => Status::Failed(code.clone()),
             _ if outcome == Outcome::Cancelled as u8 => Status::Cancelled,
@@ -327,7 +339,7 @@ impl TraceRecord {
     ///
     /// Of a trace that still runs, those that have ended so far.
     pub fn spans(&self) -> Vec<SpanRecord> {
-        let kept = if self.is_ended() { self.kept() } else { self.slots.closed() };
+        let kept = if self.is_fixed() { self.kept() } else { self.slots.closed() };
         let fields = self.fields.lock().unwrap_or_else(|poison| poison.into_inner());
         (0..SPAN_LIMIT)
             .filter(|index| kept >> index & 1 == 1)

@@ -38,6 +38,7 @@ impl SpanIndex {
 /// A slot belongs to the span that took its number, which writes it twice: all of it at the
 /// beginning and its end at the close. Whoever sees the end (`Acquire`) sees the rest (`Release`).
 pub(crate) struct Slots {
+    /// How many spans have begun, and [`ENDED`]: in one, so that each span is on one side of the end.
     begun: AtomicU64,
     first: [Slot; FIRST],
     second: OnceLock<Box<[Slot; SECOND]>>,
@@ -59,6 +60,18 @@ struct Slot {
 
 fn about(name: NameId, parent: Option<SpanIndex>) -> u64 {
     u64::from(name.0) << 8 | u64::from(SpanIndex::to_byte(parent))
+}
+
+/// Set when the trace has ended.
+const ENDED: u64 = 1 << 63;
+
+/// Where a span has come to.
+pub(crate) enum Begun {
+    Kept(SpanIndex),
+    /// There was no place for it.
+    Unkept,
+    /// The trace had ended.
+    Late,
 }
 
 /// Set for a span whose ID was given to another node.
@@ -97,23 +110,29 @@ impl Slots {
         }
     }
 
-    /// Counts one more span and gives it a slot, unless `limit` spans have one.
+    /// Counts one more span and gives it a slot, unless `limit` spans have one or the trace has ended.
     #[inline]
-    pub(crate) fn begin(&self, limit: usize, name: NameId, parent: Option<SpanIndex>) -> Option<SpanIndex> {
+    pub(crate) fn begin(&self, limit: usize, name: &'static str, parent: Option<SpanIndex>) -> Begun {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         if number >= limit as u64 {
-            return None;
+            return if number & ENDED == 0 { Begun::Unkept } else { Begun::Late };
         }
-        let index = SpanIndex::of_slot(number)?;
+        let Some(index) = SpanIndex::of_slot(number) else { return Begun::Unkept };
         let slot = self.slot_or_make(index.get());
-        slot.about.store(about(name, parent), Ordering::Relaxed);
+        slot.about.store(about(NameId::of(name), parent), Ordering::Relaxed);
         slot.begin.store(crate::clock::now(), Ordering::Relaxed);
-        Some(index)
+        Begun::Kept(index)
     }
 
-    /// Counts one more span without giving it a slot.
-    pub(crate) fn count_unkept(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
+    /// Ends the trace: spans that begin from here on are late. Gives how many had begun to whoever was first.
+    pub(crate) fn end(&self) -> Option<u64> {
+        let begun = self.begun.fetch_or(ENDED, Ordering::AcqRel);
+        (begun & ENDED == 0).then_some(begun)
+    }
+
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) & ENDED != 0
     }
 
     #[inline]
@@ -125,7 +144,7 @@ impl Slots {
 
     /// How many spans have begun, those without a slot included.
     pub(crate) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+        self.begun.load(Ordering::Relaxed) & !ENDED
     }
 
     /// One bit for each span that is closed by now.
@@ -200,22 +219,25 @@ mod tests {
     #[test]
     fn every_slot_is_its_own() {
         let slots = Slots::new();
-        let name = NameId::of("slots");
+        let name = "slots";
         let mut parent = None;
         for number in 0..SPAN_LIMIT {
-            let index = slots.begin(SPAN_LIMIT, name, parent).unwrap();
+            let Begun::Kept(index) = slots.begin(SPAN_LIMIT, name, parent) else { panic!("{number}") };
             assert_eq!(index.get(), number);
             parent = Some(index);
         }
-        assert_eq!(slots.begin(SPAN_LIMIT, name, None), None);
+        assert!(matches!(slots.begin(SPAN_LIMIT, name, None), Begun::Unkept));
         for number in (0..SPAN_LIMIT).step_by(2) {
             slots.close(SpanIndex::of_slot(number as u64).unwrap());
         }
         assert_eq!(slots.closed(), u128::MAX / 3);
         assert_eq!(slots.begun(), SPAN_LIMIT as u64 + 1);
         let last = slots.read(126).unwrap();
-        assert_eq!((last.name, last.parent.unwrap().get()), (name, 125));
+        assert_eq!((last.name.name(), last.parent.unwrap().get()), (name, 125));
         assert!(slots.read(127).is_none(), "still open");
         assert!(last.end >= last.begin);
+        assert_eq!((slots.end(), slots.end()), (Some(SPAN_LIMIT as u64 + 1), None));
+        assert!(matches!(slots.begin(SPAN_LIMIT, name, None), Begun::Late));
+        assert_eq!(slots.begun(), SPAN_LIMIT as u64 + 2);
     }
 }

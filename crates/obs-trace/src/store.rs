@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use crate::active::ActiveTrace;
 use crate::lanes::Lanes;
 use crate::query::{self, Query};
-use crate::record::{Limits, Outcome};
+use crate::record::{End, Limits};
 use crate::retained::Retained;
 use crate::ring::Ring;
 use crate::stats::{Counts, Stats};
@@ -166,9 +166,9 @@ impl Store {
         self.0.lanes.begin(record);
     }
 
-    pub(crate) fn complete(&self, record: &Arc<TraceRecord>, outcome: Outcome) {
-        self.0.counts.note_dropped(record.dropped_spans());
-        self.0.lanes.complete(record, outcome);
+    pub(crate) fn complete(&self, record: &Arc<TraceRecord>, end: End) {
+        self.0.counts.note_dropped(end.dropped_spans);
+        self.0.lanes.complete(record, end.outcome);
         #[cfg(feature = "otlp")]
         self.0.outlet.offer(record);
     }

@@ -175,8 +175,8 @@ impl Trace {
     }
 
     pub(crate) fn finish_as(&self, outcome: Outcome) -> Option<Arc<TraceRecord>> {
-        let outcome = self.0.end(outcome)?;
-        self.0.with_store(|store| store.complete(&self.0, outcome));
+        let end = self.0.end(outcome)?;
+        self.0.with_store(|store| store.complete(&self.0, end));
         self.log_done();
         Some(Arc::clone(&self.0))
     }

@@ -241,6 +241,41 @@ fn t8_what_a_collector_rejects_is_counted() {
     assert_eq!((stats.retries, stats.is_failing), (0, true), "never sent again");
 }
 
+/// Seldom, and right.
+#[test]
+fn t8_answers_that_are_unusual_are_understood() {
+    let type_ = "content-type: application/x-protobuf";
+    let answers = [
+        ("HTTP/1.0 and an end by closing", format!("HTTP/1.0 200 OK\r\n{type_}\r\n\r\n")),
+        ("no type and no body", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()),
+        ("no content", "HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
+        ("202", format!("HTTP/1.1 202 Accepted\r\n{type_}\r\ncontent-length: 0\r\n\r\n")),
+        (
+            "a type with more",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf; v=1\r\ncontent-length: 0\r\n\r\n"
+                .to_owned(),
+        ),
+        ("in pieces", format!("HTTP/1.1 200 OK\r\n{type_}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "100 before it",
+            format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n{type_}\r\ncontent-length: 0\r\n\r\n"),
+        ),
+        (
+            "103 before it",
+            format!(
+                "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n{type_}\r\ncontent-length: 0\r\n\r\n"
+            ),
+        ),
+    ];
+    for (what, answer) in answers {
+        let collector = Collector::says(answer);
+        let export = Export::to(&config(&collector.address));
+        export.traces(1);
+        let stats = export.until(|stats| stats.exported + stats.failed == 1 || stats.retries > 3);
+        assert_eq!((stats.exported, stats.retries), (1, 0), "{what}");
+    }
+}
+
 /// Each of them costs a bounded time and a bounded number of bytes, and the traces of one request.
 #[test]
 fn t8_collectors_that_lie() {
@@ -266,6 +301,10 @@ fn t8_collectors_that_lie() {
         (
             "an endless body in pieces",
             Collector::new(move |_, stream| endless(stream, &chunked, b"1\r\nx\r\n")),
+        ),
+        (
+            "an endless number of heads",
+            Collector::new(move |_, stream| endless(stream, "", b"HTTP/1.1 100 Continue\r\n\r\n")),
         ),
         ("an endless head", Collector::new(move |_, stream| endless(stream, head, b"x-more: and more\r\n"))),
         ("an endless line", Collector::new(move |_, stream| endless(stream, "HTTP/1.1 200 ", b"OK OK OK "))),

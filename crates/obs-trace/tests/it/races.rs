@@ -42,6 +42,7 @@ fn raced_ends_record_once() {
 fn every_span_that_races_with_the_end_is_kept_or_counted() {
     let store = Store::default();
     let _scope = store.enter();
+    let mut dropped = 0;
     for _ in 0..300 {
         let trace = new_trace("spans");
         let begun = AtomicUsize::new(0);
@@ -69,6 +70,8 @@ fn every_span_that_races_with_the_end_is_kept_or_counted() {
             record.spans().len() as u64 + record.dropped_spans(),
             begun.load(Ordering::Relaxed) as u64
         );
+        dropped += record.dropped_spans();
+        assert_eq!(store.stats().dropped_spans, dropped, "each in one of the two counts");
     }
 }
 
