@@ -24,6 +24,7 @@ mod outcome;
 mod propagate;
 mod query;
 mod routes;
+mod trace_page;
 
 pub use body::ObservedBody;
 pub use caller::Caller;

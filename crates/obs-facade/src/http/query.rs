@@ -2,17 +2,28 @@
 
 use obs_trace::Query;
 
+pub(super) struct Asked {
+    pub(super) query: Query,
+    /// Whether it may be many traces.
+    pub(super) is_large: bool,
+}
+
 /// Reads a raw query string, or says what is wrong with it. What a caller sent is never repeated in
 /// the reason.
-pub(super) fn parse(raw: &str) -> Result<Query, String> {
+pub(super) fn parse(raw: &str) -> Result<Asked, String> {
     let mut query = Query::default();
+    let mut is_large = false;
     let mut seen = Vec::new();
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
         if seen.contains(&name) {
             return Err("a parameter is given twice".to_owned());
         }
         query = match &*name {
-            "n" => query.n(count(&value)?),
+            "n" => {
+                let n = count(&value)?;
+                is_large = n > FEW;
+                query.n(n)
+            }
             "capability" => query.capability(value),
             "status" => query.status(value),
             "min_ms" => query.min_ms(milliseconds(&value)?),
@@ -21,8 +32,11 @@ pub(super) fn parse(raw: &str) -> Result<Query, String> {
         };
         seen.push(name);
     }
-    Ok(query)
+    Ok(Asked { query, is_large })
 }
+
+/// As many as one gets who does not say how many.
+const FEW: usize = 100;
 
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -58,7 +72,7 @@ mod tests {
             ("id=8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "id:"),
             ("limit=3", "allowed"),
         ] {
-            let reason = parse(raw).unwrap_err();
+            let reason = parse(raw).err().unwrap();
             assert!(reason.contains(word), "{raw}: {reason}");
         }
         for raw in

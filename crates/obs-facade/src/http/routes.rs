@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use obs_doctor::CapabilityBus;
-use serde::Serialize;
 use serde_json::json;
 
-use super::{metrics_page, query};
+use super::query::Asked;
+use super::trace_page::text;
+use super::{metrics_page, query, trace_page};
 
 type Bus = Arc<dyn CapabilityBus>;
 
@@ -26,7 +28,8 @@ type Bus = Arc<dyn CapabilityBus>;
 /// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
 ///
-/// `bus` is how the routes see the node. Bad query parameters get 400 and the reason.
+/// `bus` is how the routes see the node. Bad query parameters get 400 and the reason. Large pages of traces get 503 where
+/// what others are reading of them takes 64 MiB already.
 pub fn router(bus: Arc<dyn CapabilityBus>) -> Router {
     Router::new()
         .route("/health", get(health))
@@ -71,7 +74,9 @@ fn names(
 
 async fn recent(RawQuery(raw): RawQuery) -> Response {
     match query::parse(raw.as_deref().unwrap_or_default()) {
-        Ok(query) => traces(move || page(obs_trace::query(&query).iter().map(Arc::as_ref))).await,
+        Ok(Asked { query, is_large }) => {
+            trace_page::page(is_large, move || text(obs_trace::query(&query).iter().map(Arc::as_ref))).await
+        }
         Err(reason) => {
             answer(StatusCode::BAD_REQUEST, json!({ "error": "bad_request", "message": reason }).to_string())
         }
@@ -79,29 +84,13 @@ async fn recent(RawQuery(raw): RawQuery) -> Response {
 }
 
 async fn active() -> Response {
-    traces(|| page(obs_trace::active().iter())).await
+    trace_page::page(false, || text(obs_trace::active().iter())).await
 }
 
-/// Ten thousand traces are megabytes of JSON: made off the runtime, as the metrics page is.
-async fn traces(page: impl FnOnce() -> serde_json::Result<String> + Send + 'static) -> Response {
-    match tokio::task::spawn_blocking(page).await {
-        Ok(Ok(page)) => answer(StatusCode::OK, page),
-        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-fn page<T: Serialize>(traces: impl Iterator<Item = T>) -> serde_json::Result<String> {
-    #[derive(Serialize)]
-    struct Page<T> {
-        traces: Vec<T>,
-    }
-    serde_json::to_string(&Page { traces: traces.collect() })
-}
-
-fn answer(status: StatusCode, body: String) -> Response {
+pub(super) fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (status, headers, body).into_response()
+    (status, headers, body.into()).into_response()
 }

@@ -122,3 +122,39 @@ async fn t6_traces_are_listed_and_bad_parameters_refused() {
     assert!(active["traces"].as_array().unwrap().iter().any(|trace| trace["capability"] == "routes.running"));
     running.finish();
 }
+
+/// Readers who ask for everything and read nothing do not take the node's memory, nor keep those out who ask for little.
+#[tokio::test]
+async fn t6_pages_that_nobody_reads_are_bounded_together() {
+    for _ in 0..2_000 {
+        obs_facade::trace::new_trace("routes.large").run(|| {
+            for _ in 0..20 {
+                obs_facade::trace::span("work").field("text", "x".repeat(100)).run(|| ());
+            }
+        });
+    }
+    let all = "/trace/recent?n=10000&capability=routes.large";
+    let mut unread = Vec::new();
+    let refused = loop {
+        let page = get(Node::default(), all, &[]).await;
+        if page.status() != StatusCode::OK {
+            break page;
+        }
+        unread.push(page);
+        assert!(unread.len() < 64, "a page of a MiB at least, each");
+    };
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(json_of(refused).await["error"], "capacity_exceeded");
+    let few = json_of(get(Node::default(), "/trace/recent?n=20&capability=routes.large", &[]).await).await;
+    assert_eq!(few["traces"].as_array().unwrap().len(), 20);
+
+    let held: usize = {
+        let page = bytes(unread.pop().unwrap()).await;
+        (unread.len() + 1) * page.len()
+    };
+    assert!((32 << 20..=65 << 20).contains(&held), "{held}");
+    drop(unread);
+    let page = json_of(get(Node::default(), all, &[]).await).await;
+    assert_eq!(page["traces"].as_array().unwrap().len(), 2_000);
+}
