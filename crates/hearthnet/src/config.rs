@@ -271,12 +271,27 @@ impl Config {
 /// The file, unless it is larger than any configuration.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     const MAX_BYTES: u64 = 1 << 20;
+    // To open a pipe that nobody writes to takes for ever.
+    if is_pipe(file)? {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is a pipe, and a configuration is a file"));
+    }
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
         ..=MAX_BYTES => Ok(bytes),
         _ => Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB, which no configuration is")),
     }
+}
+
+#[cfg(unix)]
+fn is_pipe(file: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt as _;
+    file.metadata().map(|found| found.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_file: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// TOML is UTF-8; where it is not is said as any other mistake in the file.

@@ -17,8 +17,12 @@ pub(crate) struct Paths {
 
 impl Paths {
     pub(crate) fn discover() -> Result<Paths, Failure> {
-        let dirs = ProjectDirs::from("", "", "hearthnet").ok_or_else(|| {
-            Failure::error("no home folder: set HOME, or XDG_CONFIG_HOME, XDG_DATA_HOME and XDG_STATE_HOME")
+        // Of a HOME that is no absolute path, each folder that a command is called in would have a node of its own.
+        let dirs = ProjectDirs::from("", "", "hearthnet").filter(|dirs| dirs.data_dir().is_absolute());
+        let dirs = dirs.ok_or_else(|| {
+            Failure::error(
+                "no home folder: set HOME to an absolute path, or XDG_CONFIG_HOME, XDG_DATA_HOME and XDG_STATE_HOME",
+            )
         })?;
         Ok(Paths {
             config_file: dirs.config_dir().join("config.toml"),

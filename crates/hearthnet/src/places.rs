@@ -1,4 +1,4 @@
-//! Places at the transport server: one other host may not take them all.
+//! Places at the transport server: one other host may not take them all, nor may all others together.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,17 +11,23 @@ pub(crate) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
 /// Connections of one host at one time.
 const SHARE: usize = 256;
 
+/// Connections of all other hosts together at one time. What is left is for this machine: whoever looks at a node that is
+/// under attack, or stops what it does for others, gets in.
+const OTHERS: usize = 448;
+
 impl Places {
-    /// A place for a connection from `address`, until it is dropped; `None` if that host has its share. Whoever calls
-    /// as localhost is trusted not to.
+    /// A place for a connection from `address`, until it is dropped; `None` if that host, or all, have their share.
+    /// Whoever calls as localhost is trusted not to take too many.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
-        let (host, share) = (host(address), if is_localhost(address) { usize::MAX } else { SHARE });
+        let host = host(address);
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let connections = taken.entry(host).or_default();
-        if *connections >= share {
-            return None;
+        if !is_localhost(address) {
+            let others = taken.iter().filter(|(host, _)| !is_localhost(**host)).map(|(_, open)| open);
+            if others.sum::<usize>() >= OTHERS || taken.get(&host).is_some_and(|open| *open >= SHARE) {
+                return None;
+            }
         }
-        *connections += 1;
+        *taken.entry(host).or_default() += 1;
         Some(Place { places: self.clone(), host })
     }
 
@@ -79,6 +85,17 @@ mod tests {
         assert!(take("192.168.1.9").is_some());
         drop((held, local));
         assert!(places.0.lock().unwrap().is_empty(), "nothing is kept of who has left");
+    }
+
+    #[test]
+    fn r1_all_others_together_leave_places_for_this_machine() {
+        let places = Places::default();
+        let others: Vec<_> =
+            (0..1000u32).map_while(|at| places.take(IpAddr::V4((0x0a00_0000 + at / 100).into()))).collect();
+        assert_eq!(others.len(), OTHERS);
+        assert!(places.take("192.168.1.9".parse().unwrap()).is_none());
+        assert!(places.take("127.0.0.1".parse().unwrap()).is_some());
+        assert!(places.take("::1".parse().unwrap()).is_some());
     }
 
     #[test]

@@ -28,6 +28,8 @@ const MAX_CONNECTIONS: usize = 512;
 /// How long a connection may take to send a request's head, or be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// How long a caller may leave what was sent to it unread: longer, and its connection is given up.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers connections until `end`, and then gives open requests `grace` to finish. When this returns, every
 /// request has ended: those that did not in time were cancelled.
@@ -53,7 +55,7 @@ pub(crate) async fn serve(
                         });
                     }
                     None => {
-                        warn_limited!(LOG, "places", host:% = remote.ip(); "a host has too many connections open");
+                        warn_limited!(LOG, "places", host:% = remote.ip(); "too many connections are open");
                     }
                 },
                 Err(error) => accept_failed(&error).await,
@@ -70,6 +72,7 @@ pub(crate) async fn serve(
 async fn connection(stream: TcpStream, app: Router, remote: Caller, watcher: Watcher) {
     // Tokens are small and wanted at once.
     let _ = stream.set_nodelay(true);
+    give_up_on_who_does_not_read(&stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(remote);
         // A router is always ready.
@@ -85,11 +88,34 @@ async fn connection(stream: TcpStream, app: Router, remote: Caller, watcher: Wat
     }
 }
 
+/// HTTP has no such limit, TCP has: without it a caller that asks and never reads has its place for ever.
+fn give_up_on_who_does_not_read(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, UNREAD_TIMEOUT.as_millis() as u32);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, UNREAD_TIMEOUT);
+}
+
 /// One broken connection is its caller's matter; out of file descriptors is ours, and passes.
 async fn accept_failed(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
         warn_limited!(LOG, "accept", error:% = error; "cannot accept connections");
         sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn r1_a_caller_that_does_not_read_loses_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_caller, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (stream, _) = accepted.unwrap();
+        give_up_on_who_does_not_read(&stream);
+        assert_eq!(rustix::net::sockopt::tcp_user_timeout(&stream).unwrap(), 30_000);
     }
 }

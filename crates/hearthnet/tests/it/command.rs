@@ -187,3 +187,26 @@ async fn f4_run_on_an_empty_home_makes_everything_and_keeps_it() {
     assert_eq!(node.id().await, id);
     assert!(!node.greeting.contains("made the"), "{}", node.greeting);
 }
+
+/// To open a pipe that nobody writes to takes for ever; a HOME that is no path would be one in every folder.
+#[test]
+fn f4_a_configuration_that_is_a_pipe_and_a_home_that_is_no_path_are_refused() {
+    let home = Home::new();
+    home.run(&["init"]);
+    fs::remove_file(home.config()).unwrap();
+    let pipe = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, home.config(), pipe, 0o600.into(), 0).unwrap();
+    for command in [&["doctor"][..], &["log"], &["run"]] {
+        let refused = home.run(command);
+        assert_eq!(refused.status.code(), Some(1));
+        let said = text_of(&refused.stderr);
+        assert!(said.contains("config.toml") && said.contains("it is a pipe"), "{said}");
+    }
+    let mut command = home.command(&["doctor"]);
+    for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(name);
+    }
+    let refused = command.env("HOME", "relative").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text_of(&refused.stderr).contains("set HOME to an absolute path"), "{refused:?}");
+}

@@ -1,8 +1,10 @@
 //! `hearthnet doctor` and `GET /doctor` with the real binary. What the numbers mean is said in the tests of `obs-doctor`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -140,7 +142,10 @@ fn pain_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "LC_ALL", "LC_CTYPE"] {
             command.env_remove(name);
         }
-        command.env("LANG", "C.UTF-8").env("TERM", "xterm").envs(env.iter().copied());
+        command.env("LANG", "C.UTF-8").env("TERM", "xterm").envs(env.iter().map(|(name, value)| {
+            // Stands for a byte that is no text.
+            (*name, OsStr::from_bytes(if *value == "?" { b"\xff" } else { value.as_bytes() }))
+        }));
         pty::run(command, columns, "").0
     };
     for columns in [80, 40] {
@@ -151,6 +156,7 @@ fn pain_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
         assert!(plain.lines().all(|line| line.chars().count() <= columns.into()), "{plain}");
         assert_eq!(at(columns, &["--color", "never"], &[]).lines().count(), plain.lines().count());
         assert!(at(columns, &["--color", "always"], &[("NO_COLOR", "1")]).contains('\u{1b}'));
+        assert!(!at(columns, &[], &[("NO_COLOR", "?")]).contains('\u{1b}'), "whatever it says");
         assert!(at(columns, &[], &[("LANG", "C")]).replace('\u{1b}', "").is_ascii());
         let dumb = at(columns, &[], &[("TERM", "dumb")]);
         assert!(dumb.is_ascii() && !dumb.contains('\u{1b}') && dumb.contains("[ok]"), "{dumb}");

@@ -65,7 +65,7 @@ async fn r1_one_host_cannot_take_every_place() {
     assert_eq!(node.get("/health").await["status"], "ok");
     drop(idle);
     let home = node.stop();
-    assert!(home.log_text().contains("a host has too many connections open"));
+    assert!(home.log_text().contains("too many connections are open"));
 }
 
 /// A body of 1 MiB can be 32 MiB once it is read, and its caller decides for how long.

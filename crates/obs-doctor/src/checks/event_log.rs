@@ -165,6 +165,13 @@ impl Files<'_> {
                     .fix("look for disk errors (`dmesg`), then mount it writable again")
             }
             Some(ReadOnly | CannotOpen) if !may_write(self.folder()) => self.read_only_folder(),
+            Some(CannotOpen) if may_write(path) => CheckResult::fail(format!(
+                "{shown} may be written to, and SQLite cannot open it or what it keeps beside it"
+            ))
+            .fix(format!(
+                "look with `ls -la {}`, and move away what stands in the place of events.sqlite-wal or -shm",
+                shell(self.folder())
+            )),
             Some(ReadOnly | CannotOpen | PermissionDenied) => {
                 CheckResult::fail(format!("{shown} is read-only for this user"))
                     .fix(format!("make {} writable for the node's user", shell(path)))

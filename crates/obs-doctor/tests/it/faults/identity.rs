@@ -155,6 +155,10 @@ pub(super) fn event_log_writable(table: &mut Table) {
     log.execute_batch("DROP TABLE clock").unwrap();
     drop(log);
     look(table, "a table is missing");
+    let wal = path.with_extension("sqlite-wal");
+    fs::create_dir(&wal).unwrap();
+    look(table, "a folder in the place of its write-ahead log");
+    fs::remove_dir(&wal).unwrap();
     let mut bytes = fs::read(&path).unwrap();
     bytes[100..140].fill(0xff); // the first page's tree header
     fs::write(&path, bytes).unwrap();
