@@ -1,28 +1,24 @@
 //! Third-party crates that use the `metrics` macros (M8): a guard in front of the recorder of
 //! `metrics-exporter-prometheus`.
 //!
-//! The guard makes names and labels valid, refuses a name that a declared family occupies, caps series and keeps the
-//! recorder's memory flat while nobody scrapes. Only what it lets through reaches the recorder.
+//! The guard (`foreign_guard.rs`) makes names and labels valid, refuses a name that a declared family occupies and caps
+//! series; only what it lets through reaches the recorder, whose memory is kept flat while nobody scrapes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use metrics::{
-    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
-};
+use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::desc::{self, DEFAULT_BUCKETS, Kind};
 use crate::error::{Error, ErrorKind};
+use crate::foreign_guard::{Admitted, Verdict, exposed_name};
 use crate::foreign_text::{self, ForeignFamily};
-use crate::label_value::{OVERFLOW, bounded};
 use crate::registry::WeakRegistry;
 use crate::report;
-
-/// Names may be made at run time too, so their number is capped as series are.
-const MOST_FAMILIES: usize = 1024;
+use crate::series::count;
 
 /// Histogram samples that the recorder may hold before somebody empties them into buckets.
 const UPKEEP_EVERY: u64 = 4096;
@@ -38,21 +34,9 @@ pub(crate) struct Foreign {
     histograms: Known<Histogram>,
 }
 
-#[derive(Default)]
-struct Admitted {
-    families: HashMap<String, Family>,
-    claims: HashMap<String, String>,
-    refused: u64,
-}
-
-struct Family {
-    kind: Kind,
-    series: HashSet<Vec<(String, String)>>,
-    overflowed: u64,
-}
-
-/// Handles by the key as it came, so that a macro that runs again does not pass the guard again. Only admitted keys are
-/// kept, so it is as bounded as the series are.
+/// Handles by the key as it came, so that a macro that runs again does not pass the guard again. Any number of keys may
+/// come to the same admitted one, so neither their number nor their length is left to who makes them: what is not kept
+/// passes the guard each time.
 struct Known<H>(RwLock<HashMap<Key, H>>);
 
 impl<H: Clone> Known<H> {
@@ -65,17 +49,17 @@ impl<H: Clone> Known<H> {
     }
 
     fn keep(&self, key: &Key, handle: &H) {
+        const MOST: usize = 8192;
+        const LONGEST: usize = 1024;
+        let labels = key.labels().map(|label| label.key().len() + label.value().len());
+        if key.name().len() + labels.sum::<usize>() > LONGEST {
+            return;
+        }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(key.to_retained(), handle.clone());
+        if known.len() < MOST {
+            known.insert(key.to_retained(), handle.clone());
+        }
     }
-}
-
-enum Verdict {
-    /// Pass on under this key.
-    Series(Key),
-    /// The family is full: pass on, but remember nothing of the key.
-    Overflow(Key),
-    Refused,
 }
 
 impl Foreign {
@@ -125,17 +109,17 @@ impl Foreign {
 
     /// Look-ups that ended in the overflow series, by family.
     pub(crate) fn overflowed(&self) -> Vec<(String, u64)> {
-        let admitted = self.lock();
-        let losing = admitted.families.iter().filter(|(_, family)| family.overflowed > 0);
-        losing.map(|(name, family)| (name.clone(), family.overflowed)).collect()
+        self.lock().overflowed()
+    }
+
+    /// Observations of NaN, by family.
+    pub(crate) fn nan(&self) -> Vec<(String, u64)> {
+        self.lock().nan()
     }
 
     /// Look-ups of refused names.
     pub(crate) fn refused(&self) -> Vec<(String, u64)> {
-        match self.lock().refused {
-            0 => Vec::new(),
-            refused => vec![("foreign".to_owned(), refused)],
-        }
+        self.lock().refused()
     }
 
     fn lock(&self) -> MutexGuard<'_, Admitted> {
@@ -155,7 +139,7 @@ impl Foreign {
         {
             Ok(()) => admitted.admit(&name, key, cap),
             Err(owner) => {
-                admitted.refused += 1;
+                admitted.count_refused(&name);
                 drop(admitted);
                 report::once(&format!(
                     "{name:?} from the `metrics` macros is refused: it collides with {owner}"
@@ -203,99 +187,6 @@ impl Foreign {
     }
 }
 
-impl Admitted {
-    /// Takes the name for a family of this kind, or says what stands in the way.
-    fn claim(&mut self, kind: Kind, name: &str, claims: &[String]) -> Result<(), String> {
-        if let Some(family) = self.families.get(name) {
-            return if family.kind == kind {
-                Ok(())
-            } else {
-                Err(format!("the {} of that name", family.kind))
-            };
-        }
-        if let Some(owner) = claims.iter().find_map(|claim| self.claims.get(claim)) {
-            return Err(owner.clone());
-        }
-        if self.families.len() >= MOST_FAMILIES {
-            return Err(format!("the limit of {MOST_FAMILIES} names"));
-        }
-        self.claims.extend(claims.iter().map(|claim| (claim.clone(), name.to_owned())));
-        self.families.insert(name.to_owned(), Family { kind, series: HashSet::new(), overflowed: 0 });
-        Ok(())
-    }
-
-    fn admit(&mut self, name: &str, key: &Key, cap: usize) -> Verdict {
-        let Some(family) = self.families.get_mut(name) else { return Verdict::Refused };
-        let labels = valid_labels(key.labels());
-        let is_new = !family.series.contains(&labels);
-        if is_new && !labels.is_empty() && family.series.len() + 1 >= cap {
-            family.overflowed += 1;
-            let collapsed = labels.into_iter().map(|(label, _)| (label, OVERFLOW.to_owned()));
-            return Verdict::Overflow(key_of(name, family.stand_in(collapsed.collect())));
-        }
-        if is_new {
-            family.series.insert(labels.clone());
-        }
-        Verdict::Series(key_of(name, labels))
-    }
-}
-
-impl Family {
-    /// One stand-in for each set of label names that was admitted; whatever else comes is counted without labels.
-    fn stand_in(&self, collapsed: Vec<(String, String)>) -> Vec<(String, String)> {
-        let known = self.series.iter().any(|series| {
-            series.len() == collapsed.len()
-                && series.iter().zip(&collapsed).all(|(own, other)| own.0 == other.0)
-        });
-        if known { collapsed } else { Vec::new() }
-    }
-}
-
-fn key_of(name: &str, labels: Vec<(String, String)>) -> Key {
-    let labels: Vec<Label> =
-        labels.into_iter().map(|(label, value)| Label::new(label, escaped(&value))).collect();
-    Key::from_parts(name.to_owned(), labels)
-}
-
-/// The recorder leaves a backslash alone that looks as if it escaped something, so different values come out alike.
-/// Escaped beforehand they do not; it escapes a line feed itself.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-fn exposed_name(kind: Kind, name: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let mut valid: String = name.chars().take(200).map(|c| if fits(c) { c } else { '_' }).collect();
-    if valid.is_empty() || valid.starts_with("__") || valid.starts_with(|c: char| c.is_ascii_digit()) {
-        valid.insert_str(0, "foreign_");
-    }
-    if valid == "_total" {
-        valid.insert_str(0, "foreign");
-    }
-    desc::exposed_name(kind, &valid)
-}
-
-/// In order, without a name twice, none reserved, the values bounded.
-fn valid_labels<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<(String, String)> {
-    let mut valid: Vec<(String, String)> = Vec::new();
-    for label in labels {
-        let name = valid_label(label.key());
-        let value = bounded(label.value()).into_owned();
-        if !valid.iter().any(|(taken, _)| *taken == name) {
-            valid.push((name, value));
-        }
-    }
-    valid.sort();
-    valid
-}
-
-fn valid_label(name: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let valid: String = name.chars().take(100).map(|c| if fits(c) { c } else { '_' }).collect();
-    let odd = valid.is_empty() || valid.starts_with(|c: char| c.is_ascii_digit());
-    if odd || desc::is_reserved_label(&valid) { format!("exported_{valid}") } else { valid }
-}
-
 /// The recorder keeps every histogram sample until somebody runs its upkeep. A page does, and between pages whoever
 /// brings the 4096th sample.
 struct Upkeep {
@@ -318,14 +209,16 @@ impl Upkeep {
 struct UpkeptHistogram {
     recorded: Histogram,
     upkeep: Arc<Upkeep>,
+    nan: Arc<AtomicU64>,
 }
 
 impl HistogramFn for UpkeptHistogram {
     fn record(&self, value: f64) {
-        if !value.is_nan() {
-            self.recorded.record(value);
-            self.upkeep.add(1);
+        if value.is_nan() {
+            return count(&self.nan);
         }
+        self.recorded.record(value);
+        self.upkeep.add(1);
     }
 }
 
@@ -359,7 +252,8 @@ impl Recorder for Foreign {
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let pass_on = |key: &Key| {
             let recorded = self.recorder.register_histogram(key, metadata);
-            Histogram::from_arc(Arc::new(UpkeptHistogram { recorded, upkeep: self.upkeep.clone() }))
+            let (upkeep, nan) = (self.upkeep.clone(), self.lock().nan_of(key.name()));
+            Histogram::from_arc(Arc::new(UpkeptHistogram { recorded, upkeep, nan }))
         };
         self.register(Kind::Histogram, &self.histograms, key, Histogram::noop, pass_on)
     }
@@ -367,6 +261,6 @@ impl Recorder for Foreign {
 
 impl fmt::Debug for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Foreign").field("families", &self.lock().families.len()).finish_non_exhaustive()
+        f.debug_struct("Foreign").field("families", &self.lock().len()).finish_non_exhaustive()
     }
 }

@@ -76,6 +76,7 @@ mod exposition;
 mod family;
 mod family_core;
 mod foreign;
+mod foreign_guard;
 mod foreign_protobuf;
 mod foreign_text;
 mod format;

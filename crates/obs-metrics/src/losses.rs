@@ -19,7 +19,7 @@ pub(crate) fn collect_in(registry: &Registry) {
         name: "hearthnet_metrics_nan_total",
         help: "Observations of NaN, which are left out of their histogram or summary.",
         of: |family| family.nan(),
-        of_foreign: |_| Vec::new(),
+        of_foreign: Foreign::nan,
     };
     let refused = Losses {
         name: "hearthnet_metrics_refused_total",

@@ -36,7 +36,9 @@ fn macros_of_other_crates_are_on_the_page() {
     odd_names_and_labels();
     any_value_round_trips();
     collisions_are_refused_and_reported();
+    nan_is_counted();
     series_are_capped();
+    keys_that_come_to_the_same_are_not_kept();
     unscraped_histograms_stay_flat();
     made_up_names_are_capped();
     switched_off_they_do_nothing();
@@ -109,8 +111,40 @@ fn collisions_are_refused_and_reported() {
     assert!(!page.contains("666"), "{page}");
     let families = families();
     assert_eq!(only_value(&families, "twice_total"), 1.0);
-    let refused = Registry::global().value("hearthnet_metrics_refused_total", &[]).unwrap();
-    assert!(refused >= 4.0, "{refused}");
+    for name in ["hearthnet_requests_total", "hearthnet_request_duration_ms_count", "twice_total"] {
+        assert!(lost("refused", name) >= 1.0, "{name}");
+    }
+}
+
+/// What this crate's own family of losses says of a metric.
+fn lost(what: &str, metric: &str) -> f64 {
+    Registry::global().value(&format!("hearthnet_metrics_{what}_total"), &[("metric", metric)]).unwrap_or(0.0)
+}
+
+/// NaN says nothing about a distribution: it is left out, and counted.
+fn nan_is_counted() {
+    let wait = histogram!("nan_seconds");
+    wait.record(f64::NAN);
+    wait.record(1.0);
+    wait.record(f64::NAN);
+    assert_eq!(family(&families(), "nan_seconds").samples.last().unwrap().number(), 1.0);
+    assert_eq!(lost("nan", "nan_seconds"), 2.0);
+}
+
+/// Any number of different keys may come to the same series: too long, or doubled.
+fn keys_that_come_to_the_same_are_not_kept() {
+    let record = |n: u32| {
+        counter!("doubled", "a" => "1", "a" => n.to_string()).increment(1);
+        counter!("long", "a" => "1", format!("{}{n}", "l".repeat(1000)) => "1").increment(1);
+        counter!(format!("{}{n}", "n".repeat(1000))).increment(1);
+    };
+    (0..10_000).for_each(record);
+    let before = resident_bytes();
+    (10_000..40_000).for_each(record);
+    let grown = resident_bytes() - before;
+    assert!(grown < 1e6, "{grown} bytes");
+    assert_eq!(only_value(&families(), "doubled_total"), 40_000.0);
+    assert_eq!(only_value(&families(), &format!("{}_total", "n".repeat(200))), 40_000.0);
 }
 
 fn series_are_capped() {
@@ -122,9 +156,7 @@ fn series_are_capped() {
     assert!(peers.samples.len() <= 256, "{}", peers.samples.len());
     assert_eq!(peers.samples.iter().map(exposition::Sample::number).sum::<f64>(), 10_000.0);
     assert!(peers.samples.iter().any(|sample| sample.label("peer") == Some(OVERFLOW)));
-    let overflowed =
-        Registry::global().value("hearthnet_metrics_overflow_total", &[("metric", "peers_total")]);
-    assert_eq!(overflowed, Some(10_000.0 - 255.0));
+    assert_eq!(lost("overflow", "peers_total"), 10_000.0 - 255.0);
 }
 
 /// Pain 1 for third-party histograms: the recorder keeps samples until somebody runs its upkeep.
@@ -144,7 +176,10 @@ fn made_up_names_are_capped() {
     for n in 0..3_000 {
         gauge!(format!("made_up_{n}")).set(1.0);
     }
-    assert!(obs_metrics::render(Format::Text).matches("# TYPE made_up_").count() <= 1024);
+    let page = obs_metrics::render(Format::Text);
+    assert!(page.matches("# TYPE made_up_").count() <= 1024);
+    assert!(page.matches("hearthnet_metrics_refused_total{").count() <= 129);
+    assert!(lost("refused", OVERFLOW) > 1_800.0, "the rest of the refused names");
 }
 
 fn switched_off_they_do_nothing() {

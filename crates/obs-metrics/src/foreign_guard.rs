@@ -1,0 +1,176 @@
+//! Who may pass from the `metrics` macros to the recorder, and under which name and labels (M8).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics::{Key, Label};
+
+use crate::desc::{self, Kind};
+use crate::label_value::{OVERFLOW, bounded};
+
+/// Names may be made at run time too, so their number is capped as series are.
+const MOST_FAMILIES: usize = 1024;
+
+/// So many refused names are counted by themselves.
+const MOST_REFUSED: usize = 128;
+
+/// The names and series that were let through, and what was not.
+#[derive(Default)]
+pub(crate) struct Admitted {
+    families: HashMap<String, Family>,
+    claims: HashMap<String, String>,
+    refused: BTreeMap<String, u64>,
+}
+
+struct Family {
+    kind: Kind,
+    series: HashSet<Vec<(String, String)>>,
+    overflowed: u64,
+    nan: Arc<AtomicU64>,
+}
+
+pub(crate) enum Verdict {
+    /// Pass on under this key.
+    Series(Key),
+    /// The family is full: pass on, but remember nothing of the key.
+    Overflow(Key),
+    Refused,
+}
+
+impl Admitted {
+    /// Takes the name for a family of this kind, or says what stands in the way.
+    pub(crate) fn claim(&mut self, kind: Kind, name: &str, claims: &[String]) -> Result<(), String> {
+        if let Some(family) = self.families.get(name) {
+            return if family.kind == kind {
+                Ok(())
+            } else {
+                Err(format!("the {} of that name", family.kind))
+            };
+        }
+        if let Some(owner) = claims.iter().find_map(|claim| self.claims.get(claim)) {
+            return Err(owner.clone());
+        }
+        if self.families.len() >= MOST_FAMILIES {
+            return Err(format!("the limit of {MOST_FAMILIES} names"));
+        }
+        self.claims.extend(claims.iter().map(|claim| (claim.clone(), name.to_owned())));
+        self.families.insert(name.to_owned(), Family::new(kind));
+        Ok(())
+    }
+
+    pub(crate) fn admit(&mut self, name: &str, key: &Key, cap: usize) -> Verdict {
+        let Some(family) = self.families.get_mut(name) else { return Verdict::Refused };
+        let labels = valid_labels(key.labels());
+        let is_new = !family.series.contains(&labels);
+        if is_new && !labels.is_empty() && family.series.len() + 1 >= cap {
+            family.overflowed += 1;
+            let collapsed = labels.into_iter().map(|(label, _)| (label, OVERFLOW.to_owned()));
+            return Verdict::Overflow(key_of(name, family.stand_in(collapsed.collect())));
+        }
+        if is_new {
+            family.series.insert(labels.clone());
+        }
+        Verdict::Series(key_of(name, labels))
+    }
+
+    /// How many families there are.
+    pub(crate) fn len(&self) -> usize {
+        self.families.len()
+    }
+
+    pub(crate) fn count_refused(&mut self, name: &str) {
+        if let Some(count) = self.refused.get_mut(name) {
+            *count += 1;
+        } else {
+            let name = if self.refused.len() < MOST_REFUSED { name } else { OVERFLOW };
+            *self.refused.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Where a family's observations of NaN are counted.
+    pub(crate) fn nan_of(&self, name: &str) -> Arc<AtomicU64> {
+        self.families.get(name).map(|family| family.nan.clone()).unwrap_or_default()
+    }
+
+    /// Look-ups of refused names.
+    pub(crate) fn refused(&self) -> Vec<(String, u64)> {
+        self.refused.iter().map(|(name, count)| (name.clone(), *count)).collect()
+    }
+
+    /// Look-ups that ended in the overflow series, by family.
+    pub(crate) fn overflowed(&self) -> Vec<(String, u64)> {
+        self.losses(|family| family.overflowed)
+    }
+
+    /// Observations of NaN, by family.
+    pub(crate) fn nan(&self) -> Vec<(String, u64)> {
+        self.losses(|family| family.nan.load(Ordering::Relaxed))
+    }
+
+    fn losses(&self, of: impl Fn(&Family) -> u64) -> Vec<(String, u64)> {
+        let losses = self.families.iter().map(|(name, family)| (name.clone(), of(family)));
+        losses.filter(|(_, lost)| *lost > 0).collect()
+    }
+}
+
+impl Family {
+    fn new(kind: Kind) -> Self {
+        Self { kind, series: HashSet::new(), overflowed: 0, nan: Arc::default() }
+    }
+
+    /// One stand-in for each set of label names that was admitted; whatever else comes is counted without labels.
+    fn stand_in(&self, collapsed: Vec<(String, String)>) -> Vec<(String, String)> {
+        let known = self.series.iter().any(|series| {
+            series.len() == collapsed.len()
+                && series.iter().zip(&collapsed).all(|(own, other)| own.0 == other.0)
+        });
+        if known { collapsed } else { Vec::new() }
+    }
+}
+
+fn key_of(name: &str, labels: Vec<(String, String)>) -> Key {
+    let labels: Vec<Label> =
+        labels.into_iter().map(|(label, value)| Label::new(label, escaped(&value))).collect();
+    Key::from_parts(name.to_owned(), labels)
+}
+
+/// The recorder leaves a backslash alone that looks as if it escaped something, so different values come out alike.
+/// Escaped beforehand they do not; it escapes a line feed itself.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// The name as the page may show it.
+pub(crate) fn exposed_name(kind: Kind, name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut valid: String = name.chars().take(200).map(|c| if fits(c) { c } else { '_' }).collect();
+    if valid.is_empty() || valid.starts_with("__") || valid.starts_with(|c: char| c.is_ascii_digit()) {
+        valid.insert_str(0, "foreign_");
+    }
+    if valid == "_total" {
+        valid.insert_str(0, "foreign");
+    }
+    desc::exposed_name(kind, &valid)
+}
+
+/// In order, without a name twice, none reserved, the values bounded.
+fn valid_labels<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<(String, String)> {
+    let mut valid: Vec<(String, String)> = Vec::new();
+    for label in labels {
+        let name = valid_label(label.key());
+        let value = bounded(label.value()).into_owned();
+        if !valid.iter().any(|(taken, _)| *taken == name) {
+            valid.push((name, value));
+        }
+    }
+    valid.sort();
+    valid
+}
+
+fn valid_label(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let valid: String = name.chars().take(100).map(|c| if fits(c) { c } else { '_' }).collect();
+    let odd = valid.is_empty() || valid.starts_with(|c: char| c.is_ascii_digit());
+    if odd || desc::is_reserved_label(&valid) { format!("exported_{valid}") } else { valid }
+}
