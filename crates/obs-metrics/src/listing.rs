@@ -28,6 +28,7 @@ impl<C: Cell> Listing<C> {
     }
 
     pub(crate) fn encode_protobuf(&self, desc: &Desc, out: &mut Vec<u8>) {
+        out.reserve(self.text.len() + 32 * self.rows.len());
         for (_, series) in &self.rows {
             let labels = desc.labels.iter().zip(&series.values);
             protobuf::push_metric(out, labels, |out| {
