@@ -219,6 +219,7 @@ log_level = "info"                       # trace, debug, info, warning, error; a
 # log_compress = false                   # finished days as .log.gz
 # metrics_enabled = true
 # otlp_endpoint = "http://127.0.0.1:4318" # an OpenTelemetry collector that gets the traces, such as this
+# otlp_headers_env = "OTEL_EXPORTER_OTLP_HEADERS" # the environment variable with the headers that it wants, such as a key
 # doctor_interval_seconds = 0            # how often the node asks its doctor, from 10; 0 is never
 # doctor_remote = false                  # whether /doctor answers other machines too
 # Addresses whose `Date` tells the doctor the time.

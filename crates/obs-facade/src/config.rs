@@ -44,6 +44,7 @@ pub struct ObservabilityConfig {
     doctor_clock_anchors: Option<Vec<String>>,
     #[serde(deserialize_with = "otlp_endpoint")]
     otlp_endpoint: Option<String>,
+    otlp_headers_env: Option<String>,
     #[serde(skip)]
     resource: Vec<(String, String)>,
 }
@@ -65,6 +66,7 @@ impl Default for ObservabilityConfig {
             doctor_remote: false,
             doctor_clock_anchors: None,
             otlp_endpoint: None,
+            otlp_headers_env: None,
             resource: Vec::new(),
         }
     }
@@ -142,6 +144,14 @@ impl ObservabilityConfig {
         self
     }
 
+    /// The environment variable with the headers that the collector wants to see, such as a key, in OpenTelemetry's
+    /// form: `OTEL_EXPORTER_OTLP_HEADERS`, holding `authorization=Bearer%20KEY,x-scope=home`. None by default. Read by
+    /// [`configure`](crate::configure), so that no file holds the key.
+    pub fn otlp_headers_env(mut self, variable: impl Into<String>) -> Self {
+        self.otlp_headers_env = Some(variable.into());
+        self
+    }
+
     /// What exported traces say of where they come from, by OpenTelemetry's names, such as
     /// `service.instance.id`. Without it `service.name` is `hearthnet` and the instance a random ID of the process.
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
@@ -194,12 +204,26 @@ impl ObservabilityConfig {
 
     /// How traces are to be exported, if they are.
     #[cfg(feature = "otlp")]
-    pub(crate) fn otlp(&self) -> Option<obs_trace::otlp::Config> {
-        let config = obs_trace::otlp::Config::new(self.otlp_endpoint.as_ref()?)
+    pub(crate) fn otlp(&self) -> Result<Option<obs_trace::otlp::Config>, Error> {
+        let Some(endpoint) = &self.otlp_endpoint else { return Ok(None) };
+        let config = obs_trace::otlp::Config::new(endpoint)
             .resource("service.name", "hearthnet")
             .resource("service.version", env!("CARGO_PKG_VERSION"));
         let resource = self.resource.iter();
-        Some(resource.fold(config, |config, (key, value)| config.resource(key, value)))
+        let config = resource.fold(config, |config, (key, value)| config.resource(key, value));
+        config.check()?;
+        let headers = self.otlp_headers()?.into_iter();
+        let config = headers.fold(config, |config, (name, value)| config.header(name, value));
+        config.check().map_err(|_| Error::otlp_headers("has a header that cannot be sent"))?;
+        Ok(Some(config))
+    }
+
+    #[cfg(feature = "otlp")]
+    fn otlp_headers(&self) -> Result<Vec<(String, String)>, Error> {
+        let Some(variable) = &self.otlp_headers_env else { return Ok(Vec::new()) };
+        // A name that none can have is asked for in vain, and without a panic.
+        let text = std::env::var(variable).map_err(|_| Error::otlp_headers("is not set, or no text"))?;
+        crate::otlp_headers::parse(&text).map_err(Error::otlp_headers)
     }
 
     pub(crate) fn check_otlp(&self) -> Result<(), Error> {

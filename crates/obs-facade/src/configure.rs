@@ -35,13 +35,15 @@ use crate::seams;
 pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     config.check_doctor()?;
     config.check_otlp()?;
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp()?;
     let log = obs_log::configure(&config.log()?)?;
     obs_metrics::configure(&config.metrics())?;
     obs_trace::configure(&obs_trace::Config::default())?;
     seams::join();
     Ok(Guard {
         #[cfg(feature = "otlp")]
-        _traces: export::configure(config.otlp())?,
+        _traces: export::configure(traces)?,
         _log: log,
     })
 }

@@ -25,6 +25,8 @@ enum Cause {
     DoctorClockAnchors,
     #[cfg(not(feature = "otlp"))]
     NoOtlp,
+    #[cfg(feature = "otlp")]
+    OtlpHeaders(&'static str),
     #[cfg(not(feature = "compress"))]
     NoCompress,
     Log(obs_log::Error),
@@ -50,6 +52,11 @@ impl Error {
         Error(Cause::NoOtlp)
     }
 
+    #[cfg(feature = "otlp")]
+    pub(crate) fn otlp_headers(why: &'static str) -> Self {
+        Error(Cause::OtlpHeaders(why))
+    }
+
     #[cfg(not(feature = "compress"))]
     pub(crate) fn no_compress() -> Self {
         Error(Cause::NoCompress)
@@ -65,6 +72,8 @@ impl Error {
             Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
             #[cfg(not(feature = "otlp"))]
             Cause::NoOtlp => Some("otlp_endpoint"),
+            #[cfg(feature = "otlp")]
+            Cause::OtlpHeaders(_) => Some("otlp_headers_env"),
             #[cfg(not(feature = "compress"))]
             Cause::NoCompress => Some("log_compress"),
             Cause::Trace(error) => Some(error.field()),
@@ -103,6 +112,11 @@ impl fmt::Display for Error {
             Cause::NoOtlp => f.write_str(
                 "otlp_endpoint: this build exports no traces; leave it out, or build with the feature `otlp`",
             ),
+            #[cfg(feature = "otlp")]
+            Cause::OtlpHeaders(why) => write!(
+                f,
+                "otlp_headers_env: the environment variable that it names {why}; set that to the headers that the collector wants, such as authorization=Bearer%20KEY"
+            ),
             #[cfg(not(feature = "compress"))]
             Cause::NoCompress => f.write_str(
                 "log_compress: this build compresses no files; leave it out, or build with the feature `compress`",
@@ -120,6 +134,8 @@ impl std::error::Error for Error {
             Cause::NoLogDir | Cause::DoctorInterval(_) | Cause::DoctorClockAnchors => None,
             #[cfg(not(feature = "otlp"))]
             Cause::NoOtlp => None,
+            #[cfg(feature = "otlp")]
+            Cause::OtlpHeaders(_) => None,
             #[cfg(not(feature = "compress"))]
             Cause::NoCompress => None,
             Cause::Log(error) => error.source(),

@@ -71,6 +71,8 @@ mod error;
 mod export;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "otlp")]
+mod otlp_headers;
 mod seams;
 pub mod testing;
 

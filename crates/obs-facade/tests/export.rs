@@ -107,7 +107,42 @@ fn t8_the_endpoint_of_the_configuration_gets_the_traces_live() {
     drop(guard);
     assert!(!holds(&of_second, "for.nobody"));
 
+    // The key that a collector wants comes from the environment; this test sets none, and Cargo some.
+    let keyed = plain.clone().otlp_endpoint(&second);
+    for (variable, is_refused) in
+        [("NO_SUCH_VARIABLE", true), ("A=B", true), ("", true), ("CARGO_PKG_NAME", true)]
+    {
+        let result = obs_facade::configure(&keyed.clone().otlp_headers_env(variable));
+        let error = result.err().filter(|_| is_refused).unwrap();
+        assert_eq!(error.field(), Some("otlp_headers_env"), "{variable}");
+        assert!(
+            error.to_string().contains("such as authorization=") && !error.to_string().contains("facade")
+        );
+    }
+
     let wrong = obs_facade::configure(&plain.otlp_endpoint("collector:4318")).unwrap_err();
     assert_eq!(wrong.field(), Some("otlp_endpoint"));
     assert!(wrong.to_string().contains("such as http://host:4318"), "{wrong}");
+}
+
+/// In a process of its own, as the environment is given to one when it starts.
+#[test]
+fn t8_the_key_that_a_collector_wants_comes_from_the_environment() {
+    const VARIABLE: &str = "OBS_FACADE_TEST_OTLP_HEADERS";
+    if std::env::var(VARIABLE).is_err() {
+        let name = "t8_the_key_that_a_collector_wants_comes_from_the_environment";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", name]).env(VARIABLE, "authorization=Bearer%20hunter2, x-scope=home");
+        let ended = child.output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (address, seen) = collector();
+    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address).otlp_headers_env(VARIABLE);
+    let guard = obs_facade::configure(&config).unwrap();
+    trace::new_trace("with.a.key").finish();
+    drop(guard);
+    until(|| holds(&seen, "with.a.key"));
+    assert!(holds(&seen, "authorization: Bearer hunter2\r\n") && holds(&seen, "x-scope: home\r\n"));
 }

@@ -27,6 +27,8 @@ enum Cause {
     #[cfg(feature = "otlp")]
     Endpoint(&'static str),
     #[cfg(feature = "otlp")]
+    Header(&'static str),
+    #[cfg(feature = "otlp")]
     Thread(std::io::ErrorKind),
 }
 
@@ -49,11 +51,17 @@ impl Error {
     }
 
     #[cfg(feature = "otlp")]
+    pub(crate) fn header(why: &'static str) -> Error {
+        Error { field: "otlp_headers", cause: Cause::Header(why) }
+    }
+
+    #[cfg(feature = "otlp")]
     pub(crate) fn thread(error: &std::io::Error) -> Error {
         Error { field: ENDPOINT, cause: Cause::Thread(error.kind()) }
     }
 
-    /// The setting whose value was refused: the setter of [`Config`](crate::Config), or `otlp_endpoint`.
+    /// The setting whose value was refused: the setter of [`Config`](crate::Config), or `otlp_endpoint`,
+    /// or `otlp_headers`.
     pub fn field(&self) -> &'static str {
         self.field
     }
@@ -73,6 +81,13 @@ impl fmt::Display for Error {
             #[cfg(feature = "otlp")]
             Cause::Endpoint(why) => {
                 write!(f, "{field}: {why}; name the collector's OTLP/HTTP address, such as http://host:4318")
+            }
+            #[cfg(feature = "otlp")]
+            Cause::Header(why) => {
+                write!(
+                    f,
+                    "{field}: {why}; name headers as the collector wants them, such as authorization=Bearer%20KEY"
+                )
             }
             #[cfg(feature = "otlp")]
             Cause::Thread(kind) => {

@@ -44,11 +44,11 @@ impl Exporter {
     /// That nobody listens at the endpoint is no error: a collector may come later.
     ///
     /// # Errors
-    /// The endpoint is no address that traces can be sent to, a bound is out of its range, or no thread
-    /// can be started.
+    /// The endpoint is no address that traces can be sent to, a header is none, a bound is out of its range, or no
+    /// thread can be started.
     pub fn start(store: &Store, config: &Config) -> Result<Exporter, Error> {
         config.check()?;
-        let transport = Transport::new(endpoint::parse(&config.endpoint)?);
+        let transport = Transport::new(endpoint::parse(&config.endpoint)?, config.headers.parse()?);
         let queue = Arc::new(Queue::new(config));
         let worker = Worker::new(Arc::clone(&queue), config.clone(), transport);
         let thread = thread::Builder::new().name("obs-trace-otlp".to_owned());

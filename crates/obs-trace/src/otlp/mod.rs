@@ -29,6 +29,7 @@ mod config;
 mod encode;
 mod endpoint;
 mod exporter;
+mod headers;
 mod health;
 mod message;
 mod outlet;

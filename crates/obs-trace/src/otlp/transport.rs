@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost::Message;
 use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use ureq::http::{Response, Uri};
+use ureq::http::{HeaderName, HeaderValue, Response, Uri};
 use ureq::{Agent, Body};
 
 use super::backoff;
@@ -14,6 +14,7 @@ use super::message::{ExportTraceServiceResponse, PartialSuccess};
 pub(super) struct Transport {
     agent: Agent,
     address: Uri,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What came of a request.
@@ -35,7 +36,7 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 const MAX_WHY_CHARS: usize = 200;
 
 impl Transport {
-    pub(super) fn new(address: Uri) -> Transport {
+    pub(super) fn new(address: Uri, headers: Vec<(HeaderName, HeaderValue)>) -> Transport {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -50,12 +51,13 @@ impl Transport {
         let config = config.tls_config(
             ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build(),
         );
-        Transport { agent: config.build().new_agent(), address }
+        Transport { agent: config.build().new_agent(), address, headers }
     }
 
     /// Sends `body`, and reads the answer, within `timeout`.
     pub(super) fn post(&self, body: &[u8], timeout: Duration) -> Answer {
         let request = self.agent.post(&self.address).header(CONTENT_TYPE, PROTOBUF);
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.config().timeout_global(Some(timeout)).build();
         match request.send(body) {
             Ok(response) => read(response),

@@ -241,6 +241,47 @@ fn t8_what_a_collector_rejects_is_counted() {
     assert_eq!((stats.retries, stats.is_failing), (0, true), "never sent again");
 }
 
+#[test]
+fn t8_a_collector_gets_the_headers_that_it_wants_and_nobody_else_sees_them() {
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let kept = Arc::clone(&heads);
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut bytes = [0; 4_096];
+        let read = stream.read(&mut bytes).unwrap();
+        kept.lock().unwrap().push(String::from_utf8_lossy(&bytes[..read]).into_owned());
+        stream.write_all(TAKEN).unwrap();
+    });
+    let config = config(&address)
+        .header("x-scope", "first")
+        .header("Authorization", "Bearer hunter2")
+        .header("X-Scope", "last");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let export = Export::to(&config);
+    export.traces(1);
+    export.until(|stats| stats.exported == 1);
+    let head = heads.lock().unwrap()[0].to_lowercase();
+    assert!(head.contains("\r\nauthorization: bearer hunter2\r\n"), "{head}");
+    assert!(head.contains("\r\nx-scope: last\r\n") && !head.contains("first"), "{head}");
+
+    let store = Store::default();
+    for (name, value) in [
+        ("", "hunter2"),
+        ("x y", "hunter2"),
+        ("x\r\nhost", "hunter2"),
+        ("Host", "hunter2"),
+        ("content-length", "0"),
+        ("x-key", "hunter2\r\nx-more: 1"),
+        ("x-key", "hünter2"),
+    ] {
+        let error = Exporter::start(&store, &Config::new("http://c").header(name, value)).unwrap_err();
+        assert_eq!(error.field(), "otlp_headers", "{name:?}");
+        assert!(error.to_string().contains("such as authorization=") && !error.to_string().contains("nter2"));
+    }
+}
+
 /// Seldom, and right.
 #[test]
 fn t8_answers_that_are_unusual_are_understood() {
