@@ -104,8 +104,8 @@ impl ObservabilityConfig {
         self
     }
 
-    /// Whether the files of finished days are compressed, each to `<its name>.gz`. Off by default. Takes the feature
-    /// `compress`; checked by [`configure`](crate::configure).
+    /// Whether the files of finished days are compressed, each to `<its name>.gz`; as long as it is on, those age like the
+    /// others. Off by default. Takes the feature `compress`; checked by [`configure`](crate::configure).
     pub fn log_compress(mut self, on: bool) -> Self {
         self.log_compress = on;
         self

@@ -125,7 +125,8 @@ impl Config {
     }
 
     /// Whether the files of finished days are compressed, each to `<its name>.gz`, by a thread of its own when the next
-    /// day or the program begins. Off by default. Needs the feature `compress`.
+    /// day or the program begins. As long as it is on, they age like the others; where it is off, a `.gz` is taken for
+    /// somebody else's. Off by default. Needs the feature `compress`.
     ///
     /// ```
     /// let config = obs_log::Config::new("log").compress(true);
