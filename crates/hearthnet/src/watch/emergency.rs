@@ -53,24 +53,22 @@ impl Mode {
 
 /// Probes the targets for as long as the node runs.
 pub(crate) async fn watch(targets: Vec<Target>) {
-    let mut mode = Mode::Online;
-    mode.publish();
+    let mut known = None;
+    Mode::Online.publish();
     while !targets.is_empty() {
         let now = Mode::of(reached(&targets).await, targets.len());
-        if now != mode {
-            tell(mode, now);
+        if known.replace(now) != Some(now) {
             now.publish();
-            mode = now;
+            tell(now);
         }
         sleep(PROBE_INTERVAL).await;
     }
 }
 
-fn tell(before: Mode, now: Mode) {
-    let (before, now) = (before.as_str(), now.as_str());
-    match now {
-        "online" => info!(logger: LOG, before = before, now = now; "emergency mode changed"),
-        _ => warn!(logger: LOG, before = before, now = now; "emergency mode changed"),
+fn tell(mode: Mode) {
+    match mode {
+        Mode::Online => info!(logger: LOG, mode = mode.as_str(); "emergency mode"),
+        _ => warn!(logger: LOG, mode = mode.as_str(); "emergency mode"),
     }
 }
 
