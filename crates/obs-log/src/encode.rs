@@ -24,6 +24,10 @@ use crate::unwind::caught;
 /// The longest line, its newline included, in bytes. A longer one has its longest values cut until it fits.
 pub const MAX_LINE_BYTES: usize = 128 << 10;
 
+/// More fields than a line has room for, each with a name of its own: `,"":1`. Whoever brings more has a line that is
+/// dropped, and does not get to compare each of their names with all others.
+const MOST_FIELDS: usize = MAX_LINE_BYTES / 5;
+
 /// What a value reads when the code that writes it panicked.
 pub(crate) const PANICKED: &str = "[panicked while formatting]";
 
@@ -198,6 +202,9 @@ struct FieldVisitor<'a> {
 
 impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        if self.encoder.fields.len() > MOST_FIELDS {
+            return Err(kv::Error::msg("more than a line has room for"));
+        }
         let Encoder { line, nested, ready_keys, .. } = &mut *self.encoder;
         let start = line.len();
         let key = ready_keys.ready(&key, self.redact);

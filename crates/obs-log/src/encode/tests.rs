@@ -404,3 +404,23 @@ proptest! {
         }
     }
 }
+
+/// L7: a source is left when no line can hold what it gives, whatever else it has.
+#[test]
+fn l7_more_fields_than_a_line_can_hold_are_not_asked_for() {
+    struct Many(Vec<String>, std::cell::Cell<usize>);
+    impl kv::Source for Many {
+        fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+            self.0.iter().try_for_each(|name| {
+                self.1.set(self.1.get() + 1);
+                visitor.visit_pair(Key::from_str(name), Value::from(1))
+            })
+        }
+    }
+    let names = (0..10 * MOST_FIELDS).map(|at| format!("{at:x}")).collect();
+    let many = Many(names, std::cell::Cell::new(0));
+    let mut record = Record::builder();
+    let record = record.key_values(&many).args(format_args!("m")).build();
+    assert!(Encoder::default().encode(0, &record, &Redactor::default()).is_none());
+    assert_eq!(many.1.get(), MOST_FIELDS + 2);
+}
