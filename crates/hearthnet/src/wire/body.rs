@@ -42,21 +42,28 @@ pub(crate) async fn discard(body: Body) {
 }
 
 async fn collect(mut body: Body, room: &mut Room) -> Result<Bytes, CallError> {
-    let (mut whole, mut size) = (Vec::new(), 0);
+    let (mut whole, mut size, mut refused) = (Vec::new(), 0, None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Code::BAD_REQUEST.because("the body of the call broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
-        if size <= MAX_BODY_BYTES {
-            room.grow_to(size).await?;
-            whole.extend_from_slice(&data);
-        } else if size <= MAX_WASTE_BYTES {
-            whole = Vec::new();
-        } else {
+        if size > MAX_WASTE_BYTES {
             break;
         }
+        if refused.is_none() && size <= MAX_BODY_BYTES {
+            refused = room.grow_to(size).await.err();
+        }
+        if refused.is_some() || size > MAX_BODY_BYTES {
+            (whole, *room) = (Vec::new(), Room::default());
+        } else {
+            whole.extend_from_slice(&data);
+        }
     }
-    if size > MAX_BODY_BYTES { Err(too_large()) } else { Ok(whole.into()) }
+    match refused {
+        _ if size > MAX_BODY_BYTES => Err(too_large()),
+        Some(refused) => Err(refused),
+        None => Ok(whole.into()),
+    }
 }
 
 fn too_large() -> CallError {
