@@ -80,6 +80,11 @@ impl Buffer {
         self.length = self.bytes.len();
     }
 
+    /// Copies these bytes to `to`, over what is there.
+    pub(crate) fn copy_within(&mut self, range: Range<usize>, to: usize) {
+        self.bytes.copy_within(range, to);
+    }
+
     /// Makes room for so many bytes more.
     fn grow(&mut self, bytes: usize) {
         self.bytes.resize((self.length + bytes).max(self.bytes.len() * 2).max(256), 0);

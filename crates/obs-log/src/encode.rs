@@ -16,6 +16,7 @@ use crate::escape::{Escaped, write_string};
 use crate::keys::KeyCache;
 use crate::names::{Found, NameCache};
 use crate::nested::Nested;
+use crate::places::{Place, Places};
 use crate::redact::{REDACTED, Redactor};
 use crate::timestamp::Stamper;
 use crate::trace_id;
@@ -25,7 +26,7 @@ use crate::unwind::caught;
 pub const MAX_LINE_BYTES: usize = 128 << 10;
 
 /// More fields than a line has room for, each with a name of its own: `,"":1`. Whoever brings more has a line that is
-/// dropped, and does not get to compare each of their names with all others.
+/// dropped.
 const MOST_FIELDS: usize = MAX_LINE_BYTES / 5;
 
 /// What a value reads when the code that writes it panicked.
@@ -35,22 +36,12 @@ pub(crate) const PANICKED: &str = "[panicked while formatting]";
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     line: Buffer,
-    fields: Vec<Field>,
-    /// One bit for each key so far; most keys are new, and their bit tells it.
-    keys: u64,
+    fields: Places,
     message: Range<usize>,
     stamper: Stamper,
     pub(crate) names: NameCache,
     ready_keys: KeyCache,
     nested: Nested,
-}
-
-/// Where a field, `,"key":value`, and its value are in the line.
-#[derive(Debug)]
-struct Field {
-    start: usize,
-    value: usize,
-    end: usize,
 }
 
 impl Encoder {
@@ -94,7 +85,6 @@ impl Encoder {
         self.line.clear();
         self.line.shrink_to(MAX_LINE_BYTES);
         self.fields.clear();
-        self.keys = 0;
     }
 
     /// And the logger's name before it.
@@ -117,23 +107,7 @@ impl Encoder {
             let whole = self.fields.last().map_or(start, |last| last.end);
             self.line.truncate(whole);
         }
-    }
-
-    /// Notes a field, and takes an earlier one of the same name out of the line: the last one counts.
-    fn end_field(&mut self, mut field: Field, key_bit: u64) {
-        field.end = self.line.len();
-        let same = |known: &Field| self.line[known.start..known.value] == self.line[field.start..field.value];
-        if self.keys & key_bit != 0
-            && let Some(at) = self.fields.iter().position(same)
-        {
-            let old = self.fields.remove(at);
-            let gap = old.end - old.start;
-            self.line.replace(old.start..old.end, b"");
-            self.fields[at..].iter_mut().for_each(|later| later.move_back(gap));
-            field.move_back(gap);
-        }
-        self.keys |= key_bit;
-        self.fields.push(field);
+        self.fields.compact(&mut self.line);
     }
 
     /// Shortens the longest values to one length with which the line fits. A string keeps its beginning and says how
@@ -153,14 +127,6 @@ impl Encoder {
             self.line.replace(value, &short);
         }
         true
-    }
-}
-
-impl Field {
-    fn move_back(&mut self, by: usize) {
-        self.start -= by;
-        self.value -= by;
-        self.end -= by;
     }
 }
 
@@ -205,18 +171,18 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
         if self.encoder.fields.len() > MOST_FIELDS {
             return Err(kv::Error::msg("more than a line has room for"));
         }
-        let Encoder { line, nested, ready_keys, .. } = &mut *self.encoder;
+        let Encoder { line, fields, nested, ready_keys, .. } = &mut *self.encoder;
         let start = line.len();
         let key = ready_keys.ready(&key, self.redact);
-        let field = Field { start, value: start + key.json.len(), end: 0 };
-        let bit = key.bit;
+        let (value_start, bit) = (start + key.json.len(), key.bit);
         if key.hidden {
             write_string(line, &key.json, REDACTED);
         } else if value.visit(ValueVisitor { line, key: &key.json, nested, redact: self.redact }).is_err() {
             line.truncate(start);
             return Ok(());
         }
-        self.encoder.end_field(field, bit);
+        let place = Place { start, value: value_start, end: line.len(), is_replaced: false };
+        fields.add(line, place, bit);
         Ok(())
     }
 }

@@ -141,6 +141,7 @@ mod names;
 mod nested;
 mod open_day;
 mod pipeline;
+mod places;
 mod rate_limit;
 mod recovery;
 mod redact;

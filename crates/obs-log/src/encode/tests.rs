@@ -405,6 +405,38 @@ proptest! {
     }
 }
 
+/// L7: what finds a repeated name must not cost the square of the number of names.
+#[test]
+fn l7_many_fields_are_not_each_compared_with_all_others() {
+    const NAMES: usize = 12_000;
+    let names: Vec<_> = (0..NAMES).map(|at| format!("{at:x}")).collect();
+    let twice =
+        [0, 1].map(|round| names.iter().map(move |name| (name.as_str(), Value::from(round)))).into_iter();
+    let fields: Vec<_> = twice.flatten().collect();
+    let mut encoder = Encoder::default();
+    let line = encode_with(&mut encoder, format_args!("m"), &fields).expect("each counts once");
+    let start = line.find(",\"0\":").unwrap();
+    let expected: Vec<_> = names.iter().map(|name| format!(",\"{name}\":1")).collect();
+    assert_eq!(line[start..], expected.concat() + "}\n");
+    let compared = encoder.fields.compared.get();
+    assert!(compared < 3 * NAMES, "{compared} comparisons");
+}
+
+/// L2: few or many, with some of them repeated in any order.
+#[test]
+fn l2_of_each_name_the_last_counts_however_many_there_are() {
+    for names in [1, 5, 31, 32, 33, 64, 100, 1_000] {
+        let names: Vec<_> = (0..names).map(|at| format!("n{at}")).collect();
+        let given: Vec<_> =
+            (0..3 * names.len()).map(|at| (names[at * at % names.len()].as_str(), at)).collect();
+        let shown: Vec<_> = given.iter().map(|(name, at)| (*name, Value::from(*at))).collect();
+        let is_last = |at: usize| given[at + 1..].iter().all(|(name, _)| *name != given[at].0);
+        let lasts = (0..given.len()).filter(|at| is_last(*at));
+        let expected: Vec<_> = lasts.map(|at| format!(",\"{}\":{}", given[at].0, given[at].1)).collect();
+        assert_eq!(fields(&shown), expected.concat());
+    }
+}
+
 /// L7: a source is left when no line can hold what it gives, whatever else it has.
 #[test]
 fn l7_more_fields_than_a_line_can_hold_are_not_asked_for() {
