@@ -126,14 +126,13 @@ impl HistogramCell {
     /// The index of the first bound that is not below `value`. Short lists are counted through without a branch.
     #[inline]
     fn bucket_of(&self, value: f64) -> usize {
-        let below = |bounds: &[f64; 4]| bounds.iter().map(|bound| u64::from(value > *bound)).sum::<u64>();
-        let skipped = if self.bounds.len() <= 8 {
-            0
-        } else {
-            self.bounds.partition_point(|bounds| value > bounds[3]).min(self.bounds.len() - 1)
-        };
-        let rest: u64 = self.bounds[skipped..].iter().take(8).map(below).sum();
-        4 * skipped + rest as usize
+        if self.bounds.len() <= 8 { below(&self.bounds, value) } else { self.bucket_of_many(value) }
+    }
+
+    #[inline(never)]
+    fn bucket_of_many(&self, value: f64) -> usize {
+        let fours = self.bounds.partition_point(|bounds| value > bounds[3]).min(self.bounds.len() - 1);
+        4 * fours + below(&self.bounds[fours..=fours], value)
     }
 
     #[cold]
@@ -150,6 +149,18 @@ impl HistogramCell {
         self.shared.get().into_iter().for_each(|shard| shard.add_to(&mut total));
         total
     }
+}
+
+/// How many bounds are below `value`. Four counts side by side, which a vector register holds, are added up at the end.
+#[inline]
+fn below(bounds: &[[f64; 4]], value: f64) -> usize {
+    let mut below = [0_u64; 4];
+    for bounds in bounds {
+        for (below, bound) in below.iter_mut().zip(bounds) {
+            *below += u64::from(value > *bound);
+        }
+    }
+    below.iter().sum::<u64>() as usize
 }
 
 thread_local! {

@@ -73,7 +73,8 @@ impl OwnedShard {
         }
     }
 
-    /// A call of its own: what it needs of registers is not the others' to pay.
+    /// A call of its own, out of the way: what it needs of registers is not for the others to pay.
+    #[cold]
     #[inline(never)]
     fn record_native(&self, native: &[NativeCounts; 2], bucket: usize, value: f64) -> u64 {
         self.write(bucket, value, || native[0].count_alone(value))
