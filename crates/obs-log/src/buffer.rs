@@ -1,21 +1,39 @@
-//! Bytes that grow at their end.
+//! Bytes that grow at their end, up to a bound.
 
 use std::io;
 use std::ops::{Deref, Range};
 
+use crate::encode::MAX_LINE_BYTES;
+
+/// So many bytes are held at most: a line that is about to be cut, and the longest value that may still be of use.
+pub(crate) const MOST: usize = WHOLE + (1 << 10);
+/// So many bytes are held as they were appended; of what comes behind them only the number is known for sure.
+pub(crate) const WHOLE: usize = 3 * MAX_LINE_BYTES;
+
 /// A `Vec<u8>` whose memory behind its end may be written to: so a few short texts are put there side by side, each in
 /// a fixed number of bytes, and the end is moved once.
+///
+/// It never holds more than [`MOST`] bytes. What does not find room is counted as missing, so that whatever a caller
+/// brings costs no more memory than that.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffer {
     /// All of it is initialised; the first `length` count.
     bytes: Vec<u8>,
     length: usize,
+    missing: usize,
 }
 
 impl Buffer {
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.length = 0;
+        self.missing = 0;
+    }
+
+    /// How many bytes were appended that found no room.
+    #[inline]
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
     }
 
     /// Gives memory beyond `bytes` back, unless it is in use.
@@ -44,8 +62,11 @@ impl Buffer {
 
     #[cold]
     fn extend_grown(&mut self, more: &[u8]) {
-        self.grow(more.len());
-        self.extend_from_slice(more);
+        let (held, rest) = more.split_at(more.len().min(MOST - self.length));
+        self.missing += rest.len();
+        self.grow(held.len());
+        self.bytes[self.length..][..held.len()].copy_from_slice(held);
+        self.length += held.len();
     }
 
     /// The next `N` bytes, whatever is in them; [`Buffer::advance`] makes them count.
@@ -59,6 +80,10 @@ impl Buffer {
 
     #[cold]
     fn grown_room<const N: usize>(&mut self) -> &mut [u8; N] {
+        // Full: the last bytes are given up for the next ones. There are as many as before, and those are missing.
+        let given_up = (self.length + N).saturating_sub(MOST);
+        self.length -= given_up;
+        self.missing += given_up;
         self.grow(N);
         self.room()
     }
@@ -69,15 +94,10 @@ impl Buffer {
         self.length = (self.length + bytes).min(self.bytes.len());
     }
 
+    /// What is missing was behind the end, too.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
-    }
-
-    /// Puts `new` in the place of these bytes.
-    pub(crate) fn replace(&mut self, range: Range<usize>, new: &[u8]) {
-        self.bytes.truncate(self.length);
-        self.bytes.splice(range, new.iter().copied());
-        self.length = self.bytes.len();
+        self.missing = 0;
     }
 
     /// Copies these bytes to `to`, over what is there.
@@ -87,7 +107,9 @@ impl Buffer {
 
     /// Makes room for so many bytes more.
     fn grow(&mut self, bytes: usize) {
-        self.bytes.resize((self.length + bytes).max(self.bytes.len() * 2).max(256), 0);
+        let wanted = (self.length + bytes).max(self.bytes.len() * 2).clamp(256, MOST);
+        self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
+        self.bytes.resize(wanted.max(self.bytes.len()), 0);
     }
 }
 
@@ -128,7 +150,7 @@ mod tests {
         Extend(Vec<u8>),
         Room(u8, usize),
         Truncate(usize),
-        Replace(usize, usize, Vec<u8>),
+        CopyWithin(usize, usize, usize),
         Shrink(usize),
         Clear,
     }
@@ -139,10 +161,32 @@ mod tests {
             bytes().prop_map(Step::Extend),
             (any::<u8>(), 0..=80_usize).prop_map(|(byte, used)| Step::Room(byte, used)),
             (0..500_usize).prop_map(Step::Truncate),
-            (0..500_usize, 0..500_usize, bytes()).prop_map(|(a, b, new)| Step::Replace(a, b, new)),
+            (0..500_usize, 0..500_usize, 0..500_usize).prop_map(|(a, b, c)| Step::CopyWithin(a, b, c)),
             (0..500_usize).prop_map(Step::Shrink),
             Just(Step::Clear),
         ]
+    }
+
+    #[test]
+    fn l8_what_finds_no_room_is_counted() {
+        let text: Vec<u8> = (0..=255).cycle().take(100).collect();
+        for by_room in [true, false] {
+            let mut buffer = Buffer::default();
+            for _ in 0..2 * MOST / 70 {
+                if by_room {
+                    *buffer.room() = *text.first_chunk::<80>().unwrap();
+                    buffer.advance(70);
+                } else {
+                    buffer.extend_from_slice(&text[..70]);
+                }
+            }
+            assert_eq!(buffer.len() + buffer.missing(), 2 * MOST / 70 * 70);
+            assert!(buffer.len() <= MOST && buffer.bytes.capacity() <= MOST);
+            let expected = text[..70].iter().cycle();
+            assert!(buffer[..WHOLE].iter().eq(expected.take(WHOLE)));
+            buffer.truncate(3);
+            assert_eq!((&*buffer, buffer.missing()), (&text[..3], 0));
+        }
     }
 
     proptest! {
@@ -164,11 +208,12 @@ mod tests {
                         buffer.truncate(length);
                         vector.truncate(length);
                     }
-                    Step::Replace(from, to, new) => {
+                    Step::CopyWithin(from, to, place) => {
                         let to = to.min(vector.len());
                         let range = from.min(to)..to;
-                        buffer.replace(range.clone(), &new);
-                        vector.splice(range, new);
+                        let place = place.min(range.start);
+                        buffer.copy_within(range.clone(), place);
+                        vector.copy_within(range, place);
                     }
                     Step::Shrink(bytes) => buffer.shrink_to(bytes),
                     Step::Clear => {

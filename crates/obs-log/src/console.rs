@@ -18,8 +18,9 @@ use log::{Level, Record};
 
 use crate::arena::Arena;
 use crate::batch::Batch;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, WHOLE};
 use crate::clock::Clock;
+use crate::cut;
 use crate::encode::PANICKED;
 use crate::exit;
 use crate::merge::{Backlog, Run};
@@ -161,7 +162,13 @@ impl<'v> VisitValue<'v> for Shown<'_> {
         let written = caught(|| {
             let mut json = Buffer::default();
             Nested::default().write(&mut json, &value, self.redact);
-            json
+            if json.missing() == 0 {
+                return json;
+            }
+            // As in the file: it is cut so that it reads as a text, and is still longer than what is shown.
+            let mut short = Buffer::default();
+            cut::write_shortened(&mut short, &json[..WHOLE], json.len() + json.missing() - WHOLE, WHOLE);
+            short
         });
         let Some(json) = written else {
             self.line.push_str(PANICKED);

@@ -2,16 +2,17 @@
 //!
 //! The line grows in one buffer that its thread keeps, so that nothing is allocated once the buffer has its size.
 //! Users' code (`Display`, `Debug`, `Serialize`) runs while it is written, with no lock held; a panic in there
-//! becomes a placeholder in that one value (L7).
+//! becomes a placeholder in that one value (L7). Of what is longer than a line can be only that is kept which a cut
+//! leaves of it, and the rest is counted: so no value takes more memory than [`Buffer`] holds (L8).
 
 use std::fmt::Write as _;
-use std::ops::Range;
 
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 
-use crate::buffer::Buffer;
+use crate::buffer::{self, Buffer};
 use crate::copy::{Ready, put};
+use crate::cut;
 use crate::escape::{Escaped, write_string};
 use crate::keys::KeyCache;
 use crate::names::{Found, NameCache};
@@ -29,6 +30,10 @@ pub const MAX_LINE_BYTES: usize = 128 << 10;
 /// dropped.
 const MOST_FIELDS: usize = MAX_LINE_BYTES / 5;
 
+/// A line that is longer while it is made gets rid of what a cut would take away. Behind it is room for the most that
+/// one more field can keep.
+const LONG: usize = buffer::WHOLE - MAX_LINE_BYTES;
+
 /// What a value reads when the code that writes it panicked.
 pub(crate) const PANICKED: &str = "[panicked while formatting]";
 
@@ -36,8 +41,10 @@ pub(crate) const PANICKED: &str = "[panicked while formatting]";
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     line: Buffer,
-    fields: Places,
-    message: Range<usize>,
+    places: Places,
+    /// Of each value so many bytes are kept; less than [`MAX_LINE_BYTES`] if the line has to be cut, and 0 if that is
+    /// not enough.
+    cap: usize,
     stamper: Stamper,
     pub(crate) names: NameCache,
     ready_keys: KeyCache,
@@ -66,25 +73,32 @@ impl Encoder {
         trace_id::write(&mut self.line);
         self.write_fields(record, redact);
         self.line.extend_from_slice(b"}\n");
-        if self.line.len() > MAX_LINE_BYTES { self.shortened() } else { Some(&self.line) }
+        if self.line.len() > MAX_LINE_BYTES || self.cap < MAX_LINE_BYTES {
+            self.shortened()
+        } else {
+            Some(&self.line)
+        }
     }
 
     /// The line with its values cut, if it fits then. What it took is given back at once: this thread may never log again.
     #[cold]
     fn shortened(&mut self) -> Option<&[u8]> {
-        let fits = self.cut();
-        if !fits {
-            self.clear();
-        }
-        self.line.shrink_to(MAX_LINE_BYTES);
+        self.cap = cut::cap(&self.line, &self.places, self.cap);
+        self.line = match self.cap {
+            0 => Buffer::default(),
+            cap => cut::cut(&self.line, &self.places, cap),
+        };
+        self.places = Places::default();
         self.nested.shrink();
-        fits.then_some(&self.line)
+        self.ready_keys.shrink();
+        (self.cap > 0).then_some(&self.line)
     }
 
     fn clear(&mut self) {
         self.line.clear();
         self.line.shrink_to(MAX_LINE_BYTES);
-        self.fields.clear();
+        self.places.clear();
+        self.cap = MAX_LINE_BYTES;
     }
 
     /// And the logger's name before it.
@@ -93,7 +107,25 @@ impl Encoder {
         let head = self.names.json(name);
         let start = self.line.len() + head.len();
         write_text(&mut self.line, head, record.args());
-        self.message = start..self.line.len();
+        let (end, missing) = (self.line.len(), self.line.missing());
+        let start = start.min(end);
+        self.places.add_message(Place { start, value: start, end, missing, is_replaced: false });
+        self.settle_if_long();
+    }
+
+    #[inline]
+    fn settle_if_long(&mut self) {
+        if self.line.len() > LONG {
+            self.settle();
+        }
+    }
+
+    /// Makes room for what comes. What this leaves out would be cut away at the end, too, as a line only grows.
+    #[cold]
+    fn settle(&mut self) {
+        self.places.keep(&mut self.line, usize::MAX);
+        self.cap = cut::cap(&self.line, &self.places, self.cap);
+        self.places.keep(&mut self.line, self.cap);
     }
 
     /// Stops where the source itself returns an error or panics: what it gave until then is in the line.
@@ -104,29 +136,10 @@ impl Encoder {
             let _ = fields.visit(&mut FieldVisitor { encoder: self, redact });
         });
         if visited.is_none() {
-            let whole = self.fields.last().map_or(start, |last| last.end);
+            let whole = self.places.iter().next_back().map_or(start, |last| last.end.max(start));
             self.line.truncate(whole);
         }
-        self.fields.compact(&mut self.line);
-    }
-
-    /// Shortens the longest values to one length with which the line fits. A string keeps its beginning and says how
-    /// much is missing; a nested value becomes a string that says how long it was.
-    fn cut(&mut self) -> bool {
-        let mut values = vec![self.message.clone()];
-        values.extend(self.fields.iter().map(|field| field.value..field.end));
-        let fixed = self.line.len() - values.iter().map(Range::len).sum::<usize>();
-        let fits = |cap: usize| {
-            fixed + values.iter().map(|value| value.len().min(cap)).sum::<usize>() <= MAX_LINE_BYTES
-        };
-        let caps = std::iter::successors(Some(MAX_LINE_BYTES), |cap| Some(cap / 8 * 7));
-        let Some(cap) = caps.take_while(|cap| *cap >= 64).find(|cap| fits(*cap)) else { return false };
-        // From the end, so that the places of those before stay right.
-        for value in values.into_iter().rev().filter(|value| value.len() > cap) {
-            let short = shortened(&self.line[value.clone()], cap);
-            self.line.replace(value, &short);
-        }
-        true
+        self.places.compact(&mut self.line);
     }
 }
 
@@ -168,12 +181,15 @@ struct FieldVisitor<'a> {
 
 impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        if self.encoder.fields.len() > MOST_FIELDS {
-            return Err(kv::Error::msg("more than a line has room for"));
-        }
-        let Encoder { line, fields, nested, ready_keys, .. } = &mut *self.encoder;
+        let Encoder { line, places, cap, nested, ready_keys, .. } = &mut *self.encoder;
         let start = line.len();
         let key = ready_keys.ready(&key, self.redact);
+        if places.fields() > MOST_FIELDS || key.json.len() > MAX_LINE_BYTES {
+            *cap = 0;
+        }
+        if *cap == 0 {
+            return Err(kv::Error::msg("more than a line has room for"));
+        }
         let (value_start, bit) = (start + key.json.len(), key.bit);
         if key.hidden {
             write_string(line, &key.json, REDACTED);
@@ -181,8 +197,10 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
             line.truncate(start);
             return Ok(());
         }
-        let place = Place { start, value: value_start, end: line.len(), is_replaced: false };
-        fields.add(line, place, bit);
+        let (end, missing) = (line.len(), line.missing());
+        let place = Place { start, value: value_start, end, missing, is_replaced: false };
+        places.add(line, place, bit);
+        self.encoder.settle_if_long();
         Ok(())
     }
 }
@@ -308,47 +326,6 @@ fn push_float(line: &mut Buffer, key: &Ready, value: f64) {
         _ => "\"-Infinity\"",
     };
     line.extend_from_slice(text.as_bytes());
-}
-
-/// `value` in at most `cap` bytes, of which there are at least 64.
-fn shortened(value: &[u8], cap: usize) -> Buffer {
-    let mut short = Buffer::default();
-    if value.first() != Some(&b'"') {
-        short.extend_from_slice(format!("\"[{} bytes of JSON left out]\"", value.len()).as_bytes());
-        return short;
-    }
-    let text = &value[1..value.len() - 1];
-    // 40 bytes are enough for the quotes and the note.
-    let keep = clean_cut(text, cap - 40);
-    short.extend_from_slice(&value[..=keep]);
-    let _ = write!(Escaped(&mut short), "[{} bytes cut]", text.len() - keep);
-    short.push(b'"');
-    short
-}
-
-/// The greatest position up to `limit` that splits neither a character nor an escape.
-fn clean_cut(text: &[u8], limit: usize) -> usize {
-    let mut cut = limit;
-    while cut > 0 && text.get(cut).is_some_and(|byte| byte & 0xc0 == 0x80) {
-        cut -= 1;
-    }
-    // An escape is at most six bytes: `\u00ff`. Walking from a known boundary tells whether one is split.
-    let mut at = cut.saturating_sub(6);
-    while at > 0 && text[at - 1] == b'\\' {
-        at -= 1;
-    }
-    while at < cut {
-        let width = match text[at] {
-            b'\\' if text.get(at + 1) == Some(&b'u') => 6,
-            b'\\' => 2,
-            _ => 1,
-        };
-        if at + width > cut {
-            return at;
-        }
-        at += width;
-    }
-    cut
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::backtrace::Backtrace;
 use std::error::Error;
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 use std::ops::Deref;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Log, Metadata, Record};
 
-use crate::encode::PANICKED;
+use crate::encode::{MAX_LINE_BYTES, PANICKED};
 use crate::fields::Joined;
 use crate::flush;
 use crate::logger::Logger;
@@ -23,6 +23,8 @@ const BACKTRACES: u32 = 16;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Causes that are followed at most; an error may be its own source.
 const CAUSES: usize = 64;
+/// So much of an error's message is kept, in bytes, and of its causes together: a line must have room for both.
+const LONGEST: usize = MAX_LINE_BYTES / 3;
 
 /// Logs an error at level `error` with all there is to know about it, and flushes (L3).
 ///
@@ -79,14 +81,24 @@ pub trait CaughtBox<'a> {
 
 impl<'a, T: Error> CaughtError<'a> for Probe<'a, T> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a> {
-        Caught { logger, kind: type_name(self.0), message: text(self.0), causes: causes(self.0.source()) }
+        Caught {
+            logger,
+            kind: type_name(self.0),
+            message: text(self.0, LONGEST),
+            causes: causes(self.0.source()),
+        }
     }
 }
 
 impl<'a, T: Deref<Target: Error> + Display> CaughtBox<'a> for &Probe<'a, T> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a> {
         let error: &T::Target = self.0;
-        Caught { logger, kind: type_name(error), message: text(self.0), causes: causes(error.source()) }
+        Caught {
+            logger,
+            kind: type_name(error),
+            message: text(self.0, LONGEST),
+            causes: causes(error.source()),
+        }
     }
 }
 
@@ -99,8 +111,8 @@ pub struct Caught<'a> {
     causes: Vec<String>,
 }
 
-impl std::fmt::Debug for Caught<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Caught<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caught").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
@@ -136,24 +148,48 @@ fn type_name<T: ?Sized>(error: &T) -> &'static str {
     if name.starts_with("dyn core::error::Error") { "dyn Error" } else { name }
 }
 
+/// All of them together are bounded like the message.
 fn causes(source: Option<&dyn Error>) -> Vec<String> {
     let mut causes = Vec::new();
+    let mut room = LONGEST;
     let mut next = source;
     while let Some(error) = next.filter(|_| causes.len() < CAUSES) {
-        causes.push(text(&error));
+        let cause = text(&error, room);
+        room = room.saturating_sub(cause.len());
+        causes.push(cause);
         next = error.source();
     }
     causes
 }
 
-/// What `error` displays, up to where its `Display` fails or panics.
-fn text(error: &dyn Display) -> String {
-    let mut text = String::new();
-    let shown = caught(|| write!(text, "{error}"));
+/// What `error` displays, up to where its `Display` fails or panics. Of more than `most` bytes the rest is counted.
+fn text(error: &dyn Display, most: usize) -> String {
+    let mut bounded = Bounded { text: String::new(), most, cut: 0 };
+    let shown = caught(|| write!(bounded, "{error}"));
+    let Bounded { mut text, cut, .. } = bounded;
+    if cut > 0 {
+        text.push_str(&format!("[{cut} bytes cut]"));
+    }
     if shown.is_none() {
         text.push_str(PANICKED);
     }
     text
+}
+
+struct Bounded {
+    text: String,
+    most: usize,
+    cut: usize,
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = if self.cut == 0 { self.most - self.text.len() } else { 0 };
+        let (kept, cut) = text.split_at(text.floor_char_boundary(room));
+        self.text.push_str(kept);
+        self.cut += cut.len();
+        Ok(())
+    }
 }
 
 fn backtrace() -> String {

@@ -53,6 +53,11 @@ impl KeyCache {
         }
         slot
     }
+
+    /// Gives back what a very long key took.
+    pub(crate) fn shrink(&mut self) {
+        self.other = ReadyKey::default();
+    }
 }
 
 impl ReadyKey {

@@ -2,8 +2,10 @@
 //!
 //! serde_json drives a formatter of our own, so that what holds for a field holds at every depth: control
 //! characters escaped, integers beyond 2^53 as strings, hidden names redacted. The rare value that repeats a key or
-//! brings raw JSON is read into a `serde_json::Value` first, where the last one counts.
+//! brings raw JSON is read into a `serde_json::Value` first, where the last one counts; unless it is longer than a line
+//! can be: such a tree takes many times the memory of its text.
 
+use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 
@@ -11,9 +13,13 @@ use log::kv::Value;
 use serde_json::ser::{CharEscape, Formatter, Serializer};
 
 use crate::buffer::Buffer;
-use crate::encode::EXACT;
-use crate::escape::escape;
+use crate::cut;
+use crate::encode::{EXACT, MAX_LINE_BYTES};
+use crate::escape::{Escaped, escape};
 use crate::redact::{REDACTED, Redactor};
+
+/// Text is escaped in pieces of so many bytes at most.
+const PIECE: usize = 4 << 10;
 
 /// Buffers for writing nested values, kept by a thread.
 #[derive(Debug, Default)]
@@ -32,8 +38,12 @@ impl Nested {
     pub(crate) fn write(&mut self, line: &mut Buffer, value: &Value<'_>, redact: &Redactor) {
         let start = line.len();
         let written = match self.serialize(line, value, redact) {
-            Ok(Clean(true)) => return,
-            Ok(Clean(false)) => {
+            Ok(Written { is_clean: true, .. }) => return,
+            Ok(Written { bytes, .. }) if bytes > MAX_LINE_BYTES => {
+                line.truncate(start);
+                return cut::write_left_out(line, bytes);
+            }
+            Ok(_) => {
                 line.truncate(start);
                 serde_json::to_value(value).and_then(|tree| self.serialize(line, &tree, redact))
             }
@@ -42,7 +52,7 @@ impl Nested {
         if let Err(error) = written {
             line.truncate(start);
             line.extend_from_slice(b"\"[not serialisable: ");
-            escape(line, &error.to_string());
+            let _ = write!(Escaped(line), "{error}");
             line.extend_from_slice(b"]\"");
         }
     }
@@ -57,24 +67,31 @@ impl Nested {
         line: &mut Buffer,
         value: &T,
         redact: &Redactor,
-    ) -> serde_json::Result<Clean> {
+    ) -> serde_json::Result<Written> {
         self.key.clear();
         self.keys.clear();
         self.objects.clear();
-        let mut clean = true;
-        let form = Form { nested: self, redact, clean: &mut clean, in_key: false, hidden: 0 };
+        let mut written = Written { is_clean: true, bytes: 0, shown: 0 };
+        let form = Form { nested: self, redact, written: &mut written, in_key: false, hidden: 0 };
         value.serialize(&mut Serializer::with_formatter(line, form))?;
-        Ok(Clean(clean))
+        Ok(written)
     }
 }
 
-/// Whether what was written has no repeated key and no raw JSON.
-struct Clean(bool);
+/// What is known of a value when it has been written.
+struct Written {
+    /// It has no repeated key and no raw JSON.
+    is_clean: bool,
+    /// How long it is, with what is hidden of it and what is raw.
+    bytes: usize,
+    /// How long it is without.
+    shown: usize,
+}
 
 struct Form<'a> {
     nested: &'a mut Nested,
     redact: &'a Redactor,
-    clean: &'a mut bool,
+    written: &'a mut Written,
     in_key: bool,
     /// How deep inside a hidden value we are; 0 is outside.
     hidden: u32,
@@ -83,16 +100,33 @@ struct Form<'a> {
 impl Form<'_> {
     /// Hands `text` on to the key or the line, unless it is inside a hidden value.
     fn put<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &[u8]) -> io::Result<()> {
-        if self.hidden > 0 { Ok(()) } else { out.write_all(text) }
+        self.written.bytes += text.len();
+        if self.hidden > 0 {
+            return Ok(());
+        }
+        self.written.shown += text.len();
+        out.write_all(text)
     }
 
     fn escaped<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
         let mut scratch = std::mem::take(&mut self.nested.scratch);
-        scratch.clear();
-        escape(&mut scratch, text);
-        let put = self.put(out, &scratch);
+        let mut rest = text;
+        let mut put = Ok(());
+        while !rest.is_empty() && put.is_ok() {
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
+            scratch.clear();
+            escape(&mut scratch, piece);
+            put = self.put(out, &scratch);
+            rest = behind;
+        }
         self.nested.scratch = scratch;
         put
+    }
+
+    /// Of a key that no line can hold only the beginning is kept.
+    fn add_to_key(&mut self, text: &str) {
+        let room = MAX_LINE_BYTES.saturating_sub(self.nested.key.len());
+        self.nested.key.push_str(&text[..text.floor_char_boundary(room)]);
     }
 
     fn integer<W: io::Write + ?Sized>(
@@ -145,7 +179,7 @@ impl Formatter for Form<'_> {
     }
 
     fn write_number_str<W: io::Write + ?Sized>(&mut self, out: &mut W, value: &str) -> io::Result<()> {
-        *self.clean = false;
+        self.written.is_clean = false;
         self.put(out, value.as_bytes())
     }
 
@@ -159,7 +193,7 @@ impl Formatter for Form<'_> {
 
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
         if self.in_key {
-            self.nested.key.push_str(text);
+            self.add_to_key(text);
         }
         self.escaped(out, text)
     }
@@ -170,7 +204,7 @@ impl Formatter for Form<'_> {
         escaped: CharEscape,
     ) -> io::Result<()> {
         if self.in_key {
-            self.nested.key.push(char_of(&escaped));
+            self.add_to_key(char_of(&escaped).encode_utf8(&mut [0; 4]));
         }
         self.escaped(out, char_of(&escaped).encode_utf8(&mut [0; 4]))
     }
@@ -196,7 +230,7 @@ impl Formatter for Form<'_> {
         let start = self.nested.objects.pop().unwrap_or(0);
         let keys = &mut self.nested.keys[start..];
         keys.sort_unstable();
-        *self.clean &= keys.windows(2).all(|pair| pair[0] != pair[1]);
+        self.written.is_clean &= keys.windows(2).all(|pair| pair[0] != pair[1]);
         self.nested.keys.truncate(start);
         self.put(out, b"}")
     }
@@ -209,8 +243,11 @@ impl Formatter for Form<'_> {
 
     fn end_object_key<W: io::Write + ?Sized>(&mut self, _out: &mut W) -> io::Result<()> {
         self.in_key = false;
-        let hash = self.nested.hasher.hash_one(&self.nested.key);
-        self.nested.keys.push(hash);
+        // The others are not seen: they are hidden, or the value is left out.
+        if self.hidden == 0 && self.written.shown <= MAX_LINE_BYTES {
+            let hash = self.nested.hasher.hash_one(&self.nested.key);
+            self.nested.keys.push(hash);
+        }
         Ok(())
     }
 
@@ -232,9 +269,10 @@ impl Formatter for Form<'_> {
         Ok(())
     }
 
-    fn write_raw_fragment<W: io::Write + ?Sized>(&mut self, _out: &mut W, _text: &str) -> io::Result<()> {
+    fn write_raw_fragment<W: io::Write + ?Sized>(&mut self, _out: &mut W, text: &str) -> io::Result<()> {
+        self.written.bytes += text.len();
         // Raw JSON may hold line breaks and repeated keys.
-        *self.clean = false;
+        self.written.is_clean = false;
         Ok(())
     }
 }

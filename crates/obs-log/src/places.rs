@@ -7,20 +7,22 @@ use crate::buffer::Buffer;
 
 /// Up to so many fields are compared one by one; among more, one is looked up by the hash of its name.
 const FEW: usize = 32;
-/// Room in the index that a thread keeps.
+/// So many places keep their memory.
 const KEPT: usize = 1 << 10;
 
 /// A field, `,"key":value`, or the message, which has no key of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
     pub(crate) start: usize,
     pub(crate) value: usize,
     pub(crate) end: usize,
+    /// So many bytes more has the value: they did not fit.
+    pub(crate) missing: usize,
     /// A later field has the same name.
     pub(crate) is_replaced: bool,
 }
 
-/// The places of a line, in its order.
+/// The places of a line, in its order, the message's first.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     all: Vec<Place>,
@@ -34,12 +36,25 @@ pub(crate) struct Places {
     pub(crate) compared: std::cell::Cell<usize>,
 }
 
+impl Place {
+    /// The bytes of the whole value.
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.end - self.value + self.missing
+    }
+}
+
 impl Places {
     pub(crate) fn clear(&mut self) {
         self.all.clear();
         self.replaced = 0;
         self.bits = 0;
         self.forget_index();
+    }
+
+    /// Adds the message.
+    #[inline]
+    pub(crate) fn add_message(&mut self, place: Place) {
+        self.all.push(place);
     }
 
     /// Adds a field. An earlier one of the same name is replaced: the last one counts.
@@ -59,17 +74,35 @@ impl Places {
     #[inline]
     pub(crate) fn compact(&mut self, line: &mut Buffer) {
         if self.replaced > 0 {
-            self.remove_replaced(line);
+            self.keep(line, usize::MAX);
         }
     }
 
-    /// Those that count.
-    pub(crate) fn len(&self) -> usize {
-        self.all.len() - self.replaced
+    /// Of each value at most `most` bytes stay in the line, and nothing of the fields that have been replaced.
+    #[cold]
+    pub(crate) fn keep(&mut self, line: &mut Buffer, most: usize) {
+        let mut from = 0;
+        let mut to = 0;
+        for place in &mut self.all {
+            let kept = place.value + (place.end - place.value).min(most);
+            place.missing += place.end - kept;
+            let kept = if place.is_replaced { place.start } else { kept };
+            line.copy_within(from..kept, to);
+            let gap = from - to;
+            to += kept - from;
+            from = place.end;
+            (place.start, place.value, place.end) = (place.start - gap, place.value - gap, to);
+        }
+        line.copy_within(from..line.len(), to);
+        line.truncate(line.len() - (from - to));
+        self.all.retain(|place| !place.is_replaced);
+        self.replaced = 0;
+        self.forget_index();
     }
 
-    pub(crate) fn last(&self) -> Option<&Place> {
-        self.all.last()
+    /// How many fields count.
+    pub(crate) fn fields(&self) -> usize {
+        self.all.len() - self.replaced - 1
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Place> {
@@ -97,30 +130,12 @@ impl Places {
         self.all.iter().position(is_same)
     }
 
-    #[cold]
-    fn remove_replaced(&mut self, line: &mut Buffer) {
-        let mut from = 0;
-        let mut to = 0;
-        for place in &mut self.all {
-            let kept = if place.is_replaced { place.start } else { place.end };
-            line.copy_within(from..kept, to);
-            let gap = from - to;
-            to += kept - from;
-            from = place.end;
-            (place.start, place.value, place.end) = (place.start - gap, place.value - gap, place.end - gap);
-        }
-        line.copy_within(from..line.len(), to);
-        line.truncate(line.len() - (from - to));
-        self.all.retain(|place| !place.is_replaced);
-        self.replaced = 0;
-        self.forget_index();
-    }
-
     #[inline]
     fn forget_index(&mut self) {
         if self.indexed > 0 {
             self.index.clear();
             self.index.shrink_to(KEPT);
+            self.all.shrink_to(KEPT);
             self.indexed = 0;
         }
     }

@@ -3,20 +3,24 @@
 #![allow(unsafe_code, reason = "counting allocations takes an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
 
-use obs_log::{Config, Console, configure, info, stats};
+use obs_log::{Config, Console, MAX_LINE_BYTES, configure, info, stats};
+use serde_json::value::RawValue;
 
 struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: hands everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(live, Ordering::Relaxed);
         // SAFETY: the caller's contract is the same.
         unsafe { System.alloc(layout) }
     }
@@ -51,6 +55,8 @@ fn l8_memory_stays_within_the_configured_bytes() {
     let more = LIVE.load(Ordering::Relaxed).saturating_sub(before);
     assert!(more < 256 << 10, "{more} bytes of heap after a long line");
 
+    huge_values_take_no_more_memory_than_a_line();
+
     // From here on nothing can be written.
     fs::rename(&log, dir.path().join("aside")).unwrap();
     fs::write(&log, "in the way").unwrap();
@@ -69,5 +75,78 @@ fn l8_memory_stays_within_the_configured_bytes() {
     fs::remove_file(&log).unwrap();
     assert!(obs_log::flush(Duration::from_secs(60)));
     let stats = obs_log::stats();
-    assert_eq!(stats.written + stats.dropped, (1 + THREADS * LINES) as u64);
+    assert_eq!(stats.written + stats.dropped, (1 + HUGE_LINES + THREADS * LINES) as u64);
 }
+
+/// How many lines the next one makes.
+const HUGE_LINES: usize = 12;
+
+/// Whatever form a value has, while its line is made it takes what a line takes, and not six times its own length.
+fn huge_values_take_no_more_memory_than_a_line() {
+    const BYTES: usize = 1 << 20;
+    // In a line each of them takes six bytes.
+    let text = "\u{1}".repeat(BYTES);
+    let text = text.as_str();
+    let list = vec![1_u8; BYTES];
+    let map = BTreeMap::from([(text, 1)]);
+    let hidden = BTreeMap::from([("password", text)]);
+    let names = Names(BYTES / 8);
+    let raw = RawValue::from_string(format!("[{}1]", "1, ".repeat(BYTES / 3))).unwrap();
+    let error = Long(text.to_owned());
+    let many: Vec<_> = (0..64).map(|at| (format!("k{at}"), &text[..BYTES / 16])).collect();
+    let same = vec![("same", text); 2];
+    let before = LIVE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let lines: [&dyn Fn(); HUGE_LINES - 1] = [
+        &|| info!("{text}"),
+        &|| info!(text; "a text"),
+        &|| info!(text:%; "Display"),
+        &|| info!(text:?; "Debug"),
+        &|| info!(text:serde; "Serialize"),
+        &|| info!(list:serde, map:serde, hidden:serde; "a list, a key and what is hidden"),
+        &|| info!(names:serde; "many names"),
+        &|| info!(raw:serde; "raw JSON"),
+        &|| info!(error:err; "an error"),
+        &|| send(&many),
+        &|| send(&same),
+    ];
+    for (at, line) in lines.iter().enumerate() {
+        line();
+        let more = PEAK.load(Ordering::Relaxed).saturating_sub(before);
+        assert!(more < 8 * MAX_LINE_BYTES, "{more} bytes of heap while line {at} of the huge ones was made");
+    }
+    // Raw JSON that a line could hold is read into a tree, of which this is the largest.
+    let objects =
+        RawValue::from_string(format!("[{}0]", "{\"\":0},".repeat(MAX_LINE_BYTES / 8 - 1))).unwrap();
+    info!(objects:serde; "small objects");
+    let more = PEAK.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(more < 16 << 20, "{more} bytes of heap while raw JSON was read");
+    let more = LIVE.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(more < 2 * MAX_LINE_BYTES, "{more} bytes of heap after the huge lines");
+}
+
+fn send(fields: &dyn log::kv::Source) {
+    let mut record = log::Record::builder();
+    let record = record.level(log::Level::Info).key_values(&fields).args(format_args!("many")).build();
+    log::logger().log(&record);
+}
+
+/// So many names, each with a value.
+struct Names(usize);
+
+impl serde::Serialize for Names {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map((0..self.0).map(|at| (at, ())))
+    }
+}
+
+#[derive(Debug)]
+struct Long(String);
+
+impl std::fmt::Display for Long {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Long {}

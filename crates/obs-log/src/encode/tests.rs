@@ -418,7 +418,7 @@ fn l7_many_fields_are_not_each_compared_with_all_others() {
     let start = line.find(",\"0\":").unwrap();
     let expected: Vec<_> = names.iter().map(|name| format!(",\"{name}\":1")).collect();
     assert_eq!(line[start..], expected.concat() + "}\n");
-    let compared = encoder.fields.compared.get();
+    let compared = encoder.places.compared.get();
     assert!(compared < 3 * NAMES, "{compared} comparisons");
 }
 
@@ -455,4 +455,72 @@ fn l7_more_fields_than_a_line_can_hold_are_not_asked_for() {
     let record = record.key_values(&many).args(format_args!("m")).build();
     assert!(Encoder::default().encode(0, &record, &Redactor::default()).is_none());
     assert_eq!(many.1.get(), MOST_FIELDS + 2);
+}
+
+/// L8: what is kept of a line that is made longer than it can be is cut as if all of it were there.
+#[test]
+fn l8_a_line_of_any_length_is_cut_as_if_it_were_all_there() {
+    let long = "\u{1}ü\\\"".repeat(MAX_LINE_BYTES / 4);
+    let texts: Vec<_> = (0..40).map(|at| (format!("k{at}"), &long[..5 * (1 << (at % 15))])).collect();
+    let numbers = vec![(); 200_000];
+    let mut all: Vec<_> = texts.iter().map(|(key, text)| (key.as_str(), Value::from(*text))).collect();
+    all.push(("nulls", Value::from_serde(&numbers)));
+    all.push(("shown", Value::from_display(&long)));
+    all.push(("same", Value::from_display(&long)));
+    all.push(("same", 1.into()));
+    all.push(("last", 2.into()));
+    let line = line(&long, &all);
+    assert!(line.len() <= MAX_LINE_BYTES && line.len() > MAX_LINE_BYTES / 2, "{}", line.len());
+    let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(read.as_object().unwrap().len(), 4 + all.len() - 1);
+    assert_eq!(read["nulls"], "[1000001 bytes of JSON left out]");
+    assert_eq!((&read["same"], &read["last"]), (&1.into(), &2.into()));
+    let in_json = |text: &str| serde_json::to_string(text).unwrap().len() - 2;
+    let given = [("msg", long.as_str()), ("shown", long.as_str())];
+    for (key, given) in given.into_iter().chain(texts.iter().map(|(key, text)| (key.as_str(), *text))) {
+        let text = read[key].as_str().unwrap();
+        let Some((kept, note)) = text.rsplit_once('[') else {
+            assert_eq!(text, given);
+            continue;
+        };
+        assert!(given.starts_with(kept), "{key}");
+        assert_eq!(note, format!("{} bytes cut]", in_json(given) - in_json(kept)), "{key}");
+    }
+}
+
+/// L2, L8: too long to be read into a tree; what is hidden stays so.
+#[test]
+fn l8_a_long_nested_value_that_repeats_a_key_is_left_out() {
+    struct Repeats(&'static str);
+    impl Serialize for Repeats {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([("k", "1"), (self.0, &"x".repeat(MAX_LINE_BYTES)), ("k", "3")])
+        }
+    }
+    for (key, bytes) in [("text", MAX_LINE_BYTES + 27), ("password", MAX_LINE_BYTES + 43)] {
+        let note = format!(",\"v\":\"[{bytes} bytes of JSON left out]\"");
+        assert_eq!(fields(&[("v", Value::from_serde(&Repeats(key)))]), note);
+    }
+}
+
+/// L8: where the room ends makes no difference.
+#[test]
+fn l8_a_field_too_many_refuses_the_line_wherever_it_is() {
+    let key = "k".repeat(MAX_LINE_BYTES - 200);
+    let value = "v".repeat(4 * MAX_LINE_BYTES);
+    let value = || Value::from(value.as_str());
+    let lines: [&[(&str, Value<'_>)]; 4] = [
+        &[("a", value()), (&key, value())],
+        &[(&key, value()), ("a", value())],
+        &[("a", value()), ("a", value()), ("b", value()), (&key, value())],
+        &[(&key, value()), (&key, 1.into()), (&key, value()), (&key, 1.into())],
+    ];
+    let mut encoder = Encoder::default();
+    let long = encode_with(&mut encoder, format_args!("m"), lines[3]).expect("its value is short in the end");
+    assert!(long.ends_with("\":1}\n"));
+    for fields in &lines[..3] {
+        assert_eq!(encode_with(&mut encoder, format_args!("m"), fields), None);
+        let next = encode_with(&mut encoder, format_args!("m"), &[("n", 1.into())]).unwrap();
+        assert!(next.ends_with("\"msg\":\"m\",\"n\":1}\n"));
+    }
 }

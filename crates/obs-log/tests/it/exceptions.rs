@@ -84,3 +84,32 @@ fn l3_an_error_whose_display_panics_is_still_logged() {
     exception!(LOG, Bad; "bad");
     assert_eq!(capture.lines()[0]["error"], "[panicked while formatting]");
 }
+
+/// L3, L8: an error can be of any length; the line has the beginning of it, and all the rest.
+#[test]
+fn l3_of_a_huge_error_the_beginning_is_kept() {
+    #[derive(Debug)]
+    struct Huge;
+    impl fmt::Display for Huge {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (0..100_000).try_for_each(|_| f.write_str("größer"))
+        }
+    }
+    impl Error for Huge {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&Huge)
+        }
+    }
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    exception!(LOG, Huge; "huge");
+    let line = &capture.lines()[0];
+    let error = line["error"].as_str().unwrap();
+    let (kept, note) = error.split_at(error.find('[').unwrap());
+    assert!(kept.starts_with("größergrößer") && kept.len() > 40_000, "{}", kept.len());
+    assert_eq!(note, format!("[{} bytes cut]", 800_000 - kept.len()));
+    let causes = line["causes"].as_array().expect("the line has room for them");
+    assert_eq!(causes.len(), 64);
+    assert_eq!(causes[63], "[800000 bytes cut]");
+    assert!(line["backtrace"].as_str().unwrap().contains("l3_of_a_huge_error"));
+}
