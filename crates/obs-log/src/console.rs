@@ -60,7 +60,7 @@ impl Terminal {
     }
 
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
-        !exit::in_forked_child() && self.batch.wake.flush(deadline)
+        !exit::in_forked_child() && self.batch.wake.flush(&self.batch, deadline)
     }
 }
 

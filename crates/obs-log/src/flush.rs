@@ -23,7 +23,8 @@ pub(crate) static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 /// Waits until all lines made before the call are in their file, at most `timeout`; `true` if they are (L13).
 ///
 /// Lines that the rate limit holds back are counted in the file first. In the file means: handed to the operating
-/// system. Before [`configure`](crate::configure) there is nothing to wait for.
+/// system. Before [`configure`](crate::configure) there is nothing to wait for. A `timeout` of zero asks whether any line
+/// is left; while the writer is looking the answer is `false`.
 ///
 /// ```
 /// assert!(obs_log::flush(std::time::Duration::from_secs(1)));

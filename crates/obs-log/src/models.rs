@@ -105,7 +105,7 @@ fn l13_a_flush_waits_for_the_lines_before_it() {
 
 fn append_and_flush(batch: &Batch, caller: usize, fetched: &AtomicUsize) {
     append(batch, caller, b"x\n");
-    assert!(batch.wake.flush(Instant::now() + LONG));
+    assert!(batch.wake.flush(batch, Instant::now() + LONG));
     assert_eq!(fetched.load(Ordering::Relaxed), 1);
 }
 
@@ -116,7 +116,7 @@ fn l13_a_flush_beside_the_end_comes_back() {
         let batch = batch(8);
         let flush = {
             let batch = Arc::clone(&batch);
-            thread::spawn(move || batch.wake.flush(Instant::now() + LONG))
+            thread::spawn(move || batch.wake.flush(&batch, Instant::now() + LONG))
         };
         let stop = {
             let batch = Arc::clone(&batch);

@@ -160,7 +160,7 @@ impl Pipeline {
 
     /// Waits until all lines made before are in their file; `false` at `deadline`.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
-        self.can_wait() && self.shared.batch.wake.flush(deadline)
+        self.can_wait() && self.shared.batch.wake.flush(&self.shared.batch, deadline)
     }
 
     /// The same, but no longer than the writer needs to see that it cannot write now.

@@ -25,6 +25,10 @@ struct State {
     wanted: u64,
     tried: u64,
     done: u64,
+    /// A turn is under way.
+    in_turn: bool,
+    /// The last one did not write everything.
+    left_over: bool,
 }
 
 /// A turn of the writer: what it was asked for before it took the lines.
@@ -63,9 +67,21 @@ impl Wake {
         self.changed.notify_all();
     }
 
-    /// Asks for one more turn and waits until one has written everything; `false` at `deadline`.
-    pub(crate) fn flush(&self, deadline: Instant) -> bool {
-        self.wait_for_turn(deadline, |_, _| false)
+    /// Asks for one more turn and waits until one has written everything; `false` at `deadline`, unless there was nothing
+    /// to write.
+    pub(crate) fn flush(&self, batch: &Batch, deadline: Instant) -> bool {
+        // Looked at first, because the turn that is asked for begins at once.
+        let had_nothing = self.has_nothing(batch);
+        self.wait_for_turn(deadline, |_, _| false) || had_nothing
+    }
+
+    /// Whether everything that was staged before is written. During a turn nobody knows.
+    fn has_nothing(&self, batch: &Batch) -> bool {
+        // In this order: what a turn takes away in between is seen as that turn, or as what came of it.
+        batch.is_empty() && {
+            let state = lock(&self.state);
+            !state.in_turn && !state.left_over
+        }
     }
 
     /// The same for who has better things to do than to wait for the disk: one turn that fails is enough.
@@ -127,6 +143,8 @@ impl Wake {
         let mut state = lock(&self.state);
         let before = (state.tried, state.done);
         state.tried = turn.wanted;
+        state.in_turn = false;
+        state.left_over = !written;
         if written {
             state.done = turn.wanted;
         }
@@ -157,6 +175,7 @@ impl State {
     fn take_turn(&mut self) -> Turn {
         self.woken = false;
         self.hurry = false;
+        self.in_turn = true;
         Turn { wanted: self.wanted, asked: self.wanted > self.tried, stop: self.stop }
     }
 }
@@ -168,6 +187,26 @@ mod tests {
     use log::Level;
     use std::sync::atomic::AtomicUsize;
     use std::thread;
+
+    /// L13: a flush without time says what is the case.
+    #[test]
+    fn l13_a_flush_without_time_knows_whether_anything_is_left() {
+        let batch = Batch::new(Arena::in_memory(1 << 20).unwrap());
+        let is_flushed = || batch.wake.flush(&batch, Instant::now());
+        let begin = || batch.wake.next_turn(&batch, Duration::ZERO, Duration::ZERO);
+        assert!(is_flushed());
+        assert!(batch.append(0, Level::Info, 0, b"x\n", Duration::ZERO));
+        assert!(!is_flushed(), "it is staged");
+        let turn = begin();
+        batch.drain(|_, chunk| batch.recycle(chunk));
+        assert!(!is_flushed(), "it is being written");
+        batch.wake.end_turn(turn, false);
+        assert!(!is_flushed(), "it could not be written");
+        let turn = begin();
+        assert!(!is_flushed(), "it is tried again");
+        batch.wake.end_turn(turn, true);
+        assert!(is_flushed());
+    }
 
     /// R1: callers that stage single lines and wait for each, against a writer that would sleep for a minute: a wake-up
     /// that gets lost shows as a line that nobody fetches.

@@ -72,8 +72,15 @@ fn l8_memory_stays_within_the_configured_bytes() {
     assert!(stats.dropped as usize > THREADS * LINES - 2 * QUEUE_BYTES / 1000, "{stats:?}");
     assert!(more < 256 << 10, "{more} bytes of heap for {} lines", THREADS * LINES);
 
+    assert!(!obs_log::flush(Duration::ZERO), "lines are left");
     fs::remove_file(&log).unwrap();
     assert!(obs_log::flush(Duration::from_secs(60)));
+    // The writer may be looking just now.
+    let is_told = |_| {
+        thread::sleep(Duration::from_millis(2));
+        obs_log::flush(Duration::ZERO)
+    };
+    assert!((0..1_000).any(is_told), "L13: nothing is left");
     let stats = obs_log::stats();
     assert_eq!(stats.written + stats.dropped, (1 + HUGE_LINES + THREADS * LINES) as u64);
 }
