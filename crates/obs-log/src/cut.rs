@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use crate::buffer::Buffer;
 use crate::encode::MAX_LINE_BYTES;
 use crate::escape::Escaped;
-use crate::places::{Place, Places};
+use crate::places::Places;
 
 /// The greatest length of values, `most` or less, with which the line fits; 0 if there is none.
 pub(crate) fn cap(line: &[u8], places: &Places, most: usize) -> usize {
-    let fixed = line.len() - places.iter().map(|place| place.end - place.value).sum::<usize>();
+    let fixed = line.len() - places.iter().map(|place| place.value().len()).sum::<usize>();
     let fits = |cap: usize| {
         fixed + places.iter().map(|place| place.value_bytes().min(cap)).sum::<usize>() <= MAX_LINE_BYTES
     };
@@ -21,10 +21,11 @@ pub(crate) fn cap(line: &[u8], places: &Places, most: usize) -> usize {
 pub(crate) fn cut(line: &[u8], places: &Places, cap: usize) -> Buffer {
     let mut short = Buffer::default();
     let mut from = 0;
-    for Place { value, end, missing, .. } in places.iter().filter(|place| place.value_bytes() > cap) {
-        short.extend_from_slice(&line[from..*value]);
-        write_shortened(&mut short, &line[*value..*end], *missing, cap);
-        from = *end;
+    for place in places.iter().filter(|place| place.value_bytes() > cap) {
+        let value = place.value();
+        short.extend_from_slice(&line[from..value.start]);
+        write_shortened(&mut short, &line[value.clone()], place.missing(), cap);
+        from = value.end;
     }
     short.extend_from_slice(&line[from..]);
     short

@@ -45,6 +45,9 @@ pub(crate) struct Encoder {
     /// Of each value so many bytes are kept; less than [`MAX_LINE_BYTES`] if the line has to be cut, and 0 if that is
     /// not enough.
     cap: usize,
+    /// So many places are noted, the message's included, before somebody looks whether there may be more; 0 if there
+    /// may not.
+    most_places: usize,
     stamper: Stamper,
     pub(crate) names: NameCache,
     ready_keys: KeyCache,
@@ -99,6 +102,7 @@ impl Encoder {
         self.line.shrink_to(MAX_LINE_BYTES);
         self.places.clear();
         self.cap = MAX_LINE_BYTES;
+        self.most_places = MOST_FIELDS + 1;
     }
 
     /// And the logger's name before it.
@@ -107,9 +111,9 @@ impl Encoder {
         let head = self.names.json(name);
         let start = self.line.len() + head.len();
         write_text(&mut self.line, head, record.args());
-        let (end, missing) = (self.line.len(), self.line.missing());
+        let end = self.line.len();
         let start = start.min(end);
-        self.places.add_message(Place { start, value: start, end, missing, is_replaced: false });
+        self.places.add_message(Place::new(start, start, end));
         self.settle_if_long();
     }
 
@@ -123,9 +127,24 @@ impl Encoder {
     /// Makes room for what comes. What this leaves out would be cut away at the end, too, as a line only grows.
     #[cold]
     fn settle(&mut self) {
+        self.places.add_missing(self.line.missing());
         self.places.keep(&mut self.line, usize::MAX);
         self.cap = cut::cap(&self.line, &self.places, self.cap);
         self.places.keep(&mut self.line, self.cap);
+        if self.cap == 0 {
+            self.most_places = 0;
+        }
+    }
+
+    /// There are as many places as a line has room for. Those that are replaced do not count; `false` without them.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        if self.most_places > 0 && self.places.fields() <= MOST_FIELDS {
+            self.places.keep(&mut self.line, usize::MAX);
+            return true;
+        }
+        (self.cap, self.most_places) = (0, 0);
+        false
     }
 
     /// Stops where the source itself returns an error or panics: what it gave until then is in the line.
@@ -136,7 +155,7 @@ impl Encoder {
             let _ = fields.visit(&mut FieldVisitor { encoder: self, redact });
         });
         if visited.is_none() {
-            let whole = self.places.iter().next_back().map_or(start, |last| last.end.max(start));
+            let whole = self.places.iter().next_back().map_or(start, |last| last.value().end.max(start));
             self.line.truncate(whole);
         }
         self.places.compact(&mut self.line);
@@ -181,15 +200,12 @@ struct FieldVisitor<'a> {
 
 impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let Encoder { line, places, cap, nested, ready_keys, .. } = &mut *self.encoder;
-        let start = line.len();
-        let key = ready_keys.ready(&key, self.redact);
-        if places.fields() > MOST_FIELDS || key.json.len() > MAX_LINE_BYTES {
-            *cap = 0;
-        }
-        if *cap == 0 {
+        if self.encoder.places.len() > self.encoder.most_places && !self.encoder.make_room() {
             return Err(kv::Error::msg("more than a line has room for"));
         }
+        let Encoder { line, places, nested, ready_keys, .. } = &mut *self.encoder;
+        let start = line.len();
+        let key = ready_keys.ready(&key, self.redact);
         let (value_start, bit) = (start + key.json.len(), key.bit);
         if key.hidden {
             write_string(line, &key.json, REDACTED);
@@ -197,9 +213,7 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
             line.truncate(start);
             return Ok(());
         }
-        let (end, missing) = (line.len(), line.missing());
-        let place = Place { start, value: value_start, end, missing, is_replaced: false };
-        places.add(line, place, bit);
+        places.add(line, Place::new(start, value_start, line.len()), bit);
         self.encoder.settle_if_long();
         Ok(())
     }

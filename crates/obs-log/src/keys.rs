@@ -3,6 +3,7 @@
 use log::kv::Key;
 
 use crate::copy::Ready;
+use crate::encode::MAX_LINE_BYTES;
 use crate::escape::escape;
 use crate::redact::Redactor;
 
@@ -64,12 +65,15 @@ impl ReadyKey {
     #[cold]
     fn prepare(&mut self, key: &str, redact: &Redactor) {
         let key = key.strip_prefix("r#").unwrap_or(key);
+        // A line with one that is longer is dropped, whatever it reads.
+        let key = &key[..key.floor_char_boundary(MAX_LINE_BYTES)];
         self.json.set(|json| {
             json.extend_from_slice(b",\"");
             if is_reserved(key) {
                 json.extend_from_slice(PREFIX.as_bytes());
             }
             escape(json, key);
+            json.truncate(MAX_LINE_BYTES);
             json.extend_from_slice(b"\":");
         });
         self.bit = bit_of(self.json.as_bytes());

@@ -39,9 +39,9 @@ impl Nested {
         let start = line.len();
         let written = match self.serialize(line, value, redact) {
             Ok(Written { is_clean: true, .. }) => return,
-            Ok(Written { bytes, .. }) if bytes > MAX_LINE_BYTES => {
+            Ok(Written { shown, unseen, .. }) if shown + unseen > MAX_LINE_BYTES => {
                 line.truncate(start);
-                return cut::write_left_out(line, bytes);
+                return cut::write_left_out(line, shown + unseen);
             }
             Ok(_) => {
                 line.truncate(start);
@@ -71,7 +71,7 @@ impl Nested {
         self.key.clear();
         self.keys.clear();
         self.objects.clear();
-        let mut written = Written { is_clean: true, bytes: 0, shown: 0 };
+        let mut written = Written { is_clean: true, shown: 0, unseen: 0 };
         let form = Form { nested: self, redact, written: &mut written, in_key: false, hidden: 0 };
         value.serialize(&mut Serializer::with_formatter(line, form))?;
         Ok(written)
@@ -82,10 +82,10 @@ impl Nested {
 struct Written {
     /// It has no repeated key and no raw JSON.
     is_clean: bool,
-    /// How long it is, with what is hidden of it and what is raw.
-    bytes: usize,
-    /// How long it is without.
+    /// How long it is.
     shown: usize,
+    /// How long is what is hidden of it, or is raw.
+    unseen: usize,
 }
 
 struct Form<'a> {
@@ -100,8 +100,8 @@ struct Form<'a> {
 impl Form<'_> {
     /// Hands `text` on to the key or the line, unless it is inside a hidden value.
     fn put<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &[u8]) -> io::Result<()> {
-        self.written.bytes += text.len();
         if self.hidden > 0 {
+            self.written.unseen += text.len();
             return Ok(());
         }
         self.written.shown += text.len();
@@ -110,17 +110,33 @@ impl Form<'_> {
 
     fn escaped<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
         let mut scratch = std::mem::take(&mut self.nested.scratch);
-        let mut rest = text;
-        let mut put = Ok(());
-        while !rest.is_empty() && put.is_ok() {
-            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
-            scratch.clear();
-            escape(&mut scratch, piece);
-            put = self.put(out, &scratch);
-            rest = behind;
-        }
+        scratch.clear();
+        let put = if text.len() <= PIECE {
+            escape(&mut scratch, text);
+            self.put(out, &scratch)
+        } else {
+            self.escaped_in_pieces(&mut scratch, out, text)
+        };
         self.nested.scratch = scratch;
         put
+    }
+
+    #[cold]
+    fn escaped_in_pieces<W: io::Write + ?Sized>(
+        &mut self,
+        scratch: &mut Buffer,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
+            scratch.clear();
+            escape(scratch, piece);
+            self.put(out, scratch)?;
+            rest = behind;
+        }
+        Ok(())
     }
 
     /// Of a key that no line can hold only the beginning is kept.
@@ -270,7 +286,7 @@ impl Formatter for Form<'_> {
     }
 
     fn write_raw_fragment<W: io::Write + ?Sized>(&mut self, _out: &mut W, text: &str) -> io::Result<()> {
-        self.written.bytes += text.len();
+        self.written.unseen += text.len();
         // Raw JSON may hold line breaks and repeated keys.
         self.written.is_clean = false;
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use crate::buffer::Buffer;
 
@@ -10,16 +11,45 @@ const FEW: usize = 32;
 /// So many places keep their memory.
 const KEPT: usize = 1 << 10;
 
-/// A field, `,"key":value`, or the message, which has no key of its own.
-#[derive(Clone, Copy, Debug, Default)]
+/// A field, `,"key":value`, or the message, which has no key of its own. Small, because one is noted for each field of
+/// each line; a buffer is never longer than these numbers.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    pub(crate) start: usize,
-    pub(crate) value: usize,
-    pub(crate) end: usize,
-    /// So many bytes more has the value: they did not fit.
-    pub(crate) missing: usize,
+    start: u32,
+    value: u32,
+    end: u32,
     /// A later field has the same name.
-    pub(crate) is_replaced: bool,
+    is_replaced: bool,
+    /// So many bytes more has the value: they did not fit.
+    missing: usize,
+}
+
+impl Place {
+    #[inline]
+    pub(crate) fn new(start: usize, value: usize, end: usize) -> Place {
+        let [start, value, end] = [start, value, end].map(|at| at as u32);
+        Place { start, value, end, is_replaced: false, missing: 0 }
+    }
+
+    /// `,"key":`
+    fn key(&self) -> Range<usize> {
+        self.start as usize..self.value as usize
+    }
+
+    /// What of the value is in the line.
+    pub(crate) fn value(&self) -> Range<usize> {
+        self.value as usize..self.end as usize
+    }
+
+    /// How many bytes of it are not.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// The bytes of the whole value.
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.value().len() + self.missing
+    }
 }
 
 /// The places of a line, in its order, the message's first.
@@ -34,13 +64,6 @@ pub(crate) struct Places {
     indexed: usize,
     #[cfg(test)]
     pub(crate) compared: std::cell::Cell<usize>,
-}
-
-impl Place {
-    /// The bytes of the whole value.
-    pub(crate) fn value_bytes(&self) -> usize {
-        self.end - self.value + self.missing
-    }
 }
 
 impl Places {
@@ -84,20 +107,33 @@ impl Places {
         let mut from = 0;
         let mut to = 0;
         for place in &mut self.all {
-            let kept = place.value + (place.end - place.value).min(most);
-            place.missing += place.end - kept;
-            let kept = if place.is_replaced { place.start } else { kept };
+            let Range { start, end } = place.value();
+            let kept = if place.is_replaced { place.key().start } else { start + (end - start).min(most) };
             line.copy_within(from..kept, to);
             let gap = from - to;
             to += kept - from;
-            from = place.end;
-            (place.start, place.value, place.end) = (place.start - gap, place.value - gap, to);
+            from = end;
+            let missing = place.missing + (end - kept);
+            let moved = Place::new(place.key().start - gap, start - gap, to);
+            *place = Place { missing, is_replaced: place.is_replaced, ..moved };
         }
         line.copy_within(from..line.len(), to);
         line.truncate(line.len() - (from - to));
         self.all.retain(|place| !place.is_replaced);
         self.replaced = 0;
         self.forget_index();
+    }
+
+    /// What does not fit of the last value.
+    pub(crate) fn add_missing(&mut self, bytes: usize) {
+        if let Some(last) = self.all.last_mut() {
+            last.missing += bytes;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
     }
 
     /// How many fields count.
@@ -110,7 +146,7 @@ impl Places {
     }
 
     fn find(&mut self, line: &[u8], place: &Place) -> Option<usize> {
-        let key = |place: &Place| &line[place.start..place.value];
+        let key = |place: &Place| &line[place.key()];
         let is_same = |known: &Place| {
             #[cfg(test)]
             self.compared.update(|count| count + 1);
