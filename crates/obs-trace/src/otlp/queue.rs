@@ -1,12 +1,14 @@
 //! The traces that wait to be exported: bounded, and nobody waits for them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::stats::Counts;
 use crate::TraceRecord;
+use crate::stats::Count;
 
 /// Between those who end traces, the worker that exports them, and those who want that done by now.
 ///
@@ -19,6 +21,11 @@ pub(super) struct Queue {
     /// Tells those who flush that something is done.
     done: Condvar,
     pub(super) counts: Counts,
+    /// No further trace finds room: whoever sees it need not take the lock to be refused. Set under the lock, and only
+    /// read without it.
+    is_full: AtomicBool,
+    /// How many were refused without it: offered and dropped in one.
+    refused: Count,
     batch_spans: usize,
     max_traces: usize,
     max_bytes: usize,
@@ -44,6 +51,16 @@ struct State {
     has_ended: bool,
 }
 
+/// What is on its way.
+pub(super) struct Moment {
+    pub(super) waiting: usize,
+    /// The bytes that those take.
+    pub(super) waiting_bytes: usize,
+    pub(super) sending: usize,
+    /// Traces that are offered and dropped besides those that are counted so.
+    pub(super) refused: u64,
+}
+
 /// A collector takes requests of a few MiB; traces with much text make smaller batches.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
@@ -54,6 +71,8 @@ impl Queue {
             wake: Condvar::new(),
             done: Condvar::new(),
             counts: Counts::default(),
+            is_full: AtomicBool::new(false),
+            refused: Count::default(),
             batch_spans: config.batch_spans,
             max_traces: config.queue_traces,
             max_bytes: config.queue_bytes,
@@ -63,11 +82,21 @@ impl Queue {
 
     /// Puts a trace in, or counts it as dropped if there is no room.
     pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+        if self.is_full.load(Ordering::Relaxed) {
+            return self.refused.add(1);
+        }
         let mut state = self.lock();
         self.counts.offered.add(1);
         if !state.push(record, self) {
             self.counts.dropped.add(1);
         }
+        self.note_room(&state);
+    }
+
+    fn note_room(&self, state: &State) {
+        let smallest = size_of::<TraceRecord>();
+        let is_full = state.traces.len() >= self.max_traces || state.bytes + smallest > self.max_bytes;
+        self.is_full.store(is_full, Ordering::Relaxed);
     }
 
     /// Waits for the next batch: for enough traces, or their time, or a flush. `None` if the worker is to end.
@@ -81,7 +110,9 @@ impl Queue {
                 || state.deadline.is_some()
                 || now >= tick;
             if is_due && !state.traces.is_empty() {
-                return Some(state.take_batch(self.batch_spans));
+                let batch = state.take_batch(self.batch_spans);
+                self.note_room(&state);
+                return Some(batch);
             }
             if state.deadline.is_some() {
                 return None;
@@ -170,12 +201,13 @@ impl Queue {
         self.done.notify_all();
     }
 
-    /// How many traces wait, and the bytes that they take; how many are being sent; and the counts.
-    pub(super) fn look<R>(&self, f: impl FnOnce(usize, usize, usize, &Counts) -> R) -> R {
+    /// What is on its way, and the counts, of one moment.
+    pub(super) fn look<R>(&self, f: impl FnOnce(&Moment, &Counts) -> R) -> R {
         let state = self.lock();
         let waiting = state.traces.len();
-        let open = (state.taken_in - state.settled) as usize;
-        f(waiting, state.bytes, open - waiting, &self.counts)
+        let sending = (state.taken_in - state.settled) as usize - waiting;
+        let moment = Moment { waiting, waiting_bytes: state.bytes, sending, refused: self.refused.get() };
+        f(&moment, &self.counts)
     }
 
     fn wait_until<'a>(
@@ -249,4 +281,49 @@ pub(super) fn span_count(record: &TraceRecord) -> usize {
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
     condition.wait_timeout(state, most).unwrap_or_else(|poison| poison.into_inner()).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Store, new_trace};
+    use std::sync::mpsc;
+    use std::thread;
+
+    /// T8: while a collector is down a node's threads do not wait for one another to be refused.
+    #[test]
+    fn t8_a_full_queue_refuses_without_its_lock_and_counts() {
+        const LONG: Duration = Duration::from_secs(20);
+        let store = Store::default();
+        let _scope = store.enter();
+        let record = new_trace("llm.chat").finish().unwrap();
+        let queue = Queue::new(&Config::new("http://c").queue_traces(3));
+        let counts = || {
+            queue.look(|moment, counts| {
+                let refused = moment.refused;
+                (counts.offered.get() + refused, counts.dropped.get() + refused, moment.waiting)
+            })
+        };
+        (0..4).for_each(|_| queue.offer(&record));
+        assert_eq!(counts(), (4, 1, 3));
+        thread::scope(|threads| {
+            let state = queue.lock();
+            let (told, tell) = mpsc::channel();
+            for _ in 0..4 {
+                let (told, queue, record) = (told.clone(), &queue, &record);
+                threads.spawn(move || {
+                    (0..1_000).for_each(|_| queue.offer(record));
+                    told.send(()).unwrap();
+                });
+            }
+            let ended = (0..4).all(|_| tell.recv_timeout(LONG).is_ok());
+            drop(state);
+            assert!(ended, "somebody waits for the lock");
+        });
+        assert_eq!(counts(), (4_004, 4_001, 3));
+        queue.flush(Duration::ZERO);
+        assert_eq!(queue.next_batch().unwrap().len(), 3);
+        queue.offer(&record);
+        assert_eq!(counts(), (4_005, 4_001, 1), "there is room again");
+    }
 }

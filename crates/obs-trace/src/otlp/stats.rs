@@ -62,14 +62,14 @@ pub(super) struct Counts {
 
 impl Stats {
     pub(super) fn of(queue: &Queue) -> Stats {
-        queue.look(|waiting, waiting_bytes, sending, counts| Stats {
-            offered: counts.offered.get(),
+        queue.look(|moment, counts| Stats {
+            offered: counts.offered.get() + moment.refused,
             exported: counts.exported.get(),
             failed: counts.failed.get(),
-            dropped: counts.dropped.get(),
-            waiting,
-            waiting_bytes,
-            sending,
+            dropped: counts.dropped.get() + moment.refused,
+            waiting: moment.waiting,
+            waiting_bytes: moment.waiting_bytes,
+            sending: moment.sending,
             exported_spans: counts.exported_spans.get(),
             rejected_spans: counts.rejected_spans.get(),
             requests: counts.requests.get(),
