@@ -400,6 +400,41 @@ fn t8_slow_collectors_cost_their_time_and_no_more() {
     assert_eq!(export.until(|stats| stats.failed == 1).requests, 1);
 }
 
+/// A connection that is taken and never read from: the request itself comes to a halt, before any answer is waited for.
+#[test]
+fn t8_a_collector_that_never_reads_costs_its_time_and_no_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&taken);
+    std::thread::spawn(move || listener.incoming().for_each(|stream| kept.lock().unwrap().push(stream)));
+    // More than the sockets of both sides hold.
+    let config = config(&address).resource("filler", "x".repeat(24 << 20)).queue_traces(50);
+
+    // Each try is over in its time, and the traces are given up in theirs.
+    let quick = config.clone().timeout(Duration::from_millis(150)).give_up_after(Duration::from_millis(500));
+    let export = Export::to(&quick);
+    export.traces(1);
+    let begin = Instant::now();
+    let stats = export.until(|stats| stats.failed == 1);
+    assert!(stats.requests >= 2 && stats.is_failing, "{stats:?}");
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(taken.lock().unwrap().len() >= 2);
+
+    // While one takes longer than all of this test, traces begin and end as ever, and so does the export.
+    let export = Export::to(&config.timeout(Duration::from_secs(120)));
+    let begin = Instant::now();
+    export.traces(1);
+    export.until(|stats| stats.sending == 1);
+    export.traces(1_000);
+    let stats = export.exporter.stats();
+    assert_eq!((stats.offered, stats.waiting, stats.dropped), (1_001, 50, 950), "{stats:?}");
+    assert!(!export.exporter.flush(Duration::from_millis(100)));
+    assert!(!export.exporter.shutdown(Duration::from_millis(100)));
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    all_counted(&export.exporter.stats());
+}
+
 #[test]
 fn t8_the_queue_is_bounded_in_traces_and_in_bytes() {
     let silent = Collector::new(|_, _| std::thread::sleep(Duration::from_secs(60)));
