@@ -53,7 +53,9 @@ pub fn current_trace() -> Option<Trace> {
 ///
 /// [`detach`] ends it and brings back the trace that was current before, if any. Two `attach` without
 /// a `detach` between them leave the first one to its other owners; if there is none, it ends as
-/// `cancelled`, as it does when the scope or thread ends without a `detach`.
+/// `cancelled`, as it does when the scope or thread ends without a `detach`. A task outside all scopes that ends
+/// without one leaves its trace behind, running: that of the last 4 096 such tasks; beyond them the oldest ends. Where a
+/// task may end early, [`Trace::scope`] is the better choice.
 ///
 /// ```
 /// obs_trace::attach(obs_trace::new_trace("llm.chat"));
