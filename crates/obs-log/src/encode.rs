@@ -114,12 +114,7 @@ impl Encoder {
         let end = self.line.len();
         let start = start.min(end);
         self.places.add_message(Place::new(start, start, end));
-        self.settle_if_long();
-    }
-
-    #[inline]
-    fn settle_if_long(&mut self) {
-        if self.line.len() > LONG {
+        if end > LONG {
             self.settle();
         }
     }
@@ -213,8 +208,11 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
             line.truncate(start);
             return Ok(());
         }
-        places.add(line, Place::new(start, value_start, line.len()), bit);
-        self.encoder.settle_if_long();
+        let end = line.len();
+        places.add(line, Place::new(start, value_start, end), bit);
+        if end > LONG {
+            self.encoder.settle();
+        }
         Ok(())
     }
 }

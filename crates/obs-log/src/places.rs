@@ -145,6 +145,7 @@ impl Places {
         self.all.iter()
     }
 
+    #[cold]
     fn find(&mut self, line: &[u8], place: &Place) -> Option<usize> {
         let key = |place: &Place| &line[place.key()];
         let is_same = |known: &Place| {
