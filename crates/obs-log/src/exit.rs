@@ -144,8 +144,12 @@ fn set_handler(signal: libc::c_int, handler: libc::sighandler_t) {
 pub(crate) fn block_signals() {
     // SAFETY: changes the mask of the calling thread only.
     unsafe {
-        let mut all: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, ptr::null_mut());
+        let mut others: libc::sigset_t = mem::zeroed();
+        libc::sigfillset(&mut others);
+        // What a thread brings upon itself: where that is blocked, the system kills without asking any handler.
+        for own in [libc::SIGBUS, libc::SIGSEGV, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT] {
+            libc::sigdelset(&mut others, own);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &others, ptr::null_mut());
     }
 }

@@ -214,7 +214,9 @@ fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
 /// Gives the file its size and its place on the disk: a full disk is an error here, and never a SIGBUS later.
 #[cfg(not(target_os = "linux"))]
 fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
-    io::copy(&mut io::Read::take(io::repeat(0), bytes), &mut &*file).map(drop)
+    // Only behind what is there: a file that is being recovered holds lines.
+    let there = io::Seek::seek(&mut &*file, io::SeekFrom::End(0))?;
+    io::copy(&mut io::Read::take(io::repeat(0), bytes.saturating_sub(there)), &mut &*file).map(drop)
 }
 
 #[cfg(test)]
