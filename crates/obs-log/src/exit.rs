@@ -140,7 +140,7 @@ fn set_handler(signal: libc::c_int, handler: libc::sighandler_t) {
     }
 }
 
-/// Leaves signals to the program's own threads.
+/// Leaves signals that come from outside to the program's own threads.
 pub(crate) fn block_signals() {
     // SAFETY: changes the mask of the calling thread only.
     unsafe {
