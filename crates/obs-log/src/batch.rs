@@ -129,9 +129,6 @@ impl Batch {
             if let Some(filled) = self.open_chunk(shard, level, nanos, line) {
                 return Some(filled);
             }
-            if self.push_elsewhere(level, nanos, line) {
-                return Some(false);
-            }
             self.wake.hurry();
             if !self.wait_for_chunk(level, deadline) {
                 return None;
@@ -151,11 +148,6 @@ impl Batch {
         let filled = full.is_some();
         shard.full.extend(full.map(|full| full.chunk));
         Some(filled)
-    }
-
-    /// Adds the line to a chunk of another shard: where chunks are fewer than threads, one that is open is room all the same.
-    fn push_elsewhere(&self, level: Level, nanos: i64, line: &[u8]) -> bool {
-        self.shards.iter().any(|shard| lock(&shard.0).push(level, nanos, line))
     }
 
     fn take_chunk(&self, shard: usize, level: Level) -> Option<Open> {
@@ -300,17 +292,6 @@ mod tests {
         let mut lines = 0;
         batch.drain(|_, chunk| lines += chunk.lines());
         assert_eq!(lines, 16);
-    }
-
-    #[test]
-    fn l8_more_threads_than_chunks_drop_nothing_while_there_is_room() {
-        let batch = batch(4);
-        for thread in 0..2 * SHARDS {
-            assert!(batch.append(thread, Level::Info, 0, b"x\n", Duration::ZERO));
-        }
-        let mut lines = 0;
-        batch.drain(|_, chunk| lines += chunk.lines());
-        assert_eq!((lines, batch.dropped()), (2 * SHARDS, [0; 5]));
     }
 
     #[test]
