@@ -46,7 +46,9 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 
 /// The text up to the tests, which stand at a file's end, without lines that are comments.
 fn bare(text: &str) -> String {
-    let shipped = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, feature = \"rt\"))]\nmod "];
+    let end = tests.iter().filter_map(|tests| text.find(tests)).min().unwrap_or(text.len());
+    let shipped = &text[..end];
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     shipped.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
 }
