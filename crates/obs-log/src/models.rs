@@ -61,6 +61,16 @@ fn fetch(batch: &Batch, lines: usize) {
     assert_eq!(fetched, lines);
 }
 
+fn two_callers_of_a_shard_fill_a_chunk_each(chunks: usize) {
+    let batch = batch(chunks);
+    let callers = [0, 1].map(|_| {
+        let batch = Arc::clone(&batch);
+        thread::spawn(move || append(&batch, 0, &[b'x'; CHUNK_BYTES / 2]))
+    });
+    fetch(&batch, 2);
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+}
+
 #[test]
 fn r1_no_line_is_slept_over() {
     check(|| {
@@ -130,15 +140,7 @@ fn l13_a_flush_beside_the_end_comes_back() {
 
 #[test]
 fn l8_a_chunk_that_is_full_is_not_forgotten() {
-    check(|| {
-        let batch = batch(3);
-        let callers = [0, 1].map(|_| {
-            let batch = Arc::clone(&batch);
-            thread::spawn(move || append(&batch, 0, &[b'x'; CHUNK_BYTES / 2]))
-        });
-        fetch(&batch, 2);
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
-    });
+    check(|| two_callers_of_a_shard_fill_a_chunk_each(3));
 }
 
 /// L8: of two threads of a shard one gets the last chunk, and both have room in it.
@@ -157,15 +159,7 @@ fn l8_no_line_is_dropped_while_its_shard_has_room() {
 /// L8: whoever waits for room gets the chunk that is freed, also when two threads of a shard wait.
 #[test]
 fn l8_no_caller_waits_for_room_that_is_there() {
-    check(|| {
-        let batch = batch(1);
-        let callers = [0, 1].map(|_| {
-            let batch = Arc::clone(&batch);
-            thread::spawn(move || append(&batch, 0, &[b'x'; CHUNK_BYTES / 2]))
-        });
-        fetch(&batch, 2);
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
-    });
+    check(|| two_callers_of_a_shard_fill_a_chunk_each(1));
 }
 
 /// L6: the memory is changed while lines are staged.

@@ -88,11 +88,15 @@ impl Collector {
         unique
     }
 
-    pub(crate) fn encode(&self, format: Format, out: &mut String) {
+    /// `None` if the family is left out of the page.
+    fn shown_rows(&self) -> Option<BTreeMap<Vec<String>, f64>> {
         let rows = self.rows();
-        if rows.is_empty() && self.hidden_when_empty {
-            return;
-        }
+        let is_shown = !rows.is_empty() || !self.hidden_when_empty;
+        is_shown.then_some(rows)
+    }
+
+    pub(crate) fn encode(&self, format: Format, out: &mut String) {
+        let Some(rows) = self.shown_rows() else { return };
         let Desc { kind, name, help, labels, .. } = &self.desc;
         text::push_header(out, *kind, name, help, format);
         for (values, value) in rows {
@@ -105,10 +109,7 @@ impl Collector {
     }
 
     pub(crate) fn encode_protobuf(&self, out: &mut Vec<u8>) {
-        let rows = self.rows();
-        if rows.is_empty() && self.hidden_when_empty {
-            return;
-        }
+        let Some(rows) = self.shown_rows() else { return };
         let Desc { kind, name, help, labels, .. } = &self.desc;
         protobuf::push_family(out, *kind, name, help, |out| {
             for (values, value) in &rows {
