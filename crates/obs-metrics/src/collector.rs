@@ -34,8 +34,8 @@ pub struct Samples<const N: usize> {
 }
 
 impl<const N: usize> Samples<N> {
-    /// Adds the sample with these label values. The last one counts where several have the same values. A counter that is
-    /// NaN or below zero is left out.
+    /// Adds the sample with these label values. Samples with the same values are one series: counters add up, of gauges
+    /// the last one stays. A counter that is NaN or below zero is left out.
     pub fn push(&mut self, values: [&str; N], value: f64) {
         self.rows.push((values.map(|value| bounded(value).into_owned()), value));
     }
@@ -77,9 +77,15 @@ impl Collector {
             report::once(&format!("the collector of {:?} panicked; its samples are missing", self.desc.name));
             return BTreeMap::new();
         };
-        // No counter stands below zero, and a page on which one does is refused as a whole.
-        let may_be = |(_, value): &(_, f64)| self.desc.kind != Kind::Counter || *value >= 0.0;
-        let mut unique: BTreeMap<Vec<String>, f64> = rows.into_iter().filter(may_be).collect();
+        let mut unique: BTreeMap<Vec<String>, f64> = BTreeMap::new();
+        for (values, value) in rows {
+            match self.desc.kind {
+                // No counter stands below zero, and a page on which one does is refused as a whole.
+                Kind::Counter if value >= 0.0 => *unique.entry(values).or_default() += value,
+                Kind::Counter => {}
+                _ => _ = unique.insert(values, value),
+            }
+        }
         let cap = self.cap.load(Ordering::Relaxed);
         while unique.len() > cap {
             unique.pop_last();

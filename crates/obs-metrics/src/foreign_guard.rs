@@ -154,10 +154,11 @@ pub(crate) fn exposed_name(kind: Kind, name: &str) -> String {
     desc::exposed_name(kind, &valid)
 }
 
-/// In order, without a name twice, none reserved, the values bounded.
+/// Returns the labels in order, without a name twice, none reserved, the values bounded. A label without a value is left
+/// out, because a server takes it for one that is not there: with and without it, it is one series.
 fn valid_labels<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<(String, String)> {
     let mut valid: Vec<(String, String)> = Vec::new();
-    for label in labels {
+    for label in labels.filter(|label| !label.value().is_empty()) {
         let name = valid_label(label.key());
         let value = bounded(label.value()).into_owned();
         if !valid.iter().any(|(taken, _)| *taken == name) {

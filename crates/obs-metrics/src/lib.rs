@@ -103,6 +103,7 @@ mod series;
 mod shard;
 mod slot;
 pub mod standard;
+mod start_time;
 mod summary;
 mod table;
 mod text;

@@ -9,11 +9,14 @@ use crate::collector::Samples;
 use crate::desc::Kind;
 use crate::error::Error;
 use crate::registry::Registry;
+use crate::start_time;
 
 /// One reading serves all families of a page.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// Adds the families `process_*` and `hearthnet_build_info` to a registry. The global one has them.
+///
+/// A value that the system hides, or that no process can have, is left out of the page.
 ///
 /// ```
 /// let registry = obs_metrics::Registry::new();
@@ -29,7 +32,7 @@ pub fn collect_in(registry: &Registry) {
             Kind::Counter,
             "process_cpu_seconds_total",
             "CPU time spent, in seconds.",
-            |r| Some(r.cpu_seconds),
+            |r| r.cpu_seconds,
         ),
         family(
             registry,
@@ -37,20 +40,13 @@ pub fn collect_in(registry: &Registry) {
             Kind::Gauge,
             "process_resident_memory_bytes",
             "Resident memory in bytes.",
-            |r| Some(r.resident_bytes),
+            |r| r.resident_bytes,
         ),
         family(registry, &reader, Kind::Gauge, "process_open_fds", "Open file descriptors.", |r| r.open_fds),
         family(registry, &reader, Kind::Gauge, "process_max_fds", "Most file descriptors allowed.", |r| {
             r.max_fds
         }),
-        family(
-            registry,
-            &reader,
-            Kind::Gauge,
-            "process_start_time_seconds",
-            "Start as Unix time in seconds.",
-            |r| Some(r.start_seconds),
-        ),
+        start_time(registry),
         set_build_info(registry, env!("CARGO_PKG_VERSION")),
     ];
     collected.into_iter().filter_map(Result::err).for_each(|error| crate::report::error(&error));
@@ -86,13 +82,23 @@ fn family(
     registry.collect_with(kind, name, help, [], read)
 }
 
+/// The start is looked up here and now: the longer it waits, the likelier the clock has been set meanwhile.
+fn start_time(registry: &Registry) -> Result<(), Error> {
+    let _ = start_time::seconds();
+    let read = |samples: &mut Samples<0>| {
+        start_time::seconds().into_iter().for_each(|seconds| samples.push([], seconds));
+    };
+    let (name, help) = ("process_start_time_seconds", "Start as Unix time in seconds.");
+    registry.collect_with(Kind::Gauge, name, help, [], read)
+}
+
+/// What the kernel says of the process; `None` for what it does not say or cannot mean.
 #[derive(Debug, Clone)]
 struct Reading {
-    cpu_seconds: f64,
-    resident_bytes: f64,
+    cpu_seconds: Option<f64>,
+    resident_bytes: Option<f64>,
     open_fds: Option<f64>,
     max_fds: Option<f64>,
-    start_seconds: f64,
 }
 
 #[derive(Default)]
@@ -113,16 +119,35 @@ impl Reader {
 }
 
 fn read_now() -> Option<Reading> {
-    let pid = Pid::from_u32(std::process::id());
+    let pid = own_pid()?;
     let mut system = System::new();
     let kind = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, kind);
     let process = system.process(pid)?;
+    let number = |number: usize| credible(number as u64);
     Some(Reading {
-        cpu_seconds: process.accumulated_cpu_time() as f64 / 1e3,
-        resident_bytes: process.memory() as f64,
-        open_fds: process.open_files().map(|count| count as f64),
-        max_fds: process.open_files_limit().map(|count| count as f64),
-        start_seconds: process.start_time() as f64,
+        cpu_seconds: credible(process.accumulated_cpu_time()).map(|ms| ms / 1e3),
+        // Something that runs is in memory.
+        resident_bytes: credible(process.memory()).filter(|bytes| *bytes > 0.0),
+        open_fds: process.open_files().and_then(number),
+        max_fds: process.open_files_limit().and_then(number),
     })
+}
+
+/// Leaves out what no process has: a number that a sample cannot hold exactly is a bound or an overflow of the kernel's.
+fn credible(number: u64) -> Option<f64> {
+    const EXACT: u64 = 1 << 53;
+    (number < EXACT).then_some(number as f64)
+}
+
+/// Returns the number that this process has in `/proc`. It is not always its own: a `/proc` from outside the process's
+/// PID namespace numbers as they do there, where our number is somebody else's.
+#[cfg(target_os = "linux")]
+fn own_pid() -> Option<Pid> {
+    std::fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn own_pid() -> Option<Pid> {
+    Some(Pid::from_u32(std::process::id()))
 }

@@ -35,6 +35,7 @@ fn macros_of_other_crates_are_on_the_page() {
     kinds_help_and_buckets();
     odd_names_and_labels();
     any_value_round_trips();
+    what_a_server_takes_for_one_series_is_one();
     collisions_are_refused_and_reported();
     nan_is_counted();
     series_are_capped();
@@ -84,18 +85,60 @@ fn odd_names_and_labels() {
 }
 
 fn any_value_round_trips() {
-    let values =
-        ["\\", "\\\\", "\"", "\\\"", "\n", "\\n", "é \u{1f525}", "a b,c={}", " # EOF", "", "\\\\\n\""];
+    let values = [
+        "\\",
+        "\\\\",
+        "\"",
+        "\\\"",
+        "\n",
+        "\\n",
+        "é \u{1f525}",
+        "a b,c={}",
+        " # EOF",
+        "",
+        "\\\\\n\"",
+        "\r",
+        "\r\n",
+        "\0",
+        " ",
+    ];
     for value in values {
         counter!("texts", "text" => value).increment(1);
     }
     let families = families();
-    let mut found: Vec<&str> =
-        family(&families, "texts_total").samples.iter().map(|s| &*s.labels[0].1).collect();
+    // A label without a value is not written.
+    let text_of = |sample| exposition::Sample::label(sample, "text").unwrap_or_default();
+    let mut found: Vec<&str> = family(&families, "texts_total").samples.iter().map(text_of).collect();
     found.sort_unstable();
     let mut expected = values;
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+/// A series is its name and its labels with a value, in any order; the reader of the page refuses one that is there twice.
+fn what_a_server_takes_for_one_series_is_one() {
+    counter!("same").increment(1);
+    counter!("same", "tenant" => "").increment(2);
+    counter!("same", "tenant" => "", "zone" => "").increment(4);
+    counter!("same", "a b" => "", "a-b" => "x").increment(8);
+    counter!("same", "a_b" => "x", "tenant" => "").increment(16);
+    gauge!("same_depth").set(1.0);
+    gauge!("same_depth", "tenant" => "").set(2.0);
+    gauge!("same.depth", "tenant" => "", "le" => "").set(3.0);
+    gauge!("same_depth", "a" => "1", "b" => "2").set(4.0);
+    gauge!("same_depth", "b" => "2", "a" => "1").set(5.0);
+    histogram!("same_seconds").record(0.25);
+    histogram!("same_seconds", "tenant" => "", "quantile" => "").record(0.5);
+
+    let families = families();
+    let samples = &family(&families, "same_total").samples;
+    assert_eq!(samples.iter().map(exposition::Sample::number).collect::<Vec<_>>(), [7.0, 24.0]);
+    assert_eq!((samples[0].labels.len(), samples[1].label("a_b")), (0, Some("x")));
+    let depths = &family(&families, "same_depth").samples;
+    assert_eq!(depths.iter().map(exposition::Sample::number).collect::<Vec<_>>(), [3.0, 5.0]);
+    let seconds = &family(&families, "same_seconds").samples;
+    let of = |name| seconds.iter().find(|sample| sample.name == name).unwrap().number();
+    assert_eq!((of("same_seconds_count"), of("same_seconds_sum")), (2.0, 0.75));
 }
 
 fn collisions_are_refused_and_reported() {

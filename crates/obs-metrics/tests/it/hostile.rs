@@ -149,6 +149,24 @@ fn collectors_are_capped_unique_and_may_panic() {
     assert!(samples(&registry, "bad").is_empty());
 }
 
+#[test]
+fn samples_of_one_series_add_up_in_a_counter_and_the_last_one_is_a_gauge() {
+    let registry = Registry::new();
+    let long = "l".repeat(1_000);
+    let read = move |samples: &mut obs_metrics::Samples<1>| {
+        for (values, value) in
+            [("", 1.0), (&*long, 2.0), ("", 4.0), (&*long, 8.0), ("", f64::NAN), ("", -1.0)]
+        {
+            samples.push([values], value);
+        }
+    };
+    registry.collect_with(obs_metrics::Kind::Counter, "sum_total", "Adds up.", ["of"], read.clone()).unwrap();
+    registry.collect_with(obs_metrics::Kind::Gauge, "last", "The last.", ["of"], read).unwrap();
+    let numbers = |name| samples(&registry, name).iter().map(|sample| sample.number()).collect::<Vec<_>>();
+    assert_eq!(numbers("sum_total"), [5.0, 10.0]);
+    assert_eq!(numbers("last"), [-1.0, 8.0]);
+}
+
 /// Any Unicode, and often what escaping has to do with.
 fn text() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![

@@ -68,3 +68,175 @@ fn the_global_page_has_the_process() {
         assert!(page.contains(&format!("# TYPE {name} ")), "{name}");
     }
 }
+
+/// The page of a process in namespaces of its own.
+#[cfg(target_os = "linux")]
+mod elsewhere {
+    use std::collections::BTreeMap;
+    use std::io::Write as _;
+    use std::process::Command;
+    use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+    use obs_metrics::{Format, Registry, process};
+
+    use crate::exposition;
+
+    const CHILD: &str = "PROCESS_PAGE_OF_CHILD";
+
+    /// Run by the other tests in a process of its own: shows its page, twice where a shell text comes between.
+    #[test]
+    fn child() {
+        let Some(between) = std::env::var_os(CHILD) else { return };
+        let registry = Registry::new();
+        process::collect_in(&registry);
+        let show = || println!("{}\n~", registry.render(Format::Text));
+        show();
+        if !between.is_empty() {
+            let done = Command::new("sh").arg("-ec").arg(between).status().unwrap();
+            assert!(done.success());
+            let begun = Instant::now();
+            // One reading serves all that ask within a moment.
+            while begun.elapsed() < Duration::from_millis(150) {
+                std::thread::yield_now();
+            }
+            show();
+        }
+    }
+
+    type Values = BTreeMap<String, f64>;
+
+    /// The values of `process_*` on each page that a child shows; `None`, with a word on stderr, where namespaces of the
+    /// kind are refused.
+    fn pages(test: &str, unshare: &[&str], setup: &str, between: &str) -> Option<Vec<Values>> {
+        let allowed =
+            Command::new("unshare").args(unshare).args(["sh", "-ec", &format!("{setup}\ntrue")]).output();
+        if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
+            let _ = writeln!(
+                std::io::stderr(),
+                "{test}: skipped: needs root and `unshare {}`",
+                unshare.join(" ")
+            );
+            return None;
+        }
+        let shell = format!("{setup}\nexec \"$0\" \"$@\"");
+        let child = Command::new("unshare")
+            .args(unshare)
+            .args(["sh", "-ec", &shell])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "process::elsewhere::child", "--nocapture", "--test-threads=1"])
+            .env(CHILD, between)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{said}{}", String::from_utf8_lossy(&child.stderr));
+        let mut pages: Vec<&str> = said.split("\n~\n").collect();
+        pages.pop();
+        Some(pages.into_iter().map(values).collect())
+    }
+
+    fn values(page: &str) -> Values {
+        let lines = page.lines().filter(|line| line.starts_with("process_")).collect::<Vec<_>>().join("\n");
+        exposition::samples(&lines).into_iter().map(|sample| (sample.name.clone(), sample.number())).collect()
+    }
+
+    fn now() -> f64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+    }
+
+    /// Asserts that the child's page is whole and that it started between `before` and now.
+    fn assert_right(values: &Values, before: f64) {
+        let names =
+            ["cpu_seconds_total", "max_fds", "open_fds", "resident_memory_bytes", "start_time_seconds"];
+        let found: Vec<&str> = values.keys().map(|name| name.trim_start_matches("process_")).collect();
+        assert_eq!(found, names);
+        let start = values["process_start_time_seconds"];
+        assert!((before - 0.1..=now() + 0.1).contains(&start), "{before} {start} {}", now());
+        assert!((1e5..1e10).contains(&values["process_resident_memory_bytes"]), "{values:?}");
+        assert!((3.0..100.0).contains(&values["process_open_fds"]), "{values:?}");
+    }
+
+    const OWN_PROC: &[&str] = &["--mount", "--pid", "--fork"];
+
+    #[test]
+    fn the_start_is_right_where_proc_stat_is_hidden() {
+        let before = now();
+        let setup = "mount -t proc -o subset=pid proc /proc; test ! -e /proc/stat";
+        let Some(pages) = pages("proc_stat_hidden", OWN_PROC, setup, "") else { return };
+        assert_right(&pages[0], before);
+    }
+
+    /// A container's `btime` moves when the clock is set, as the kernel's does, and may lie in the future.
+    #[test]
+    fn the_start_is_right_and_stays_whatever_btime_says() {
+        for btime in ["0", "1000000000", "4000000000"] {
+            let before = now();
+            let fake = format!(
+                "f=$(mktemp); echo 'cpu 1 1 1 1\nbtime {btime}' >$f; mount --bind $f /proc/stat; rm $f"
+            );
+            let setup = format!("mount -t proc proc /proc; {fake}");
+            let step =
+                "umount /proc/stat; f=$(mktemp); echo 'btime 1000' >$f; mount --bind $f /proc/stat; rm $f";
+            let Some(pages) = pages("btime", OWN_PROC, &setup, step) else { return };
+            assert_right(&pages[0], before);
+            assert_right(&pages[1], before);
+            let start = |page: usize| pages[page]["process_start_time_seconds"];
+            assert_eq!(start(0), start(1), "btime {btime}");
+        }
+    }
+
+    #[test]
+    fn the_start_is_right_in_a_time_namespace() {
+        for boottime in ["100000000", "-1"] {
+            let before = now();
+            let unshare = ["--time", "--boottime", boottime, "--fork"];
+            let Some(pages) = pages("time_namespace", &unshare, "", "") else { return };
+            assert_right(&pages[0], before);
+        }
+    }
+
+    /// There the process's own number is that of another process, the first one of the machine.
+    #[test]
+    fn the_values_are_ours_where_proc_numbers_otherwise() {
+        let before = now();
+        let Some(pages) = pages("foreign_proc", &["--pid", "--fork"], "", "") else { return };
+        assert_right(&pages[0], before);
+    }
+
+    #[test]
+    fn what_is_hidden_is_left_out() {
+        let start = "process_start_time_seconds";
+        let fds = "mount -t tmpfs -o mode=0 none /proc/$$/fd; mount --bind /dev/null /proc/$$/limits";
+        let btime = |value| {
+            format!("mount -t proc proc /proc; echo btime {value} >/tmp/b; mount --bind /tmp/b /proc/stat")
+        };
+        for (setup, there, missing) in [
+            ("mount -t tmpfs none /proc", "", start),
+            ("mount -t proc proc /proc; mount --bind /dev/null /proc/$$/stat", "", start),
+            (&*format!("mount -t proc proc /proc; {fds}"), start, "process_max_fds"),
+            // Numbers that are none: what is computed with them is left out, or is right.
+            (&*btime("18446744073709551615"), start, ""),
+            (&*btime("-1"), start, ""),
+        ] {
+            let setup = format!("mount -t tmpfs none /tmp; {setup}");
+            let Some(pages) = pages("hidden", OWN_PROC, &setup, "") else { return };
+            let shown = &pages[0];
+            assert!(there.is_empty() || shown.contains_key(there), "{setup}: {shown:?}");
+            assert!(!shown.contains_key(missing), "{setup}: {shown:?}");
+            let is_right = |start: &f64| (now() - 60.0..now() + 0.1).contains(start);
+            assert!(shown.get(start).is_none_or(is_right), "{setup}: {shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_any_name_has_a_start() {
+        let before = now();
+        // A user who sees no process but their own.
+        let setup = "mount -t proc -o hidepid=2 proc /proc; dir=$(mktemp -d); mount -t tmpfs none $dir; \
+                     cp \"$0\" \"$dir/) R 1 (\"; exec \"$dir/) R 1 (\" \"$@\"";
+        let Some(pages) = pages("command_name", OWN_PROC, &format!("[ \"$0\" = sh ] || {{ {setup}; }}"), "")
+        else {
+            return;
+        };
+        assert_right(&pages[0], before);
+    }
+}
