@@ -24,8 +24,8 @@ pub fn parse_request_id(value: &[u8]) -> Option<TraceId> {
 /// Reads a W3C `traceparent`: the trace ID, the span ID of the caller, and the flags.
 ///
 /// Version 00 must be exactly 55 bytes of lower-case hex. Of a later version the same part is read,
-/// which must be followed by `-` or nothing, and of the flags only `sampled`, which is all
-/// that a reader may take for known; version ff and IDs that are all zero are refused.
+/// which must be followed by `-` or nothing, and of the flags only [`SAMPLED`], the only one that the
+/// standard lets a reader assume there; version ff and IDs that are all zero are refused.
 ///
 /// ```
 /// use obs_trace::propagation::parse_traceparent;
@@ -71,6 +71,11 @@ pub fn format_traceparent(id: TraceId, span_id: [u8; 8], flags: u8) -> [u8; 55] 
 
 /// The flag that says that the caller may have recorded the trace.
 pub const SAMPLED: u8 = 1;
+
+/// The flag of Level 2 that says that the low 56 bits of the trace ID are uniformly random.
+///
+/// Whoever continues a trace passes it on as it was.
+pub const RANDOM: u8 = 2;
 
 /// The length of version 00, and of what every later version begins with.
 const LENGTH: usize = 55;

@@ -17,7 +17,7 @@ use crate::slots::{Begun, Slots, SpanIndex};
 use crate::span_id::SpanIds;
 use crate::status::{ErrorCode, Status};
 use crate::store::{Store, WeakStore};
-use crate::{SpanRecord, Trace, TraceId, Value, text};
+use crate::{SpanRecord, Trace, TraceId, Value, propagation, text};
 
 /// A trace that has ended, as the ring keeps it (spec §5.1).
 ///
@@ -35,6 +35,8 @@ pub struct TraceRecord {
     id: TraceId,
     span_ids: SpanIds,
     caller: Option<Box<Caller>>,
+    /// The flags of `traceparent`: as the caller set them, or those of an ID that was made here.
+    flags: u8,
     capability: SmolStr,
     began: Instant,
     began_unix_ns: u64,
@@ -107,14 +109,15 @@ impl TraceRecord {
     ) -> TraceRecord {
         let began = clock::now();
         let began_unix_ns = clock::unix_ns(began);
-        let (id, caller) = match remote {
-            Some(Remote { id, caller }) => (id, caller),
-            None => (TraceId::at_unix_ns(began_unix_ns), None),
-        };
+        let remote = remote.unwrap_or_else(|| {
+            Remote::new(TraceId::at_unix_ns(began_unix_ns)).flags(propagation::SAMPLED | propagation::RANDOM)
+        });
+        let Remote { id, flags, caller } = remote;
         TraceRecord {
             id,
             span_ids: SpanIds::random(),
             caller,
+            flags,
             capability: text::bounded(capability, MAX_CAPABILITY_BYTES),
             began,
             began_unix_ns,
@@ -241,6 +244,31 @@ impl TraceRecord {
 
     pub(crate) fn caller(&self) -> Option<&Caller> {
         self.caller.as_deref()
+    }
+
+    /// Whether the caller said that it did not record the trace.
+    pub(crate) fn is_unsampled(&self) -> bool {
+        self.flags & propagation::SAMPLED == 0
+    }
+
+    /// The flags that a server which is called for this trace is told.
+    pub(crate) fn outgoing_flags(&self) -> u8 {
+        if self.is_unsampled() && self.leaves_unsampled() {
+            return self.flags;
+        }
+        self.flags | propagation::SAMPLED
+    }
+
+    #[cfg(feature = "otlp")]
+    fn leaves_unsampled(&self) -> bool {
+        let mut leaves = false;
+        self.with_store(|store| leaves = store.outlet().only_sampled());
+        leaves
+    }
+
+    #[cfg(not(feature = "otlp"))]
+    fn leaves_unsampled(&self) -> bool {
+        false
     }
 
     pub(crate) fn mark_client(&self, span: SpanIndex) {

@@ -1,6 +1,7 @@
 //! The other ends of a trace: who called us, and what to tell whom we call (T7).
 
 use crate::propagation::{self, TraceState};
+use crate::slots::SpanIndex;
 use crate::{Trace, TraceId, context};
 
 /// Where a trace comes from: what a request said of the trace that it belongs to.
@@ -18,6 +19,7 @@ use crate::{Trace, TraceId, context};
 #[must_use = "a trace begins with `new_trace_from`"]
 pub struct Remote {
     pub(crate) id: TraceId,
+    pub(crate) flags: u8,
     pub(crate) caller: Option<Box<Caller>>,
 }
 
@@ -36,9 +38,27 @@ impl Caller {
 }
 
 impl Remote {
-    /// A trace with this ID that began elsewhere.
+    /// A trace with this ID that began elsewhere, with the flags of a caller that recorded it
+    /// ([`SAMPLED`](propagation::SAMPLED)).
     pub fn new(id: TraceId) -> Remote {
-        Remote { id, caller: None }
+        Remote { id, flags: propagation::SAMPLED, caller: None }
+    }
+
+    /// Sets the flags of the caller's `traceparent`: [`SAMPLED`](propagation::SAMPLED) and
+    /// [`RANDOM`](propagation::RANDOM). Bits that the standard reserves are dropped, as it demands.
+    ///
+    /// ```
+    /// use obs_trace::{Remote, TraceId, propagation};
+    ///
+    /// let remote = Remote::new(TraceId::generate()).parent([1; 8]).flags(propagation::RANDOM);
+    /// let trace = obs_trace::new_trace_from(remote, "llm.chat");
+    /// let told = trace.enter(obs_trace::outgoing).unwrap();
+    /// assert!(told.traceparent().ends_with(b"-03"), "this node records it");
+    /// # trace.finish();
+    /// ```
+    pub fn flags(mut self, flags: u8) -> Remote {
+        self.flags = flags & (propagation::SAMPLED | propagation::RANDOM);
+        self
     }
 
     /// The span of the caller that the trace is a child of. All zero is none.
@@ -72,6 +92,7 @@ impl Remote {
 pub struct Outgoing {
     trace: Trace,
     span_id: [u8; 8],
+    flags: u8,
 }
 
 /// What an outgoing call is to say, so that the server's part of the trace joins ours: it becomes a
@@ -83,18 +104,26 @@ pub fn outgoing() -> Option<Outgoing> {
     if let Some(span) = at.parent {
         at.trace.0.mark_client(span);
     }
-    Some(Outgoing { span_id: at.trace.0.span_ids().of(at.parent), trace: at.trace })
+    Some(Outgoing::of(at.trace, at.parent))
 }
 
 impl Outgoing {
+    pub(crate) fn of(trace: Trace, span: Option<SpanIndex>) -> Outgoing {
+        Outgoing { span_id: trace.0.span_ids().of(span), flags: trace.0.outgoing_flags(), trace }
+    }
+
     /// The value of `X-HearthNet-Request-Id`.
     pub fn request_id(&self) -> [u8; 26] {
         self.trace.id().to_text()
     }
 
-    /// The value of `traceparent`. Says that the trace is recorded.
+    /// The value of `traceparent`.
+    ///
+    /// Its flag `sampled` is set, because every trace is recorded, unless the caller did not set it and
+    /// the export follows callers in that (`otlp::Config::only_sampled`). Its flag `random` is that of
+    /// the caller, or set for an ID that was made here.
     pub fn traceparent(&self) -> [u8; 55] {
-        propagation::format_traceparent(self.trace.id(), self.span_id, propagation::SAMPLED)
+        propagation::format_traceparent(self.trace.id(), self.span_id, self.flags)
     }
 
     /// The value of `tracestate`, if the trace came with one.

@@ -1,10 +1,10 @@
 //! Spans: what was done within a trace, and for how long (spec §5.1).
 
-use crate::Value;
 use crate::context::{self, Position};
 use crate::slots::SpanIndex;
 use crate::trace::{ERROR, Trace};
 use crate::wrapped::Wrapped;
+use crate::{Outgoing, Value};
 
 /// Prepares a span of the current trace, under the span that encloses the caller.
 ///
@@ -228,6 +228,27 @@ impl Span {
     /// Marks the span as failed: sets the field `error`. The trace may still end well.
     pub fn fail(&self, code: &str) {
         self.set_field(ERROR, code);
+    }
+
+    /// Returns what a call that is made on behalf of this span is to say, as
+    /// [`outgoing`](crate::outgoing) does for the enclosing one; `None` if no trace was current.
+    ///
+    /// For a call whose answer outlasts the future that began it, such as a stream.
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// let span = trace.enter(|| obs_trace::span("backend").enter());
+    /// let told = span.outgoing().unwrap();
+    /// assert!(told.traceparent().starts_with(b"00-"));
+    /// # drop(span);
+    /// # trace.finish();
+    /// ```
+    pub fn outgoing(&self) -> Option<Outgoing> {
+        let Inner { trace, place } = self.inner.as_ref()?;
+        if let Some(index) = place.index() {
+            trace.0.mark_client(index);
+        }
+        Some(Outgoing::of(trace.clone(), place.parent()))
     }
 
     /// Whether the span is one of a trace, and kept.

@@ -57,11 +57,35 @@ impl Status {
         }
     }
 
+    /// Whether the caller is to blame, or went away: no fault of this node.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_callers_doing(&self) -> bool {
+        match self {
+            Status::Failed(code) => CALLERS_MISTAKES.contains(&&**code),
+            Status::Cancelled => true,
+            Status::Ok | Status::Panic => false,
+        }
+    }
+
     /// Whether it is [`Status::Ok`].
     pub fn is_ok(&self) -> bool {
         matches!(self, Status::Ok)
     }
 }
+
+/// The codes of the bus that tell a caller to call differently, later, or not at all.
+#[cfg(feature = "otlp")]
+const CALLERS_MISTAKES: [&str; 9] = [
+    "bad_request",
+    "schema_mismatch",
+    "invalid_signature",
+    "unauthorized",
+    "revoked",
+    "not_found",
+    "expired",
+    "rate_limited",
+    "capacity_exceeded",
+];
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -31,7 +31,7 @@ pub use caller::Caller;
 pub use doctor::Checkup;
 pub use layer::{Observe, ObserveFuture, ObserveLayer, layer};
 pub use outcome::ResultCode;
-pub use propagate::inject;
+pub use propagate::{inject, inject_traceparent};
 pub use routes::router;
 
 /// The header that carries the trace ID of a request, a ULID (spec §5.1).

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use obs_metrics::CounterFamily;
 use obs_trace::propagation::{self, TraceState};
-use obs_trace::{Remote, TraceId};
+use obs_trace::{Remote, Span, TraceId};
 
 use super::REQUEST_ID;
 
@@ -41,6 +41,29 @@ pub fn inject(headers: &mut HeaderMap) {
     };
 }
 
+/// Writes the `traceparent` of a call that `span` makes to a server of somebody else, such as a language model, and
+/// nothing more: what other tracing systems say in `tracestate` is not for a third party.
+///
+/// Does nothing when the span is of no trace.
+///
+/// ```
+/// use obs_facade::trace;
+///
+/// let trace = trace::new_trace("llm.chat");
+/// let span = trace.enter(|| trace::span("backend").enter());
+/// let mut headers = http::HeaderMap::new();
+/// obs_facade::http::inject_traceparent(&span, &mut headers);
+/// assert_eq!(headers.len(), 1);
+/// assert!(headers["traceparent"].as_bytes().ends_with(b"-03"));
+/// # drop(span);
+/// # trace.finish();
+/// ```
+pub fn inject_traceparent(span: &Span, headers: &mut HeaderMap) {
+    if let Some(outgoing) = span.outgoing() {
+        headers.insert(TRACEPARENT, ascii(&outgoing.traceparent()));
+    }
+}
+
 /// A trace ID as a header.
 pub(super) fn header_value(id: TraceId) -> HeaderValue {
     ascii(&id.to_text())
@@ -61,9 +84,9 @@ pub(super) fn remote(headers: &HeaderMap) -> Option<Remote> {
     note_refused(&REQUEST_ID, &request_id);
     note_refused(&TRACEPARENT, &parent);
     match (request_id, parent) {
-        (Ok(id), Ok((of, span, _))) if id == of => Some(child_of(headers, id, span)),
+        (Ok(id), Ok((of, span, flags))) if id == of => Some(child_of(headers, id, span, flags)),
         (Ok(id), _) => Some(Remote::new(id)),
-        (Err(_), Ok((id, span, _))) => Some(child_of(headers, id, span)),
+        (Err(_), Ok((id, span, flags))) => Some(child_of(headers, id, span, flags)),
         (Err(why), Err(_)) => {
             count_fresh(why);
             None
@@ -71,8 +94,8 @@ pub(super) fn remote(headers: &HeaderMap) -> Option<Remote> {
     }
 }
 
-fn child_of(headers: &HeaderMap, id: TraceId, span: [u8; 8]) -> Remote {
-    let remote = Remote::new(id).parent(span);
+fn child_of(headers: &HeaderMap, id: TraceId, span: [u8; 8], flags: u8) -> Remote {
+    let remote = Remote::new(id).parent(span).flags(flags);
     let values = headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes);
     match TraceState::parse(values) {
         Some(state) => remote.state(state),
@@ -175,6 +198,45 @@ mod tests {
         assert_eq!(with(&[(name, "nonsense"), (parent, "nonsense")]), None);
     }
 
+    /// Sends these headers through a node: what it tells the next one of a call within a span.
+    fn passed_on(fields: &[(&'static str, &str)]) -> (String, Option<String>) {
+        let trace = match with(fields) {
+            Some(remote) => obs_trace::new_trace_from(remote, "w3c"),
+            None => obs_trace::new_trace("w3c"),
+        };
+        let mut headers = HeaderMap::new();
+        trace.enter(|| obs_trace::in_span("forward", || inject(&mut headers)));
+        trace.finish();
+        let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        (text(TRACEPARENT).unwrap(), text(TRACESTATE))
+    }
+
+    /// Level 2: the random flag goes on as it came, and is set for IDs that were made here.
+    #[test]
+    fn the_flags_of_a_caller_are_passed_on_as_far_as_they_are_known() {
+        let (of_caller, _) = PARENT.rsplit_once('-').unwrap();
+        let flags = |fields: &[(&'static str, &str)]| {
+            let (sent, _) = passed_on(fields);
+            let (_, flags) = sent.rsplit_once('-').unwrap();
+            flags.to_owned()
+        };
+        for (came, goes) in
+            [("00", "01"), ("01", "01"), ("02", "03"), ("03", "03"), ("04", "01"), ("fe", "03"), ("ff", "03")]
+        {
+            assert_eq!(flags(&[("traceparent", &format!("{of_caller}-{came}"))]), goes, "{came}");
+        }
+        // Of a later version only `sampled` is known.
+        assert_eq!(flags(&[("traceparent", &format!("01{}-02-extra", &of_caller[2..]))]), "01");
+        assert_eq!(flags(&[]), "03", "an ID of our own");
+        assert_eq!(flags(&[("traceparent", "nonsense")]), "03", "an ID of our own");
+        assert_eq!(flags(&[("x-hearthnet-request-id", ID)]), "01", "nobody says how it was made");
+        let same = of_parent().to_string();
+        let both = [("x-hearthnet-request-id", same.as_str()), ("traceparent", &format!("{of_caller}-02"))];
+        assert_eq!(flags(&both), "03", "the same trace");
+        let other = [("x-hearthnet-request-id", ID), ("traceparent", &format!("{of_caller}-02"))];
+        assert_eq!(flags(&other), "01", "another trace");
+    }
+
     #[test]
     fn t7_a_state_counts_with_a_parent_only() {
         let child = Some(Remote::new(of_parent()).parent(SPAN));
@@ -186,6 +248,8 @@ mod tests {
             stated
         );
         assert_eq!(with(&[("traceparent", PARENT), ("tracestate", "foo")]), child);
+        let repeated = [("traceparent", PARENT), ("tracestate", "foo=1"), ("tracestate", "foo=2")];
+        assert_eq!(passed_on(&repeated).1.as_deref(), Some("foo=1,foo=2"));
         for misnamed in ["trace-parent", "trace.parent"] {
             assert_eq!(with(&[(misnamed, PARENT)]), None);
         }

@@ -38,9 +38,16 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    let now = chrono::DateTime::from(std::time::SystemTime::now());
     // One that has passed is no delay.
-    Some((date.to_utc() - chrono::DateTime::from(std::time::SystemTime::now())).to_std().unwrap_or_default())
+    Some((http_date(value)? - now).to_std().unwrap_or_default())
+}
+
+/// A date in one of the three forms that a recipient must read (RFC 9110 §5.6.7).
+fn http_date(value: &str) -> Option<chrono::DateTime<chrono::Utc>> {
+    let usual = || chrono::DateTime::parse_from_rfc2822(value).ok().map(|date| date.to_utc());
+    let obsolete = |form| chrono::NaiveDateTime::parse_from_str(value, form).ok().map(|date| date.and_utc());
+    usual().or_else(|| obsolete("%A, %d-%b-%y %H:%M:%S GMT")).or_else(|| obsolete("%a %b %e %H:%M:%S %Y"))
 }
 
 #[cfg(test)]
@@ -76,6 +83,9 @@ mod tests {
         assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
         assert_eq!(retry_after("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("Sunday, 06-Nov-94 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("Sun Nov  6 08:49:37 1994"), Some(Duration::ZERO));
+        assert!(retry_after("Wed Nov  6 08:49:37 2250").is_some_and(|ahead| ahead > Duration::ZERO));
         let ahead = retry_after("Wed, 06 Nov 2250 08:49:37 GMT").unwrap();
         assert!(ahead > Duration::from_secs(200 * 365 * 86_400));
         for nonsense in ["", "-1", "1.5", "soon", "٣", "1 s"] {

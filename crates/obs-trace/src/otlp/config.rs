@@ -27,13 +27,34 @@ pub struct Config {
     pub(super) endpoint: String,
     pub(super) headers: Headers,
     pub(super) resource: Vec<(String, String)>,
+    pub(super) only_sampled: bool,
+    pub(super) compression: Compression,
     pub(super) batch_spans: usize,
+    pub(super) request_spans: usize,
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
     pub(super) queue_traces: usize,
     pub(super) queue_bytes: usize,
     pub(super) first_delay: Duration,
     pub(super) give_up_after: Duration,
+}
+
+/// How the body of a request is compressed.
+///
+/// ```
+/// use obs_trace::otlp::{Compression, Config};
+///
+/// let config = Config::new("http://127.0.0.1:4318").compression(Compression::Off);
+/// assert!(config.check().is_ok());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// `content-encoding: gzip`.
+    #[default]
+    Gzip,
+    /// None.
+    Off,
 }
 
 /// Of this process, for a node that has no name of its own.
@@ -57,10 +78,13 @@ impl Config {
             endpoint: endpoint.into(),
             headers: Headers::default(),
             resource: resource.map(|(key, value)| (key.to_owned(), value)).into(),
+            only_sampled: false,
+            compression: Compression::Gzip,
             batch_spans: 512,
+            request_spans: 8_192,
             interval: Duration::from_secs(5),
             timeout: Duration::from_secs(10),
-            queue_traces: 2_048,
+            queue_traces: 16_384,
             queue_bytes: 8 << 20,
             first_delay: Duration::from_secs(1),
             give_up_after: Duration::from_secs(300),
@@ -94,10 +118,35 @@ impl Config {
         self
     }
 
-    /// How many spans make a request go off before its time, and how many it holds at most; a trace is never
-    /// split. 512 by default, 1 to 10 000.
+    /// Exports only traces whose caller set the flag `sampled` of its `traceparent`, and those that came
+    /// without one. Off by default: every trace is exported, because what is worth keeping is decided
+    /// on the node, and a caller's flag is a wish of somebody who may be a stranger.
+    ///
+    /// While it is on, calls that belong to a trace which is left out say so to the next node.
+    pub fn only_sampled(mut self, on: bool) -> Config {
+        self.only_sampled = on;
+        self
+    }
+
+    /// Sets how the body of a request is compressed; [`Compression::Gzip`] by default. A collector that answers
+    /// 415 gets uncompressed bodies from then on.
+    pub fn compression(mut self, compression: Compression) -> Config {
+        self.compression = compression;
+        self
+    }
+
+    /// Number of waiting spans that makes a request go off before its time, and the most spans that it holds
+    /// unless [`request_spans`](Config::request_spans) says more; a trace is never split. 512 by default, 1 to 10 000.
     pub fn batch_spans(mut self, spans: usize) -> Config {
         self.batch_spans = spans;
+        self.request_spans = spans;
+        self
+    }
+
+    /// Most spans of a request, for the times when more than a batch waits: fewer and larger requests empty a
+    /// queue sooner. 8 192 by default, 1 to 100 000; less than a batch has no effect.
+    pub fn request_spans(mut self, spans: usize) -> Config {
+        self.request_spans = spans;
         self
     }
 
@@ -115,7 +164,7 @@ impl Config {
         self
     }
 
-    /// How many traces wait to be exported at most; further ones are counted and not exported. 2 048 by
+    /// How many traces wait to be exported at most; further ones are counted and not exported. 16 384 by
     /// default, 1 to 1 000 000.
     pub fn queue_traces(mut self, traces: usize) -> Config {
         self.queue_traces = traces;
@@ -152,6 +201,7 @@ impl Config {
         let ms = |duration: Duration| usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
         for (field, value, least, most) in [
             ("batch_spans", self.batch_spans, 1, 10_000),
+            ("request_spans", self.request_spans, 1, 100_000),
             ("interval_ms", ms(self.interval), 10, 3_600_000),
             ("timeout_ms", ms(self.timeout), 10, 600_000),
             ("queue_traces", self.queue_traces, 1, 1_000_000),

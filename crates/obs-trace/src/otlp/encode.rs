@@ -40,6 +40,7 @@ impl Encoder {
 /// The trace itself as the root, and its spans below it.
 fn push_trace(trace: &TraceRecord, spans: &mut Vec<Span>) {
     let records = trace.spans();
+    spans.reserve(1 + records.len());
     spans.push(root(trace));
     spans.extend(records.iter().map(|span| {
         let parent = span.parent().map_or(trace.span_id(), |parent| records[parent].span_id());
@@ -57,7 +58,7 @@ fn root(trace: &TraceRecord) -> Span {
         text("hearthnet.status", status.as_str()),
     ];
     if !status.is_ok() {
-        attributes.push(text("error.type", status.as_str()));
+        attributes.push(text(ERROR_TYPE, status.as_str()));
     }
     if trace.dropped_spans() > 0 {
         attributes.push(attribute("hearthnet.dropped_spans", Kind::Int(trace.dropped_spans() as i64)));
@@ -73,12 +74,8 @@ fn root(trace: &TraceRecord) -> Span {
         start_time_unix_nano: start,
         end_time_unix_nano: start + trace.duration().as_nanos() as u64,
         attributes,
-        status: Some(if status.is_ok() {
-            Status { message: String::new(), code: code::OK }
-        } else {
-            Status { message: status.to_string(), code: code::ERROR }
-        }),
-        flags: flags::SAMPLED | flags::HAS_IS_REMOTE | is_remote,
+        status: (!status.is_ok() && !status.is_callers_doing()).then(failed),
+        flags: flags::of(trace.outgoing_flags()) | is_remote,
     }
 }
 
@@ -93,10 +90,37 @@ fn child(trace: &TraceRecord, span: &SpanRecord, parent: [u8; 8]) -> Span {
         kind: if span.is_client { kind::CLIENT } else { kind::INTERNAL },
         start_time_unix_nano: start,
         end_time_unix_nano: start + span.duration().as_nanos() as u64,
-        attributes: span.fields().iter().map(|(key, value)| attribute(key, any(value))).collect(),
-        status: span.field(ERROR).map(|error| Status { message: error.to_string(), code: code::ERROR }),
-        flags: flags::SAMPLED | flags::HAS_IS_REMOTE,
+        attributes: attributes(span),
+        status: span.field(ERROR).map(|_| failed()),
+        flags: flags::of(trace.outgoing_flags()),
     }
+}
+
+/// Without a message: it would only repeat `error.type`.
+fn failed() -> Status {
+    Status { message: String::new(), code: code::ERROR }
+}
+
+const ERROR_TYPE: &str = "error.type";
+const PEER: &str = "hearthnet.peer";
+
+fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
+    let mut attributes: Vec<KeyValue> = Vec::with_capacity(span.fields().len());
+    for (key, value) in span.fields() {
+        let (key, value) = match *key {
+            ERROR => (ERROR_TYPE.to_owned(), Kind::String(value.to_string())),
+            "to" => (PEER.to_owned(), any(value)),
+            key if key.contains('.') => (key.to_owned(), any(value)),
+            key => (format!("hearthnet.{key}"), any(value)),
+        };
+        // Two names of fields can become one key, which may stand once; the later one counts.
+        let known = attributes.iter_mut().find(|attribute| attribute.key == key);
+        match known {
+            Some(known) => known.value = Some(AnyValue { value: Some(value) }),
+            None => attributes.push(attribute(&key, value)),
+        }
+    }
+    attributes
 }
 
 fn trace_state(trace: &TraceRecord) -> String {

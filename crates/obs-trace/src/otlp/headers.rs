@@ -1,6 +1,8 @@
 //! Headers that a collector wants to see, such as a key.
 
-use ureq::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use ureq::http::header::{
+    ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
+};
 use ureq::http::{HeaderName, HeaderValue};
 
 use crate::Error;
@@ -10,7 +12,8 @@ use crate::Error;
 pub(super) struct Headers(Vec<(String, String)>);
 
 /// What a request says of itself.
-const OWN: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING];
+const OWN: [HeaderName; 7] =
+    [ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING];
 
 impl Headers {
     /// The last value given under a name counts, in whichever case that is.

@@ -74,9 +74,13 @@ pub(super) mod kind {
 }
 
 pub(super) mod flags {
-    pub(in crate::otlp) const SAMPLED: u32 = 1;
-    pub(in crate::otlp) const HAS_IS_REMOTE: u32 = 0x100;
+    const HAS_IS_REMOTE: u32 = 0x100;
     pub(in crate::otlp) const IS_REMOTE: u32 = 0x200;
+
+    /// The flags of a trace, with the one that says that it is known whether a parent is remote.
+    pub(in crate::otlp) fn of(trace_flags: u8) -> u32 {
+        u32::from(trace_flags) | HAS_IS_REMOTE
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -88,7 +92,6 @@ pub(super) struct Status {
 }
 
 pub(super) mod code {
-    pub(in crate::otlp) const OK: i32 = 1;
     pub(in crate::otlp) const ERROR: i32 = 2;
 }
 
@@ -130,4 +133,11 @@ pub(super) struct PartialSuccess {
     pub(super) rejected_spans: i64,
     #[prost(string, tag = "2")]
     pub(super) error_message: String,
+}
+
+/// `google.rpc.Status`, what a collector says of a failure.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RpcStatus {
+    #[prost(string, tag = "2")]
+    pub(super) message: String,
 }

@@ -16,14 +16,23 @@
 //! [`outgoing`](crate::outgoing) told another node of them, else `internal`. Trace and span IDs are
 //! those that `traceparent` carries, so that the parts that several nodes export are one trace.
 //!
+//! # Conventions
+//! Names follow OpenTelemetry's semantic conventions. The status of a span is unset unless it failed; that of the
+//! trace itself is also unset when the caller made a mistake or went away. A span that failed has
+//! `error.type`. A field whose name has no dot is exported in the namespace `hearthnet`: `corpus` as
+//! `hearthnet.corpus`; `to`, the node that was called, is `hearthnet.peer`, and `error` is `error.type`.
+//! Bodies are compressed with gzip.
+//!
 //! # It never harms the node
 //! A trace that ends is put into a queue that is bounded in number and bytes, for which nobody waits; one
 //! thread, apart from every runtime, sends what is in there in batches. Each request is bounded in time and
 //! its answer in bytes. A request is made again only after 429, 502, 503, 504 or a broken connection, less
 //! and less often, and no sooner than `Retry-After` says. What finds no room, and what is given up, is
-//! counted in [`Stats`]; the first failure and the recovery from it are a log line each, with the
-//! target `hearthnet.trace.otlp`. Exporting makes no traces.
+//! counted in [`Stats`]. That requests begin to fail, and that they work again with what was lost meanwhile, is a log
+//! line each, with the target `hearthnet.trace.otlp`; ten such lines a minute at most, of which the next one
+//! counts what it left out. Exporting makes no traces.
 
+mod answer;
 mod backoff;
 mod config;
 mod encode;
@@ -31,14 +40,16 @@ mod endpoint;
 mod exporter;
 mod headers;
 mod health;
+mod json;
 mod message;
 mod outlet;
+mod payload;
 mod queue;
 mod stats;
 mod transport;
 mod worker;
 
-pub use config::Config;
+pub use config::{Compression, Config};
 pub use exporter::Exporter;
 pub(crate) use outlet::Outlet;
 pub use stats::Stats;

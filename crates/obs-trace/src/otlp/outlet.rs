@@ -10,6 +10,7 @@ use crate::TraceRecord;
 pub(crate) struct Outlet {
     /// Read first: most nodes export nothing.
     is_open: AtomicBool,
+    only_sampled: AtomicBool,
     queue: RwLock<Option<Arc<Queue>>>,
 }
 
@@ -23,9 +24,16 @@ impl Outlet {
         }
     }
 
+    /// Whether traces that their caller did not record are not exported.
+    pub(crate) fn only_sampled(&self) -> bool {
+        self.only_sampled.load(Ordering::Relaxed)
+    }
+
     /// From here on traces go into `queue`, and not where they went before.
     pub(super) fn connect(&self, queue: &Arc<Queue>) {
-        *self.queue.write().unwrap_or_else(|poison| poison.into_inner()) = Some(Arc::clone(queue));
+        let mut connected = self.queue.write().unwrap_or_else(|poison| poison.into_inner());
+        *connected = Some(Arc::clone(queue));
+        self.only_sampled.store(queue.only_sampled(), Ordering::Relaxed);
         self.is_open.store(true, Ordering::Relaxed);
     }
 
@@ -35,6 +43,7 @@ impl Outlet {
         if connected.as_ref().is_some_and(|connected| Arc::ptr_eq(connected, queue)) {
             *connected = None;
             self.is_open.store(false, Ordering::Relaxed);
+            self.only_sampled.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -26,7 +26,9 @@ pub(super) struct Queue {
     is_full: AtomicBool,
     /// How many were refused without it: offered and dropped in one.
     refused: Count,
+    only_sampled: bool,
     batch_spans: usize,
+    request_spans: usize,
     max_traces: usize,
     max_bytes: usize,
     interval: Duration,
@@ -61,8 +63,17 @@ pub(super) struct Moment {
     pub(super) refused: u64,
 }
 
-/// A collector takes requests of a few MiB; traces with much text make smaller batches.
-const MAX_BATCH_BYTES: usize = 1 << 20;
+/// What the worker is to do next.
+pub(super) enum Next {
+    Export(Vec<Arc<TraceRecord>>),
+    /// The time that it asked to be woken at has come.
+    Wake,
+    End,
+}
+
+/// Memory of the traces of a request: collectors take bodies of a few MiB, and traces with much text make smaller
+/// batches.
+const MAX_BATCH_BYTES: usize = 2 << 20;
 
 impl Queue {
     pub(super) fn new(config: &Config) -> Queue {
@@ -73,15 +84,24 @@ impl Queue {
             counts: Counts::default(),
             is_full: AtomicBool::new(false),
             refused: Count::default(),
+            only_sampled: config.only_sampled,
             batch_spans: config.batch_spans,
+            request_spans: config.request_spans.max(config.batch_spans),
             max_traces: config.queue_traces,
             max_bytes: config.queue_bytes,
             interval: config.interval,
         }
     }
 
-    /// Puts a trace in, or counts it as dropped if there is no room.
+    pub(super) fn only_sampled(&self) -> bool {
+        self.only_sampled
+    }
+
+    /// Puts a trace in, or counts it as dropped if there is no room, or as unsampled if it is not to be exported.
     pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+        if self.only_sampled && record.is_unsampled() {
+            return self.counts.unsampled.add(1);
+        }
         if self.is_full.load(Ordering::Relaxed) {
             return self.refused.add(1);
         }
@@ -99,8 +119,8 @@ impl Queue {
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
-    /// Waits for the next batch: for enough traces, or their time, or a flush. `None` if the worker is to end.
-    pub(super) fn next_batch(&self) -> Option<Vec<Arc<TraceRecord>>> {
+    /// Waits for the next batch: for enough traces, or their time, or a flush; until `wake_at` at the latest.
+    pub(super) fn next(&self, wake_at: Option<Instant>) -> Next {
         let mut tick = Instant::now() + self.interval;
         let mut state = self.lock();
         loop {
@@ -110,17 +130,21 @@ impl Queue {
                 || state.deadline.is_some()
                 || now >= tick;
             if is_due && !state.traces.is_empty() {
-                let batch = state.take_batch(self.batch_spans);
+                let batch = state.take_batch(self.request_spans);
                 self.note_room(&state);
-                return Some(batch);
+                return Next::Export(batch);
             }
             if state.deadline.is_some() {
-                return None;
+                return Next::End;
+            }
+            if wake_at.is_some_and(|wake_at| now >= wake_at) {
+                return Next::Wake;
             }
             if now >= tick {
                 tick = now + self.interval;
             }
-            state = wait(&self.wake, state, tick - now);
+            let until = wake_at.map_or(tick, |wake_at| wake_at.min(tick));
+            state = wait(&self.wake, state, until - now);
         }
     }
 
@@ -322,7 +346,8 @@ mod tests {
         });
         assert_eq!(counts(), (4_004, 4_001, 3));
         queue.flush(Duration::ZERO);
-        assert_eq!(queue.next_batch().unwrap().len(), 3);
+        let Next::Export(batch) = queue.next(None) else { panic!("three wait") };
+        assert_eq!(batch.len(), 3);
         queue.offer(&record);
         assert_eq!(counts(), (4_005, 4_001, 1), "there is room again");
     }

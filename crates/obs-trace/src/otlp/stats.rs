@@ -29,6 +29,9 @@ pub struct Stats {
     pub failed: u64,
     /// Of these, the ones that were not sent, because too many waited or the exporter was ended.
     pub dropped: u64,
+    /// Traces that are not among these, because their caller did not sample them and
+    /// [`only_sampled`](super::Config::only_sampled) is set.
+    pub unsampled: u64,
     /// Traces that wait to be sent.
     pub waiting: usize,
     /// Bytes of memory that these take.
@@ -53,6 +56,7 @@ pub(super) struct Counts {
     pub(super) exported: Count,
     pub(super) failed: Count,
     pub(super) dropped: Count,
+    pub(super) unsampled: Count,
     pub(super) exported_spans: Count,
     pub(super) rejected_spans: Count,
     pub(super) requests: Count,
@@ -67,6 +71,7 @@ impl Stats {
             exported: counts.exported.get(),
             failed: counts.failed.get(),
             dropped: counts.dropped.get() + moment.refused,
+            unsampled: counts.unsampled.get(),
             waiting: moment.waiting,
             waiting_bytes: moment.waiting_bytes,
             sending: moment.sending,

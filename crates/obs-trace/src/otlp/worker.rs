@@ -4,13 +4,16 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
+use super::answer::Answer;
 use super::backoff::Backoff;
-use super::config::Config;
+use super::config::{Compression, Config};
 use super::encode::Encoder;
-use super::health::Health;
-use super::queue::{Queue, span_count};
-use super::transport::{Answer, Transport};
+use super::health::{Health, Lost};
+use super::payload::Payload;
+use super::queue::{Next, Queue, span_count};
+use super::transport::Transport;
 use crate::TraceRecord;
 
 pub(super) struct Worker {
@@ -26,6 +29,7 @@ enum Verdict {
     Taken {
         rejected: u64,
         why: String,
+        remark: Option<String>,
     },
     Failed {
         why: String,
@@ -42,11 +46,18 @@ impl Worker {
 
     pub(super) fn run(mut self) {
         let _end = EndOnDrop(Arc::clone(&self.queue));
-        while let Some(batch) = self.queue.next_batch() {
-            if self.export(batch).is_break() {
-                break;
+        loop {
+            match self.queue.next(self.health.due()) {
+                Next::Export(batch) => {
+                    if self.export(batch).is_break() {
+                        break;
+                    }
+                }
+                Next::Wake => self.health.catch_up(Instant::now()),
+                Next::End => break,
             }
         }
+        self.health.end();
     }
 
     fn export(&mut self, batch: Vec<Arc<TraceRecord>>) -> ControlFlow<()> {
@@ -56,8 +67,8 @@ impl Worker {
         let verdict = catch_unwind(AssertUnwindSafe(|| self.deliver(batch)))
             .unwrap_or_else(|_| Verdict::Failed { why: "a panic while exporting".to_owned() });
         match &verdict {
-            Verdict::Taken { rejected: 0, .. } => self.works(),
-            Verdict::Taken { rejected, why } => {
+            Verdict::Taken { rejected: 0, remark, .. } => self.works(remark.as_deref()),
+            Verdict::Taken { rejected, why, .. } => {
                 self.fails(&format!("{rejected} of {spans} spans were rejected: {why}"));
             }
             Verdict::Failed { why } => self.fails(why),
@@ -81,6 +92,7 @@ impl Worker {
 
     fn deliver(&mut self, batch: Vec<Arc<TraceRecord>>) -> Verdict {
         let body = self.encoder.request(batch.iter().map(Arc::as_ref));
+        let mut body = Payload::new(body, self.config.compression);
         // While it is sent again and again, the traces need not be kept.
         drop(batch);
         let mut backoff = Backoff::start(&self.config);
@@ -93,8 +105,15 @@ impl Worker {
             }
             self.queue.counts.requests.add(1);
             let (why, after) = match self.transport.post(&body, timeout) {
-                Answer::Taken { rejected, why } => return Verdict::Taken { rejected, why },
+                Answer::Taken { rejected, why, remark } => return Verdict::Taken { rejected, why, remark },
                 Answer::Refused { why } => return Verdict::Failed { why },
+                Answer::NoGzip => {
+                    // It says the same of every other body, so it gets no more of them.
+                    self.config.compression = Compression::Off;
+                    body = body.unpacked();
+                    self.queue.counts.retries.add(1);
+                    continue;
+                }
                 Answer::Later { why, after } => (why, after),
             };
             self.fails(&why);
@@ -109,14 +128,21 @@ impl Worker {
         }
     }
 
-    fn works(&mut self) {
+    fn works(&mut self, remark: Option<&str>) {
         self.queue.counts.is_failing.store(false, Ordering::Relaxed);
-        self.health.works();
+        let lost = self.queue.look(|moment, counts| Lost {
+            traces: counts.failed.get() + counts.dropped.get() + moment.refused,
+            spans: counts.rejected_spans.get(),
+        });
+        self.health.works(lost, Instant::now());
+        if let Some(remark) = remark {
+            self.health.remarks(remark, Instant::now());
+        }
     }
 
     fn fails(&mut self, why: &str) {
         self.queue.counts.is_failing.store(true, Ordering::Relaxed);
-        self.health.fails(why);
+        self.health.fails(why, Instant::now());
     }
 }
 

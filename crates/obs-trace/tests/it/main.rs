@@ -1,6 +1,10 @@
 //! The crate as its users see it.
 
+#[cfg(feature = "otlp")]
+mod answers;
 mod bounds;
+#[cfg(feature = "otlp")]
+mod collector;
 mod context;
 mod ends;
 mod late;

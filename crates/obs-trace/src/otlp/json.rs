@@ -1,0 +1,109 @@
+//! The answers of OTLP in JSON, as far as we read them. Unknown fields are skipped without being kept.
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
+
+use super::message::PartialSuccess;
+
+/// Reads a message; `None` if the body is no JSON object of this kind.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
+/// `ExportTraceServiceResponse`.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer {
+    #[serde(default)]
+    partial_success: Option<Partial>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Partial {
+    rejected_spans: Int64,
+    error_message: Option<String>,
+}
+
+/// `google.rpc.Status`.
+#[derive(serde::Deserialize)]
+pub(super) struct Status {
+    #[serde(default)]
+    pub(super) message: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn partial_success(self) -> PartialSuccess {
+        let Partial { rejected_spans, error_message } = self.partial_success.unwrap_or_default();
+        PartialSuccess { rejected_spans: rejected_spans.0, error_message: error_message.unwrap_or_default() }
+    }
+}
+
+/// An `int64` of protobuf's JSON: written as text, and read as a number too.
+#[derive(Default)]
+struct Int64(i64);
+
+impl<'de> Deserialize<'de> for Int64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Int64, D::Error> {
+        struct OfNumberOrText;
+
+        impl Visitor<'_> for OfNumberOrText {
+            type Value = Int64;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number, or its text")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Int64, E> {
+                Ok(Int64(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Int64, E> {
+                i64::try_from(number).map(Int64).map_err(E::custom)
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Int64, E> {
+                let is_whole = number.fract() == 0.0 && number.abs() < 9e15;
+                if is_whole { Ok(Int64(number as i64)) } else { Err(E::custom("no whole number")) }
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Int64, E> {
+                text.parse().map(Int64).map_err(E::custom)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Int64, E> {
+                Ok(Int64(0))
+            }
+        }
+        deserializer.deserialize_any(OfNumberOrText)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partial_success_is_read_in_every_way_that_protobuf_allows() {
+        for (text, expected) in [
+            ("{}", Some((0, ""))),
+            (r#"{"partialSuccess":{}}"#, Some((0, ""))),
+            (r#"{"partialSuccess":null}"#, Some((0, ""))),
+            (r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"no"}}"#, Some((3, "no"))),
+            (r#" {"partialSuccess":{"rejectedSpans":3,"more":[{}]},"more":1} "#, Some((3, ""))),
+            (r#"{"partialSuccess":{"rejectedSpans":3.0,"errorMessage":null}}"#, Some((3, ""))),
+            (r#"{"partialSuccess":{"rejectedSpans":null}}"#, Some((0, ""))),
+            (r#"{"partialSuccess":{"rejectedSpans":"-1"}}"#, Some((-1, ""))),
+            (r#"{"partialSuccess":{"rejectedSpans":1.5}}"#, None),
+            (r#"{"partialSuccess":{"rejectedSpans":"three"}}"#, None),
+            (r#"{"partialSuccess":{"rejectedSpans":[3]}}"#, None),
+            (r#"{"partialSuccess":{"rejectedSpans":99999999999999999999}}"#, None),
+            (r#"{"partialSuccess":3}"#, None),
+            ("\"OK\"", None),
+            ("{", None),
+        ] {
+            let read = read::<Answer>(text.as_bytes()).map(Answer::partial_success);
+            let read = read.as_ref().map(|read| (read.rejected_spans, read.error_message.as_str()));
+            assert_eq!(read, expected, "{text}");
+        }
+    }
+}

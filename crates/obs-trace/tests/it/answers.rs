@@ -1,0 +1,295 @@
+//! What a collector may answer, and what is made of it.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use obs_trace::otlp::Compression;
+
+use crate::collector::{Collector, Export, TAKEN, all_counted, config, status};
+
+#[test]
+fn t8_the_retryable_answers_are_tried_again_and_no_others() {
+    for again in
+        ["429 Too Many Requests", "502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"]
+    {
+        let collector = Collector::new(move |n, stream| {
+            let _ = stream.write_all(&if n < 3 { status(again) } else { TAKEN.to_vec() });
+        });
+        let export = Export::to(&config(&collector.address));
+        export.traces(1);
+        let stats = export.until(|stats| stats.exported == 1);
+        assert_eq!((stats.retries, stats.requests, stats.failed), (3, 4, 0), "{again}");
+        let bodies = collector.bodies.lock().unwrap();
+        assert!(bodies.iter().all(|body| *body == bodies[0]), "the same spans each time");
+    }
+    let never = [
+        "400 Bad Request",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "405 Method Not Allowed",
+        "408 Request Timeout",
+        "422 Unprocessable Content",
+        "413 Content Too Large",
+        "500 Internal Server Error",
+        "501 Not Implemented",
+        "505 HTTP Version Not Supported",
+        "301 Moved Permanently\r\nlocation: http://127.0.0.1:1/",
+        "307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/",
+        "304 Not Modified",
+    ];
+    for refusal in never {
+        let collector = Collector::says(status(refusal));
+        let export = Export::to(&config(&collector.address));
+        export.traces(2);
+        let stats = export.until(|stats| stats.failed == 2);
+        assert_eq!(stats.retries, 0, "{refusal}");
+        assert_eq!(collector.requests() as u64, stats.requests, "{refusal}");
+        assert!(stats.is_failing);
+        all_counted(&stats);
+    }
+}
+
+#[test]
+fn t8_retry_after_is_honoured() {
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let collector = Collector::new({
+        let times = Arc::clone(&times);
+        move |n, stream| {
+            times.lock().unwrap().push(Instant::now());
+            let busy = status("503 Service Unavailable\r\nretry-after: 1");
+            let _ = stream.write_all(&if n == 0 { busy } else { TAKEN.to_vec() });
+        }
+    });
+    let export = Export::to(&config(&collector.address));
+    export.traces(1);
+    export.until(|stats| stats.exported == 1);
+    let times = times.lock().unwrap();
+    assert!(times[1] - times[0] >= Duration::from_millis(950), "{:?}", times[1] - times[0]);
+}
+
+#[test]
+fn t8_what_a_collector_rejects_is_counted() {
+    // partial_success { rejected_spans: 1, error_message: "no" }
+    let body = b"\x0a\x06\x08\x01\x12\x02no";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 8\r\n\r\n";
+    let collector = Collector::says([head.as_bytes(), body].concat());
+    let export = Export::to(&config(&collector.address).interval(Duration::from_secs(60)));
+    export.traces(2);
+    export.exporter.flush(Duration::from_secs(10));
+    let stats = export.exporter.stats();
+    assert_eq!((stats.exported, stats.exported_spans, stats.rejected_spans), (2, 4, 1));
+    assert_eq!((stats.retries, stats.is_failing), (0, true), "never sent again");
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// An answer with these lines of head and this body.
+fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let head = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// Whatever a 2xx says beside it, the spans are taken, and never sent again.
+#[test]
+fn every_2xx_is_taken() {
+    let protobuf = b"\x0a\x06\x08\x01\x12\x02no";
+    let json = r#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"no"}}"#;
+    let compressed = gzip(json.as_bytes());
+    let rejected = [
+        answer("200 OK\r\ncontent-type: application/x-protobuf", protobuf),
+        answer("200 OK\r\ncontent-type: Application/X-Protobuf ;v=1", protobuf),
+        answer("202 Accepted\r\ncontent-type: application/protobuf", protobuf),
+        answer("200 OK", protobuf),
+        answer("200 OK\r\ncontent-type: application/json", json),
+        answer("200 OK\r\nContent-Type: APPLICATION/JSON; charset=utf-8", json.replace("\"1\"", "1")),
+        answer("200 OK", json),
+        answer("200 OK\r\ncontent-type: application/json\r\ncontent-encoding: GZIP", compressed),
+    ];
+    for says in rejected {
+        let export = Export::to(&config(&Collector::says(says.clone()).address));
+        export.traces(1);
+        let stats = export.until(|stats| stats.exported == 1 || stats.failed == 1);
+        let text = String::from_utf8_lossy(&says).into_owned();
+        assert_eq!((stats.exported, stats.rejected_spans, stats.retries), (1, 1, 0), "{text}");
+    }
+    let words = format!(r#"{{"partialSuccess":{{"errorMessage":"{}"}}}}"#, "x".repeat(1 << 20));
+    let taken = [
+        answer("200 OK\r\ncontent-type: application/json", "{}"),
+        answer("200 OK\r\ncontent-type: application/json", r#"{"partialSuccess":{}}"#),
+        answer("200 OK\r\ncontent-type: application/json", ""),
+        answer("200 OK\r\ncontent-type: application/json", "no JSON"),
+        answer("200 OK\r\ncontent-type: text/plain", "OK"),
+        answer("200 OK\r\ncontent-type: text/html", "<html>"),
+        answer("200 OK\r\ncontent-type: application/x-protobuf", "<html>"),
+        answer("200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip", "no gzip"),
+        answer("200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip", ""),
+        answer("200 OK\r\ncontent-type: application/x-protobuf", "\x0a\x04\x12\x02ok"),
+        answer("200 OK\r\ncontent-type: Application/X-Protobuf", ""),
+        answer("202 Accepted\r\ncontent-type: text/plain", "accepted"),
+        answer("202 Accepted", ""),
+        answer("299 Odd\r\ncontent-type: application/json", json.replace("\"1\"", "0")),
+        b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9\r\n\r\nx".to_vec(),
+        answer("200 OK\r\ncontent-type: application/json", words),
+    ];
+    for says in taken {
+        let export = Export::to(&config(&Collector::says(says.clone()).address));
+        export.traces(1);
+        let stats = export.until(|stats| stats.exported == 1 || stats.failed == 1);
+        let text = String::from_utf8_lossy(&says[..says.len().min(200)]).into_owned();
+        assert_eq!((stats.exported, stats.rejected_spans, stats.retries), (1, 0, 0), "{text}");
+        assert!(!stats.is_failing, "{text}");
+    }
+}
+
+/// One that reads no gzip says 415, and gets the same spans uncompressed, and all later ones too.
+#[test]
+fn a_collector_that_reads_no_gzip_gets_none() {
+    let gzipped = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&gzipped);
+    let collector = Collector::with_heads(move |_, head, stream| {
+        let is_gzipped = head.contains("content-encoding: gzip\r\n");
+        kept.lock().unwrap().push(is_gzipped);
+        let refused = status("415 Unsupported Media Type\r\naccept-encoding: identity");
+        let _ = stream.write_all(&if is_gzipped { refused } else { TAKEN.to_vec() });
+    });
+    let export = Export::to(&config(&collector.address));
+    export.traces(1);
+    export.until(|stats| stats.exported == 1);
+    export.traces(1);
+    let stats = export.until(|stats| stats.exported == 2);
+    assert_eq!((stats.requests, stats.retries, stats.failed), (3, 1, 0));
+    assert_eq!(*gzipped.lock().unwrap(), [true, false, false]);
+    let bodies = collector.bodies.lock().unwrap();
+    assert_eq!(bodies[0], bodies[1], "the same spans");
+
+    // Without compression a 415 is about the spans themselves.
+    let collector = Collector::says(status("415 Unsupported Media Type"));
+    let export = Export::to(&config(&collector.address).compression(Compression::Off));
+    export.traces(1);
+    assert_eq!(export.until(|stats| stats.failed == 1).requests, 1);
+}
+
+/// Seldom, and right.
+#[test]
+fn t8_answers_that_are_unusual_are_understood() {
+    let type_ = "content-type: application/x-protobuf";
+    let answers = [
+        ("HTTP/1.0 and an end by closing", format!("HTTP/1.0 200 OK\r\n{type_}\r\n\r\n")),
+        ("no type and no body", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()),
+        ("no content", "HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
+        ("202", format!("HTTP/1.1 202 Accepted\r\n{type_}\r\ncontent-length: 0\r\n\r\n")),
+        (
+            "a type with more",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf; v=1\r\ncontent-length: 0\r\n\r\n"
+                .to_owned(),
+        ),
+        ("in pieces", format!("HTTP/1.1 200 OK\r\n{type_}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "100 before it",
+            format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n{type_}\r\ncontent-length: 0\r\n\r\n"),
+        ),
+        (
+            "103 before it",
+            format!(
+                "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n{type_}\r\ncontent-length: 0\r\n\r\n"
+            ),
+        ),
+    ];
+    for (what, answer) in answers {
+        let collector = Collector::says(answer);
+        let export = Export::to(&config(&collector.address));
+        export.traces(1);
+        let stats = export.until(|stats| stats.exported + stats.failed == 1 || stats.retries > 3);
+        assert_eq!((stats.exported, stats.retries), (1, 0), "{what}");
+    }
+}
+
+/// Each of them costs a bounded time and a bounded number of bytes, and the traces of one request.
+#[test]
+fn t8_collectors_that_lie() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n";
+    let endless = |stream: &mut TcpStream, begin: &str, piece: &[u8]| {
+        let _ = stream.write_all(begin.as_bytes());
+        while stream.write_all(piece).is_ok() {}
+    };
+    let sent = Arc::new(AtomicUsize::new(0));
+    let flood = {
+        let sent = Arc::clone(&sent);
+        let begin = format!("{head}content-length: 100000000000\r\n\r\n");
+        Collector::new(move |_, stream| {
+            let _ = stream.write_all(begin.as_bytes());
+            while let Ok(bytes) = stream.write(&[0; 65_536]) {
+                sent.fetch_add(bytes, Ordering::Relaxed);
+            }
+        })
+    };
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
+    let piece = format!("8000\r\n{}\r\n", "x".repeat(0x8000)).into_bytes();
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    let bomb = [
+        format!("{head}content-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len()).into_bytes(),
+        bomb,
+    ]
+    .concat();
+    let liars = [
+        ("a huge body", flood),
+        ("an endless body in pieces", Collector::new(move |_, stream| endless(stream, &chunked, &piece))),
+        (
+            "an endless number of heads",
+            Collector::new(move |_, stream| endless(stream, "", b"HTTP/1.1 100 Continue\r\n\r\n")),
+        ),
+        ("an endless head", Collector::new(move |_, stream| endless(stream, head, b"x-more: and more\r\n"))),
+        ("an endless line", Collector::new(move |_, stream| endless(stream, "HTTP/1.1 200 ", b"OK OK OK "))),
+        ("a bomb", Collector::says(bomb)),
+        ("garbage", Collector::says(vec![0xfe; 3_000])),
+        ("another protocol", Collector::says(&b"SSH-2.0-OpenSSH_9.2\r\n"[..])),
+    ];
+    for (what, liar) in liars {
+        let export = Export::to(&config(&liar.address));
+        export.traces(1);
+        let stats = export.until(|stats| stats.failed == 1);
+        assert_eq!(stats.retries, 0, "{what}");
+        all_counted(&stats);
+        // One that was fooled is not fooled for good.
+        export.traces(1);
+        export.until(|stats| stats.failed == 2);
+    }
+    // What the sockets hold, on both sides.
+    assert!(sent.load(Ordering::Relaxed) < 64 << 20, "{sent:?}");
+}
+
+/// Tried again, because the collector may be slow for a while; each try is over in its time.
+#[test]
+fn t8_slow_collectors_cost_their_time_and_no_more() {
+    let drip = |begin: &'static str, piece: &'static [u8]| {
+        Collector::new(move |_, stream| {
+            let _ = stream.write_all(begin.as_bytes());
+            while stream.write_all(piece).is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        })
+    };
+    let silent = Collector::new(|_, _| std::thread::sleep(Duration::from_secs(30)));
+    for (what, slow) in [("silent", silent), ("a head drop by drop", drip("HTTP/1.1 200 OK\r\n", b"x"))] {
+        let export = Export::to(&config(&slow.address).timeout(Duration::from_millis(150)));
+        export.traces(1);
+        let begin = Instant::now();
+        export.until(|stats| stats.requests == 3);
+        assert!(begin.elapsed() < Duration::from_secs(10), "{what}");
+    }
+    // A body that takes for ever comes after a head that says 200: taken, and never sent again.
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 60000\r\n\r\n";
+    let export = Export::to(&config(&drip(head, b"x").address).timeout(Duration::from_millis(150)));
+    export.traces(1);
+    assert_eq!(export.until(|stats| stats.exported == 1).requests, 1);
+}
