@@ -1,8 +1,8 @@
-//! T8: what is logged about an export. Alone in its binary, because it installs the logger of the process.
+//! What is logged about an export. Alone in its binary, because it installs the logger of the process.
 #![cfg(feature = "otlp")]
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,12 @@ impl log::Log for Lines {
         if record.target() == "hearthnet.trace" {
             return;
         }
-        LINES.lock().unwrap().push(format!("{} {}: {}", record.level(), record.target(), record.args()));
+        let mut lost = String::new();
+        if let Some(traces) = record.key_values().get("lost_traces".into()) {
+            lost = format!(" (lost {traces})");
+        }
+        let line = format!("{} {}: {}{lost}", record.level(), record.target(), record.args());
+        LINES.lock().unwrap().push(line);
         // A logger that traces, and then fails, harms nobody.
         new_trace("logging").finish();
         panic!("a logger that panics");
@@ -76,27 +81,55 @@ fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
     assert_eq!(lines(), [warning]);
 
     let collector = TcpListener::bind(address).unwrap();
-    std::thread::spawn(move || {
-        for stream in collector.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 1 << 16];
-            // One read is enough to know that somebody asks; the rest is read so that nothing is reset.
-            let _ = stream.read(&mut request);
-            let _ = stream.write_all(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n",
-            );
-            let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
-            while stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {}
-        }
-    });
+    std::thread::spawn(move || collector.incoming().for_each(|stream| answer(&mut stream.unwrap())));
     new_trace("after").finish();
     until(|| exporter.stats().exported > 0 && lines().len() == 2);
-    assert_eq!(lines()[1], "INFO hearthnet.trace.otlp: traces are exported again");
     until(|| exporter.stats().waiting == 0 && exporter.stats().sending == 0);
     let stats = exporter.stats();
     assert_eq!(stats.offered, stats.exported + stats.failed + stats.dropped, "{stats:?}");
     assert!(!stats.is_failing);
-    assert_eq!(lines().len(), 2);
+    let lost =
+        lines()[1].split("(lost ").nth(1).and_then(|rest| rest.trim_end_matches(')').parse::<u64>().ok());
+    let lost = lost.unwrap();
+    assert!(lost > 50_000 && lost <= stats.failed + stats.dropped, "{lost} of {stats:?}");
+    assert_eq!(lines()[1], format!("INFO hearthnet.trace.otlp: traces are exported again (lost {lost})"));
+
+    // The next outage is said too, although it comes within the same minute, and so is its end.
+    *SAYS.lock().unwrap() = "503 Service Unavailable";
+    new_trace("second").finish();
+    until(|| exporter.stats().failed > stats.failed && lines().len() == 3);
+    assert_eq!(lines()[2], warning);
+    *SAYS.lock().unwrap() = "200 OK";
+    new_trace("third").finish();
+    until(|| lines().len() == 4);
+    assert_eq!(lines()[3], "INFO hearthnet.trace.otlp: traces are exported again (lost 1)");
+
+    // One that flaps gets six more lines in this minute, and the last state is said at the end.
+    for _ in 0..20 {
+        for says in ["400 Bad Request", "200 OK", "400 Bad Request"] {
+            *SAYS.lock().unwrap() = says;
+            let before = exporter.stats();
+            new_trace("flaps").finish();
+            until(|| exporter.stats().exported + exporter.stats().failed > before.exported + before.failed);
+        }
+    }
+    assert_eq!(lines().len(), 10);
+    assert_eq!(lines()[9].split(' ').next(), Some("INFO"));
     drop(exporter);
-    assert_eq!(lines().len(), 2);
+    assert_eq!(lines()[10..], [warning]);
+}
+
+static SAYS: Mutex<&str> = Mutex::new("200 OK");
+
+/// Answers a request with the status that a collector says now.
+fn answer(stream: &mut TcpStream) {
+    let mut request = [0; 1 << 16];
+    // One read is enough to know that somebody asks; the rest is read so that nothing is reset.
+    let _ = stream.read(&mut request);
+    let says = *SAYS.lock().unwrap();
+    let type_ = "content-type: application/x-protobuf";
+    let _ = write!(stream, "HTTP/1.1 {says}\r\n{type_}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+    while stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {}
 }

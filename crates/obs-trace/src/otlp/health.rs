@@ -3,25 +3,26 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// Says each change of state once, and of a collector that keeps changing only how often it did.
+/// Decides what is said: each change of state once, and of a collector that keeps changing how often it did.
 ///
-/// The last state that a reader of the log has seen is always the true one in the end: a change that was not said
-/// in time is said as soon as [`due`](Health::due) allows it.
+/// The last line always tells of the true state in the end: a change that has to wait is said at
+/// [`due`](Health::due).
+#[derive(Debug, Default)]
 pub(super) struct Health {
-    endpoint: String,
     is_failing: bool,
     /// The state that the last line told of.
     said_failing: bool,
-    /// Why the last request failed.
+    /// Why the first request of this outage failed.
     why: String,
     /// Changes that no line tells of yet.
     unsaid: u64,
-    budget: Budget,
+    changes: Budget<CHANGES>,
     /// What had been lost when a request last went well.
     lost_before: Lost,
+    /// What was lost in the outages that no line has told the end of.
     lost: Lost,
     remark: Option<String>,
-    remarks: Budget,
+    remarks: Budget<1>,
 }
 
 /// What no collector has, in all since the exporter was started.
@@ -33,140 +34,214 @@ pub(super) struct Lost {
     pub(super) spans: u64,
 }
 
-const TARGET: &str = "hearthnet.trace.otlp";
-const PERIOD: Duration = Duration::from_secs(60);
-/// Changes of state that are said in a period: five outages and their ends.
+/// A line of the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Fails {
+        why: String,
+        /// Changes of state before this one that were not said.
+        unsaid_changes: u64,
+    },
+    Works {
+        lost: Lost,
+        unsaid_changes: u64,
+    },
+    /// What the collector says or does beside taking the spans.
+    Remark {
+        why: String,
+    },
+}
+
+/// How many changes of state are said in a period: five outages and their ends.
 const CHANGES: u32 = 10;
-const REMARKS: u32 = 1;
+const PERIOD: Duration = Duration::from_secs(60);
 
 impl Health {
-    pub(super) fn new(endpoint: String) -> Health {
-        Health {
-            endpoint,
-            is_failing: false,
-            said_failing: false,
-            why: String::new(),
-            unsaid: 0,
-            budget: Budget::new(CHANGES),
-            lost_before: Lost::default(),
-            lost: Lost::default(),
-            remark: None,
-            remarks: Budget::new(REMARKS),
-        }
-    }
-
     /// A request has failed.
-    pub(super) fn fails(&mut self, why: &str, now: Instant) {
+    pub(super) fn fails(&mut self, why: &str, now: Instant) -> Option<Line> {
         if !self.is_failing {
             why.clone_into(&mut self.why);
         }
-        self.turn(true, now);
+        self.turn(true, now)
     }
 
     /// A request went well; `lost` is the sum so far.
-    pub(super) fn works(&mut self, lost: Lost, now: Instant) {
+    pub(super) fn works(&mut self, lost: Lost, now: Instant) -> Option<Line> {
         if self.is_failing {
             self.lost.traces += lost.traces - self.lost_before.traces;
             self.lost.spans += lost.spans - self.lost_before.spans;
         }
         self.lost_before = lost;
-        self.turn(false, now);
+        self.turn(false, now)
     }
 
-    /// When to call [`catch_up`](Health::catch_up), if something is left to say.
-    pub(super) fn due(&self) -> Option<Instant> {
-        (self.unsaid > 0).then(|| self.budget.renewed_at())
-    }
-
-    /// Says what is left to say, if it is time.
-    pub(super) fn catch_up(&mut self, now: Instant) {
-        if self.unsaid > 0 && self.budget.take(now) {
-            self.say_state();
+    /// The same words are mentioned once.
+    pub(super) fn remarks(&mut self, why: &str, now: Instant) -> Option<Line> {
+        if self.remark.as_deref() == Some(why) || !self.remarks.take(now) {
+            return None;
         }
+        self.remark = Some(why.to_owned());
+        Some(Line::Remark { why: why.to_owned() })
     }
 
-    /// Says what is left to say before nothing more can be.
-    pub(super) fn end(&mut self) {
-        if self.unsaid > 0 {
-            self.say_state();
-        }
-    }
-
-    /// Mentions what a collector says or does beside taking the spans; the same words once.
-    pub(super) fn remarks(&mut self, remark: &str, now: Instant) {
-        if self.remark.as_deref() != Some(remark) && self.remarks.take(now) {
-            self.remark = Some(remark.to_owned());
-            say(
-                || log::warn!(target: TARGET, endpoint = self.endpoint, reason = remark; "the collector has a remark"),
-            );
-        }
-    }
-
-    fn turn(&mut self, is_failing: bool, now: Instant) {
+    fn turn(&mut self, is_failing: bool, now: Instant) -> Option<Line> {
         if self.is_failing != is_failing {
             self.is_failing = is_failing;
             self.unsaid += 1;
         }
-        self.catch_up(now);
+        self.catch_up(now)
     }
 
-    fn say_state(&mut self) {
-        // Beside the change that the line itself tells of.
-        let more = self.unsaid - u64::from(self.is_failing != self.said_failing);
-        (self.unsaid, self.said_failing) = (0, self.is_failing);
-        let (endpoint, why) = (&self.endpoint, &self.why);
-        match (self.is_failing, more) {
-            (true, 0) => say(|| {
-                log::warn!(
-                    target: TARGET, endpoint = endpoint, reason = why;
-                    "traces cannot be exported; they stay on this node"
-                );
-            }),
-            (true, more) => say(|| {
-                log::warn!(
-                    target: TARGET, endpoint = endpoint, reason = why, more_changes = more;
-                    "traces cannot be exported; they stay on this node"
-                );
-            }),
-            (false, more) => {
-                let lost = std::mem::take(&mut self.lost);
-                say(|| {
-                    log::info!(
-                        target: TARGET, endpoint = endpoint, lost_traces = lost.traces,
-                        rejected_spans = lost.spans, more_changes = more; "traces are exported again"
-                    );
-                });
-            }
+    /// When to call [`catch_up`](Health::catch_up), if a change waits to be said.
+    pub(super) fn due(&self) -> Option<Instant> {
+        if self.unsaid > 0 { self.changes.renewed_at() } else { None }
+    }
+
+    /// What waits to be said, if it is time.
+    pub(super) fn catch_up(&mut self, now: Instant) -> Option<Line> {
+        if self.unsaid > 0 && self.changes.take(now) { self.rest() } else { None }
+    }
+
+    /// What waits to be said.
+    pub(super) fn rest(&mut self) -> Option<Line> {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if unsaid == 0 {
+            return None;
         }
+        // The line itself tells of one change, unless the state is again what the last line told.
+        let unsaid_changes = unsaid - u64::from(self.is_failing != self.said_failing);
+        self.said_failing = self.is_failing;
+        Some(match self.is_failing {
+            true => Line::Fails { why: self.why.clone(), unsaid_changes },
+            false => Line::Works { lost: std::mem::take(&mut self.lost), unsaid_changes },
+        })
     }
 }
 
 /// So many lines in a period.
-struct Budget {
-    size: u32,
+#[derive(Debug, Default)]
+struct Budget<const SIZE: u32> {
     used: u32,
     since: Option<Instant>,
 }
 
-impl Budget {
-    fn new(size: u32) -> Budget {
-        Budget { size, used: 0, since: None }
-    }
-
+impl<const SIZE: u32> Budget<SIZE> {
     fn take(&mut self, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) >= PERIOD) {
             (self.since, self.used) = (Some(now), 0);
         }
-        self.used += 1;
-        self.used <= self.size
+        let is_left = self.used < SIZE;
+        self.used += u32::from(is_left);
+        is_left
     }
 
-    fn renewed_at(&self) -> Instant {
-        self.since.map_or_else(Instant::now, |since| since + PERIOD)
+    fn renewed_at(&self) -> Option<Instant> {
+        self.since.map(|since| since + PERIOD)
     }
 }
 
-/// A logger that panics must not end the export.
-fn say(line: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(line));
+const TARGET: &str = "hearthnet.trace.otlp";
+
+impl Line {
+    /// Logs it. A logger that panics must not end the export.
+    pub(super) fn log(&self, endpoint: &str) {
+        let _ = catch_unwind(AssertUnwindSafe(|| match self {
+            Line::Fails { why, unsaid_changes } => log::warn!(
+                target: TARGET, endpoint = endpoint, reason = why, unsaid_changes = *unsaid_changes;
+                "traces cannot be exported; they stay on this node"
+            ),
+            Line::Works { lost, unsaid_changes } => log::info!(
+                target: TARGET, endpoint = endpoint, lost_traces = lost.traces, rejected_spans = lost.spans,
+                unsaid_changes = *unsaid_changes; "traces are exported again"
+            ),
+            Line::Remark { why } => log::warn!(
+                target: TARGET, endpoint = endpoint, reason = why; "traces are exported, but the answer is unusual"
+            ),
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(traces: u64) -> Lost {
+        Lost { traces, spans: 0 }
+    }
+
+    fn fails(why: &str) -> Option<Line> {
+        Some(Line::Fails { why: why.to_owned(), unsaid_changes: 0 })
+    }
+
+    fn works(traces: u64) -> Option<Line> {
+        Some(Line::Works { lost: lost(traces), unsaid_changes: 0 })
+    }
+
+    #[test]
+    fn each_change_is_said_once_however_soon_it_comes() {
+        let mut health = Health::default();
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(health.works(lost(0), at(0)), None, "that it works from the start is nothing new");
+        assert_eq!(health.fails("refused", at(1)), fails("refused"));
+        assert_eq!(health.fails("still refused", at(2)), None);
+        assert_eq!(health.works(lost(7), at(3)), works(7));
+        assert_eq!(health.works(lost(9), at(4)), None, "what a full queue refuses meanwhile is no outage");
+        assert_eq!(health.fails("refused again", at(5)), fails("refused again"), "within the same minute");
+        assert_eq!(health.due(), None);
+        assert_eq!(health.works(lost(12), at(500)), works(3));
+        assert_eq!(health.rest(), None);
+    }
+
+    #[test]
+    fn flapping_is_limited_and_counted_and_the_last_state_is_said_in_the_end() {
+        let mut health = Health::default();
+        let begin = Instant::now();
+        let at = |millis| begin + Duration::from_millis(millis);
+        let mut lines = 0;
+        for flap in 0..50 {
+            lines += u32::from(health.fails("busy", at(flap * 10)).is_some());
+            lines += u32::from(health.works(lost(flap + 1), at(flap * 10 + 5)).is_some());
+        }
+        assert_eq!(lines, CHANGES);
+        assert_eq!(health.due(), Some(at(60_000)));
+        assert_eq!(health.catch_up(at(59_999)), None);
+        let line = health.catch_up(at(60_000));
+        assert_eq!(line, Some(Line::Works { lost: lost(45), unsaid_changes: 90 }));
+        assert_eq!((health.due(), health.catch_up(at(60_001))), (None, None));
+
+        // It ends in the other state than the one that was said last.
+        (0..5).for_each(|_| {
+            assert!(health.fails("busy", at(60_010)).is_some());
+            assert_eq!(health.works(lost(50), at(60_020)).is_some(), health.unsaid == 0);
+        });
+        assert_eq!(health.fails("gone", at(60_030)), None);
+        assert_eq!(health.fails("still gone", at(119_000)), None);
+        let line = health.fails("still gone", at(121_000));
+        assert!(matches!(&line, Some(Line::Fails { why, .. }) if why == "gone"), "{line:?}");
+    }
+
+    #[test]
+    fn what_is_not_said_in_time_is_said_at_the_end() {
+        let mut health = Health::default();
+        let now = Instant::now();
+        for _ in 0..5 {
+            health.fails("busy", now);
+            health.works(lost(0), now);
+        }
+        assert_eq!(health.fails("gone", now), None);
+        assert_eq!(health.rest(), fails("gone"));
+        assert_eq!(health.rest(), None);
+    }
+
+    #[test]
+    fn a_remark_is_said_once_and_another_one_not_too_soon() {
+        let mut health = Health::default();
+        let now = Instant::now();
+        let remark = |why: &str| Some(Line::Remark { why: why.to_owned() });
+        assert_eq!(health.remarks("a page", now), remark("a page"));
+        assert_eq!(health.remarks("a page", now + 2 * PERIOD), None);
+        assert_eq!(health.remarks("a text", now + 2 * PERIOD), remark("a text"));
+        assert_eq!(health.remarks("a page", now + 2 * PERIOD), None);
+    }
 }

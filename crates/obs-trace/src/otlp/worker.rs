@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::backoff::Backoff;
 use super::config::{Compression, Config};
 use super::encode::Encoder;
-use super::health::{Health, Lost};
+use super::health::{Health, Line, Lost};
 use super::payload::Payload;
 use super::queue::{Next, Queue, span_count};
 use super::transport::Transport;
@@ -40,7 +40,7 @@ enum Verdict {
 
 impl Worker {
     pub(super) fn new(queue: Arc<Queue>, config: Config, transport: Transport) -> Worker {
-        let (encoder, health) = (Encoder::new(&config), Health::new(config.endpoint.clone()));
+        let (encoder, health) = (Encoder::new(&config), Health::default());
         Worker { queue, config, encoder, transport, health }
     }
 
@@ -53,11 +53,11 @@ impl Worker {
                         break;
                     }
                 }
-                Next::Wake => self.health.catch_up(Instant::now()),
+                Next::Wake => self.tell(|health| health.catch_up(Instant::now())),
                 Next::End => break,
             }
         }
-        self.health.end();
+        self.tell(Health::rest);
     }
 
     fn export(&mut self, batch: Vec<Arc<TraceRecord>>) -> ControlFlow<()> {
@@ -134,15 +134,21 @@ impl Worker {
             traces: counts.failed.get() + counts.dropped.get() + moment.refused,
             spans: counts.rejected_spans.get(),
         });
-        self.health.works(lost, Instant::now());
+        self.tell(|health| health.works(lost, Instant::now()));
         if let Some(remark) = remark {
-            self.health.remarks(remark, Instant::now());
+            self.tell(|health| health.remarks(remark, Instant::now()));
         }
     }
 
     fn fails(&mut self, why: &str) {
         self.queue.counts.is_failing.store(true, Ordering::Relaxed);
-        self.health.fails(why, Instant::now());
+        self.tell(|health| health.fails(why, Instant::now()));
+    }
+
+    fn tell(&mut self, line: impl FnOnce(&mut Health) -> Option<Line>) {
+        if let Some(line) = line(&mut self.health) {
+            line.log(&self.config.endpoint);
+        }
     }
 }
 
