@@ -220,6 +220,8 @@ log_level = "info"                       # trace, debug, info, warning, error; a
 # metrics_enabled = true
 # otlp_endpoint = "http://127.0.0.1:4318" # an OpenTelemetry collector that gets the traces, such as this
 # otlp_headers_env = "OTEL_EXPORTER_OTLP_HEADERS" # the environment variable with the headers that it wants, such as a key
+# otlp_compression = "gzip"              # "none" for a collector that reads no gzip
+# otlp_only_sampled = false              # whether traces that their caller did not sample stay on this node
 # doctor_interval_seconds = 0            # how often the node asks its doctor, from 10; 0 is never
 # doctor_remote = false                  # whether /doctor answers other machines too
 # Addresses whose `Date` tells the doctor the time.

@@ -7,6 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
+#[cfg(feature = "otlp")]
+use crate::otlp_environment::Environment;
 
 /// The `[observability]` section of a node's configuration.
 ///
@@ -45,6 +47,8 @@ pub struct ObservabilityConfig {
     #[serde(deserialize_with = "otlp_endpoint")]
     otlp_endpoint: Option<String>,
     otlp_headers_env: Option<String>,
+    otlp_compression: OtlpCompression,
+    otlp_only_sampled: bool,
     #[serde(skip)]
     resource: Vec<(String, String)>,
 }
@@ -67,6 +71,8 @@ impl Default for ObservabilityConfig {
             doctor_clock_anchors: None,
             otlp_endpoint: None,
             otlp_headers_env: None,
+            otlp_compression: OtlpCompression::Gzip,
+            otlp_only_sampled: false,
             resource: Vec::new(),
         }
     }
@@ -152,8 +158,24 @@ impl ObservabilityConfig {
         self
     }
 
-    /// What exported traces say of where they come from, by OpenTelemetry's names, such as
-    /// `service.instance.id`. Without it `service.name` is `hearthnet` and the instance a random ID of the process.
+    /// Sets how requests to the collector are compressed; gzip by default. A collector that answers 415 gets
+    /// uncompressed ones without being configured.
+    pub fn otlp_compression(mut self, compression: OtlpCompression) -> Self {
+        self.otlp_compression = compression;
+        self
+    }
+
+    /// Exports only traces whose caller set the flag `sampled` of its `traceparent`, and those that came without
+    /// one. Off by default: every trace is exported.
+    pub fn otlp_only_sampled(mut self, on: bool) -> Self {
+        self.otlp_only_sampled = on;
+        self
+    }
+
+    /// Sets what exported traces say of where they come from, by OpenTelemetry's names, such as
+    /// `service.instance.id`. It wins over the environment variables `OTEL_SERVICE_NAME` and
+    /// `OTEL_RESOURCE_ATTRIBUTES`, which [`configure`](crate::configure) reads. Without any of them `service.name` is
+    /// `hearthnet` and the instance a random ID of the process.
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.resource.push((key.into(), value.into()));
         self
@@ -204,12 +226,14 @@ impl ObservabilityConfig {
 
     /// How traces are to be exported, if they are.
     #[cfg(feature = "otlp")]
-    pub(crate) fn otlp(&self) -> Result<Option<obs_trace::otlp::Config>, Error> {
+    pub(crate) fn otlp(&self, environment: &Environment) -> Result<Option<obs_trace::otlp::Config>, Error> {
         let Some(endpoint) = &self.otlp_endpoint else { return Ok(None) };
         let config = obs_trace::otlp::Config::new(endpoint)
+            .compression(self.otlp_compression.into())
+            .only_sampled(self.otlp_only_sampled)
             .resource("service.name", "hearthnet")
             .resource("service.version", env!("CARGO_PKG_VERSION"));
-        let resource = self.resource.iter();
+        let resource = environment.attributes.iter().chain(&self.resource);
         let config = resource.fold(config, |config, (key, value)| config.resource(key, value));
         config.check()?;
         let headers = self.otlp_headers()?.into_iter();
@@ -223,7 +247,7 @@ impl ObservabilityConfig {
         let Some(variable) = &self.otlp_headers_env else { return Ok(Vec::new()) };
         // A name that none can have is asked for in vain, and without a panic.
         let text = std::env::var(variable).map_err(|_| Error::otlp_headers("is not set, or no text"))?;
-        crate::otlp_headers::parse(&text).map_err(Error::otlp_headers)
+        crate::otlp_list::headers(&text).map_err(Error::otlp_headers)
     }
 
     pub(crate) fn check_otlp(&self) -> Result<(), Error> {
@@ -232,6 +256,36 @@ impl ObservabilityConfig {
 
     pub(crate) fn metrics(&self) -> obs_metrics::Config {
         obs_metrics::Config::default().enabled(self.metrics_enabled)
+    }
+}
+
+/// How requests to the collector are compressed; in a configuration `"gzip"` or `"none"`.
+///
+/// ```
+/// use obs_facade::{ObservabilityConfig, OtlpCompression};
+///
+/// let config = ObservabilityConfig::new("/var/log/hearthnet").otlp_compression(OtlpCompression::None);
+/// let read: ObservabilityConfig = toml::from_str(r#"otlp_compression = "gzip""#)?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OtlpCompression {
+    /// By gzip.
+    #[default]
+    Gzip,
+    /// Not at all.
+    None,
+}
+
+#[cfg(feature = "otlp")]
+impl From<OtlpCompression> for obs_trace::otlp::Compression {
+    fn from(compression: OtlpCompression) -> Self {
+        match compression {
+            OtlpCompression::Gzip => obs_trace::otlp::Compression::Gzip,
+            OtlpCompression::None => obs_trace::otlp::Compression::Off,
+        }
     }
 }
 

@@ -1,9 +1,14 @@
 //! One call that sets up all four (W4).
 
+#[cfg(feature = "otlp")]
+use std::sync::Once;
+
 use crate::config::ObservabilityConfig;
 use crate::error::Error;
 #[cfg(feature = "otlp")]
 use crate::export;
+#[cfg(feature = "otlp")]
+use crate::otlp_environment::Environment;
 use crate::seams;
 
 /// Sets up logging, metrics and tracing as `config` says, and joins them with each other (W4, spec
@@ -36,16 +41,29 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     config.check_doctor()?;
     config.check_otlp()?;
     #[cfg(feature = "otlp")]
-    let traces = config.otlp()?;
+    let environment = Environment::read();
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp(&environment)?;
     let log = obs_log::configure(&config.log()?)?;
     obs_metrics::configure(&config.metrics())?;
     obs_trace::configure(&obs_trace::Config::default())?;
     seams::join();
+    #[cfg(feature = "otlp")]
+    if traces.is_some() {
+        warn_once(&environment.warnings);
+    }
     Ok(Guard {
         #[cfg(feature = "otlp")]
         _traces: export::configure(traces)?,
         _log: log,
     })
+}
+
+/// Says what is wrong with the environment, which stays as it is while the process runs.
+#[cfg(feature = "otlp")]
+fn warn_once(warnings: &[String]) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| warnings.iter().for_each(|warning| obs_log::warn!("{warning}")));
 }
 
 /// Keeps observability set up; made by [`configure`].

@@ -72,11 +72,13 @@ mod export;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "otlp")]
-mod otlp_headers;
+mod otlp_environment;
+#[cfg(feature = "otlp")]
+mod otlp_list;
 mod seams;
 pub mod testing;
 
-pub use config::ObservabilityConfig;
+pub use config::{ObservabilityConfig, OtlpCompression};
 pub use configure::{Guard, configure};
 pub use error::Error;
 

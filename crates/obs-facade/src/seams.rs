@@ -94,6 +94,7 @@ fn show_export_stats() {
                 samples.push(["exported"], stats.exported as f64);
                 samples.push(["failed"], stats.failed as f64);
                 samples.push(["dropped"], stats.dropped as f64);
+                samples.push(["unsampled"], stats.unsampled as f64);
             }
         },
     ));
