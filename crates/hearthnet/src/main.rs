@@ -9,6 +9,7 @@ mod failure;
 mod identity;
 mod init;
 mod log;
+mod model_span;
 mod node;
 mod openai;
 mod paths;

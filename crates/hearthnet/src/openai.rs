@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -38,9 +39,15 @@ impl Backend {
         }
     }
 
+    /// The host and port that requests go to.
+    pub(crate) fn server(&self) -> (&str, u16) {
+        let host = self.url.host_str().unwrap_or_default();
+        (host.trim_matches(['[', ']']), self.url.port_or_known_default().unwrap_or_default())
+    }
+
     /// Asks for a whole completion.
-    pub(crate) async fn complete(&self, request: Value) -> Result<Completion, CallError> {
-        let response = self.send(request).await?;
+    pub(crate) async fn complete(&self, request: Value, headers: HeaderMap) -> Result<Completion, CallError> {
+        let response = self.send(request, headers).await?;
         let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
         let answer: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense())?;
         let content = answer["choices"][0]["message"]["content"].as_str().ok_or_else(nonsense)?;
@@ -53,13 +60,13 @@ impl Backend {
     }
 
     /// Asks for a completion piece by piece.
-    pub(crate) async fn stream(&self, request: Value) -> Result<Pieces, CallError> {
-        let response = self.send(request).await?;
+    pub(crate) async fn stream(&self, request: Value, headers: HeaderMap) -> Result<Pieces, CallError> {
+        let response = self.send(request, headers).await?;
         Ok(Pieces { response, parser: sse::Parser::default(), stopped: false, patience: self.patience })
     }
 
-    async fn send(&self, request: Value) -> Result<Response, CallError> {
-        let mut builder = self.http.post(self.url.clone()).json(&request);
+    async fn send(&self, request: Value, headers: HeaderMap) -> Result<Response, CallError> {
+        let mut builder = self.http.post(self.url.clone()).headers(headers).json(&request);
         // Many times as large as its text, and the model may take minutes.
         drop(request);
         if let Some(key) = &self.key {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use obs_facade::metrics::{self, standard};
-use obs_facade::{trace, warn};
+use obs_facade::warn;
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::LOG;
 use super::answer::{self, Answer, DONE, Frame, FrameSource, frames};
 use super::capability::{Answering, Capability};
 use crate::config::BackendSection;
+use crate::model_span::ModelSpan;
 use crate::openai::{self, Backend, Pieces, Said};
 use crate::wire::call::{Call, boolean, text};
 use crate::wire::error::{CallError, Code};
@@ -44,15 +45,19 @@ impl Chat {
         let model = self.model_for(&call)?.to_owned();
         let stream = boolean(&call.input, "stream")?.unwrap_or(true);
         let request = openai::request(call.input, &model, stream)?;
-        let talk = Talk::begin(&model, &self.backend_name);
-        let span = trace::span("backend").field("backend", &self.backend_name).field("model", &model);
-        let ask = async {
-            answer::marked(match stream {
-                true => self.backend.stream(request).await.map(|pieces| frames(Tokens { pieces, talk })),
-                false => self.backend.complete(request).await.map(|completion| whole(completion, talk)),
-            })
-        };
-        span.wrap(ask).await
+        let span = ModelSpan::begin(&self.backend, &self.backend_name, &model, stream);
+        let headers = span.headers();
+        let talk = Talk::begin(&model, &self.backend_name, span);
+        answer::marked(match stream {
+            true => talk
+                .span
+                .noted(self.backend.stream(request, headers).await)
+                .map(|pieces| frames(Tokens { pieces, talk })),
+            false => talk
+                .span
+                .noted(self.backend.complete(request, headers).await)
+                .map(|completion| whole(completion, talk)),
+        })
     }
 
     /// The configured model; another one is not offered. Without a configured one the caller chooses.
@@ -93,16 +98,18 @@ struct Talk {
     pieces: u64,
     said: Said,
     generated: metrics::Counter,
+    span: ModelSpan,
     _running: metrics::Lease,
 }
 
 impl Talk {
-    fn begin(model: &str, backend: &str) -> Talk {
+    fn begin(model: &str, backend: &str, span: ModelSpan) -> Talk {
         Talk {
             begun: Instant::now(),
             pieces: 0,
             said: Said::default(),
             generated: standard::llm_tokens_generated_total().with([model, backend]),
+            span,
             _running: standard::llm_concurrent().with([model]).lease(),
         }
     }
@@ -129,12 +136,14 @@ impl Talk {
 impl Drop for Talk {
     fn drop(&mut self) {
         self.generated.add(self.tokens());
+        self.said.tokens.into_iter().for_each(|tokens| self.span.generated(tokens));
     }
 }
 
 fn whole(completion: openai::Completion, mut talk: Talk) -> Answer {
     // Words are the nearest to tokens that can be counted here.
     talk.pieces = completion.content.split_whitespace().count() as u64;
+    talk.span.completed(&completion.model, &completion.tokens_in);
     talk.note(completion.said);
     let mut meta = talk.summary();
     meta["model"] = completion.model;
@@ -153,7 +162,7 @@ struct Tokens {
 
 impl FrameSource for Tokens {
     async fn next(&mut self) -> Result<Frame, CallError> {
-        while let Some(piece) = self.pieces.next().await? {
+        while let Some(piece) = self.talk.span.noted(self.pieces.next().await)? {
             self.talk.note(piece.said);
             if !piece.text.is_empty() {
                 self.talk.pieces += 1;

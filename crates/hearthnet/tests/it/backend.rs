@@ -37,7 +37,7 @@ pub(crate) struct Script {
 /// The backend at `url`, for as long as the test's runtime lives.
 pub(crate) struct Backend {
     pub(crate) url: String,
-    /// The requests so far, and the value of their authorization.
+    /// The requests so far, the value of their authorization, and all of their headers.
     pub(crate) seen: Seen,
 }
 
@@ -68,12 +68,12 @@ impl Backend {
     }
 }
 
-type Seen = Arc<Mutex<Vec<(Value, Option<String>)>>>;
+type Seen = Arc<Mutex<Vec<(Value, Option<String>, HeaderMap)>>>;
 
 async fn answer(State((script, seen)): State<(Script, Seen)>, headers: HeaderMap, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap();
     let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
-    seen.lock().unwrap().push((request.clone(), key));
+    seen.lock().unwrap().push((request.clone(), key, headers));
     if let Some(status) = script.status {
         return StatusCode::from_u16(status).unwrap().into_response();
     }

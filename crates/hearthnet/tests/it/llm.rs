@@ -71,6 +71,43 @@ async fn f4_a_whole_answer_has_the_backends_own_count() {
     node.wait_for_metric("hearthnet_llm_tokens_generated_total", "tiny", 34.0).await;
 }
 
+/// The server of the model belongs to somebody else: it learns of the trace what the W3C has for that, and no more.
+#[tokio::test]
+async fn a_call_to_a_model_is_a_client_span_by_the_conventions_and_carries_traceparent_alone() {
+    let (backend, node) =
+        start(Script { tokens: vec!["Ja", "."], usage: Some(17), ..Script::default() }).await;
+    for stream in [true, false] {
+        let call = node.call("llm.chat", &chat(stream));
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-02";
+        let answer = call.header("traceparent", parent).header("tracestate", "foo=1").send().await.unwrap();
+        let id = request_id(&answer);
+        answer.text().await.unwrap();
+        let trace = node.trace(&id).await;
+        let spans = trace["spans"].as_array().unwrap();
+        let span = spans.iter().find(|span| span["name"] == "backend").unwrap();
+        let mut expected = json!({
+            "backend": "fake", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "tiny", "gen_ai.request.stream": stream, "gen_ai.usage.output_tokens": 17,
+            "server.address": "127.0.0.1",
+            "server.port": backend.url.rsplit_once(':').unwrap().1.parse::<u16>().unwrap(),
+        });
+        if !stream {
+            expected["gen_ai.response.model"] = json!("tiny-q4");
+            expected["gen_ai.usage.input_tokens"] = json!(3);
+        }
+        assert_eq!(span["fields"], expected);
+
+        let seen = backend.seen.lock().unwrap();
+        let (_, _, headers) = seen.last().unwrap();
+        let told = headers["traceparent"].to_str().unwrap();
+        assert!(told.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && told.ends_with("-03"), "{told}");
+        assert!(!told.contains("b7ad6b7169203331"), "the span of this node");
+        let names = headers.keys().map(|name| name.as_str());
+        let ours: Vec<_> = names.filter(|name| name.contains("hearthnet") || *name == "tracestate").collect();
+        assert!(ours.is_empty(), "{ours:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_goes_wrong_behind_the_backend_has_its_code() {
     async fn check(script: Script, code: &str) {

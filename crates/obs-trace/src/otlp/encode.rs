@@ -148,3 +148,120 @@ fn any(value: &Value) -> Kind {
         crate::value::Kind::Bool(truth) => Kind::Bool(*truth),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::propagation::{RANDOM, SAMPLED, TraceState};
+    use crate::{Remote, Store, Trace, TraceId, new_trace, new_trace_from};
+
+    /// The spans of a request with this trace, as a collector decodes them.
+    fn spans(trace: &TraceRecord) -> Vec<Span> {
+        let body = Encoder::new(&Config::new("http://c")).request([trace]);
+        let mut request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+        request.resource_spans.remove(0).scope_spans.remove(0).spans
+    }
+
+    fn texts(span: &Span) -> BTreeMap<String, String> {
+        let text = |value: &KeyValue| match value.value.as_ref().and_then(|value| value.value.as_ref()) {
+            Some(Kind::String(text)) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        let texts: BTreeMap<_, _> = span.attributes.iter().map(|one| (one.key.clone(), text(one))).collect();
+        assert_eq!(texts.len(), span.attributes.len(), "a key stands once");
+        texts
+    }
+
+    fn ended(end: impl FnOnce(&Trace) -> Option<Arc<TraceRecord>>) -> Arc<TraceRecord> {
+        let store = Store::default();
+        let _scope = store.enter();
+        end(&new_trace("llm.chat")).unwrap()
+    }
+
+    #[test]
+    fn the_status_of_a_server_span_is_an_error_only_for_faults_of_this_node() {
+        let failed = |code: &'static str| {
+            ended(|trace| {
+                trace.fail(code);
+                trace.finish()
+            })
+        };
+        let ok = ended(Trace::finish);
+        let of = |record: &TraceRecord| {
+            let root = spans(record).remove(0);
+            (
+                root.status.clone().map(|status| (status.code, status.message)),
+                texts(&root).remove("error.type"),
+            )
+        };
+        assert_eq!(of(&ok), (None, None));
+        for code in [
+            "bad_request",
+            "schema_mismatch",
+            "invalid_signature",
+            "unauthorized",
+            "revoked",
+            "not_found",
+            "expired",
+            "rate_limited",
+            "capacity_exceeded",
+        ] {
+            assert_eq!(of(&failed(code)), (None, Some(code.to_owned())));
+        }
+        assert_eq!(of(&ended(Trace::cancel)), (None, Some("cancelled".to_owned())));
+        let error = Some((code::ERROR, String::new()));
+        for code in ["timeout", "internal_error", "partition", "not_implemented", "anything_else"] {
+            assert_eq!(of(&failed(code)), (error.clone(), Some(code.to_owned())));
+        }
+    }
+
+    #[test]
+    fn fields_of_children_are_in_a_namespace_and_their_error_is_a_type() {
+        let record = ended(|trace| {
+            trace.enter(|| {
+                let fields = crate::span("forward")
+                    .field("to", "7H4G")
+                    .field("hearthnet.same_community", true)
+                    .field("gen_ai.request.model", "tiny");
+                fields
+                    .field("same_community", false)
+                    .field("error", "timeout")
+                    .run(|| drop(crate::outgoing()));
+                crate::span("search").field("corpus", "docs").run(|| ());
+            });
+            trace.finish()
+        });
+        let spans = spans(&record);
+        let forward = &spans[1];
+        let expected = [
+            ("error.type", "timeout"),
+            ("gen_ai.request.model", "tiny"),
+            ("hearthnet.peer", "7H4G"),
+            ("hearthnet.same_community", "Some(Bool(false))"),
+        ];
+        let expected: BTreeMap<_, _> =
+            expected.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        assert_eq!(texts(forward), expected);
+        assert_eq!((forward.kind, forward.status.as_ref().unwrap().code), (kind::CLIENT, code::ERROR));
+        let search = &spans[2];
+        assert_eq!((search.kind, &search.status), (kind::INTERNAL, &None));
+        assert_eq!(texts(search).into_keys().collect::<Vec<_>>(), ["hearthnet.corpus"]);
+    }
+
+    #[test]
+    fn the_flags_are_those_of_the_trace() {
+        let state = TraceState::parse([b"foo=1,foo=2".as_slice()]).unwrap();
+        let remote = Remote::new(TraceId::generate()).parent([1; 8]).state(state).flags(RANDOM);
+        let store = Store::default();
+        let _scope = store.enter();
+        let trace = new_trace_from(remote, "llm.chat");
+        trace.enter(|| crate::in_span("step", || ()));
+        let spans = spans(&trace.finish().unwrap());
+        let both = u32::from(SAMPLED | RANDOM);
+        assert_eq!((spans[0].flags, spans[1].flags), (both | 0x300, both | 0x100));
+        assert!(spans.iter().all(|span| span.trace_state == "foo=1,foo=2"));
+    }
+}
