@@ -147,18 +147,25 @@ impl Bodies {
 fn take(mut stream: TcpStream) -> std::io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let mut length = 0;
+    let (mut length, mut is_gzipped) = (0, false);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
             break;
         }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+        let line = line.to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap_or_default();
         }
+        is_gzipped |= line.strip_prefix("content-encoding:").is_some_and(|value| value.trim() == "gzip");
     }
+    let mut sent = Vec::new();
+    reader.take(length).read_to_end(&mut sent)?;
     let mut body = Vec::new();
-    reader.take(length).read_to_end(&mut body)?;
+    match is_gzipped {
+        true => drop(flate2::read::GzDecoder::new(sent.as_slice()).read_to_end(&mut body)?),
+        false => body = sent,
+    }
     stream.write_all(
         b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     )?;
