@@ -11,6 +11,7 @@ mod init;
 mod log;
 mod model_span;
 mod node;
+mod offers;
 mod openai;
 mod paths;
 mod place;

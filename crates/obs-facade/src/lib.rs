@@ -55,6 +55,7 @@
 //! | [`metrics`] | typed families and the Prometheus page, crate `obs-metrics` |
 //! | [`trace`](mod@trace) | traces and spans, crate `obs-trace` |
 //! | [`doctor`] | diagnostics, crate `obs-doctor` |
+//! | [`offer`] | the names that calls may be for, which no flood of made-up names crowds out |
 //! | [`testing`] | capture of one test's lines, samples and traces |
 //! | `http` | axum router and request layer; feature `http` |
 //!
@@ -71,6 +72,7 @@ mod error;
 mod export;
 #[cfg(feature = "http")]
 pub mod http;
+mod offer;
 #[cfg(feature = "otlp")]
 mod otlp_environment;
 #[cfg(feature = "otlp")]
@@ -81,6 +83,7 @@ pub mod testing;
 pub use config::{ObservabilityConfig, OtlpCompression};
 pub use configure::{Guard, configure};
 pub use error::Error;
+pub use offer::offer;
 
 pub use obs_doctor as doctor;
 pub use obs_log as log;

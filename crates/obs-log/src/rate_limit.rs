@@ -18,8 +18,14 @@ use crate::sync::lock;
 /// How far apart the lines of one key are.
 const PERIOD: Duration = Duration::from_secs(1);
 const SHARDS: usize = 8;
-/// Keys that a shard tells apart; further ones share one entry.
+/// Keys that a shard tells apart; further ones of a logger share one entry.
 const KEYS_PER_SHARD: usize = 512;
+/// Of these, keys of one logger: a flood of made-up keys in one module leaves room for the keys of all others.
+const KEYS_OF_A_LOGGER: usize = 384;
+/// Loggers that have an entry for their further keys; those of still others share one.
+const SHARED_PER_SHARD: usize = 64;
+/// The entry that further keys of loggers without such an entry share.
+const EVERYBODY: u64 = 0;
 /// Of a longer key this much is kept, for the report at the end.
 const KEPT_OF_KEY: usize = 128;
 
@@ -169,12 +175,16 @@ struct Table {
 #[derive(Debug, Default)]
 struct Shard {
     entries: HashMap<u64, Entry>,
+    /// Entries by the hash of their logger.
+    of_logger: HashMap<u64, usize>,
     swept: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     logger: String,
+    /// The hash of the logger's name.
+    owner: u64,
     key: String,
     level: Level,
     passed: Instant,
@@ -191,16 +201,16 @@ impl Table {
         if let Some(entry) = shard.entries.get_mut(&hash) {
             return (entry.admit(now), expired);
         }
-        if shard.entries.len() >= KEYS_PER_SHARD {
+        let owner = self.hasher.hash_one(logger);
+        if shard.is_full_for(owner) {
             expired = shard.sweep(now);
         }
-        // The place that all further keys share is 0.
-        let full = shard.entries.len() >= KEYS_PER_SHARD;
-        let (place, key) = if full { (0, "(other keys)") } else { (hash, key) };
+        let (place, key) =
+            if shard.is_full_for(owner) { (shard.shared_place(owner), "(other keys)") } else { (hash, key) };
         if let Some(entry) = shard.entries.get_mut(&place) {
             return (entry.admit(now), expired);
         }
-        shard.entries.insert(place, Entry::new(logger, key, level, now));
+        shard.insert(place, Entry::new(logger, owner, key, level, now));
         (Some(0), expired)
     }
 
@@ -217,6 +227,22 @@ impl Table {
 }
 
 impl Shard {
+    fn is_full_for(&self, owner: u64) -> bool {
+        let of_owner = self.of_logger.get(&owner).copied().unwrap_or_default();
+        self.entries.len() >= KEYS_PER_SHARD || of_owner >= KEYS_OF_A_LOGGER
+    }
+
+    /// The place of the keys for which there is no room.
+    fn shared_place(&self, owner: u64) -> u64 {
+        let has_room = self.entries.len() < KEYS_PER_SHARD + SHARED_PER_SHARD;
+        if has_room || self.entries.contains_key(&owner) { owner } else { EVERYBODY }
+    }
+
+    fn insert(&mut self, place: u64, entry: Entry) {
+        *self.of_logger.entry(entry.owner).or_default() += 1;
+        self.entries.insert(place, entry);
+    }
+
     /// Forgets keys that have been quiet for a period, at most once in one.
     fn sweep(&mut self, now: Instant) -> Vec<Entry> {
         if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < PERIOD) {
@@ -225,17 +251,22 @@ impl Shard {
         self.swept = Some(now);
         let quiet = |entry: &Entry| now.saturating_duration_since(entry.passed) >= PERIOD;
         let gone = self.entries.extract_if(|_, entry| quiet(entry)).map(|(_, entry)| entry);
-        gone.filter(|entry| entry.suppressed > 0).collect()
+        let untold = gone.filter(|entry| entry.suppressed > 0).collect();
+        self.of_logger.clear();
+        for entry in self.entries.values() {
+            *self.of_logger.entry(entry.owner).or_default() += 1;
+        }
+        untold
     }
 }
 
 impl Entry {
-    fn new(logger: &str, key: &str, level: Level, now: Instant) -> Entry {
+    fn new(logger: &str, owner: u64, key: &str, level: Level, now: Instant) -> Entry {
         let key = key.chars().scan(0, |bytes, letter| {
             *bytes += letter.len_utf8();
             (*bytes <= KEPT_OF_KEY).then_some(letter)
         });
-        Entry { logger: logger.to_owned(), key: key.collect(), level, passed: now, suppressed: 0 }
+        Entry { logger: logger.to_owned(), owner, key: key.collect(), level, passed: now, suppressed: 0 }
     }
 
     fn admit(&mut self, now: Instant) -> Option<u64> {
@@ -356,6 +387,26 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_keys_in_some_loggers_silences_no_other() {
+        let (table, start) = (Table::default(), Instant::now());
+        let ask = |logger: &str, key: &str, ms| table.admit(logger, Level::Warn, key, at(start, ms)).0;
+        for n in 0..100_000 {
+            let _ = ask(["flood.a", "flood.b"][n % 2], &format!("made.up.{n}"), 0);
+        }
+        for key in ["disk", "peer"] {
+            let quiet = format!("quiet.{key}");
+            assert_eq!(ask(&quiet, key, 1), Some(0), "{quiet}");
+            assert_eq!(ask(&quiet, key, 2), None, "it is limited as ever");
+            assert!(ask(&quiet, key, 1_001).is_some(), "{quiet}");
+        }
+        for n in 0..10_000 {
+            let _ = ask(&format!("logger.{n}"), "k", 2);
+        }
+        let entries = |shard: &Mutex<Shard>| lock(shard).entries.len();
+        assert!(table.shards.iter().all(|shard| entries(shard) <= KEYS_PER_SHARD + SHARED_PER_SHARD + 1));
+    }
+
+    #[test]
     fn l5_unbounded_keys_use_bounded_memory_and_stay_exact() {
         let (table, start) = (Table::default(), Instant::now());
         let (mut sent, mut passed, mut told) = (0, 0, 0);
@@ -375,7 +426,7 @@ mod tests {
         assert_eq!(passed + told, sent);
         for shard in &table.shards {
             let shard = lock(shard);
-            assert!(shard.entries.len() <= KEYS_PER_SHARD + 1);
+            assert!(shard.entries.len() <= KEYS_OF_A_LOGGER + 1);
             assert!(shard.entries.values().all(|entry| entry.key.len() <= KEPT_OF_KEY));
         }
     }

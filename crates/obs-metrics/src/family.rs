@@ -146,6 +146,27 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         self.in_scope(|core| core.trust(label, values)).unwrap_or(Ok(()))
     }
 
+    /// Shows trusted values of this label alone from now on: whatever is counted with another value ends in the series in
+    /// which the untrusted labels read `__overflow__`, as in a family that is full. Text from outside then takes no
+    /// places, so that a value that is trusted later finds one. Values that have a series already keep it.
+    ///
+    /// ```
+    /// let registry = obs_metrics::Registry::new();
+    /// let calls = registry.counter("calls_total", "Calls.", ["capability"]);
+    /// calls.trust("capability", &["llm.chat"])?;
+    /// calls.trusted_only("capability")?;
+    /// calls.inc(["llm.chat"]);
+    /// calls.inc(["made.up"]);
+    /// assert_eq!(registry.value("calls_total", &[("capability", obs_metrics::OVERFLOW)]), Some(1.0));
+    /// # Ok::<(), obs_metrics::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownLabel`](crate::ErrorKind::UnknownLabel) if the family has no such label.
+    pub fn trusted_only(&self, label: &str) -> Result<(), Error> {
+        self.in_scope(|core| core.set_trusted_only(label)).unwrap_or(Ok(()))
+    }
+
     /// Runs `f` on the series, unless metrics are off or the declaration was refused.
     #[inline]
     fn on<R>(&self, values: [&str; N], f: impl Fn(&Arc<Series<I::Cell>>) -> R) -> Option<R> {

@@ -187,6 +187,14 @@ impl<C: Cell> FamilyCore<C> {
         Ok(())
     }
 
+    pub(crate) fn set_trusted_only(&self, label: &str) -> Result<(), Error> {
+        let index = self.index_of(label)?;
+        let mut table = self.write();
+        table.untrusted[index] = true;
+        table.trusted_only[index] = true;
+        Ok(())
+    }
+
     /// All series of a family are native or none: a reader judges the family by its first one.
     pub(crate) fn set_native(&self) -> Result<(), Error> {
         let table = self.write();
@@ -251,13 +259,14 @@ impl<C: Cell> FamilyCore<C> {
 
     /// Gives a scoped registry's counterpart the same rules of admission.
     pub(crate) fn copy_trust_from(&self, original: &Self) {
-        let (untrusted, trusted) = {
+        let (untrusted, trusted, trusted_only) = {
             let table = original.read();
-            (table.untrusted.clone(), table.trusted.clone())
+            (table.untrusted.clone(), table.trusted.clone(), table.trusted_only.clone())
         };
         let mut table = self.write();
         table.untrusted = untrusted;
         table.trusted = trusted;
+        table.trusted_only = trusted_only;
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table<C>> {

@@ -4,10 +4,10 @@
 //! The guard (`foreign_guard.rs`) makes names and labels valid, refuses a name that a declared family occupies and caps
 //! series; only what it lets through reaches the recorder, whose memory is kept flat while nobody scrapes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -15,6 +15,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use crate::desc::{self, DEFAULT_BUCKETS, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::foreign_guard::{Admitted, Verdict, exposed_name};
+use crate::foreign_keys::Known;
 use crate::foreign_text::{self, ForeignFamily};
 use crate::registry::WeakRegistry;
 use crate::report;
@@ -28,38 +29,10 @@ pub(crate) struct Foreign {
     recorder: PrometheusRecorder,
     upkeep: Arc<Upkeep>,
     registry: WeakRegistry,
-    admitted: Mutex<Admitted>,
+    admitted: RwLock<Admitted>,
     counters: Known<Counter>,
     gauges: Known<Gauge>,
     histograms: Known<Histogram>,
-}
-
-/// Handles by the key as it came, so that a macro that runs again does not pass the guard again. Any number of keys may
-/// come to the same admitted one, so neither their number nor their length is left to who makes them: what is not kept
-/// passes the guard each time.
-struct Known<H>(RwLock<HashMap<Key, H>>);
-
-impl<H: Clone> Known<H> {
-    fn new() -> Self {
-        Self(RwLock::default())
-    }
-
-    fn get(&self, key: &Key) -> Option<H> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn keep(&self, key: &Key, handle: &H) {
-        const MOST: usize = 8192;
-        const LONGEST: usize = 1024;
-        let labels = key.labels().map(|label| label.key().len() + label.value().len());
-        if key.name().len() + labels.sum::<usize>() > LONGEST {
-            return;
-        }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < MOST {
-            known.insert(key.to_retained(), handle.clone());
-        }
-    }
 }
 
 impl Foreign {
@@ -77,7 +50,7 @@ impl Foreign {
             recorder,
             upkeep,
             registry,
-            admitted: Mutex::default(),
+            admitted: RwLock::default(),
             counters: Known::new(),
             gauges: Known::new(),
             histograms: Known::new(),
@@ -109,21 +82,25 @@ impl Foreign {
 
     /// Look-ups that ended in the overflow series, by family.
     pub(crate) fn overflowed(&self) -> Vec<(String, u64)> {
-        self.lock().overflowed()
+        self.read().overflowed()
     }
 
     /// Observations of NaN, by family.
     pub(crate) fn nan(&self) -> Vec<(String, u64)> {
-        self.lock().nan()
+        self.read().nan()
     }
 
     /// Look-ups of refused names.
     pub(crate) fn refused(&self) -> Vec<(String, u64)> {
-        self.lock().refused()
+        self.read().refused()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Admitted> {
-        self.admitted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Admitted> {
+        self.admitted.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Admitted> {
+        self.admitted.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn judge(&self, kind: Kind, key: &Key) -> Verdict {
@@ -134,19 +111,28 @@ impl Foreign {
         let claims = desc::claims(kind, &name);
         let declared = self.registry.owner_of(&claims);
         let cap = self.registry.series_cap();
-        let mut admitted = self.lock();
-        match declared.map_or_else(|| admitted.claim(kind, &name, &claims), |owner| Err(owner.into_string()))
+        // What changes nothing, as in a flood once all places are taken, is judged by any number of threads at a time.
+        if declared.is_none()
+            && let Some(verdict) = self.read().judge(kind, &name, key, cap)
         {
-            Ok(()) => admitted.admit(&name, key, cap),
-            Err(owner) => {
-                admitted.count_refused(&name);
-                drop(admitted);
-                report::once(&format!(
-                    "{name:?} from the `metrics` macros is refused: it collides with {owner}"
-                ));
-                Verdict::Refused
-            }
+            return verdict;
         }
+        let claimed = match declared {
+            Some(owner) => Err(owner.into_string()),
+            None => self.write().claim(kind, &name, &claims),
+        };
+        match claimed {
+            Ok(()) => self.write().admit(&name, key, cap),
+            Err(owner) => self.refuse(&name, &owner),
+        }
+    }
+
+    fn refuse(&self, name: &str, owner: &str) -> Verdict {
+        if !self.read().count_refused_again(name) {
+            self.write().count_refused(name);
+            report::once(&format!("{name:?} from the `metrics` macros is refused: it collides with {owner}"));
+        }
+        Verdict::Refused
     }
 
     fn register<H: Clone>(
@@ -181,7 +167,7 @@ impl Foreign {
     ) {
         let name = exposed_name(kind, name.as_str());
         let claims = desc::claims(kind, &name);
-        if self.registry.owner_of(&claims).is_none() && self.lock().claim(kind, &name, &claims).is_ok() {
+        if self.registry.owner_of(&claims).is_none() && self.write().claim(kind, &name, &claims).is_ok() {
             pass_on(name.into(), help.replace('\\', "\\\\").into());
         }
     }
@@ -252,7 +238,7 @@ impl Recorder for Foreign {
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let pass_on = |key: &Key| {
             let recorded = self.recorder.register_histogram(key, metadata);
-            let (upkeep, nan) = (self.upkeep.clone(), self.lock().nan_of(key.name()));
+            let (upkeep, nan) = (self.upkeep.clone(), self.read().nan_of(key.name()));
             Histogram::from_arc(Arc::new(UpkeptHistogram { recorded, upkeep, nan }))
         };
         self.register(Kind::Histogram, &self.histograms, key, Histogram::noop, pass_on)
@@ -261,6 +247,6 @@ impl Recorder for Foreign {
 
 impl fmt::Debug for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Foreign").field("families", &self.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Foreign").field("families", &self.read().len()).finish_non_exhaustive()
     }
 }

@@ -20,13 +20,13 @@ const MOST_REFUSED: usize = 128;
 pub(crate) struct Admitted {
     families: HashMap<String, Family>,
     claims: HashMap<String, String>,
-    refused: BTreeMap<String, u64>,
+    refused: BTreeMap<String, AtomicU64>,
 }
 
 struct Family {
     kind: Kind,
     series: HashSet<Vec<(String, String)>>,
-    overflowed: u64,
+    overflowed: AtomicU64,
     nan: Arc<AtomicU64>,
 }
 
@@ -59,19 +59,19 @@ impl Admitted {
         Ok(())
     }
 
+    /// Says what becomes of a series that is there or has no place; `None` if it is to be claimed and admitted.
+    pub(crate) fn judge(&self, kind: Kind, name: &str, key: &Key, cap: usize) -> Option<Verdict> {
+        let family = self.families.get(name).filter(|family| family.kind == kind)?;
+        family.judge(name, &valid_labels(key.labels()), cap)
+    }
+
     pub(crate) fn admit(&mut self, name: &str, key: &Key, cap: usize) -> Verdict {
         let Some(family) = self.families.get_mut(name) else { return Verdict::Refused };
         let labels = valid_labels(key.labels());
-        let is_new = !family.series.contains(&labels);
-        if is_new && !labels.is_empty() && family.series.len() + 1 >= cap {
-            family.overflowed += 1;
-            let collapsed = labels.into_iter().map(|(label, _)| (label, OVERFLOW.to_owned()));
-            return Verdict::Overflow(key_of(name, family.stand_in(collapsed.collect())));
-        }
-        if is_new {
+        family.judge(name, &labels, cap).unwrap_or_else(|| {
             family.series.insert(labels.clone());
-        }
-        Verdict::Series(key_of(name, labels))
+            Verdict::Series(key_of(name, labels))
+        })
     }
 
     /// How many families there are.
@@ -79,13 +79,16 @@ impl Admitted {
         self.families.len()
     }
 
+    /// Counts a look-up of a name that was refused before, or of any once no more are told apart; whether it was one.
+    pub(crate) fn count_refused_again(&self, name: &str) -> bool {
+        let is_full = self.refused.len() >= MOST_REFUSED;
+        let others = || self.refused.get(OVERFLOW).filter(|_| is_full);
+        self.refused.get(name).or_else(others).map(|count| count.fetch_add(1, Ordering::Relaxed)).is_some()
+    }
+
     pub(crate) fn count_refused(&mut self, name: &str) {
-        if let Some(count) = self.refused.get_mut(name) {
-            *count += 1;
-        } else {
-            let name = if self.refused.len() < MOST_REFUSED { name } else { OVERFLOW };
-            *self.refused.entry(name.to_owned()).or_default() += 1;
-        }
+        let name = if self.refused.len() < MOST_REFUSED { name } else { OVERFLOW };
+        *self.refused.entry(name.to_owned()).or_default().get_mut() += 1;
     }
 
     /// Where a family's observations of NaN are counted.
@@ -95,12 +98,12 @@ impl Admitted {
 
     /// Look-ups of refused names.
     pub(crate) fn refused(&self) -> Vec<(String, u64)> {
-        self.refused.iter().map(|(name, count)| (name.clone(), *count)).collect()
+        self.refused.iter().map(|(name, count)| (name.clone(), count.load(Ordering::Relaxed))).collect()
     }
 
     /// Look-ups that ended in the overflow series, by family.
     pub(crate) fn overflowed(&self) -> Vec<(String, u64)> {
-        self.losses(|family| family.overflowed)
+        self.losses(|family| family.overflowed.load(Ordering::Relaxed))
     }
 
     /// Observations of NaN, by family.
@@ -116,7 +119,20 @@ impl Admitted {
 
 impl Family {
     fn new(kind: Kind) -> Self {
-        Self { kind, series: HashSet::new(), overflowed: 0, nan: Arc::default() }
+        Self { kind, series: HashSet::new(), overflowed: AtomicU64::new(0), nan: Arc::default() }
+    }
+
+    /// As [`Admitted::judge`], for valid labels.
+    fn judge(&self, name: &str, labels: &[(String, String)], cap: usize) -> Option<Verdict> {
+        if self.series.contains(labels) {
+            return Some(Verdict::Series(key_of(name, labels.to_vec())));
+        }
+        if labels.is_empty() || self.series.len() + 1 < cap {
+            return None;
+        }
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+        let collapsed = labels.iter().map(|(label, _)| (label.clone(), OVERFLOW.to_owned()));
+        Some(Verdict::Overflow(key_of(name, self.stand_in(collapsed.collect()))))
     }
 
     /// One stand-in for each set of label names that was admitted; whatever else comes is counted without labels.

@@ -77,6 +77,7 @@ mod family;
 mod family_core;
 mod foreign;
 mod foreign_guard;
+mod foreign_keys;
 mod foreign_protobuf;
 mod foreign_text;
 mod format;

@@ -56,6 +56,52 @@ pub fn trust_capabilities(capabilities: &[&str]) {
         capability_health_success_rate().trust("capability", capabilities),
         rate_limited_total().trust("capability", capabilities),
     ];
+    report_all(done);
+}
+
+/// Counts calls for every capability that is not trusted under [`OVERFLOW`](crate::OVERFLOW), in the same families: a
+/// flood of made-up names takes no place, and a capability that is trusted later finds its own.
+///
+/// ```
+/// use obs_metrics::{OVERFLOW, Registry, standard};
+///
+/// let registry = Registry::new();
+/// let _scope = registry.enter();
+/// standard::trust_capabilities(&["llm.chat"]);
+/// standard::trusted_capabilities_only();
+/// standard::requests_total().inc(["made.up", "not_found"]);
+/// let others = [("capability", OVERFLOW)];
+/// assert_eq!(registry.value("hearthnet_requests_total", &others), Some(1.0));
+/// ```
+pub fn trusted_capabilities_only() {
+    let done = [
+        requests_total().trusted_only("capability"),
+        request_duration_ms().summary.trusted_only("capability"),
+        request_duration_ms().histogram.trusted_only("capability"),
+        active_streams().trusted_only("capability"),
+        capability_health_success_rate().trusted_only("capability"),
+        rate_limited_total().trusted_only("capability"),
+    ];
+    report_all(done);
+}
+
+/// Admits these nodes always, in the family that has a `node` label: this node and its configured peers.
+pub fn trust_nodes(nodes: &[&str]) {
+    report_all([capability_health_success_rate().trust("node", nodes)]);
+}
+
+/// Admits these models always and counts all others under [`OVERFLOW`](crate::OVERFLOW), in the families that have a
+/// `model` label: a caller may ask for any model, and a backend with one model may answer to any name.
+pub fn trust_models_only(models: &[&str]) {
+    report_all([
+        llm_concurrent().trust("model", models),
+        llm_tokens_generated_total().trust("model", models),
+        llm_concurrent().trusted_only("model"),
+        llm_tokens_generated_total().trusted_only("model"),
+    ]);
+}
+
+fn report_all<const N: usize>(done: [Result<(), Error>; N]) {
     done.into_iter().filter_map(Result::err).for_each(|error| crate::report::error(&error));
 }
 
@@ -266,7 +312,8 @@ fn blob_gauge(registry: &Registry) -> Declared<crate::Gauge, 0> {
 
 fn token_counter(registry: &Registry) -> Declared<crate::Counter, 2> {
     let help = "Tokens that language models generated.";
-    registry.try_counter("hearthnet_llm_tokens_generated_total", help, ["model", "backend"])
+    let family = registry.try_counter("hearthnet_llm_tokens_generated_total", help, ["model", "backend"])?;
+    untrusted(family, &["model"])
 }
 
 fn llm_gauge(registry: &Registry) -> Declared<crate::Gauge, 1> {

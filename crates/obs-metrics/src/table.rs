@@ -19,6 +19,8 @@ pub(crate) struct Table<C> {
     pub(crate) untrusted: Box<[bool]>,
     /// By label: values that are admitted whatever else there is.
     pub(crate) trusted: Box<[HashSet<Box<str>>]>,
+    /// By label: whether values that are not trusted have no series of their own, however much room there is.
+    pub(crate) trusted_only: Box<[bool]>,
     /// Steps whenever a row comes or goes.
     pub(crate) version: u64,
 }
@@ -47,6 +49,7 @@ impl<C: Cell> Table<C> {
             stand_ins: 0,
             untrusted: vec![true; labels].into(),
             trusted: vec![HashSet::new(); labels].into(),
+            trusted_only: vec![false; labels].into(),
             version: 0,
         }
     }
@@ -57,7 +60,8 @@ impl<C: Cell> Table<C> {
 
     /// `None` while there is room for these values, else the values to use in their place.
     pub(crate) fn stand_in<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
-        if self.ordinary + self.reserve().max(self.stand_ins) < self.cap || self.is_trusted(values) {
+        let has_room = self.ordinary + self.reserve().max(self.stand_ins) < self.cap;
+        if self.is_trusted(values) || (has_room && self.may_be_shown(values)) {
             return None;
         }
         let collapse = |(value, untrusted): (&&'a str, &bool)| if *untrusted { OVERFLOW } else { *value };
@@ -68,6 +72,11 @@ impl<C: Cell> Table<C> {
     /// Places kept for stand-ins: one if all labels collapse, an eighth if the trusted labels keep their values.
     fn reserve(&self) -> usize {
         if self.untrusted.iter().all(|untrusted| *untrusted) { 1 } else { (self.cap / 8).max(1) }
+    }
+
+    fn may_be_shown(&self, values: &[&str]) -> bool {
+        let mut labels = self.trusted_only.iter().zip(&self.trusted).zip(values);
+        labels.all(|((trusted_only, trusted), value)| !trusted_only || trusted.contains(*value))
     }
 
     pub(crate) fn is_last_place(&self) -> bool {

@@ -17,6 +17,16 @@ pub fn configure(config: &Config) -> Result<(), Error> {
     Store::current().configure(config)
 }
 
+/// Keeps errors and slowest traces of each of these capabilities by themselves, and those of all others together; see
+/// [`Store::reserve`].
+///
+/// ```
+/// obs_trace::reserve(&["llm.chat", "rag.query"]);
+/// ```
+pub fn reserve(capabilities: &[&str]) {
+    Store::current().reserve(capabilities);
+}
+
 /// The last `n` completed traces, newest first (spec §5.1).
 ///
 /// ```

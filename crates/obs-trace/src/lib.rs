@@ -100,7 +100,7 @@ pub use active::ActiveTrace;
 pub use config::Config;
 pub use context::{attach, current_trace, detach, with_current_id};
 pub use error::Error;
-pub use global::{active, configure, get_recent, query, stats};
+pub use global::{active, configure, get_recent, query, reserve, stats};
 pub use id::{ParseIdError, TraceId};
 pub use query::Query;
 pub use record::TraceRecord;

@@ -97,7 +97,7 @@ impl Outcome {
 }
 
 /// Capability names come from peers.
-const MAX_CAPABILITY_BYTES: usize = 128;
+pub(crate) const MAX_CAPABILITY_BYTES: usize = 128;
 const MAX_CODE_BYTES: usize = 64;
 
 impl TraceRecord {

@@ -27,10 +27,20 @@ impl Retained {
             kept: Mutex::new(AllKept {
                 by_place: vec![others],
                 bytes: 0,
+                reserved: 0,
                 max_capabilities: config.max_capabilities,
                 max_bytes: config.ring_bytes / 4,
             }),
             max_traces,
+        }
+    }
+
+    /// Gives these capabilities a place of their own, and from now on no others: see
+    /// [`Store::reserve`](crate::Store::reserve).
+    pub(crate) fn reserve(&self, capabilities: &[SmolStr]) {
+        let mut all = self.lock();
+        for capability in capabilities {
+            all.reserve(capability, &self.places, self.max_traces);
         }
     }
 
@@ -61,13 +71,19 @@ impl Retained {
 
 /// Where the traces of a capability are kept and how slow one has to be, to be read without a lock.
 ///
-/// The first capabilities to be seen have a place each: names are made up by peers, and those that are made up later
-/// must not push out the ones that are real. A place is never given up, so that a table whose slots are written once is
-/// enough; whoever makes up names cannot know which of them meet in it.
+/// Reserved capabilities have a place each. Until the first one is reserved, nobody has said which names are real, and
+/// the first names to be seen have a place each: those that peers make up later do not push them out.
 struct Places {
+    seen: Slots,
+    reserved: OnceLock<Slots>,
+    others: Least,
+}
+
+/// A place is never given up, so that a table whose slots are written once is enough; whoever makes up names cannot know
+/// which of them meet in it.
+struct Slots {
     slots: Box<[OnceLock<Place>]>,
     hasher: RandomState,
-    others: Least,
 }
 
 struct Place {
@@ -82,17 +98,30 @@ type Least = Arc<AtomicU64>;
 /// The place that capabilities without one of their own share.
 const OTHERS: usize = 0;
 
+/// Capabilities that can be reserved. They are the program's own and those of peers that its owner has named.
+pub(crate) const MOST_RESERVED: usize = 1024;
+
 impl Places {
     fn new(capabilities: usize, others: Least) -> Places {
-        // At most half full, so that what is looked for is found or missed after a step or two.
-        let slots = (2 * capabilities).next_power_of_two();
-        Places { slots: (0..slots).map(|_| OnceLock::new()).collect(), hasher: RandomState::new(), others }
+        Places { seen: Slots::new(capabilities), reserved: OnceLock::new(), others }
     }
 
     fn want(&self, record: &TraceRecord) -> bool {
-        let place = self.slot(record.capability()).get();
-        let least = place.map_or(&self.others, |place| &place.least);
+        let least = self.find(record.capability()).map_or(&self.others, |place| &place.least);
         nanos(record) >= least.load(Ordering::Relaxed)
+    }
+
+    fn find(&self, capability: &str) -> Option<&Place> {
+        let reserved = self.reserved.get().and_then(|slots| slots.slot(capability).get());
+        reserved.or_else(|| self.seen.slot(capability).get())
+    }
+}
+
+impl Slots {
+    fn new(capabilities: usize) -> Slots {
+        // At most half full, so that what is looked for is found or missed after a step or two.
+        let slots = (2 * capabilities).next_power_of_two();
+        Slots { slots: (0..slots).map(|_| OnceLock::new()).collect(), hasher: RandomState::new() }
     }
 
     /// The slot of a capability, or the free one that would be its.
@@ -110,24 +139,36 @@ struct AllKept {
     /// The first one for all [`OTHERS`].
     by_place: Vec<Kept>,
     bytes: usize,
+    reserved: usize,
     max_capabilities: usize,
     max_bytes: usize,
 }
 
 impl AllKept {
     fn place(&mut self, capability: &str, places: &Places, max_traces: usize) -> usize {
-        let slot = places.slot(capability);
-        if let Some(place) = slot.get() {
+        if let Some(place) = places.find(capability) {
             return place.number;
         }
-        if self.by_place.len() > self.max_capabilities {
+        if places.reserved.get().is_some() || self.by_place.len() > self.max_capabilities {
             return OTHERS;
         }
+        self.add(capability, &places.seen, max_traces)
+    }
+
+    fn reserve(&mut self, capability: &str, places: &Places, max_traces: usize) {
+        let slots = places.reserved.get_or_init(|| Slots::new(MOST_RESERVED));
+        if self.reserved < MOST_RESERVED && places.find(capability).is_none() {
+            self.reserved += 1;
+            self.add(capability, slots, max_traces);
+        }
+    }
+
+    fn add(&mut self, capability: &str, slots: &Slots, max_traces: usize) -> usize {
         let kept = Kept::new(max_traces);
         let number = self.by_place.len();
         let place = Place { capability: SmolStr::new(capability), number, least: Arc::clone(&kept.least) };
         self.by_place.push(kept);
-        slot.get_or_init(|| place).number
+        slots.slot(capability).get_or_init(|| place).number
     }
 
     fn keep(&mut self, record: &Arc<TraceRecord>, place: usize, given_up: &mut Vec<Arc<TraceRecord>>) {
@@ -285,6 +326,43 @@ mod tests {
                 prop_assert_eq!(kept, expected(&ended));
             }
         }
+    }
+
+    #[test]
+    fn a_flood_of_made_up_names_takes_no_place_of_a_reserved_capability() {
+        let retained = Retained::new(&Config::default().kept_per_capability(KEPT));
+        retained.reserve(&["ours".into()]);
+        let flood = |from: u64| {
+            for n in from..from + 100_000 {
+                let trace = TraceRecord::ended_after(n, &format!("made.up.{n}"), Outcome::Panic);
+                if retained.wants(&trace) {
+                    retained.offer(&trace);
+                }
+            }
+        };
+        flood(1_000_000);
+        retained.reserve(&["later".into(), "ours".into()]);
+        for capability in ["ours", "later"] {
+            retained.offer(&TraceRecord::ended_after(1, capability, Outcome::Panic));
+            retained.offer(&TraceRecord::ended_after(2, capability, Outcome::Ok));
+        }
+        flood(2_000_000);
+        let kept = retained.all();
+        let of = |capability| kept.iter().filter(|trace| trace.capability() == capability).count();
+        // The failed one is among the slowest as well.
+        assert_eq!((of("ours"), of("later")), (3, 3));
+        assert_eq!(kept.len() - 6, 2 * KEPT, "the made-up ones share a place");
+    }
+
+    #[test]
+    fn reserved_places_are_bounded() {
+        let retained = Retained::new(&Config::default());
+        for n in 0..10 * MOST_RESERVED {
+            retained.reserve(&[SmolStr::new(format!("offered.{n}"))]);
+        }
+        assert_eq!(retained.lock().by_place.len(), MOST_RESERVED + 1);
+        retained.offer(&TraceRecord::ended_after(1, "offered.5000", Outcome::Panic));
+        assert_eq!(retained.all().len(), 2, "kept with all others");
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Where traces are while they run and after they have ended.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 
+use smol_str::SmolStr;
+
 use crate::active::ActiveTrace;
 use crate::lanes::Lanes;
 use crate::query::{self, Query};
-use crate::record::{End, Limits};
-use crate::retained::Retained;
+use crate::record::{End, Limits, MAX_CAPABILITY_BYTES};
+use crate::retained::{MOST_RESERVED, Retained};
 use crate::ring::Ring;
 use crate::stats::{Counts, Stats};
-use crate::{Config, Error, TraceRecord};
+use crate::{Config, Error, TraceRecord, text};
 
 /// The ring, the kept errors and slowest traces, and the running ones.
 ///
@@ -43,6 +46,8 @@ struct Inner {
     max_spans: AtomicUsize,
     max_field_bytes: AtomicUsize,
     config: Mutex<Config>,
+    /// Capabilities with a place beside the ring, for a configuration that comes later.
+    reserved: Mutex<BTreeSet<SmolStr>>,
 }
 
 impl Store {
@@ -64,6 +69,7 @@ impl Store {
             max_spans: AtomicUsize::new(config.max_spans),
             max_field_bytes: AtomicUsize::new(config.max_field_bytes),
             config: Mutex::new(config),
+            reserved: Mutex::default(),
         }))
     }
 
@@ -81,11 +87,34 @@ impl Store {
         }
         let bounds = (config.ring_capacity, config.ring_bytes);
         let is_same_ring = bounds == (current.ring_capacity, current.ring_bytes);
-        inner.lanes.reconfigure((!is_same_ring).then_some(bounds), Retained::new(config));
+        let retained = Retained::new(config);
+        {
+            let reserved = inner.reserved.lock().unwrap_or_else(|poison| poison.into_inner());
+            retained.reserve(&reserved.iter().cloned().collect::<Vec<_>>());
+            inner.lanes.reconfigure((!is_same_ring).then_some(bounds), retained);
+        }
         inner.max_spans.store(config.max_spans, Ordering::Relaxed);
         inner.max_field_bytes.store(config.max_field_bytes, Ordering::Relaxed);
         *current = config.clone();
         Ok(())
+    }
+
+    /// Keeps errors and slowest traces of each of these capabilities by themselves, from the first call on. The first
+    /// such call also ends that other names get a place when they are seen: all of them share one from then on, so that
+    /// names which callers make up take no place.
+    ///
+    /// Only names that the program or its owner vouches for belong here. At most 1 024 are taken; those that come
+    /// later are kept with the others.
+    pub fn reserve(&self, capabilities: &[&str]) {
+        let mut reserved = self.0.reserved.lock().unwrap_or_else(|poison| poison.into_inner());
+        let names: Vec<SmolStr> =
+            capabilities.iter().map(|name| text::bounded(name, MAX_CAPABILITY_BYTES)).collect();
+        self.0.lanes.retained().reserve(&names);
+        for name in names {
+            if reserved.len() < MOST_RESERVED {
+                reserved.insert(name);
+            }
+        }
     }
 
     /// The last `n` completed traces, newest first (spec §5.1).

@@ -3,11 +3,9 @@
 use std::time::Instant;
 
 use obs_facade::metrics::{self, standard};
-use obs_facade::warn;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::LOG;
 use super::answer::{self, Answer, DONE, Frame, FrameSource, frames};
 use super::capability::{Answering, Capability};
 use crate::config::BackendSection;
@@ -31,9 +29,7 @@ pub(super) struct Chat {
 
 impl Chat {
     pub(super) fn new(section: &BackendSection, http: Client) -> Chat {
-        if let Some(model) = &section.model {
-            offer(model);
-        }
+        offer(section.model.as_deref().unwrap_or(ANY_MODEL));
         Chat {
             backend: Backend::new(section, http),
             backend_name: section.name.clone(),
@@ -78,15 +74,10 @@ impl Capability for Chat {
     }
 }
 
-/// Shows the node's own model on the metrics page from the start, and always (M7).
+/// Shows the node's own model on the metrics page from the start, and always (M7). Any other name that a caller gives is
+/// counted with all others.
 fn offer(model: &str) {
-    let trusted = [
-        standard::llm_concurrent().trust("model", &[model]),
-        standard::llm_tokens_generated_total().trust("model", &[model]),
-    ];
-    if let Some(error) = trusted.into_iter().find_map(Result::err) {
-        warn!(logger: LOG, error:% = error; "a model is not trusted as a label");
-    }
+    standard::trust_models_only(&[model]);
     standard::llm_concurrent().set([model], 0.0);
 }
 

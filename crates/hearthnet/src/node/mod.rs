@@ -59,7 +59,8 @@ impl Node {
         if let Some(backend) = config.llm.backends.first() {
             capabilities.insert(llm::NAME, Arc::new(llm::Chat::new(backend, http.clone())));
         }
-        metrics::standard::trust_capabilities(&capabilities.keys().copied().collect::<Vec<_>>());
+        obs_facade::offer(&capabilities.keys().copied().collect::<Vec<_>>());
+        metrics::standard::trust_nodes(&[identity.node_id()]);
         for name in capabilities.keys() {
             metrics::standard::active_streams().set([name], 0.0);
         }

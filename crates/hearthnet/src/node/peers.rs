@@ -10,6 +10,7 @@ use reqwest::Url;
 use tokio::time::{sleep, timeout};
 
 use super::{LOG, Node};
+use crate::offers::Offers;
 use crate::wire::client;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::Manifest;
@@ -29,6 +30,8 @@ pub(super) struct Peers {
 struct State {
     /// By the place of its address in the configuration; nothing before a peer's first answer.
     known: BTreeMap<usize, Known>,
+    /// By the same place: what has places in the metrics.
+    offers: BTreeMap<usize, Offers>,
     /// The communities that have a series.
     published: BTreeSet<String>,
 }
@@ -100,6 +103,7 @@ impl Peers {
         };
         let changed = now != before;
         if let Some(known) = now.filter(|_| changed) {
+            state.offers.entry(index).or_default().take(&known.manifest);
             tell(&known, known.manifest.community_id == self.community_id);
             state.known.insert(index, known);
             self.publish(&mut state);

@@ -116,20 +116,59 @@ async fn m7_names_that_a_peer_makes_up_do_not_crowd_out_ours() {
     node.call(ECHO, &json!({})).send().await.unwrap();
     assert_eq!(node.metric("hearthnet_requests_total", "").await, Some(401.0), "totals stay exact");
     assert_eq!(node.metric("hearthnet_requests_total", ECHO).await, Some(1.0));
-    assert!(node.metric("hearthnet_requests_total", "__overflow__").await >= Some(100.0));
+    let others = "capability=\"__overflow__\"";
+    assert_eq!(
+        node.metric("hearthnet_requests_total", others).await,
+        Some(400.0),
+        "one name for all of them"
+    );
+    assert_eq!(node.metric("hearthnet_requests_total", "made.up").await, None);
+    let traces = node.get("/trace/recent?n=10&capability=made.up.7").await;
+    assert_eq!(traces["traces"][0]["capability"], "made.up.7", "a trace has the name as it was sent");
+}
+
+/// A peer is learned of after a flood that would have taken every place.
+#[tokio::test]
+async fn what_a_peer_offers_later_has_its_place_after_a_flood() {
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = peer.local_addr().unwrap();
+    let node = Home::new().start(&format!("discovery.static_peers = [\"http://{address}\"]\n"));
+    for round in 0..30 {
+        let calls = (0..20).map(|i| node.call(&format!("made.up.{round}.{i}"), &json!({})).send());
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap();
+        }
+    }
+    let manifest = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"node_id\":\"p\",\"community_id\":\"c\",\"capabilities\":[\"rag.query\"]}";
+    answer_with(peer, manifest);
+    node.wait_for_metric("hearthnet_nodes_online", "community=\"c\"", 1.0).await;
+    node.call("rag.query", &json!({})).send().await.unwrap();
+    for (family, labels) in [
+        ("hearthnet_requests_total", "capability=\"rag.query\",result=\"internal_error\""),
+        ("hearthnet_request_duration_seconds_count", "capability=\"rag.query\""),
+        ("hearthnet_request_duration_ms_count", "capability=\"rag.query\""),
+    ] {
+        node.wait_for_metric(family, labels, 1.0).await;
+    }
+    let health = "capability=\"rag.query\",node=\"p\"";
+    node.wait_for_metric("hearthnet_capability_health_success_rate", health, 0.0).await;
 }
 
 /// Answers each connection with `bytes`, for as long as the test runs.
 fn peer_that_says(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    answer_with(listener, bytes);
+    format!("\"http://{address}\"")
+}
+
+fn answer_with(listener: TcpListener, bytes: &'static [u8]) {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(bytes);
         }
     });
-    format!("\"http://{address}\"")
 }
 
 #[tokio::test]

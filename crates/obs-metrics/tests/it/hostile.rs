@@ -213,3 +213,73 @@ proptest! {
         exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
     }
 }
+
+/// Made-up values first, all the places full; then one that the program vouches for.
+#[test]
+fn a_flood_takes_no_place_where_trusted_values_alone_are_shown() {
+    let registry = Registry::new();
+    let calls =
+        registry.counter("calls_total", "Calls.", ["capability", "result"]).untrusted(&["capability"]);
+    calls.trusted_only("capability").unwrap();
+    let flood = |calls: &obs_metrics::CounterFamily<2>| {
+        (0..100_000).for_each(|n| calls.inc([&format!("made.up.{n}"), "not_found"]));
+    };
+    flood(&calls);
+    calls.trust("capability", &["rag.query"]).unwrap();
+    let held = calls.with(["rag.query", "ok"]);
+    held.inc();
+    flood(&calls);
+    calls.inc(["rag.query", "ok"]);
+    let of = |capability| registry.value("calls_total", &[("capability", capability)]);
+    assert_eq!((of("rag.query"), of(OVERFLOW)), (Some(2.0), Some(200_000.0)));
+    assert_eq!(samples(&registry, "calls_total").len(), 2);
+    assert_eq!(
+        registry.value("hearthnet_metrics_overflow_total", &[("metric", "calls_total")]),
+        Some(200_000.0)
+    );
+    assert_eq!(calls.trusted_only("peer").unwrap_err().kind(), obs_metrics::ErrorKind::UnknownLabel);
+}
+
+/// In each family with text from peers: a lease, a removal and a value that came before do not change it.
+#[test]
+fn what_is_offered_has_its_place_in_every_standard_family() {
+    use obs_metrics::standard;
+    let registry = Registry::new();
+    let _scope = registry.enter();
+    standard::trust_capabilities(&["ours"]);
+    standard::trusted_capabilities_only();
+    standard::trust_models_only(&["tiny"]);
+    standard::trust_nodes(&["us"]);
+    let record = |name: &str, node: &str, model: &str| {
+        standard::requests_total().inc([name, "ok"]);
+        standard::observe_request_duration(name, std::time::Duration::from_millis(1));
+        drop(standard::active_streams().with([name]).lease());
+        standard::capability_health_success_rate().set([name, node], 1.0);
+        standard::rate_limited_total().inc([name, "hard"]);
+        standard::llm_tokens_generated_total().inc([model, "ollama"]);
+        drop(standard::llm_concurrent().with([model]).lease());
+    };
+    for n in 0..1_000 {
+        let name = format!("made.up.{n}");
+        record(&name, &name, &name);
+    }
+    standard::trust_capabilities(&["theirs"]);
+    standard::trust_nodes(&["them"]);
+    record("ours", "us", "tiny");
+    record("theirs", "them", "tiny");
+    for name in ["ours", "theirs"] {
+        for (family, label) in [
+            ("hearthnet_requests_total", "capability"),
+            ("hearthnet_request_duration_ms_count", "capability"),
+            ("hearthnet_request_duration_seconds_count", "capability"),
+            ("hearthnet_active_streams", "capability"),
+            ("hearthnet_capability_health_success_rate", "capability"),
+            ("hearthnet_rate_limited_total", "capability"),
+        ] {
+            assert!(registry.value(family, &[(label, name)]).is_some(), "{family} {name}");
+        }
+    }
+    assert_eq!(registry.value("hearthnet_llm_tokens_generated_total", &[("model", "tiny")]), Some(2.0));
+    let page = registry.render(obs_metrics::Format::Text);
+    assert!(!page.contains("made.up"), "{page}");
+}

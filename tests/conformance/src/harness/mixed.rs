@@ -97,7 +97,7 @@ fn call_from_all_sides(client: &Client) -> Outcome<Vec<Call>> {
 }
 
 const ECHO: &str = "experimental.echo";
-const NOBODY: &str = "experimental.nobody.offers.this";
+pub(crate) const NOBODY: &str = "experimental.nobody.offers.this";
 const CODES: [(&str, u16); 5] = [
     ("timeout", 408),
     ("capacity_exceeded", 429),

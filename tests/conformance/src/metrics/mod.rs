@@ -13,6 +13,9 @@ use crate::case::{Case, Outcome, Suite, failed};
 use crate::harness::exposition::{Format, Page};
 use crate::harness::http::Client;
 
+/// What calls for capabilities that nobody offers are counted under.
+const OVERFLOW: &str = "__overflow__";
+
 pub(crate) const SUITE: Suite = Suite {
     name: "metrics",
     cases: &[
