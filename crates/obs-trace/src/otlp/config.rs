@@ -85,7 +85,7 @@ impl Config {
             interval: Duration::from_secs(5),
             timeout: Duration::from_secs(10),
             queue_traces: 16_384,
-            queue_bytes: 8 << 20,
+            queue_bytes: 16 << 20,
             first_delay: Duration::from_secs(1),
             give_up_after: Duration::from_secs(300),
         }
@@ -171,7 +171,8 @@ impl Config {
         self
     }
 
-    /// How many bytes of memory the traces that wait may take. 8 MiB by default, at least 64 KiB.
+    /// How many bytes of memory the traces that wait may take, most of them in the ring too. 16 MiB by default,
+    /// at least 64 KiB.
     pub fn queue_bytes(mut self, bytes: usize) -> Config {
         self.queue_bytes = bytes;
         self

@@ -45,6 +45,8 @@ struct State {
     settled: u64,
     /// So many are not to wait for others.
     urgent: u64,
+    /// Earliest time for a batch that does not fill a request.
+    not_before: Option<Instant>,
     flushes: u64,
     /// How many flushes had been asked for when the last request that failed was made.
     failed_flushes: u64,
@@ -74,6 +76,9 @@ pub(super) enum Next {
 /// Memory of the traces of a request: collectors take bodies of a few MiB, and traces with much text make smaller
 /// batches.
 const MAX_BATCH_BYTES: usize = 2 << 20;
+
+/// Between two requests that are not full: under load it makes fewer and larger ones.
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl Queue {
     pub(super) fn new(config: &Config) -> Queue {
@@ -125,13 +130,16 @@ impl Queue {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let is_due = state.spans >= self.batch_spans
+            let is_full = state.spans >= self.batch_spans;
+            let is_due = state.spans >= self.request_spans
+                || is_full && state.not_before.is_none_or(|time| now >= time)
                 || state.settled < state.urgent
                 || state.deadline.is_some()
                 || now >= tick;
             if is_due && !state.traces.is_empty() {
                 let batch = state.take_batch(self.request_spans);
                 self.note_room(&state);
+                state.not_before = Some(now + PAUSE);
                 return Next::Export(batch);
             }
             if state.deadline.is_some() {
@@ -143,7 +151,8 @@ impl Queue {
             if now >= tick {
                 tick = now + self.interval;
             }
-            let until = wake_at.map_or(tick, |wake_at| wake_at.min(tick));
+            let next_batch = state.not_before.filter(|_| is_full);
+            let until = [wake_at, next_batch].into_iter().flatten().fold(tick, Instant::min);
             state = wait(&self.wake, state, until - now);
         }
     }
