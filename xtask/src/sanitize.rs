@@ -30,8 +30,8 @@ pub(crate) fn run() -> Done {
 
 fn models() -> Verdict {
     let mut test = cargo::command();
-    test.args(["test", "--package", "obs-log", "--lib", "--", "models::"]);
-    passes(apart(&mut test, "models").env("RUSTFLAGS", "--cfg loom"))
+    test.args(["test", "--package", "obs-log", "--package", "obs-metrics", "--lib", "--", "models::"]);
+    passes(apart(&mut test, "models").env("RUSTFLAGS", "--cfg obs_loom"))
 }
 
 /// With the stable compiler, which has the sanitizer and only has to be told that it may be used: nothing that is built

@@ -18,7 +18,7 @@ use crate::sync::{Condvar, Mutex, lock};
 use crate::wake::Wake;
 
 /// A model has fewer, because each of their locks multiplies the orders that it has to try.
-pub(crate) const SHARDS: usize = if cfg!(loom) { 2 } else { 8 };
+pub(crate) const SHARDS: usize = if cfg!(obs_loom) { 2 } else { 8 };
 /// More than a quiet process logs between two turns of the writer.
 const MUCH: usize = CHUNK_BYTES / 4;
 

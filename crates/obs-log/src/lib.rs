@@ -137,7 +137,7 @@ mod level;
 mod local;
 mod logger;
 mod merge;
-#[cfg(all(test, loom))]
+#[cfg(all(test, obs_loom))]
 mod models;
 mod names;
 mod nested;

@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::LocalKey;
 
 use crate::cache::Cache;
@@ -14,6 +13,8 @@ use crate::padded::Padded;
 use crate::protobuf;
 use crate::series::{Cell, Part, Series};
 use crate::slot::{self, NOBODY};
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use crate::text;
 
 /// A counter of one series, to be held: clones count into the same series.
@@ -221,7 +222,7 @@ impl Cell for CounterCell {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(obs_loom)))]
 mod tests {
     use super::*;
 

@@ -87,12 +87,14 @@ mod histogram;
 mod label_value;
 mod listing;
 mod losses;
+#[cfg(all(test, obs_loom))]
+mod models;
 mod native;
 mod padded;
 mod page;
 pub mod process;
 mod protobuf;
-#[cfg(test)]
+#[cfg(all(test, not(obs_loom)))]
 #[path = "../tests/it/raise.rs"]
 mod raise;
 mod registry;
@@ -106,6 +108,7 @@ mod slot;
 pub mod standard;
 mod start_time;
 mod summary;
+mod sync;
 mod table;
 mod text;
 mod window;

@@ -1,13 +1,12 @@
 //! Parts of a histogram: one that a single thread writes, one that any number of threads may write. Writers never wait; a
 //! reader gets buckets and a sum that belong together, also under writers that never pause.
 
-use std::hint;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::thread;
 use std::time::Duration;
 
 use crate::native::{NativeCounts, Place};
 use crate::padded::Padded;
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{self, hint};
 
 /// What a histogram held at one moment: counts by bucket (not cumulative, the last is `+Inf`) and the sum of exactly
 /// those observations.
@@ -122,7 +121,7 @@ impl OwnedShard {
 
     /// Adds what the shard holds. One reader at a time may do so.
     pub(crate) fn add_to(&self, total: &mut Snapshot) {
-        const ATTEMPTS: usize = 20;
+        const ATTEMPTS: usize = if sync::IS_MODEL { 1 } else { 20 };
         let read = (0..ATTEMPTS).find_map(|_| self.between_writes());
         total.add(&read.unwrap_or_else(|| self.ask()));
     }
@@ -137,7 +136,7 @@ impl OwnedShard {
 
     /// Waits for the owner's answer, or for a moment in which it does not write.
     #[cold]
-    fn ask(&self) -> Snapshot {
+    pub(crate) fn ask(&self) -> Snapshot {
         let asked = self.words.at(ASKED);
         asked.store(WAITING, Ordering::Release);
         let mut patience = Patience::default();
@@ -266,17 +265,18 @@ impl Patience {
         self.0 = self.0.saturating_add(1);
         match self.0 {
             ..100 => hint::spin_loop(),
-            100..200 => thread::yield_now(),
-            _ => thread::sleep(Duration::from_micros(50)),
+            100..200 => sync::yield_now(),
+            _ => sync::sleep(Duration::from_micros(50)),
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(obs_loom)))]
 mod tests {
     use super::*;
     use crate::raise::RaiseOnDrop;
     use std::sync::atomic::AtomicBool;
+    use std::thread;
 
     /// Every observation is worth 2, so a sum that does not belong to its count shows at once. The writers never pause.
     fn check(is_native: bool, shards: usize, record: impl Fn(usize) + Sync, read: impl Fn() -> Snapshot) {

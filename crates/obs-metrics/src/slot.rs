@@ -7,81 +7,110 @@
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Mutex, PoisonError};
+
+use crate::sync::{Mutex, lock, per_thread};
 
 /// How many threads may own a slot at once.
 pub(crate) const SLOTS: usize = 32;
 
-struct Pool {
+/// Slots that no thread has.
+pub(crate) struct Pool {
     unused: usize,
     returned: BinaryHeap<Reverse<usize>>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { unused: 0, returned: BinaryHeap::new() });
+impl Pool {
+    pub(crate) const fn new() -> Self {
+        Self { unused: 0, returned: BinaryHeap::new() }
+    }
+}
 
-struct Slot(Option<usize>);
+#[cfg(not(all(test, obs_loom)))]
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
+#[cfg(all(test, obs_loom))]
+loom::lazy_static! { static ref POOL: Mutex<Pool> = Mutex::new(Pool::new()); }
 
-/// Not asked for yet.
+struct Slot<'a> {
+    pool: &'a Mutex<Pool>,
+    number: Option<usize>,
+}
+
+/// The thread has not asked yet.
 const UNKNOWN: u8 = u8::MAX;
-/// All were taken, or the thread is ending.
+/// All slots were taken, or the thread is ending.
 const NONE: u8 = u8::MAX - 1;
-/// Never a thread's: what stands for the owner of what nobody owns.
+/// Never a thread's slot: marks what has no owner.
 pub(crate) const NOBODY: u8 = u8::MAX - 2;
 
-thread_local! {
-    static SLOT: Slot = Slot::take();
+per_thread! {
+    static SLOT: Slot<'static> = Slot::take(&POOL);
     /// The same number without a destructor, which makes reading it a single load.
     static INDEX: Cell<u8> = const { Cell::new(UNKNOWN) };
 }
 
-/// The current thread's slot, or `None` when all are taken or the thread is ending.
+/// Returns the current thread's slot, or `None` when all are taken or the thread is ending.
 #[inline]
 pub(crate) fn current() -> Option<usize> {
-    match INDEX.get() {
+    match mark() {
         NONE => None,
         UNKNOWN => ask(),
         slot => Some(usize::from(slot)),
     }
 }
 
-/// The slot as one byte, for a thread that wants to know whether it owns something; of no use where it does not.
+/// Returns the slot as one byte, to compare with the mark of an owner. A thread without a slot gets a byte that marks
+/// no owner.
 #[inline]
 pub(crate) fn mark() -> u8 {
-    INDEX.get()
+    INDEX.with(Cell::get)
 }
 
 #[cold]
 fn ask() -> Option<usize> {
-    let slot = SLOT.try_with(|slot| slot.0).ok().flatten();
-    INDEX.set(slot.map_or(NONE, |slot| slot as u8));
+    let slot = SLOT.try_with(|slot| slot.number).ok().flatten();
+    set_index(slot);
     slot
 }
 
-impl Slot {
-    fn take() -> Self {
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Reverse(slot)) = pool.returned.pop() {
-            return Self(Some(slot));
+fn set_index(slot: Option<usize>) {
+    // While a thread ends the index may be gone in a model. The standard library's stays.
+    _ = INDEX.try_with(|index| index.set(slot.map_or(NONE, |slot| slot as u8)));
+}
+
+impl<'a> Slot<'a> {
+    fn take(pool: &'a Mutex<Pool>) -> Self {
+        let mut slots = lock(pool);
+        if let Some(Reverse(number)) = slots.returned.pop() {
+            return Self { pool, number: Some(number) };
         }
-        if pool.unused == SLOTS {
-            return Self(None);
+        if slots.unused == SLOTS {
+            return Self { pool, number: None };
         }
-        pool.unused += 1;
-        Self(Some(pool.unused - 1))
+        slots.unused += 1;
+        Self { pool, number: Some(slots.unused - 1) }
     }
 }
 
 /// The lock of the pool orders everything this thread wrote before whatever the slot's next owner does.
-impl Drop for Slot {
+impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        INDEX.set(NONE);
-        if let Some(slot) = self.0 {
-            POOL.lock().unwrap_or_else(PoisonError::into_inner).returned.push(Reverse(slot));
+        set_index(None);
+        if let Some(number) = self.number {
+            lock(self.pool).returned.push(Reverse(number));
         }
     }
 }
 
-#[cfg(test)]
+/// Runs a thread's work with a slot of this pool. In a model the destructors of thread-locals come too late for a pool
+/// that is global.
+#[cfg(all(test, obs_loom))]
+pub(crate) fn with_slot_of<R>(pool: &Mutex<Pool>, run: impl FnOnce() -> R) -> R {
+    let slot = Slot::take(pool);
+    set_index(slot.number);
+    run()
+}
+
+#[cfg(all(test, not(obs_loom)))]
 mod tests {
     use super::*;
     use std::collections::HashSet;

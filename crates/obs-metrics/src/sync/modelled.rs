@@ -1,0 +1,60 @@
+//! Loom's types in the form of the standard library's.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use loom::sync::MutexGuard;
+use loom::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) use loom::hint;
+pub(crate) use loom::sync::{Mutex, atomic};
+pub(crate) use loom::thread::yield_now;
+
+/// Whether loom runs this build.
+pub(crate) const IS_MODEL: bool = true;
+
+/// No time passes in a model.
+pub(crate) fn sleep(_time: Duration) {
+    yield_now();
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Loom's own macro does not take `const { … }`, which an expression of this edition may be.
+macro_rules! per_thread {
+    ($($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;)*) => {
+        ::loom::thread_local! { $($(#[$attribute])* static $name: $type = $value;)* }
+    };
+}
+pub(crate) use per_thread;
+
+/// The standard library's has a lock of its own, which would stop all threads of a model: they share one thread of the
+/// system. So the value is made under loom's lock, and whether it is there is loom's to say.
+#[derive(Debug)]
+pub(crate) struct OnceLock<T> {
+    value: std::sync::OnceLock<T>,
+    is_set: AtomicBool,
+    making: Mutex<()>,
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        Self { value: std::sync::OnceLock::new(), is_set: AtomicBool::new(false), making: Mutex::new(()) }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+    }
+
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        let made = lock(&self.making);
+        if self.value.get().is_none() {
+            _ = self.value.set(make());
+            self.is_set.store(true, Ordering::Release);
+        }
+        drop(made);
+        self.value.get().expect("just set")
+    }
+}
