@@ -155,6 +155,11 @@ mod elsewhere {
         assert!((3.0..100.0).contains(&values["process_open_fds"]), "{values:?}");
     }
 
+    /// A shell text that puts a file of its own in the place of `/proc/stat`.
+    fn fake_btime(btime: &str) -> String {
+        format!("f=$(mktemp); echo 'cpu 1 1 1 1\nbtime {btime}' >$f; mount --bind $f /proc/stat; rm $f")
+    }
+
     const OWN_PROC: &[&str] = &["--mount", "--pid", "--fork"];
 
     #[test]
@@ -170,13 +175,9 @@ mod elsewhere {
     fn the_start_is_right_and_stays_whatever_btime_says() {
         for btime in ["0", "1000000000", "4000000000"] {
             let before = now();
-            let fake = format!(
-                "f=$(mktemp); echo 'cpu 1 1 1 1\nbtime {btime}' >$f; mount --bind $f /proc/stat; rm $f"
-            );
-            let setup = format!("mount -t proc proc /proc; {fake}");
-            let step =
-                "umount /proc/stat; f=$(mktemp); echo 'btime 1000' >$f; mount --bind $f /proc/stat; rm $f";
-            let Some(pages) = pages("btime", OWN_PROC, &setup, step) else { return };
+            let setup = format!("mount -t proc proc /proc; {}", fake_btime(btime));
+            let step = format!("umount /proc/stat; {}", fake_btime("1000"));
+            let Some(pages) = pages("btime", OWN_PROC, &setup, &step) else { return };
             assert_right(&pages[0], before);
             assert_right(&pages[1], before);
             let start = |page: usize| pages[page]["process_start_time_seconds"];
@@ -206,9 +207,7 @@ mod elsewhere {
     fn what_is_hidden_is_left_out() {
         let start = "process_start_time_seconds";
         let fds = "mount -t tmpfs -o mode=0 none /proc/$$/fd; mount --bind /dev/null /proc/$$/limits";
-        let btime = |value| {
-            format!("mount -t proc proc /proc; echo btime {value} >/tmp/b; mount --bind /tmp/b /proc/stat")
-        };
+        let btime = |value| format!("mount -t proc proc /proc; {}", fake_btime(value));
         for (setup, there, missing) in [
             ("mount -t tmpfs none /proc", "", start),
             ("mount -t proc proc /proc; mount --bind /dev/null /proc/$$/stat", "", start),
@@ -217,8 +216,7 @@ mod elsewhere {
             (&*btime("18446744073709551615"), start, ""),
             (&*btime("-1"), start, ""),
         ] {
-            let setup = format!("mount -t tmpfs none /tmp; {setup}");
-            let Some(pages) = pages("hidden", OWN_PROC, &setup, "") else { return };
+            let Some(pages) = pages("hidden", OWN_PROC, setup, "") else { return };
             let shown = &pages[0];
             assert!(there.is_empty() || shown.contains_key(there), "{setup}: {shown:?}");
             assert!(!shown.contains_key(missing), "{setup}: {shown:?}");
@@ -231,7 +229,7 @@ mod elsewhere {
     fn a_command_of_any_name_has_a_start() {
         let before = now();
         // A user who sees no process but their own.
-        let setup = "mount -t proc -o hidepid=2 proc /proc; dir=$(mktemp -d); mount -t tmpfs none $dir; \
+        let setup = "mount -t proc -o hidepid=2 proc /proc; dir=/sys; mount -t tmpfs none $dir; \
                      cp \"$0\" \"$dir/) R 1 (\"; exec \"$dir/) R 1 (\" \"$@\"";
         let Some(pages) = pages("command_name", OWN_PROC, &format!("[ \"$0\" = sh ] || {{ {setup}; }}"), "")
         else {

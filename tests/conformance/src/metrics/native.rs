@@ -8,7 +8,7 @@ use obs_metrics::{Exposition, Registry};
 
 use super::families::busy_node;
 use super::page::OPEN_METRICS;
-use super::scrape;
+use super::{OVERFLOW, scrape};
 use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::home::Home;
 use crate::harness::http::REQUEST_ID;
@@ -72,8 +72,8 @@ pub(super) fn node(lab: &Lab) -> Outcome {
     // Prometheus 2.42 takes the first exemplar alone of a native histogram, so this call is the only one of its series.
     let id = ulid::Ulid::generate().to_string();
     node.client().call("called.once", b"{}", &[(REQUEST_ID, &id)])?.refuses(404, "not_found")?;
-    let query = "hearthnet_request_duration_seconds{capability=\"called.once\"}";
-    let exemplars = || prometheus.exemplars(query).unwrap_or_default();
+    let query = format!("hearthnet_request_duration_seconds{{capability={OVERFLOW:?}}}");
+    let exemplars = || prometheus.exemplars(&query).unwrap_or_default();
     let has_ours = wait::until(SCRAPED, || exemplars().iter().any(|(trace_id, _)| *trace_id == id));
     ensure(has_ours, &format!("an exemplar with {id}"), exemplars())
 }
