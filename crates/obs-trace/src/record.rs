@@ -10,7 +10,6 @@ use serde_core::{Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::clock::{self, AtomicInstant, Instant};
-use crate::config::SPAN_LIMIT;
 use crate::fields::Fields;
 use crate::remote::{Caller, Remote};
 use crate::slots::{Begun, Slots, SpanIndex};
@@ -369,8 +368,7 @@ impl TraceRecord {
     pub fn spans(&self) -> Vec<SpanRecord> {
         let kept = if self.is_fixed() { self.kept() } else { self.slots.closed() };
         let fields = self.fields.lock().unwrap_or_else(|poison| poison.into_inner());
-        (0..SPAN_LIMIT)
-            .filter(|index| kept >> index & 1 == 1)
+        ones(kept)
             .filter_map(|index| {
                 let span = self.slots.read(index)?;
                 Some(SpanRecord {
@@ -409,6 +407,15 @@ impl TraceRecord {
     pub fn dropped_spans(&self) -> u64 {
         self.slots.begun() - self.kept().count_ones() as u64
     }
+}
+
+/// The places of the bits that are set, from the lowest.
+fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
 }
 
 impl fmt::Debug for TraceRecord {

@@ -1,51 +1,83 @@
 //! Completed traces as the spans of OTLP.
 
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use super::config::Config;
 use super::message::{
-    AnyValue, ExportTraceServiceRequest, InstrumentationScope, KeyValue, Kind, Resource, ResourceSpans,
-    ScopeSpans, Span, Status, code, flags, kind,
+    AnyValue, InstrumentationScope, KeyValue, Kind, Resource, Span, Status, code, flags, kind,
 };
 use crate::trace::ERROR;
 use crate::{SpanRecord, TraceRecord, Value};
 
 /// Makes requests; holds what is the same in all of them.
+///
+/// Spans are encoded one by one, and the messages around them are put together here: a tree of all spans of a
+/// request would be walked once for each level to know its lengths.
 pub(super) struct Encoder {
-    resource: Resource,
+    /// `ResourceSpans.resource`
+    resource: Vec<u8>,
+    /// `ScopeSpans.scope`
+    scope: Vec<u8>,
+}
+
+/// The numbers of the fields that hold one another: of `ExportTraceServiceRequest`, `ResourceSpans` and `ScopeSpans`.
+mod field {
+    pub(super) const RESOURCE_SPANS: u32 = 1;
+    pub(super) const RESOURCE: u32 = 1;
+    pub(super) const SCOPE_SPANS: u32 = 2;
+    pub(super) const SCOPE: u32 = 1;
+    pub(super) const SPANS: u32 = 2;
 }
 
 impl Encoder {
     pub(super) fn new(config: &Config) -> Encoder {
         let attributes = config.resource.iter().map(|(key, value)| text(key, value)).collect();
-        Encoder { resource: Resource { attributes } }
+        let scope = InstrumentationScope {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let mut encoder = Encoder { resource: Vec::new(), scope: Vec::new() };
+        push(field::RESOURCE, &Resource { attributes }, &mut encoder.resource);
+        push(field::SCOPE, &scope, &mut encoder.scope);
+        encoder
     }
 
     /// The body of a request with these traces.
     pub(super) fn request<'a>(&self, traces: impl IntoIterator<Item = &'a TraceRecord>) -> Vec<u8> {
         let mut spans = Vec::new();
         traces.into_iter().for_each(|trace| push_trace(trace, &mut spans));
-        let scope = InstrumentationScope {
-            name: env!("CARGO_PKG_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let resource_spans = ResourceSpans {
-            resource: Some(self.resource.clone()),
-            scope_spans: vec![ScopeSpans { scope: Some(scope), spans }],
-        };
-        ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec()
+        let scope_spans = self.scope.len() + spans.len();
+        let resource_spans = self.resource.len() + 1 + encoded_len_varint(scope_spans as u64) + scope_spans;
+        let mut body = Vec::with_capacity(resource_spans + 16);
+        begin(field::RESOURCE_SPANS, resource_spans, &mut body);
+        body.extend_from_slice(&self.resource);
+        begin(field::SCOPE_SPANS, scope_spans, &mut body);
+        body.extend_from_slice(&self.scope);
+        body.extend_from_slice(&spans);
+        body
     }
 }
 
+/// Writes what stands before a message of so many bytes.
+fn begin(field: u32, length: usize, body: &mut Vec<u8>) {
+    encode_key(field, WireType::LengthDelimited, body);
+    encode_varint(length as u64, body);
+}
+
+fn push(field: u32, message: &impl Message, body: &mut Vec<u8>) {
+    begin(field, message.encoded_len(), body);
+    message.encode_raw(body);
+}
+
 /// The trace itself as the root, and its spans below it.
-fn push_trace(trace: &TraceRecord, spans: &mut Vec<Span>) {
+fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
     let records = trace.spans();
-    spans.reserve(1 + records.len());
-    spans.push(root(trace));
-    spans.extend(records.iter().map(|span| {
+    push(field::SPANS, &root(trace), body);
+    for span in &records {
         let parent = span.parent().map_or(trace.span_id(), |parent| records[parent].span_id());
-        child(trace, span, parent)
-    }));
+        push(field::SPANS, &child(trace, span, parent), body);
+    }
 }
 
 fn root(trace: &TraceRecord) -> Span {
@@ -154,6 +186,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
+    use super::super::message::ExportTraceServiceRequest;
     use super::*;
     use crate::propagation::{RANDOM, SAMPLED, TraceState};
     use crate::{Remote, Store, Trace, TraceId, new_trace, new_trace_from};

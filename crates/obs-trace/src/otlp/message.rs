@@ -1,16 +1,18 @@
 //! The messages of OTLP that we send and read, as far as we use them.
 //!
 //! From `opentelemetry/proto/{collector/trace,trace,resource,common}/v1/*.proto`; names and numbers
-//! are theirs.
+//! are theirs. The messages that only hold others are for tests: `encode.rs` puts them together itself.
 
 use prost::{Message, Oneof};
 
+#[cfg(test)]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ExportTraceServiceRequest {
     #[prost(message, repeated, tag = "1")]
     pub(super) resource_spans: Vec<ResourceSpans>,
 }
 
+#[cfg(test)]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ResourceSpans {
     #[prost(message, optional, tag = "1")]
@@ -25,6 +27,7 @@ pub(super) struct Resource {
     pub(super) attributes: Vec<KeyValue>,
 }
 
+#[cfg(test)]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ScopeSpans {
     #[prost(message, optional, tag = "1")]

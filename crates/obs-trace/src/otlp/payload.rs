@@ -32,7 +32,7 @@ impl Payload {
     }
 }
 
-/// The fastest level: spans repeat themselves so much that it already leaves a fifth of them.
+/// The fastest level: spans repeat themselves so much that it already leaves a quarter of them.
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
