@@ -135,9 +135,14 @@ async fn what_goes_wrong_behind_the_backend_has_its_code() {
 #[tokio::test]
 async fn a_stream_that_breaks_off_or_stops_ends_in_an_error_frame() {
     let last = async |node: &Node| {
-        let text = node.call("llm.chat", &chat(true)).send().await.unwrap().text().await.unwrap();
-        let (name, data) = events(&text).pop().unwrap();
+        let answer = node.call("llm.chat", &chat(true)).send().await.unwrap();
+        let id = request_id(&answer);
+        let (name, data) = events(&answer.text().await.unwrap()).pop().unwrap();
         assert_eq!(name, "error");
+        let trace = node.trace(&id).await;
+        let mut spans = trace["spans"].as_array().unwrap().iter();
+        let span = spans.find(|span| span["name"] == "backend").expect("it lasts as long as the stream");
+        assert_eq!(span["fields"]["error"], data["error"]);
         data["error"].as_str().unwrap().to_owned()
     };
     let (_backend, node) = start(Script { tokens: vec!["a"], breaks: true, ..Script::default() }).await;
