@@ -26,6 +26,7 @@ use crate::exit;
 use crate::merge::{Backlog, Run};
 use crate::nested::Nested;
 use crate::redact::{REDACTED, Redactor};
+use crate::single::may_be_single;
 use crate::timestamp::Stamper;
 use crate::unwind::caught;
 
@@ -147,14 +148,28 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
             self.line.push_str(REDACTED);
             return Ok(());
         }
-        value.visit(Shown { line: self.line, redact: self.redact })
+        value.visit(Shown { line: self.line, value: &value, redact: self.redact })
     }
 }
 
 /// Shows a value: what has parts as JSON, in which hidden names are hidden too (L12), everything else as its text.
 struct Shown<'a> {
     line: &'a mut String,
+    /// The value that is being visited.
+    value: &'a Value<'a>,
     redact: &'a Redactor,
+}
+
+impl Shown<'_> {
+    /// The number as its own code writes it, which knows an `f32`.
+    fn rewritten(&self) -> Option<f64> {
+        let written = caught(|| {
+            let mut json = Buffer::default();
+            Nested::default().write(&mut json, self.value, self.redact);
+            json
+        });
+        str::from_utf8(&written?).ok()?.parse().ok()
+    }
 }
 
 impl<'v> VisitValue<'v> for Shown<'_> {
@@ -182,7 +197,8 @@ impl<'v> VisitValue<'v> for Shown<'_> {
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
-        show_value(self.line, &value);
+        let number = if may_be_single(value, usize::MAX) { self.rewritten() } else { None };
+        show_value(self.line, &number.unwrap_or(value));
         Ok(())
     }
 }
@@ -235,6 +251,8 @@ fn truncate(line: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::single::Field;
+    use log::kv::ToValue as _;
 
     const MOMENT: i64 = 1_779_783_262_281_000_000;
 
@@ -288,6 +306,21 @@ mod tests {
         let expected = "  login={\"password\":\"[redacted]\",\"tries\":[1,2.5],\"user\":\"a\\u001b\"} \
                         debug=\"quoted\" shown=plain large=18446744073709551615 real=NaN none=null\n";
         assert!(line.ends_with(expected), "{line}");
+    }
+
+    #[test]
+    fn an_f32_has_its_own_shortest_text() {
+        let fields = [
+            ("plain", Field(&0.1_f32).to_value()),
+            ("serde", Value::from_serde(&Some(0.1_f32))),
+            ("list", Value::from_serde(&[0.1_f32])),
+            ("wide", Value::from(f64::from(0.1_f32))),
+        ];
+        let fields = &fields.as_slice();
+        let mut record = Record::builder();
+        let record = record.key_values(fields).args(format_args!("m")).build();
+        let line = render(MOMENT, "x", &record, &Redactor::default(), false);
+        assert!(line.ends_with("  plain=0.1 serde=0.1 list=[0.1] wide=0.10000000149011612\n"), "{line}");
     }
 
     #[test]

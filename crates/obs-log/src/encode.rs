@@ -19,6 +19,7 @@ use crate::names::{Found, NameCache};
 use crate::nested::Nested;
 use crate::places::{Place, Places};
 use crate::redact::{REDACTED, Redactor};
+use crate::single::may_be_single;
 use crate::timestamp::Stamper;
 use crate::trace_id;
 use crate::unwind::caught;
@@ -204,9 +205,12 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
         let (value_start, bit) = (start + key.json.len(), key.bit);
         if key.hidden {
             write_string(line, &key.json, REDACTED);
-        } else if value.visit(ValueVisitor { line, key: &key.json, nested, redact: self.redact }).is_err() {
-            line.truncate(start);
-            return Ok(());
+        } else {
+            let visitor = ValueVisitor { line, key: &key.json, value: &value, nested, redact: self.redact };
+            if value.visit(visitor).is_err() {
+                line.truncate(start);
+                return Ok(());
+            }
         }
         let end = line.len();
         places.add(line, Place::new(start, value_start, end), bit);
@@ -221,6 +225,8 @@ impl<'kvs> VisitSource<'kvs> for FieldVisitor<'_> {
 struct ValueVisitor<'a> {
     line: &'a mut Buffer,
     key: &'a Ready,
+    /// The value that is being visited.
+    value: &'a Value<'a>,
     nested: &'a mut Nested,
     redact: &'a Redactor,
 }
@@ -272,7 +278,12 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
-        push_float(self.line, self.key, value);
+        let start = self.line.len();
+        let length = push_float(self.line, self.key, value);
+        if may_be_single(value, length) {
+            self.line.truncate(start);
+            return self.visit_any(self.value.clone());
+        }
         Ok(())
     }
 
@@ -326,18 +337,22 @@ fn push_integer(line: &mut Buffer, key: &Ready, value: impl itoa::Integer, exact
 }
 
 /// A key and the shortest text that reads back as `value`; `"NaN"`, `"Infinity"` and `"-Infinity"` as strings, because JSON
-/// has no numbers for them.
-fn push_float(line: &mut Buffer, key: &Ready, value: f64) {
+/// has no numbers for them. Returns how long a number's text is.
+fn push_float(line: &mut Buffer, key: &Ready, value: f64) -> usize {
     key.write(line);
     let text: &str = match value {
         _ if value.is_finite() => {
-            return put(line, zmij::Buffer::new().format_finite(value).as_bytes());
+            let mut buffer = zmij::Buffer::new();
+            let text = buffer.format_finite(value).as_bytes();
+            put(line, text);
+            return text.len();
         }
         _ if value.is_nan() => "\"NaN\"",
         _ if value > 0.0 => "\"Infinity\"",
         _ => "\"-Infinity\"",
     };
     line.extend_from_slice(text.as_bytes());
+    0
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ macro_rules! exception {
         use $crate::__private::{CaughtBox as _, CaughtError as _};
         match (&$logger, &$err) {
             (logger, err) => {
-                $crate::log::error!(logger: (&$crate::__private::Probe(err)).caught(logger), $($rest)+);
+                $crate::error!(logger: (&$crate::__private::Probe(err)).caught(logger), $($rest)+);
             }
         }
     }};

@@ -49,7 +49,9 @@
 //! - A field that is called like one of the five keys above is kept with `field_` before its name; so is one that
 //!   is called like that, and so on. Of a repeated field the last one counts. `r#type` reads `type`.
 //! - Numbers stay numbers. An integer beyond ±2^53, which many readers would round, is a string of its digits; `NaN`,
-//!   `Infinity` and `-Infinity` are strings (inside a nested value they are `null`).
+//!   `Infinity` and `-Infinity` are strings (inside a nested value they are `null`). An `f32` has its own shortest text,
+//!   `0.1`, in the macros of this crate and inside a nested value; the macros of `log` hand it on as an `f64`, which reads
+//!   `0.10000000149011612`.
 //! - Values under a hidden name ([`Config::redact`]) and [`Secret`]s read `[redacted]`, nested ones too.
 //! - A `Display` that panics becomes `[panicked while formatting]` in its value, a `Serialize` that fails
 //!   `[not serialisable: …]`. The caller goes on.
@@ -136,6 +138,7 @@ mod last_resort;
 mod level;
 mod local;
 mod logger;
+mod macros;
 mod merge;
 #[cfg(all(test, obs_loom))]
 mod models;
@@ -147,6 +150,7 @@ mod places;
 mod rate_limit;
 mod recovery;
 mod redact;
+mod single;
 mod sink;
 mod sync;
 mod ticks;
@@ -168,13 +172,14 @@ pub use crate::logger::{Logger, get_logger};
 pub use crate::rate_limit::{Keyed, RateLimited};
 pub use crate::redact::Secret;
 pub use crate::trace_id::{TraceIdSource, set_trace_id_source};
-pub use log::{self, debug, error, info, log_enabled, trace, warn};
+pub use log::{self, log_enabled};
 
 /// What the macros of this crate expand to; not part of its interface.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::exception::{Caught, CaughtBox, CaughtError, Probe};
     pub use crate::rate_limit::{Admitted, admit};
+    pub use crate::single::Field;
 }
 
 /// The snippets of the README compile and run.

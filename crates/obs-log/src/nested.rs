@@ -17,6 +17,7 @@ use crate::cut;
 use crate::encode::{EXACT, MAX_LINE_BYTES};
 use crate::escape::{Escaped, escape};
 use crate::redact::{REDACTED, Redactor};
+use crate::single::as_shown;
 
 /// Text is escaped in pieces of so many bytes at most.
 const PIECE: usize = 4 << 10;
@@ -43,9 +44,9 @@ impl Nested {
                 line.truncate(start);
                 return cut::write_left_out(line, shown + unseen);
             }
-            Ok(_) => {
+            Ok(Written { has_single, .. }) => {
                 line.truncate(start);
-                serde_json::to_value(value).and_then(|tree| self.serialize(line, &tree, redact))
+                tree(value, has_single).and_then(|tree| self.serialize(line, &tree, redact))
             }
             Err(error) => Err(error),
         };
@@ -71,10 +72,19 @@ impl Nested {
         self.key.clear();
         self.keys.clear();
         self.objects.clear();
-        let mut written = Written { is_clean: true, shown: 0, unseen: 0 };
+        let mut written = Written { is_clean: true, has_single: false, shown: 0, unseen: 0 };
         let form = Form { nested: self, redact, written: &mut written, in_key: false, hidden: 0 };
         value.serialize(&mut Serializer::with_formatter(line, form))?;
         Ok(written)
+    }
+}
+
+/// Reads `value` into a tree. A tree holds each number as an `f64`, so an `f32` goes there by its text.
+fn tree(value: &Value<'_>, has_single: bool) -> serde_json::Result<serde_json::Value> {
+    if has_single {
+        serde_json::to_string(value).and_then(|text| serde_json::from_str(&text))
+    } else {
+        serde_json::to_value(value)
     }
 }
 
@@ -82,6 +92,8 @@ impl Nested {
 struct Written {
     /// It has no repeated key and no raw JSON.
     is_clean: bool,
+    /// It has a number of type `f32`.
+    has_single: bool,
     /// How long it is.
     shown: usize,
     /// How long is what is hidden of it, or is raw.
@@ -178,12 +190,17 @@ impl Formatter for Form<'_> {
     integers!(write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64, write_u128: u128);
 
     fn write_f32<W: io::Write + ?Sized>(&mut self, out: &mut W, value: f32) -> io::Result<()> {
-        // Through its own shortest text: 0.1f32 reads 0.1.
-        self.put(out, zmij::Buffer::new().format(value).as_bytes())
+        self.written.has_single = true;
+        self.write_f64(out, as_shown(value))
     }
 
     fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
-        self.put(out, zmij::Buffer::new().format(value).as_bytes())
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format(value);
+        if self.in_key {
+            self.nested.key.push_str(text);
+        }
+        self.put(out, text.as_bytes())
     }
 
     fn write_null<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {

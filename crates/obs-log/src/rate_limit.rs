@@ -338,7 +338,7 @@ macro_rules! __limited {
         let level = $level;
         if level <= $crate::log::STATIC_MAX_LEVEL && level <= $crate::log::max_level() {
             if let Some(admitted) = $crate::__private::admit(&$logger, level, ::std::convert::AsRef::<str>::as_ref(&$key)) {
-                $crate::log::log!(logger: admitted, level, $($rest)+);
+                $crate::__log_fields!(level, [logger: admitted,] $($rest)+);
             }
         }
     }};

@@ -123,8 +123,13 @@ value_from! {
     u32 => |value| Kind::Unsigned(value.into());
     u64 => |value| Kind::Unsigned(value);
     usize => |value| Kind::Unsigned(value as u64);
-    f32 => |value| Kind::Float(value.into());
+    f32 => |value| Kind::Float(as_shown(value));
     f64 => |value| Kind::Float(value);
+}
+
+/// The `f64` nearest to the shortest text that reads back as `value`, so that 0.1 stays 0.1.
+fn as_shown(value: f32) -> f64 {
+    smol_str::format_smolstr!("{value:e}").parse().unwrap_or(value.into())
 }
 
 #[cfg(test)]
@@ -139,6 +144,11 @@ mod tests {
             (Value::from(-3_i8), "-3"),
             (Value::from(u64::MAX), "18446744073709551615"),
             (Value::from(1.5_f32), "1.5"),
+            (Value::from(0.1_f32), "0.1"),
+            (Value::from(0.1_f64 + 0.2), "0.30000000000000004"),
+            (Value::from(f64::from(0.1_f32)), "0.10000000149011612"),
+            (Value::from(f32::NAN), r#""NaN""#),
+            (Value::from(f32::NEG_INFINITY), r#""-inf""#),
             (Value::from(f64::NAN), r#""NaN""#),
             (Value::from(f64::INFINITY), r#""inf""#),
             (Value::from(f64::NEG_INFINITY), r#""-inf""#),

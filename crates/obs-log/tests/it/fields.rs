@@ -92,3 +92,77 @@ fn captures_nest_and_belong_to_their_thread() {
     info!("nobody");
     assert_eq!((outer.lines().len(), inner.lines().len()), (0, 2));
 }
+
+/// The text of a line's field.
+fn shown<'a>(line: &'a str, key: &str) -> &'a str {
+    let (_, value) = line.split_once(&format!(",\"{key}\":")).unwrap();
+    let end = value.find([',', '}']).unwrap();
+    &value[..end]
+}
+
+#[derive(serde::Serialize)]
+struct Measured {
+    a: f32,
+    b: Option<f32>,
+    wide: f64,
+}
+
+#[test]
+fn an_f32_reads_the_same_in_every_place_of_a_line() {
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    let (a, b) = (0.1_f32, Some(16_777_216.0_f32 * 1e10));
+    let wide = f64::from(0.1_f32);
+    let list = [a, 1.5, 1e-7];
+    let map = BTreeMap::from([("k", a)]);
+    let structure = Measured { a, b, wide };
+    let boxed = Box::new(a);
+    info!(logger: LOG, a, b, r = &a, boxed, none = None::<f32>, nan = f32::NAN, wide, plain = 0.1; "m {a}");
+    info!(list:serde, map:serde, structure:serde, some:serde = Some(a), alone:serde = a; "m");
+    let text = capture.text();
+    for key in ["a", "r", "boxed", "plain"] {
+        assert_eq!(shown(&text[0], key), "0.1", "{key}");
+    }
+    assert_eq!((shown(&text[0], "none"), shown(&text[0], "nan")), ("null", "\"NaN\""));
+    assert_eq!(shown(&text[0], "wide"), "0.10000000149011612", "an f64 keeps its own text");
+    let b_shown = shown(&text[0], "b");
+    assert_eq!(b_shown.parse::<f32>().ok(), b);
+    let nested = format!(
+        ",\"list\":[0.1,1.5,1e-7],\"map\":{{\"k\":0.1}},\
+         \"structure\":{{\"a\":0.1,\"b\":{b_shown},\"wide\":0.10000000149011612}},\"some\":0.1,\"alone\":0.1}}"
+    );
+    assert!(text[1].ends_with(&nested), "{}", text[1]);
+}
+
+#[test]
+fn an_f32_reads_the_same_in_every_macro() {
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    let by_name = get_logger("hearthnet.bus.router");
+    let a = 0.1_f32;
+    trace!(a; "m");
+    debug!(target: "t", a, "b" = 2; "m");
+    info!(logger: by_name, target: "t", a = a, b:? = a, c:% = a; "m {}", 1);
+    warn!(logger: LOG, a = 0.05_f32 + 0.05, r#type = "x"; "m");
+    error!(a; "m");
+    obs_log::exception!(LOG, std::fmt::Error, a; "m");
+    obs_log::warn_limited!(LOG, "single", a; "m");
+    let text = capture.text();
+    assert_eq!(text.len(), 7);
+    assert!(text.iter().all(|line| shown(line, "a") == "0.1"), "{text:?}");
+}
+
+/// A value that repeats a key goes through a tree, which holds no f32.
+#[test]
+fn an_f32_beside_a_repeated_key_reads_the_same() {
+    struct Repeated;
+    impl serde::Serialize for Repeated {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([("a", 0.2_f32), ("a", 0.1)])
+        }
+    }
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    info!(v:serde = Repeated; "m");
+    assert!(capture.text()[0].ends_with(",\"v\":{\"a\":0.1}}"), "{}", capture.text()[0]);
+}
