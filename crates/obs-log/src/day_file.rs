@@ -4,12 +4,14 @@ use std::fs::{self, DirBuilder};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crate::arena::Place;
-use crate::config::{Config, LOG_RETENTION_DAYS};
+use crate::config::Config;
 use crate::day_name::{DayFileName, LAST_PART};
 use crate::error::{Error, ErrorKind};
 use crate::open_day::{Interrupted, OpenDay};
+use crate::retention::Retention;
 
 /// The day files of one folder; at most one is open.
 #[derive(Debug)]
@@ -20,8 +22,7 @@ pub(crate) struct DayFiles {
     /// Finished days are compressed.
     compress: bool,
     open: Option<OpenDay>,
-    /// The day for which old files were last looked for.
-    tidied: Option<i32>,
+    retention: Retention,
     /// Beginnings of lines that were cut off files.
     torn: u64,
 }
@@ -33,7 +34,7 @@ impl DayFiles {
             max_bytes: u64::MAX,
             compress: false,
             open: None,
-            tidied: None,
+            retention: Retention::default(),
             torn: 0,
         }
     }
@@ -56,14 +57,20 @@ impl DayFiles {
     /// Opens the file of `day`, removes those that are too old, and has those of the days before compressed.
     pub(crate) fn begin_day(&mut self, day: i32) -> io::Result<()> {
         self.open = Some(self.take_file_of(day)?);
-        if self.tidied.replace(day) != Some(day) {
-            self.remove_old(day);
+        self.tidy(day);
+        Ok(())
+    }
+
+    /// Removes what is too old and has finished days compressed, if the day is another one than at the last call or the
+    /// clock has come to be believed.
+    pub(crate) fn tidy(&mut self, today: i32) {
+        if self.retention.look(today, Instant::now()) {
+            self.remove_old();
             #[cfg(feature = "compress")]
             if self.compress {
-                crate::compress::in_background(&self.dir, day);
+                crate::compress::in_background(&self.dir, today);
             }
         }
-        Ok(())
     }
 
     /// Forgets the open file when it is no longer the one under its name: renamed, deleted, its folder gone.
@@ -120,6 +127,7 @@ impl DayFiles {
         if let Some(open) = self.open.take().filter(|open| open.name.day == day) {
             return Ok(open);
         }
+        self.retention.note_open(day);
         make_folder(&self.dir)?;
         OpenDay::open(&self.dir, self.last_part(day))
     }
@@ -145,17 +153,20 @@ impl DayFiles {
         there.is_ok_and(|there| !there.is_file())
     }
 
-    /// Removes day files older than the retention: by their exact name, regular files only (L4). Compressed ones are
-    /// ours only where we compress.
-    fn remove_old(&self, today: i32) {
-        let old = |name: &DayFileName| is_old(name.day, today) && (self.compress || !name.compressed);
-        for name in names_in(&self.dir).filter(old) {
-            let path = self.dir.join(name.to_string());
-            if path.symlink_metadata().is_ok_and(|there| there.is_file()) {
-                // One that cannot be removed is tried again tomorrow.
-                let _ = fs::remove_file(path);
-            }
+    /// Removes the files of days that are too old; one that cannot be removed is tried again tomorrow.
+    fn remove_old(&self) {
+        let names: Vec<_> = names_in(&self.dir).filter(|name| self.is_ours(*name)).collect();
+        let days = names.iter().map(|name| name.day).collect();
+        let old = self.retention.too_old(&days);
+        for name in names.iter().filter(|name| old.contains(&name.day)) {
+            let _ = fs::remove_file(self.dir.join(name.to_string()));
         }
+    }
+
+    /// Whether it is a file that ages here: a regular one, and compressed only where we compress.
+    fn is_ours(&self, name: DayFileName) -> bool {
+        let there = self.dir.join(name.to_string()).symlink_metadata();
+        (self.compress || !name.compressed) && there.is_ok_and(|there| there.is_file())
     }
 }
 
@@ -185,10 +196,6 @@ fn folder_error(dir: &Path, error: &io::Error) -> Error {
         _ => format!("{dir} cannot be used ({error}); name another folder or mend this one"),
     };
     Error::new(ErrorKind::Folder, message)
-}
-
-fn is_old(day: i32, today: i32) -> bool {
-    day <= today - i32::from(LOG_RETENTION_DAYS)
 }
 
 #[cfg(test)]
@@ -235,6 +242,28 @@ mod tests {
             assert_eq!(ours.len(), 14);
             assert_eq!(ours[0], "2026-05-13.log");
             assert_eq!(names(dir.path()).len(), 14 + foreign.len() + 2);
+        }
+    }
+
+    #[test]
+    fn one_start_60_days_ahead_keeps_the_newest_14_days_with_all_their_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let mut expected = Vec::new();
+        for day in MAY_26 - 15..=MAY_26 {
+            let name = DayFileName::first_of(day);
+            let packed = DayFileName { compressed: true, ..name };
+            for file in [name.next_part().to_string(), packed.to_string()] {
+                fs::write(path(&file), "{}\n").unwrap();
+                expected.extend((day > MAY_26 - 14).then_some(file));
+            }
+        }
+        expected.sort();
+        for _restart in 0..3 {
+            let mut files = DayFiles { compress: true, ..DayFiles::new(dir.path()) };
+            files.retention.look(MAY_26 + 60, Instant::now());
+            files.remove_old();
+            assert_eq!(names(dir.path()), expected);
         }
     }
 
@@ -338,8 +367,10 @@ mod tests {
         );
         assert_eq!(names(dir.path()).len(), 4);
         // They age together.
-        DayFiles::new(dir.path()).begin_day(MAY_26 + 14).unwrap();
-        assert_eq!(names(dir.path()), ["2026-06-09.log"]);
+        let mut files = DayFiles::new(dir.path());
+        (0..=14).for_each(|day| files.begin_day(MAY_26 + day).unwrap());
+        let names = names(dir.path());
+        assert_eq!((names.len(), names[0].as_str()), (14, "2026-05-27.log"));
     }
 
     #[test]

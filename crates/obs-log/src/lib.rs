@@ -64,7 +64,9 @@
 //!
 //! `<folder>/<YYYY-MM-DD>.log`; a line is in the file of the day of its own `ts`, in UTC. At midnight the next file
 //! begins, with or without a line. Files of the last [`LOG_RETENTION_DAYS`] days stay; an older one is removed if it has
-//! exactly the name of a day file and is a regular file. Nothing else in the folder is touched. A folder that this crate
+//! exactly the name of a day file and is a regular file. A clock that jumps does not make files old at once: until this
+//! process has run for a day, those of the newest [`LOG_RETENTION_DAYS`] days that there are stay too, unless the clock
+//! was seen to pass their age. Nothing else in the folder is touched. A folder that this crate
 //! makes has mode 0700, a file 0600. With [`Config::max_bytes`] a full file is followed by `<YYYY-MM-DD>.1.log`,
 //! `<YYYY-MM-DD>.2.log`, and so on. With the feature `compress` and `Config::compress` the files of finished days become
 //! `<name>.gz`, made by a thread of its own; they age like the others. [`DayFileName`] reads and orders all these names.
@@ -150,6 +152,7 @@ mod places;
 mod rate_limit;
 mod recovery;
 mod redact;
+mod retention;
 mod single;
 mod sink;
 mod sync;

@@ -177,6 +177,8 @@ impl Writer {
         let today = day_of(self.shared.clock.now());
         if today > self.today {
             self.files.begin_day(today)?;
+        } else {
+            self.files.tidy(today);
         }
         self.today = today;
         Ok(())
