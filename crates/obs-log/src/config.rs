@@ -138,7 +138,8 @@ impl Config {
     }
 
     /// Whether to write what is queued before the process dies of SIGTERM, SIGINT or SIGHUP. A signal that the
-    /// program handles or ignores itself is left to it. On by default.
+    /// program handles or ignores itself is left to it, and so is one that it was started with ignored. Process 1, which
+    /// cannot die of a signal, ends with 128 and the signal's number. On by default.
     pub fn signals(mut self, on: bool) -> Config {
         self.signals = on;
         self

@@ -14,7 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::redact::Redactor;
 use crate::sink::{ConsoleSink, FileSink, Sinks};
 use crate::sync::lock;
-use crate::{dispatch, exit};
+use crate::{dispatch, exit, signals};
 
 /// The configuration in force.
 static CURRENT: Mutex<Option<Config>> = Mutex::new(None);
@@ -107,7 +107,7 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     };
     exit::flush_at_exit();
     if config.signals {
-        exit::flush_at_signals().map_err(|error| thread_error(&error))?;
+        signals::flush_at_signals().map_err(|error| thread_error(&error))?;
     }
     dispatch::set_live(&levels, Sinks { file, console });
     *current = Some(config.clone());

@@ -55,6 +55,13 @@ pub(crate) fn end(timeout: Duration) {
     last_resort::finish();
 }
 
+/// The process goes on after all, after [`end`].
+pub(crate) fn resume() {
+    if let Some(pipeline) = PIPELINE.get() {
+        pipeline.resume();
+    }
+}
+
 /// Counts a line that is not even queued.
 pub(crate) fn count_dropped(level: Level) {
     if let Some(pipeline) = PIPELINE.get() {

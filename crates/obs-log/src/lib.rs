@@ -97,8 +97,9 @@
 //! # The end
 //!
 //! What is queued is written when the last [`Guard`] is dropped, when `main` returns, at `process::exit`, at a panic, and
-//! at SIGTERM, SIGINT and SIGHUP, unless the program handles the signal itself ([`Config::signals`]). At any other time
-//! [`flush`] waits for it. A child that was forked off without an `exec` does not log, and does not hang.
+//! at SIGTERM, SIGINT and SIGHUP, unless the program handles the signal itself or was started with it ignored
+//! ([`Config::signals`]); it dies of the signal then, or ends with 128 and the signal's number where it is process 1. At any
+//! other time [`flush`] waits for it. A child that was forked off without an `exec` does not log, and does not hang.
 //!
 //! # Why not …
 //!
@@ -153,6 +154,7 @@ mod rate_limit;
 mod recovery;
 mod redact;
 mod retention;
+mod signals;
 mod single;
 mod sink;
 mod sync;

@@ -158,6 +158,12 @@ impl Pipeline {
         });
     }
 
+    /// Takes [`end`](Pipeline::end) back: the writer makes a new hand-over file within a second or so.
+    pub(crate) fn resume(&self) {
+        self.shared.ended.store(false, Ordering::SeqCst);
+        self.shared.batch.wake.hurry();
+    }
+
     /// Waits until all lines made before are in their file; `false` at `deadline`.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
         self.can_wait() && self.shared.batch.wake.flush(&self.shared.batch, deadline)
