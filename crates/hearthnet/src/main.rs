@@ -4,6 +4,7 @@ mod community;
 mod config;
 mod config_value;
 mod doctor;
+mod end_signal;
 mod event_log;
 mod failure;
 mod identity;

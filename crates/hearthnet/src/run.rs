@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::Overrides;
 use crate::config::Config;
+use crate::end_signal::end_signal;
 use crate::failure::Failure;
 use crate::init;
 use crate::node::Node;
@@ -104,7 +105,11 @@ async fn serve(
     events: &Events,
     overrides: &Overrides,
 ) -> Result<(), Failure> {
-    let end = end_signal()?;
+    let signal = end_signal()?;
+    let end = async {
+        let name = signal.await;
+        info!(logger: LOG, signal = name; "stopping");
+    };
     let listener = match TcpListener::bind(config.address()).await {
         Ok(listener) => listener,
         Err(error) => return Err(cannot_listen(config, &error)),
@@ -145,28 +150,4 @@ fn cannot_listen(config: &Config, error: &io::Error) -> Failure {
         _ => error.to_string(),
     };
     Failure::error(format!("cannot listen on {}: {reason}", config.address()))
-}
-
-/// Resolves at the first SIGINT or SIGTERM. From here on neither ends the process by itself.
-#[cfg(unix)]
-fn end_signal() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error| Failure::error(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        };
-        info!(logger: LOG, signal = name; "stopping");
-    })
-}
-
-#[cfg(not(unix))]
-fn end_signal() -> Result<impl Future<Output = ()>, Failure> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-        info!(logger: LOG, "stopping");
-    })
 }

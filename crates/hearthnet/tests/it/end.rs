@@ -1,5 +1,7 @@
 //! The end of a node: nothing that was recorded is lost.
 
+use std::io::Write as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -10,7 +12,8 @@ use crate::node::{ECHO, Home, events, request_id};
 #[tokio::test]
 async fn f4_sigterm_and_sigint_end_with_0_and_everything_flushed() {
     for signal in ["TERM", "INT"] {
-        let node = Home::new().start("");
+        // A test that runs in the background of a shell has SIGINT ignored, and so would the node.
+        let node = Home::new().start_under(&["env", "--default-signal"]);
         for _ in 0..50 {
             node.call(ECHO, &json!({})).send().await.unwrap().bytes().await.unwrap();
         }
@@ -20,6 +23,53 @@ async fn f4_sigterm_and_sigint_end_with_0_and_everything_flushed() {
         assert_eq!(home.done(None).len(), 50);
         assert_eq!(home.lines().last().unwrap()["msg"], "stopped");
         assert_eq!(event_types(&home), ["node.started", "node.stopped"]);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let in_background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"];
+    let nohup = ["env", "--default-signal", "nohup"];
+    let deaf = ["env", "--default-signal", "--ignore-signal=TERM"];
+    for (prefix, ignored, end) in
+        [(&in_background[..], "INT", "TERM"), (&nohup, "HUP", "TERM"), (&deaf, "TERM", "INT")]
+    {
+        let node = Home::new().start_under(prefix);
+        for _ in 0..3 {
+            node.signal(ignored);
+            node.call(ECHO, &json!({})).send().await.unwrap().bytes().await.unwrap();
+        }
+        node.signal(end);
+        let (status, home) = node.wait();
+        assert_eq!(status.code(), Some(0), "{ignored}");
+        assert_eq!(home.done(None).len(), 3);
+        assert_eq!(event_types(&home), ["node.started", "node.stopped"]);
+        let stopping = home.lines().into_iter().find(|line| line["msg"] == "stopping").unwrap();
+        assert_eq!(stopping["signal"], format!("SIG{end}"));
+    }
+}
+
+/// The kernel spares process 1 of a container the default action of a signal.
+#[tokio::test]
+async fn as_process_1_a_node_ends_with_the_status_of_the_signal() {
+    let made = Command::new("unshare").args(["--pid", "--fork", "true"]).output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        let _ = writeln!(std::io::stderr(), "skipped: needs the right to make a namespace of processes");
+        return;
+    }
+    for (signal, code) in [("TERM", 0), ("INT", 0), ("HUP", 129)] {
+        let prefix = ["unshare", "--pid", "--fork", "--kill-child", "env", "--default-signal"];
+        let node = Home::new().start_under(&prefix);
+        node.call(ECHO, &json!({})).send().await.unwrap().bytes().await.unwrap();
+        let unshare = node.pid();
+        let process_1 = std::fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(process_1.trim()).status();
+        assert!(sent.unwrap().success());
+        let (status, home) = node.wait();
+        assert_eq!(status.code(), Some(code), "{signal}");
+        assert_eq!(home.done(None).len(), 1, "{signal}");
+        let left = std::fs::read_dir(home.log()).unwrap().count();
+        assert_eq!(left, 1, "a hand-over file is left");
     }
 }
 

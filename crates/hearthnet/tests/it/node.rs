@@ -63,12 +63,28 @@ impl Home {
 
     /// Starts a node that probes nothing and limits nobody, with `more` in its configuration.
     pub(crate) fn start(self, more: &str) -> Node {
+        let port = self.configure_free_port(more);
+        Node::start(self, port)
+    }
+
+    /// The same by `prefix`, a command that takes a command.
+    pub(crate) fn start_under(self, prefix: &[&str]) -> Node {
+        let port = self.configure_free_port("");
+        let node = self.command(&["run"]);
+        let mut command = Command::new(prefix[0]);
+        command.args(&prefix[1..]).arg(node.get_program()).args(node.get_args());
+        command.envs(node.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null());
+        Node::start_by(command, self, port)
+    }
+
+    fn configure_free_port(&self, more: &str) -> u16 {
         let port = free_port();
         self.write_config(&format!(
             "transport = {{ host = \"127.0.0.1\", port = {port}, rate_limit_soft_rps = 0, rate_limit_hard_rps = 0 }}\n\
              emergency = {{ probe_targets = [] }}\n{more}"
         ));
-        Node::start(self, port)
+        port
     }
 
     /// The same, where the system trusts the certificates in this file and no others.
@@ -208,6 +224,10 @@ impl Node {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
         assert!(sent.unwrap().success());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// Waits for the end of the process, which has been asked for.
