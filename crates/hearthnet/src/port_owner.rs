@@ -12,7 +12,7 @@ use crate::identity;
 pub(crate) fn describe(address: SocketAddr) -> String {
     let system = System::default();
     let node = node_at(&system, address).map(|id| format!("the HearthNet node {id}"));
-    let process = system.sockets.owner(Protocol::Tcp, address.port()).map(|owner| owner.to_string());
+    let process = system.sockets.owners(Protocol::Tcp, address).first().map(ToString::to_string);
     match (node, process) {
         (Some(node), Some(process)) => format!("{node}, {process}"),
         (Some(owner), None) | (None, Some(owner)) => owner,

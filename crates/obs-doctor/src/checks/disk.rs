@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::check::Context;
 use crate::identity;
 use crate::paths::{shell, tilde};
-use crate::result::CheckResult;
-use crate::system::{Files, Volume};
+use crate::result::{CheckResult, SkipReason};
+use crate::system::{Files, Volume, is_filtered};
 
 /// 1 GB as disks are sold (spec §6.2).
 const NEEDED_BYTES: u64 = 1_000_000_000;
@@ -21,6 +21,10 @@ pub(super) fn space(cx: &Context) -> CheckResult {
     };
     match cx.system.volumes.of(&place) {
         Ok(volume) => judge(&place, &volume).evidence("path", tilde(&place)),
+        Err(err) if is_filtered(&err) => {
+            let detail = format!("the room on the disk of {} may not be asked for: {err}", tilde(&place));
+            CheckResult::skip(SkipReason::Unsupported, detail)
+        }
         Err(err) => CheckResult::fail(format!("the disk of {} does not answer: {err}", tilde(&place)))
             .fix("look at its mount and at disk errors (`dmesg`)"),
     }

@@ -48,7 +48,7 @@ fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
     let has_wal = files.size("-wal").is_some();
     let _kept = FolderTime::keep(files.folder());
     let seen = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
-    if !may_write(files.folder()) {
+    if may_write(files.folder()) == Some(false) {
         // A `-wal` that is there was enough for now; the next start has to make one.
         return Err(files.read_only_folder());
     }
@@ -164,8 +164,8 @@ impl Files<'_> {
                 CheckResult::fail(format!("{shown} is on a file system that is mounted read-only"))
                     .fix("look for disk errors (`dmesg`), then mount it writable again")
             }
-            Some(ReadOnly | CannotOpen) if !may_write(self.folder()) => self.read_only_folder(),
-            Some(CannotOpen) if may_write(path) => CheckResult::fail(format!(
+            Some(ReadOnly | CannotOpen) if may_write(self.folder()) == Some(false) => self.read_only_folder(),
+            Some(CannotOpen) if may_write(path) == Some(true) => CheckResult::fail(format!(
                 "{shown} may be written to, and SQLite cannot open it or what it keeps beside it"
             ))
             .fix(format!(
@@ -193,8 +193,20 @@ impl Files<'_> {
     }
 }
 
-fn may_write(path: &Path) -> bool {
-    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+/// Whether this user may write to `path`; `None` where a security profile lets nobody ask.
+fn may_write(path: &Path) -> Option<bool> {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    // The older system call, which profiles of before 2020 know, asks for the real user.
+    let is_real_user = || getuid() == geteuid() && getgid() == getegid();
+    ask(path, AtFlags::EACCESS).or_else(|| ask(path, AtFlags::empty()).filter(|_| is_real_user()))
+}
+
+/// A refusal counts only if the system call answers the question whether `path` is there.
+fn ask(path: &Path, flags: AtFlags) -> Option<bool> {
+    match accessat(CWD, path, Access::WRITE_OK, flags) {
+        Ok(()) => Some(true),
+        Err(_) => accessat(CWD, path, Access::EXISTS, flags).is_ok().then_some(false),
+    }
 }
 
 fn code(err: &rusqlite::Error) -> String {

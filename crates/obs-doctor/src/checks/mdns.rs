@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use crate::check::Context;
 use crate::result::{CheckResult, SkipReason};
-use crate::system::Protocol;
+use crate::system::{Protocol, is_filtered};
 
 /// The mDNS group's port can be bound beside other responders.
 pub(super) fn socket(cx: &Context) -> CheckResult {
@@ -16,6 +16,10 @@ pub(super) fn socket(cx: &Context) -> CheckResult {
         Err(err) => err,
     };
     match err.kind() {
+        _ if is_filtered(&err) => CheckResult::skip(
+            SkipReason::Unsupported,
+            format!("whether UDP port 5353 can be shared may not be tried: {err}"),
+        ),
         ErrorKind::AddrInUse => taken(cx),
         ErrorKind::PermissionDenied => CheckResult::fail("this user may not bind UDP port 5353")
             .fix("allow it in the container's or service's security policy, or set `[discovery] mdns_enabled = false`"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::check::Context;
 use crate::result::{CheckResult, SkipReason};
-use crate::system::{EchoError, Interface, Protocol};
+use crate::system::{EchoError, Interface, Protocol, is_filtered};
 
 const WAIT: Duration = Duration::from_millis(450);
 
@@ -58,12 +58,22 @@ fn without_network(group: Ipv4Addr, port: u16, on_loopback: Result<(), EchoError
         Err(EchoError::Join(err) | EchoError::Send(err)) if is_unplugged(&err) => {
             CheckResult::skip(SkipReason::Offline, "no network interface is up")
         }
+        Err(EchoError::Bind(err) | EchoError::Join(err)) if is_filtered(&err) => {
+            CheckResult::skip(SkipReason::Unsupported, format!("{group}:{port} may not be tried: {err}"))
+        }
         Err(err) => CheckResult::fail(format!("no network is up, and on loopback: {err}")).fix(fix_config()),
     }
 }
 
 fn explain(cx: &Context, group: Ipv4Addr, port: u16, err: &EchoError) -> CheckResult {
     match err {
+        // From `send`, EPERM is a firewall's word.
+        EchoError::Bind(io) | EchoError::Join(io) if is_filtered(io) => {
+            CheckResult::skip(SkipReason::Unsupported, format!("{group}:{port} may not be tried: {err}"))
+        }
+        EchoError::Send(io) if io.kind() == ErrorKind::Unsupported => {
+            CheckResult::skip(SkipReason::Unsupported, format!("{group}:{port} may not be tried: {err}"))
+        }
         EchoError::Bind(io) if io.kind() == ErrorKind::AddrInUse => {
             let owner = cx.system.sockets.owner(Protocol::Udp, port);
             let who = owner.map_or_else(|| "a process".to_owned(), |owner| owner.to_string());

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::check::Context;
 use crate::identity;
-use crate::result::CheckResult;
-use crate::system::{HttpError, HttpRequest, Owner, Protocol};
+use crate::result::{CheckResult, SkipReason};
+use crate::system::{HttpError, HttpRequest, Owner, Protocol, is_filtered};
 
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(800);
 const TRIES: usize = 3;
@@ -28,8 +28,8 @@ pub(super) fn transport(cx: &Context) -> CheckResult {
     loop {
         tries -= 1;
         let silence = match ask_health(cx, addresses[0]) {
-            Answer::Node(id) => return judge_node(cx, &id),
-            Answer::Stranger(what) => return stranger(cx, &what),
+            Answer::Node(id) => return judge_node(cx, asked(addresses[0]), &id),
+            Answer::Stranger(what) => return stranger(cx, asked(addresses[0]), &what),
             Answer::None(why) => why,
         };
         match bind(cx, &addresses) {
@@ -76,13 +76,18 @@ enum Answer {
     None(HttpError),
 }
 
-fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
+/// The address at which a socket bound to `address` answers on this machine.
+fn asked(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    let url = format!("http://{}/health", SocketAddr::new(ip, address.port()));
+    SocketAddr::new(ip, address.port())
+}
+
+fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
+    let url = format!("http://{}/health", asked(address));
     let request = HttpRequest::get(url).direct().timeout(HEALTH_TIMEOUT).max_body_bytes(64 * 1024);
     match cx.system.http.send(&request) {
         Ok(response) => node_id(&response.body).map_or_else(
@@ -99,12 +104,12 @@ fn node_id(body: &[u8]) -> Option<String> {
     health.get("node_id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
-fn judge_node(cx: &Context, id: &str) -> CheckResult {
+fn judge_node(cx: &Context, address: SocketAddr, id: &str) -> CheckResult {
     let port = cx.config.port;
     // A node that asks for itself knows; otherwise the key on disk says which node is ours.
     let ours = cx.bus.node_id().or_else(|| identity::device_node_id(&cx.config.keys_dir));
     match ours {
-        Some(ours) if ours == id => served(cx, port).evidence("node_id", id),
+        Some(ours) if ours == id => served(cx, address).evidence("node_id", id),
         Some(ours) => CheckResult::fail(format!("another node has port {port}: {id}"))
             .fix("stop that node, or set `[transport] port` of one of them to another port")
             .evidence("node_id", id)
@@ -119,13 +124,18 @@ fn judge_node(cx: &Context, id: &str) -> CheckResult {
 }
 
 /// A node's ID is public, so anybody can answer with it; but who may not read our key is not our node.
-fn served(cx: &Context, port: u16) -> CheckResult {
+fn served(cx: &Context, address: SocketAddr) -> CheckResult {
     const ROOT: u32 = 0; // may read it, and opens ports for others (systemd, docker)
     const UNKNOWN: u32 = 65_534; // a user of another namespace
     let key = cx.system.files.metadata(&identity::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
-    let owner = cx.system.sockets.owner(Protocol::Tcp, port);
-    match (key, owner) {
-        (Ok(key), Some(owner)) if ![key, ROOT, UNKNOWN].contains(&owner.uid) => CheckResult::fail(format!(
+    let port = address.port();
+    // Of several sockets on one address the kernel chooses anew for each connection, so one stranger is enough.
+    let stranger = |key| {
+        let owners = cx.system.sockets.owners(Protocol::Tcp, address);
+        owners.into_iter().find(|owner| ![key, ROOT, UNKNOWN].contains(&owner.uid))
+    };
+    match key.map(|key| (key, stranger(key))) {
+        Ok((key, Some(owner))) => CheckResult::fail(format!(
             "{owner} has port {port} and says it is this node, whose key is of uid {key}"
         ))
         .fix("find out what that process is; stop it, or run the node as the user who owns its key"),
@@ -133,9 +143,9 @@ fn served(cx: &Context, port: u16) -> CheckResult {
     }
 }
 
-fn stranger(cx: &Context, what: &str) -> CheckResult {
-    let port = cx.config.port;
-    let who = name(cx.system.sockets.owner(Protocol::Tcp, port).as_ref());
+fn stranger(cx: &Context, address: SocketAddr, what: &str) -> CheckResult {
+    let port = address.port();
+    let who = name(cx.system.sockets.owners(Protocol::Tcp, address).first());
     CheckResult::fail(format!("{who} has port {port}: it {what}")).fix(FIX_TAKEN)
 }
 
@@ -152,9 +162,13 @@ fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error, silence: &HttpE
     let port = address.port();
     match err.kind() {
         ErrorKind::AddrInUse if *silence == HttpError::Closed => {
-            stranger(cx, "closes the connection without an answer")
+            stranger(cx, asked(address), "closes the connection without an answer")
         }
-        ErrorKind::AddrInUse => in_use(cx, port),
+        ErrorKind::AddrInUse => in_use(cx, address, silence),
+        _ if is_filtered(err) => CheckResult::skip(
+            SkipReason::Unsupported,
+            format!("whether {address} can be bound may not be tried: {err}"),
+        ),
         ErrorKind::PermissionDenied => CheckResult::fail(format!("this user may not bind port {port}")).fix(
             "set `[transport] port` to 1024 or above, or give the program the capability CAP_NET_BIND_SERVICE",
         ),
@@ -171,12 +185,17 @@ fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error, silence: &HttpE
 /// EAFNOSUPPORT, for which std has no kind.
 const NO_FAMILY: i32 = 97;
 
-fn in_use(cx: &Context, port: u16) -> CheckResult {
-    let owner = cx.system.sockets.owner(Protocol::Tcp, port);
-    if owner.as_ref().is_some_and(|owner| owner.pid == Some(std::process::id())) {
+fn in_use(cx: &Context, address: SocketAddr, silence: &HttpError) -> CheckResult {
+    let port = address.port();
+    let owners = cx.system.sockets.owners(Protocol::Tcp, address);
+    if owners.iter().any(|owner| owner.pid == Some(std::process::id())) {
         return CheckResult::pass(format!(
             "port {port} belongs to this process, which is too busy to answer"
         ));
     }
-    CheckResult::fail(format!("{} has port {port} and does not answer", name(owner.as_ref()))).fix(FIX_TAKEN)
+    if let HttpError::Other(why) = silence {
+        let detail = format!("port {port} is taken, and who has it could not be asked: {why}");
+        return CheckResult::skip(SkipReason::Unsupported, detail);
+    }
+    CheckResult::fail(format!("{} has port {port} and does not answer", name(owners.first()))).fix(FIX_TAKEN)
 }

@@ -4,6 +4,7 @@
 
 mod clock;
 mod files;
+mod filter;
 mod http;
 mod owner;
 mod sockets;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use clock::Clock;
 pub use files::Files;
 pub(crate) use files::RealFiles;
+pub(crate) use filter::is_filtered;
 pub(crate) use http::is_local_host;
 pub use http::{Http, HttpError, HttpRequest, HttpResponse};
 pub use owner::Owner;

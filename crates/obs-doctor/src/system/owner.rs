@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use super::sockets::Protocol;
@@ -32,37 +33,81 @@ impl fmt::Display for Owner {
     }
 }
 
-/// Who listens on (TCP) or has bound (UDP) `port`; `None` where `/proc` is missing or says nothing.
+/// A process that listens on (TCP) or has bound (UDP) `port` at any address; `None` where `/proc` tells nothing.
 pub(super) fn find(protocol: Protocol, port: u16) -> Option<Owner> {
-    let tables = match protocol {
-        Protocol::Tcp => ["/proc/net/tcp", "/proc/net/tcp6"],
-        Protocol::Udp => ["/proc/net/udp", "/proc/net/udp6"],
-    };
-    let socket =
-        tables.iter().find_map(|table| in_table(&fs::read_to_string(table).ok()?, protocol, port))?;
-    let pid = process_with(socket.inode);
+    rows(protocol, port).first().map(owner_of)
+}
+
+/// The processes that the kernel lets answer at `address`, or that keep others from binding it.
+pub(super) fn find_at(protocol: Protocol, address: SocketAddr) -> Vec<Owner> {
+    answering(rows(protocol, address.port()), address.ip()).iter().map(owner_of).collect()
+}
+
+fn owner_of(row: &SocketEntry) -> Owner {
+    let pid = process_with(row.inode);
     let process = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
-    Some(Owner { uid: socket.uid, pid, process: process.map(|name| name.trim_end().to_owned()) })
+    Owner { uid: row.uid, pid, process: process.map(|name| name.trim_end().to_owned()) }
+}
+
+fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
+    let tables = match protocol {
+        Protocol::Tcp => ["tcp", "tcp6"],
+        Protocol::Udp => ["udp", "udp6"],
+    };
+    let read = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
+    tables.into_iter().flat_map(|name| in_table(&read(name), protocol, port)).collect()
+}
+
+/// The rows that get what is sent to `ip`: a socket on the address itself goes before a wildcard of its family, and
+/// that before the IPv6 wildcard, which takes IPv4 too. Every row conflicts with a wildcard of its own.
+fn answering(rows: Vec<SocketEntry>, ip: IpAddr) -> Vec<SocketEntry> {
+    let ip = ip.to_canonical();
+    if ip.is_unspecified() {
+        return rows;
+    }
+    let own_wildcard = match ip {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let tiers = [ip, own_wildcard, IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let wanted = tiers.into_iter().find(|tier| rows.iter().any(|row| row.ip == *tier));
+    rows.into_iter().filter(|row| Some(row.ip) == wanted).collect()
 }
 
 #[derive(Debug, PartialEq)]
 struct SocketEntry {
+    ip: IpAddr,
     uid: u32,
     inode: u64,
 }
 
 const LISTEN: &str = "0A";
 
-fn in_table(table: &str, protocol: Protocol, port: u16) -> Option<SocketEntry> {
-    table.lines().skip(1).find_map(|line| {
+fn in_table(table: &str, protocol: Protocol, port: u16) -> Vec<SocketEntry> {
+    let entry = |line: &str| {
         // sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode
         let columns: Vec<&str> = line.split_ascii_whitespace().collect();
-        let local_port = columns.get(1)?.rsplit_once(':')?.1;
+        let (ip, local_port) = columns.get(1)?.rsplit_once(':')?;
         let right_port = u16::from_str_radix(local_port, 16).ok()? == port;
         let right_state = protocol == Protocol::Udp || *columns.get(3)? == LISTEN;
-        let entry = SocketEntry { uid: columns.get(7)?.parse().ok()?, inode: columns.get(9)?.parse().ok()? };
-        (right_port && right_state && entry.inode != 0).then_some(entry)
-    })
+        let (uid, inode) = (columns.get(7)?.parse().ok()?, columns.get(9)?.parse().ok()?);
+        (right_port && right_state && inode != 0).then_some(SocketEntry { ip: parse_ip(ip)?, uid, inode })
+    };
+    table.lines().skip(1).filter_map(entry).collect()
+}
+
+/// The address in the kernel's form: words of 32 bits in the machine's byte order, in hexadecimal.
+fn parse_ip(text: &str) -> Option<IpAddr> {
+    let word = |at| Some(u32::from_str_radix(text.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
+    match text.len() {
+        8 => Some(IpAddr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            Some(IpAddr::from(bytes).to_canonical())
+        }
+        _ => None,
+    }
 }
 
 fn process_with(inode: u64) -> Option<u32> {
@@ -89,8 +134,9 @@ mod tests {
 
     #[test]
     fn takes_the_listener_and_not_a_connection() {
-        assert_eq!(in_table(TABLE, Protocol::Tcp, 7080), Some(SocketEntry { uid: 107, inode: 4242 }));
-        assert_eq!(in_table(TABLE, Protocol::Tcp, 7081), None);
+        let ip = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        assert_eq!(in_table(TABLE, Protocol::Tcp, 7080), [SocketEntry { ip, uid: 107, inode: 4242 }]);
+        assert_eq!(in_table(TABLE, Protocol::Tcp, 7081), []);
     }
 
     proptest::proptest! {
@@ -106,5 +152,48 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let owner = find(Protocol::Tcp, listener.local_addr().unwrap().port()).unwrap();
         assert_eq!(owner.pid, Some(std::process::id()));
+    }
+
+    /// Address, port and wildcard together decide who answers.
+    #[test]
+    fn the_most_specific_sockets_answer() {
+        #[track_caller]
+        fn check(rows: &[&str], asked: &str, answers: &[u32]) {
+            let entry = |(at, ip): (usize, &&str)| SocketEntry {
+                ip: ip.parse::<IpAddr>().unwrap().to_canonical(),
+                uid: at as u32,
+                inode: 1,
+            };
+            let rows = rows.iter().enumerate().map(entry).collect();
+            let uids: Vec<u32> = answering(rows, asked.parse().unwrap()).iter().map(|row| row.uid).collect();
+            assert_eq!(uids, answers);
+        }
+        check(&["127.0.0.1", "127.0.0.5"], "127.0.0.5", &[1]);
+        check(&["127.0.0.1", "127.0.0.5"], "127.0.0.9", &[]);
+        check(&["0.0.0.0", "127.0.0.5"], "127.0.0.5", &[1]);
+        check(&["0.0.0.0", "::"], "127.0.0.5", &[0]);
+        check(&["::"], "127.0.0.5", &[0]);
+        check(&["0.0.0.0", "::"], "::1", &[1]);
+        check(&["0.0.0.0"], "::1", &[]);
+        check(&["::ffff:127.0.0.5", "::"], "127.0.0.5", &[0]);
+        check(&["127.0.0.5", "::"], "::ffff:127.0.0.5", &[0]);
+        check(&["127.0.0.5", "127.0.0.5"], "127.0.0.5", &[0, 1]);
+        check(&["127.0.0.1", "::1"], "0.0.0.0", &[0, 1]);
+    }
+
+    #[test]
+    fn finds_a_listener_by_its_address() {
+        for host in ["127.0.0.5", "::1", "::", "0.0.0.0"] {
+            let Ok(listener) = std::net::TcpListener::bind((host, 0)) else { continue };
+            let address = listener.local_addr().unwrap();
+            let owners = find_at(Protocol::Tcp, address);
+            assert!(owners.iter().any(|owner| owner.pid == Some(std::process::id())), "{host}: {owners:?}");
+            let elsewhere = SocketAddr::new("127.0.0.9".parse().unwrap(), address.port());
+            assert_eq!(
+                find_at(Protocol::Tcp, elsewhere).is_empty(),
+                !address.ip().is_unspecified(),
+                "{host}"
+            );
+        }
     }
 }

@@ -102,6 +102,12 @@ pub trait Sockets: Send + Sync + 'static {
 
     /// Who has `port`, if the kernel tells.
     fn owner(&self, protocol: Protocol, port: u16) -> Option<Owner>;
+
+    /// Returns the owners of the sockets that answer at `address`, or that are in the way of binding it. Several
+    /// sockets can share an address (`SO_REUSEPORT`).
+    fn owners(&self, protocol: Protocol, address: SocketAddr) -> Vec<Owner> {
+        self.owner(protocol, address.port()).into_iter().collect()
+    }
 }
 
 pub(super) struct RealSockets;
@@ -153,6 +159,10 @@ impl Sockets for RealSockets {
     fn owner(&self, protocol: Protocol, port: u16) -> Option<Owner> {
         owner::find(protocol, port)
     }
+
+    fn owners(&self, protocol: Protocol, address: SocketAddr) -> Vec<Owner> {
+        owner::find_at(protocol, address)
+    }
 }
 
 fn bind_shared_udp(address: SocketAddr) -> io::Result<Socket> {
@@ -174,7 +184,7 @@ fn send_to_self(socket: &Socket, via: Ipv4Addr, group: SocketAddr, wait: Duratio
         socket.set_multicast_loop_v4(true)?;
         socket.set_multicast_ttl_v4(0) // never leaves this machine
     };
-    prepare().map_err(EchoError::Send)?;
+    prepare().map_err(EchoError::Join)?;
     let nonce = nonce();
     for _ in 0..TRIES {
         socket.send_to(nonce.as_bytes(), &group.into()).map_err(EchoError::Send)?;

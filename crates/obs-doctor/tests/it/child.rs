@@ -67,6 +67,16 @@ pub(crate) fn report_beside_blocked_checks(home: &Home) -> Value {
     run(home, &mut command)
 }
 
+/// The doctor's report under a profile that answers the system calls `numbers` with `errno`.
+pub(crate) fn report_filtered(home: &Home, errno: i32, numbers: &[i64]) -> Value {
+    let mut filter = errno.to_string();
+    for number in numbers {
+        filter += &format!(" {number}");
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    run(home, command.env("CHILD_FILTER", filter))
+}
+
 /// The doctor's report where the environment names a proxy for everything.
 pub(crate) fn report_behind_a_proxy(home: &Home, proxy: &str) -> Value {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -135,6 +145,14 @@ fn run(home: &Home, command: &mut Command) -> Value {
 #[test]
 #[ignore = "the other half of tests that need a process of their own"]
 fn runs_the_doctor() {
+    if let Ok(filter) = std::env::var("CHILD_FILTER") {
+        // The standard library remembers that it had a system call, so the filter is there from the start.
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(std::env::args_os().skip(1)).env_remove("CHILD_FILTER");
+        let numbers: Vec<u32> = filter.split(' ').map(|number| number.parse().unwrap()).collect();
+        crate::filter::refuse(&numbers[1..], numbers[0]).unwrap();
+        panic!("{}", again.exec());
+    }
     let var = |name| std::env::var(name).unwrap();
     let backends = Some(var("CHILD_BACKENDS")).filter(|url| !url.is_empty());
     let config = Config::new(var("CHILD_DATA"))

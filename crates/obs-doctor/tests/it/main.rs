@@ -24,6 +24,7 @@ mod community;
 mod engine;
 mod event_log;
 mod faults;
+mod filter;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
 mod home;

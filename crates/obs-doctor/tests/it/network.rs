@@ -10,8 +10,10 @@ use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 
 use crate::child::{
-    check, in_own_network, report_as_nobody, report_in_namespaces, report_in_namespaces_as_nobody, skipped,
+    check, in_own_network, report_as_nobody, report_filtered, report_in_namespaces,
+    report_in_namespaces_as_nobody, skipped,
 };
+use crate::filter::as_user;
 use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, node_id};
 use crate::web::{serve, serve_on, serve_raw, web};
 
@@ -273,6 +275,80 @@ fn pain_07_no_false_pass_on_another_user_who_says_to_be_this_node() {
     assert_fails(&on(107), "avahi-daemon (pid 812, uid 107)", "stop it");
     for uid in [geteuid().as_raw(), 0, 65_534] {
         assert_passes(&on(uid), "served by this node");
+    }
+}
+
+/// The program of another user counts at the node's own address, and at no other.
+#[test]
+fn pain_07_the_port_of_another_address_is_not_this_nodes() {
+    const NAME: &str = "network::pain_07_the_port_of_another_address_is_not_this_nodes";
+    if !geteuid().is_root() {
+        return skipped(NAME);
+    }
+    const STRANGER: u32 = 4242;
+    let listen = |uid, address: &'static str, port| {
+        let bind = move || TcpListener::bind((address, port)).unwrap();
+        if uid == 0 { bind() } else { as_user(uid, bind) }
+    };
+    let health = format!(r#"{{"node_id":"{}"}}"#, node_id());
+    let answer = move |listener: TcpListener| {
+        let health = health.clone();
+        serve_on(listener, move |_| (200, String::new(), health.clone()));
+    };
+    let judge = |host: &str, port| {
+        let mut home = Home::fresh();
+        home.config.host = host.to_owned();
+        home.config.port = port;
+        home.run("transport_port")
+    };
+    // The stranger's row comes first in the kernel's table for one of the orders.
+    for stranger_first in [true, false] {
+        let port = free_port();
+        let mut pair = [(STRANGER, "127.0.0.1"), (0, "127.0.0.5")];
+        if !stranger_first {
+            pair.reverse();
+        }
+        for (uid, address) in pair {
+            answer(listen(uid, address, port));
+        }
+        assert_passes(&judge("127.0.0.5", port), "served by this node");
+        assert_fails(&judge("127.0.0.1", port), "uid 4242) has port", "stop it");
+    }
+    let port = free_port();
+    answer(listen(STRANGER, "0.0.0.0", port));
+    assert_fails(&judge("127.0.0.5", port), "uid 4242) has port", "stop it");
+    assert_fails(&judge("0.0.0.0", port), "uid 4242) has port", "stop it");
+}
+
+/// A security profile that refuses a probe says nothing of what the probe asks for.
+#[test]
+fn pain_08_no_false_fail_under_a_profile_that_refuses_a_system_call() {
+    // What this machine itself finds, such as a network without multicast.
+    let failed = |report: &serde_json::Value| -> Vec<String> {
+        let bad = |check: &&serde_json::Value| check["status"] == "fail" || check["status"] == "error";
+        let checks = report["checks"].as_array().unwrap().iter().filter(bad);
+        checks.map(|check| format!("{} {}", check["name"], check["detail"])).collect()
+    };
+    let calls: &[(&str, &[i64])] = &[
+        ("faccessat2", &[libc::SYS_faccessat2]),
+        ("both faccessat", &[libc::SYS_faccessat2, libc::SYS_faccessat]),
+        ("statfs", &[libc::SYS_statfs, libc::SYS_fstatfs]),
+        ("statx", &[libc::SYS_statx]),
+        ("socket", &[libc::SYS_socket]),
+        ("bind", &[libc::SYS_bind]),
+        ("setsockopt", &[libc::SYS_setsockopt]),
+        ("connect", &[libc::SYS_connect]),
+        ("utimensat", &[libc::SYS_utimensat]),
+        ("readlinkat", &[libc::SYS_readlinkat]),
+    ];
+    let home = Home::fresh();
+    let before = failed(&report_filtered(&home, libc::EPERM, &[libc::SYS_faccessat2 + 10_000]));
+    assert_eq!(before, Vec::<String>::new());
+    for (name, numbers) in calls {
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            let report = report_filtered(&home, errno, numbers);
+            assert_eq!(failed(&report), before, "{name} answers {errno}");
+        }
     }
 }
 
