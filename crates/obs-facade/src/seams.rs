@@ -46,6 +46,8 @@ fn show_log_stats() {
     counter("hearthnet_log_lines_torn_total", torn, || obs_log::stats().torn);
     let safe = "Whether log lines survive a SIGKILL of this process: 1 or 0.";
     gauge("hearthnet_log_crash_safe", safe, || usize::from(obs_log::stats().crash_safe));
+    let unlocked = "Whether log lines are written without a lock because the file system has none: 1 or 0.";
+    gauge("hearthnet_log_unlocked", unlocked, || usize::from(obs_log::stats().unlocked));
 }
 
 /// What tracing says of itself (M9).

@@ -160,8 +160,9 @@ impl Arena {
 
     /// In `file`, which is new, all zero, and of the size of [`Arena::file_bytes`].
     pub(crate) fn in_file(file: File, bytes: usize) -> io::Result<Arena> {
-        let map = MmapOptions::new().map_raw(file.as_file())?;
+        let map = MmapOptions::new().map_raw(file.as_file()).inspect_err(|_| file.remove())?;
         if map.len() as u64 != Arena::file_bytes(bytes) {
+            file.remove();
             return Err(io::Error::other("the file has another size"));
         }
         Ok(Arena::formatted(map, bytes, Some(file)))

@@ -8,7 +8,7 @@
 //! Whatever moment a process dies at, each line is in one of the two files: when both have it, the next run tells by
 //! the check sum and the length that end a gzip file, and only removes the plain one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use crate::day_file::names_in;
 use crate::day_name::DayFileName;
 use crate::exit;
 use crate::last_resort;
+use crate::lockless;
 use crate::open_day::Held;
 
 /// What ends a gzip file: a check sum and a length, four bytes each.
@@ -77,7 +78,16 @@ impl Draft {
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path)?;
         // It may have become somebody's compressed file between the two steps, and be locked no more.
-        if file.try_lock().is_err() || !is_at(&file, &path)? {
+        match file.try_lock() {
+            Ok(()) => {}
+            // Without locks a line that comes meanwhile would be lost with the plain file.
+            Err(TryLockError::Error(_)) => {
+                let _ = fs::remove_file(&path);
+                return Ok(None);
+            }
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        }
+        if !is_at(&file, &path)? {
             return Ok(None);
         }
         // A process may have died over it.
@@ -98,9 +108,9 @@ impl Draft {
         let bytes = io::copy(&mut plain, &mut encoder)?;
         encoder.finish()?;
         // A loss of power must not find the plain file gone and this one not there.
-        self.file.sync_all()?;
-        let _held = Held::take(&plain)?;
-        if plain.metadata()?.len() != bytes || !is_at(&plain, &plain_path)? {
+        lockless::if_possible(self.file.sync_all())?;
+        let held = Held::take(&plain)?;
+        if !held.is_locked() || plain.metadata()?.len() != bytes || !is_at(&plain, &plain_path)? {
             return Ok(false);
         }
         let done_before = match &mut packed {

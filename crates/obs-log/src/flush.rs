@@ -9,6 +9,7 @@ use log::Level;
 use crate::console::Terminal;
 use crate::exit;
 use crate::last_resort;
+use crate::lockless;
 use crate::pipeline::Pipeline;
 use crate::rate_limit;
 
@@ -110,6 +111,9 @@ pub struct Stats {
     pub crash_safe: bool,
     /// Attempts to write or to open a file that failed. No line is lost by one alone.
     pub write_errors: u64,
+    /// Whether day files are written without a lock, because their file system has none. Several processes that
+    /// write to one folder can then break each other's lines.
+    pub unlocked: bool,
 }
 
 /// The figures so far; zero before [`configure`](crate::configure).
@@ -129,6 +133,7 @@ pub fn stats() -> Stats {
         stats.recovered = shared.counts.recovered.load(Ordering::Relaxed);
         stats.torn = shared.counts.torn.load(Ordering::Relaxed);
         stats.crash_safe = shared.counts.crash_safe.load(Ordering::Relaxed);
+        stats.unlocked = lockless::was_noted();
         stats.write_errors = shared.counts.write_errors.load(Ordering::Relaxed);
     }
     stats

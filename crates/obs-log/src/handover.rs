@@ -1,8 +1,10 @@
 //! The hand-over file of a process: made, locked, found again after a crash (L10).
 //!
-//! `<folder>/.handover-<process>-<time>-<number>`, mode 0600. Its owner holds a lock on it for as long as it lives, so that
-//! another process can tell a live one's file from one that was left behind. It is a record lock, which, unlike
-//! `flock`, a forked child does not inherit: a child that lives on would keep its dead parent's lines locked up.
+//! `<folder>/.handover-<process>-<mark>-<number>`, mode 0600. Its owner holds a lock on it for as long as it lives, so that
+//! another process can tell a live one's file from one that was left behind. It is a lock of the open file description
+//! (Linux) or `flock`, which no `close` of another descriptor takes away. A forked child inherits it, and some file
+//! systems have none: there the owner in the file's name decides (see [`crate::owner`]), and a file whose owner may be
+//! alive is left alone. Who adopts a file renames it, so that one process gets it.
 //!
 //! Unsafe are here the calls of `posix_fallocate`, `fstatvfs`, `fcntl` and `geteuid`, which get an open descriptor and
 //! plain values and keep nothing.
@@ -10,23 +12,27 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::mem;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{mem, process};
 
 use crate::arena::{Arena, LeftBehind};
 use crate::clock::Clock;
 use crate::exit;
 use crate::last_resort;
+use crate::lockless;
+use crate::owner::{Life, Owner};
 use crate::sync::lock;
 
 const PREFIX: &str = ".handover-";
+/// Most files in a folder whose owners are not known to be alive. A process that starts over and over leaves no more
+/// where they cannot be adopted or written; processes of other PID namespaces count too.
+const MOST_LEFT: usize = 16;
 
-/// Device and inode of the files of this process. A record lock is no obstacle to the process that holds it, and is
-/// lost when any descriptor of its file is closed: so these are never opened again.
+/// Device and inode of the files of this process, which are never adopted by it.
 static OURS: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
 /// An open hand-over file, locked.
@@ -57,38 +63,52 @@ pub(crate) fn warn_of_memory(dir: &Path, error: &io::Error) {
 /// What dead processes have left in `dir`.
 pub(crate) fn left_behind(dir: &Path) -> Vec<Arena> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let ours = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_name);
-    let paths = entries.flatten().filter(ours).map(|entry| entry.path());
-    let mut paths: Vec<_> = paths.collect();
-    paths.sort();
-    paths.into_iter().filter_map(File::adopt).filter_map(take_over).collect()
+    let found = entries.flatten().filter_map(|entry| Some((entry.path(), owner_in(&entry)?)));
+    let mut found: Vec<_> = found.collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found.into_iter().filter_map(|(path, owner)| take_over(File::adopt(&path, owner)?, &path)).collect()
 }
 
-fn take_over(file: File) -> Option<Arena> {
+/// An error where so many files are left in `dir` that one more process should not add its own.
+fn check_left(dir: &Path) -> io::Result<()> {
+    let left = |owner: &Owner| owner.life() != Life::Alive;
+    if fs::read_dir(dir)?.flatten().filter_map(|entry| owner_in(&entry)).filter(left).count() < MOST_LEFT {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{MOST_LEFT} files {PREFIX}* of other processes are left there")))
+}
+
+/// Reads the adopted `file`. One that is not ours gets its `former` name back.
+fn take_over(file: File, former: &Path) -> Option<Arena> {
+    let path = file.path().to_owned();
     match Arena::left_behind(file) {
         Ok(LeftBehind::Lines(arena)) => Some(arena),
         Ok(LeftBehind::Nothing(file)) => {
             file.remove();
             None
         }
-        Ok(LeftBehind::Foreign) | Err(_) => None,
+        Ok(LeftBehind::Foreign) | Err(_) => {
+            let _ = fs::rename(path, former);
+            None
+        }
     }
 }
 
-/// `.handover-<process>-<time>-<number>`
-fn is_name(name: &str) -> bool {
-    let numbers = name.strip_prefix(PREFIX).map(|rest| rest.split('-'));
-    numbers.is_some_and(|numbers| {
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        numbers.clone().count() == 3 && numbers.into_iter().all(is_number)
-    })
+fn owner_in(entry: &fs::DirEntry) -> Option<Owner> {
+    entry.file_name().to_str()?.strip_prefix(PREFIX).and_then(Owner::parse)
+}
+
+/// A path for a file of `owner` that no other file of this process has had.
+fn new_path(dir: &Path, owner: Owner) -> PathBuf {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let count = MADE.fetch_add(1, Ordering::Relaxed);
+    dir.join(format!("{PREFIX}{}", owner.to_name(count)))
 }
 
 impl File {
     fn create(dir: &Path, bytes: u64) -> io::Result<File> {
-        static MADE: AtomicU64 = AtomicU64::new(0);
-        let count = MADE.fetch_add(1, Ordering::Relaxed);
-        let path = dir.join(format!("{PREFIX}{}-{}-{count}", process::id(), Clock::System.now()));
+        check_left(dir)?;
+        let path = new_path(dir, Owner::current(Clock::System.now()));
         // Held until it is known as ours, so that another thread does not take it for one that was left behind.
         let mut ours = lock(&OURS);
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
@@ -96,7 +116,7 @@ impl File {
         let id = (metadata.dev(), metadata.ino());
         ours.push(id);
         drop(ours);
-        let made = File { file, path, id };
+        let mut made = File { file, path, id };
         match made.set_up(bytes) {
             Ok(()) => Ok(made),
             Err(error) => {
@@ -106,8 +126,8 @@ impl File {
         }
     }
 
-    fn set_up(&self, bytes: u64) -> io::Result<()> {
-        try_lock(&self.file)?;
+    fn set_up(&mut self, bytes: u64) -> io::Result<()> {
+        self.lock()?;
         allocate(&self.file, bytes)?;
         if free_bytes(&self.file)? < bytes {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "it would take the room of the lines"));
@@ -115,9 +135,23 @@ impl File {
         if self.is_in_place() { Ok(()) } else { Err(io::Error::other("it has been removed")) }
     }
 
-    /// A file that nobody holds: ours now.
-    fn adopt(path: PathBuf) -> Option<File> {
-        let before = fs::symlink_metadata(&path).ok()?;
+    /// Takes the lock, or tells in the name that there is none.
+    fn lock(&mut self) -> io::Result<()> {
+        match try_lock(&self.file) {
+            Err(error) if lockless::is_missing(&error) => {
+                let owner = Owner::current(Clock::System.now()).without_lock();
+                let path = new_path(self.path.parent().unwrap_or(Path::new(".")), owner);
+                fs::rename(&self.path, &path)?;
+                self.path = path;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Takes the file of an owner that is dead.
+    fn adopt(path: &Path, owner: Owner) -> Option<File> {
+        let before = fs::symlink_metadata(path).ok()?;
         let id = (before.dev(), before.ino());
         let mut ours = lock(&OURS);
         // SAFETY: takes nothing and cannot fail.
@@ -127,12 +161,25 @@ impl File {
         }
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = options.open(&path).ok()?;
-        try_lock(&file).ok()?;
+        let file = options.open(path).ok()?;
+        let locked = try_lock(&file);
+        let is_locked = locked.is_ok();
+        // Another copy of this crate in this process may hold it.
+        let is_held_here =
+            owner.is_this_process() && locked.is_err_and(|error| !lockless::is_missing(&error));
+        let is_dead = (is_locked && owner.has_lock()) || (!is_held_here && owner.life() == Life::Dead);
+        if !is_dead {
+            return None;
+        }
+        let us = Owner::current(Clock::System.now());
+        let us = if is_locked { us } else { us.without_lock() };
+        let new_path = new_path(path.parent()?, us);
+        // One process succeeds: for the others the old name is gone.
+        fs::rename(path, &new_path).ok()?;
         ours.push(id);
         drop(ours);
-        let file = File { file, path, id };
-        // Somebody may have been faster and removed it before we had the lock.
+        let file = File { file, path: new_path, id };
+        // Another file may have had that name by then.
         file.is_in_place().then_some(file)
     }
 
@@ -174,16 +221,23 @@ fn disown(id: (u64, u64)) {
     lock(&OURS).retain(|ours| *ours != id);
 }
 
-/// Takes the lock of the whole file, at once or not at all.
+/// Takes the lock of the whole file, at once or not at all. Earlier versions hold record locks, which exclude it.
+#[cfg(target_os = "linux")]
 fn try_lock(file: &fs::File) -> io::Result<()> {
     // SAFETY: a zeroed `flock` is a valid value; the descriptor is open; the call writes nothing.
     let result = unsafe {
         let mut whole: libc::flock = mem::zeroed();
         whole.l_type = libc::F_WRLCK as _;
         whole.l_whence = libc::SEEK_SET as _;
-        libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &whole)
+        libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole)
     };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Takes the lock of the whole file, at once or not at all.
+#[cfg(not(target_os = "linux"))]
+fn try_lock(file: &fs::File) -> io::Result<()> {
+    file.try_lock().map_err(io::Error::from)
 }
 
 /// What is left on the file's disk for this user.
@@ -207,16 +261,36 @@ fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
     // SAFETY: the descriptor is open; the call touches no memory of ours.
     match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
         0 => Ok(()),
-        code => Err(io::Error::from_raw_os_error(code)),
+        code => {
+            let error = io::Error::from_raw_os_error(code);
+            if lockless::is_missing(&error) { write_through(file, bytes) } else { Err(error) }
+        }
     }
 }
 
 /// Gives the file its size and its place on the disk: a full disk is an error here, and never a SIGBUS later.
 #[cfg(not(target_os = "linux"))]
 fn allocate(file: &fs::File, bytes: u64) -> io::Result<()> {
-    // Only behind what is there: a file that is being recovered holds lines.
-    let there = io::Seek::seek(&mut &*file, io::SeekFrom::End(0))?;
-    io::copy(&mut io::Read::take(io::repeat(0), bytes.saturating_sub(there)), &mut &*file).map(drop)
+    write_through(file, bytes)
+}
+
+/// Writes what the file contains, zeros for holes and behind its end: a file that is being recovered holds lines.
+fn write_through(file: &fs::File, bytes: u64) -> io::Result<()> {
+    const STEP: usize = 64 << 10;
+    let mut block = vec![0; STEP];
+    for start in (0..bytes).step_by(STEP) {
+        let length = usize::try_from(bytes - start).unwrap_or(STEP).min(STEP);
+        block.fill(0);
+        let mut at = 0;
+        while at < length {
+            match file.read_at(&mut block[at..length], start + at as u64)? {
+                0 => break,
+                read => at += read,
+            }
+        }
+        file.write_all_at(&block[..length], start)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -242,20 +316,5 @@ mod tests {
         assert!(left_behind(dir.path()).is_empty(), "both are held");
         drop((first, second));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn only_the_exact_name_is_ours() {
-        assert!(is_name(".handover-1-22-333"));
-        for name in [
-            ".handover-",
-            ".handover-1-2",
-            ".handover-1-2-3-4",
-            ".handover-1-2-x",
-            "x.handover-1-2-3",
-            ".handover-1--3",
-        ] {
-            assert!(!is_name(name), "{name}");
-        }
     }
 }

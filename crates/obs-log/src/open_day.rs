@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::arena::Place;
 use crate::day_name::DayFileName;
 use crate::encode::MAX_LINE_BYTES;
+use crate::lockless;
 
 /// How every line of ours begins.
 const LINE_START: &[u8] = b"{\"ts\":\"";
@@ -71,7 +72,7 @@ impl OpenDay {
 
     /// Appends `lines`, which are whole. Tells `before` where they will be, and adds to `torn` what was cut off.
     ///
-    /// Under a lock, and never without: so what is cut off the file's end belongs to nobody who is still writing, and
+    /// Under a lock where the file system has locks: so what is cut off the file's end belongs to nobody who is still writing, and
     /// whoever removes the file under the same lock takes no line with it.
     pub(crate) fn append(
         &mut self,
@@ -79,7 +80,7 @@ impl OpenDay {
         before: &mut dyn FnMut(Place),
         torn: &mut u64,
     ) -> Result<(), Interrupted> {
-        let _held = Held::take(&self.file)?;
+        let held = Held::take(&self.file)?;
         let there = self.file.metadata()?;
         if there.nlink() == 0 {
             let error = io::Error::other("it has been removed");
@@ -87,7 +88,7 @@ impl OpenDay {
         }
         let mut offset = there.len();
         if self.end != Some(offset) {
-            *torn += u64::from(end_torn_line(&self.file, offset)?);
+            *torn += u64::from(end_torn_line(&held, offset)?);
             offset = self.size()?;
         }
         self.end = None;
@@ -99,7 +100,7 @@ impl OpenDay {
             }
             Err((pieces, written, error)) => {
                 let whole = whole_lines(&pieces, written);
-                if self.size().is_ok_and(|size| size == offset + written as u64) {
+                if held.locked && self.size().is_ok_and(|size| size == offset + written as u64) {
                     // Where this fails, the next write finds the beginning of a line and ends it.
                     let _ = self.file.set_len(offset + whole as u64);
                 }
@@ -111,15 +112,23 @@ impl OpenDay {
 
 /// An exclusive lock on a file, among processes that write it.
 #[derive(Debug)]
-pub(crate) struct Held<'a>(&'a File);
+pub(crate) struct Held<'a> {
+    file: &'a File,
+    /// `false` where the file system has no locks.
+    locked: bool,
+}
 
 impl<'a> Held<'a> {
-    /// An error when somebody keeps it for long: a process that is stopped, say.
+    /// Without the lock where there are none. An error when somebody keeps it for long: a process that is stopped, say.
     pub(crate) fn take(file: &'a File) -> io::Result<Held<'a>> {
         let started = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Held(file)),
+                Ok(()) => return Ok(Held { file, locked: true }),
+                Err(TryLockError::Error(error)) if lockless::is_missing(&error) => {
+                    lockless::note(&error);
+                    return Ok(Held { file, locked: false });
+                }
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if started.elapsed() > PATIENCE => {
                     return Err(io::Error::other("another process keeps it locked"));
@@ -130,9 +139,19 @@ impl<'a> Held<'a> {
     }
 }
 
+impl Held<'_> {
+    /// Whether nobody else writes to the file meanwhile.
+    #[cfg(feature = "compress")]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.locked
+    }
+}
+
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let _ = self.0.unlock();
+        if self.locked {
+            let _ = self.file.unlock();
+        }
     }
 }
 
@@ -172,8 +191,9 @@ fn whole_lines(pieces: &[IoSlice<'_>], written: usize) -> usize {
 
 /// Sees to it that the file ends with a line. What has the form of a line of ours that did not come to its end is
 /// cut off: its writer died, and its next start writes the line whole if it had been accepted. Anything else is ended.
-/// Whether something was cut.
-pub(crate) fn end_torn_line(file: &File, end: u64) -> io::Result<bool> {
+/// Without a lock nothing is cut off, because its writer may be alive. Whether something was cut.
+pub(crate) fn end_torn_line(held: &Held<'_>, end: u64) -> io::Result<bool> {
+    let mut file = held.file;
     let mut last = [0];
     if end == 0 || (file.read_exact_at(&mut last, end - 1).is_ok() && last == *b"\n") {
         return Ok(false);
@@ -184,10 +204,10 @@ pub(crate) fn end_torn_line(file: &File, end: u64) -> io::Result<bool> {
     let newline = tail.iter().rposition(|&byte| byte == b'\n');
     let fragment = newline.map_or(&tail[..], |at| &tail[at + 1..]);
     let ours = fragment.starts_with(LINE_START) || LINE_START.starts_with(fragment);
-    if ours && (newline.is_some() || start == 0) {
+    if held.locked && ours && (newline.is_some() || start == 0) {
         file.set_len(end - fragment.len() as u64)?;
         return Ok(true);
     }
-    (&*file).write_all(b"\n")?;
+    file.write_all(b"\n")?;
     Ok(false)
 }

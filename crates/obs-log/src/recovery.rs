@@ -105,7 +105,7 @@ fn day_file(dir: &Path, place: Place) -> Option<File> {
 
 /// How many bytes of `run` are in `file` at `offset` or, if others were faster, at the beginning of a line behind it.
 fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
-    let _held = Held::take(file)?;
+    let held = Held::take(file)?;
     let end = file.metadata()?.len();
     let size = end.saturating_sub(offset);
     let mut tail = vec![0; usize::try_from(size).unwrap_or(usize::MAX).min(run.len() + SEARCHED)];
@@ -119,7 +119,7 @@ fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
             break;
         }
     }
-    end_torn_line(file, end)?;
+    end_torn_line(&held, end)?;
     Ok(written)
 }
 

@@ -1,0 +1,167 @@
+//! The owner of a hand-over file, as the file's name tells it, and whether that process still lives.
+//!
+//! A lock answers the same question where the file system has locks and no forked child keeps one. The name answers
+//! it on file systems without locks, for processes of the same boot and the same PID namespace. It is part of the name
+//! and not of the content, so that a rename hands a file over in one step.
+//!
+//! Unsafe is here the call of `kill` with signal 0, which only asks.
+#![allow(unsafe_code)]
+
+use std::sync::LazyLock;
+use std::{fs, process};
+
+/// Set in [`Owner::mark`] where the owner could not lock its file.
+const UNLOCKED: u64 = 1 << 63;
+
+/// A process, told apart from others that had or will have its PID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pid: u32,
+    /// [`UNLOCKED`]; 31 bits for the boot and the PID namespace; the low 32 bits of the start time in ticks. Names of
+    /// earlier versions have the time in nanoseconds here, which is no place of ours.
+    mark: u64,
+}
+
+/// An answer to "does the owner live?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Alive,
+    Dead,
+    /// It ran in another PID namespace, before the last boot, or on another machine; or `/proc` is hidden.
+    Unknown,
+}
+
+impl Owner {
+    /// This process; `nanos` keeps names apart where `/proc` does not say when it started.
+    pub(crate) fn current(nanos: i64) -> Owner {
+        static MARK: LazyLock<Option<u64>> = LazyLock::new(current_mark);
+        // A forked child has a start of its own, but makes no file.
+        let mark = MARK.unwrap_or(nanos.unsigned_abs() & !UNLOCKED);
+        Owner { pid: process::id(), mark }
+    }
+
+    /// The same owner, which cannot lock its file.
+    pub(crate) fn without_lock(self) -> Owner {
+        Owner { mark: self.mark | UNLOCKED, ..self }
+    }
+
+    pub(crate) fn has_lock(self) -> bool {
+        self.mark & UNLOCKED == 0
+    }
+
+    pub(crate) fn is_this_process(self) -> bool {
+        self.pid == process::id()
+    }
+
+    /// The file's name without its prefix.
+    pub(crate) fn to_name(self, count: u64) -> String {
+        format!("{}-{}-{count}", self.pid, self.mark)
+    }
+
+    /// Reads `<process>-<mark>-<number>`.
+    pub(crate) fn parse(name: &str) -> Option<Owner> {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let numbers: Vec<_> = name.split('-').collect();
+        match numbers[..] {
+            [pid, mark, count] if [pid, mark, count].into_iter().all(is_number) => {
+                Some(Owner { pid: pid.parse().ok()?, mark: mark.parse().ok()? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the owner lives, for a file that this process does not hold itself.
+    pub(crate) fn life(self) -> Life {
+        let Some(ours) = current_mark() else { return Life::Unknown };
+        if (self.mark & !UNLOCKED) >> 32 != ours >> 32 || self.pid == 0 {
+            return Life::Unknown;
+        }
+        // Our own PID, and we do not hold the file: a program before us, which became this one by `exec`, or it
+        // is one that we gave up.
+        if self.is_this_process() || !exists(self.pid) {
+            return Life::Dead;
+        }
+        match Stat::of(&self.pid.to_string()) {
+            Some(stat) if stat.start != self.mark & 0xffff_ffff || stat.ended => Life::Dead,
+            _ => Life::Alive,
+        }
+    }
+}
+
+/// The mark of a process here that started when this one did; `None` where `/proc` is missing or is that of another
+/// PID namespace.
+fn current_mark() -> Option<u64> {
+    let shown = fs::read_link("/proc/self").ok()?;
+    if shown.to_str()?.parse() != Ok(process::id()) {
+        return None;
+    }
+    let boot = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+    let place = fnv1a(boot.iter().chain(namespace.to_str()?.as_bytes()));
+    Some((place >> 33) << 32 | Stat::of("self")?.start)
+}
+
+/// What `/proc/<process>/stat` says.
+struct Stat {
+    /// The low 32 bits of the start time.
+    start: u64,
+    /// It is a zombie without another thread.
+    ended: bool,
+}
+
+impl Stat {
+    fn of(process: &str) -> Option<Stat> {
+        let text = fs::read(format!("/proc/{process}/stat")).ok()?;
+        // The command may contain spaces and parentheses.
+        let rest = &text[text.iter().rposition(|&byte| byte == b')')? + 1..];
+        let fields: Vec<_> = std::str::from_utf8(rest).ok()?.split_ascii_whitespace().collect();
+        let threads: u64 = fields.get(17)?.parse().ok()?;
+        let start: u64 = fields.get(19)?.parse().ok()?;
+        Some(Stat { start: start & 0xffff_ffff, ended: matches!(fields[0], "Z" | "X") && threads <= 1 })
+    }
+}
+
+/// Whether a process has this PID. Asked of the kernel, because `/proc` may hide processes (`hidepid`).
+fn exists(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
+    // SAFETY: signal 0 is not sent; the call only checks whether it could be.
+    let result = unsafe { libc::kill(pid, 0) };
+    result == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+/// A hash that is the same in every process.
+fn fnv1a<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_name_is_ours() {
+        assert!(Owner::parse("1-22-333").is_some());
+        for name in ["", "1-2", "1-2-3-4", "1-2-x", "1--3", "1-+2-3"] {
+            assert_eq!(Owner::parse(name), None, "{name}");
+        }
+        let owner = Owner::current(1);
+        assert_eq!(Owner::parse(&owner.without_lock().to_name(7)), Some(owner.without_lock()));
+        assert!(owner.has_lock() && !owner.without_lock().has_lock());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_is_told_from_a_later_one_with_its_pid() {
+        let mut child = process::Command::new("sleep").arg("60").spawn().unwrap();
+        let place = Owner::current(1).mark >> 32 << 32;
+        let start = Stat::of(&child.id().to_string()).unwrap().start;
+        let owner = |mark| Owner { pid: child.id(), mark };
+        assert_eq!(owner(place | start).life(), Life::Alive);
+        assert_eq!(owner(place | (start + 1)).life(), Life::Dead);
+        assert_eq!(owner(start).life(), Life::Unknown, "of another namespace");
+        let owner = owner(place | start);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(owner.life(), Life::Dead);
+    }
+}

@@ -1,0 +1,252 @@
+//! Hand-over files and day files whose locks are inherited, or that are on file systems without locks: each line is
+//! there once, and processes that die leave no heap of files.
+//!
+//! The test starts itself as the children. System calls are refused by a seccomp filter that a child installs before it
+//! logs. Unsafe are the calls that install it, and `fork`.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code)]
+
+mod by_name;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, mem, process, thread};
+
+use obs_log::{Config, Console, configure, info, stats};
+
+const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
+const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
+const REFUSED: &str = "OBS_LOG_TEST_REFUSED";
+const LINES: u64 = 3_200;
+/// Lines that a process accepts before it aborts.
+const ABORTED: u64 = 200;
+
+fn main() {
+    if let Ok(scenario) = env::var(SCENARIO) {
+        return child(&scenario);
+    }
+    by_name::run(&[
+        ("a_close_of_a_file_of_the_folder_doubles_no_line", closes),
+        ("a_forked_child_that_lives_on_keeps_no_lines", forked),
+        ("without_locks_lines_are_written_once_and_it_is_said_once", without_locks),
+        ("without_locks_a_restart_loop_leaves_no_heap", restarts_without_locks),
+        ("files_that_cannot_be_adopted_are_bounded", bounded),
+        ("without_other_operations_lines_are_written", without_operations),
+    ]);
+}
+
+fn closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = start("close", folder.path(), "");
+    let patience = Instant::now() + Duration::from_secs(60);
+    while first.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < patience);
+        let other = start("come and go", folder.path(), "").wait_with_output().unwrap();
+        assert!(other.status.success());
+    }
+    check_lines(folder.path(), 1, LINES);
+}
+
+fn forked() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = start("fork", folder.path(), "").wait_with_output().unwrap();
+    assert!(!output.status.success());
+    let child: i32 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+    ended(start("come and go", folder.path(), ""));
+    // SAFETY: the child waits for this signal; its PID is not used again, because it lives.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0, "it lived all the time");
+    check_lines(folder.path(), 1, ABORTED);
+    assert_eq!(left(folder.path()), 0);
+}
+
+fn without_locks() {
+    for errno in [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINVAL, libc::EPERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = ended(start("unlocked", folder.path(), &refused(&LOCKS, errno)));
+        assert_eq!(said.matches("has no locks").count(), 1, "{errno}: {said}");
+        check_lines(folder.path(), 1, LINES);
+        assert_eq!(left(folder.path()), 0);
+    }
+}
+
+fn restarts_without_locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = refused(&LOCKS, libc::ENOSYS);
+    const STARTS: u64 = 20;
+    for _start in 0..STARTS {
+        let output = start("abort", folder.path(), &refused).wait_with_output().unwrap();
+        assert!(!output.status.success());
+        assert!(left(folder.path()) <= 1, "the next start takes over what the last one left");
+    }
+    ended(start("come and go", folder.path(), &refused));
+    assert_eq!(left(folder.path()), 0);
+    check_lines(folder.path(), STARTS as usize, ABORTED);
+}
+
+/// Their owners ran in another PID namespace, as far as one can tell, and had no lock.
+fn bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..16 {
+        fs::write(folder.path().join(format!(".handover-1-{}-{number}", u64::MAX)), "").unwrap();
+    }
+    let said = ended(start("memory", folder.path(), ""));
+    assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
+    assert_eq!(left(folder.path()), 16);
+    check_lines(folder.path(), 1, LINES);
+}
+
+fn without_operations() {
+    let calls =
+        [libc::SYS_fallocate, libc::SYS_madvise, libc::SYS_fsync, libc::SYS_statx, libc::SYS_renameat2];
+    for (calls, errno) in [
+        (&calls[..], libc::ENOSYS),
+        (&calls[..4], libc::EOPNOTSUPP),
+        (&[libc::SYS_linkat, libc::SYS_rename, libc::SYS_renameat][..], libc::EPERM),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        ended(start("log", folder.path(), &refused(calls, errno)));
+        check_lines(folder.path(), 1, LINES);
+        assert_eq!(left(folder.path()), 0);
+    }
+}
+
+const LOCKS: [i64; 2] = [libc::SYS_flock, libc::SYS_fcntl];
+
+fn refused(calls: &[i64], errno: i32) -> String {
+    let calls: Vec<_> = calls.iter().map(i64::to_string).collect();
+    format!("{errno} {}", calls.join(" "))
+}
+
+fn start(scenario: &str, folder: &Path, refused: &str) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env(SCENARIO, scenario).env(FOLDER, folder).env(REFUSED, refused);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// What a child said that ended well.
+fn ended(child: Child) -> String {
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{said}");
+    said
+}
+
+/// The number of hand-over files.
+fn left(folder: &Path) -> usize {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_str().unwrap().starts_with(".handover-")).count()
+}
+
+/// Each of `processes` has written the lines 0 to `lines`, each once.
+fn check_lines(folder: &Path, processes: usize, lines: u64) {
+    let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            *seen.entry((line["process"].as_u64().unwrap(), line["at"].as_u64().unwrap())).or_default() += 1;
+        }
+    }
+    let twice = seen.values().filter(|count| **count > 1).count();
+    assert_eq!((seen.len() as u64, twice), (processes as u64 * lines, 0));
+}
+
+fn child(scenario: &str) {
+    refuse(&env::var(REFUSED).unwrap());
+    let folder = env::var(FOLDER).unwrap();
+    let config = Config::new(&folder).console(Console::Off).queue_bytes(1 << 20);
+    let _guard = configure(&config.max_wait(Duration::from_secs(20))).unwrap();
+    match scenario {
+        "come and go" => {}
+        "close" => log_lines(LINES, || {
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                drop(File::open(entry.path()));
+            }
+        }),
+        "fork" => {
+            fork_one_that_waits();
+            log_lines(ABORTED, || {});
+            process::abort();
+        }
+        "abort" => {
+            log_lines(ABORTED, || {});
+            process::abort();
+        }
+        scenario => {
+            log_lines(LINES, || {});
+            assert!(obs_log::flush(Duration::from_secs(20)));
+            let stats = stats();
+            assert_eq!((stats.unlocked, stats.crash_safe), (scenario == "unlocked", scenario != "memory"));
+            assert_eq!((stats.written, stats.write_errors), (LINES, 0));
+        }
+    }
+}
+
+fn log_lines(count: u64, between: impl Fn()) {
+    let process = process::id();
+    for at in 0..count {
+        info!(process, at; "line");
+        if at.is_multiple_of(16) {
+            between();
+            thread::yield_now();
+        }
+    }
+}
+
+/// Tells its PID on stdout.
+fn fork_one_that_waits() {
+    // SAFETY: the child only makes calls that a forked child of many threads may make.
+    match unsafe { libc::fork() } {
+        0 => {
+            // Else the test would wait for the end of the pipes.
+            // SAFETY: nothing else in the child uses them.
+            unsafe { (libc::close(1), libc::close(2)) };
+            loop {
+                // SAFETY: only waits.
+                unsafe { libc::pause() };
+            }
+        }
+        child => by_name::tell(&child.to_string()),
+    }
+}
+
+/// Has system calls fail: "<errno> <number> <number> …". Of `fcntl` only the locks.
+fn refuse(refused: &str) {
+    let mut numbers = refused.split_whitespace().map(|number| number.parse::<u32>().unwrap());
+    let Some(errno) = numbers.next() else { return };
+    let load = |offset: u32| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0, 0);
+    let skip_unless =
+        |value: u32, skipped: u8| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, 0, skipped);
+    let answer = |value: u32| instruction(libc::BPF_RET | libc::BPF_K, value, 0, 0);
+    let number = mem::offset_of!(libc::seccomp_data, nr) as u32;
+    let second = mem::offset_of!(libc::seccomp_data, args) as u32 + 8;
+    let error = answer(libc::SECCOMP_RET_ERRNO | errno);
+    let mut filter = Vec::new();
+    for call in numbers {
+        filter.push(load(number));
+        if i64::from(call) == libc::SYS_fcntl {
+            filter.extend([skip_unless(call, 3), load(second), skip_unless(libc::F_OFD_SETLK as u32, 1)]);
+        } else {
+            filter.push(skip_unless(call, 1));
+        }
+        filter.push(error);
+    }
+    filter.push(answer(libc::SECCOMP_RET_ALLOW));
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the program and its instructions live during the call, which copies them.
+    let installed = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    };
+    assert!(installed, "{}", std::io::Error::last_os_error());
+}
+
+fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt, jf, k }
+}
