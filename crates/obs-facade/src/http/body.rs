@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Buf as _;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -16,6 +17,8 @@ pin_project! {
     pub struct ObservedBody<B: Body> {
         #[pin]
         inner: B,
+        // Bytes that the server has yet to ask for, where the length is known.
+        left: Option<u64>,
         call: Option<Call>,
     }
 
@@ -32,12 +35,14 @@ pin_project! {
 }
 
 impl<B: Body> ObservedBody<B> {
-    pub(super) fn new(inner: B, call: Option<Call>) -> Self {
-        let mut body = ObservedBody { inner, call };
-        if body.inner.is_end_stream() {
-            end(&mut body.call);
+    /// Takes the number of bytes that will be sent, where the head says so. A server stops there, and drops the body
+    /// without asking for its end.
+    pub(super) fn new(inner: B, length: Option<u64>, mut call: Option<Call>) -> Self {
+        let left = length.or_else(|| inner.size_hint().exact());
+        if left == Some(0) || inner.is_end_stream() {
+            end(&mut call);
         }
-        body
+        ObservedBody { inner, left, call }
     }
 }
 
@@ -64,8 +69,13 @@ impl<B: Body> Body for ObservedBody<B> {
             }
             // Before the last bytes leave, so that a client that has read all of its answer finds the
             // call recorded.
-            Some(Ok(_)) if this.inner.is_end_stream() => end(this.call),
-            Some(Ok(_)) => {}
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+                *this.left = this.left.map(|left| left.saturating_sub(bytes));
+                if *this.left == Some(0) || this.inner.is_end_stream() {
+                    end(this.call);
+                }
+            }
         }
         Poll::Ready(frame)
     }

@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::ObservedBody;
+use super::body_rule::BodyRule;
 use super::call::Call;
 use super::{CAPABILITY, REQUEST_ID, outcome, propagate};
 
@@ -26,7 +27,8 @@ use super::{CAPABILITY, REQUEST_ID, outcome, propagate};
 /// - repeats the ID in the response.
 ///
 /// A handler or body that is dropped before its end is recorded as `cancelled`, one that unwinds as
-/// `panic`; either is recorded exactly once.
+/// `panic`; either is recorded exactly once. An answer whose body is never sent (to `HEAD`, with status 204 or 304, an
+/// upgrade, `Content-Length: 0`) ends with its head.
 ///
 /// ```
 /// let app: axum::Router = axum::Router::new()
@@ -72,12 +74,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> ObserveFuture<S::Future> {
         let call = begin(&request);
+        let rule = BodyRule::of(request.method());
         let inner = match &call {
             // Some services work already in `call`, before the first poll.
             Some(call) => call.enter(|| self.inner.call(request)),
             None => self.inner.call(request),
         };
-        ObserveFuture { inner, call }
+        ObserveFuture { inner, call, rule }
     }
 }
 
@@ -108,6 +111,7 @@ pin_project! {
         #[pin]
         inner: F,
         call: Option<Call>,
+        rule: BodyRule,
     }
 }
 
@@ -125,7 +129,7 @@ where
             None => ready!(this.inner.poll(cx)),
         };
         Poll::Ready(match result {
-            Ok(response) => Ok(observe_body(response, this.call.take())),
+            Ok(response) => Ok(observe_body(response, this.call.take(), *this.rule)),
             Err(error) => {
                 if let Some(call) = this.call.take() {
                     call.trace().fail("internal_error");
@@ -140,16 +144,18 @@ where
 fn observe_body<R: http_body::Body>(
     mut response: Response<R>,
     call: Option<Call>,
+    rule: BodyRule,
 ) -> Response<ObservedBody<R>> {
+    let length = rule.length(&response);
     let call = call.map(|mut call| {
         outcome::note_head(call.trace(), &response);
         response.headers_mut().insert(REQUEST_ID, propagate::header_value(call.trace().id()));
-        if is_event_stream(&response) {
+        if length != Some(0) && is_event_stream(&response) {
             call.open_stream();
         }
         call
     });
-    response.map(|body| ObservedBody::new(body, call))
+    response.map(|body| ObservedBody::new(body, length, call))
 }
 
 fn is_event_stream<R>(response: &Response<R>) -> bool {

@@ -15,6 +15,7 @@
 
 mod accept;
 mod body;
+mod body_rule;
 mod call;
 mod caller;
 mod doctor;

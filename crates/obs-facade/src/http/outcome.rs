@@ -35,6 +35,8 @@ const OK: &str = "ok";
 /// general one is listed first in the protocol.
 fn code_of_status(status: StatusCode) -> &'static str {
     match status.as_u16() {
+        // A server does not send a 1xx as its answer, but for the switch of protocols: it sends 500 instead.
+        100 | 102..=199 => "internal_error",
         ..=399 => OK,
         401 => "unauthorized",
         403 => "revoked",
@@ -56,6 +58,8 @@ mod tests {
     #[test]
     fn every_status_of_the_protocol_has_its_code() {
         let pairs = [
+            (100, "internal_error"),
+            (101, "ok"),
             (200, "ok"),
             (304, "ok"),
             (400, "bad_request"),

@@ -7,6 +7,8 @@ mod layer;
 #[cfg(feature = "http")]
 mod metrics_page;
 #[cfg(feature = "http")]
+mod no_body;
+#[cfg(feature = "http")]
 mod offer;
 #[cfg(feature = "http")]
 mod propagation;
