@@ -177,11 +177,11 @@ impl Default for EmergencySection {
 impl Config {
     /// Reads the file named on the command line, or the one at its usual place if there is one.
     pub(crate) fn load(named: Option<&Path>, paths: &Paths) -> Result<Config, Failure> {
-        let file = named.unwrap_or(&paths.config_file);
+        let file = &named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
         match read(file) {
             Ok(bytes) => Config::parse(text_of(&bytes, file)?, file, paths),
             Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
-                Ok(Config::default().resolved(file, paths))
+                Config::default().resolved(file, paths)
             }
             Err(error) => Err(Failure::io("read the configuration", file, &error)),
         }
@@ -196,20 +196,21 @@ impl Config {
         let document = toml::Deserializer::parse(text).map_err(|error| refused(".".to_owned(), &error))?;
         let config: Config = serde_path_to_error::deserialize(document)
             .map_err(|error| refused(error.path().to_string(), error.inner()))?;
-        Ok(config.resolved(file, paths))
+        config.resolved(file, paths)
     }
 
     /// Empty paths become the usual folders, relative ones are beside the file.
-    fn resolved(mut self, file: &Path, paths: &Paths) -> Config {
-        let place = |path: &Path, usual: PathBuf| match path.as_os_str().is_empty() {
-            true => usual,
-            false => paths::resolve(path, file),
-        };
-        self.identity.keys_dir = place(&self.identity.keys_dir, paths.keys());
-        self.community.state_dir = place(&self.community.state_dir, paths.communities());
-        let log_dir = place(self.observability.log_dir(), paths.log.clone());
+    pub(crate) fn resolved(mut self, file: &Path, paths: &Paths) -> Result<Config, Failure> {
+        let place =
+            |path: &Path, usual: fn(&Paths) -> Result<PathBuf, Failure>| match path.as_os_str().is_empty() {
+                true => usual(paths),
+                false => paths::resolve(path, file),
+            };
+        self.identity.keys_dir = place(&self.identity.keys_dir, Paths::keys)?;
+        self.community.state_dir = place(&self.community.state_dir, Paths::communities)?;
+        let log_dir = place(self.observability.log_dir(), Paths::log)?;
         self.observability = self.observability.with_log_dir(log_dir);
-        self
+        Ok(self)
     }
 
     /// The folder with all communities. A `state_dir` that already ends in the community's ID is meant
@@ -234,7 +235,7 @@ impl Config {
             doctor::LlmBackend::new(&backend.name, url).api_key_env(backend.api_key_env.clone())
         });
         let community_id = self.community.community_id.clone();
-        let config = doctor::Config::new(&paths.data);
+        let config = doctor::Config::new(paths.data(&self.identity.keys_dir));
         let config = match self.observability.clock_anchors() {
             Some(anchors) => config.clock_anchors(anchors),
             None => config,
@@ -358,6 +359,65 @@ mod tests {
         let config = parse("[identity]\nkeys_dir = \"\"\n[observability]\nlog_dir = \"logs\"").unwrap();
         assert_eq!(config.identity.keys_dir, Path::new("/home/ada/data/keys"));
         assert_eq!(config.observability.log_dir(), Path::new("/etc/hearthnet/logs"));
+    }
+
+    /// One address gets one answer, whichever field it stands in.
+    #[test]
+    fn every_field_takes_and_refuses_the_same_addresses() {
+        let fields = |url: &str| {
+            [
+                format!("[observability]\notlp_endpoint = {url:?}"),
+                format!("[discovery]\nstatic_peers = [{url:?}]"),
+                format!("[[llm.backends]]\nname = \"a\"\nurl = {url:?}"),
+                format!("[emergency]\nprobe_targets = [{url:?}]"),
+            ]
+        };
+        let good = [
+            "http://127.0.0.1:4318",
+            "HTTP://collector",
+            "http://localhost:1",
+            "http://[::1]:4318",
+            "http://[0:0::1]",
+            "http://collector.:4318/base",
+            "http://a_b-c.example:65535",
+        ];
+        let bad = [
+            "http://[fe80::1%25eth0]:4318",
+            "http://[fe80::1%eth0]:4318",
+            "http://fe80::1:4318",
+            "http://u:p@host",
+            "http://@host",
+            "http://host:0",
+            "http://host:65536",
+            "http://host:",
+            "http://",
+            "http:///x",
+            "http:/x",
+            "http://:80",
+            "http://h\u{e9}te",
+            "http://a b",
+            " http://host",
+            "http://host/?k=1",
+            "http://host/#f",
+            "http://host/?",
+            "http://127.1",
+            "http://256.1.1.1",
+            "http://0x7f.0.0.1",
+            "http://a%41",
+            "http://[::1",
+            "ftp://host",
+            "http://host\\x",
+        ];
+        for url in good {
+            for text in fields(url) {
+                parse(&text).unwrap_or_else(|failure| panic!("{url}: {}", failure.message()));
+            }
+        }
+        for url in bad {
+            for text in fields(url) {
+                assert!(parse(&text).is_err(), "{text}");
+            }
+        }
     }
 
     /// Each refusal names file, line, field and what is allowed.

@@ -106,7 +106,7 @@ pub(crate) fn community_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     deserializer.deserialize_str(Text { parse, allowed })
 }
 
-const BASE_URL: &str = "an address such as http://host:port, without user, query or fragment";
+const BASE_URL: &str = "an address such as http://host:port, without user, query, fragment or zone (`%eth0`)";
 
 pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
     // An address may hold a password, so a wrong one is not repeated (D7).
@@ -118,7 +118,24 @@ fn parse_base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
     let usable = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.port() != Some(0);
-    (plain && usable && url.fragment().is_none()).then_some(url)
+    (plain && usable && url.fragment().is_none() && is_as_written(text, &url)).then_some(url)
+}
+
+/// Whether the host was taken as it is written. The URL standard also repairs what other programs refuse or read in
+/// another way, such as `http:/x`, `127.1` or a name that is not ASCII.
+fn is_as_written(text: &str, url: &Url) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
+    let is_name =
+        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let same = match host.starts_with('[') {
+        true => authority.starts_with('['),
+        false => is_name(host) && authority.to_ascii_lowercase().split(':').next() == Some(host),
+    };
+    same && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !authority.contains('@')
+        && !authority.ends_with(':')
 }
 
 /// The most peers that a file may name: each costs a request every few seconds.

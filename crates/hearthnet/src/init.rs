@@ -34,10 +34,13 @@ fn parse_name(text: &str) -> Result<String, String> {
 /// Runs the command and says what it made where.
 pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Result<(), Failure> {
     let named_config = overrides.config.as_deref();
-    let config_file = named_config.unwrap_or(&paths.config_file);
+    let config_file = &named_config.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
     // A file that is named but not there yet is the one to make.
     let named_config = named_config.filter(|file| file.exists());
-    let config = Config::load(named_config, paths)?;
+    let config = match named_config {
+        None if overrides.config.is_some() => Config::default().resolved(config_file, paths)?,
+        named => Config::load(named, paths)?,
+    };
     let name = match &args.name {
         Some(name) => name.clone(),
         None if !args.non_interactive && !config_file.exists() && io::stdin().is_terminal() => ask_name()?,
@@ -120,7 +123,7 @@ pub(crate) fn ensure(
     ensure_community(&identity, &community_id, &dir.join("manifest.json"), name, tell)?;
     let event_log = event_log::file(&dir);
     tell("event log", &event_log, event_log::create(&event_log)?);
-    let blobs = paths.blobs();
+    let blobs = paths.data(&config.identity.keys_dir).join("blobs");
     tell("blobs folder", &blobs, place::folder(&blobs)?);
     if let Some(file) = config_file {
         let text = config_text(name, &community_id);
@@ -242,8 +245,10 @@ mod tests {
         let paths = Paths::under(home);
         let config = Config::load(None, &paths)?;
         let mut told = Vec::new();
-        let file = Some(paths.config_file.as_path());
-        ensure(&config, file, &paths, "garage", &mut |what, _, placed| told.push((what.to_owned(), placed)))?;
+        let file = paths.config_file()?;
+        ensure(&config, Some(&file), &paths, "garage", &mut |what, _, placed| {
+            told.push((what.to_owned(), placed))
+        })?;
         Ok(told)
     }
 

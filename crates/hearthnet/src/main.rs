@@ -100,7 +100,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         say(version(args));
         return Ok(ExitCode::SUCCESS);
     }
-    let (paths, named) = (Paths::discover()?, line.overrides.config.as_deref());
+    let (paths, named) = (Paths::discover(), line.overrides.config.as_deref());
     let config = || {
         let mut config = Config::load(named, &paths)?;
         config.transport.port = line.overrides.port.unwrap_or(config.transport.port);
@@ -110,8 +110,8 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Init(args) => init::run(args, &line.overrides, &paths)?,
         Command::Run(args) => {
             // A file that was named is there, or loading it has failed.
-            let file = named.is_none().then_some(paths.config_file.as_path());
-            run::run(args, config()?, file, &paths, &line.overrides)?;
+            let file = if named.is_none() { Some(paths.config_file()?) } else { None };
+            run::run(args, config()?, file.as_deref(), &paths, &line.overrides)?;
         }
         Command::Doctor(args) => {
             let config = config()?;

@@ -6,59 +6,105 @@ use directories::ProjectDirs;
 
 use crate::failure::Failure;
 
-/// The folders of this user's node: the `XDG_*` variables on Linux (only absolute values count), the
-/// platform's own folders elsewhere.
+/// The folders of this user's node: the `XDG_*` variables on Linux (only absolute values count), the platform's own
+/// folders elsewhere. A folder without a place is missed only by what needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Paths {
-    pub(crate) config_file: PathBuf,
-    pub(crate) data: PathBuf,
-    pub(crate) log: PathBuf,
+    config: Option<PathBuf>,
+    data: Option<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 impl Paths {
-    pub(crate) fn discover() -> Result<Paths, Failure> {
-        // Of a HOME that is no absolute path, each folder that a command is called in would have a node of its own.
+    pub(crate) fn discover() -> Paths {
+        if cfg!(any(windows, target_os = "macos")) {
+            return Paths::of_platform();
+        }
+        let place = |variable, below_home| {
+            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+            set.or_else(|| home().map(|home| home.join(below_home))).map(|base| base.join("hearthnet"))
+        };
+        Paths {
+            config: place("XDG_CONFIG_HOME", ".config"),
+            data: place("XDG_DATA_HOME", ".local/share"),
+            state: place("XDG_STATE_HOME", ".local/state"),
+        }
+    }
+
+    fn of_platform() -> Paths {
         let dirs = ProjectDirs::from("", "", "hearthnet").filter(|dirs| dirs.data_dir().is_absolute());
-        let dirs = dirs.ok_or_else(|| {
-            Failure::error(
-                "no home folder: set HOME to an absolute path, or XDG_CONFIG_HOME, XDG_DATA_HOME and XDG_STATE_HOME",
-            )
-        })?;
-        Ok(Paths {
-            config_file: dirs.config_dir().join("config.toml"),
-            data: dirs.data_dir().to_owned(),
-            log: dirs.state_dir().unwrap_or(dirs.data_local_dir()).join("log"),
-        })
+        let dirs = dirs.as_ref();
+        Paths {
+            config: dirs.map(|dirs| dirs.config_dir().to_owned()),
+            data: dirs.map(|dirs| dirs.data_dir().to_owned()),
+            state: dirs.map(|dirs| dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned()),
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn under(home: &Path) -> Paths {
-        Paths {
-            config_file: home.join("config/config.toml"),
-            data: home.join("data"),
-            log: home.join("state/log"),
-        }
+        let place = |name| Some(home.join(name));
+        Paths { config: place("config"), data: place("data"), state: place("state") }
     }
 
-    pub(crate) fn keys(&self) -> PathBuf {
-        self.data.join("keys")
+    pub(crate) fn config_file(&self) -> Result<PathBuf, Failure> {
+        let folder = self
+            .config
+            .as_ref()
+            .ok_or_else(|| missing("the configuration", "XDG_CONFIG_HOME", "name the file with --config"))?;
+        Ok(folder.join("config.toml"))
     }
 
-    pub(crate) fn communities(&self) -> PathBuf {
-        self.data.join("communities")
+    pub(crate) fn log(&self) -> Result<PathBuf, Failure> {
+        let fix = "set `[observability] log_dir` to an absolute path";
+        self.state
+            .as_ref()
+            .map(|state| state.join("log"))
+            .ok_or_else(|| missing("the log", "XDG_STATE_HOME", fix))
     }
 
-    pub(crate) fn blobs(&self) -> PathBuf {
-        self.data.join("blobs")
+    pub(crate) fn keys(&self) -> Result<PathBuf, Failure> {
+        let fix = "set `[identity] keys_dir` to an absolute path";
+        self.data
+            .as_ref()
+            .map(|data| data.join("keys"))
+            .ok_or_else(|| missing("the keys", "XDG_DATA_HOME", fix))
+    }
+
+    pub(crate) fn communities(&self) -> Result<PathBuf, Failure> {
+        let fix = "set `[community] state_dir` to an absolute path";
+        let data = self.data.as_ref().ok_or_else(|| missing("the communities", "XDG_DATA_HOME", fix))?;
+        Ok(data.join("communities"))
+    }
+
+    /// The data folder. Without a place of its own it is the folder that holds the configured `keys_dir`.
+    pub(crate) fn data<'a>(&'a self, keys_dir: &'a Path) -> &'a Path {
+        self.data.as_deref().or_else(|| keys_dir.parent()).unwrap_or(keys_dir)
     }
 }
 
+fn missing(what: &str, variable: &str, fix: &str) -> Failure {
+    Failure::error(format!("no place for {what}: set HOME to an absolute path, or {variable}, or {fix}"))
+}
+
+/// The home folder. With a HOME that is no absolute path, each folder that a command is called in would have a node
+/// of its own.
+fn home() -> Option<PathBuf> {
+    let base = directories::BaseDirs::new()?;
+    Some(base.home_dir().to_owned()).filter(|home| home.is_absolute())
+}
+
 /// `path` as it was meant in `file`: `~/` is the home folder, a relative path is beside the file.
-pub(crate) fn resolve(path: &Path, file: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), directories::BaseDirs::new()) {
-        (Ok(rest), Some(base)) => base.home_dir().join(rest),
-        _ => file.parent().unwrap_or(Path::new("")).join(path),
-    }
+pub(crate) fn resolve(path: &Path, file: &Path) -> Result<PathBuf, Failure> {
+    let Ok(rest) = path.strip_prefix("~") else {
+        return Ok(file.parent().unwrap_or(Path::new("")).join(path));
+    };
+    home().map(|home| home.join(rest)).ok_or_else(|| {
+        let path = path.display();
+        Failure::error(format!(
+            "{path}: no home folder: set HOME to an absolute path, or write one in its place"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -68,7 +114,7 @@ mod tests {
     #[test]
     fn a_relative_path_is_beside_the_file_and_an_absolute_one_stays() {
         let file = Path::new("/etc/hearthnet/config.toml");
-        assert_eq!(resolve(Path::new("keys"), file), Path::new("/etc/hearthnet/keys"));
-        assert_eq!(resolve(Path::new("/srv/keys"), file), Path::new("/srv/keys"));
+        assert_eq!(resolve(Path::new("keys"), file).unwrap(), Path::new("/etc/hearthnet/keys"));
+        assert_eq!(resolve(Path::new("/srv/keys"), file).unwrap(), Path::new("/srv/keys"));
     }
 }

@@ -210,3 +210,65 @@ fn f4_a_configuration_that_is_a_pipe_and_a_home_that_is_no_path_are_refused() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(text_of(&refused.stderr).contains("set HOME to an absolute path"), "{refused:?}");
 }
+
+/// A user without HOME and passwd entry needs only the folders that its command uses.
+#[test]
+fn a_service_user_without_a_home_needs_only_the_folders_it_uses() {
+    use std::os::unix::process::CommandExt as _;
+    let home = Home::new();
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        eprintln!("skipped: another user needs root");
+        return;
+    }
+    const NO_PASSWD_ENTRY: u32 = 424_242;
+    let all = [home.path().to_owned(), home.path().join("made")];
+    fs::create_dir(&all[1]).unwrap();
+    for folder in &all {
+        std::os::unix::fs::chown(folder, Some(NO_PASSWD_ENTRY), None).unwrap();
+    }
+    let run = |args: &[&str], without: &[&str]| {
+        let mut command = home.command(args);
+        command.uid(NO_PASSWD_ENTRY).env_remove("HOME");
+        for name in without {
+            command.env_remove(name);
+        }
+        command.output().unwrap()
+    };
+    let made = run(&["init", "--non-interactive", "--name", "a"], &[]);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    // `log` finds the folder's place. The folder itself is `run`'s to make.
+    let no_folder = |shown: &std::process::Output, place: &str| {
+        let said = text_of(&shown.stderr);
+        assert!(said.contains("no log folder at") && said.contains(place), "{said}");
+    };
+    no_folder(&run(&["log"], &[]), "state/hearthnet/log");
+
+    // A configuration with absolute folders needs no variable at all.
+    let every = ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"];
+    let file = all[1].join("own.toml");
+    let place = |name| all[1].join(name).display().to_string();
+    let text = format!(
+        "[identity]\nkeys_dir = {:?}\n[community]\nstate_dir = {:?}\n[observability]\nlog_dir = {:?}\n",
+        place("data/keys"),
+        place("data/communities"),
+        place("log"),
+    );
+    fs::write(&file, text).unwrap();
+    let named = ["--config", file.to_str().unwrap()];
+    let made = run(&[&["init", "--non-interactive", "--name", "a"][..], &named].concat(), &every);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    no_folder(&run(&[&["log"][..], &named].concat(), &every), "made/log");
+    assert!(all[1].join("data/blobs").is_dir());
+
+    // The advice names what is missing.
+    for (variable, what) in
+        [("XDG_CONFIG_HOME", "configuration"), ("XDG_DATA_HOME", "keys"), ("XDG_STATE_HOME", "log")]
+    {
+        let refused = run(&["log"], &[variable]);
+        let said = text_of(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(said.contains(what) && said.contains(variable), "{said}");
+        assert!(every.iter().all(|name| name == &variable || !said.contains(name)), "{said}");
+    }
+}

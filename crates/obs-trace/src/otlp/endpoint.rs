@@ -1,5 +1,7 @@
 //! The address of a collector, checked before anything is sent there.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use ureq::http::Uri;
 
 use crate::Error;
@@ -21,6 +23,11 @@ pub(super) fn parse(endpoint: &str) -> Result<Uri, Error> {
     let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
         return refused("names no host");
     };
+    if !is_host(authority.host()) && !authority.as_str().contains('@') {
+        return refused(
+            "has a host that is neither a name in ASCII, an IPv4 address nor `[IPv6]` without a zone",
+        );
+    }
     if authority.as_str().contains('@') {
         return refused("has a user or password in it, which would be sent in clear and logged");
     }
@@ -33,6 +40,18 @@ pub(super) fn parse(endpoint: &str) -> Result<Uri, Error> {
     let whole = endpoint.trim_end_matches('/');
     let whole = if whole.ends_with(PATH) { whole.to_owned() } else { format!("{whole}{PATH}") };
     whole.parse().or_else(|_| refused("is no address"))
+}
+
+/// Whether `host` can be looked up as it is written. A zone (`%25eth0`) cannot: no resolver takes it in brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(bracketed) = host.strip_prefix('[') {
+        return bracketed.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+    }
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_number = last.starts_with(|c: char| c.is_ascii_digit())
+        && (last.bytes().all(|byte| byte.is_ascii_digit()) || last.to_ascii_lowercase().starts_with("0x"));
+    let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    is_plain && !last.is_empty() && (!is_number || host.parse::<Ipv4Addr>().is_ok())
 }
 
 /// Whether what stands after the host is nothing, or a port.
@@ -83,6 +102,10 @@ mod tests {
             "http://collector/?key=hunter2",
             "http://collector/#hunter2",
             "http://a b",
+            "http://[fe80::1%25eth0]:4318",
+            "http://[fe80::1%eth0]:4318",
+            "http://127.1",
+            "http://a%41",
             "http://collector/\u{7f}",
         ] {
             let error = parse(endpoint).unwrap_err();
