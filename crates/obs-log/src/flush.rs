@@ -104,7 +104,8 @@ pub struct Stats {
     pub bytes: u64,
     /// Lines that earlier processes had accepted and not written, and that are in a file now.
     pub recovered: u64,
-    /// Lines of which only a part was found, after a kill or a crash, and that were cut away.
+    /// Lines of which only a part was found, after a kill or a crash. They were cut away, or ended with a newline where
+    /// the file may only grow.
     pub torn: u64,
     /// Whether lines survive a SIGKILL of this process: `false` while there is no hand-over file, because the disk is
     /// full, say.

@@ -191,7 +191,8 @@ fn whole_lines(pieces: &[IoSlice<'_>], written: usize) -> usize {
 
 /// Sees to it that the file ends with a line. What has the form of a line of ours that did not come to its end is
 /// cut off: its writer died, and its next start writes the line whole if it had been accepted. Anything else is ended.
-/// Without a lock nothing is cut off, because its writer may be alive. Whether something was cut.
+/// Without a lock nothing is cut off, because its writer may be alive; and nothing where the file may only grow. Returns
+/// whether a line of ours was found torn by a writer that is dead.
 pub(crate) fn end_torn_line(held: &Held<'_>, end: u64) -> io::Result<bool> {
     let mut file = held.file;
     let mut last = [0];
@@ -205,7 +206,8 @@ pub(crate) fn end_torn_line(held: &Held<'_>, end: u64) -> io::Result<bool> {
     let fragment = newline.map_or(&tail[..], |at| &tail[at + 1..]);
     let ours = fragment.starts_with(LINE_START) || LINE_START.starts_with(fragment);
     if held.locked && ours && (newline.is_some() || start == 0) {
-        file.set_len(end - fragment.len() as u64)?;
+        // Refused where the file has the append-only attribute.
+        file.set_len(end - fragment.len() as u64).or_else(|_| file.write_all(b"\n"))?;
         return Ok(true);
     }
     file.write_all(b"\n")?;

@@ -1,0 +1,262 @@
+//! Repairs and writes that the file system refuses: attributes of the day file, a file system that becomes read-only.
+//!
+//! The test starts itself as the children. It mounts a file system of its own, because attributes need one that has them.
+#![cfg(target_os = "linux")]
+
+mod by_name;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use by_name::tell;
+use obs_log::{Config, Console, configure, flush, info, stats};
+
+const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Lines that a child logs when it is asked to.
+const LINES: usize = 10;
+
+fn main() {
+    if let Some(folder) = env::var_os(FOLDER) {
+        return child(Path::new(&folder));
+    }
+    by_name::run(&[
+        ("a_torn_line_in_a_file_that_may_only_grow_is_ended", append_only),
+        ("a_torn_write_to_a_file_that_may_only_grow_loses_no_line", append_only_and_full),
+        ("a_file_that_becomes_immutable_has_lines_wait", immutable),
+        ("a_file_system_that_becomes_read_only_has_lines_wait", read_only),
+    ]);
+}
+
+fn append_only() {
+    let Some(disk) = Disk::mount() else { return };
+    let log = Logging::start(disk.path());
+    log.end();
+    let day = day_file(disk.path());
+    let whole = fs::read_to_string(&day).unwrap();
+    for fragment in ["{\"ts\":\"2026-", "{", "no line of ours"] {
+        OpenOptions::new().append(true).open(&day).unwrap().write_all(fragment.as_bytes()).unwrap();
+        let before = fs::read_to_string(&day).unwrap();
+        chattr("+a", &day);
+        let mut log = Logging::start(disk.path());
+        let torn = u64::from(fragment.starts_with('{'));
+        assert_eq!(log.log(), format!("written {LINES} errors 0 torn {torn}"));
+        let said = log.end();
+        assert!(!said.contains("cannot write"), "{said}");
+        chattr("-a", &day);
+        let text = fs::read_to_string(&day).unwrap();
+        let added = text.strip_prefix(&format!("{before}\n")).expect("the fragment is ended");
+        check_lines(added, LINES);
+        fs::write(&day, &whole).unwrap();
+    }
+}
+
+/// The file cannot be cut back after a write that a full disk has ended early.
+fn append_only_and_full() {
+    let Some(disk) = Disk::mount() else { return };
+    let mut log = Logging::start(disk.path());
+    log.log();
+    let day = day_file(disk.path());
+    chattr("+a", &day);
+    let ballast = disk.path().join("ballast");
+    let mut file = fs::File::create(&ballast).unwrap();
+    while file.write_all(&[0; 1024]).is_ok() {}
+    let mut before = fs::metadata(&day).unwrap().len();
+    let deadline = Instant::now() + PATIENCE;
+    // What fits in the last block is written, and then nothing more.
+    loop {
+        log.ask("log");
+        let now = fs::metadata(&day).unwrap().len();
+        if now == before {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+        before = now;
+    }
+    drop(file);
+    fs::remove_file(&ballast).unwrap();
+    assert!(log.ask("flush").starts_with("flushed true"));
+    let asked = log.asked;
+    log.end();
+    chattr("-a", &day);
+    let text = fs::read_to_string(&day).unwrap();
+    let whole: Vec<_> = text.lines().filter(|line| line.ends_with('}')).collect();
+    check_lines(&whole.join("\n"), asked * LINES);
+    assert!(text.lines().count() <= whole.len() + 1, "one fragment at most");
+}
+
+fn immutable() {
+    let Some(disk) = Disk::mount() else { return };
+    let mut log = Logging::start(disk.path());
+    log.log();
+    let day = day_file(disk.path());
+    chattr("+i", &day);
+    assert!(log.ask("log").starts_with(&format!("written {LINES} ")));
+    chattr("-i", &day);
+    assert!(log.ask("flush").starts_with("flushed true"));
+    let said = log.end();
+    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
+    check_lines(&fs::read_to_string(&day).unwrap(), 2 * LINES);
+}
+
+fn read_only() {
+    let Some(disk) = Disk::mount() else { return };
+    let mut log = Logging::start(disk.path());
+    log.log();
+    // As after an error of the disk: files that are open for writing do not keep it from happening.
+    if !run("mount", &["-o", "remount,abort", disk.path().to_str().unwrap()]) {
+        return skip("this kernel cannot simulate an error of the disk");
+    }
+    assert!(log.ask("log").starts_with(&format!("written {LINES} ")));
+    let said = log.end();
+    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
+    assert!(said.contains(&format!("{LINES} lines are")), "{said}");
+    check_lines(&fs::read_to_string(day_file(disk.path())).unwrap(), LINES);
+}
+
+/// A file system of 16 MiB in a file, mounted.
+struct Disk {
+    at: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Disk {
+    /// `None`, with the reason on stderr, where that is not possible.
+    fn mount() -> Option<Disk> {
+        let dir = tempfile::tempdir().unwrap();
+        let [image, path] = ["image", "log"].map(|name| dir.path().join(name));
+        fs::create_dir(&path).unwrap();
+        let disk = Disk { at: path.clone(), _dir: dir };
+        fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        let [image, at] = [&image, &path].map(|path| path.to_str().unwrap());
+        let probe = path.join("probe");
+        let done = run("mkfs.ext4", &["-q", "-F", "-m", "0", image])
+            && run("mount", &["-o", "loop,errors=remount-ro", image, at])
+            && fs::write(&probe, "").is_ok()
+            && run("chattr", &["+a", probe.to_str().unwrap()])
+            && run("chattr", &["-a", probe.to_str().unwrap()])
+            && fs::remove_file(&probe).is_ok();
+        if !done {
+            skip("needs the right to mount an ext4 file system and to set attributes");
+        }
+        done.then_some(disk)
+    }
+
+    fn path(&self) -> &Path {
+        &self.at
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run("umount", &["-l", self.path().to_str().unwrap()]);
+    }
+}
+
+fn skip(reason: &str) {
+    let _ = writeln!(io::stderr(), "skipped: {reason}");
+}
+
+fn run(program: &str, args: &[&str]) -> bool {
+    Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+}
+
+fn chattr(change: &str, file: &Path) {
+    assert!(run("chattr", &[change, file.to_str().unwrap()]));
+}
+
+/// The one file with lines.
+fn day_file(folder: &Path) -> PathBuf {
+    let mut paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.find(|path| path.extension().is_some_and(|extension| extension == "log")).unwrap()
+}
+
+/// The lines 0 to `count`, in order.
+fn check_lines(text: &str, count: usize) {
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let numbers: Vec<_> = lines.filter_map(|line| line["at"].as_u64()).collect();
+    assert_eq!(numbers, (0..count as u64).collect::<Vec<_>>());
+}
+
+/// A child that logs.
+struct Logging {
+    child: Child,
+    answers: BufReader<std::process::ChildStdout>,
+    asked: usize,
+}
+
+impl Logging {
+    fn start(folder: &Path) -> Logging {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.env(FOLDER, folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Logging { child, answers, asked: 0 }
+    }
+
+    fn ask(&mut self, what: &str) -> String {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{what}").unwrap();
+        self.asked += usize::from(what == "log");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
+    }
+
+    /// Has lines logged that can be written.
+    fn log(&mut self) -> String {
+        self.ask("log");
+        self.ask("flush").strip_prefix("flushed true ").expect("written").to_owned()
+    }
+
+    /// What it said.
+    fn end(mut self) -> String {
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{said}");
+        said
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Logs and tells the figures as it is asked to on stdin.
+fn child(folder: &Path) {
+    let config = Config::new(folder).console(Console::Off).queue_bytes(1 << 20);
+    let _guard = configure(&config.max_wait(Duration::from_secs(20))).unwrap();
+    let mut at = 0;
+    for word in io::stdin().lines() {
+        match word.unwrap().as_str() {
+            "log" => {
+                for _ in 0..LINES {
+                    info!(at; "line");
+                    at += 1;
+                }
+                let errors = stats().write_errors;
+                let deadline = Instant::now() + Duration::from_secs(1);
+                while !flush(Duration::from_millis(20))
+                    && stats().write_errors < errors + 2
+                    && Instant::now() < deadline
+                {
+                    thread::yield_now();
+                }
+                tell(&figures());
+            }
+            _ => tell(&format!("flushed {} {}", flush(PATIENCE), figures())),
+        }
+    }
+}
+
+fn figures() -> String {
+    let stats = stats();
+    format!("written {} errors {} torn {}", stats.written, stats.write_errors, stats.torn)
+}
