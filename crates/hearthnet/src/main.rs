@@ -7,6 +7,7 @@ mod doctor;
 mod end_signal;
 mod event_log;
 mod failure;
+mod file_size;
 mod identity;
 mod init;
 mod log;
@@ -20,6 +21,7 @@ mod places;
 mod port_owner;
 mod remote_bus;
 mod run;
+mod runtime;
 mod say;
 mod server;
 mod trace;
@@ -92,6 +94,7 @@ struct VersionArgs {
 }
 
 fn main() -> ExitCode {
+    file_size::ignore_signal();
     run(&CommandLine::parse()).unwrap_or_else(|failure| failure.report())
 }
 

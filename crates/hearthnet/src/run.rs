@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use obs_facade::http::Checkup;
-use obs_facade::{Logger, info};
+use obs_facade::{Logger, info, warn};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use crate::Overrides;
 use crate::config::Config;
@@ -22,7 +21,7 @@ use crate::paths::Paths;
 use crate::place::Placed;
 use crate::say::say;
 use crate::watch::storage::{self, Events};
-use crate::{port_owner, server, watch::emergency};
+use crate::{port_owner, runtime, server, watch::emergency};
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -59,7 +58,7 @@ pub(crate) fn run(
     // Held to the very end: dropping it is what flushes.
     let _guard = obs_facade::configure(&config.observability)
         .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
-    let runtime = runtime()?;
+    let runtime = runtime::start()?;
     let identity = Arc::new(home.identity);
     let events = Events::new(identity.clone(), &home.community_id, &home.event_log);
     let node = Node::new(&config, identity, &home.community_id, &name);
@@ -77,10 +76,13 @@ pub(crate) fn run(
 /// Appends the last event. A disk that hangs does not keep the node from ending.
 fn append_stopped(events: Events) {
     let (done, ended) = mpsc::channel();
-    std::thread::spawn(move || {
+    let started = std::thread::Builder::new().spawn(move || {
         events.append("node.stopped", &json!({}));
         let _ = done.send(());
     });
+    if let Err(error) = started {
+        warn!(logger: LOG, error:% = error; "the last event cannot be appended");
+    }
     let _ = ended.recv_timeout(LAST_CALLS);
 }
 
@@ -88,13 +90,6 @@ fn tell_made(what: &str, path: &Path, placed: Placed) {
     if placed == Placed::Made {
         say(format_args!("hearthnet: made the {what} {}", path.display()));
     }
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))
 }
 
 async fn serve(

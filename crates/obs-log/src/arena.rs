@@ -41,6 +41,8 @@ pub(crate) const HEADER_BYTES: usize = 8 << 10;
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// Of a large queue this much is provided at once; the rest when a stall needs it.
 const PROVIDED_BYTES: usize = 16 << 20;
+/// The smallest queue, which `Config` allows too.
+const LEAST_BYTES: usize = 1 << 20;
 const CHUNK_HEADER: usize = 64;
 const MARK_BYTES: usize = 16;
 
@@ -151,11 +153,14 @@ impl Arena {
         (chunks, (bytes.max(CHUNK_BYTES) - HEADER_BYTES) / chunks / 128 * 128)
     }
 
-    /// In memory that ends with the process.
+    /// In memory that ends with the process. Less than `bytes` where the process may not have as much.
     pub(crate) fn in_memory(bytes: usize) -> io::Result<Arena> {
         let length = usize::try_from(Arena::file_bytes(bytes)).map_err(io::Error::other)?;
-        let map = MmapOptions::new().len(length).map_anon()?.into();
-        Ok(Arena::formatted(map, bytes, None))
+        match MmapOptions::new().len(length).map_anon() {
+            Ok(map) => Ok(Arena::formatted(map.into(), bytes, None)),
+            Err(_) if bytes > LEAST_BYTES => Arena::in_memory((bytes / 2).max(LEAST_BYTES)),
+            Err(error) => Err(error),
+        }
     }
 
     /// In `file`, which is new, all zero, and of the size of [`Arena::file_bytes`].

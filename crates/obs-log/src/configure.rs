@@ -13,6 +13,7 @@ use crate::flush::{self, PIPELINE, TERMINAL};
 use crate::pipeline::Pipeline;
 use crate::redact::Redactor;
 use crate::sink::{ConsoleSink, FileSink, Sinks};
+use crate::size_limit::without_signal;
 use crate::sync::lock;
 use crate::{dispatch, exit, signals};
 
@@ -94,10 +95,10 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
         (&current.dir, current.max_bytes, current.compress)
             == (&config.dir, config.max_bytes, config.compress)
     });
-    let files = if same_files { None } else { Some(prepared(config)?) };
+    let files = if same_files { None } else { Some(without_signal(|| prepared(config))?) };
     dispatch::install()?;
     let redact = Arc::new(Redactor::new(&config.redact));
-    let pipeline = change_pipeline(config, files)?;
+    let pipeline = without_signal(|| change_pipeline(config, files))?;
     let file = FileSink { pipeline, redact: Arc::clone(&redact) };
     let console = if wants_console(config.console) {
         let terminal = get_or_start(&TERMINAL, Terminal::start)?;
@@ -107,7 +108,7 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     };
     exit::flush_at_exit();
     if config.signals {
-        signals::flush_at_signals().map_err(|error| thread_error(&error))?;
+        signals::flush_at_signals();
     }
     dispatch::set_live(&levels, Sinks { file, console });
     *current = Some(config.clone());

@@ -49,9 +49,13 @@ impl DayFiles {
     }
 
     /// Makes the folder if need be and opens the file of `today`, so that what is wrong is known before anything is
-    /// logged.
+    /// logged. Where the process may open no more files at the moment, the writer opens it later.
     pub(crate) fn prepare(&mut self, today: i32) -> Result<(), Error> {
-        self.begin_day(today).map_err(|error| folder_error(&self.dir, &error))
+        match self.begin_day(today) {
+            // Not the folder's fault: the writer tries again, and says so when a line has to wait.
+            Err(error) if is_shortage(&error) => Ok(()),
+            result => result.map_err(|error| folder_error(&self.dir, &error)),
+        }
     }
 
     /// Opens the file of `day`, removes those that are too old, and has those of the days before compressed.
@@ -178,6 +182,11 @@ pub(crate) fn names_in(dir: &Path) -> impl Iterator<Item = DayFileName> {
 
 fn is_full(size: u64, bytes: u64, max_bytes: u64) -> bool {
     size > 0 && size.saturating_add(bytes) > max_bytes
+}
+
+/// Whether a limit of the process or of the machine was met, which may pass.
+fn is_shortage(error: &io::Error) -> bool {
+    [libc::EMFILE, libc::ENFILE, libc::ENOMEM].map(Some).contains(&error.raw_os_error())
 }
 
 fn make_folder(dir: &Path) -> io::Result<()> {

@@ -159,6 +159,7 @@ mod retention;
 mod signals;
 mod single;
 mod sink;
+mod size_limit;
 mod sync;
 mod ticks;
 mod timestamp;

@@ -11,7 +11,7 @@
 
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::sync::OnceLock;
+use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use std::{mem, ptr, thread};
@@ -20,6 +20,7 @@ use libc::{c_int, sigaction, sighandler_t};
 
 use crate::exit::{block_signals, in_forked_child};
 use crate::flush;
+use crate::last_resort;
 
 /// How long the end of the process may take for the sake of the log.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,28 +34,34 @@ static INODE: AtomicU64 = AtomicU64::new(0);
 /// does not fill.
 static PENDING: AtomicU32 = AtomicU32::new(0);
 
-/// Makes SIGTERM, SIGINT and SIGHUP write what is queued, each unless the program handles or ignores it.
-pub(crate) fn flush_at_signals() -> io::Result<()> {
-    static STARTED: OnceLock<io::Result<()>> = OnceLock::new();
-    let started = STARTED.get_or_init(|| {
-        let (mut read, write) = io::pipe()?;
-        thread::Builder::new().name("obs-log-signal".to_owned()).spawn(move || {
-            block_signals();
-            let mut signal = [0];
-            while read.read_exact(&mut signal).is_ok() {
-                act_on(signal[0].into());
-            }
-        })?;
-        OWNER.store(std::process::id().cast_signed(), Ordering::Release);
-        INODE.store(inode(write.as_raw_fd()), Ordering::Release);
-        PIPE.store(write.as_raw_fd(), Ordering::Release);
-        mem::forget(write);
-        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
-            exchange(signal, libc::SIG_DFL, ours());
+/// Makes SIGTERM, SIGINT and SIGHUP write what is queued, each unless the program handles or ignores it. Where that takes
+/// a descriptor or a thread more than the process may have, it is said on stderr and the log goes on without it.
+pub(crate) fn flush_at_signals() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        if let Err(error) = start() {
+            last_resort::say(format!("a signal that ends this process loses queued lines: {error}"));
         }
-        Ok(())
     });
-    started.as_ref().copied().map_err(|error| io::Error::from(error.kind()))
+}
+
+fn start() -> io::Result<()> {
+    let (mut read, write) = io::pipe()?;
+    thread::Builder::new().name("obs-log-signal".to_owned()).spawn(move || {
+        block_signals();
+        let mut signal = [0];
+        while read.read_exact(&mut signal).is_ok() {
+            act_on(signal[0].into());
+        }
+    })?;
+    OWNER.store(std::process::id().cast_signed(), Ordering::Release);
+    INODE.store(inode(write.as_raw_fd()), Ordering::Release);
+    PIPE.store(write.as_raw_fd(), Ordering::Release);
+    mem::forget(write);
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        exchange(signal, libc::SIG_DFL, ours());
+    }
+    Ok(())
 }
 
 fn ours() -> sighandler_t {

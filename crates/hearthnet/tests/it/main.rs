@@ -9,6 +9,7 @@ mod export;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
 mod hostile;
+mod limits;
 mod llm;
 mod node;
 mod peers;

@@ -1,0 +1,246 @@
+//! Limits of the process (`ulimit`): no signal, no panic, said once, and lines wait in memory.
+//!
+//! The test starts itself as the children, which set a limit on themselves before they log. Unsafe are the calls that set
+//! it and that read the thread's signals.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code)]
+
+mod by_name;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use std::{env, mem, thread};
+
+use by_name::tell;
+use obs_log::{Config, Console, ErrorKind, Guard, configure, flush, info, stats};
+
+const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
+const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
+const LINES: u64 = 100;
+const PATIENCE: Duration = Duration::from_secs(30);
+const MIB: u64 = 1 << 20;
+
+fn main() {
+    if let Ok(scenario) = env::var(SCENARIO) {
+        let (name, number) = scenario.split_once(' ').unwrap();
+        return child(name, number.parse().unwrap(), Path::new(&env::var(FOLDER).unwrap()));
+    }
+    by_name::run(&[
+        ("a_limit_on_file_sizes_has_lines_wait_in_memory", hand_over_too_large),
+        ("a_limit_that_day_files_meet_loses_no_line", day_file_too_large),
+        ("a_pending_or_blocked_signal_stays_as_it_was", signal_stays),
+        ("a_limit_on_memory_gives_a_smaller_queue", little_memory),
+        ("without_memory_for_a_thread_it_is_an_error", no_thread),
+        ("without_descriptors_lines_wait", few_descriptors),
+    ]);
+}
+
+fn hand_over_too_large() {
+    for limit in [64 << 10, 4 * MIB] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = run("file size", limit, folder.path());
+        // Once for each of the two configurations.
+        assert_eq!(said.matches("no hand-over file").count(), 2, "{said}");
+        check_lines(folder.path());
+    }
+}
+
+fn day_file_too_large() {
+    for limit in [0, 4096] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = run("day file", limit, folder.path());
+        assert_eq!(said.matches("cannot write").count(), 1, "{said}");
+        assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
+        check_lines(folder.path());
+    }
+}
+
+fn signal_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    run("blocked", 4 * MIB, folder.path());
+    check_lines(folder.path());
+}
+
+fn little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run("memory", 40 * MIB, folder.path());
+    assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
+    check_lines(folder.path());
+}
+
+fn no_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    run("thread", MIB, folder.path());
+}
+
+fn few_descriptors() {
+    for left in 0..6 {
+        let folder = tempfile::tempdir().unwrap();
+        let said = run("descriptors", left, folder.path());
+        assert!(said.matches("cannot write").count() <= 1, "{said}");
+        assert!(said.matches("no hand-over file").count() <= 1, "{said}");
+        assert_eq!(left == 0, said.contains("cannot write"), "{said}");
+        check_lines(folder.path());
+    }
+}
+
+/// What a child said that ended well.
+fn run(scenario: &str, number: u64, folder: &Path) -> String {
+    let mut command = Command::new(env::current_exe().unwrap());
+    let Output { status, stderr, .. } = command
+        .env(SCENARIO, format!("{} {number}", scenario.replace(' ', "-")))
+        .env(FOLDER, folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{scenario} {number}: {status} {said}");
+    said
+}
+
+/// Each line is there once, and no hand-over file.
+fn check_lines(folder: &Path) {
+    let mut seen: HashMap<u64, u64> = HashMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(path.extension().is_some_and(|extension| extension == "log"), "{}", path.display());
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            *seen.entry(line["at"].as_u64().unwrap()).or_default() += 1;
+        }
+    }
+    assert_eq!((seen.len() as u64, seen.values().sum()), (LINES, LINES));
+}
+
+fn child(scenario: &str, number: u64, folder: &Path) {
+    match scenario {
+        "file-size" => file_size(number, folder),
+        "day-file" => day_file(number, folder),
+        "blocked" => blocked(number, folder),
+        "memory" => memory(number, folder),
+        "thread" => thread(number, folder),
+        "descriptors" => descriptors(number, folder),
+        other => unreachable!("{other}"),
+    }
+}
+
+fn config(folder: &Path, queue_bytes: u64) -> Config {
+    let config = Config::new(folder).console(Console::Off).queue_bytes(queue_bytes as usize);
+    config.max_wait(Duration::from_secs(20))
+}
+
+fn file_size(limit: u64, folder: &Path) {
+    set_limit(libc::RLIMIT_FSIZE, limit);
+    let _first = configure(&config(folder, 8 * MIB)).unwrap();
+    let _second = configure(&config(folder, 16 * MIB)).unwrap();
+    assert_eq!(signals(), (false, false), "neither blocked nor pending");
+    log_lines();
+    assert!(flush(PATIENCE));
+    assert!(!stats().crash_safe);
+}
+
+fn day_file(limit: u64, folder: &Path) {
+    set_limit(libc::RLIMIT_FSIZE, limit);
+    let _guard = configure(&config(folder, 8 * MIB)).unwrap();
+    log_lines();
+    assert!(!flush(Duration::from_millis(300)));
+    assert!(stats().write_errors > 0);
+    set_limit(libc::RLIMIT_FSIZE, libc::RLIM_INFINITY);
+    assert!(flush(PATIENCE));
+    assert_eq!((stats().written, stats().dropped), (LINES, 0));
+    wait_for(|| stats().crash_safe);
+}
+
+/// The caller has blocked the signal, and one is waiting already.
+fn blocked(limit: u64, folder: &Path) {
+    // SAFETY: changes the mask of this thread and sends it a signal that is blocked.
+    unsafe {
+        let mut only: libc::sigset_t = mem::zeroed();
+        libc::sigaddset(&mut only, libc::SIGXFSZ);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &only, std::ptr::null_mut());
+        libc::raise(libc::SIGXFSZ);
+    }
+    set_limit(libc::RLIMIT_FSIZE, limit);
+    let _guard = configure(&config(folder, 8 * MIB)).unwrap();
+    assert_eq!(signals(), (true, true), "blocked and pending");
+    log_lines();
+    assert!(flush(PATIENCE));
+}
+
+fn memory(more: u64, folder: &Path) {
+    set_limit(libc::RLIMIT_AS, size_of("VmSize:") + more);
+    let _guard = configure(&config(folder, 64 * MIB)).unwrap();
+    assert!(!stats().crash_safe);
+    log_lines();
+    assert!(flush(PATIENCE));
+}
+
+fn thread(more: u64, folder: &Path) {
+    set_limit(libc::RLIMIT_DATA, size_of("VmData:") + more);
+    let error = configure(&config(folder, MIB)).map(|_: Guard| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Thread, "{error}");
+}
+
+fn descriptors(left: u64, folder: &Path) {
+    set_limit(libc::RLIMIT_NOFILE, 64);
+    let mut taken = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        taken.push(file);
+    }
+    taken.truncate(taken.len() - left as usize);
+    let _guard = configure(&config(folder, 8 * MIB)).unwrap();
+    log_lines();
+    assert_eq!(flush(Duration::from_millis(300)), left > 0);
+    drop(taken);
+    assert!(flush(PATIENCE));
+    assert_eq!((stats().written, stats().dropped), (LINES, 0));
+    wait_for(|| stats().crash_safe);
+}
+
+fn log_lines() {
+    for at in 0..LINES {
+        info!(at; "a line that is long enough for a hundred of them not to fit in one page");
+    }
+}
+
+fn wait_for(there: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !there() {
+        assert!(Instant::now() < deadline);
+        // The hand-over file is looked for when lines are written.
+        flush(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn set_limit(resource: libc::__rlimit_resource_t, soft: u64) {
+    // SAFETY: both calls read or write a local.
+    unsafe {
+        let mut limit: libc::rlimit = mem::zeroed();
+        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
+        limit.rlim_cur = soft.min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(resource, &limit), 0);
+    }
+}
+
+/// Whether SIGXFSZ is blocked in this thread, and whether one is pending.
+fn signals() -> (bool, bool) {
+    // SAFETY: both calls write to locals.
+    unsafe {
+        let [mut blocked, mut pending]: [libc::sigset_t; 2] = mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut blocked);
+        libc::sigpending(&mut pending);
+        let has = |set: &libc::sigset_t| libc::sigismember(set, libc::SIGXFSZ) == 1;
+        (has(&blocked), has(&pending))
+    }
+}
+
+/// Bytes of memory that this process has, by a row of its status.
+fn size_of(row: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(row)).unwrap();
+    tell(line);
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
