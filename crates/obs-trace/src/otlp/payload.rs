@@ -1,6 +1,6 @@
 //! The body of a request, compressed or not.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -14,29 +14,30 @@ pub(super) struct Payload {
 
 impl Payload {
     pub(super) fn new(bytes: Vec<u8>, compression: Compression) -> Payload {
-        match compression {
-            Compression::Gzip => Payload { bytes: gzipped(&bytes), is_gzipped: true },
-            Compression::Off => Payload { bytes, is_gzipped: false },
-        }
+        let gzipped = match compression {
+            // Memory takes every byte, so an error cannot come about. If one did, the plain form would do.
+            Compression::Gzip => gzipped(&bytes).ok(),
+            Compression::Off => None,
+        };
+        let is_gzipped = gzipped.is_some();
+        Payload { bytes: gzipped.unwrap_or(bytes), is_gzipped }
     }
 
-    /// The same without compression.
+    /// The same without compression. Bytes that were compressed here can always be decompressed.
     pub(super) fn unpacked(self) -> Payload {
-        if !self.is_gzipped {
+        let mut bytes = Vec::new();
+        if !self.is_gzipped || GzDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).is_err() {
             return self;
         }
-        let mut bytes = Vec::new();
-        let read = GzDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes);
-        read.expect("what was compressed here can be decompressed");
         Payload { bytes, is_gzipped: false }
     }
 }
 
 /// The fastest level: spans repeat themselves so much that it already leaves a quarter of them.
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
+fn gzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
-    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.expect("memory takes every byte")
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
-/// Files of tests alone: unit tests, and loom's models.
-const TESTS: [&str; 2] = ["tests.rs", "models.rs"];
+/// Files of tests alone: unit tests, loom's models and the types that these run on.
+const TESTS: [&str; 3] = ["tests.rs", "models.rs", "modelled.rs"];
 
 /// The sources that a crate ships.
 pub(super) fn shipped(lab: &Lab, package: &str) -> Outcome<Vec<Source>> {
@@ -46,7 +46,11 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 
 /// The text up to the tests, which stand at a file's end, without lines that are comments.
 fn bare(text: &str) -> String {
-    let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, feature = \"rt\"))]\nmod "];
+    let tests = [
+        "\n#[cfg(test)]\nmod ",
+        "\n#[cfg(all(test, feature = \"rt\"))]\nmod ",
+        "\n#[cfg(all(test, not(obs_loom)))]\nmod ",
+    ];
     let end = tests.iter().filter_map(|tests| text.find(tests)).min().unwrap_or(text.len());
     let shipped = &text[..end];
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
