@@ -118,9 +118,14 @@ impl Draft {
             None => false,
         };
         if !done_before {
-            fs::rename(&self.path, packed_path)?;
+            fs::rename(&self.path, &packed_path)?;
         }
-        fs::remove_file(plain_path)?;
+        fs::remove_file(plain_path).inspect_err(|_| {
+            // Refused where the file has the append-only attribute. No reader is to find its lines twice.
+            if packed.is_none() {
+                let _ = fs::remove_file(&packed_path);
+            }
+        })?;
         Ok(!done_before)
     }
 }
@@ -238,6 +243,28 @@ mod tests {
         finished_days(dir.path(), MAY_26).unwrap();
         assert_eq!(names(dir.path()), ["2026-05-25.log.gz"]);
         assert_eq!(unpacked(&dir.path().join("2026-05-25.log.gz")), "a\nb\n");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_day_that_cannot_be_removed_is_not_there_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(plain(MAY_26 - 1));
+        fs::write(&path, "a\n").unwrap();
+        let chattr = |change: &str| {
+            let done = std::process::Command::new("chattr").arg(change).arg(&path).output();
+            done.is_ok_and(|done| done.status.success())
+        };
+        if !chattr("+a") {
+            let _ = io::Write::write_all(&mut io::stderr(), b"skipped: needs the right to set attributes\n");
+            return;
+        }
+        let refused = finished_days(dir.path(), MAY_26);
+        assert!(chattr("-a"));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(names(dir.path()), ["2026-05-25.log"]);
+        finished_days(dir.path(), MAY_26).unwrap();
+        assert_eq!(names(dir.path()), ["2026-05-25.log.gz"]);
     }
 
     #[test]

@@ -33,7 +33,12 @@ pub(crate) fn say(text: String) {
     if words.waiting.len() < MOST {
         words.waiting.push_back(text);
     }
-    if !words.speaking {
+    start_speaking(&mut words);
+}
+
+/// Where the process gets no thread, the words wait for the next ones or for its end.
+fn start_speaking(words: &mut Words) {
+    if !words.speaking && !words.waiting.is_empty() {
         words.speaking = thread::Builder::new().name("obs-log-stderr".to_owned()).spawn(speak).is_ok();
     }
 }
@@ -42,6 +47,7 @@ pub(crate) fn say(text: String) {
 pub(crate) fn finish() {
     let deadline = Instant::now() + PATIENCE;
     let mut words = lock(&WORDS);
+    start_speaking(&mut words);
     while words.speaking {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

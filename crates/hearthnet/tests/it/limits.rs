@@ -26,13 +26,15 @@ async fn a_limit_on_file_sizes_does_not_end_the_node() {
 
 #[test]
 fn a_limit_that_leaves_no_room_for_a_node_is_said() {
-    for (limit, said) in [
-        ("-f 0", "File too large"),
-        ("-n 12", "cannot start the runtime: Too many open files"),
-        ("-d 5000", "cannot start the runtime: Resource temporarily unavailable"),
+    for (command, limit, said) in [
+        ("run", "-f 0", "File too large"),
+        ("run", "-n 12", "cannot start the runtime: Too many open files"),
+        ("run", "-d 5000", "cannot start the runtime: Resource temporarily unavailable"),
+        ("trace recent", "-d 1800", "no thread can be started"),
     ] {
         let home = Home::new();
-        let node = home.command(&["run"]);
+        let words: Vec<_> = command.split(' ').collect();
+        let node = home.command(&words);
         let mut command = std::process::Command::new("bash");
         command.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "bash"]);
         command.arg(node.get_program()).args(node.get_args());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::net::IpAddr;
+use std::thread;
 use std::time::Duration;
 
 use ureq::http::Uri;
@@ -223,6 +224,7 @@ impl Http for PlainHttp {
             Some("https") => return Err(HttpError::NoTls),
             _ => return Err(HttpError::BadUrl("it must begin with http:// or https://".to_owned())),
         }
+        check_thread()?;
         let agent = agent(request, request.direct || is_local_host(host));
         let mut call = if request.head { agent.head(uri) } else { agent.get(uri) };
         if let Some(key) = &request.bearer {
@@ -230,6 +232,14 @@ impl Http for PlainHttp {
         }
         read(call.call().map_err(explain)?, request.max_body_bytes)
     }
+}
+
+/// `ureq` looks an address up in a thread of its own, and panics where the process gets none.
+fn check_thread() -> Result<(), HttpError> {
+    let started = thread::Builder::new().spawn(|| ());
+    // At its end its memory is free for the next one.
+    let ended = started.map(|thread| drop(thread.join()));
+    ended.map_err(|err| HttpError::Other(format!("no thread can be started: {err}")))
 }
 
 fn agent(request: &HttpRequest, direct: bool) -> ureq::Agent {

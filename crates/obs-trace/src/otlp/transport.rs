@@ -1,5 +1,6 @@
 //! One request to the collector, bounded in time and in bytes.
 
+use std::thread;
 use std::time::Duration;
 
 use ureq::Agent;
@@ -41,6 +42,14 @@ impl Transport {
 
     /// Sends `body`, and reads the answer, within `timeout`.
     pub(super) fn post(&self, body: &Payload, timeout: Duration) -> Answer {
+        // `ureq` looks an address up in a thread of its own, and panics where the process gets none. At the end of this
+        // thread its memory is free for the next one.
+        match thread::Builder::new().spawn(|| ()) {
+            Ok(thread) => drop(thread.join()),
+            Err(error) => {
+                return Answer::Later { why: format!("no thread can be started: {error}"), after: None };
+            }
+        }
         let request = self.agent.post(&self.address).header(CONTENT_TYPE, PROTOBUF).header(ACCEPT, ACCEPTED);
         let request = if body.is_gzipped { request.header(CONTENT_ENCODING, "gzip") } else { request };
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
