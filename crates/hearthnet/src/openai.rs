@@ -1,8 +1,11 @@
 //! A language model behind the OpenAI protocol: what is asked of it and what is read of its answers.
 
+mod failure;
+mod message;
+
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -49,20 +52,18 @@ impl Backend {
     pub(crate) async fn complete(&self, request: Value, headers: HeaderMap) -> Result<Completion, CallError> {
         let response = self.send(request, headers).await?;
         let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
-        let answer: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense())?;
-        let content = answer["choices"][0]["message"]["content"].as_str().ok_or_else(nonsense)?;
-        Ok(Completion {
-            said: Said::of(&answer),
-            content: content.to_owned(),
-            model: answer["model"].clone(),
-            tokens_in: answer["usage"]["prompt_tokens"].clone(),
-        })
+        Completion::parse(&bytes)
     }
 
     /// Asks for a completion piece by piece.
     pub(crate) async fn stream(&self, request: Value, headers: HeaderMap) -> Result<Pieces, CallError> {
         let response = self.send(request, headers).await?;
-        Ok(Pieces { response, parser: sse::Parser::default(), stopped: false, patience: self.patience })
+        if is_json(response.headers()) {
+            let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
+            return Ok(Pieces::Whole(Some(Completion::parse(&bytes)?)));
+        }
+        let parser = sse::Parser::default();
+        Ok(Pieces::Stream(Stream { response, parser, stopped: false, patience: self.patience }))
     }
 
     async fn send(&self, request: Value, headers: HeaderMap) -> Result<Response, CallError> {
@@ -114,6 +115,13 @@ pub(crate) fn request(mut input: Map<String, Value>, model: &str, stream: bool) 
     Ok(request)
 }
 
+/// Some servers answer the request for a stream with a whole completion.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
 fn nonsense() -> CallError {
     Code::INTERNAL_ERROR.because("the answer of the language model makes no sense")
 }
@@ -125,6 +133,30 @@ pub(crate) struct Completion {
     /// As the backend wrote them, if it did.
     pub(crate) model: Value,
     pub(crate) tokens_in: Value,
+}
+
+impl Completion {
+    fn parse(bytes: &[u8]) -> Result<Completion, CallError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut answer: Value = serde_json::from_slice(bytes).map_err(|_| nonsense())?;
+        failure::check(&answer)?;
+        let message = &answer["choices"][0]["message"];
+        if !message.is_object() {
+            return Err(nonsense());
+        }
+        let content = message::text(message).ok_or_else(nonsense)?;
+        Ok(Completion {
+            said: Said::of(&answer),
+            content,
+            tokens_in: answer["usage"]["prompt_tokens"].clone(),
+            model: answer.get_mut("model").map(Value::take).unwrap_or_default(),
+        })
+    }
+
+    /// The piece that says all of it at once.
+    fn into_piece(self) -> Piece {
+        Piece { said: self.said, text: self.content }
+    }
 }
 
 /// What a completion, or a piece of one, says of itself.
@@ -159,16 +191,32 @@ pub(crate) struct Piece {
 }
 
 /// A completion as it comes.
-pub(crate) struct Pieces {
+pub(crate) enum Pieces {
+    Stream(Stream),
+    /// The server did not stream.
+    Whole(Option<Completion>),
+}
+
+impl Pieces {
+    /// The next piece; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Piece>, CallError> {
+        match self {
+            Pieces::Stream(stream) => stream.next().await,
+            Pieces::Whole(completion) => Ok(completion.take().map(Completion::into_piece)),
+        }
+    }
+}
+
+/// A completion that comes event by event.
+pub(crate) struct Stream {
     response: Response,
     parser: sse::Parser,
     stopped: bool,
     patience: Duration,
 }
 
-impl Pieces {
-    /// The next piece; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Piece>, CallError> {
+impl Stream {
+    async fn next(&mut self) -> Result<Option<Piece>, CallError> {
         loop {
             if let Some(event) = self.parser.next()? {
                 let piece = piece_of(&event.data)?;
@@ -177,24 +225,37 @@ impl Pieces {
             }
             match client::next_piece(&mut self.response, self.patience).await? {
                 Some(bytes) => self.parser.push(&bytes),
-                // Some backends just end after the last token.
-                None if self.stopped => return Ok(None),
-                None => return Err(Code::PARTITION.because("the stream of the language model broke off")),
+                None => return self.end().map(|()| None),
             }
+        }
+    }
+
+    /// Some servers just end after the last token, or leave out the blank line after `[DONE]`.
+    fn end(&mut self) -> Result<(), CallError> {
+        let is_done = self.parser.finish()?.is_some_and(|event| event.data.trim() == DONE);
+        match is_done || self.stopped {
+            true => Ok(()),
+            false => Err(Code::PARTITION.because("the stream of the language model broke off")),
         }
     }
 }
 
+/// Data of the event that ends a stream.
+const DONE: &str = "[DONE]";
+
 /// The piece in the data of an event; `None` in that of the last one.
 fn piece_of(data: &str) -> Result<Option<Piece>, CallError> {
-    if data == "[DONE]" {
+    let data = data.trim();
+    if data == DONE {
         return Ok(None);
     }
-    let chunk: Value = serde_json::from_str(data).map_err(|_| nonsense())?;
-    if !chunk["error"].is_null() {
-        return Err(Code::INTERNAL_ERROR.because("the language model failed"));
+    if data.is_empty() {
+        // Sent to keep a connection open.
+        return Ok(Some(Piece { said: Said::default(), text: String::new() }));
     }
-    let text = chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default().to_owned();
+    let chunk: Value = serde_json::from_str(data).map_err(|_| nonsense())?;
+    failure::check(&chunk)?;
+    let text = message::text(&chunk["choices"][0]["delta"]).unwrap_or_default();
     Ok(Some(Piece { said: Said::of(&chunk), text }))
 }
 
@@ -217,10 +278,11 @@ mod tests {
 
     #[test]
     fn a_backend_may_say_anything() {
-        for data in ["", "{", r#"{"error":{"message":"out of memory"}}"#] {
+        for data in ["{", r#"{"error":{"message":"out of memory"}}"#] {
             assert_eq!(piece_of(data).unwrap_err().code, Code::INTERNAL_ERROR, "{data}");
         }
-        for odd in ["3", "[]", r#"{"choices":3}"#, r#"{"usage":{"completion_tokens":18446744073709551615}}"#]
+        for odd in
+            ["", "3", "[]", r#"{"choices":3}"#, r#"{"usage":{"completion_tokens":18446744073709551615}}"#]
         {
             assert_eq!(said(odd), Piece { said: Said::default(), text: String::new() }, "{odd}");
         }

@@ -1,6 +1,6 @@
 //! Server-sent events, read from whoever streams to us and written to whoever called.
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, BytesMut};
 use serde_json::Value;
 
 use super::error::{CallError, Code};
@@ -20,12 +20,18 @@ pub(crate) fn encode(name: &str, data: &Value) -> Bytes {
 /// No event is larger; whoever sends a larger one is not listened to any longer.
 const MAX_EVENT_BYTES: usize = 1 << 20;
 
-/// Cuts a stream of bytes, in whatever pieces it comes, into events.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Cuts a stream of bytes, in whatever pieces it comes, into events, as the WHATWG standard of event streams says.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
-    pending: Vec<u8>,
-    /// How much of `pending` is known to hold no line end.
+    pending: BytesMut,
+    /// Length of the start of `pending` that is known to hold no line end.
     scanned: usize,
+    /// The byte order mark, if there was one, is behind us.
+    begun: bool,
+    /// The last line ended in CR: an LF that follows belongs to it.
+    after_cr: bool,
     name: String,
     data: Option<String>,
 }
@@ -37,17 +43,56 @@ impl Parser {
 
     /// The next whole event, if it is there yet.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, CallError> {
-        while let Some(end) = self.pending[self.scanned..].iter().position(|&byte| byte == b'\n') {
-            let rest = self.pending.split_off(self.scanned + end + 1);
-            let line = std::mem::replace(&mut self.pending, rest);
-            self.scanned = 0;
-            if let Some(event) = self.line(line.trim_ascii_end())? {
+        while let Some(line) = self.next_line()? {
+            if let Some(event) = self.line(&line)? {
                 return Ok(Some(event));
             }
         }
-        self.scanned = self.pending.len();
-        self.within(self.pending.len())?;
         Ok(None)
+    }
+
+    /// The event that the end of the stream cut off, which the standard drops.
+    pub(crate) fn finish(&mut self) -> Result<Option<Event>, CallError> {
+        let last = self.pending.split();
+        self.scanned = 0;
+        let whole = self.line(&last)?;
+        Ok(whole.or(self.line(b"")?))
+    }
+
+    /// The next whole line without its end: CR, LF or both.
+    fn next_line(&mut self) -> Result<Option<BytesMut>, CallError> {
+        if !self.begun && !self.begin() {
+            return Ok(None);
+        }
+        if self.after_cr && !self.pending.is_empty() {
+            self.after_cr = false;
+            if self.pending.starts_with(b"\n") {
+                self.pending.advance(1);
+            }
+        }
+        let found = self.pending[self.scanned..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let Some(end) = found else {
+            self.scanned = self.pending.len();
+            self.within(self.pending.len())?;
+            return Ok(None);
+        };
+        let line = self.pending.split_to(self.scanned + end);
+        self.after_cr = self.pending.starts_with(b"\r");
+        self.pending.advance(1);
+        self.scanned = 0;
+        self.within(line.len())?;
+        Ok(Some(line))
+    }
+
+    /// Skips a byte order mark; false while it cannot be known whether there is one.
+    fn begin(&mut self) -> bool {
+        if self.pending.starts_with(BYTE_ORDER_MARK) {
+            self.pending.advance(BYTE_ORDER_MARK.len());
+        } else if BYTE_ORDER_MARK.starts_with(&self.pending) {
+            return false;
+        }
+        self.begun = true;
+        true
     }
 
     fn line(&mut self, line: &[u8]) -> Result<Option<Event>, CallError> {
@@ -55,15 +100,18 @@ impl Parser {
             let name = std::mem::take(&mut self.name);
             return Ok(self.data.take().map(|data| Event { name, data }));
         }
-        let line = std::str::from_utf8(line).map_err(|_| broken("an event is not UTF-8"))?;
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let line = String::from_utf8_lossy(line);
+        let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.name),
             "data" => {
                 self.within(self.data.as_ref().map_or(0, String::len) + value.len())?;
                 match &mut self.data {
-                    Some(data) => *data = format!("{data}\n{value}"),
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(value);
+                    }
                     None => self.data = Some(value.to_owned()),
                 }
             }
@@ -110,6 +158,41 @@ mod tests {
         assert_eq!(events(&[text]).unwrap(), expected);
         let bytes: Vec<&[u8]> = text.chunks(1).collect();
         assert_eq!(events(&bytes).unwrap(), expected);
+    }
+
+    /// Every form is read whole, byte by byte, and cut in two at each place.
+    #[test]
+    fn all_that_the_standard_of_event_streams_allows_is_read() {
+        let table: [(&str, &[&str]); 13] = [
+            ("data: a\r\rdata: b\r\r", &["a", "b"]),
+            ("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]),
+            ("data: a\n\rdata: b\r\n\n", &["a", "b"]),
+            ("\u{feff}data: a\n\n", &["a"]),
+            ("\u{feff}\u{feff}data: a\n\ndata: b\n\n", &["b"]),
+            (":\n: comment\ndata: a\n\n", &["a"]),
+            ("data\n\n", &[""]),
+            ("data\ndata\n\n", &["\n"]),
+            ("data:a\n\ndata:  b \n\n", &["a", " b "]),
+            ("data: a\ndata:b\ndata: c\n\n", &["a\nb\nc"]),
+            ("id: 1\nretry: 3\nstrange: x\nwithout colon\ndata: a\n\n", &["a"]),
+            ("event: only\n\ndata: a\n\n", &["a"]),
+            ("data: Gr\u{fc}\u{df}e \u{1f600}\n\ndata: cut", &["Gr\u{fc}\u{df}e \u{1f600}"]),
+        ];
+        for (text, expected) in table {
+            let data = |pieces: &[&[u8]]| -> Vec<String> {
+                events(pieces).unwrap().into_iter().map(|(_, data)| data).collect()
+            };
+            let bytes = text.as_bytes();
+            assert_eq!(data(&bytes.chunks(1).collect::<Vec<_>>()), expected, "{text:?}");
+            for cut in 0..=bytes.len() {
+                assert_eq!(data(&[&bytes[..cut], &bytes[cut..]]), expected, "{text:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_replaced() {
+        assert_eq!(events(&[b"data: a\xffb\n\n"]).unwrap()[0].1, "a\u{fffd}b");
     }
 
     #[test]

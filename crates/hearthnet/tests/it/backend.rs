@@ -32,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) status: Option<u16>,
     /// Breaks off after the last piece, without saying why.
     pub(crate) breaks: bool,
+    /// A content type and the pieces of a body, sent as they are instead of an answer.
+    pub(crate) raw: Option<(&'static str, Vec<Vec<u8>>)>,
 }
 
 /// The backend at `url`, for as long as the test's runtime lives.
@@ -76,6 +78,10 @@ async fn answer(State((script, seen)): State<(Script, Seen)>, headers: HeaderMap
     seen.lock().unwrap().push((request.clone(), key, headers));
     if let Some(status) = script.status {
         return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    if let Some((kind, pieces)) = script.raw {
+        let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>));
+        return ([(header::CONTENT_TYPE, kind)], Body::from_stream(pieces)).into_response();
     }
     match request["stream"].as_bool().unwrap() {
         true => streamed(script),

@@ -171,3 +171,91 @@ async fn another_model_or_a_strange_conversation_is_refused() {
     }
     assert!(backend.seen.lock().unwrap().is_empty());
 }
+
+/// A stream of a server as it is, byte by byte; the text and the reason to stop that the caller gets, or the error.
+async fn streamed(kind: &'static str, pieces: Vec<Vec<u8>>) -> (String, Value) {
+    let (_backend, node) = start(Script { raw: Some((kind, pieces)), ..Script::default() }).await;
+    let answer = node.call("llm.chat", &chat(true)).send().await.unwrap();
+    let is_frames = answer.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream");
+    let body = answer.text().await.unwrap();
+    assert!(!body.contains("secret"), "the server's words stay here: {body}");
+    if !is_frames {
+        return (String::new(), serde_json::from_str::<Value>(&body).unwrap()["error"].clone());
+    }
+    let frames = events(&body);
+    let tokens = frames.iter().filter(|(name, _)| name == "token");
+    let text = tokens.map(|(_, data)| data["text"].as_str().unwrap()).collect();
+    let (name, last) = frames.last().unwrap();
+    (text, if name == "done" { last["stop_reason"].clone() } else { last["error"].clone() })
+}
+
+#[tokio::test]
+async fn streams_of_every_server_are_understood() {
+    let table = [
+        // A byte order mark, CR alone, fields that mean nothing, and no blank line after the end.
+        (
+            "\u{feff}: hi\rid: 1\rretry: 2\rdata:{\"choices\":[{\"delta\":{\"content\":\"J\u{e4}\"}}]}\r\rdata: [DONE]",
+            "J\u{e4}",
+            "end",
+        ),
+        // A role, reasoning, tools, usage in a frame of its own, and no [DONE].
+        (
+            "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}\n\n\
+             data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\",\"reasoning\":\"hm\"}}]}\n\n\
+             data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}\n\n\
+             data\n\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n\
+             data: {\"choices\":[],\"usage\":{\"completion_tokens\":3}}\n\n",
+            "",
+            "tool_calls",
+        ),
+        ("data: {\"choices\":[{\"delta\":{\"refusal\":\"No\"}}]}\n\ndata: [DONE]\n\n", "No", "end"),
+        (
+            "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"error\":\"secret\"}\n\n",
+            "a",
+            "internal_error",
+        ),
+        ("data: {\"error\":{\"message\":\"secret\",\"code\":429}}\n\n", "", "capacity_exceeded"),
+        ("data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DO", "a", "partition"),
+    ];
+    for (body, text, reason) in table {
+        let pieces = body.bytes().map(|byte| vec![byte]).collect();
+        let got = streamed("Text/Event-Stream; charset=utf-8", pieces).await;
+        assert_eq!(got, (text.to_owned(), json!(reason)), "{body:?}");
+    }
+    let endless = vec![[b"data: ".as_slice(), &vec![b'a'; 2 << 20]].concat()];
+    assert_eq!(streamed("text/event-stream", endless).await.1, "internal_error");
+    let whole = br#"{"choices":[{"message":{"content":"Ja."},"finish_reason":"length"}]}"#.to_vec();
+    let got = streamed("Application/JSON; charset=utf-8", vec![whole]).await;
+    assert_eq!(got, ("Ja.".to_owned(), json!("max_tokens")));
+}
+
+#[tokio::test]
+async fn whole_completions_of_every_server_are_understood() {
+    let of = |message: Value| json!({ "choices": [{ "message": message, "finish_reason": "stop" }] });
+    let table = [
+        (of(json!({ "content": null })), Ok("")),
+        (of(json!({ "role": "assistant" })), Ok("")),
+        (of(json!({ "content": null, "refusal": "No" })), Ok("No")),
+        (
+            of(json!({ "content": [{ "type": "text", "text": "a" }, { "type": "text", "text": "b" }] })),
+            Ok("ab"),
+        ),
+        (of(json!({ "content": null, "tool_calls": [{ "id": "1" }], "reasoning_content": "hm" })), Ok("")),
+        (of(json!({ "content": 3 })), Err("internal_error")),
+        (json!({ "choices": [] }), Err("internal_error")),
+        (json!({ "error": "secret" }), Err("internal_error")),
+        (json!({ "error": { "message": "secret", "type": "invalid_request_error" } }), Err("bad_request")),
+        (json!({ "object": "error", "message": "secret", "code": 504 }), Err("timeout")),
+    ];
+    for (body, expected) in table {
+        let raw = Some(("application/json", vec![body.to_string().into_bytes()]));
+        let (_backend, node) = start(Script { raw, ..Script::default() }).await;
+        let text = node.call("llm.chat", &chat(false)).send().await.unwrap().text().await.unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        match expected {
+            Ok(content) => assert_eq!(answer["output"]["message"]["content"], content, "{body}"),
+            Err(code) => assert_eq!(answer["error"], code, "{body}"),
+        }
+    }
+}
