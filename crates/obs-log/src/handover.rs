@@ -223,7 +223,7 @@ fn disown(id: (u64, u64)) {
 
 /// Takes the lock of the whole file, at once or not at all. Earlier versions hold record locks, which exclude it.
 #[cfg(target_os = "linux")]
-fn try_lock(file: &fs::File) -> io::Result<()> {
+pub(crate) fn try_lock(file: &fs::File) -> io::Result<()> {
     // SAFETY: a zeroed `flock` is a valid value; the descriptor is open; the call writes nothing.
     let result = unsafe {
         let mut whole: libc::flock = mem::zeroed();
@@ -236,7 +236,7 @@ fn try_lock(file: &fs::File) -> io::Result<()> {
 
 /// Takes the lock of the whole file, at once or not at all.
 #[cfg(not(target_os = "linux"))]
-fn try_lock(file: &fs::File) -> io::Result<()> {
+pub(crate) fn try_lock(file: &fs::File) -> io::Result<()> {
     file.try_lock().map_err(io::Error::from)
 }
 

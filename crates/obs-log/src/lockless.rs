@@ -15,6 +15,7 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 }
 
 /// Ignores `result` where the operation does not exist here.
+#[cfg(feature = "compress")]
 pub(crate) fn if_possible(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
 }

@@ -10,7 +10,7 @@ use log::{Level, Record};
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// 2024-02-28T00:00:00Z.
 const FEB_28: i64 = 19_781 * DAY_NANOS;
@@ -31,6 +31,21 @@ fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Batch)) {
         assert!(batch.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
     }
     before_death(&batch);
+    drop(batch);
+    wait_for_locks(dir);
+}
+
+/// A child that another test forks has the lock too, until it runs its program.
+fn wait_for_locks(dir: &Path) {
+    let is_held = |path: &PathBuf| {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        file.is_ok_and(|file| handover::try_lock(&file).is_err())
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while left_files(dir).iter().any(is_held) {
+        assert!(Instant::now() < deadline, "a lock is never given back");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn left_files(dir: &Path) -> Vec<PathBuf> {
