@@ -36,7 +36,6 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::paths::Paths;
-use crate::say::say;
 
 /// A node of the HearthNet mesh that records itself, and the tools to look at it.
 #[derive(Debug, Parser)]
@@ -100,7 +99,8 @@ fn main() -> ExitCode {
 
 fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
     if let Command::Version(args) = &line.command {
-        say(version(args));
+        say::print(&format!("{}\n", version(args)))
+            .map_err(|error| Failure::error(format!("cannot write to stdout: {error}")))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (paths, named) = (Paths::discover(), line.overrides.config.as_deref());

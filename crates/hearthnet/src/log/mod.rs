@@ -2,12 +2,12 @@
 
 mod filter;
 mod line;
+mod pause;
 mod reader;
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -65,7 +65,7 @@ fn show(args: &LogArgs, log_dir: &Path) -> io::Result<()> {
         if !args.follow {
             return Ok(());
         }
-        thread::sleep(LOOK_AGAIN);
+        pause::pause(printer.out.get_ref(), LOOK_AGAIN)?;
     }
 }
 

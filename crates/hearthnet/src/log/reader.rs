@@ -34,6 +34,8 @@ pub(crate) enum Piece<'a> {
 /// A place in the day files.
 pub(crate) struct Reader {
     dir: PathBuf,
+    /// Whether the folder could be read before.
+    was_there: bool,
     /// Files that may get more.
     followed: BTreeMap<DayFileName, OpenFile>,
     /// Names of files that are not to be opened any more.
@@ -64,7 +66,7 @@ enum Source {
 impl Reader {
     pub(crate) fn new(dir: &Path) -> Reader {
         let (followed, done) = (BTreeMap::new(), BTreeSet::new());
-        Reader { dir: dir.to_owned(), followed, done, buffer: vec![0; BLOCK] }
+        Reader { dir: dir.to_owned(), was_there: false, followed, done, buffer: vec![0; BLOCK] }
     }
 
     /// Gives all lines that were not given yet, with the name of their file. What stands at the end without a newline
@@ -124,14 +126,15 @@ impl Reader {
     }
 
     /// The names of day files, oldest first.
-    fn day_files(&self) -> io::Result<BTreeSet<DayFileName>> {
+    fn day_files(&mut self) -> io::Result<BTreeSet<DayFileName>> {
         let entries = match fs::read_dir(&self.dir) {
             // A folder that was there and is gone may come back.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.followed.is_empty() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.was_there => {
                 return Ok(BTreeSet::new());
             }
             entries => entries?,
         };
+        self.was_there = true;
         Ok(entries.filter_map(|entry| DayFileName::parse(entry.ok()?.file_name().to_str()?)).collect())
     }
 }

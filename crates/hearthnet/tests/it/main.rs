@@ -14,4 +14,5 @@ mod llm;
 mod node;
 mod peers;
 mod pty;
+mod reader_gone;
 mod tls_backend;

@@ -1,0 +1,21 @@
+//! The pause between two looks at followed files.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// Waits for `time`, and ends with `BrokenPipe` as soon as nobody reads `out` any more: a quiet log has no line whose
+/// writing would tell.
+pub(super) fn pause(out: &impl AsFd, time: Duration) -> io::Result<()> {
+    // Asked for nothing, the system reports only errors and a reader that has gone.
+    let mut watched = [PollFd::new(out, PollFlags::empty())];
+    let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+    match poll(&mut watched, Some(&time)) {
+        Ok(0) | Err(Errno::INTR) => Ok(()),
+        Ok(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,99 @@
+//! Output that nobody reads any more, or that cannot be written.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::node::{Home, text_of};
+
+const LINE: &str =
+    r#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"hearthnet.bus","msg":"routed"}"#;
+
+/// A home with one line in its log.
+fn quiet_home() -> Home {
+    let home = Home::new();
+    fs::create_dir_all(home.log()).unwrap();
+    fs::write(home.log().join("2026-05-26.log"), format!("{LINE}\n")).unwrap();
+    home
+}
+
+fn ended(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "the command goes on");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The log is quiet, so no line's writing tells that its reader has gone.
+#[test]
+fn a_followed_quiet_log_ends_with_its_reader() {
+    let home = quiet_home();
+    for args in [&["log", "--follow"][..], &["log", "--follow", "--json"]] {
+        let mut child = home.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        let mut reader = BufReader::new(child.stdout.take().unwrap());
+        reader.read_line(&mut first).unwrap();
+        assert!(first.contains("routed"), "{first}");
+        drop(reader);
+        assert_eq!(ended(&mut child).code(), Some(0), "{args:?}");
+        assert_eq!(text_of(&child.wait_with_output().unwrap().stderr), "", "{args:?}");
+    }
+}
+
+#[test]
+fn a_followed_folder_may_go_and_come_back() {
+    let home = quiet_home();
+    let mut child = home.command(&["log", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(shown.next().unwrap().unwrap().contains("routed"));
+    fs::remove_dir_all(home.log()).unwrap();
+    // Longer than the command looks away, so that it meets the missing folder twice.
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(child.try_wait().unwrap().is_none(), "the folder may come back");
+    fs::create_dir(home.log()).unwrap();
+    let mut day = fs::File::create(home.log().join("2026-05-26.log")).unwrap();
+    writeln!(day, "{}", LINE.replace("routed", "back again")).unwrap();
+    assert!(shown.next().unwrap().unwrap().contains("back again"));
+    drop(shown);
+    assert_eq!(ended(&mut child).code(), Some(0));
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_no_error() {
+    let home = Home::new();
+    home.run(&["init", "--non-interactive"]);
+    fs::create_dir_all(home.log()).unwrap();
+    fs::write(home.log().join("2026-05-26.log"), format!("{LINE}\n").repeat(10_000)).unwrap();
+    for args in [
+        &["log"][..],
+        &["log", "--json"],
+        &["version"],
+        &["version", "--json"],
+        &["--help"],
+        &["init"],
+        &["doctor", "--list"],
+    ] {
+        let mut child = home.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        assert_eq!(text_of(&output.stderr), "", "{args:?}");
+    }
+}
+
+/// What is asked for and cannot be written is no success.
+#[test]
+fn a_full_device_is_an_error() {
+    let home = quiet_home();
+    for args in [&["version"][..], &["log"], &["log", "--json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = home.command(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(text_of(&output.stderr).contains("No space left"), "{args:?}: {output:?}");
+    }
+}
