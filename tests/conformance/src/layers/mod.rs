@@ -1,6 +1,7 @@
 //! The shape of the workspace: which crate knows which, what a consumer pulls in, what the sources may not do.
 
 mod cargo;
+mod circles;
 mod consumers;
 mod facade;
 mod graph;
@@ -34,6 +35,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("nothing_prints", sources::nothing_prints),
         Case::new("emission_cannot_panic", sources::nothing_panics),
         Case::new("nothing_logs_from_inside_a_sink", sources::nothing_logs_inside),
+        Case::new("no_import_circles", circles::none),
         Case::new("the_node_is_small", sources::node_is_small),
         Case::new("consumers_build_and_run", consumers::run).deadline(BUILDS),
     ],
