@@ -10,6 +10,7 @@ mod failure;
 mod file_size;
 mod identity;
 mod init;
+mod limiter;
 mod log;
 mod model_span;
 mod node;

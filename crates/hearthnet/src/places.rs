@@ -55,12 +55,12 @@ impl Drop for Place {
     }
 }
 
-fn is_localhost(address: IpAddr) -> bool {
+pub(crate) fn is_localhost(address: IpAddr) -> bool {
     [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&address.to_canonical())
 }
 
-/// A host has one IPv4 address, and as many IPv6 addresses of its network as it likes.
-fn host(address: IpAddr) -> IpAddr {
+/// The host behind `address`. It has one IPv4 address, and all IPv6 addresses of its /64.
+pub(crate) fn host(address: IpAddr) -> IpAddr {
     const NETWORK: u128 = !0 << 64;
     match address.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),

@@ -1,11 +1,14 @@
 //! `POST /bus/v1/call`: from the request to whoever answers it.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use obs_facade::http::{CAPABILITY, Caller};
 use obs_facade::info;
@@ -15,6 +18,7 @@ use super::answer::{self, Answer};
 use super::capability::Capability;
 use super::peers::Peer;
 use super::{LOG, Node, forward};
+use crate::limiter::Party;
 use crate::wire::call::Call;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::is_capability;
@@ -34,7 +38,8 @@ pub(super) async fn handle(
 async fn answer(node: &Node, remote: Caller, request: Request) -> Result<Response, CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let capability = match node.admit(headers, remote) {
+    let address = remote.0.ip();
+    let capability = match node.admit_unsigned(headers, address) {
         Ok(capability) => capability,
         Err(error) => {
             body::discard(body).await;
@@ -42,9 +47,12 @@ async fn answer(node: &Node, remote: Caller, request: Request) -> Result<Respons
         }
     };
     let mut room = Room::default();
-    let raw = body::read(headers, body, &mut room).await?;
-    let body = parse(&raw)?;
-    signature::check(headers, capability, &body)?;
+    let proven = node.prove(headers, address, capability, body, &mut room).await;
+    if signature::is_signed(headers) {
+        let party = proven.as_ref().map_or(Party::Address(address), |(_, _, party)| *party);
+        node.admit(party, capability)?;
+    }
+    let (raw, body, _) = proven?;
 
     let route = node.route(headers, capability)?;
     let node_id = route.node_id(node);
@@ -83,11 +91,37 @@ impl Route {
 }
 
 impl Node {
-    /// The capability that a call is for, when it has one and its caller may call it now.
-    fn admit<'a>(&self, headers: &'a HeaderMap, remote: Caller) -> Result<&'a str, CallError> {
+    /// The capability that a call is for. An unsigned call counts for its address, before its body is read.
+    fn admit_unsigned<'a>(&self, headers: &'a HeaderMap, address: IpAddr) -> Result<&'a str, CallError> {
         let capability = capability_of(headers)?;
-        self.limiter.admit(&caller(headers, remote), self.offered_name(capability))?;
+        if !signature::is_signed(headers) {
+            self.admit(Party::Address(address), capability)?;
+        }
         Ok(capability)
+    }
+
+    fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
+        self.limiter.admit(party, self.offered_name(capability))
+    }
+
+    /// Reads the body of a call, and finds out whom the call is proven to come from.
+    async fn prove<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        address: IpAddr,
+        capability: &str,
+        body: Body,
+        room: &mut Room,
+    ) -> Result<(Bytes, Value, Party<'a>), CallError> {
+        let raw = body::read(headers, body, room).await?;
+        let body = parse(&raw)?;
+        let Some(proof) = signature::check(headers, capability, &body)? else {
+            return Ok((raw, body, Party::Address(address)));
+        };
+        let peer = self.peers.contains(proof.signer);
+        self.replays.take(&proof, peer, address, chrono::Utc::now()).map_err(signature::refused)?;
+        let party = if peer { Party::Peer(proof.signer) } else { Party::Signer(proof.signer, address) };
+        Ok((raw, body, party))
     }
 
     fn route(&self, headers: &HeaderMap, capability: &str) -> Result<Route, CallError> {
@@ -120,12 +154,6 @@ fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
         true => Ok(name),
         false => Err(Code::NOT_FOUND.because("no node here offers this capability")),
     }
-}
-
-/// Whom the limits apply to: who the caller says it is, else where it calls from.
-fn caller(headers: &HeaderMap, remote: Caller) -> Vec<u8> {
-    let named = headers.get(FROM).map(|from| from.as_bytes().to_vec());
-    named.unwrap_or_else(|| remote.0.ip().to_string().into_bytes())
 }
 
 /// The caller's own name for itself, if it is text.

@@ -11,7 +11,6 @@ mod capability;
 mod echo;
 mod forward;
 mod health;
-mod limiter;
 mod llm;
 mod manifest;
 mod peers;
@@ -31,8 +30,10 @@ use tokio::task::JoinSet;
 use self::capability::Capability;
 use crate::config::Config;
 use crate::identity::Identity;
+use crate::limiter::Limiter;
 use crate::wire::client;
 use crate::wire::error::Code;
+use crate::wire::replay::Replays;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -44,7 +45,8 @@ pub(crate) struct Node {
     started: Instant,
     capabilities: BTreeMap<&'static str, Arc<dyn Capability>>,
     peers: peers::Peers,
-    limiter: limiter::Limiter,
+    limiter: Limiter,
+    replays: Replays,
     health: Arc<health::Health>,
     http: reqwest::Client,
     call_timeout: Duration,
@@ -71,10 +73,8 @@ impl Node {
             started: Instant::now(),
             capabilities,
             peers: peers::Peers::new(&config.discovery.static_peers, community_id),
-            limiter: limiter::Limiter::new(
-                config.transport.rate_limit_soft_rps,
-                config.transport.rate_limit_hard_rps,
-            ),
+            limiter: Limiter::new(config.transport.rate_limit_soft_rps, config.transport.rate_limit_hard_rps),
+            replays: Replays::new(chrono::Utc::now()),
             health: Arc::default(),
             http,
             call_timeout: config.transport.call_timeout_seconds,

@@ -86,6 +86,11 @@ impl Peers {
         })
     }
 
+    /// Whether `node_id` is that of a configured peer, as far as the peers have answered.
+    pub(super) fn contains(&self, node_id: &str) -> bool {
+        self.lock().known.values().any(|known| known.manifest.node_id == node_id)
+    }
+
     /// Whether some peer, answering or not, offers `capability` as `node_id`.
     fn knows(&self, capability: &str, node_id: &str) -> bool {
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);

@@ -1,6 +1,8 @@
 //! Times as the wire writes them.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Now, as RFC 3339 in UTC with whole seconds.
 pub(crate) fn now_text() -> String {
@@ -11,15 +13,37 @@ pub(crate) fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// How far the RFC 3339 time in `text` is from now, in either direction. `None`: it is no such time.
-pub(crate) fn distance_from_now(text: &str) -> Option<TimeDelta> {
-    let time = DateTime::parse_from_rfc3339(text).ok()?;
-    Some((Utc::now().signed_duration_since(time)).abs())
+/// Now, as RFC 3339 in UTC with microseconds. No two calls in a process return the same time, whatever the clock does.
+pub(crate) fn unique_now_text() -> String {
+    static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
+    let now = Utc::now().timestamp_micros();
+    let later = |last: i64| now.max(last.saturating_add(1));
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));
+    let time = DateTime::from_timestamp_micros(last.map_or(now, later)).unwrap_or_else(Utc::now);
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Parses an RFC 3339 time. `None`: `text` is no such time.
+pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+
+    fn distance_from_now(text: &str) -> Option<TimeDelta> {
+        Some(Utc::now().signed_duration_since(parse(text)?).abs())
+    }
+
+    #[test]
+    fn times_of_one_moment_are_different() {
+        let times: std::collections::BTreeSet<_> = (0..10_000).map(|_| unique_now_text()).collect();
+        assert_eq!(times.len(), 10_000);
+        assert!(times.iter().all(|time| distance_from_now(time).unwrap() < TimeDelta::minutes(1)));
+    }
 
     #[test]
     fn now_is_close_to_now_and_other_texts_are_no_time() {

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod manifest;
+pub(crate) mod replay;
 pub(crate) mod room;
 pub(crate) mod signature;
 pub(crate) mod sse;

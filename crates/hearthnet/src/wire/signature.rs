@@ -1,7 +1,7 @@
 //! Signed calls: the Ed25519 signature of a call, checked when it comes in and made when one goes out.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use obs_facade::metrics::standard;
 use obs_facade::{Logger, warn_limited};
 use serde_json::{Value, json};
@@ -18,24 +18,48 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-hearthnet-signature");
 
 static LOG: Logger = Logger::new(module_path!());
 
-/// How far the clocks of two nodes may be apart, and how long a signed call can be sent again.
-const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
+/// How far the timestamp of a signed call may be from now, in either direction.
+pub(crate) const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
+
+/// A signature that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof<'a> {
+    /// Node ID of the signer.
+    pub(crate) signer: &'a str,
+    /// Text of the signature, which has one form only.
+    pub(crate) signature: &'a str,
+    /// Microseconds since 1970.
+    pub(crate) timestamp: i64,
+}
+
+/// Whether a call claims to be signed.
+pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
+    headers.contains_key(SIGNATURE)
+}
 
 /// Checks the signature of a call that carries one; one without passes.
-pub(crate) fn check(headers: &HeaderMap, capability: &str, body: &Value) -> Result<(), CallError> {
-    if !headers.contains_key(SIGNATURE) {
-        return Ok(());
+pub(crate) fn check<'a>(
+    headers: &'a HeaderMap,
+    capability: &str,
+    body: &Value,
+) -> Result<Option<Proof<'a>>, CallError> {
+    if !is_signed(headers) {
+        return Ok(None);
     }
-    verify(headers, capability, body).map_err(|reason| {
-        standard::signature_failures_total().with([reason]).inc();
-        warn_limited!(LOG, "signature", reason = reason; "the signature of a call does not hold");
-        Code::INVALID_SIGNATURE.because(format!("the signature of the call does not hold: {reason}"))
-    })
+    verify(headers, capability, body).map(Some).map_err(refused)
+}
+
+/// Counts a signed call that is refused for `reason`, and returns its answer.
+pub(crate) fn refused(reason: &'static str) -> CallError {
+    standard::signature_failures_total().with([reason]).inc();
+    warn_limited!(LOG, "signature", reason = reason; "the signature of a call does not hold");
+    Code::INVALID_SIGNATURE.because(format!("the signature of the call does not hold: {reason}"))
 }
 
 /// The error is the reason, as `hearthnet_signature_failures_total` has it.
-fn verify(headers: &HeaderMap, capability: &str, body: &Value) -> Result<(), &'static str> {
+fn verify<'a>(headers: &'a HeaderMap, capability: &str, body: &Value) -> Result<Proof<'a>, &'static str> {
     let signature = only(headers, &SIGNATURE).ok_or("malformed")?;
+    let from = field(headers, &FROM)?;
     let signed = Signed {
         capability,
         version: if headers.contains_key(VERSION_HEADER) {
@@ -44,20 +68,20 @@ fn verify(headers: &HeaderMap, capability: &str, body: &Value) -> Result<(), &'s
             VERSION
         },
         request_id: field(headers, &obs_facade::http::REQUEST_ID)?,
-        from: field(headers, &FROM)?,
+        from,
         community: field(headers, &COMMUNITY)?,
         timestamp: field(headers, &TIMESTAMP)?,
     };
-    match clock::distance_from_now(signed.timestamp) {
-        Some(distance) if distance <= MAX_AGE => {}
-        Some(_) => return Err("expired"),
-        None => return Err("malformed"),
+    let timestamp = clock::parse(signed.timestamp).ok_or("malformed")?;
+    if Utc::now().signed_duration_since(timestamp).abs() > MAX_AGE {
+        return Err("expired");
     }
     identity::verify(&signed.payload(body), signature, signed.from).map_err(|why| match why {
         BadSignature::Malformed => "malformed",
         BadSignature::BadKey => "bad_key",
         BadSignature::Mismatch => "mismatch",
-    })
+    })?;
+    Ok(Proof { signer: from, signature, timestamp: timestamp.timestamp_micros() })
 }
 
 fn field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, &'static str> {
@@ -102,7 +126,8 @@ pub(crate) fn sign(
     community: &str,
     body: &Value,
 ) -> Result<(), CallError> {
-    let timestamp = clock::now_text();
+    // A call that is made twice in one moment is two calls, of which the second is no replay.
+    let timestamp = clock::unique_now_text();
     let signature = {
         let read = |name: &HeaderName| only(headers, name).unwrap_or_default();
         let signed = Signed {
@@ -150,8 +175,8 @@ mod tests {
         let _scope = registry.enter();
         let body = json!({ "input": { "text": "Grüße", "n": 1.0 } });
         let headers = signed_call(&body);
-        assert_eq!(check(&headers, ECHO, &body), Ok(()));
-        assert_eq!(check(&HeaderMap::new(), ECHO, &body), Ok(()), "an unsigned call is not checked");
+        assert_eq!(check(&headers, ECHO, &body).unwrap().unwrap().signer, headers[FROM]);
+        assert_eq!(check(&HeaderMap::new(), ECHO, &body), Ok(None), "an unsigned call is not checked");
 
         let refused = |spoil: &dyn Fn(&mut HeaderMap), reason: &str| {
             let mut headers = headers.clone();

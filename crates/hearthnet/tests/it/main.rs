@@ -15,4 +15,5 @@ mod node;
 mod peers;
 mod pty;
 mod reader_gone;
+mod signed;
 mod tls_backend;

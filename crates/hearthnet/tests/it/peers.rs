@@ -59,6 +59,21 @@ async fn f4_one_call_through_both_has_one_trace_id_in_both_logs() {
     assert_eq!(routed["from"], first);
 }
 
+/// A client that tries again keeps its request ID, and may do so within a moment.
+#[tokio::test]
+async fn identical_calls_in_one_moment_are_forwarded_and_none_is_a_replay() {
+    let (one, two, _backend) = pair(Script { tokens: vec!["Ja"], ..Script::default() }).await;
+    let call = || {
+        one.call("llm.chat", &chat(false))
+            .header("X-HearthNet-Request-Id", "01HXR3F2Q4T6V8X0Z2B4D6F8HJ")
+            .send()
+    };
+    for answer in futures_util::future::join_all((0..20).map(|_| call())).await {
+        assert_eq!(answer.unwrap().status().as_u16(), 200);
+    }
+    assert_eq!(two.metric("hearthnet_signature_failures_total", "").await, None);
+}
+
 #[tokio::test]
 async fn a_peers_error_is_passed_on_with_its_code() {
     let (one, _two, _backend) = pair(Script { status: Some(429), ..Script::default() }).await;
