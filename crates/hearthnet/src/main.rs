@@ -3,6 +3,7 @@
 mod community;
 mod config;
 mod config_value;
+mod descriptors;
 mod doctor;
 mod end_signal;
 mod event_log;

@@ -4,26 +4,36 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many connections each host has open.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+/// Connections that each host has open, and the bounds on them.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    /// Connections of all other hosts together at one time. The rest is for this machine: whoever looks at a node that is
+    /// under attack, or stops what it does for others, gets in.
+    others: usize,
+    /// Connections of one other host at one time.
+    share: usize,
+}
 
-/// Connections of one host at one time.
-const SHARE: usize = 256;
-
-/// Connections of all other hosts together at one time. What is left is for this machine: whoever looks at a node that is
-/// under attack, or stops what it does for others, gets in.
-const OTHERS: usize = 448;
+/// Fewest places for this machine: a scraper, a browser and two commands.
+const FEWEST_OF_OURS: usize = 4;
 
 impl Places {
+    /// Shares out `all` places. An eighth is for this machine.
+    pub(crate) fn new(all: usize) -> Places {
+        let others = all.saturating_sub((all / 8).max(FEWEST_OF_OURS));
+        Places { taken: Arc::default(), others, share: others.min(all / 2) }
+    }
+
     /// A place for a connection from `address`, until it is dropped; `None` if that host, or all, have their share.
     /// Whoever calls as localhost is trusted not to take too many.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
         let host = host(address);
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_localhost(address) {
             let others = taken.iter().filter(|(host, _)| !is_localhost(**host)).map(|(_, open)| open);
-            if others.sum::<usize>() >= OTHERS || taken.get(&host).is_some_and(|open| *open >= SHARE) {
+            let of_host = taken.get(&host).copied().unwrap_or_default();
+            if others.sum::<usize>() >= self.others || of_host >= self.share {
                 return None;
             }
         }
@@ -32,7 +42,7 @@ impl Places {
     }
 
     fn give_back(&self, host: IpAddr) {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connections) = taken.get_mut(&host) {
             *connections -= 1;
             if *connections == 0 {
@@ -74,28 +84,36 @@ mod tests {
 
     #[test]
     fn r1_a_host_has_its_share_and_gives_it_back() {
-        let places = Places::default();
+        let places = Places::new(512);
         let take = |address: &str| places.take(address.parse().unwrap());
-        let mut held: Vec<_> = (0..SHARE).map(|_| take("192.168.1.9").unwrap()).collect();
+        let mut held: Vec<_> = (0..256).map(|_| take("192.168.1.9").unwrap()).collect();
         assert!(take("192.168.1.9").is_none() && take("::ffff:192.168.1.9").is_none());
         assert!(take("192.168.1.8").is_some(), "another host");
-        let local: Vec<_> = (0..2 * SHARE).map(|_| take("127.0.0.1")).collect();
+        let local: Vec<_> = (0..512).map(|_| take("127.0.0.1")).collect();
         assert!(local.iter().all(Option::is_some) && take("::1").is_some());
         held.pop();
         assert!(take("192.168.1.9").is_some());
         drop((held, local));
-        assert!(places.0.lock().unwrap().is_empty(), "nothing is kept of who has left");
+        assert!(places.taken.lock().unwrap().is_empty(), "nothing is kept of who has left");
     }
 
     #[test]
     fn r1_all_others_together_leave_places_for_this_machine() {
-        let places = Places::default();
+        let places = Places::new(512);
         let others: Vec<_> =
             (0..1000u32).map_while(|at| places.take(IpAddr::V4((0x0a00_0000 + at / 100).into()))).collect();
-        assert_eq!(others.len(), OTHERS);
+        assert_eq!(others.len(), 448);
         assert!(places.take("192.168.1.9".parse().unwrap()).is_none());
         assert!(places.take("127.0.0.1".parse().unwrap()).is_some());
         assert!(places.take("::1".parse().unwrap()).is_some());
+    }
+
+    #[test]
+    fn few_places_are_shared_out_so_that_this_machine_has_some() {
+        for (all, others, share) in [(5, 1, 1), (10, 6, 5), (106, 93, 53)] {
+            let places = Places::new(all);
+            assert_eq!((places.others, places.share), (others, share), "{all}");
+        }
     }
 
     #[test]

@@ -18,13 +18,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
 
+use crate::descriptors;
 use crate::places::Places;
 
 static LOG: Logger = Logger::new(module_path!());
 
-/// Connections at one time, of all hosts; more wait to be accepted. A process may usually have 1 024 files open: the
-/// other half is for calls to peers, the log and the event log.
-const MAX_CONNECTIONS: usize = 512;
 /// How long a connection may take to send a request's head, or be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -39,13 +37,14 @@ pub(crate) async fn serve(
     end: impl Future<Output = ()>,
     grace: Duration,
 ) {
-    let (graceful, places, mut connections) = (GracefulShutdown::new(), Places::default(), JoinSet::new());
+    let bound = descriptors::connections();
+    let (graceful, places, mut connections) = (GracefulShutdown::new(), Places::new(bound), JoinSet::new());
     let mut end = std::pin::pin!(end);
     loop {
         tokio::select! {
             () = &mut end => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+            accepted = listener.accept(), if connections.len() < bound => match accepted {
                 Ok((stream, remote)) => match places.take(remote.ip()) {
                     Some(place) => {
                         let served = connection(stream, app.clone(), Caller(remote), graceful.watcher());
