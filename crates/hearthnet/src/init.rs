@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::identity::{self, Identity};
 use crate::paths::Paths;
 use crate::place::{self, Access, Placed};
-use crate::say::say;
+use crate::say::{not_written, print, say};
 
 /// Makes keys, a community of one, its event log and the configuration; keeps whatever is there.
 #[derive(Debug, Args)]
@@ -51,13 +51,13 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
         made.push(placed);
         tell(what, path, placed);
     })?;
-    if made.contains(&Placed::Made) {
+    let outcome = if made.contains(&Placed::Made) {
         let (node_id, again) = (home.identity.node_id(), overrides.for_node());
-        say(format_args!("This node is {node_id}. Start it with: hearthnet run{again}"));
+        format!("This node is {node_id}. Start it with: hearthnet run{again}\n")
     } else {
-        say("Everything is there already; nothing was changed.");
-    }
-    Ok(())
+        "Everything is there already; nothing was changed.\n".to_owned()
+    };
+    print(&outcome).map_err(|error| not_written(&error))
 }
 
 fn tell(what: &str, path: &Path, placed: Placed) {

@@ -30,6 +30,7 @@ mod trace;
 mod watch;
 mod wire;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -96,13 +97,23 @@ struct VersionArgs {
 
 fn main() -> ExitCode {
     file_size::ignore_signal();
-    run(&CommandLine::parse()).unwrap_or_else(|failure| failure.report())
+    match CommandLine::try_parse() {
+        Ok(line) => run(&line).unwrap_or_else(|failure| failure.report()),
+        Err(message) => show(&message),
+    }
+}
+
+/// Shows help, or what is wrong with the command line.
+fn show(message: &clap::Error) -> ExitCode {
+    match message.print() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => say::not_written(&error).report(),
+        _ => ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(1)),
+    }
 }
 
 fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
     if let Command::Version(args) = &line.command {
-        say::print(&format!("{}\n", version(args)))
-            .map_err(|error| Failure::error(format!("cannot write to stdout: {error}")))?;
+        say::print(&format!("{}\n", version(args))).map_err(|error| say::not_written(&error))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (paths, named) = (Paths::discover(), line.overrides.config.as_deref());

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use crate::failure::Failure;
+
 /// One line on stdout. What is done goes on, read or not.
 pub(crate) fn say(line: impl Display) {
     let _ = print(&format!("{line}\n"));
@@ -16,6 +18,11 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }
+}
+
+/// The failure of a command whose output cannot be written.
+pub(crate) fn not_written(error: &io::Error) -> Failure {
+    Failure::error(format!("cannot write to stdout: {error}"))
 }
 
 /// One line on stderr, with the command's name before it; what it repeats of a file or of a peer is made harmless.

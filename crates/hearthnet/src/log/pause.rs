@@ -19,3 +19,25 @@ pub(super) fn pause(out: &impl AsFd, time: Duration) -> io::Result<()> {
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    /// A pause of an hour, so that only the reader's end can be what ends it.
+    #[test]
+    fn the_end_of_the_reader_ends_the_pause() {
+        let (reader, out) = io::pipe().unwrap();
+        let pausing = thread::spawn(move || pause(&out, Duration::from_secs(3600)));
+        drop(reader);
+        assert_eq!(pausing.join().unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_reader_that_stays_and_a_file_end_no_pause() {
+        let (_reader, out) = io::pipe().unwrap();
+        assert!(pause(&out, Duration::from_millis(1)).is_ok());
+        assert!(pause(&tempfile::tempfile().unwrap(), Duration::from_millis(1)).is_ok());
+    }
+}

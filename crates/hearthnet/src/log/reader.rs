@@ -342,6 +342,18 @@ mod tests {
     }
 
     #[test]
+    fn a_followed_folder_may_be_missing_at_any_number_of_looks() {
+        let mut folder = Folder::new();
+        folder.append("2026-05-26.log", "one\n");
+        assert_eq!(folder.read(true), ["one"]);
+        fs::remove_dir_all(folder.0.path()).unwrap();
+        assert!((0..3).all(|_| folder.read(true).is_empty()));
+        fs::create_dir(folder.0.path()).unwrap();
+        folder.append("2026-05-26.log", "two\n");
+        assert_eq!(folder.read(true), ["two"]);
+    }
+
+    #[test]
     fn following_goes_on_over_midnight() {
         let mut folder = Folder::new();
         folder.append("2026-05-26.log", "a\n");
