@@ -25,7 +25,7 @@ impl ModelSpan {
         ModelSpan(span.enter())
     }
 
-    /// What the request tells the server: `traceparent` and nothing else, because it belongs to a third party.
+    /// Headers of the request: `traceparent` and nothing else, because the server belongs to a third party.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         http::inject_traceparent(&self.0, &mut headers);

@@ -1,4 +1,4 @@
-//! What peers offer, as far as observability keeps places for it.
+//! Names that peers offer and that have a place in metrics and kept traces.
 
 use std::collections::BTreeSet;
 

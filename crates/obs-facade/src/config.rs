@@ -259,7 +259,7 @@ impl ObservabilityConfig {
     }
 }
 
-/// How requests to the collector are compressed; in a configuration `"gzip"` or `"none"`.
+/// Compression of requests to the collector; in a configuration `"gzip"` or `"none"`.
 ///
 /// ```
 /// use obs_facade::{ObservabilityConfig, OtlpCompression};

@@ -18,7 +18,7 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-hearthnet-signature");
 
 static LOG: Logger = Logger::new(module_path!());
 
-/// How far the timestamp of a signed call may be from now, in either direction.
+/// Largest distance of a signed call's timestamp from now, in either direction.
 pub(crate) const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
 
 /// A signature that was verified.

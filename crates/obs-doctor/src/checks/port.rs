@@ -129,7 +129,7 @@ fn served(cx: &Context, address: SocketAddr) -> CheckResult {
     const UNKNOWN: u32 = 65_534; // a user of another namespace
     let key = cx.system.files.metadata(&identity::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
     let port = address.port();
-    // Of several sockets on one address the kernel chooses anew for each connection, so one stranger is enough.
+    // The kernel chooses among several sockets on one address for each connection, so one stranger is enough.
     let stranger = |key| {
         let owners = cx.system.sockets.owners(Protocol::Tcp, address);
         owners.into_iter().find(|owner| ![key, ROOT, UNKNOWN].contains(&owner.uid))

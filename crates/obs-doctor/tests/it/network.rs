@@ -323,7 +323,7 @@ fn pain_07_the_port_of_another_address_is_not_this_nodes() {
 /// A security profile that refuses a probe says nothing of what the probe asks for.
 #[test]
 fn pain_08_no_false_fail_under_a_profile_that_refuses_a_system_call() {
-    // What this machine itself finds, such as a network without multicast.
+    // Faults of this machine itself, such as a network without multicast.
     let failed = |report: &serde_json::Value| -> Vec<String> {
         let bad = |check: &&serde_json::Value| check["status"] == "fail" || check["status"] == "error";
         let checks = report["checks"].as_array().unwrap().iter().filter(bad);

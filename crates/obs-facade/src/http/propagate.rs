@@ -225,7 +225,7 @@ mod tests {
         {
             assert_eq!(flags(&[("traceparent", &format!("{of_caller}-{came}"))]), goes, "{came}");
         }
-        // Of a later version only `sampled` is known.
+        // A later version may give other flags another meaning, so only `sampled` is read.
         assert_eq!(flags(&[("traceparent", &format!("01{}-02-extra", &of_caller[2..]))]), "01");
         assert_eq!(flags(&[]), "03", "an ID of our own");
         assert_eq!(flags(&[("traceparent", "nonsense")]), "03", "an ID of our own");
