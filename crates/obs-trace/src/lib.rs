@@ -59,63 +59,41 @@
 //! - `otlp`: export to an OpenTelemetry collector, the module `otlp`.
 //! - `tls`: collectors behind `https`, by the certificates that the system trusts.
 
-mod active;
 mod apart;
 mod clock;
 mod config;
 mod context;
 mod error;
-mod fields;
-mod global;
 mod id;
-mod lane_number;
-mod lanes;
-mod names;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod propagation;
-mod query;
 mod record;
-mod remote;
-mod retained;
-mod ring;
-mod scope;
-mod slots;
 mod span;
-mod span_id;
-mod span_record;
-#[cfg(feature = "rt")]
-mod spawn;
-mod stats;
-mod status;
 mod store;
-mod tasks;
 mod text;
 mod trace;
-mod trace_state;
-mod value;
-mod wrapped;
 
-pub use active::ActiveTrace;
 pub use config::Config;
+pub use context::scope::{Carried, Scope, carry, scope};
+#[cfg(feature = "rt")]
+pub use context::spawn::{JoinSet, spawn, spawn_blocking, spawn_local};
 pub use context::{attach, current_trace, detach, with_current_id};
 pub use error::Error;
-pub use global::{active, configure, get_recent, query, reserve, stats};
 pub use id::{ParseIdError, TraceId};
-pub use query::Query;
-pub use record::TraceRecord;
-pub use remote::{Outgoing, Remote, outgoing};
-pub use scope::{Carried, Scope, carry, scope};
+pub use propagation::remote::{Outgoing, Remote, outgoing};
+pub use record::live::TraceRecord;
+pub use record::span_record::SpanRecord;
+pub use record::status::{ErrorCode, Status};
+pub use record::value::Value;
+pub use span::instrumented::Wrapped;
 pub use span::{InSpan, Span, SpanBuilder, in_span, span};
-pub use span_record::SpanRecord;
-#[cfg(feature = "rt")]
-pub use spawn::{JoinSet, spawn, spawn_blocking, spawn_local};
-pub use stats::Stats;
-pub use status::{ErrorCode, Status};
+pub use store::active::ActiveTrace;
+pub use store::global::{active, configure, get_recent, query, reserve, stats};
+pub use store::query::Query;
+pub use store::stats::Stats;
 pub use store::{Store, StoreScope};
 pub use trace::{Trace, new_trace, new_trace_from, new_trace_with_id};
-pub use value::Value;
-pub use wrapped::Wrapped;
 
 /// The snippets of the README compile and run.
 #[cfg(all(doctest, feature = "rt"))]

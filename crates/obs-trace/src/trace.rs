@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::context::scope::Scope;
 use crate::context::{self, Frame, Position};
+use crate::propagation::remote::Remote;
 use crate::record::Outcome;
-use crate::remote::Remote;
-use crate::scope::Scope;
 use crate::{SpanRecord, Status, Store, TraceId, TraceRecord, clock};
 
 /// Begins a trace (spec §5.1), typically at the top of a capability handler.

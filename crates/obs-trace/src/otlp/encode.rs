@@ -170,14 +170,14 @@ fn attribute(key: &str, value: Kind) -> KeyValue {
 
 fn any(value: &Value) -> Kind {
     match value.kind() {
-        crate::value::Kind::Text(text) => Kind::String(text.to_string()),
-        crate::value::Kind::Signed(number) => Kind::Int(*number),
+        crate::record::value::Kind::Text(text) => Kind::String(text.to_string()),
+        crate::record::value::Kind::Signed(number) => Kind::Int(*number),
         // OTLP has no unsigned numbers; one that is too large keeps its digits.
-        crate::value::Kind::Unsigned(number) => {
+        crate::record::value::Kind::Unsigned(number) => {
             i64::try_from(*number).map_or_else(|_| Kind::String(number.to_string()), Kind::Int)
         }
-        crate::value::Kind::Float(number) => Kind::Double(*number),
-        crate::value::Kind::Bool(truth) => Kind::Bool(*truth),
+        crate::record::value::Kind::Float(number) => Kind::Double(*number),
+        crate::record::value::Kind::Bool(truth) => Kind::Bool(*truth),
     }
 }
 

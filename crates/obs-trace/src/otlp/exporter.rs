@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::collector::transport::Transport;
 use super::config::Config;
-use super::endpoint;
+use super::config::endpoint;
 use super::queue::Queue;
 use super::stats::Stats;
-use super::transport::Transport;
 use super::worker::Worker;
 use crate::store::WeakStore;
 use crate::{Error, Store};

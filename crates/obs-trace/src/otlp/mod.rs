@@ -32,26 +32,19 @@
 //! line each, with the target `hearthnet.trace.otlp`; ten such lines a minute at most, of which the next one
 //! counts what it left out. Exporting makes no traces.
 
-mod answer;
 mod backoff;
+mod collector;
 mod config;
 mod encode;
-mod endpoint;
 mod exporter;
-mod headers;
 mod health;
-mod json;
 mod message;
-mod outlet;
-mod payload;
-mod queue;
+pub(crate) mod queue;
 mod stats;
-mod transport;
 mod worker;
 
 pub use config::{Compression, Config};
 pub use exporter::Exporter;
-pub(crate) use outlet::Outlet;
 pub use stats::Stats;
 
 use crate::{Error, Store};

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::config::Config;
 use super::stats::Counts;
 use crate::TraceRecord;
-use crate::stats::Count;
+use crate::store::stats::Count;
 
 /// Between those who end traces, the worker that exports them, and those who want that done by now.
 ///
 /// The lock is held for a few instructions at a time, never while anything is sent, encoded or dropped.
-pub(super) struct Queue {
+pub(crate) struct Queue {
     /// The counts are changed under its lock, so that whoever reads them there finds every trace in exactly one.
     state: Mutex<State>,
     /// Tells the worker that there is something to do.
@@ -98,12 +98,12 @@ impl Queue {
         }
     }
 
-    pub(super) fn only_sampled(&self) -> bool {
+    pub(crate) fn only_sampled(&self) -> bool {
         self.only_sampled
     }
 
     /// Puts a trace in, or counts it as dropped if there is no room, or as unsampled if it is not to be exported.
-    pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+    pub(crate) fn offer(&self, record: &Arc<TraceRecord>) {
         if self.only_sampled && record.is_unsampled() {
             return self.counts.unsampled.add(1);
         }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::answer::Answer;
 use super::backoff::Backoff;
+use super::collector::answer::Answer;
+use super::collector::payload::Payload;
+use super::collector::transport::Transport;
 use super::config::{Compression, Config};
 use super::encode::Encoder;
 use super::health::{Health, Line, Lost};
-use super::payload::Payload;
 use super::queue::{Next, Queue, span_count};
-use super::transport::Transport;
 use crate::TraceRecord;
 
 pub(super) struct Worker {

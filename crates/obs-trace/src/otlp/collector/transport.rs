@@ -10,7 +10,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 use super::answer::{self, Answer};
 use super::payload::Payload;
 
-pub(super) struct Transport {
+pub(in crate::otlp) struct Transport {
     agent: Agent,
     address: Uri,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -22,7 +22,7 @@ const ACCEPTED: &str = "application/x-protobuf, application/json;q=0.9";
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
 impl Transport {
-    pub(super) fn new(address: Uri, headers: Vec<(HeaderName, HeaderValue)>) -> Transport {
+    pub(in crate::otlp) fn new(address: Uri, headers: Vec<(HeaderName, HeaderValue)>) -> Transport {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -41,7 +41,7 @@ impl Transport {
     }
 
     /// Sends `body`, and reads the answer, within `timeout`.
-    pub(super) fn post(&self, body: &Payload, timeout: Duration) -> Answer {
+    pub(in crate::otlp) fn post(&self, body: &Payload, timeout: Duration) -> Answer {
         // `ureq` looks an address up in a thread of its own, and panics where the process gets none. At the end of this
         // thread its memory is free for the next one.
         match thread::Builder::new().spawn(|| ()) {

@@ -8,13 +8,13 @@ use ureq::Body;
 use ureq::http::Response;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 
-use super::backoff;
+use super::super::backoff;
+use super::super::message::{ExportTraceServiceResponse, PartialSuccess, RpcStatus};
 use super::json;
-use super::message::{ExportTraceServiceResponse, PartialSuccess, RpcStatus};
 
 /// What came of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::otlp) enum Answer {
     /// The collector has taken the spans, except `rejected` of them, of which `why` says more.
     Taken { rejected: u64, why: String, remark: Option<String> },
     /// It may take them later; it may have said when.
@@ -31,7 +31,7 @@ const MAX_BODY_BYTES: u64 = 4 << 20;
 const MAX_WHY_CHARS: usize = 200;
 
 /// Reads the answer to a request, whose body was compressed if `is_gzipped`.
-pub(super) fn read(mut response: Response<Body>, is_gzipped: bool) -> Answer {
+pub(in crate::otlp) fn read(mut response: Response<Body>, is_gzipped: bool) -> Answer {
     let status = response.status().as_u16();
     match status {
         200..300 => success(response),

@@ -10,11 +10,11 @@ use serde_core::{Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::clock::{self, AtomicInstant, Instant};
-use crate::fields::Fields;
-use crate::remote::{Caller, Remote};
-use crate::slots::{Begun, Slots, SpanIndex};
-use crate::span_id::SpanIds;
-use crate::status::{ErrorCode, Status};
+use crate::propagation::remote::{Caller, Remote};
+use crate::record::fields::Fields;
+use crate::record::slots::{Begun, Slots, SpanIndex};
+use crate::record::span_ids::SpanIds;
+use crate::record::status::{ErrorCode, Status};
 use crate::store::{Store, WeakStore};
 use crate::{SpanRecord, Trace, TraceId, Value, propagation, text};
 

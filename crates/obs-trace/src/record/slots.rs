@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{AtomicInstant, Instant};
 use crate::config::SPAN_LIMIT;
-use crate::names::NameId;
+use crate::record::interner::NameId;
 
 /// The place of a span in its trace, in the order in which spans began.
 ///

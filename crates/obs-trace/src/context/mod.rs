@@ -4,12 +4,17 @@
 //! frame in force lies in a thread-local; a future that is a scope keeps its own and swaps it in for
 //! each poll. A tokio task outside all scopes has its trace in [`tasks`] and never sees its thread's.
 
+pub(crate) mod scope;
+#[cfg(feature = "rt")]
+pub(crate) mod spawn;
+mod tasks;
+
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::sync::Arc;
 
-use crate::slots::SpanIndex;
-use crate::{Trace, TraceId, TraceRecord, tasks};
+use crate::record::slots::SpanIndex;
+use crate::{Trace, TraceId, TraceRecord};
 
 /// What a scope knows.
 pub(crate) struct Frame {

@@ -5,15 +5,15 @@ use std::io::{self, Read, Write};
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::config::Compression;
+use super::super::config::Compression;
 
-pub(super) struct Payload {
-    pub(super) bytes: Vec<u8>,
-    pub(super) is_gzipped: bool,
+pub(in crate::otlp) struct Payload {
+    pub(in crate::otlp) bytes: Vec<u8>,
+    pub(in crate::otlp) is_gzipped: bool,
 }
 
 impl Payload {
-    pub(super) fn new(bytes: Vec<u8>, compression: Compression) -> Payload {
+    pub(in crate::otlp) fn new(bytes: Vec<u8>, compression: Compression) -> Payload {
         let gzipped = match compression {
             // Memory takes every byte, so an error cannot come about. If one did, the plain form would do.
             Compression::Gzip => gzipped(&bytes).ok(),
@@ -24,7 +24,7 @@ impl Payload {
     }
 
     /// The same without compression. Bytes that were compressed here can always be decompressed.
-    pub(super) fn unpacked(self) -> Payload {
+    pub(in crate::otlp) fn unpacked(self) -> Payload {
         let mut bytes = Vec::new();
         if !self.is_gzipped || GzDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).is_err() {
             return self;

@@ -2,17 +2,17 @@
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
 
-use super::message::PartialSuccess;
+use super::super::message::PartialSuccess;
 
 /// Reads a message; `None` if the body is no JSON object of this kind.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+pub(in crate::otlp) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
 }
 
 /// `ExportTraceServiceResponse`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
+pub(in crate::otlp) struct Answer {
     #[serde(default)]
     partial_success: Option<Partial>,
 }
@@ -26,13 +26,13 @@ struct Partial {
 
 /// `google.rpc.Status`.
 #[derive(serde::Deserialize)]
-pub(super) struct Status {
+pub(in crate::otlp) struct Status {
     #[serde(default)]
-    pub(super) message: Option<String>,
+    pub(in crate::otlp) message: Option<String>,
 }
 
 impl Answer {
-    pub(super) fn partial_success(self) -> PartialSuccess {
+    pub(in crate::otlp) fn partial_success(self) -> PartialSuccess {
         let Partial { rejected_spans, error_message } = self.partial_success.unwrap_or_default();
         PartialSuccess { rejected_spans: rejected_spans.0, error_message: error_message.unwrap_or_default() }
     }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::lanes::Totals;
 use crate::record::Outcome;
+use crate::store::shards::Totals;
 
 /// What a store has seen since it was made, and what it holds now.
 ///

@@ -1,5 +1,16 @@
 //! Where traces are while they run and after they have ended.
 
+pub(crate) mod active;
+pub(crate) mod global;
+mod lane_number;
+#[cfg(feature = "otlp")]
+mod outlet;
+pub(crate) mod query;
+mod retained;
+mod ring;
+mod shards;
+pub(crate) mod stats;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -8,13 +19,13 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 
 use smol_str::SmolStr;
 
-use crate::active::ActiveTrace;
-use crate::lanes::Lanes;
-use crate::query::{self, Query};
 use crate::record::{End, Limits, MAX_CAPABILITY_BYTES};
-use crate::retained::{MOST_RESERVED, Retained};
-use crate::ring::Ring;
-use crate::stats::{Counts, Stats};
+use crate::store::active::ActiveTrace;
+use crate::store::query::Query;
+use crate::store::retained::{MOST_RESERVED, Retained};
+use crate::store::ring::Ring;
+use crate::store::shards::Lanes;
+use crate::store::stats::{Counts, Stats};
 use crate::{Config, Error, TraceRecord, text};
 
 /// The ring, the kept errors and slowest traces, and the running ones.
@@ -42,7 +53,7 @@ struct Inner {
     lanes: Lanes,
     counts: Counts,
     #[cfg(feature = "otlp")]
-    outlet: crate::otlp::Outlet,
+    outlet: outlet::Outlet,
     max_spans: AtomicUsize,
     max_field_bytes: AtomicUsize,
     config: Mutex<Config>,
@@ -65,7 +76,7 @@ impl Store {
             lanes: Lanes::new(Ring::new(config.ring_capacity, config.ring_bytes), Retained::new(&config)),
             counts: Counts::default(),
             #[cfg(feature = "otlp")]
-            outlet: crate::otlp::Outlet::default(),
+            outlet: outlet::Outlet::default(),
             max_spans: AtomicUsize::new(config.max_spans),
             max_field_bytes: AtomicUsize::new(config.max_field_bytes),
             config: Mutex::new(config),
@@ -187,7 +198,7 @@ impl Store {
     }
 
     #[cfg(feature = "otlp")]
-    pub(crate) fn outlet(&self) -> &crate::otlp::Outlet {
+    pub(crate) fn outlet(&self) -> &outlet::Outlet {
         &self.0.outlet
     }
 

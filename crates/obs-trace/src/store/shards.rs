@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::active::Running;
 use crate::apart::Apart;
-use crate::lane_number::{self, LANES};
 use crate::record::Outcome;
-use crate::retained::Retained;
-use crate::ring::{NONE, Part, Ring};
-use crate::stats::Ended;
+use crate::store::active::Running;
+use crate::store::lane_number::{self, LANES};
+use crate::store::retained::Retained;
+use crate::store::ring::{NONE, Part, Ring};
+use crate::store::stats::Ended;
 use crate::{Trace, TraceRecord};
 
 /// The running and the completed traces of a store, in lanes of which each thread uses one: threads that change the

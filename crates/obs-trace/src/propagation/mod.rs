@@ -3,8 +3,11 @@
 //! Pure functions on the bytes of one header value. That there is exactly one value is for the
 //! caller to see to, as is to forget a refused text: it is never to be echoed or logged.
 
+pub(crate) mod remote;
+pub(crate) mod trace_state;
+
 use crate::TraceId;
-pub use crate::trace_state::TraceState;
+pub use crate::propagation::trace_state::TraceState;
 
 /// Reads `X-HearthNet-Request-Id`: a ULID of exactly 26 characters that fits in 128 bits and is not nil.
 ///

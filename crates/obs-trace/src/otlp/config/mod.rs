@@ -1,10 +1,12 @@
 //! Where traces are exported to, and within which bounds.
 
+pub(super) mod endpoint;
+mod headers;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::endpoint;
-use super::headers::Headers;
+use self::headers::Headers;
 use crate::{Error, TraceId};
 
 /// How traces are exported (T8). The default is what a node wants; only the endpoint is to be named.
@@ -24,19 +26,19 @@ use crate::{Error, TraceId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Config {
-    pub(super) endpoint: String,
-    pub(super) headers: Headers,
-    pub(super) resource: Vec<(String, String)>,
-    pub(super) only_sampled: bool,
-    pub(super) compression: Compression,
-    pub(super) batch_spans: usize,
-    pub(super) request_spans: usize,
-    pub(super) interval: Duration,
-    pub(super) timeout: Duration,
-    pub(super) queue_traces: usize,
-    pub(super) queue_bytes: usize,
-    pub(super) first_delay: Duration,
-    pub(super) give_up_after: Duration,
+    pub(in crate::otlp) endpoint: String,
+    pub(in crate::otlp) headers: Headers,
+    pub(in crate::otlp) resource: Vec<(String, String)>,
+    pub(in crate::otlp) only_sampled: bool,
+    pub(in crate::otlp) compression: Compression,
+    pub(in crate::otlp) batch_spans: usize,
+    pub(in crate::otlp) request_spans: usize,
+    pub(in crate::otlp) interval: Duration,
+    pub(in crate::otlp) timeout: Duration,
+    pub(in crate::otlp) queue_traces: usize,
+    pub(in crate::otlp) queue_bytes: usize,
+    pub(in crate::otlp) first_delay: Duration,
+    pub(in crate::otlp) give_up_after: Duration,
 }
 
 /// How the body of a request is compressed.

@@ -1,7 +1,7 @@
 //! The other ends of a trace: who called us, and what to tell whom we call (T7).
 
 use crate::propagation::{self, TraceState};
-use crate::slots::SpanIndex;
+use crate::record::slots::SpanIndex;
 use crate::{Trace, TraceId, context};
 
 /// Where a trace comes from: what a request said of the trace that it belongs to.

@@ -1,7 +1,7 @@
 //! The fields of a trace's spans, bounded in number and size.
 
 use crate::Value;
-use crate::slots::SpanIndex;
+use crate::record::slots::SpanIndex;
 
 #[derive(Default)]
 pub(crate) struct Fields {

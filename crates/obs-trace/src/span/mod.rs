@@ -1,9 +1,11 @@
 //! Spans: what was done within a trace, and for how long (spec §5.1).
 
+pub(crate) mod instrumented;
+
 use crate::context::{self, Position};
-use crate::slots::SpanIndex;
+use crate::record::slots::SpanIndex;
+use crate::span::instrumented::Wrapped;
 use crate::trace::{ERROR, Trace};
-use crate::wrapped::Wrapped;
 use crate::{Outgoing, Value};
 
 /// Prepares a span of the current trace, under the span that encloses the caller.

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
-use super::queue::Queue;
 use crate::TraceRecord;
+use crate::otlp::queue::Queue;
 
 #[derive(Default)]
 pub(crate) struct Outlet {
@@ -30,7 +30,7 @@ impl Outlet {
     }
 
     /// From here on traces go into `queue`, and not where they went before.
-    pub(super) fn connect(&self, queue: &Arc<Queue>) {
+    pub(crate) fn connect(&self, queue: &Arc<Queue>) {
         let mut connected = self.queue.write().unwrap_or_else(|poison| poison.into_inner());
         *connected = Some(Arc::clone(queue));
         self.only_sampled.store(queue.only_sampled(), Ordering::Relaxed);
@@ -38,7 +38,7 @@ impl Outlet {
     }
 
     /// From here on traces go nowhere, unless they go elsewhere than into `queue` already.
-    pub(super) fn disconnect(&self, queue: &Arc<Queue>) {
+    pub(crate) fn disconnect(&self, queue: &Arc<Queue>) {
         let mut connected = self.queue.write().unwrap_or_else(|poison| poison.into_inner());
         if connected.as_ref().is_some_and(|connected| Arc::ptr_eq(connected, queue)) {
             *connected = None;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use crate::TraceRecord;
 use crate::apart::Apart;
-use crate::lane_number::LANES;
+use crate::store::lane_number::LANES;
 
 /// What the lanes' parts of the ring have in common.
 pub(crate) struct Ring {

@@ -1,6 +1,6 @@
 //! Span IDs as other systems know them: eight bytes each, all of a trace made of one random number.
 
-use crate::slots::SpanIndex;
+use crate::record::slots::SpanIndex;
 
 /// The span IDs of one trace as one node knows it: of the trace itself, which is the root of its
 /// spans, and of each of them.

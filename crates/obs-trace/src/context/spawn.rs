@@ -2,8 +2,8 @@
 
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
+use crate::context::scope::carry;
 use crate::context::{self, Frame};
-use crate::scope::carry;
 
 /// [`tokio::spawn`], with the caller's trace and span.
 ///

@@ -9,7 +9,7 @@ use crate::Error;
 const PATH: &str = "/v1/traces";
 
 /// The address to send traces to. What is refused is not repeated: it may hold a password.
-pub(super) fn parse(endpoint: &str) -> Result<Uri, Error> {
+pub(in crate::otlp) fn parse(endpoint: &str) -> Result<Uri, Error> {
     let refused = |why| Err(Error::endpoint(why));
     let Ok(uri) = endpoint.trim_end_matches('/').parse::<Uri>() else {
         return refused("is no address");

@@ -9,7 +9,7 @@ use crate::Error;
 
 /// By their names. What they say is a secret: it is never shown, and neither is what was refused.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Headers(Vec<(String, String)>);
+pub(in crate::otlp) struct Headers(Vec<(String, String)>);
 
 /// What a request says of itself.
 const OWN: [HeaderName; 7] =
@@ -17,13 +17,13 @@ const OWN: [HeaderName; 7] =
 
 impl Headers {
     /// The last value given under a name counts, in whichever case that is.
-    pub(super) fn set(&mut self, name: String, value: String) {
+    pub(in crate::otlp) fn set(&mut self, name: String, value: String) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
         self.0.push((name, value));
     }
 
     /// As they are sent.
-    pub(super) fn parse(&self) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
+    pub(in crate::otlp) fn parse(&self) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
         self.0.iter().map(|(name, value)| header(name, value).map_err(Error::header)).collect()
     }
 }

@@ -1,0 +1,5 @@
+//! IDs of traces.
+
+mod trace_id;
+
+pub use trace_id::{ParseIdError, TraceId};
