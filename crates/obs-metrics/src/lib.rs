@@ -62,73 +62,35 @@
 //!
 //! None by default. `tokio` adds the `runtime` module, the families of a tokio runtime.
 
-mod accept;
-mod any_family;
-mod cache;
-mod collector;
+mod bridge;
+mod builtin;
+mod cell;
 mod config;
-mod counter;
-mod declared;
-mod desc;
 mod error;
-mod exemplar;
 mod exposition;
 mod family;
-mod family_core;
-mod foreign;
-mod foreign_guard;
-mod foreign_keys;
-mod foreign_protobuf;
-mod foreign_text;
-mod format;
-mod gauge;
-mod global;
-mod histogram;
-mod label_value;
-mod listing;
-mod losses;
-#[cfg(all(test, obs_loom))]
-mod models;
-mod native;
-mod padded;
-mod page;
-pub mod process;
-mod protobuf;
-#[cfg(all(test, not(obs_loom)))]
-#[path = "../tests/it/raise.rs"]
-mod raise;
 mod registry;
 mod report;
-#[cfg(feature = "tokio")]
-pub mod runtime;
-mod scope;
-mod series;
-mod shard;
-mod slot;
-pub mod standard;
-mod start_time;
-mod summary;
-mod sync;
-mod table;
-mod text;
-mod window;
 
-pub use collector::Samples;
+#[cfg(feature = "tokio")]
+pub use builtin::runtime;
+pub use builtin::{process, standard};
+pub use cell::counter::Counter;
+pub use cell::exemplar::{TraceIdSource, set_trace_id_source};
+pub use cell::gauge::{Gauge, Lease, OwnedGauge};
+pub use cell::histogram::Histogram;
+pub use cell::summary::{QUANTILES, Summary};
 pub use config::{Config, DEFAULT_SERIES_CAP};
-pub use counter::Counter;
-pub use desc::{DEFAULT_BUCKETS, Kind};
 pub use error::{Error, ErrorKind};
-pub use exemplar::{TraceIdSource, set_trace_id_source};
-pub use exposition::Exposition;
+pub use exposition::exposition::Exposition;
+pub use exposition::format::Format;
+pub use family::desc::{DEFAULT_BUCKETS, Kind};
+pub use family::label_value::{MAX_VALUE_BYTES, OVERFLOW};
 pub use family::{CounterFamily, Family, GaugeFamily, HistogramFamily, Instrument, SummaryFamily};
-pub use format::Format;
-pub use gauge::{Gauge, Lease, OwnedGauge};
-pub use global::{
+pub use registry::Registry;
+pub use registry::collector::Samples;
+pub use registry::global::{
     collect_with, configure, counter, disabled, expose, gauge, histogram, render, summary, try_counter,
     try_gauge, try_histogram, try_summary,
 };
-pub use histogram::Histogram;
-pub use label_value::{MAX_VALUE_BYTES, OVERFLOW};
-pub use registry::Registry;
-pub use scope::Scope;
-pub use summary::{QUANTILES, Summary};
+pub use registry::scope::Scope;

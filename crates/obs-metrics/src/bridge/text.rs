@@ -1,0 +1,175 @@
+//! The recorder's page taken apart into families, put in order, and written in either format (M8).
+
+use std::collections::BTreeMap;
+
+use crate::exposition::format::Format;
+use crate::exposition::text;
+use crate::family::desc::Kind;
+
+const DEFAULT_HELP: &str = "Recorded through the `metrics` macros.";
+
+/// A family read from the recorder's page.
+#[derive(Debug, Clone)]
+pub(crate) struct ForeignFamily {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) help: String,
+    /// The lines of one series each, in order.
+    pub(crate) series: Vec<Vec<Line>>,
+}
+
+/// `name{labels} value`, the labels without braces and still escaped.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    name: String,
+    pub(crate) labels: String,
+    pub(crate) value: String,
+}
+
+impl ForeignFamily {
+    pub(crate) fn encode(&self, format: Format, out: &mut String) {
+        text::push_header(out, self.kind, &self.name, &self.help, format);
+        let shown = self.series.iter().flat_map(|lines| {
+            let has_sum = lines.iter().all(|line| self.may_show(line, format));
+            lines.iter().filter(move |line| has_sum || !matches!(self.suffix(line), "_sum" | "_count"))
+        });
+        for line in shown {
+            text::push_sample_name(out, &line.name, "", &line.labels, "");
+            out.push_str(&line.value);
+            out.push('\n');
+        }
+    }
+}
+
+impl ForeignFamily {
+    /// False for a sum that OpenMetrics does not bear; the count goes with it.
+    fn may_show(&self, line: &Line, format: Format) -> bool {
+        let sum = if self.suffix(line) == "_sum" { line.value.parse().ok() } else { None };
+        sum.is_none_or(|sum| text::may_show_sum(format, sum))
+    }
+
+    pub(crate) fn suffix<'a>(&self, line: &'a Line) -> &'a str {
+        line.name.strip_prefix(&self.name).unwrap_or_default()
+    }
+}
+
+/// Reads what `metrics-exporter-prometheus` renders: `# HELP` if there is any, `# TYPE`, then the family's samples, each
+/// series' lines together.
+pub(crate) fn parse(page: &str) -> BTreeMap<String, ForeignFamily> {
+    let mut families: BTreeMap<String, ForeignFamily> = BTreeMap::new();
+    let mut help = None;
+    let mut current: Option<ForeignFamily> = None;
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ').map(|(_, help)| unescaped(help));
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            close(&mut families, current.take());
+            current = start(rest, help.take());
+        } else if let (Some(family), Some(line)) = (&mut current, Line::parse(line)) {
+            family.push(line);
+        }
+    }
+    close(&mut families, current);
+    families
+}
+
+fn start(declaration: &str, help: Option<String>) -> Option<ForeignFamily> {
+    let (name, kind) = declaration.split_once(' ')?;
+    let kind = match kind {
+        "counter" => Kind::Counter,
+        "gauge" => Kind::Gauge,
+        "histogram" => Kind::Histogram,
+        "summary" => Kind::Summary,
+        _ => return None,
+    };
+    let help = help.unwrap_or_else(|| DEFAULT_HELP.to_owned());
+    Some(ForeignFamily { kind, name: name.to_owned(), help, series: Vec::new() })
+}
+
+fn close(families: &mut BTreeMap<String, ForeignFamily>, family: Option<ForeignFamily>) {
+    if let Some(mut family) = family {
+        family.series.retain(|lines| !lines.is_empty());
+        family.series.sort_by(|a, b| last_labels(a).cmp(last_labels(b)));
+        families.insert(family.name.clone(), family);
+    }
+}
+
+/// A series ends in its count or is a single line, so its last labels are its own.
+fn last_labels(lines: &[Line]) -> &str {
+    lines.last().map_or("", |line| &line.labels)
+}
+
+impl ForeignFamily {
+    fn push(&mut self, mut line: Line) {
+        if matches!(self.kind, Kind::Counter | Kind::Gauge) {
+            return self.series.push(vec![line]);
+        }
+        self.mend_name(&mut line);
+        let is_last = line.name.len() == self.name.len() + "_count".len() && line.name.ends_with("_count");
+        match self.series.last_mut() {
+            Some(lines) => lines.push(line),
+            None => self.series.push(vec![line]),
+        }
+        if is_last {
+            self.series.push(Vec::new());
+        }
+    }
+
+    /// The recorder leaves out a suffix that the name happens to end in already: a histogram `discount` has no
+    /// `discount_count`.
+    fn mend_name(&self, line: &mut Line) {
+        if line.name == self.name && !line.labels.contains("quantile=\"") {
+            let own = ["bucket", "sum", "count"].into_iter().find(|suffix| self.name.ends_with(suffix));
+            line.name.extend(own.into_iter().flat_map(|suffix| ["_", suffix]));
+        }
+    }
+}
+
+impl Line {
+    fn parse(line: &str) -> Option<Self> {
+        let (sample, value) = line.rsplit_once(' ')?;
+        let (name, labels) = match sample.split_once('{') {
+            Some((name, labels)) => (name, labels.strip_suffix('}')?),
+            None => (sample, ""),
+        };
+        Some(Self { name: name.to_owned(), labels: with_float_labels(labels), value: number(value)? })
+    }
+}
+
+/// The recorder puts `le` or `quantile` last and writes `1` where OpenMetrics wants `1.0`.
+fn with_float_labels(labels: &str) -> String {
+    for label in ["le=\"", "quantile=\""] {
+        let Some(at) = labels.rfind(label) else { continue };
+        let starts = at == 0 || labels[..at].ends_with(',');
+        let value = labels[at + label.len()..].strip_suffix('"').and_then(|value| value.parse::<f64>().ok());
+        if let (true, Some(value)) = (starts, value) {
+            return format!("{}{label}{}\"", &labels[..at], text::float_label(value));
+        }
+    }
+    labels.to_owned()
+}
+
+fn number(value: &str) -> Option<String> {
+    if value.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(value.to_owned());
+    }
+    let mut text = String::new();
+    text::push_f64(&mut text, value.parse().ok()?);
+    Some(text)
+}
+
+fn unescaped(help: &str) -> String {
+    let mut text = String::with_capacity(help.len());
+    let mut chars = help.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('n') => text.push('\n'),
+                Some(other) => text.push(other),
+                None => text.push('\\'),
+            },
+            (c, false) => text.push(c),
+        }
+    }
+    text
+}
