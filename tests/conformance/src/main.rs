@@ -1,8 +1,9 @@
-//! The conformance suites of the workspace: one folder a suite, one function a case.
+//! The conformance suites of the workspace: a folder for each suite, a function for each case.
 //!
-//! `cargo xtask conformance` builds this program and the node it works on, and runs it. Every case is listed in
-//! `cases.txt` beside the section of the specification it belongs to and the requirements it shows. A case that is
-//! not listed, a listed one that does not exist, and a run of no case at all are failures.
+//! `cargo xtask conformance` builds this program and the `hearthnet` command, and runs this program on it. `cases.txt` lists
+//! every case with its section of the specification and the requirements that it shows. The run fails when a case is not
+//! listed, when a listed case does not exist, when a requirement of `docs/requirements.md` is in neither list, and when no
+//! case runs.
 
 mod case;
 mod doctor;
@@ -43,6 +44,7 @@ fn run() -> Result<bool, Box<dyn std::error::Error>> {
     let options = Options::from_env()?;
     let manifest = Manifest::read(include_str!("../cases.txt"))?;
     manifest.must_match(&SUITES)?;
+    manifest.must_cover(include_str!("../../../docs/requirements.md"), &options.root)?;
     let selected = manifest.select(&SUITES, &options)?;
     if options.list {
         report::list(&selected);

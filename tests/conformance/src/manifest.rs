@@ -1,25 +1,40 @@
-//! `cases.txt`: which cases there are, what section of the specification each belongs to, and which requirements it shows.
+//! `cases.txt`: the list of all cases, their sections, and the requirements that each case shows.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::case::{Case, Suite};
 use crate::options::Options;
+
+/// Prefix of a requirement's line in `docs/requirements.md`.
+const REQUIREMENT_LINE: &str = "- **";
+/// First word of a line in `cases.txt` whose requirements are not built yet.
+const OPEN: &str = "open";
 
 /// The list of all cases.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     entries: Vec<Entry>,
+    elsewhere: Vec<Elsewhere>,
 }
 
-/// One line of the list.
+/// A case's line in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The heading the case stands under.
+    /// The heading above the case.
     pub(crate) section: String,
     /// `suite/name`.
     pub(crate) path: String,
     /// Requirement IDs.
     pub(crate) shows: Vec<String>,
+}
+
+/// A line for requirements that no case shows.
+#[derive(Debug)]
+struct Elsewhere {
+    /// Source file of a crate that tests the requirements, or `open`.
+    place: String,
+    requirements: Vec<String>,
 }
 
 /// A case and its line in the list.
@@ -30,32 +45,78 @@ pub(crate) struct Selected {
 }
 
 impl Manifest {
-    /// Reads the list: a heading at the line's start, under it the cases, indented, each with its requirement IDs.
+    /// Reads the list: headings at the line's start, below each its indented lines.
+    ///
+    /// A line is a case, a source file (it ends in `.rs`) or the word `open`, followed by requirement IDs.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let mut entries = Vec::new();
+        let mut manifest = Self { entries: Vec::new(), elsewhere: Vec::new() };
         let mut section = None;
         for (number, line) in (1..).zip(text.lines()) {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
             if !line.starts_with(' ') {
-                section = Some(line.trim().to_owned());
+                section = Some(line.trim());
                 continue;
             }
-            let mut words = line.split_whitespace().map(str::to_owned);
-            let (Some(path), Some(section)) = (words.next(), &section) else {
-                return Err(format!("cases.txt, line {number}: a case stands before any heading"));
-            };
-            let shows: Vec<_> = words.collect();
-            if let Some(odd) = shows.iter().find(|id| !is_requirement(id)) {
-                return Err(format!("cases.txt, line {number}: {odd:?} is no requirement ID"));
-            }
-            if shows.is_empty() {
-                return Err(format!("cases.txt, line {number}: {path} shows no requirement"));
-            }
-            entries.push(Entry { section: section.clone(), path, shows });
+            let section =
+                section.ok_or_else(|| format!("cases.txt, line {number}: no heading stands above it"))?;
+            manifest
+                .read_line(section, line)
+                .map_err(|fault| format!("cases.txt, line {number}: {fault}"))?;
         }
-        Ok(Self { entries })
+        Ok(manifest)
+    }
+
+    fn read_line(&mut self, section: &str, line: &str) -> Result<(), String> {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let place = words.next().ok_or("the line is empty")?;
+        let requirements: Vec<_> = words.collect();
+        if let Some(odd) = requirements.iter().find(|id| !is_requirement(id)) {
+            return Err(format!("{odd:?} is no requirement ID"));
+        }
+        if requirements.is_empty() {
+            return Err(format!("{place} shows no requirement"));
+        }
+        if place == OPEN || place.ends_with(".rs") {
+            self.elsewhere.push(Elsewhere { place, requirements });
+        } else {
+            self.entries.push(Entry { section: section.to_owned(), path: place, shows: requirements });
+        }
+        Ok(())
+    }
+
+    /// Fails when `requirements` (the text of `docs/requirements.md`) and the list disagree on the IDs that exist, when a
+    /// requirement is both shown and open, or when a source file that the list names is missing below `root`.
+    pub(crate) fn must_cover(&self, requirements: &str, root: &Path) -> Result<(), String> {
+        let required: BTreeSet<&str> = requirements.lines().filter_map(requirement_of).collect();
+        let of_place = |open: bool| {
+            self.elsewhere.iter().filter(move |it| (it.place == OPEN) == open).flat_map(|it| &it.requirements)
+        };
+        let open: BTreeSet<&str> = of_place(true).map(String::as_str).collect();
+        let shown: BTreeSet<&str> = self
+            .entries
+            .iter()
+            .flat_map(|entry| &entry.shows)
+            .chain(of_place(false))
+            .map(String::as_str)
+            .collect();
+        let listed: BTreeSet<&str> = shown.union(&open).copied().collect();
+
+        let mut faults = Vec::new();
+        faults.extend(required.difference(&listed).map(|id| format!("{id} has no line in cases.txt")));
+        faults.extend(
+            listed.difference(&required).map(|id| format!("{id} has no line in docs/requirements.md")),
+        );
+        faults
+            .extend(shown.intersection(&open).map(|id| format!("{id} is both shown and open in cases.txt")));
+        let files = self.elsewhere.iter().map(|it| it.place.as_str()).filter(|place| *place != OPEN);
+        faults.extend(
+            files
+                .filter(|file| !root.join(file).is_file())
+                .map(|file| format!("{file} stands in cases.txt but does not exist")),
+        );
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
     }
 
     /// Fails when a case is listed twice, exists without being listed, or is listed without existing.
@@ -117,15 +178,23 @@ fn paths(suite: &Suite) -> impl Iterator<Item = (String, Case)> {
     suite.cases.iter().map(|case| (format!("{}/{}", suite.name, case.name), *case))
 }
 
-/// A letter of the requirements' areas and a number: `L4`.
+/// Returns the ID of a requirement's line: `- **L4** Files …`.
+fn requirement_of(line: &str) -> Option<&str> {
+    let (id, _) = line.strip_prefix(REQUIREMENT_LINE)?.split_once("**")?;
+    Some(id)
+}
+
+/// Tells whether `id` is an upper-case letter followed by a number, such as `L4`.
 fn is_requirement(id: &str) -> bool {
-    let (area, number) = id.split_at(id.len().min(1));
-    "WLMTDFPR".contains(area) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    let mut bytes = id.bytes();
+    bytes.next().is_some_and(|area| area.is_ascii_uppercase())
+        && bytes.len() > 0
+        && bytes.all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Manifest, Options};
+    use super::{Manifest, Options, Path};
     use crate::case::{Case, Suite};
 
     const CASES: &[Case] = &[Case::new("one", |_| Ok(())), Case::black_box("two", |_| Ok(()))];
@@ -153,6 +222,29 @@ mod tests {
         assert!(Manifest::read("  logging/one L1\n").is_err());
         assert!(Manifest::read("§3\n  logging/one\n").is_err());
         assert!(Manifest::read("§3\n  logging/one later\n").is_err());
+    }
+
+    #[test]
+    fn list_and_requirements_must_agree() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let required = "- **L1** Names.\n- **L2** Lines.\n- **B1** Events.\n";
+        let good = "§3\n  logging/one L1\n  src/main.rs L2\n  open B1\n";
+        assert_eq!(read(good).must_cover(required, root), Ok(()));
+
+        let fault = |text: &str| read(text).must_cover(required, root).expect_err("a fault");
+        assert_eq!(fault("§3\n  logging/one L1 L2\n"), "B1 has no line in cases.txt");
+        assert_eq!(
+            fault("§3\n  logging/one L1 L2 L3\n  open B1\n"),
+            "L3 has no line in docs/requirements.md"
+        );
+        assert_eq!(
+            fault("§3\n  logging/one L1 L2 B1\n  open B1\n"),
+            "B1 is both shown and open in cases.txt"
+        );
+        assert_eq!(
+            fault("§3\n  logging/one L1 L2\n  open B1\n  src/gone.rs L1\n"),
+            "src/gone.rs stands in cases.txt but does not exist"
+        );
     }
 
     #[test]

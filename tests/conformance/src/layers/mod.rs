@@ -3,6 +3,7 @@
 mod cargo;
 mod circles;
 mod consumers;
+mod documents;
 mod facade;
 mod graph;
 mod sources;
@@ -21,7 +22,8 @@ pub(crate) const SUITE: Suite = Suite {
     cases: &[
         Case::new("top_level_is_as_laid_down", workspace::top_level),
         Case::new("readme_begins_with_the_two_commands", workspace::readme),
-        Case::new("documents_of_crates_stand_once", workspace::documents),
+        Case::new("documents_of_crates_stand_once", documents::stand_once),
+        Case::new("documents_name_what_exists", documents::name_what_exists),
         Case::new("every_crate_opts_into_the_lints", workspace::lints),
         Case::new("crate_graph", graph::crates),
         Case::new("http_server_only_under_the_facade", graph::http_server),

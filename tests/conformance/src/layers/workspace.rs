@@ -49,19 +49,6 @@ pub(super) fn readme(lab: &Lab) -> Outcome {
     ensure(place("xtask test").is_some(), "a command on top that runs every test", &head)
 }
 
-/// A document that a crate carries with it stands in `docs` as a link to it: one text, found in both places.
-pub(super) fn documents(lab: &Lab) -> Outcome {
-    for (link, document) in [
-        ("docs/doctor-faults.md", "../crates/obs-doctor/docs/faults.md"),
-        ("docs/doctor-report.schema.json", "../crates/obs-doctor/docs/report.schema.json"),
-    ] {
-        let link = lab.root().join(link);
-        equal(&link.display().to_string(), std::fs::read_link(&link)?, std::path::Path::new(document))?;
-        ensure(link.is_file(), "a link that leads to a file", &link)?;
-    }
-    Ok(())
-}
-
 pub(super) fn lints(lab: &Lab) -> Outcome {
     for package in packages(lab)? {
         let path =
