@@ -113,81 +113,39 @@
 //!
 //! Unix: Linux and macOS.
 
-mod arena;
-mod batch;
-mod buffer;
-mod capture;
+mod api;
 mod clock;
-#[cfg(feature = "compress")]
-mod compress;
 mod config;
-mod configure;
 mod console;
-mod copy;
-mod cut;
-mod day_file;
-mod day_name;
 mod dispatch;
-mod encode;
-mod error;
-mod escape;
-mod exception;
-mod exit;
-mod fields;
-mod flush;
-mod handover;
-mod keys;
-mod last_resort;
-mod level;
-mod local;
-mod lockless;
-mod logger;
-mod macros;
-mod merge;
-#[cfg(all(test, obs_loom))]
-mod models;
-mod names;
-mod nested;
-mod open_day;
-mod owner;
-mod pipeline;
-mod places;
-mod rate_limit;
-mod recovery;
-mod redact;
-mod retention;
-mod signals;
-mod single;
-mod sink;
-mod size_limit;
+mod files;
+mod journal;
+mod json;
+mod process;
+mod queue;
 mod sync;
 mod ticks;
-mod timestamp;
-mod trace_id;
-mod transfer;
-mod unwind;
-mod wake;
 mod writer;
 
-pub use crate::capture::{Capture, CaptureScope};
+pub use crate::api::configure::{Guard, configure};
+pub use crate::api::flush::{Stats, flush, stats};
+pub use crate::api::limited::{Keyed, RateLimited};
+pub use crate::api::logger::{Logger, get_logger};
+pub use crate::api::secret::Secret;
+pub use crate::api::testing::{Capture, CaptureScope};
+pub use crate::config::error::{Error, ErrorKind};
 pub use crate::config::{Config, Console, LOG_RETENTION_DAYS, REDACTED_FIELDS};
-pub use crate::configure::{Guard, configure};
-pub use crate::day_name::DayFileName;
-pub use crate::encode::MAX_LINE_BYTES;
-pub use crate::error::{Error, ErrorKind};
-pub use crate::flush::{Stats, flush, stats};
-pub use crate::logger::{Logger, get_logger};
-pub use crate::rate_limit::{Keyed, RateLimited};
-pub use crate::redact::Secret;
-pub use crate::trace_id::{TraceIdSource, set_trace_id_source};
+pub use crate::files::name::DayFileName;
+pub use crate::json::MAX_LINE_BYTES;
+pub use crate::json::trace_id::{TraceIdSource, set_trace_id_source};
 pub use log::{self, log_enabled};
 
 /// What the macros of this crate expand to; not part of its interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::exception::{Caught, CaughtBox, CaughtError, Probe};
-    pub use crate::rate_limit::{Admitted, admit};
-    pub use crate::single::Field;
+    pub use crate::api::exception::{Caught, CaughtBox, CaughtError, Probe};
+    pub use crate::api::limited::{Admitted, admit};
+    pub use crate::json::float::Field;
 }
 
 /// The snippets of the README compile and run.

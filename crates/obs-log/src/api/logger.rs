@@ -1,0 +1,72 @@
+//! Loggers and their names (L1).
+
+use std::borrow::Cow;
+
+use log::{Log, Metadata, Record};
+
+use crate::api::flush;
+use crate::dispatch;
+
+/// A name to log under, handed to the `log` macros as `logger:`.
+///
+/// ```
+/// use obs_log::{Logger, info};
+///
+/// static LOG: Logger = Logger::new(module_path!());
+///
+/// info!(logger: LOG, capability = "llm.chat", ms = 12; "routed");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logger {
+    /// In `::` form where it does not come from a constant.
+    name: Cow<'static, str>,
+}
+
+/// A logger of this name, as in `hearthnet.bus.router` (spec §3.1).
+///
+/// A name that is known at compile time goes into a static instead: [`Logger::new`].
+///
+/// ```
+/// let log = obs_log::get_logger("hearthnet.bus.router");
+/// assert_eq!(log.name(), "hearthnet.bus.router");
+/// obs_log::info!(logger: log, to = "7H4G"; "routed");
+/// ```
+#[must_use]
+pub fn get_logger(name: &str) -> Logger {
+    Logger { name: Cow::Owned(name.replace('.', "::")) }
+}
+
+impl Logger {
+    /// A logger of this name; `module_path!()` is a good one, its `::` reads as `.`.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Logger {
+        Logger { name: Cow::Borrowed(name) }
+    }
+
+    /// The name as it stands in a line, with dots.
+    #[must_use]
+    pub fn name(&self) -> Cow<'_, str> {
+        if self.name.contains("::") {
+            Cow::Owned(self.name.replace("::", "."))
+        } else {
+            Cow::Borrowed(&self.name)
+        }
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        dispatch::enabled(&self.name, metadata.level())
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        match self.name {
+            Cow::Borrowed(name) => dispatch::send_static(name, record),
+            Cow::Owned(ref name) => dispatch::send(name, record),
+        }
+    }
+
+    fn flush(&self) {
+        flush::lines(flush::PATIENCE);
+    }
+}

@@ -1,0 +1,182 @@
+//! Deadly signals: what is queued is written before the process dies of one.
+//!
+//! A handler may call almost nothing, so ours writes the signal's number to a pipe and a thread does the rest. A signal
+//! that the process was started with ignored stays ignored, one that another library handles is left to it, and masks are
+//! not touched but for the signal that the process dies of.
+//!
+//! Unsafe code is here because the standard library has no signals. Invariants:
+//! - the handler calls only functions that are async-signal-safe, and leaves `errno` as it was;
+//! - a disposition is changed only from the default to ours, and from ours back to the default.
+#![allow(unsafe_code)]
+
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::sync::Once;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+use std::{mem, ptr, thread};
+
+use libc::{c_int, sigaction, sighandler_t};
+
+use crate::api::flush;
+use crate::process::at_exit::{block_signals, in_forked_child};
+use crate::process::stderr;
+
+/// How long the end of the process may take for the sake of the log.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process that has the thread.
+static OWNER: AtomicI32 = AtomicI32::new(0);
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+/// Tells the pipe from another file that is open under its number later.
+static INODE: AtomicU64 = AtomicU64::new(0);
+/// Signals that the thread has been told of and has not yet begun to act on, a bit each. However many arrive, the pipe
+/// does not fill.
+static PENDING: AtomicU32 = AtomicU32::new(0);
+
+/// Makes SIGTERM, SIGINT and SIGHUP write what is queued, each unless the program handles or ignores it. Where that takes
+/// a descriptor or a thread more than the process may have, it is said on stderr and the log goes on without it.
+pub(crate) fn flush_at_signals() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        if let Err(error) = start() {
+            stderr::say(format!("a signal that ends this process loses queued lines: {error}"));
+        }
+    });
+}
+
+fn start() -> io::Result<()> {
+    let (mut read, write) = io::pipe()?;
+    thread::Builder::new().name("obs-log-signal".to_owned()).spawn(move || {
+        block_signals();
+        let mut signal = [0];
+        while read.read_exact(&mut signal).is_ok() {
+            act_on(signal[0].into());
+        }
+    })?;
+    OWNER.store(std::process::id().cast_signed(), Ordering::Release);
+    INODE.store(inode(write.as_raw_fd()), Ordering::Release);
+    PIPE.store(write.as_raw_fd(), Ordering::Release);
+    mem::forget(write);
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        exchange(signal, libc::SIG_DFL, ours());
+    }
+    Ok(())
+}
+
+fn ours() -> sighandler_t {
+    on_signal as *const () as sighandler_t
+}
+
+extern "C" fn on_signal(signal: c_int) {
+    // SAFETY: `getpid` is async-signal-safe. The pointer to this thread's `errno` is always valid; it is put back for the
+    // code that was interrupted.
+    unsafe {
+        let saved = *errno();
+        // A forked child has its parent's pipe and no thread of ours. Asked both ways: fork handlers run a moment after the
+        // fork, and in another namespace a child may have its parent's number.
+        let is_child = libc::getpid() != OWNER.load(Ordering::Acquire) || in_forked_child();
+        if is_child || !tell_thread(signal) {
+            die_of(signal);
+        }
+        *errno() = saved;
+    }
+}
+
+/// Returns `false` if the pipe is gone: a program may close every descriptor, and open others in their place.
+fn tell_thread(signal: c_int) -> bool {
+    let bit = 1 << signal;
+    if PENDING.fetch_or(bit, Ordering::AcqRel) & bit != 0 {
+        return true;
+    }
+    let pipe = PIPE.load(Ordering::Acquire);
+    let byte = signal as u8;
+    // SAFETY: `write` is async-signal-safe and reads one byte of a local.
+    inode(pipe) == INODE.load(Ordering::Acquire)
+        && unsafe { libc::write(pipe, ptr::from_ref(&byte).cast(), 1) == 1 }
+}
+
+/// The number of what is open as `descriptor`; 0 if nothing is.
+fn inode(descriptor: c_int) -> u64 {
+    // SAFETY: `fstat` is async-signal-safe, a zeroed `stat` is a valid value, and the call only writes to it.
+    unsafe {
+        let mut there: libc::stat = mem::zeroed();
+        if libc::fstat(descriptor, &mut there) == 0 { there.st_ino } else { 0 }
+    }
+}
+
+#[cfg(target_os = "linux")]
+unsafe fn errno() -> *mut c_int {
+    // SAFETY: always valid in a thread.
+    unsafe { libc::__errno_location() }
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn errno() -> *mut c_int {
+    // SAFETY: always valid in a thread.
+    unsafe { libc::__error() }
+}
+
+/// Writes what is queued; then, if ours is still the handler, dies of the signal as the process would have.
+fn act_on(signal: c_int) {
+    PENDING.fetch_and(!(1 << signal), Ordering::AcqRel);
+    if action_of(signal).sa_sigaction != ours() {
+        // Another library's handler has called ours; it decides what becomes of the process.
+        flush::all(PATIENCE);
+        return;
+    }
+    flush::end(PATIENCE);
+    die_of(signal);
+    // The signal was taken over meanwhile, and the process goes on.
+    flush::resume();
+}
+
+/// Dies of `signal` by its default action. Returns if the signal is not ours any more. Async-signal-safe.
+fn die_of(signal: c_int) {
+    if !exchange(signal, ours(), libc::SIG_DFL) {
+        return;
+    }
+    // SAFETY: all four are async-signal-safe. The set is initialised by `sigemptyset`; the mask is this thread's own.
+    unsafe {
+        let mut only: libc::sigset_t = mem::zeroed();
+        libc::sigemptyset(&mut only);
+        libc::sigaddset(&mut only, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, ptr::null_mut());
+        libc::raise(signal);
+    }
+    if action_of(signal).sa_sigaction == libc::SIG_DFL {
+        // The kernel spares process 1 of a container the default action. A shell would show the same status.
+        // SAFETY: `_exit` is async-signal-safe and does not return.
+        unsafe { libc::_exit(128 + signal) };
+    }
+}
+
+fn action_of(signal: c_int) -> sigaction {
+    // SAFETY: a zeroed sigaction is a valid value, and the call only reads the current action into it.
+    unsafe {
+        let mut action: sigaction = mem::zeroed();
+        sigaction(signal, ptr::null(), &mut action);
+        action
+    }
+}
+
+/// Sets the handler of `signal` to `to` if it is `from`.
+fn exchange(signal: c_int, from: sighandler_t, to: sighandler_t) -> bool {
+    if action_of(signal).sa_sigaction != from {
+        return false;
+    }
+    // SAFETY: `to` is SIG_DFL or `on_signal`. SA_RESTART keeps interrupted system calls of the program going, and no other
+    // signal interrupts the handler. What another thread has set since the look is put back as it was.
+    unsafe {
+        let mut action: sigaction = mem::zeroed();
+        action.sa_sigaction = to;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigfillset(&mut action.sa_mask);
+        let mut before: sigaction = mem::zeroed();
+        sigaction(signal, &action, &mut before);
+        if before.sa_sigaction != from {
+            sigaction(signal, &before, ptr::null_mut());
+        }
+        before.sa_sigaction == from
+    }
+}

@@ -1,0 +1,267 @@
+//! Lines of several shards in the order of their time.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::clock::day_of;
+use crate::journal::arena::{Arena, Chunk, MAX_SEGMENTS, Piece};
+use crate::queue::{Batch, SHARDS};
+
+/// Most bytes that are written at once; a longer line is written alone.
+pub(crate) const WRITE_BYTES: usize = 256 << 10;
+
+/// What the writer has taken and not yet written.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    shards: [VecDeque<Chunk>; SHARDS],
+}
+
+/// Lines of one day and of one arena, to be written in one go.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    pub(crate) day: i32,
+    segments: Vec<Segment>,
+    bytes: usize,
+}
+
+/// Lines of a chunk that follow one another.
+#[derive(Debug)]
+struct Segment {
+    shard: usize,
+    /// The chunk's place in its shard.
+    chunk: usize,
+    lines: Range<usize>,
+    bytes: Range<usize>,
+}
+
+/// How far the planning of a run has come in a shard: the next line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    chunk: usize,
+    line: usize,
+    /// When it was made; `None` at the end.
+    nanos: Option<i64>,
+}
+
+impl Backlog {
+    /// Takes over what is staged in `batch`.
+    pub(crate) fn take_from(&mut self, batch: &Batch) {
+        batch.drain(|shard, chunk| self.push(shard, chunk));
+    }
+
+    pub(crate) fn push(&mut self, shard: usize, chunk: Chunk) {
+        self.shards[shard % SHARDS].push_back(chunk);
+    }
+
+    /// Plans the write of the oldest lines; `false` when there are none.
+    ///
+    /// Of each shard the order stays, and between shards the earlier line goes first.
+    pub(crate) fn next_run(&self, run: &mut Run) -> bool {
+        run.segments.clear();
+        run.bytes = 0;
+        let mut cursors: [Cursor; SHARDS] = std::array::from_fn(|shard| self.start(shard));
+        while run.segments.len() < MAX_SEGMENTS {
+            let Some((shard, rival)) = earliest(&cursors) else { break };
+            if !self.extend(run, shard, &mut cursors[shard], rival) {
+                break;
+            }
+        }
+        !run.segments.is_empty()
+    }
+
+    fn start(&self, shard: usize) -> Cursor {
+        let line = self.shards[shard].front().map_or(0, Chunk::drained);
+        self.settled(shard, Cursor { chunk: 0, line, nanos: None })
+    }
+
+    /// `cursor` at the next line that there is.
+    fn settled(&self, shard: usize, mut cursor: Cursor) -> Cursor {
+        while let Some(chunk) = self.shards[shard].get(cursor.chunk) {
+            let lines = chunk.lines();
+            while cursor.line < lines && !chunk.is_whole(cursor.line) {
+                cursor.line += 1;
+            }
+            if cursor.line < lines {
+                cursor.nanos = Some(chunk.nanos(cursor.line));
+                return cursor;
+            }
+            cursor.chunk += 1;
+            cursor.line = self.shards[shard].get(cursor.chunk).map_or(0, Chunk::drained);
+        }
+        Cursor { nanos: None, ..cursor }
+    }
+
+    /// Adds lines of the cursor's chunk up to the time of `rival`, of the run's day and while there is room; `false`
+    /// when the run is complete.
+    fn extend(&self, run: &mut Run, shard: usize, cursor: &mut Cursor, rival: i64) -> bool {
+        let (Some(chunk), Some(nanos)) = (self.shards[shard].get(cursor.chunk), cursor.nanos) else {
+            return false;
+        };
+        let first = cursor.line;
+        let bytes = chunk.range(first);
+        let day = day_of(nanos);
+        if let Some(segment) = run.segments.first() {
+            let arena = self.arena_of(segment);
+            let fits = day == run.day && run.bytes + bytes.len() <= WRITE_BYTES;
+            if !fits || !arena.is_some_and(|arena| Arc::ptr_eq(arena, chunk.arena())) {
+                return false;
+            }
+        }
+        run.day = day;
+        let room = bytes.start + WRITE_BYTES.saturating_sub(run.bytes);
+        let (mut line, mut end) = (first + 1, bytes.end);
+        while line < chunk.lines() && chunk.is_whole(line) {
+            let nanos = chunk.nanos(line);
+            let next_end = chunk.range(line).end;
+            if nanos > rival || next_end > room || day_of(nanos) != day {
+                break;
+            }
+            (line, end) = (line + 1, next_end);
+        }
+        run.bytes += end.saturating_sub(bytes.start);
+        run.segments.push(Segment {
+            shard,
+            chunk: cursor.chunk,
+            lines: first..line,
+            bytes: bytes.start..end,
+        });
+        *cursor = self.settled(shard, Cursor { line, ..*cursor });
+        true
+    }
+
+    fn arena_of(&self, segment: &Segment) -> Option<&Arc<Arena>> {
+        self.shards[segment.shard].get(segment.chunk).map(Chunk::arena)
+    }
+
+    /// Where the lines of `run` are staged.
+    pub(crate) fn arena(&self, run: &Run) -> Option<Arc<Arena>> {
+        run.segments.first().and_then(|segment| self.arena_of(segment)).cloned()
+    }
+
+    /// The bytes of `run`, straight from where they are staged.
+    pub(crate) fn bytes<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a [u8]> {
+        let bytes = |segment: &Segment| {
+            self.shards[segment.shard]
+                .get(segment.chunk)
+                .map_or(&[][..], |chunk| chunk.bytes(segment.bytes.clone()))
+        };
+        run.segments.iter().map(bytes)
+    }
+
+    /// The lines of `run` as they are named in its arena.
+    pub(crate) fn pieces<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Piece> {
+        let piece = |segment: &Segment| {
+            let chunk = self.shards[segment.shard].get(segment.chunk)?;
+            Some(Piece { chunk: chunk.index(), lines: segment.lines.clone() })
+        };
+        run.segments.iter().filter_map(piece)
+    }
+
+    /// Takes note that the first `written` bytes of `run`, which are whole lines, are in a day file; returns how many
+    /// lines they are.
+    pub(crate) fn retire(&self, run: &Run, written: usize) -> u64 {
+        let (mut left, mut lines) = (written, 0);
+        for segment in &run.segments {
+            let Some(chunk) = self.shards[segment.shard].get(segment.chunk) else { break };
+            let count = if segment.bytes.len() <= left {
+                segment.lines.len()
+            } else {
+                let end = segment.bytes.start + left;
+                segment.lines.clone().take_while(|&line| chunk.range(line).end <= end).count()
+            };
+            chunk.set_drained(segment.lines.start + count);
+            lines += count as u64;
+            if count < segment.lines.len() {
+                break;
+            }
+            left -= segment.bytes.len();
+        }
+        lines
+    }
+
+    /// Forgets all lines.
+    pub(crate) fn clear(&mut self) {
+        self.shards.iter_mut().flat_map(|shard| shard.drain(..)).for_each(|mut chunk| chunk.clear());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(VecDeque::is_empty)
+    }
+
+    /// Gives chunks that are through back to `batch`.
+    pub(crate) fn recycle(&mut self, batch: &Batch) {
+        for shard in &mut self.shards {
+            while shard.front().is_some_and(|chunk| chunk.drained() == chunk.lines())
+                && let Some(chunk) = shard.pop_front()
+            {
+                batch.recycle(chunk);
+            }
+        }
+    }
+}
+
+/// The shard with the earliest line, and the time of the earliest line of another.
+fn earliest(cursors: &[Cursor; SHARDS]) -> Option<(usize, i64)> {
+    let mut first = None;
+    let mut rival = i64::MAX;
+    for (at, cursor) in cursors.iter().enumerate() {
+        let Some(time) = cursor.nanos else { continue };
+        match first {
+            Some((_, earliest)) if earliest <= time => rival = rival.min(time),
+            Some((_, earliest)) => {
+                rival = rival.min(earliest);
+                first = Some((at, time));
+            }
+            None => first = Some((at, time)),
+        }
+    }
+    first.map(|(at, _)| (at, rival))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::DAY_NANOS;
+    use log::Level;
+    use std::time::Duration;
+
+    #[test]
+    fn earlier_lines_go_first_and_a_run_has_one_day() {
+        let batch = Batch::new(Arena::in_memory(8 << 20).unwrap());
+        let put = |thread, nanos: i64| {
+            let line = format!("{thread}@{nanos}\n");
+            batch.append(thread, Level::Info, nanos, line.as_bytes(), Duration::ZERO);
+        };
+        [1, 4, 5, DAY_NANOS].iter().for_each(|at| put(0, *at));
+        [2, 3, 6, 1, DAY_NANOS - 1].iter().for_each(|at| put(1, *at));
+        let mut backlog = Backlog::default();
+        backlog.take_from(&batch);
+        let mut run = Run::default();
+        let mut runs = Vec::new();
+        while backlog.next_run(&mut run) {
+            let bytes = backlog.bytes(&run).collect::<Vec<_>>().concat();
+            let lines = backlog.retire(&run, bytes.len());
+            backlog.recycle(&batch);
+            runs.push((run.day, lines, String::from_utf8(bytes).unwrap()));
+        }
+        let first = "0@1\n1@2\n1@3\n0@4\n0@5\n1@6\n1@1\n1@86399999999999\n".to_owned();
+        assert_eq!(runs, [(0, 8, first), (1, 1, "0@86400000000000\n".to_owned())]);
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn a_run_that_was_written_in_part_goes_on_where_it_ended() {
+        let batch = Batch::new(Arena::in_memory(1 << 20).unwrap());
+        for at in 0..6 {
+            batch.append(at % 2, Level::Info, at as i64, format!("{at}\n").as_bytes(), Duration::ZERO);
+        }
+        let mut backlog = Backlog::default();
+        backlog.take_from(&batch);
+        let mut run = Run::default();
+        assert!(backlog.next_run(&mut run));
+        assert_eq!(backlog.retire(&run, 6), 3);
+        assert!(backlog.next_run(&mut run));
+        assert_eq!(backlog.bytes(&run).collect::<Vec<_>>().concat(), b"3\n4\n5\n");
+    }
+}

@@ -1,0 +1,147 @@
+//! What a dead process had accepted and not written, found and written (L10).
+//!
+//! It may die at any moment of this too: what is done is noted in the hand-over file as its owner would have, and
+//! the next start goes on from there.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use serde_core::de::IgnoredAny;
+
+use crate::clock::day_of;
+use crate::files::DayFiles;
+use crate::files::open::{Held, end_torn_line};
+use crate::journal::arena::{Arena, Chunk, Place};
+use crate::journal::file;
+use crate::json::timestamp::Stamper;
+use crate::queue::backlog::{Backlog, Run, WRITE_BYTES};
+use crate::writer::commit::transfer;
+
+/// How far behind the place of an interrupted write its bytes are looked for: other processes may have appended.
+const SEARCHED: usize = 16 << 20;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// Lines that are in a day file now.
+    pub(crate) lines: u64,
+    /// Lines of which only a part was there.
+    pub(crate) torn: u64,
+}
+
+/// Writes what dead processes have left in the folder of `files`. What cannot be written stays for the next time.
+pub(crate) fn recover(files: &mut DayFiles) -> (Recovered, io::Result<()>) {
+    let mut recovered = Recovered::default();
+    let mut result = Ok(());
+    for arena in file::left_behind(files.dir()) {
+        result = result.and(drain(arena, files, &mut recovered));
+    }
+    (recovered, result)
+}
+
+fn drain(arena: Arena, files: &mut DayFiles, recovered: &mut Recovered) -> io::Result<()> {
+    let mut chunks = arena.into_chunks();
+    finish_write(&chunks, files.dir())?;
+    let torn = chunks.iter_mut().map(set_aside_broken).sum::<u64>();
+    chunks.sort_by_key(|chunk| chunk.origin().1);
+    let mut backlog = Backlog::default();
+    for chunk in chunks {
+        backlog.push(chunk.origin().0 as usize, chunk);
+    }
+    let mut run = Run::default();
+    while backlog.next_run(&mut run) {
+        let transfer = transfer(&backlog, &run, files);
+        recovered.lines += transfer.lines;
+        transfer.result?;
+    }
+    recovered.torn += torn;
+    backlog.clear();
+    Ok(())
+}
+
+/// Sees how far the write that was under way has come, and notes it.
+fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
+    let Some(arena) = chunks.first().map(Chunk::arena) else { return Ok(()) };
+    let Some((place, pieces)) = arena.intent() else { return Ok(()) };
+    let mut run = Vec::new();
+    let mut ends = Vec::new();
+    for piece in &pieces {
+        let Some(chunk) = chunks.get(piece.chunk).filter(|chunk| piece.lines.end <= chunk.lines()) else {
+            // Only a crash of the machine can leave this.
+            arena.settle();
+            return Ok(());
+        };
+        for line in piece.lines.clone() {
+            run.extend_from_slice(chunk.bytes(chunk.range(line)));
+            ends.push((chunk, line + 1, run.len()));
+        }
+        if run.len() > WRITE_BYTES {
+            arena.settle();
+            return Ok(());
+        }
+    }
+    let written = match day_file(dir, place) {
+        Some(file) => written_of(&file, place.offset, &run)?,
+        None => 0,
+    };
+    for (chunk, lines, _) in ends.iter().take_while(|(_, _, end)| *end <= written) {
+        chunk.set_drained(chunk.drained().max(*lines));
+    }
+    arena.settle();
+    Ok(())
+}
+
+/// The file that was written to, whatever it is called by now.
+fn day_file(dir: &Path, place: Place) -> Option<File> {
+    let entries = fs::read_dir(dir).ok()?;
+    let is_it = |entry: &fs::DirEntry| {
+        let found = fs::symlink_metadata(entry.path());
+        found.is_ok_and(|found| found.is_file() && (found.dev(), found.ino()) == (place.device, place.inode))
+    };
+    OpenOptions::new().read(true).append(true).open(entries.flatten().find(is_it)?.path()).ok()
+}
+
+/// How many bytes of `run` are in `file` at `offset` or, if others were faster, at the beginning of a line behind it.
+fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
+    let held = Held::take(file)?;
+    let end = file.metadata()?.len();
+    let size = end.saturating_sub(offset);
+    let mut tail = vec![0; usize::try_from(size).unwrap_or(usize::MAX).min(run.len() + SEARCHED)];
+    file.read_exact_at(&mut tail, offset)?;
+    let starts = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let same = |start: usize| tail[start..].iter().zip(run).take_while(|(a, b)| a == b).count();
+    let mut written = 0;
+    for start in [0].into_iter().chain(starts) {
+        written = written.max(same(start));
+        if written == run.len() {
+            break;
+        }
+    }
+    end_torn_line(&held, end)?;
+    Ok(written)
+}
+
+/// Marks lines that are not whole, which only a crash of the machine can leave, and counts them with the one that was
+/// being staged.
+fn set_aside_broken(chunk: &mut Chunk) -> u64 {
+    let broken: Vec<_> = (chunk.drained()..chunk.lines()).filter(|&line| !is_whole(chunk, line)).collect();
+    let torn = broken.len() as u64 + u64::from(chunk.ends_torn());
+    chunk.set_broken(broken);
+    torn
+}
+
+fn is_whole(chunk: &Chunk, line: usize) -> bool {
+    let bytes = chunk.bytes(chunk.range(line));
+    let Some(json) = bytes.strip_suffix(b"\n").and_then(|json| std::str::from_utf8(json).ok()) else {
+        return false;
+    };
+    json.as_bytes().starts_with(Stamper::default().head(chunk.nanos(line)))
+        && !json.contains('\n')
+        && day_of(chunk.nanos(line)) >= 0
+        && serde_json::from_str::<IgnoredAny>(json).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

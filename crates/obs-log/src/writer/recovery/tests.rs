@@ -1,0 +1,227 @@
+//! Files as dead processes leave them, and as nobody should.
+
+use super::*;
+use crate::api::secret::Redactor;
+use crate::clock::DAY_NANOS;
+use crate::journal::arena::HEADER_BYTES;
+use crate::json::Encoder;
+use crate::queue::Batch;
+use log::{Level, Record};
+use proptest::prelude::*;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// 2024-02-28T00:00:00Z.
+const FEB_28: i64 = 19_781 * DAY_NANOS;
+
+fn line(nanos: i64, message: &str) -> Vec<u8> {
+    let mut record = Record::builder();
+    let mut encoder = Encoder::default();
+    record.level(Level::Info);
+    let redact = Redactor::default();
+    let encoded = encoder.encode(nanos, &record.args(format_args!("{message}")).build(), &redact);
+    encoded.unwrap().to_vec()
+}
+
+/// As a process that was killed leaves it.
+fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Batch)) {
+    let batch = Batch::new(file::create(dir, 1 << 20).unwrap());
+    for (nanos, message) in lines {
+        assert!(batch.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
+    }
+    before_death(&batch);
+    drop(batch);
+    wait_for_locks(dir);
+}
+
+/// A child that another test forks has the lock too, until it runs its program.
+fn wait_for_locks(dir: &Path) {
+    let is_held = |path: &PathBuf| {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        file.is_ok_and(|file| file::try_lock(&file).is_err())
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while left_files(dir).iter().any(is_held) {
+        assert!(Instant::now() < deadline, "a lock is never given back");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn left_files(dir: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_none()).collect()
+}
+
+fn recovered(dir: &Path) -> Recovered {
+    let (recovered, result) = recover(&mut DayFiles::new(dir));
+    result.unwrap();
+    recovered
+}
+
+fn read(dir: &Path, day: &str) -> Vec<u8> {
+    fs::read(dir.join(format!("2024-02-{day}.log"))).unwrap()
+}
+
+#[test]
+fn l10_each_line_goes_to_the_file_of_its_own_day_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = [(FEB_28, "a"), (FEB_28 + DAY_NANOS - 1, "b"), (FEB_28 + DAY_NANOS, "c")];
+    leave(dir.path(), &lines, |_| {
+        // Its owner lives: nobody touches it.
+        assert_eq!(recovered(dir.path()), Recovered::default());
+    });
+    assert_eq!(recovered(dir.path()), Recovered { lines: 3, torn: 0 });
+    assert_eq!(recovered(dir.path()), Recovered::default());
+    let [a, b, c] = lines.map(|(nanos, message)| line(nanos, message));
+    assert_eq!((read(dir.path(), "28"), read(dir.path(), "29")), ([a, b].concat(), c));
+    assert!(left_files(dir.path()).is_empty());
+}
+
+#[test]
+fn l10_what_is_torn_is_cut_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    leave(dir.path(), &[(FEB_28, "a"), (FEB_28, "b"), (FEB_28, "c")], |_| {});
+    let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
+    let first_chunk = HEADER_BYTES as u64;
+    // A line begun and not accepted; and a page that a crash of the machine has lost.
+    file.write_all_at(&4_u64.to_ne_bytes(), first_chunk + 16).unwrap();
+    file.write_all_at(&[0; 8], first_chunk + 64 + line(FEB_28, "a").len() as u64).unwrap();
+    assert_eq!(recovered(dir.path()), Recovered { lines: 2, torn: 2 });
+    assert_eq!(read(dir.path(), "28"), [line(FEB_28, "a"), line(FEB_28, "c")].concat());
+    assert!(left_files(dir.path()).is_empty());
+}
+
+/// Killed after any number of bytes of a write, with and without another process that wrote before it.
+#[test]
+fn l10_a_write_that_was_cut_short_goes_on_where_it_ended() {
+    let lines = [(FEB_28, "same"), (FEB_28, "same"), (FEB_28, "last")];
+    let run = lines.map(|(nanos, message)| line(nanos, message)).concat();
+    for others in [&b""[..], b"{\"ts\":\"of another process\"}\n"] {
+        for written in 0..=run.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("2024-02-28.log");
+            fs::write(&path, "before\n").unwrap();
+            leave(dir.path(), &lines, |batch| {
+                let mut backlog = Backlog::default();
+                backlog.take_from(batch);
+                let mut planned = Run::default();
+                assert!(backlog.next_run(&mut planned));
+                let file = fs::metadata(&path).unwrap();
+                let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
+                batch.arena().intend(place, backlog.pieces(&planned));
+                let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+                file.write_all(&[others, &run[..written]].concat()).unwrap();
+            });
+            recovered(dir.path());
+            let expected = [&b"before\n"[..], others, &run].concat();
+            assert_eq!(read(dir.path(), "28"), expected, "{written} bytes of {}", run.len());
+        }
+    }
+}
+
+#[test]
+fn l10_what_cannot_be_written_waits_for_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    leave(dir.path(), &[(FEB_28, "a")], |_| {});
+    let in_the_way = dir.path().join("2024-02-28.log");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(recover(&mut DayFiles::new(dir.path())).1.is_err());
+    assert_eq!(left_files(dir.path()).len(), 1);
+    fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(recovered(dir.path()).lines, 1);
+}
+
+/// What is not a hand-over file of this user's stays as it is.
+#[test]
+fn l10_what_is_foreign_is_left_alone() {
+    use std::os::unix::fs::{chown, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path(".handover-notes"), "notes").unwrap();
+    fs::write(path(".handover-1-2-3-4"), vec![0; 64 << 10]).unwrap();
+    // A later version's, say.
+    fs::write(path(".handover-1-2-3"), [&b"obs-log9"[..], &[0; 64 << 10]].concat()).unwrap();
+    fs::create_dir(path(".handover-4-5-6")).unwrap();
+    symlink(path(".handover-1-2-3"), path(".handover-7-8-9")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(path(".handover-9-9-9")).status().unwrap().success());
+    leave(dir.path(), &[(FEB_28, "of another user")], |_| {});
+    let theirs =
+        left_files(dir.path()).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let others = chown(&theirs, Some(65_534), None).is_ok();
+    if !others {
+        let _ = writeln!(io::stderr(), "skipped: a file of another user needs root");
+        fs::remove_file(theirs).unwrap();
+    }
+    let before = left_files(dir.path());
+    assert_eq!(recovered(dir.path()), Recovered::default());
+    assert_eq!(left_files(dir.path()), before);
+}
+
+#[test]
+fn l10_a_file_that_was_not_prepared_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [(".handover-1-2-3", 0), (".handover-1-2-4", 100), (".handover-1-2-5", 1 << 20)] {
+        fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
+    }
+    assert_eq!(recovered(dir.path()), Recovered::default());
+    assert!(left_files(dir.path()).is_empty());
+}
+
+/// A place in a hand-over file where a wrong word could do harm.
+fn any_place() -> impl Strategy<Value = u64> {
+    let chunk = |number: u64| HEADER_BYTES as u64 + number * 260_000 / 128 * 128;
+    prop_oneof![
+        (0..20_u64).prop_map(|word| word * 8),
+        (0..10_u64).prop_map(move |word| chunk(0) + word * 8),
+        (0..40_u64).prop_map(move |word| chunk(1) - word * 8),
+        0..(1_u64 << 20),
+    ]
+}
+
+fn any_word() -> impl Strategy<Value = u64> {
+    prop_oneof![0..5_u64, any::<u64>(), (0..64_u32).prop_map(|bit| 1 << bit), 0..300_000_u64, u64::MAX - 64..]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// R1: whatever is in the file, recovery ends, does not panic, and writes whole lines only.
+    #[test]
+    fn r1_a_damaged_hand_over_file_does_no_harm(
+        words in prop::collection::vec((any_place(), any_word()), 1..6),
+        intended in any::<bool>(),
+        length in prop::option::weighted(0.1, 0..2_000_000_u64),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = [(FEB_28, "a"), (FEB_28, "b"), (FEB_28 + DAY_NANOS, "c")];
+        leave(dir.path(), &lines, |batch| {
+            let mut backlog = Backlog::default();
+            backlog.take_from(batch);
+            let mut planned = Run::default();
+            if intended && backlog.next_run(&mut planned) {
+                let place = Place { device: 0, inode: 0, offset: 0 };
+                batch.arena().intend(place, backlog.pieces(&planned));
+            }
+        });
+        let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
+        for (place, word) in words {
+            file.write_all_at(&word.to_ne_bytes(), place).unwrap();
+        }
+        if let Some(length) = length {
+            file.set_len(length).unwrap();
+        }
+        for _again in 0..2 {
+            let _ = recover(&mut DayFiles::new(dir.path()));
+        }
+        for entry in fs::read_dir(dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let Some(day) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".log") else { continue };
+            for line in fs::read_to_string(&path).unwrap().split_inclusive('\n') {
+                prop_assert!(line.starts_with(&format!("{{\"ts\":\"{day}T")), "{}", line);
+                let json = serde_json::from_str::<serde_json::Value>(line);
+                prop_assert!(line.ends_with('\n') && json.is_ok(), "{}", line);
+            }
+        }
+    }
+}
