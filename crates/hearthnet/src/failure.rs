@@ -1,10 +1,8 @@
 //! Why the command ends without success: a sentence for people and an exit code for scripts.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::process::ExitCode;
-
-use crate::say::say_on_stderr;
 
 /// Something went wrong.
 pub(crate) const ERROR: u8 = 1;
@@ -42,20 +40,20 @@ impl Failure {
         Failure { code, message: format!("cannot {doing} {}: {error}", path.display()) }
     }
 
-    /// Tells the person at the terminal and gives the code to end with.
-    pub(crate) fn report(&self) -> ExitCode {
-        say_on_stderr(&self.message);
-        ExitCode::from(self.code)
-    }
-
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
-    #[cfg(test)]
+    /// Code that the process ends with.
     pub(crate) fn code(&self) -> u8 {
         self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

@@ -9,15 +9,15 @@ use super::Node;
 
 impl CapabilityBus for Node {
     fn node_id(&self) -> Option<String> {
-        Some(self.identity.node_id().to_owned())
+        Some(self.bus.node_id().to_owned())
     }
 
     fn capabilities(&self) -> Result<Vec<String>, BusError> {
-        Ok(self.capabilities.keys().map(|name| (*name).to_owned()).collect())
+        Ok(self.bus.capability_names().map(str::to_owned).collect())
     }
 
     fn peers(&self) -> Result<Vec<String>, BusError> {
-        Ok(self.peers.online())
+        Ok(self.bus.peers_online())
     }
 
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {

@@ -6,9 +6,9 @@ use obs_facade::trace;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::answer::{Answer, DONE, Frame, FrameSource, frames};
-use super::capability::{Answering, Capability};
-use crate::wire::call::{Call, text, whole};
+use crate::bus::answer::{Answer, DONE, Frame, FrameSource, frames};
+use crate::bus::capability::{Answering, Capability};
+use crate::wire::arguments::{Call, text, whole};
 use crate::wire::error::{CallError, Code};
 
 pub(super) const NAME: &str = "experimental.echo";

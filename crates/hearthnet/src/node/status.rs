@@ -7,9 +7,9 @@ use obs_facade::trace;
 use serde_json::{Value, json};
 use sysinfo::System;
 
-use super::answer::Answer;
-use super::capability::{Answering, Capability};
-use crate::wire::call::Call;
+use crate::bus::answer::Answer;
+use crate::bus::capability::{Answering, Capability};
+use crate::wire::arguments::Call;
 use crate::wire::error::Code;
 
 pub(super) const NAME: &str = "experimental.node.status";

@@ -11,8 +11,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::LOG;
-use crate::event_log::EventLog;
-use crate::identity::Identity;
+use crate::state::event_log::EventLog;
+use crate::wire::signing::identity::Identity;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
+use super::body_budget::Room;
 use super::error::{CallError, Code};
-use super::room::Room;
 
 const MAX_BODY_BYTES: usize = 1 << 20;
 

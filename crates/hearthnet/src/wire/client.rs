@@ -7,8 +7,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use tokio::time::timeout;
 
+use super::body_budget::Room;
 use super::error::{CallError, Code};
-use super::room::Room;
 
 static LOG: Logger = Logger::new(module_path!());
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::identity;
+use crate::wire::signing::identity;
 
 /// What a node needs to know of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::identity::Identity;
+    use crate::wire::signing::identity::Identity;
 
     #[test]
     fn a_peer_may_say_anything_and_is_believed_little() {

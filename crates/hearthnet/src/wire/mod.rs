@@ -1,16 +1,14 @@
 //! What nodes have in common on the wire: error codes, signed calls, event streams, manifests, canonical
 //! JSON, and reading from others with a limit on size and time.
 
+pub(crate) mod arguments;
 pub(crate) mod body;
-pub(crate) mod call;
-pub(crate) mod canonical;
+pub(crate) mod body_budget;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod manifest;
-pub(crate) mod replay;
-pub(crate) mod room;
-pub(crate) mod signature;
+pub(crate) mod signing;
 pub(crate) mod sse;
 
 use axum::http::header;

@@ -1,0 +1,196 @@
+//! What a capability answers with, and how it goes out: one JSON body, or a stream of events that ends in
+//! exactly one `done` or `error`.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use obs_facade::{error, trace};
+use serde_json::{Value, json};
+
+use super::LOG;
+use super::health::Served;
+use crate::wire::error::{CallError, Code};
+use crate::wire::{self, sse};
+
+/// The answer of a capability.
+pub(crate) enum Answer {
+    /// `{"output": …, "meta": …}`
+    Plain { output: Value, meta: Value },
+    /// Events as they come.
+    Frames(Frames),
+}
+
+/// A stream of frames, ended by its first `done` frame or error.
+pub(crate) type Frames = BoxStream<'static, Result<Frame, CallError>>;
+
+/// One event of a streamed answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Frame {
+    pub(crate) event: String,
+    pub(crate) data: Value,
+}
+
+impl Frame {
+    pub(crate) fn new(event: &str, data: Value) -> Frame {
+        Frame { event: event.to_owned(), data }
+    }
+}
+
+/// The last frame of a stream that went well.
+pub(crate) const DONE: &str = "done";
+/// The last frame of a stream that failed.
+pub(crate) const ERROR: &str = "error";
+
+/// What gives the next frame, and after its last one is not asked again.
+pub(crate) trait FrameSource: Send + 'static {
+    fn next(&mut self) -> impl Future<Output = Result<Frame, CallError>> + Send;
+}
+
+pub(crate) fn frames(source: impl FrameSource) -> Answer {
+    let next = |mut source: _| async move {
+        let frame = FrameSource::next(&mut source).await;
+        Some((frame, source))
+    };
+    Answer::Frames(stream::unfold(source, next).boxed())
+}
+
+impl Answer {
+    /// The response, which tells `served` how the call ended when its last byte is made.
+    pub(super) fn into_response(self, served: Served) -> Response {
+        match self {
+            Answer::Plain { output, meta } => {
+                served.end(true);
+                wire::json(&json!({ "output": output, "meta": meta }))
+            }
+            Answer::Frames(frames) => {
+                let headers =
+                    [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+                (headers, Body::from_stream(event_stream(frames, served))).into_response()
+            }
+        }
+    }
+}
+
+fn event_stream(
+    frames: Frames,
+    served: Served,
+) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    // How long the answer was under way, beside the spans of what it took to begin it.
+    let span = trace::span("stream").enter();
+    stream::unfold(Some((frames, served, span)), |state| async move {
+        let (mut frames, served, span) = state?;
+        let next = AssertUnwindSafe(frames.next()).catch_unwind().await;
+        let frame = match next {
+            Ok(Some(frame)) => frame,
+            Ok(None) => Err(Code::INTERNAL_ERROR.because("the stream ended without its last frame")),
+            Err(panic) => Err(panicked(&*panic)),
+        };
+        Some(match frame {
+            Ok(frame) if frame.event == DONE => {
+                served.end(true);
+                (Ok(sse::encode(DONE, &frame.data)), None)
+            }
+            Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, span))),
+            Err(error) => {
+                // The status has gone out as 200; only the trace can still say how the call ended.
+                span.fail(error.code.as_str());
+                mark(&error);
+                served.end(false);
+                (Ok(sse::encode(ERROR, &error.body())), None)
+            }
+        })
+    })
+}
+
+/// Marks the current span as failed, and its trace, when `answer` is an error.
+pub(crate) fn marked(answer: Result<Answer, CallError>) -> Result<Answer, CallError> {
+    answer.inspect_err(mark)
+}
+
+fn mark(error: &CallError) {
+    if let Some(trace) = trace::current_trace() {
+        trace.fail(error.code.as_str());
+    }
+}
+
+/// What the caller is told when a capability panicked; the log has the rest.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    error!(logger: LOG, panic = message; "a capability panicked");
+    Code::INTERNAL_ERROR.because("the capability failed in a way it should not")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body_util::BodyExt as _;
+    use obs_facade::testing::Capture;
+
+    use super::*;
+
+    async fn text_of(answer: Answer) -> String {
+        let served = std::sync::Arc::<super::super::health::Health>::default().begin("c", "n");
+        let body = answer.into_response(served).into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    /// What goes out when these frames come in.
+    async fn sent(frames: Vec<Result<Frame, CallError>>) -> String {
+        let text = text_of(Answer::Frames(stream::iter(frames).boxed())).await;
+        text.lines().filter(|line| line.starts_with("event")).collect()
+    }
+
+    fn frame(event: &str) -> Result<Frame, CallError> {
+        Ok(Frame::new(event, json!({})))
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_exactly_one_last_frame_whatever_its_source_does() {
+        let error = || Err(Code::TIMEOUT.because("late"));
+        assert_eq!(sent(vec![frame("token"), frame(DONE)]).await, "event: tokenevent: done");
+        assert_eq!(sent(vec![frame(DONE), frame("token"), frame(DONE)]).await, "event: done");
+        assert_eq!(sent(vec![error(), frame(DONE)]).await, "event: error");
+        assert_eq!(sent(vec![frame("token")]).await, "event: tokenevent: error");
+    }
+
+    /// F4: the waterfall shows a streamed answer for as long as it was under way, and how it failed.
+    #[tokio::test]
+    async fn the_span_of_a_stream_lasts_until_its_last_frame_and_tells_its_error() {
+        struct Late(u32);
+
+        impl FrameSource for Late {
+            async fn next(&mut self) -> Result<Frame, CallError> {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                self.0 += 1;
+                if self.0 < 3 { frame("token") } else { Err(Code::TIMEOUT.because("late")) }
+            }
+        }
+        let obs = Capture::new();
+        obs.scope(async { trace::new_trace("llm.chat").scope(text_of(frames(Late(0)))).await }).await;
+        let traces = obs.traces();
+        let span = &traces.last().spans()[0];
+        assert_eq!((span.name(), span.field("error")), ("stream", Some(&"timeout".into())));
+        assert!(span.duration() >= Duration::from_millis(30), "{span:?}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_panics_ends_in_an_error_frame() {
+        struct Panics;
+
+        impl FrameSource for Panics {
+            async fn next(&mut self) -> Result<Frame, CallError> {
+                panic!("out of frames")
+            }
+        }
+        assert!(
+            text_of(frames(Panics)).await.starts_with("event: error\ndata: {\"error\":\"internal_error\"")
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! `POST /bus/v1/call`: from the request to whoever answers it.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use obs_facade::http::{CAPABILITY, Caller};
+use obs_facade::info;
+use serde_json::Value;
+
+use super::answer::{self, Answer};
+use super::capability::Capability;
+use super::limiter::Party;
+use super::peers::Peer;
+use super::{Bus, LOG, forward};
+use crate::wire::arguments::Call;
+use crate::wire::body_budget::Room;
+use crate::wire::error::{CallError, Code};
+use crate::wire::manifest::is_capability;
+use crate::wire::signing::signature;
+use crate::wire::signing::signature::{FROM, VERSION_HEADER};
+use crate::wire::{VERSION, body};
+
+/// Answers a call. Whatever goes wrong is an answer too; the facade's layer around this records each.
+pub(super) async fn handle(
+    State(bus): State<Arc<Bus>>,
+    Extension(remote): Extension<Caller>,
+    request: Request,
+) -> Response {
+    answer(&bus, remote, request).await.unwrap_or_else(CallError::into_response)
+}
+
+async fn answer(bus: &Bus, remote: Caller, request: Request) -> Result<Response, CallError> {
+    let (head, body) = request.into_parts();
+    let headers = &head.headers;
+    let address = remote.0.ip();
+    let capability = match bus.admit_unsigned(headers, address) {
+        Ok(capability) => capability,
+        Err(error) => {
+            body::discard(body).await;
+            return Err(error);
+        }
+    };
+    let mut room = Room::default();
+    let proven = bus.prove(headers, address, capability, body, &mut room).await;
+    if signature::is_signed(headers) {
+        let party = proven.as_ref().map_or(Party::Address(address), |(_, _, party)| *party);
+        bus.admit(party, capability)?;
+    }
+    let (raw, body, _) = proven?;
+
+    let route = bus.route(headers, capability)?;
+    let node_id = route.node_id(bus);
+    info!(
+        logger: LOG, capability = capability, from = from(headers), to = node_id,
+        local = matches!(route, Route::Local(_)), bytes_in = raw.len(); "routed"
+    );
+    let served = bus.health.begin(capability, node_id);
+    let version = headers.get(VERSION_HEADER);
+    let answered = match &route {
+        Route::Local(local) => answer_here(local.as_ref(), version, body).await,
+        Route::Peer(peer) => forward::forward(bus, peer, capability, version, raw, body).await,
+    };
+    match answered {
+        Ok(answer) => Ok(room.held_by(answer.into_response(served))),
+        Err(error) => {
+            served.end(false);
+            Err(error)
+        }
+    }
+}
+
+/// Who answers a call.
+enum Route {
+    Local(Arc<dyn Capability>),
+    Peer(Peer),
+}
+
+impl Route {
+    fn node_id<'a>(&'a self, us: &'a Bus) -> &'a str {
+        match self {
+            Route::Local(_) => us.profile.identity.node_id(),
+            Route::Peer(peer) => &peer.node_id,
+        }
+    }
+}
+
+impl Bus {
+    /// The capability that a call is for. An unsigned call counts for its address, before its body is read.
+    fn admit_unsigned<'a>(&self, headers: &'a HeaderMap, address: IpAddr) -> Result<&'a str, CallError> {
+        let capability = capability_of(headers)?;
+        if !signature::is_signed(headers) {
+            self.admit(Party::Address(address), capability)?;
+        }
+        Ok(capability)
+    }
+
+    fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
+        self.limiter.admit(party, self.offered_name(capability))
+    }
+
+    /// Reads the body of a call, and finds out whom the call is proven to come from.
+    async fn prove<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        address: IpAddr,
+        capability: &str,
+        body: Body,
+        room: &mut Room,
+    ) -> Result<(Bytes, Value, Party<'a>), CallError> {
+        let raw = body::read(headers, body, room).await?;
+        let body = parse(&raw)?;
+        let Some(proof) = signature::check(headers, capability, &body)? else {
+            return Ok((raw, body, Party::Address(address)));
+        };
+        let peer = self.peers.contains(proof.signer);
+        self.replays.take(&proof, peer, address, chrono::Utc::now()).map_err(signature::refused)?;
+        let party = if peer { Party::Peer(proof.signer) } else { Party::Signer(proof.signer, address) };
+        Ok((raw, body, party))
+    }
+
+    fn route(&self, headers: &HeaderMap, capability: &str) -> Result<Route, CallError> {
+        match self.capabilities.get(capability) {
+            Some(local) => Ok(Route::Local(local.clone())),
+            None if forward::may_forward(headers, self.profile.identity.node_id()) => {
+                self.peers.offering(capability).map(Route::Peer)
+            }
+            None => Err(Code::NOT_FOUND.because("this node does not offer the capability itself")),
+        }
+    }
+
+    /// What the limiter knows a capability by: all that nobody offers are one.
+    fn offered_name<'a>(&self, capability: &'a str) -> &'a str {
+        match self.capabilities.contains_key(capability) || self.peers.offering(capability).is_ok() {
+            true => capability,
+            false => "unknown",
+        }
+    }
+}
+
+fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
+    let mut values = headers.get_all(CAPABILITY).iter();
+    let name = values.next().and_then(|value| value.to_str().ok()).filter(|name| !name.is_empty());
+    let name = name.filter(|_| values.next().is_none()).ok_or_else(|| {
+        Code::BAD_REQUEST.because("X-HearthNet-Capability: expected the name of one capability")
+    })?;
+    // What cannot be a name is nobody's, and no peer is asked about it.
+    match is_capability(name) {
+        true => Ok(name),
+        false => Err(Code::NOT_FOUND.because("no node here offers this capability")),
+    }
+}
+
+/// The caller's own name for itself, if it is text.
+fn from(headers: &HeaderMap) -> Option<&str> {
+    headers.get(FROM).and_then(|from| from.to_str().ok())
+}
+
+fn parse(raw: &[u8]) -> Result<Value, CallError> {
+    // Line and column are the caller's own; nothing of its text is repeated.
+    serde_json::from_slice(raw).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        Code::BAD_REQUEST.because(format!("the body of the call is not JSON ({place})"))
+    })
+}
+
+async fn answer_here(
+    capability: &dyn Capability,
+    version: Option<&HeaderValue>,
+    body: Value,
+) -> Result<Answer, CallError> {
+    if version.is_some_and(|version| version != VERSION) {
+        return Err(Code::SCHEMA_MISMATCH.because(format!("this capability has the version {VERSION}")));
+    }
+    let call = Call::from_body(body)?;
+    let answered = AssertUnwindSafe(async { capability.call(call).await }).catch_unwind().await;
+    answered.unwrap_or_else(|panic| Err(answer::panicked(&*panic)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::capability::Answering;
+    use super::*;
+
+    struct Panics;
+
+    impl Capability for Panics {
+        fn call(&self, call: Call) -> Answering {
+            Box::pin(async move { panic!("{} is too much", call.input.len()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_capability_that_panics_is_an_internal_error_and_says_nothing_to_the_caller() {
+        let error = answer_here(&Panics, None, json!({})).await.err().unwrap();
+        assert_eq!(error.code, Code::INTERNAL_ERROR);
+        assert!(!error.message.contains("too much"));
+    }
+}

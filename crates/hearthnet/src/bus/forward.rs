@@ -1,0 +1,164 @@
+//! A call that a peer answers.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use bytes::Bytes;
+use obs_facade::trace;
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::Bus;
+use super::answer::{self, Answer, ERROR, Frame, FrameSource, frames};
+use super::peers::Peer;
+use crate::wire::error::{CallError, Code};
+use crate::wire::signing::signature::{self, FROM, VERSION_HEADER};
+use crate::wire::{VERSION, client, sse};
+
+/// Says that a call came through another node already.
+const HOPS: HeaderName = HeaderName::from_static("x-hearthnet-hops");
+
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// The longest message of a peer that is passed on.
+const MAX_MESSAGE_CHARS: usize = 1000;
+
+/// Whether a call may go on to a peer: not when it came through one, or from ourselves, so that two nodes that
+/// each take the other for the one that offers a capability do not play ball with it.
+pub(super) fn may_forward(headers: &HeaderMap, us: &str) -> bool {
+    !headers.contains_key(HOPS) && headers.get_all(FROM).iter().all(|from| from.as_bytes() != us.as_bytes())
+}
+
+/// Has `peer` answer a call, under the trace ID that it came with.
+pub(super) async fn forward(
+    bus: &Bus,
+    peer: &Peer,
+    capability: &str,
+    version: Option<&HeaderValue>,
+    raw: Bytes,
+    body: Value,
+) -> Result<Answer, CallError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let name = HeaderValue::from_str(capability)
+        .map_err(|_| Code::BAD_REQUEST.because("the capability has no proper name"))?;
+    headers.insert(obs_facade::http::CAPABILITY, name);
+    headers.insert(VERSION_HEADER, version.cloned().unwrap_or(HeaderValue::from_static(VERSION)));
+    headers.insert(HOPS, HeaderValue::from_static("1"));
+    let request = bus.http.post(client::join(&peer.url, "/bus/v1/call")).body(raw);
+    trace::span("forward")
+        .field("to", &peer.node_id)
+        .field("same_community", peer.same_community)
+        .wrap(async move {
+            // Within the span, which the peer's part of the trace is a child of.
+            obs_facade::http::inject(&mut headers);
+            signature::sign(&mut headers, &bus.profile.identity, &bus.profile.community_id, &body)?;
+            // Many times as large as its text, and signed is all that it had to be.
+            drop(body);
+            answer::marked(ask(request.headers(headers), bus.call_timeout).await)
+        })
+        .await
+}
+
+async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, CallError> {
+    let response = timeout(patience, request.send())
+        .await
+        .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))?
+        .map_err(|error| client::failed(&error))?;
+    read(response, patience).await
+}
+
+async fn read(response: Response, patience: Duration) -> Result<Answer, CallError> {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let streamed = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    let ok = response.status().is_success();
+    if ok && streamed {
+        return Ok(frames(Relay { response, parser: sse::Parser::default(), patience }));
+    }
+    let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
+    let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense("it is not JSON"))?;
+    match ok {
+        true if body["output"].is_object() => {
+            Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() })
+        }
+        true => Err(nonsense("it has no output")),
+        false => Err(error_of(&body)),
+    }
+}
+
+/// The error of a peer, as far as it is one of the bus.
+fn error_of(body: &Value) -> CallError {
+    let code = body["error"].as_str().and_then(Code::parse);
+    let message = body["message"].as_str().unwrap_or("the peer gave no reason");
+    match code {
+        Some(code) => code.because(message.chars().take(MAX_MESSAGE_CHARS).collect::<String>()),
+        None => nonsense("its error has no code of the bus"),
+    }
+}
+
+fn nonsense(why: &str) -> CallError {
+    Code::INTERNAL_ERROR.because(format!("the peer's answer makes no sense: {why}"))
+}
+
+/// The stream of a peer, frame by frame.
+struct Relay {
+    response: Response,
+    parser: sse::Parser,
+    patience: Duration,
+}
+
+impl FrameSource for Relay {
+    async fn next(&mut self) -> Result<Frame, CallError> {
+        loop {
+            if let Some(event) = self.parser.next()? {
+                return frame_of(&event);
+            }
+            match client::next_piece(&mut self.response, self.patience).await? {
+                Some(piece) => self.parser.push(&piece),
+                None => return Err(Code::PARTITION.because("the peer's stream broke off")),
+            }
+        }
+    }
+}
+
+fn frame_of(event: &sse::Event) -> Result<Frame, CallError> {
+    let proper = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    if !(1..=32).contains(&event.name.len()) || !event.name.bytes().all(proper) {
+        return Err(nonsense("a frame has no proper name"));
+    }
+    let data: Value = serde_json::from_str(&event.data).map_err(|_| nonsense("a frame is not JSON"))?;
+    match event.name.as_str() {
+        ERROR => Err(error_of(&data)),
+        name => Ok(Frame::new(name, data)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f4_a_call_goes_over_one_peer_at_most() {
+        let mut headers = HeaderMap::new();
+        assert!(may_forward(&headers, "ed25519:us"));
+        headers.insert(FROM, HeaderValue::from_static("ed25519:them"));
+        assert!(may_forward(&headers, "ed25519:us"));
+        assert!(!may_forward(&headers, "ed25519:them"));
+        headers.insert(HOPS, HeaderValue::from_static("nonsense"));
+        assert!(!may_forward(&headers, "ed25519:us"));
+    }
+
+    #[test]
+    fn a_peer_cannot_invent_codes_or_frames() {
+        let code = |text: &str| error_of(&serde_json::json!({ "error": text })).code;
+        assert_eq!(code("partition"), Code::PARTITION);
+        assert_eq!(code("ok"), Code::INTERNAL_ERROR);
+        let frame =
+            |name: &str, data: &str| frame_of(&sse::Event { name: name.to_owned(), data: data.to_owned() });
+        assert!(frame("token", "{}").is_ok());
+        assert_eq!(frame("error", r#"{"error":"timeout"}"#).unwrap_err().code, Code::TIMEOUT);
+        for (name, data) in [("", "{}"), ("to ken", "{}"), ("token", "{"), ("token", "")] {
+            assert!(frame(name, data).is_err(), "{name:?} {data:?}");
+        }
+    }
+}

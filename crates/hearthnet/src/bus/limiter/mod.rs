@@ -1,0 +1,191 @@
+//! Limits on the calls a second of one caller to one capability: a soft one that is noted and a hard one that refuses.
+
+mod signers;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use obs_facade::metrics::standard;
+use obs_facade::{Logger, warn_limited};
+
+use self::signers::Signers;
+use crate::server::connection_limit::{host, is_localhost};
+use crate::wire::error::{CallError, Code};
+
+static LOG: Logger = Logger::new("hearthnet::limiter");
+
+/// The limits of `[transport]`.
+pub(crate) struct Limiter {
+    soft: Option<Limit>,
+    hard: Option<Limit>,
+    hasher: RandomState,
+    signers: Signers,
+}
+
+/// A caller, as far as it has proven who it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Party<'a> {
+    /// A caller that has proven nothing but its address.
+    Address(IpAddr),
+    /// A signer that is not a peer, and the address that it calls from.
+    Signer(&'a str, IpAddr),
+    /// A signer that is a configured peer.
+    Peer(&'a str),
+}
+
+/// Keyed by a part of the seeded hash of caller and capability, so that invented callers cost a few megabytes at most,
+/// and nobody can aim at another's budget. Kinds of callers share no budget.
+type Limit = DefaultKeyedRateLimiter<(Kind, u16)>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Localhost,
+    V4,
+    V6,
+    Signer,
+    Peer,
+}
+
+impl Limiter {
+    /// Limits in calls a second; 0 is none.
+    pub(crate) fn new(soft_rps: u32, hard_rps: u32) -> Limiter {
+        let limit = |rps| NonZeroU32::new(rps).map(|rps| RateLimiter::keyed(Quota::per_second(rps)));
+        Limiter {
+            soft: limit(soft_rps),
+            hard: limit(hard_rps),
+            hasher: RandomState::new(),
+            signers: Signers::default(),
+        }
+    }
+
+    /// Lets a call of `party` to `capability` pass, or refuses it as `rate_limited`.
+    pub(crate) fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
+        let key = self.key(party, capability);
+        let over = |limit: &Option<Limit>| limit.as_ref().is_some_and(|limit| limit.check_key(&key).is_err());
+        if over(&self.hard) {
+            standard::rate_limited_total().with([capability, "hard"]).inc();
+            warn_limited!(LOG, "rate_hard", capability = capability; "a caller is over the hard limit and refused");
+            return Err(Code::RATE_LIMITED.because("more calls a second than this node allows one caller"));
+        }
+        if over(&self.soft) {
+            standard::rate_limited_total().with([capability, "soft"]).inc();
+            warn_limited!(LOG, "rate_soft", capability = capability; "a caller is over the soft limit");
+        }
+        Ok(())
+    }
+
+    fn key(&self, party: Party<'_>, capability: &str) -> (Kind, u16) {
+        match party {
+            Party::Peer(signer) => (Kind::Peer, self.hash(signer, capability)),
+            Party::Signer(signer, address) if self.signers.admit(signer, host(address)) => {
+                (Kind::Signer, self.hash(signer, capability))
+            }
+            Party::Signer(_, address) | Party::Address(address) => {
+                let kind = match host(address) {
+                    _ if is_localhost(address) => Kind::Localhost,
+                    IpAddr::V4(_) => Kind::V4,
+                    IpAddr::V6(_) => Kind::V6,
+                };
+                (kind, self.hash(host(address), capability))
+            }
+        }
+    }
+
+    fn hash(&self, caller: impl std::hash::Hash, capability: &str) -> u16 {
+        self.hasher.hash_one((caller, capability)) as u16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_facade::metrics::Registry;
+
+    use super::*;
+
+    const ECHO: &str = "experimental.echo";
+
+    fn address(text: &str) -> Party<'static> {
+        Party::Address(text.parse().unwrap())
+    }
+
+    fn signer<'a>(name: &'a str, address: &str) -> Party<'a> {
+        Party::Signer(name, address.parse().unwrap())
+    }
+
+    fn refused(limiter: &Limiter, party: Party<'_>, calls: usize) -> usize {
+        (0..calls).filter(|_| limiter.admit(party, ECHO).is_err()).count()
+    }
+
+    #[test]
+    fn f4_soft_is_counted_and_hard_is_refused_by_caller_and_capability() {
+        let registry = Registry::new();
+        let _scope = registry.enter();
+        let limiter = Limiter::new(10, 100);
+        // A little of the budget comes back while the loop runs.
+        assert!((80..=100).contains(&refused(&limiter, address("10.0.0.1"), 200)));
+        assert_eq!(refused(&limiter, address("10.0.0.2"), 100), 0);
+        assert_eq!(limiter.admit(address("10.0.0.1"), "llm.chat"), Ok(()));
+        let count = |reason| {
+            let labels = [("capability", ECHO), ("reason", reason)];
+            registry.value("hearthnet_rate_limited_total", &labels).unwrap()
+        };
+        assert!(count("soft") >= 170.0, "{}", count("soft"));
+        assert!(count("hard") >= 80.0, "{}", count("hard"));
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        assert_eq!(refused(&Limiter::new(0, 0), address("10.0.0.1"), 1000), 0);
+    }
+
+    #[test]
+    fn an_address_is_an_ipv4_host_or_an_ipv6_network() {
+        for (spent, same, other) in [
+            ("10.0.0.1", "::ffff:10.0.0.1", "10.0.0.2"),
+            ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1"),
+            ("127.0.0.1", "::ffff:127.0.0.1", "127.0.0.2"),
+        ] {
+            let limiter = Limiter::new(0, 1);
+            assert_eq!(limiter.admit(address(spent), ECHO), Ok(()));
+            assert!(limiter.admit(address(same), ECHO).is_err(), "{same}");
+            assert_eq!(limiter.admit(address(other), ECHO), Ok(()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_signer_has_a_budget_that_its_address_does_not_spend() {
+        let limiter = Limiter::new(0, 5);
+        refused(&limiter, address("10.0.0.1"), 50);
+        assert_eq!(limiter.admit(signer("ada", "10.0.0.1"), ECHO), Ok(()));
+        assert!(refused(&limiter, signer("ada", "10.0.0.1"), 50) > 0);
+        assert!(limiter.admit(signer("ada", "10.0.0.9"), ECHO).is_err(), "whatever address it calls from");
+        assert_eq!(limiter.admit(signer("bob", "10.0.0.1"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(Party::Peer("ada"), ECHO), Ok(()));
+    }
+
+    #[test]
+    fn a_host_that_invents_signers_does_not_escape_its_limit() {
+        let limiter = Limiter::new(0, 5);
+        let names: Vec<_> = (0..1000).map(|name| name.to_string()).collect();
+        let passed = names.iter().filter(|name| limiter.admit(signer(name, "10.0.0.1"), ECHO).is_ok());
+        // One call of each that has a place, and the budget of the address with what comes back of it.
+        assert!(passed.count() < 100);
+        assert_eq!(limiter.admit(signer("ada", "10.0.0.2"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(Party::Peer("bob"), ECHO), Ok(()));
+    }
+
+    #[test]
+    fn m7_invented_callers_cost_a_bounded_memory_and_shut_out_no_other_kind() {
+        let limiter = Limiter::new(0, 1);
+        for caller in 0..300_000_u128 {
+            let network = std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) | (caller << 64));
+            let _ = limiter.admit(Party::Address(network.into()), ECHO);
+        }
+        assert_eq!(limiter.admit(address("10.0.0.1"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(address("127.0.0.1"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(signer("ada", "2001:db8::1"), ECHO), Ok(()));
+        assert!(limiter.hard.unwrap().len() <= (1 << 16) + 3);
+    }
+}

@@ -1,0 +1,38 @@
+//! `GET /manifest`: who this node is and what it offers, signed.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::Bus;
+use crate::wire::{self, VERSION, clock};
+
+/// How long a manifest is valid.
+const TTL: TimeDelta = TimeDelta::seconds(30);
+
+/// `GET /manifest`
+pub(super) async fn serve(State(bus): State<Arc<Bus>>) -> Response {
+    wire::json(&own(&bus))
+}
+
+fn own(bus: &Bus) -> Value {
+    let now = Utc::now();
+    let capabilities = bus.capabilities.keys().map(|name| {
+        let stability = if name.starts_with("experimental.") { "experimental" } else { "stable" };
+        json!({ "name": name, "version": VERSION, "stability": stability })
+    });
+    bus.profile.identity.sign_document(json!({
+        "version": 1,
+        "contract_version": "1.0",
+        "node_id": bus.profile.identity.node_id(),
+        "community_id": bus.profile.community_id,
+        "display_name": bus.profile.display_name,
+        "capabilities": capabilities.collect::<Vec<_>>(),
+        "uptime_seconds": bus.started.elapsed().as_secs(),
+        "issued_at": clock::text(now),
+        "expires_at": clock::text(now + TTL),
+    }))
+}

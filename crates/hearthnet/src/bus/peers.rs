@@ -1,0 +1,237 @@
+//! The static peers of the configuration: who they are, what they offer, and whether they answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use obs_facade::metrics::standard;
+use obs_facade::{info, warn, warn_limited};
+use reqwest::Url;
+use tokio::time::{sleep, timeout};
+
+use super::offers::Offers;
+use super::{Bus, LOG};
+use crate::wire::client;
+use crate::wire::error::{CallError, Code};
+use crate::wire::manifest::Manifest;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
+const MAX_MANIFEST_BYTES: usize = 256 << 10;
+
+/// What is known of the peers.
+pub(super) struct Peers {
+    urls: Vec<Url>,
+    community_id: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the place of its address in the configuration; nothing before a peer's first answer.
+    known: BTreeMap<usize, Known>,
+    /// By the same place: what has places in the metrics.
+    offers: BTreeMap<usize, Offers>,
+    /// The communities that have a series.
+    published: BTreeSet<String>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Known {
+    manifest: Manifest,
+    answers: bool,
+}
+
+/// A peer that offers what was asked for.
+pub(super) struct Peer {
+    pub(super) url: Url,
+    pub(super) node_id: String,
+    pub(super) same_community: bool,
+}
+
+impl Peers {
+    pub(super) fn new(urls: &[Url], community_id: &str) -> Peers {
+        let peers =
+            Peers { urls: urls.to_vec(), community_id: community_id.to_owned(), state: Mutex::default() };
+        peers.publish(&mut peers.lock());
+        peers
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.urls.len()
+    }
+
+    /// The IDs of the peers that answer.
+    pub(super) fn online(&self) -> Vec<String> {
+        let state = self.lock();
+        let ids: BTreeSet<_> =
+            state.known.values().filter(|peer| peer.answers).map(|peer| &peer.manifest.node_id).collect();
+        ids.into_iter().cloned().collect()
+    }
+
+    /// The first peer that answers and offers `capability`.
+    pub(super) fn offering(&self, capability: &str) -> Result<Peer, CallError> {
+        let state = self.lock();
+        let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
+        let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
+        let nobody = match offering.peek() {
+            Some(_) => Code::PARTITION.because("the node that offers this capability does not answer"),
+            None => Code::NOT_FOUND.because("no node here offers this capability"),
+        };
+        let (index, known) = offering.find(|(_, known)| known.answers).ok_or(nobody)?;
+        Ok(Peer {
+            url: self.urls[*index].clone(),
+            node_id: known.manifest.node_id.clone(),
+            same_community: known.manifest.community_id == self.community_id,
+        })
+    }
+
+    /// Whether `node_id` is that of a configured peer, as far as the peers have answered.
+    pub(super) fn contains(&self, node_id: &str) -> bool {
+        self.lock().known.values().any(|known| known.manifest.node_id == node_id)
+    }
+
+    /// Whether some peer, answering or not, offers `capability` as `node_id`.
+    fn knows(&self, capability: &str, node_id: &str) -> bool {
+        let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
+        self.lock().known.values().any(|known| known.manifest.node_id == node_id && offers(known))
+    }
+
+    /// Takes in what asking the peer at `index` gave, and says whether anything is new.
+    fn learn(&self, index: usize, answer: Option<Manifest>) -> bool {
+        let mut state = self.lock();
+        let before = state.known.get(&index).cloned();
+        let now = match (answer, before.clone()) {
+            (Some(manifest), _) => Some(Known { manifest, answers: true }),
+            (None, Some(known)) => Some(Known { answers: false, ..known }),
+            (None, None) => None,
+        };
+        let changed = now != before;
+        if let Some(known) = now.filter(|_| changed) {
+            state.offers.entry(index).or_default().take(&known.manifest);
+            tell(&known, known.manifest.community_id == self.community_id);
+            state.known.insert(index, known);
+            self.publish(&mut state);
+        }
+        changed
+    }
+
+    /// Sets `hearthnet_nodes_online`: peers that answer, by their community. We are not counted; our
+    /// own community has its series even when nobody answers.
+    fn publish(&self, state: &mut State) {
+        let mut nodes: BTreeMap<&str, BTreeSet<&str>> =
+            BTreeMap::from([(self.community_id.as_str(), BTreeSet::new())]);
+        for known in state.known.values().filter(|known| known.answers) {
+            nodes.entry(&known.manifest.community_id).or_default().insert(&known.manifest.node_id);
+        }
+        for (community, nodes) in &nodes {
+            standard::nodes_online().with([community]).set(nodes.len() as f64);
+        }
+        let published = nodes.into_keys().map(str::to_owned).collect();
+        for gone in state.published.difference(&published) {
+            standard::nodes_online().remove([gone]);
+        }
+        state.published = published;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell(known: &Known, same_community: bool) {
+    let Manifest { node_id, community_id, capabilities } = &known.manifest;
+    if known.answers {
+        info!(
+            logger: LOG, node = node_id, community = community_id, same_community = same_community,
+            capabilities = capabilities.len(); "peer answers"
+        );
+    } else {
+        warn!(logger: LOG, node = node_id; "peer does not answer any more");
+    }
+}
+
+/// Asks the peer at `index` for its manifest for as long as the node runs.
+pub(super) async fn watch(bus: Arc<Bus>, index: usize) {
+    let url = client::join(&bus.peers.urls[index], "/manifest");
+    loop {
+        let answer = match ask(&bus.http, url.clone()).await {
+            Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
+                Err("this address is our own")
+            }
+            other => other,
+        };
+        if let Err(reason) = &answer {
+            warn_limited!(LOG, "peer", address:% = bus.peers.urls[index], reason = reason; "a peer gives no manifest");
+        }
+        if bus.peers.learn(index, answer.ok()) {
+            let us = bus.profile.identity.node_id();
+            bus.health.retain(|capability, id| id == us || bus.peers.knows(capability, id));
+        }
+        sleep(INTERVAL).await;
+    }
+}
+
+async fn ask(http: &reqwest::Client, url: Url) -> Result<Manifest, &'static str> {
+    let manifest = async {
+        let response = http.get(url).send().await.map_err(|_| "it cannot be reached")?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err("its answer is not 200");
+        }
+        let read = client::read(response, MAX_MANIFEST_BYTES, PATIENCE).await;
+        Manifest::parse(&read.map_err(|_| "its answer broke off or is too large")?)
+    };
+    timeout(PATIENCE, manifest).await.unwrap_or(Err("it took too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_facade::metrics::Registry;
+
+    use super::*;
+
+    fn manifest(node_id: &str, community_id: &str) -> Option<Manifest> {
+        Some(Manifest {
+            node_id: node_id.to_owned(),
+            community_id: community_id.to_owned(),
+            capabilities: vec!["rag.query".to_owned()],
+        })
+    }
+
+    #[test]
+    fn f4_nodes_online_is_who_answers_by_community() {
+        let registry = Registry::new();
+        let _scope = registry.enter();
+        let url = Url::parse("http://127.0.0.1:1").unwrap();
+        let peers = Peers::new(&[url.clone(), url.clone(), url], "ours");
+        let online = |community| registry.value("hearthnet_nodes_online", &[("community", community)]);
+        assert_eq!(online("ours"), Some(0.0));
+        peers.learn(0, manifest("a", "ours"));
+        peers.learn(1, manifest("b", "theirs"));
+        peers.learn(2, manifest("b", "theirs"));
+        assert_eq!(
+            (online("ours"), online("theirs")),
+            (Some(1.0), Some(1.0)),
+            "one node on two addresses is one"
+        );
+        assert!(!peers.learn(2, manifest("b", "theirs")));
+
+        peers.learn(0, None);
+        assert_eq!(peers.online(), ["b"]);
+        peers.learn(1, None);
+        peers.learn(2, None);
+        assert_eq!((online("ours"), online("theirs")), (Some(0.0), None));
+    }
+
+    #[test]
+    fn what_a_silent_peer_offered_is_behind_a_partition_and_not_unknown() {
+        let url = Url::parse("http://127.0.0.1:1").unwrap();
+        let peers = Peers::new(&[url], "ours");
+        let code = |peers: &Peers| peers.offering("rag.query").err().map(|error| error.code);
+        assert_eq!(code(&peers), Some(Code::NOT_FOUND));
+        peers.learn(0, manifest("a", "theirs"));
+        assert!(!peers.offering("rag.query").unwrap().same_community);
+        peers.learn(0, None);
+        assert_eq!(code(&peers), Some(Code::PARTITION));
+    }
+}

@@ -1,0 +1,253 @@
+//! `hearthnet doctor`: what is wrong on this machine, and what to do about it.
+
+mod fix;
+mod remote_bus;
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use obs_facade::doctor::render::{self, ColorChoice, TextStyle};
+use obs_facade::doctor::{CapabilityBus, Config, Doctor, Error, Limits, Report};
+
+use self::fix::Consent;
+use self::remote_bus::RemoteBus;
+use crate::cli::output::{print, say_on_stderr};
+
+/// Looks for what is wrong on this machine, says what to do, and changes nothing unless told with --fix.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Run this check; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    check: Vec<String>,
+    /// Run these checks, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Leave these checks out, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Ask nothing of the internet.
+    #[arg(long)]
+    offline: bool,
+    /// Say which checks there are, and run none.
+    #[arg(long)]
+    list: bool,
+    /// The report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// The longest that the whole run may take: 5 unless told. A check gets 2 s of it, or 2/5 of a longer time.
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    timeout: Option<Duration>,
+    /// Let a warning count as a failure in the exit code.
+    #[arg(long)]
+    strict: bool,
+    /// Repair what is safe to repair, the device key's mode: ask, do it, check again.
+    #[arg(long, conflicts_with = "list")]
+    fix: bool,
+    /// With --fix: do not ask.
+    #[arg(long, requires = "fix", conflicts_with = "dry_run")]
+    yes: bool,
+    /// With --fix: say what would be done, and do nothing.
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
+    /// Also what each check saw, and how long it took.
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Problems only.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Colours: auto, always or never.
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds from 0.1 to 3600".to_owned())
+}
+
+/// The doctor itself could not do its work.
+const CRASHED: u8 = 2;
+
+/// Runs the command, which looks for the node at `node`. A check that still blocks its thread ends with the process, when
+/// `main` returns.
+pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCode {
+    let config = config.offline(args.offline);
+    keep_panics_of_checks_to_the_report();
+    let code = catch_unwind(AssertUnwindSafe(|| examine(args, &config, node))).unwrap_or_else(|_| {
+        say_on_stderr("the doctor crashed, please report it");
+        CRASHED
+    });
+    ExitCode::from(code)
+}
+
+/// The report says what panicked, with secrets hidden, which the usual message on stderr would not do (D7).
+fn keep_panics_of_checks_to_the_report() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !thread::current().name().is_some_and(|name| name.starts_with("doctor:")) {
+            usual(panic);
+        }
+    }));
+}
+
+fn examine(args: &DoctorArgs, config: &Config, node: SocketAddr) -> u8 {
+    let doctor = match choose(args) {
+        Ok(doctor) => doctor,
+        Err(error) => {
+            say_on_stderr(error);
+            return CRASHED;
+        }
+    };
+    let printed = if args.list {
+        print(&list(&doctor, args.json)).map(|()| 0)
+    } else {
+        look(args, &doctor, config, node)
+    };
+    printed.unwrap_or_else(|error| {
+        say_on_stderr(format_args!("cannot write the report: {error}"));
+        CRASHED
+    })
+}
+
+/// Runs, repairs if told, and prints: as text one report before a repair and one after it, as JSON the last alone.
+fn look(args: &DoctorArgs, doctor: &Doctor, config: &Config, node: SocketAddr) -> io::Result<u8> {
+    let run = || {
+        let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(node, &config.keys_dir));
+        doctor.run_all_blocking(config, &bus)
+    };
+    let mut report = run();
+    if args.fix {
+        if !args.json {
+            print(&show(args, &report))?;
+        }
+        if fix::repair(&report, config, consent(args)) {
+            report = run();
+        } else if !args.json {
+            return Ok(code(args, &report));
+        }
+    }
+    print(&show(args, &report))?;
+    Ok(code(args, &report))
+}
+
+fn code(args: &DoctorArgs, report: &Report) -> u8 {
+    if args.strict { report.exit_code_strict() } else { report.exit_code() }
+}
+
+fn consent(args: &DoctorArgs) -> Consent {
+    if args.dry_run {
+        Consent::DryRun
+    } else if args.yes {
+        Consent::Given
+    } else {
+        Consent::Ask
+    }
+}
+
+fn choose(args: &DoctorArgs) -> Result<Doctor, Error> {
+    let mut doctor = Doctor::standard();
+    if !args.check.is_empty() || !args.only.is_empty() {
+        doctor = doctor.only(args.check.iter().chain(&args.only))?;
+    }
+    let doctor = doctor.skip(&args.skip)?;
+    Ok(match args.timeout {
+        Some(total) => doctor.limits(limits(total)),
+        None => doctor,
+    })
+}
+
+fn limits(total: Duration) -> Limits {
+    let usual = Limits::default();
+    usual.total(total).per_check(usual.per_check.max(total * 2 / 5))
+}
+
+fn list(doctor: &Doctor, json: bool) -> String {
+    if json {
+        let checks = doctor.checks().map(|check| {
+            serde_json::json!({
+                "name": check.name(), "category": check.category(), "after": check.dependencies(),
+            })
+        });
+        return format!("{}\n", serde_json::Value::Array(checks.collect()));
+    }
+    doctor.checks().map(|check| format!("{:<24} {}\n", check.name(), check.category().as_str())).collect()
+}
+
+fn show(args: &DoctorArgs, report: &Report) -> String {
+    if args.json {
+        return render::json(report);
+    }
+    render::text(report, &TextStyle::for_stdout(args.color).verbose(args.verbose).quiet(args.quiet))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        doctor: DoctorArgs,
+    }
+
+    fn chosen(line: &str) -> Result<Vec<String>, Error> {
+        let line = Line::parse_from(["doctor"].into_iter().chain(line.split_whitespace()));
+        Ok(choose(&line.doctor)?.checks().map(|check| check.name().to_owned()).collect())
+    }
+
+    #[test]
+    fn d5_checks_are_chosen_by_name_and_stay_in_order() {
+        assert_eq!(chosen("").unwrap().len(), 12);
+        assert_eq!(chosen("--only disk_space,keys_present").unwrap(), ["keys_present", "disk_space"]);
+        assert_eq!(
+            chosen("--check disk_space --check keys_present").unwrap(),
+            ["keys_present", "disk_space"]
+        );
+        assert_eq!(chosen("--skip mdns_socket").unwrap().len(), 12, "it is listed, as skipped");
+    }
+
+    #[test]
+    fn d5_an_unknown_name_ends_with_2_and_the_list_of_names() {
+        for line in ["--check nosuch", "--only keys_present,nosuch", "--skip nosuch"] {
+            let message = chosen(line).unwrap_err().to_string();
+            assert!(message.contains("nosuch") && message.contains("recent_error_rate"), "{message}");
+        }
+        let line = Line::parse_from(["doctor", "--check", "nosuch"]);
+        assert_eq!(examine(&line.doctor, &Config::new("/nosuch"), ([127, 0, 0, 1], 7080).into()), 2);
+    }
+
+    #[test]
+    fn d5_a_repair_is_agreed_to_on_purpose() {
+        let parse = |line: &str| Line::try_parse_from(["doctor"].into_iter().chain(line.split_whitespace()));
+        let consent = |line: &str| consent(&parse(line).unwrap().doctor);
+        assert_eq!(consent("--fix"), Consent::Ask);
+        assert_eq!(consent("--fix --yes"), Consent::Given);
+        assert_eq!(consent("--fix --dry-run"), Consent::DryRun);
+        for bad in ["--yes", "--dry-run", "--fix --yes --dry-run", "--fix --list"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn d3_a_longer_run_gives_each_check_more_time() {
+        assert_eq!(limits(Duration::from_secs(1)).per_check, Duration::from_secs(2));
+        assert_eq!(limits(Duration::from_secs(5)), Limits::default());
+        assert_eq!(limits(Duration::from_secs(60)).per_check, Duration::from_secs(24));
+    }
+
+    #[test]
+    fn d5_a_timeout_is_a_time() {
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "-1", "NaN", "inf", "soon"] {
+            assert!(parse_seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The running node of this machine, as the doctor sees it over HTTP.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use obs_facade::doctor::system::{HttpError, HttpRequest, System};
+use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+const TIMEOUT: Duration = Duration::from_millis(800);
+/// A hundred traces, each with all its spans.
+const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// Looks for the node at first need. A node with another ID than the device key here is not ours, and counts as none.
+#[derive(Debug)]
+pub(crate) struct RemoteBus {
+    base: String,
+    /// The ID by the device key on disk.
+    ours: Option<String>,
+    system: System,
+    running: OnceLock<bool>,
+}
+
+#[derive(Deserialize)]
+struct Health {
+    node_id: String,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    capabilities: Vec<Capability>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Capability {
+    Described { name: String },
+    Named(String),
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    peer_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Traces {
+    traces: Vec<Trace>,
+}
+
+#[derive(Deserialize)]
+struct Trace {
+    status: String,
+}
+
+impl RemoteBus {
+    /// The node that answers at `address`, if its key is the one in `keys_dir`.
+    pub(crate) fn new(address: SocketAddr, keys_dir: &Path) -> RemoteBus {
+        RemoteBus {
+            base: format!("http://{address}"),
+            ours: doctor::device_node_id(keys_dir),
+            system: System::default(),
+            running: OnceLock::new(),
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        *self.running.get_or_init(|| self.is_ours_now())
+    }
+
+    fn is_ours_now(&self) -> bool {
+        let health = self.get::<Health>("/health");
+        self.ours.is_some() && health.ok().map(|health| health.node_id) == self.ours
+    }
+
+    /// Asks the node, if it is there and ours.
+    fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, BusError> {
+        if !self.is_running() {
+            return Err(BusError::NotRunning);
+        }
+        match self.get(path) {
+            // It has ended since we found it, or is another process by now.
+            Err(failed) if failed.is_gone && !self.is_ours_now() => Err(BusError::NotRunning),
+            Err(failed) if failed.is_gone => self.get(path).map_err(Failed::into_unreachable),
+            answer => answer.map_err(Failed::into_unreachable),
+        }
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
+        let url = format!("{}{path}", self.base);
+        let request = HttpRequest::get(url).direct().timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
+        let response = self.system.http.send(&request).map_err(|error| Failed {
+            is_gone: matches!(error, HttpError::Refused | HttpError::Closed),
+            why: format!("GET {path}: {error}"),
+        })?;
+        // `/ready` says 503 with the same fields.
+        serde_json::from_slice(&response.body).map_err(|error| Failed {
+            is_gone: false,
+            why: format!("GET {path}: HTTP {} and {error}", response.status),
+        })
+    }
+}
+
+/// No usable answer.
+struct Failed {
+    /// Nobody is there, or not any more.
+    is_gone: bool,
+    why: String,
+}
+
+impl Failed {
+    fn into_unreachable(self) -> BusError {
+        BusError::Unreachable(self.why)
+    }
+}
+
+impl CapabilityBus for RemoteBus {
+    fn node_id(&self) -> Option<String> {
+        self.is_running().then(|| self.ours.clone()).flatten()
+    }
+
+    fn capabilities(&self) -> Result<Vec<String>, BusError> {
+        let manifest: Manifest = self.ask("/manifest")?;
+        let name = |capability| match capability {
+            Capability::Described { name } | Capability::Named(name) => name,
+        };
+        Ok(manifest.capabilities.into_iter().map(name).collect())
+    }
+
+    fn peers(&self) -> Result<Vec<String>, BusError> {
+        Ok(self.ask::<Ready>("/ready")?.peer_ids)
+    }
+
+    fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
+        let recent: Traces = self.ask(&format!("/trace/recent?n={n}"))?;
+        Ok(recent.traces.iter().map(|trace| Outcome::from_status(&trace.status)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::wire::signing::identity::Identity;
+
+    /// A node that answers a few requests, as it is seen from the home of the one whose key is the seed 7.
+    fn node(id: &str) -> (RemoteBus, tempfile::TempDir) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let health = format!(r#"{{"status":"ok","node_id":"{id}","version":"0.1.0"}}"#);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(8) {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 1024];
+                let n = stream.read(&mut request).unwrap();
+                let path = String::from_utf8_lossy(&request[..n]).split(' ').nth(1).unwrap().to_owned();
+                let (status, body) = match path.as_str() {
+                    "/health" => (200, health.as_str()),
+                    "/manifest" => {
+                        (200, r#"{"capabilities":[{"name":"rag.query","version":"1.0"},"llm.chat"]}"#)
+                    }
+                    "/ready" => (
+                        503,
+                        r#"{"ready":false,"reasons":["no peers"],"capabilities":2,"peers":1,"peer_ids":["ed25519:peer"]}"#,
+                    ),
+                    "/trace/recent?n=3" => (
+                        200,
+                        r#"{"traces":[{"status":"ok","spans":[]},{"status":"timeout"},{"status":"cancelled"}]}"#,
+                    ),
+                    _ => (404, "nothing"),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all((head + body).as_bytes()).unwrap();
+            }
+        });
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("device.pub"), Identity::from_seed(&[7; 32]).public()).unwrap();
+        (RemoteBus::new(address, home.path()), home)
+    }
+
+    #[test]
+    fn f4_our_node_tells_what_the_doctor_asks() {
+        let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
+        let (bus, _home) = node(&id);
+        assert_eq!(bus.node_id(), Some(id));
+        assert_eq!(bus.capabilities().unwrap(), ["rag.query", "llm.chat"]);
+        assert_eq!(bus.peers().unwrap(), ["ed25519:peer"]);
+        assert_eq!(bus.recent_outcomes(3).unwrap(), [Outcome::Ok, Outcome::Error, Outcome::Cancelled]);
+        assert!(matches!(bus.recent_outcomes(4), Err(BusError::Unreachable(why)) if why.contains("404")));
+    }
+
+    /// A node that ends between two questions is none, and no failure.
+    #[test]
+    fn pain_08_a_node_that_has_ended_meanwhile_is_not_running() {
+        let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
+        let (bus, _home) = node(&id);
+        assert!(bus.is_running());
+        let gone = RemoteBus { base: "http://127.0.0.1:1".to_owned(), ..bus };
+        assert_eq!(gone.capabilities(), Err(BusError::NotRunning));
+        assert_eq!(gone.recent_outcomes(3), Err(BusError::NotRunning));
+    }
+
+    #[test]
+    fn d4_another_node_on_the_port_is_not_ours() {
+        let (bus, _home) = node("ed25519:another");
+        assert_eq!(bus.node_id(), None);
+        assert_eq!(bus.capabilities(), Err(BusError::NotRunning));
+    }
+}

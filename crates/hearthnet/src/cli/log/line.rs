@@ -1,0 +1,209 @@
+//! One line of a day file, read and shown.
+
+use std::fmt::{self, Write};
+
+use obs_facade::doctor::render::TextStyle;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::filter::Level;
+use crate::cli::visible::{short_id, visible};
+
+/// The column of the logger's name.
+const LOGGER_WIDTH: usize = 14;
+/// Of a trace ID's beginning this much is shown; `--json` has all of it.
+const ID_HEAD: usize = 6;
+/// Of a damaged line this much is shown.
+const DAMAGED_SHOWN: usize = 120;
+
+/// A line in its parts.
+#[derive(Debug)]
+pub(crate) struct Line {
+    ts: String,
+    pub(crate) level: Level,
+    pub(crate) logger: String,
+    msg: String,
+    trace_id: Option<String>,
+    /// In the order in which they were logged.
+    fields: Vec<(String, Value)>,
+}
+
+impl Line {
+    /// `None` if the line is damaged.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Line> {
+        let Entries(mut entries) = serde_json::from_slice(bytes).ok()?;
+        let mut text = |key: &str| {
+            let at = entries.iter().position(|(name, value)| name == key && value.is_string())?;
+            let (_, value) = entries.remove(at);
+            value.as_str().map(str::to_owned)
+        };
+        Some(Line {
+            ts: text("ts").filter(|ts| ts.is_ascii() && ts.len() == "2026-05-26T08:14:22.281Z".len())?,
+            level: Level::of(text("level")?.as_bytes())?,
+            logger: text("logger")?,
+            msg: text("msg")?,
+            trace_id: text("trace_id"),
+            fields: entries,
+        })
+    }
+
+    /// `2026-05-26`.
+    pub(crate) fn day(&self) -> &str {
+        &self.ts[..10]
+    }
+
+    /// `08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD`
+    pub(crate) fn pretty(&self, paint: Paint) -> String {
+        let time = visible(&self.ts[11..23]);
+        let logger = visible(self.logger.strip_prefix("hearthnet.").unwrap_or(&self.logger));
+        let logger = paint.dim(&format!("{logger:<LOGGER_WIDTH$}"));
+        let mut out =
+            format!("{} {} {logger} {}", paint.dim(&time), paint.level(self.level), visible(&self.msg));
+        for (at, (key, value)) in self.fields.iter().enumerate() {
+            let gap = if at == 0 { "  " } else { " " };
+            let _ = write!(out, "{gap}{}{}", paint.dim(&format!("{}=", visible(key))), shown_value(value));
+        }
+        if let Some(id) = &self.trace_id {
+            let _ = write!(out, "  {}", paint.dim(&short_id(id, ID_HEAD, paint.ellipsis)));
+        }
+        out
+    }
+}
+
+/// A text without its quotes, so that it reads well; everything else as JSON.
+fn shown_value(value: &Value) -> String {
+    match value {
+        Value::String(text) => visible(text),
+        other => visible(&other.to_string()),
+    }
+}
+
+/// How a damaged line is shown.
+pub(crate) fn damaged(file: impl fmt::Display, bytes: &[u8]) -> String {
+    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(DAMAGED_SHOWN)]);
+    let more = if bytes.len() > DAMAGED_SHOWN { "…" } else { "" };
+    format!("damaged line in {file}: {}{more}", visible(&beginning))
+}
+
+/// Colours, or none; and what stands for what is left out.
+#[derive(Clone, Copy)]
+pub(crate) struct Paint {
+    coloured: bool,
+    ellipsis: char,
+}
+
+impl Paint {
+    pub(crate) fn new(style: &TextStyle) -> Paint {
+        Paint { coloured: style.color, ellipsis: if style.ascii { '~' } else { '…' } }
+    }
+
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    pub(crate) fn damaged(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    fn level(self, level: Level) -> String {
+        match level {
+            Level::Error => self.with("1;31", "ERROR"),
+            Level::Warning => self.with("33", "WARN "),
+            Level::Info => self.with("32", "INFO "),
+            Level::Debug => self.with("34", "DEBUG"),
+            Level::Trace => self.with("2", "TRACE"),
+        }
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The entries of an object in their order, which `serde_json::Value` does not keep.
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Entries, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WARNING: &str = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"warning","logger":"hearthnet.bus.router","msg":"peer is quarantined","trace_id":"01HXR3F2M9Z5T1V8Q4W7N6K0JD","node":"7H4G-Y9KL","suppressed":41}"#;
+
+    fn pretty(line: &str) -> String {
+        Line::parse(line.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default()))
+    }
+
+    #[test]
+    fn f4_a_line_for_people() {
+        assert_eq!(
+            pretty(WARNING),
+            "08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD"
+        );
+        assert_eq!(Line::parse(WARNING.as_bytes()).unwrap().day(), "2026-05-26");
+    }
+
+    #[test]
+    fn fields_keep_their_order_and_nested_ones_their_form() {
+        let line = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"other","msg":"m","z":{"a":[1,"x"]},"a":null}"#;
+        assert_eq!(pretty(line), r#"08:14:22.281 INFO  other          m  z={"a":[1,"x"]} a=null"#);
+    }
+
+    #[test]
+    fn terminal_escapes_from_peers_are_shown_not_obeyed() {
+        let line = WARNING.replace("7H4G", "\\u001b[2J\\u009b\\n\\u202e").replace("01HXR3", "\\u001b]0;x");
+        let line = pretty(&line);
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(line.contains("node=\\u{1b}[2J\\u{9b}\\n\\u{202e}"), "{line}");
+    }
+
+    #[test]
+    fn colour_when_asked() {
+        let line =
+            Line::parse(WARNING.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default().color(true)));
+        assert!(line.contains("\x1b[33mWARN \x1b[0m"), "{line:?}");
+    }
+
+    #[test]
+    fn damaged_lines_are_told() {
+        let bad = [
+            "",
+            "{",
+            "[]",
+            "{}",
+            "null",
+            &WARNING[..50],
+            &WARNING.replace("warning", "loud"),
+            &WARNING.replace("2026-", "ü"),
+        ];
+        for line in bad {
+            assert!(Line::parse(line.as_bytes()).is_none(), "{line}");
+        }
+        assert_eq!(
+            damaged("2026-05-26.log", b"{\"ts\x1b\xff"),
+            "damaged line in 2026-05-26.log: {\"ts\\u{1b}\u{fffd}"
+        );
+        assert!(damaged("f", &[b'x'; 500]).ends_with("x…"));
+    }
+}

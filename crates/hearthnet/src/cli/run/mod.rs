@@ -1,0 +1,153 @@
+//! `hearthnet run`: the node, from its first line to its last.
+
+mod end_signal;
+mod port_owner;
+mod runtime;
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use clap::Args;
+use obs_facade::http::Checkup;
+use obs_facade::{Logger, info, warn};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use self::end_signal::end_signal;
+use super::init;
+use super::output::say;
+use super::overrides::Overrides;
+use crate::bus::Profile;
+use crate::config::Config;
+use crate::config::paths::Paths;
+use crate::failure::Failure;
+use crate::node::Node;
+use crate::state::create_once::Placed;
+use crate::watch::storage::{self, Events};
+use crate::{server, state::home, watch::emergency};
+
+static LOG: Logger = Logger::new("hearthnet::run");
+
+/// How long open requests may go on after the signal to end.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long work off the runtime may go on after that.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
+/// Starts the node, making whatever is missing.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Log in more detail, and on stderr too.
+    #[arg(long)]
+    debug: bool,
+}
+
+/// Runs the node until SIGINT or SIGTERM.
+pub(crate) fn run(
+    args: &RunArgs,
+    mut config: Config,
+    config_file: Option<&Path>,
+    paths: &Paths,
+    overrides: &Overrides,
+) -> Result<(), Failure> {
+    let name = init::usual_name(&config);
+    let home = home::ensure(&config, config_file, paths, &name, &mut tell_made)?;
+    if args.debug {
+        config.observability = config.observability.log_level("debug").log_console(true);
+    }
+    config.observability = config
+        .observability
+        .resource("service.version", env!("CARGO_PKG_VERSION"))
+        .resource("service.instance.id", home.identity.node_id());
+    // Held to the very end: dropping it is what flushes.
+    let _guard = obs_facade::configure(&config.observability)
+        .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
+    let runtime = runtime::start()?;
+    let identity = Arc::new(home.identity);
+    let events = Events::new(identity.clone(), &home.community_id, &home.event_log);
+    let node = Node::new(&config, Profile { identity, community_id: home.community_id, display_name: name });
+    let checkup =
+        Checkup::new(config.for_doctor(paths), node.clone()).remote(config.observability.is_doctor_remote());
+    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, overrides));
+    runtime.shutdown_timeout(LAST_CALLS);
+    if served.is_ok() {
+        append_stopped(events);
+        info!(logger: LOG, "stopped");
+    }
+    served
+}
+
+/// Appends the last event. A disk that hangs does not keep the node from ending.
+fn append_stopped(events: Events) {
+    let (done, ended) = mpsc::channel();
+    let started = std::thread::Builder::new().spawn(move || {
+        events.append("node.stopped", &json!({}));
+        let _ = done.send(());
+    });
+    if let Err(error) = started {
+        warn!(logger: LOG, error:% = error; "the last event cannot be appended");
+    }
+    let _ = ended.recv_timeout(LAST_CALLS);
+}
+
+fn tell_made(what: &str, path: &Path, placed: Placed) {
+    if placed == Placed::Made {
+        say(format_args!("hearthnet: made the {what} {}", path.display()));
+    }
+}
+
+async fn serve(
+    config: &Config,
+    node: &Arc<Node>,
+    checkup: &Checkup,
+    blobs: &Path,
+    events: &Events,
+    overrides: &Overrides,
+) -> Result<(), Failure> {
+    let signal = end_signal()?;
+    let end = async {
+        let name = signal.await;
+        info!(logger: LOG, signal = name; "stopping");
+    };
+    let listener = match TcpListener::bind(config.address()).await {
+        Ok(listener) => listener,
+        Err(error) => return Err(cannot_listen(config, &error)),
+    };
+    let appended = events.clone();
+    let started = json!({ "version": env!("CARGO_PKG_VERSION") });
+    let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
+    let mut watching = node.watch_peers();
+    watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
+    watching.spawn(storage::watch_blobs(blobs.to_owned()));
+    watching.spawn(storage::watch_events(events.clone()));
+    if let Some(interval) = config.observability.doctor_interval() {
+        watching.spawn(checkup.clone().watch(interval));
+    }
+    announce(config, overrides);
+    server::serve(listener, node.router(checkup), end, GRACE).await;
+    Ok(())
+}
+
+fn announce(config: &Config, overrides: &Overrides) {
+    let log_dir = config.observability.log_dir().display();
+    let address = config.local_address();
+    say(format_args!("hearthnet: listening on http://{address}"));
+    say(format_args!("  metrics  http://{address}/metrics"));
+    say(format_args!("  traces   http://{address}/trace/recent"));
+    say(format_args!("  log      {log_dir}  (hearthnet log --follow{})", overrides.for_files()));
+    say(format_args!("  checks   hearthnet doctor{}", overrides.for_node()));
+    info!(logger: LOG, address:% = config.address(); "listening");
+}
+
+fn cannot_listen(config: &Config, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        ErrorKind::AddrInUse => {
+            let owner = port_owner::describe(config.local_address());
+            format!("the port is taken by {owner}: stop it, or choose another port with --port")
+        }
+        ErrorKind::PermissionDenied => format!("{error}: choose a port from 1024 with --port"),
+        _ => error.to_string(),
+    };
+    Failure::error(format!("cannot listen on {}: {reason}", config.address()))
+}

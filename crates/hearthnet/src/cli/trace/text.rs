@@ -1,0 +1,118 @@
+//! Text from peers, made harmless; and numbers for people.
+
+use std::fmt::Write as _;
+
+use crate::cli::visible::{self, is_obeyed};
+
+/// `text` with everything that a terminal might obey as escapes; with `ascii` also everything beyond ASCII.
+pub(super) fn visible(text: &str, ascii: bool) -> String {
+    if ascii { visible::visible_ascii(text) } else { visible::visible(text) }
+}
+
+/// JSON that says the same with everything that a terminal might obey as `\u` escapes, and a line end.
+pub(super) fn visible_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() + 1);
+    for letter in json.trim_end().chars() {
+        // White space between values is JSON's own; within a text it cannot be.
+        if is_obeyed(letter) && !matches!(letter, '\n' | '\r' | '\t') {
+            // All of them are in the first plane: one escape each.
+            let _ = write!(out, "\\u{:04x}", u32::from(letter));
+        } else {
+            out.push(letter);
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// At most so many characters, the last of them `…`, or `~` in ASCII, if some are missing.
+pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let head = text.chars().take(limit.saturating_sub(1));
+    head.chain([if ascii { '~' } else { '…' }]).take(limit).collect()
+}
+
+/// For the query of a URL.
+pub(super) fn percent(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' => out.push(char::from(byte)),
+            _ => drop(write!(out, "%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// `0.1 ms`, `4.2 ms`, `412 ms`, `30.02 s`, `12 min`.
+pub(super) fn duration(ms: f64) -> String {
+    match ms {
+        ..99.95 => format!("{:.1} ms", ms.max(0.0)),
+        ..999.5 => format!("{ms:.0} ms"),
+        ..100_000.0 => format!("{:.2} s", ms / 1e3),
+        ..6_000_000.0 => format!("{:.0} s", ms / 1e3),
+        _ => format!("{:.0} min", ms / 60e3),
+    }
+}
+
+/// `2 s ago`, `5 min ago`, `3 h ago`, `2 d ago`.
+pub(super) fn age(ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
+    match seconds {
+        ..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown_instead() {
+        assert_eq!(visible("ü\u{1b}[2J\u{9b}\n\u{202e}", false), "ü\\u{1b}[2J\\u{9b}\\n\\u{202e}");
+        assert_eq!(visible("ü", true), "\\u{fc}");
+        let json = "{\n \"a\": \"ü\u{9b}\u{202e}\u{7f}\"}\n";
+        assert_eq!(visible_json(json), "{\n \"a\": \"ü\\u009b\\u202e\\u007f\"}\n");
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&visible_json(json)).unwrap(), value);
+    }
+
+    #[test]
+    fn texts_are_shortened_by_characters() {
+        assert_eq!(shortened("größe", 5, false), "größe");
+        assert_eq!(shortened("größer", 5, false), "größ…");
+        assert_eq!(shortened("groesser", 5, true), "groe~");
+        assert_eq!(shortened("ab", 0, true), "");
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        let cases = [
+            (-1.0, "0.0 ms"),
+            (0.1, "0.1 ms"),
+            (4.2, "4.2 ms"),
+            (99.96, "100 ms"),
+            (999.9, "1.00 s"),
+            (30_020.0, "30.02 s"),
+            (200_000.0, "200 s"),
+            (7_200_000.0, "120 min"),
+        ];
+        for (ms, expected) in cases {
+            assert_eq!(duration(ms), expected);
+        }
+        for (ms, expected) in [
+            (-5, "0 s ago"),
+            (2_000, "2 s ago"),
+            (120_000, "2 min ago"),
+            (7_200_000, "2 h ago"),
+            (200_000_000, "2 d ago"),
+        ] {
+            assert_eq!(age(ms), expected);
+        }
+    }
+}

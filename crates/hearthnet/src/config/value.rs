@@ -1,0 +1,241 @@
+//! The values of `config.toml` that are more than their TOML type: each says what is allowed when it refuses.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::wire::signing::identity;
+
+/// An integer within a range, described in words.
+struct Whole {
+    range: RangeInclusive<i64>,
+    allowed: &'static str,
+}
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.allowed)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<i64, E> {
+        match self.range.contains(&value) {
+            true => Ok(value),
+            false => Err(E::invalid_value(Unexpected::Signed(value), &self)),
+        }
+    }
+}
+
+pub(crate) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let whole = Whole { range: 1..=65535, allowed: "a port from 1 to 65535" };
+    deserializer.deserialize_i64(whole).map(|port| port as u16)
+}
+
+pub(crate) fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let allowed = "calls a second from 1 to 1000000, or 0 for no limit";
+    deserializer.deserialize_i64(Whole { range: 0..=1_000_000, allowed }).map(|rate| rate as u32)
+}
+
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let whole = Whole { range: 1..=3600, allowed: "seconds from 1 to 3600" };
+    deserializer.deserialize_i64(whole).map(|seconds| Duration::from_secs(seconds as u64))
+}
+
+/// A text that `parse` makes something of, described in words.
+struct Text<T> {
+    parse: fn(&str) -> Option<T>,
+    allowed: &'static str,
+}
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.allowed)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+pub(crate) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {
+    let allowed = "an IP address such as 0.0.0.0, 127.0.0.1 or ::";
+    deserializer.deserialize_str(Text { parse: |text| text.parse().ok(), allowed })
+}
+
+pub(crate) fn multicast_group<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ipv4Addr, D::Error> {
+    let parse = |text: &str| text.parse().ok().filter(Ipv4Addr::is_multicast);
+    let allowed = "an IPv4 multicast address from 224.0.0.0 to 239.255.255.255";
+    deserializer.deserialize_str(Text { parse, allowed })
+}
+
+pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let parse = |text: &str| (!text.contains('\0')).then(|| PathBuf::from(text));
+    deserializer
+        .deserialize_str(Text { parse, allowed: "the path of a folder, or nothing for the usual one" })
+}
+
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let parse = |text: &str| is_name(text).then(|| text.to_owned());
+    deserializer.deserialize_str(Text { parse, allowed: NAME })
+}
+
+/// What [`is_name`] allows, in words.
+pub(crate) const NAME: &str = "a name of 1 to 64 characters on one line";
+
+/// Whether people can call something `text`.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.trim().chars().count()) && !text.contains(char::is_control)
+}
+
+/// Empty is absent.
+pub(crate) fn community_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let parse = |text: &str| match text {
+        "" => Some(None),
+        _ => identity::is_id(text).then(|| Some(text.to_owned())),
+    };
+    let allowed = "`ed25519:` and 32 bytes in base64url, or nothing";
+    deserializer.deserialize_str(Text { parse, allowed })
+}
+
+const BASE_URL: &str = "an address such as http://host:port, without user, query, fragment or zone (`%eth0`)";
+
+pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    // An address may hold a password, so a wrong one is not repeated (D7).
+    let text = String::deserialize(deserializer)?;
+    parse_base_url(&text).ok_or_else(|| D::Error::custom(format_args!("expected {BASE_URL}")))
+}
+
+fn parse_base_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let usable = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.port() != Some(0);
+    (plain && usable && url.fragment().is_none() && is_as_written(text, &url)).then_some(url)
+}
+
+/// Whether the host was taken as it is written. The URL standard also repairs what other programs refuse or read in
+/// another way, such as `http:/x`, `127.1` or a name that is not ASCII.
+fn is_as_written(text: &str, url: &Url) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
+    let is_name =
+        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let same = match host.starts_with('[') {
+        true => authority.starts_with('['),
+        false => is_name(host) && authority.to_ascii_lowercase().split(':').next() == Some(host),
+    };
+    same && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !authority.contains('@')
+        && !authority.ends_with(':')
+}
+
+/// The most peers that a file may name: each costs a request every few seconds.
+const MAX_PEERS: usize = 64;
+
+pub(crate) fn base_urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Url>, D::Error> {
+    struct Urls;
+
+    impl<'de> Visitor<'de> for Urls {
+        type Value = Vec<Url>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX_PEERS} addresses such as [\"http://host:port\"]")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Url>, A::Error> {
+            let mut urls = Vec::new();
+            while let Some(BaseUrl(url)) = seq.next_element()? {
+                urls.push(url);
+            }
+            match urls.len() {
+                ..=MAX_PEERS => Ok(urls),
+                n => Err(A::Error::invalid_length(n, &self)),
+            }
+        }
+    }
+    deserializer.deserialize_seq(Urls)
+}
+
+#[derive(Deserialize)]
+struct BaseUrl(#[serde(deserialize_with = "base_url")] Url);
+
+/// A host and port to which a TCP connection can be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Target {
+    pub(crate) fn https(host: &str) -> Target {
+        Target { host: host.to_owned(), port: 443 }
+    }
+
+    /// `host`, `host:port` or an address with a scheme; without a port it is that of HTTPS.
+    fn parse(text: &str) -> Option<Target> {
+        let with_scheme = match text.contains("://") {
+            true => text.to_owned(),
+            // A bare IPv6 address has colons of its own.
+            false if text.parse::<std::net::Ipv6Addr>().is_ok() => format!("https://[{text}]"),
+            false => format!("https://{text}"),
+        };
+        let url = parse_base_url(&with_scheme)?;
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some(Target { host, port: url.port_or_known_default()? })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Target, D::Error> {
+        let allowed = "a host, as `host` or `host:port`";
+        deserializer.deserialize_str(Text { parse: Target::parse, allowed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_host_with_or_without_its_port() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(Target::parse(text).unwrap().to_string(), expected);
+        }
+        check("1.1.1.1", "1.1.1.1:443");
+        check("1.1.1.1:53", "1.1.1.1:53");
+        check("cloudflare.com", "cloudflare.com:443");
+        check("http://cloudflare.com", "cloudflare.com:80");
+        check("2606:4700::1111", "[2606:4700::1111]:443");
+        check("[::1]:8080", "[::1]:8080");
+        for wrong in ["", "a b", "host:99999", "host:0", "http://", "user@host"] {
+            assert_eq!(Target::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn d7_a_password_has_no_place_in_an_address() {
+        assert!(parse_base_url("http://127.0.0.1:11434/v1").is_some());
+        for wrong in ["http://u:p@host", "host:7080", "ftp://host", "http://host:0", "http://host/?key=1"] {
+            assert_eq!(parse_base_url(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `llm.chat`: a conversation with the language model of the first backend of the configuration.
+
+use std::time::Instant;
+
+use obs_facade::metrics::{self, standard};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::bus::answer::{self, Answer, DONE, Frame, FrameSource, frames};
+use crate::bus::capability::{Answering, Capability};
+use crate::config::BackendSection;
+use crate::llm::{self, Backend, Pieces, Said};
+use crate::node::model_span::ModelSpan;
+use crate::wire::arguments::{Call, boolean, text};
+use crate::wire::error::{CallError, Code};
+
+pub(super) const NAME: &str = "llm.chat";
+
+/// What a backend is asked for when neither the configuration nor the caller names a model: those that serve one
+/// alone do not look at it.
+const ANY_MODEL: &str = "default";
+
+#[derive(Clone)]
+pub(super) struct Chat {
+    backend: Backend,
+    backend_name: String,
+    model: Option<String>,
+}
+
+impl Chat {
+    pub(super) fn new(section: &BackendSection, http: Client) -> Chat {
+        offer(section.model.as_deref().unwrap_or(ANY_MODEL));
+        Chat {
+            backend: Backend::new(section, http),
+            backend_name: section.name.clone(),
+            model: section.model.clone(),
+        }
+    }
+
+    async fn answer(self, call: Call) -> Result<Answer, CallError> {
+        let model = self.model_for(&call)?.to_owned();
+        let stream = boolean(&call.input, "stream")?.unwrap_or(true);
+        let request = llm::request(call.input, &model, stream)?;
+        let span = ModelSpan::begin(&self.backend, &self.backend_name, &model, stream);
+        let headers = span.headers();
+        let talk = Talk::begin(&model, &self.backend_name, span);
+        answer::marked(match stream {
+            true => talk
+                .span
+                .noted(self.backend.stream(request, headers).await)
+                .map(|pieces| frames(Tokens { pieces, talk })),
+            false => talk
+                .span
+                .noted(self.backend.complete(request, headers).await)
+                .map(|completion| whole(completion, talk)),
+        })
+    }
+
+    /// The configured model; another one is not offered. Without a configured one the caller chooses.
+    fn model_for<'a>(&'a self, call: &'a Call) -> Result<&'a str, CallError> {
+        match (self.model.as_deref(), text(&call.params, "model")?) {
+            (Some(ours), Some(wanted)) if ours != wanted => {
+                Err(Code::NOT_IMPLEMENTED.because(format!("this node offers the model {ours}")))
+            }
+            (Some(model), _) | (None, Some(model)) => Ok(model),
+            (None, None) => Ok(ANY_MODEL),
+        }
+    }
+}
+
+impl Capability for Chat {
+    fn call(&self, call: Call) -> Answering {
+        Box::pin(self.clone().answer(call))
+    }
+}
+
+/// Shows the node's own model on the metrics page from the start, and always (M7). Any other name that a caller gives is
+/// counted with all others.
+fn offer(model: &str) {
+    standard::trust_models_only(&[model]);
+    standard::llm_concurrent().set([model], 0.0);
+}
+
+/// A conversation under way: it counts as running until it is dropped, and its tokens are counted then,
+/// also those of an answer that nobody waited for.
+struct Talk {
+    begun: Instant,
+    /// Pieces of text so far, each about a token.
+    pieces: u64,
+    said: Said,
+    generated: metrics::Counter,
+    span: ModelSpan,
+    _running: metrics::Lease,
+}
+
+impl Talk {
+    fn begin(model: &str, backend: &str, span: ModelSpan) -> Talk {
+        Talk {
+            begun: Instant::now(),
+            pieces: 0,
+            said: Said::default(),
+            generated: standard::llm_tokens_generated_total().with([model, backend]),
+            span,
+            _running: standard::llm_concurrent().with([model]).lease(),
+        }
+    }
+
+    /// What the backend counted, else the pieces.
+    fn tokens(&self) -> u64 {
+        self.said.tokens.unwrap_or(self.pieces)
+    }
+
+    fn note(&mut self, said: Said) {
+        self.said.tokens = said.tokens.or(self.said.tokens);
+        self.said.stop_reason = said.stop_reason.or(self.said.stop_reason.take());
+    }
+
+    fn summary(&self) -> Value {
+        json!({
+            "tokens_out": self.tokens(),
+            "stop_reason": self.said.stop_reason.as_deref().unwrap_or("end"),
+            "ms": self.begun.elapsed().as_millis() as u64,
+        })
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.generated.add(self.tokens());
+        self.said.tokens.into_iter().for_each(|tokens| self.span.generated(tokens));
+    }
+}
+
+fn whole(completion: llm::Completion, mut talk: Talk) -> Answer {
+    // Words are the nearest to tokens that can be counted here.
+    talk.pieces = completion.content.split_whitespace().count() as u64;
+    talk.span.completed(&completion.model, &completion.tokens_in);
+    talk.note(completion.said);
+    let mut meta = talk.summary();
+    meta["model"] = completion.model;
+    meta["tokens_in"] = completion.tokens_in;
+    Answer::Plain {
+        output: json!({ "message": { "role": "assistant", "content": completion.content } }),
+        meta,
+    }
+}
+
+/// The tokens of a streamed answer.
+struct Tokens {
+    pieces: Pieces,
+    talk: Talk,
+}
+
+impl FrameSource for Tokens {
+    async fn next(&mut self) -> Result<Frame, CallError> {
+        while let Some(piece) = self.talk.span.noted(self.pieces.next().await)? {
+            self.talk.note(piece.said);
+            if !piece.text.is_empty() {
+                self.talk.pieces += 1;
+                return Ok(Frame::new("token", json!({ "text": piece.text })));
+            }
+        }
+        Ok(Frame::new(DONE, self.talk.summary()))
+    }
+}

@@ -1,0 +1,122 @@
+//! The transport server: HTTP/1.1 with bounds on what a connection may cost, and an orderly end.
+
+pub(crate) mod connection_limit;
+mod descriptors;
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use obs_facade::http::Caller;
+use obs_facade::{Logger, debug, info, warn_limited};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower_service::Service as _;
+
+use self::connection_limit::Places;
+
+static LOG: Logger = Logger::new(module_path!());
+
+/// How long a connection may take to send a request's head, or be idle between requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_HEAD_BYTES: usize = 64 << 10;
+/// How long a caller may leave what was sent to it unread: longer, and its connection is given up.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Answers connections until `end`, and then gives open requests `grace` to finish. When this returns, every
+/// request has ended: those that did not in time were cancelled.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    end: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let bound = descriptors::connections();
+    let (graceful, places, mut connections) = (GracefulShutdown::new(), Places::new(bound), JoinSet::new());
+    let mut end = std::pin::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < bound => match accepted {
+                Ok((stream, remote)) => match places.take(remote.ip()) {
+                    Some(place) => {
+                        let served = connection(stream, app.clone(), Caller(remote), graceful.watcher());
+                        connections.spawn(async move {
+                            served.await;
+                            drop(place);
+                        });
+                    }
+                    None => {
+                        warn_limited!(LOG, "places", host:% = remote.ip(); "too many connections are open");
+                    }
+                },
+                Err(error) => accept_failed(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    if timeout(grace, graceful.shutdown()).await.is_err() {
+        info!(logger: LOG, open = connections.len(); "cancelling the requests that are still open");
+    }
+    connections.shutdown().await;
+}
+
+async fn connection(stream: TcpStream, app: Router, remote: Caller, watcher: Watcher) {
+    // Tokens are small and wanted at once.
+    let _ = stream.set_nodelay(true);
+    give_up_on_who_does_not_read(&stream);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(remote);
+        // A router is always ready.
+        app.clone().call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        debug!(logger: LOG, error:% = error; "connection ended early");
+    }
+}
+
+/// HTTP has no such limit, TCP has: without it a caller that asks and never reads has its place for ever.
+fn give_up_on_who_does_not_read(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, UNREAD_TIMEOUT.as_millis() as u32);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, UNREAD_TIMEOUT);
+}
+
+/// One broken connection is its caller's matter; out of file descriptors is ours, and passes.
+async fn accept_failed(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        warn_limited!(LOG, "accept", error:% = error; "cannot accept connections");
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn r1_a_caller_that_does_not_read_loses_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_caller, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (stream, _) = accepted.unwrap();
+        give_up_on_who_does_not_read(&stream);
+        assert_eq!(rustix::net::sockopt::tcp_user_timeout(&stream).unwrap(), 30_000);
+    }
+}

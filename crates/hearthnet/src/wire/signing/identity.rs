@@ -1,0 +1,176 @@
+//! The device's Ed25519 identity and what is signed with it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use serde_json::Value;
+
+use super::canonical;
+use crate::failure::Failure;
+
+const TAG: &str = "ed25519:";
+
+/// The keys of this device.
+pub(crate) struct Identity {
+    signing: SigningKey,
+    node_id: String,
+}
+
+impl std::fmt::Debug for Identity {
+    /// The node ID alone: the seed is never printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Identity").field(&self.node_id).finish()
+    }
+}
+
+impl Identity {
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Identity {
+        let signing = SigningKey::from_bytes(seed);
+        let node_id = text_of(signing.verifying_key().as_bytes());
+        Identity { signing, node_id }
+    }
+
+    /// Reads `device.ed25519` and checks that `device.pub`, where there is one, belongs to it.
+    pub(crate) fn load(keys_dir: &Path) -> Result<Identity, Failure> {
+        let identity = Identity::from_seed(&read_key(&seed_file(keys_dir))?);
+        let public = public_file(keys_dir);
+        if public.exists() && read_key(&public)? != identity.public() {
+            return Err(Failure::error(format!(
+                "{} does not belong to device.ed25519 beside it: move it away, `hearthnet init` makes the right one",
+                public.display()
+            )));
+        }
+        Ok(identity)
+    }
+
+    /// The full node ID: `ed25519:` and the verify key in base64url.
+    pub(crate) fn node_id(&self) -> &str {
+        &self.node_id
+    }
+
+    pub(crate) fn public(&self) -> [u8; 32] {
+        self.signing.verifying_key().to_bytes()
+    }
+
+    /// The signature of the canonical form of `payload`.
+    pub(crate) fn sign(&self, payload: &Value) -> String {
+        text_of(&self.signing.sign(canonical::json(payload).as_bytes()).to_bytes())
+    }
+
+    /// The object `document` with its `signature` over everything else in it.
+    pub(crate) fn sign_document(&self, mut document: Value) -> Value {
+        let signature = Value::String(self.sign(&document));
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("signature".to_owned(), signature);
+        }
+        document
+    }
+}
+
+pub(crate) fn seed_file(keys_dir: &Path) -> PathBuf {
+    keys_dir.join("device.ed25519")
+}
+
+pub(crate) fn public_file(keys_dir: &Path) -> PathBuf {
+    keys_dir.join("device.pub")
+}
+
+fn read_key(path: &Path) -> Result<[u8; 32], Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+    bytes.as_slice().try_into().map_err(|_| {
+        Failure::error(format!(
+            "{} holds {} bytes, an Ed25519 key has 32: restore it from a backup",
+            path.display(),
+            bytes.len()
+        ))
+    })
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    format!("{TAG}{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The bytes behind `ed25519:<base64url>`, when there are exactly `N`.
+fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
+    URL_SAFE_NO_PAD.decode(text.strip_prefix(TAG)?).ok()?.try_into().ok()
+}
+
+/// Whether `text` has the form of a node or community ID, which also makes it safe as the name of a folder.
+pub(crate) fn is_id(text: &str) -> bool {
+    bytes_of::<32>(text).is_some()
+}
+
+/// Why a signature does not hold, in the words of `hearthnet_signature_failures_total{reason}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadSignature {
+    /// The signature's text is not `ed25519:` and 64 bytes in base64url.
+    Malformed,
+    /// The signer's ID is not an Ed25519 verify key.
+    BadKey,
+    /// Everything has its form, but this key did not sign this text.
+    Mismatch,
+}
+
+/// Checks `signature` of the canonical form of `payload` against the key in `signer`.
+pub(crate) fn verify(payload: &Value, signature: &str, signer: &str) -> Result<(), BadSignature> {
+    let signature = bytes_of::<64>(signature).ok_or(BadSignature::Malformed)?;
+    let key = bytes_of::<32>(signer).ok_or(BadSignature::BadKey)?;
+    let key = VerifyingKey::from_bytes(&key).map_err(|_| BadSignature::BadKey)?;
+    key.verify_strict(canonical::json(payload).as_bytes(), &Signature::from_bytes(&signature))
+        .map_err(|_| BadSignature::Mismatch)
+}
+
+/// Checks the `signature` that is part of `document`.
+pub(crate) fn verify_document(document: &Value, signer: &str) -> Result<(), BadSignature> {
+    let mut unsigned = document.as_object().ok_or(BadSignature::Malformed)?.clone();
+    let signature = unsigned.remove("signature").ok_or(BadSignature::Malformed)?;
+    verify(&Value::Object(unsigned), signature.as_str().ok_or(BadSignature::Malformed)?, signer)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_signature_holds_for_its_own_text_and_key_alone() {
+        let (ours, other) = (Identity::from_seed(&[7; 32]), Identity::from_seed(&[8; 32]));
+        let payload = json!({ "b": 1.0, "a": "Grüße" });
+        let signature = ours.sign(&payload);
+        assert_eq!(verify(&json!({ "a": "Grüße", "b": 1 }), &signature, ours.node_id()), Ok(()));
+        assert_eq!(verify(&payload, &signature, other.node_id()), Err(BadSignature::Mismatch));
+        assert_eq!(verify(&json!({}), &signature, ours.node_id()), Err(BadSignature::Mismatch));
+        assert_eq!(verify(&payload, "ed25519:AAAA", ours.node_id()), Err(BadSignature::Malformed));
+        for not_a_key in ["", "ed25519:", "ed25519:%%", "7H4G-Y9KL"] {
+            assert_eq!(verify(&payload, &signature, not_a_key), Err(BadSignature::BadKey), "{not_a_key}");
+        }
+    }
+
+    #[test]
+    fn a_signed_document_verifies_until_a_byte_of_it_changes() {
+        let ours = Identity::from_seed(&[7; 32]);
+        let mut document = ours.sign_document(json!({ "name": "Niederrhein" }));
+        assert_eq!(verify_document(&document, ours.node_id()), Ok(()));
+        document["name"] = json!("niederrhein");
+        assert_eq!(verify_document(&document, ours.node_id()), Err(BadSignature::Mismatch));
+        assert_eq!(verify_document(&json!([]), ours.node_id()), Err(BadSignature::Malformed));
+    }
+
+    #[test]
+    fn an_id_is_a_key_of_32_bytes_and_nothing_that_could_leave_its_folder() {
+        assert!(is_id(Identity::from_seed(&[7; 32]).node_id()));
+        for hostile in ["", "ed25519:", "../../etc", "ed25519:../../../../etc/passwd", "ed25519:AAAA"] {
+            assert!(!is_id(hostile), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn d7_the_seed_does_not_show_in_debug_output() {
+        let identity = Identity::from_seed(&[7; 32]);
+        assert_eq!(format!("{identity:?}"), format!("Identity({:?})", identity.node_id()));
+    }
+}

@@ -1,0 +1,205 @@
+//! Signed calls: the Ed25519 signature of a call, checked when it comes in and made when one goes out.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use chrono::{TimeDelta, Utc};
+use obs_facade::metrics::standard;
+use obs_facade::{Logger, warn_limited};
+use serde_json::{Value, json};
+
+use super::identity::{self, BadSignature, Identity};
+use crate::wire::error::{CallError, Code};
+use crate::wire::{VERSION, clock};
+
+pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("x-hearthnet-capability-version");
+pub(crate) const FROM: HeaderName = HeaderName::from_static("x-hearthnet-from");
+const COMMUNITY: HeaderName = HeaderName::from_static("x-hearthnet-community");
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-hearthnet-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("x-hearthnet-signature");
+
+static LOG: Logger = Logger::new("hearthnet::wire::signature");
+
+/// Largest distance of a signed call's timestamp from now, in either direction.
+pub(crate) const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
+
+/// A signature that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof<'a> {
+    /// Node ID of the signer.
+    pub(crate) signer: &'a str,
+    /// Text of the signature, which has one form only.
+    pub(crate) signature: &'a str,
+    /// Microseconds since 1970.
+    pub(crate) timestamp: i64,
+}
+
+/// Whether a call claims to be signed.
+pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
+    headers.contains_key(SIGNATURE)
+}
+
+/// Checks the signature of a call that carries one; one without passes.
+pub(crate) fn check<'a>(
+    headers: &'a HeaderMap,
+    capability: &str,
+    body: &Value,
+) -> Result<Option<Proof<'a>>, CallError> {
+    if !is_signed(headers) {
+        return Ok(None);
+    }
+    verify(headers, capability, body).map(Some).map_err(refused)
+}
+
+/// Counts a signed call that is refused for `reason`, and returns its answer.
+pub(crate) fn refused(reason: &'static str) -> CallError {
+    standard::signature_failures_total().with([reason]).inc();
+    warn_limited!(LOG, "signature", reason = reason; "the signature of a call does not hold");
+    Code::INVALID_SIGNATURE.because(format!("the signature of the call does not hold: {reason}"))
+}
+
+/// The error is the reason, as `hearthnet_signature_failures_total` has it.
+fn verify<'a>(headers: &'a HeaderMap, capability: &str, body: &Value) -> Result<Proof<'a>, &'static str> {
+    let signature = only(headers, &SIGNATURE).ok_or("malformed")?;
+    let from = field(headers, &FROM)?;
+    let signed = Signed {
+        capability,
+        version: if headers.contains_key(VERSION_HEADER) {
+            field(headers, &VERSION_HEADER)?
+        } else {
+            VERSION
+        },
+        request_id: field(headers, &obs_facade::http::REQUEST_ID)?,
+        from,
+        community: field(headers, &COMMUNITY)?,
+        timestamp: field(headers, &TIMESTAMP)?,
+    };
+    let timestamp = clock::parse(signed.timestamp).ok_or("malformed")?;
+    if Utc::now().signed_duration_since(timestamp).abs() > MAX_AGE {
+        return Err("expired");
+    }
+    identity::verify(&signed.payload(body), signature, signed.from).map_err(|why| match why {
+        BadSignature::Malformed => "malformed",
+        BadSignature::BadKey => "bad_key",
+        BadSignature::Mismatch => "mismatch",
+    })?;
+    Ok(Proof { signer: from, signature, timestamp: timestamp.timestamp_micros() })
+}
+
+fn field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, &'static str> {
+    if headers.contains_key(name) { only(headers, name).ok_or("malformed") } else { Err("missing_header") }
+}
+
+/// The value of a header that is there exactly once and is text.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// What a signature of a call is over, beside its body.
+struct Signed<'a> {
+    capability: &'a str,
+    version: &'a str,
+    request_id: &'a str,
+    from: &'a str,
+    community: &'a str,
+    timestamp: &'a str,
+}
+
+impl Signed<'_> {
+    fn payload(&self, body: &Value) -> Value {
+        json!({
+            "capability": self.capability,
+            "version": self.version,
+            "request_id": self.request_id,
+            "from": self.from,
+            "community": self.community,
+            "timestamp": self.timestamp,
+            "body": body,
+        })
+    }
+}
+
+/// Signs an outgoing call, whose `headers` have its capability, version and request ID.
+pub(crate) fn sign(
+    headers: &mut HeaderMap,
+    us: &Identity,
+    community: &str,
+    body: &Value,
+) -> Result<(), CallError> {
+    // A call that is made twice in one moment is two calls, of which the second is no replay.
+    let timestamp = clock::unique_now_text();
+    let signature = {
+        let read = |name: &HeaderName| only(headers, name).unwrap_or_default();
+        let signed = Signed {
+            capability: read(&obs_facade::http::CAPABILITY),
+            version: read(&VERSION_HEADER),
+            request_id: read(&obs_facade::http::REQUEST_ID),
+            from: us.node_id(),
+            community,
+            timestamp: &timestamp,
+        };
+        us.sign(&signed.payload(body))
+    };
+    let fields =
+        [(FROM, us.node_id()), (COMMUNITY, community), (TIMESTAMP, &timestamp), (SIGNATURE, &signature)];
+    for (name, value) in fields {
+        let value =
+            HeaderValue::from_str(value).map_err(|_| Code::INTERNAL_ERROR.because("cannot sign the call"))?;
+        headers.insert(name, value);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_facade::http::{CAPABILITY, REQUEST_ID};
+    use obs_facade::metrics::Registry;
+
+    use super::*;
+
+    const ECHO: &str = "experimental.echo";
+
+    fn signed_call(body: &Value) -> HeaderMap {
+        let us = Identity::from_seed(&[7; 32]);
+        let mut headers = HeaderMap::new();
+        headers.insert(CAPABILITY, HeaderValue::from_static(ECHO));
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
+        headers.insert(REQUEST_ID, HeaderValue::from_static("01HXR3F2Q4T6V8X0Z2B4D6F8HJ"));
+        sign(&mut headers, &us, us.node_id(), body).unwrap();
+        headers
+    }
+
+    #[test]
+    fn f4_a_signed_call_passes_and_each_way_to_spoil_it_has_its_reason() {
+        let registry = Registry::new();
+        let _scope = registry.enter();
+        let body = json!({ "input": { "text": "Grüße", "n": 1.0 } });
+        let headers = signed_call(&body);
+        assert_eq!(check(&headers, ECHO, &body).unwrap().unwrap().signer, headers[FROM]);
+        assert_eq!(check(&HeaderMap::new(), ECHO, &body), Ok(None), "an unsigned call is not checked");
+
+        let refused = |spoil: &dyn Fn(&mut HeaderMap), reason: &str| {
+            let mut headers = headers.clone();
+            spoil(&mut headers);
+            assert_eq!(check(&headers, ECHO, &body).unwrap_err().code, Code::INVALID_SIGNATURE);
+            let count = registry.value("hearthnet_signature_failures_total", &[("reason", reason)]);
+            assert!(count >= Some(1.0), "{reason}");
+        };
+        let set = |name: HeaderName, value: &'static str| {
+            move |headers: &mut HeaderMap| drop(headers.insert(&name, HeaderValue::from_static(value)))
+        };
+        refused(&set(SIGNATURE, "ed25519:zzz"), "malformed");
+        refused(&|headers| assert!(headers.append(SIGNATURE, headers[SIGNATURE].clone())), "malformed");
+        refused(&set(TIMESTAMP, "yesterday"), "malformed");
+        refused(&set(TIMESTAMP, "2020-01-01T00:00:00Z"), "expired");
+        refused(&set(FROM, "7H4G-Y9KL"), "bad_key");
+        refused(&set(REQUEST_ID, "01HXR3F2Q4T6V8X0Z2B4D6F8HK"), "mismatch");
+        refused(&|headers| drop(headers.remove(COMMUNITY)), "missing_header");
+        refused(
+            &|headers| drop(headers.insert(FROM, HeaderValue::from_bytes(b"\xff").unwrap())),
+            "malformed",
+        );
+        assert!(check(&headers, "llm.chat", &body).is_err());
+        assert!(check(&headers, ECHO, &json!({ "input": { "text": "other" } })).is_err());
+    }
+}
