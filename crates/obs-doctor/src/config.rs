@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::redact::redact;
+use crate::text::redact;
 
 /// The part of a node's configuration that the checks look at.
 ///

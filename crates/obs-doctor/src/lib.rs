@@ -77,27 +77,23 @@ mod check;
 #[expect(clippy::result_large_err, reason = "a problem is made once in a run and is what the check answers")]
 mod checks;
 mod config;
+mod device_key;
 mod engine;
 mod error;
-mod identity;
-mod paths;
-mod redact;
+pub mod machine;
 mod registry;
 pub mod render;
-mod repair;
 mod report;
-mod result;
-pub mod system;
+mod text;
 
 pub use bus::{BusError, CapabilityBus, NoBus, Outcome};
 pub use check::{Check, CheckBuilder, Context, Probe};
 pub use config::{Config, LlmBackend};
+pub use device_key::{Repair, RepairError, device_node_id};
+pub use engine::Limits;
 pub use error::{Error, ErrorKind};
-pub use identity::device_node_id;
-pub use registry::{Doctor, Limits, default_doctor, register, run_all, run_one};
-pub use repair::{Repair, RepairError};
-pub use report::{Report, Summary};
-pub use result::{Category, CheckResult, SkipReason, Status};
+pub use registry::{Doctor, default_doctor, register, run_all, run_one};
+pub use report::{Category, CheckResult, Report, SkipReason, Status, Summary};
 
 /// The snippets of the README compile and run.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
 #[cfg(feature = "otlp")]
-use crate::otlp_environment::Environment;
+use crate::otlp::Environment;
 
 /// The `[observability]` section of a node's configuration.
 ///
@@ -247,7 +247,7 @@ impl ObservabilityConfig {
         let Some(variable) = &self.otlp_headers_env else { return Ok(Vec::new()) };
         // A name that none can have is asked for in vain, and without a panic.
         let text = std::env::var(variable).map_err(|_| Error::otlp_headers("is not set, or no text"))?;
-        crate::otlp_list::headers(&text).map_err(Error::otlp_headers)
+        crate::otlp::headers(&text).map_err(Error::otlp_headers)
     }
 
     pub(crate) fn check_otlp(&self) -> Result<(), Error> {

@@ -6,9 +6,7 @@ use std::sync::Once;
 use crate::config::ObservabilityConfig;
 use crate::error::Error;
 #[cfg(feature = "otlp")]
-use crate::export;
-#[cfg(feature = "otlp")]
-use crate::otlp_environment::Environment;
+use crate::otlp::{self, Environment};
 use crate::seams;
 
 /// Sets up logging, metrics and tracing as `config` says, and joins them with each other (W4, spec
@@ -54,7 +52,7 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     }
     Ok(Guard {
         #[cfg(feature = "otlp")]
-        _traces: export::configure(traces)?,
+        _traces: otlp::configure(traces)?,
         _log: log,
     })
 }
@@ -83,6 +81,6 @@ fn warn_once(warnings: &[String]) {
 pub struct Guard {
     /// Before the log: what goes wrong with the last traces is still said.
     #[cfg(feature = "otlp")]
-    _traces: export::Guard,
+    _traces: otlp::Guard,
     _log: obs_log::Guard,
 }

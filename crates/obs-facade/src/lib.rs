@@ -68,15 +68,11 @@
 mod config;
 mod configure;
 mod error;
-#[cfg(feature = "otlp")]
-mod export;
 #[cfg(feature = "http")]
 pub mod http;
 mod offer;
 #[cfg(feature = "otlp")]
-mod otlp_environment;
-#[cfg(feature = "otlp")]
-mod otlp_list;
+mod otlp;
 mod seams;
 pub mod testing;
 

@@ -84,7 +84,7 @@ fn show_trace_stats() {
 /// What the export of traces says of itself (T8, M9); nothing while there is none.
 #[cfg(feature = "otlp")]
 fn show_export_stats() {
-    use crate::export::stats;
+    use crate::otlp::stats;
     let traces = "Traces that were to be exported, by what became of them.";
     declared(Registry::global().collect_with(
         Kind::Counter,

@@ -2,7 +2,7 @@
 
 use crate::bus::BusError;
 use crate::check::Context;
-use crate::result::{CheckResult, SkipReason};
+use crate::report::{CheckResult, SkipReason};
 
 /// The bus has a capability.
 pub(super) fn at_least_one(cx: &Context) -> CheckResult {

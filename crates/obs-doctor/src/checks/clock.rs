@@ -7,8 +7,8 @@ use ureq::http::Uri;
 use super::race::race;
 use crate::check::Context;
 use crate::config::CLOCK_ANCHORS;
-use crate::result::{CheckResult, SkipReason};
-use crate::system::{HttpError, HttpRequest, HttpResponse, System};
+use crate::machine::{HttpError, HttpRequest, HttpResponse, System};
+use crate::report::{CheckResult, SkipReason};
 
 const ANCHORS: usize = 3;
 const QUORUM: usize = 2;

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::check::Context;
 use crate::config::Config;
-use crate::paths::{shell, tilde};
-use crate::result::CheckResult;
-use crate::system::Files;
+use crate::machine::Files;
+use crate::report::CheckResult;
+use crate::text::{shell, tilde};
 
 const FIX_INIT: &str = "run `hearthnet init`";
 const FIX_MISSING: &str =

@@ -4,10 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::check::Context;
-use crate::identity;
-use crate::paths::{shell, tilde};
-use crate::result::{CheckResult, SkipReason};
-use crate::system::{Files, Volume, is_filtered};
+use crate::device_key;
+use crate::machine::{Files, Volume, is_filtered};
+use crate::report::{CheckResult, SkipReason};
+use crate::text::{shell, tilde};
 
 /// 1 GB as disks are sold (spec §6.2).
 const NEEDED_BYTES: u64 = 1_000_000_000;
@@ -56,7 +56,7 @@ fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
 
 /// A disk that is not mounted is told by a link that leads to it, and the disk under the link is not the one.
 fn is_link(files: &dyn Files, place: &Path) -> bool {
-    files.open_no_follow(place).is_err_and(|err| identity::is_loop(&err))
+    files.open_no_follow(place).is_err_and(|err| device_key::is_loop(&err))
 }
 
 fn judge(place: &Path, volume: &Volume) -> CheckResult {

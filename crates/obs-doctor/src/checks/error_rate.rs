@@ -3,7 +3,7 @@
 use super::capabilities::without_answer;
 use crate::bus::Outcome;
 use crate::check::Context;
-use crate::result::{CheckResult, SkipReason};
+use crate::report::{CheckResult, SkipReason};
 
 const CALLS: usize = 100;
 const ENOUGH: usize = 20;

@@ -9,10 +9,10 @@ use ed25519_dalek::VerifyingKey;
 use rustix::io::Errno;
 
 use crate::check::Context;
-use crate::identity::{self, KeyFile};
-use crate::paths::{shell, tilde};
-use crate::result::CheckResult;
-use crate::system::Files;
+use crate::device_key::{self, KeyFile};
+use crate::machine::Files;
+use crate::report::CheckResult;
+use crate::text::{shell, tilde};
 
 const FIX_MISSING: &str = "run `hearthnet init`; but if this node had a key, restore it from a backup first";
 const FIX_LOST: &str =
@@ -21,12 +21,12 @@ const FIX_LOST: &str =
 /// The device key is a file of ours that nobody else can read.
 pub(super) fn present(cx: &Context) -> CheckResult {
     let (files, keys_dir) = (cx.system.files.as_ref(), &cx.config.keys_dir);
-    let path = identity::seed_path(keys_dir);
-    let key = match identity::open(files, &path) {
+    let path = device_key::seed_path(keys_dir);
+    let key = match device_key::open(files, &path) {
         Ok(key) => key,
         Err(err) => return not_opened(files, &path, &err),
     };
-    let result = verdict(&path, &key, identity::expected_owner(files, keys_dir));
+    let result = verdict(&path, &key, device_key::expected_owner(files, keys_dir));
     let result = result.evidence("mode", format!("{:04o}", key.mode())).evidence("uid", key.meta.uid());
     match &key.target {
         Some(target) => result.evidence("symlink_to", tilde(target)),
@@ -68,7 +68,7 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
         _ if Errno::from_io_error(err) == Some(Errno::NXIO) => {
             CheckResult::fail(format!("{shown} is not a file")).fix(FIX_LOST)
         }
-        _ if identity::is_loop(err) || is_link => {
+        _ if device_key::is_loop(err) || is_link => {
             CheckResult::fail(format!("{shown} is a symbolic link that leads nowhere: {err}"))
                 .fix("make it lead to the key, or restore the key in its place from a backup")
         }
@@ -116,17 +116,19 @@ pub(super) fn loadable(cx: &Context) -> CheckResult {
 }
 
 fn load(files: &dyn Files, keys_dir: &Path) -> Result<CheckResult, CheckResult> {
-    let seed_path = identity::seed_path(keys_dir);
-    let seed = identity::open(files, &seed_path).map_err(|err| not_opened(files, &seed_path, &err))?;
+    let seed_path = device_key::seed_path(keys_dir);
+    let seed = device_key::open(files, &seed_path).map_err(|err| not_opened(files, &seed_path, &err))?;
     let key = load_seed(&seed_path, &seed)?;
-    let public_path = identity::public_path(keys_dir);
-    let public = identity::open(files, &public_path).map_err(|err| no_public_key(&public_path, &err))?;
+    let public_path = device_key::public_path(keys_dir);
+    let public = device_key::open(files, &public_path).map_err(|err| no_public_key(&public_path, &err))?;
     let public = load_public(&public_path, &public)?;
-    let id = identity::node_id(&key);
+    let id = device_key::node_id(&key);
     if public != key {
         let detail = format!("{} belongs to another key", tilde(&public_path));
         let result = CheckResult::fail(detail).evidence("device.ed25519", id);
-        return Err(result.evidence("device.pub", identity::node_id(&public)).fix(fix_public(&public_path)));
+        return Err(result
+            .evidence("device.pub", device_key::node_id(&public))
+            .fix(fix_public(&public_path)));
     }
     Ok(CheckResult::pass(format!("Ed25519, node {id}")).evidence("node_id", id))
 }
@@ -135,7 +137,7 @@ fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
     if let Some(other) = what_is_no_file(path, key) {
         return Err(CheckResult::fail(other).fix(FIX_LOST));
     }
-    let seed = match identity::read_exactly(&key.file) {
+    let seed = match device_key::read_exactly(&key.file) {
         Ok(Some(seed)) => seed,
         Ok(None) => {
             let size = key.meta.len();
@@ -147,10 +149,10 @@ fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
         }
     };
     // What a file system leaves of a file that was not yet written when the power went.
-    if *seed == [0; identity::SEED_BYTES] {
+    if *seed == [0; device_key::SEED_BYTES] {
         return Err(CheckResult::fail(format!("{} holds only zero bytes", tilde(path))).fix(FIX_LOST));
     }
-    identity::proven_key(&seed)
+    device_key::proven_key(&seed)
         .ok_or_else(|| CheckResult::fail("the key's signature does not verify").fix(FIX_LOST))
 }
 
@@ -160,7 +162,7 @@ fn load_public(path: &Path, public: &KeyFile) -> Result<VerifyingKey, CheckResul
     if let Some(other) = what_is_no_file(path, public) {
         return Err(broken(other));
     }
-    match identity::read_exactly(&public.file) {
+    match device_key::read_exactly(&public.file) {
         Ok(Some(bytes)) => VerifyingKey::from_bytes(&bytes)
             .map_err(|_| broken(format!("{shown} is not an Ed25519 public key"))),
         Ok(None) => Err(broken(format!("{shown} has {} bytes, a public key has 32", public.meta.len()))),

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::race::race;
 use crate::check::Context;
 use crate::config::LlmBackend;
-use crate::result::{CheckResult, SkipReason};
-use crate::system::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
+use crate::machine::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
+use crate::report::{CheckResult, SkipReason};
 
 /// So many are asked: each takes two threads.
 const MAX_BACKENDS: usize = 16;

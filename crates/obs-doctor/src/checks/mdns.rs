@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 
 use crate::check::Context;
-use crate::result::{CheckResult, SkipReason};
-use crate::system::{Protocol, is_filtered};
+use crate::machine::{Protocol, is_filtered};
+use crate::report::{CheckResult, SkipReason};
 
 /// The mDNS group's port can be bound beside other responders.
 pub(super) fn socket(cx: &Context) -> CheckResult {

@@ -6,7 +6,6 @@ mod community;
 mod disk;
 mod error_rate;
 mod event_log;
-mod folder_time;
 mod keys;
 mod llm;
 mod mdns;
@@ -15,7 +14,7 @@ mod port;
 mod race;
 
 use crate::check::Check;
-use crate::result::Category;
+use crate::report::Category;
 
 /// The twelve, in the order of the specification.
 pub(crate) fn standard() -> Vec<Check> {

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::check::Context;
-use crate::result::{CheckResult, SkipReason};
-use crate::system::{EchoError, Interface, Protocol, is_filtered};
+use crate::machine::{EchoError, Interface, Protocol, is_filtered};
+use crate::report::{CheckResult, SkipReason};
 
 const WAIT: Duration = Duration::from_millis(450);
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::check::Context;
-use crate::identity;
-use crate::result::{CheckResult, SkipReason};
-use crate::system::{HttpError, HttpRequest, Owner, Protocol, is_filtered};
+use crate::device_key;
+use crate::machine::{HttpError, HttpRequest, Owner, Protocol, is_filtered};
+use crate::report::{CheckResult, SkipReason};
 
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(800);
 const TRIES: usize = 3;
@@ -107,7 +107,7 @@ fn node_id(body: &[u8]) -> Option<String> {
 fn judge_node(cx: &Context, address: SocketAddr, id: &str) -> CheckResult {
     let port = cx.config.port;
     // A node that asks for itself knows; otherwise the key on disk says which node is ours.
-    let ours = cx.bus.node_id().or_else(|| identity::device_node_id(&cx.config.keys_dir));
+    let ours = cx.bus.node_id().or_else(|| device_key::device_node_id(&cx.config.keys_dir));
     match ours {
         Some(ours) if ours == id => served(cx, address).evidence("node_id", id),
         Some(ours) => CheckResult::fail(format!("another node has port {port}: {id}"))
@@ -127,7 +127,7 @@ fn judge_node(cx: &Context, address: SocketAddr, id: &str) -> CheckResult {
 fn served(cx: &Context, address: SocketAddr) -> CheckResult {
     const ROOT: u32 = 0; // may read it, and opens ports for others (systemd, docker)
     const UNKNOWN: u32 = 65_534; // a user of another namespace
-    let key = cx.system.files.metadata(&identity::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
+    let key = cx.system.files.metadata(&device_key::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
     let port = address.port();
     // The kernel chooses among several sockets on one address for each connection, so one stranger is enough.
     let stranger = |key| {

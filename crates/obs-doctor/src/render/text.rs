@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style::TextStyle;
 use crate::report::Report;
-use crate::result::{Category, CheckResult, Status};
+use crate::report::{Category, CheckResult, Status};
 
 /// Writes `report` for people.
 ///

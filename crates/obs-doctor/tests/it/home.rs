@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
-use obs_doctor::system::System;
+use obs_doctor::machine::System;
 use obs_doctor::{CapabilityBus, CheckResult, Config, Doctor, NoBus, Report, Status};
 use rusqlite::Connection;
 

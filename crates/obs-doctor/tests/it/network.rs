@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use obs_doctor::SkipReason;
-use obs_doctor::system::{EchoError, HttpError, HttpResponse, Interface, Owner, Protocol, Sockets, System};
+use obs_doctor::machine::{EchoError, HttpError, HttpResponse, Interface, Owner, Protocol, Sockets, System};
 use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use obs_doctor::system::{HttpError, HttpRequest, HttpResponse, System, Volume, Volumes};
+use obs_doctor::machine::{HttpError, HttpRequest, HttpResponse, System, Volume, Volumes};
 use obs_doctor::{Config, Doctor, LlmBackend, SkipReason};
 
 use crate::child::{check, report_behind_a_proxy};

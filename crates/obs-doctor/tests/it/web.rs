@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use obs_doctor::system::{Http, HttpError, HttpRequest, HttpResponse, System};
+use obs_doctor::machine::{Http, HttpError, HttpRequest, HttpResponse, System};
 
 /// Serves `answer(path)` on loopback for the rest of the test.
 pub(crate) fn serve(answer: impl Fn(&str) -> (u16, String, String) + Send + 'static) -> SocketAddr {

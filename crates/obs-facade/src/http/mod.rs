@@ -13,30 +13,16 @@
 //! # }
 //! ```
 
-mod accept;
-mod body;
-mod body_rule;
-mod call;
-mod caller;
 mod doctor;
-mod layer;
-mod metrics_page;
-mod outcome;
-mod propagate;
-mod query;
+mod json_response;
+mod local_only;
+mod observe;
 mod routes;
-mod trace_page;
 
-pub use body::ObservedBody;
-pub use caller::Caller;
 pub use doctor::Checkup;
-pub use layer::{Observe, ObserveFuture, ObserveLayer, layer};
-pub use outcome::ResultCode;
-pub use propagate::{inject, inject_traceparent};
+pub use local_only::Caller;
+pub use observe::{
+    CAPABILITY, Observe, ObserveFuture, ObserveLayer, ObservedBody, REQUEST_ID, ResultCode, inject,
+    inject_traceparent, layer,
+};
 pub use routes::router;
-
-/// The header that carries the trace ID of a request, a ULID (spec §5.1).
-pub const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-hearthnet-request-id");
-
-/// The header that names the capability a bus call is for.
-pub const CAPABILITY: http::HeaderName = http::HeaderName::from_static("x-hearthnet-capability");

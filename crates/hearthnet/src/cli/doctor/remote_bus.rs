@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use obs_facade::doctor::system::{HttpError, HttpRequest, System};
+use obs_facade::doctor::machine::{HttpError, HttpRequest, System};
 use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

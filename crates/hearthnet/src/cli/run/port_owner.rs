@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use obs_facade::doctor::system::{HttpRequest, Protocol, System};
+use obs_facade::doctor::machine::{HttpRequest, Protocol, System};
 use serde_json::Value;
 
 use crate::wire::signing::identity;

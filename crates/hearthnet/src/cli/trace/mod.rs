@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use obs_facade::doctor::render::{ColorChoice, TextStyle};
-use obs_facade::doctor::system::{HttpError, HttpRequest, System};
+use obs_facade::doctor::machine::{HttpError, HttpRequest, System};
 
 use self::recent::Answer;
 use crate::cli::output::{print, say_on_stderr};

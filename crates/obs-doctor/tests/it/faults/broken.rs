@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use obs_doctor::system::{Files, System};
+use obs_doctor::machine::{Files, System};
 
 /// A disk whose every answer is this error.
 pub(super) struct Broken(pub(super) ErrorKind);

@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use obs_doctor::system::System;
+use obs_doctor::machine::System;
 use rusqlite::Connection;
 
 use super::broken::{Broken, broken_disk};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use obs_doctor::CheckResult;
-use obs_doctor::system::{HttpError, HttpResponse, System, Volume, Volumes};
+use obs_doctor::machine::{HttpError, HttpResponse, System, Volume, Volumes};
 
 use super::broken::Broken;
 use super::table::Table;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::{TcpListener, UdpSocket};
 
 use obs_doctor::CheckResult;
-use obs_doctor::system::{EchoError, HttpResponse, System};
+use obs_doctor::machine::{EchoError, HttpResponse, System};
 
 use super::table::Table;
 use crate::child;

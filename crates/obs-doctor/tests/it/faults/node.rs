@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use obs_doctor::system::HttpError;
+use obs_doctor::machine::HttpError;
 use obs_doctor::{BusError, CapabilityBus, Check, CheckResult, Doctor, Limits, LlmBackend, Outcome};
 
 use super::table::Table;

@@ -14,7 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 /// ```
 /// use std::fs::{File, Metadata};
 /// use std::{ffi::OsString, io, path::Path};
-/// use obs_doctor::system::Files;
+/// use obs_doctor::machine::Files;
 ///
 /// struct DeadDisk;
 /// impl Files for DeadDisk {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 /// The clock of the machine.
 ///
 /// ```
-/// use obs_doctor::system::{Clock, System};
+/// use obs_doctor::machine::{Clock, System};
 /// assert!(System::default().clock.now() > std::time::SystemTime::UNIX_EPOCH);
 /// ```
 pub trait Clock: Send + Sync + 'static {

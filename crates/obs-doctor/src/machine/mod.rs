@@ -29,7 +29,7 @@ pub use volumes::{Volume, Volumes};
 /// use std::sync::Arc;
 /// use std::time::{Duration, SystemTime};
 /// use obs_doctor::Doctor;
-/// use obs_doctor::system::{Clock, System};
+/// use obs_doctor::machine::{Clock, System};
 ///
 /// struct Stopped;
 /// impl Clock for Stopped {

@@ -8,7 +8,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 /// What one file system says of itself.
 ///
 /// ```
-/// use obs_doctor::system::{System, Volume};
+/// use obs_doctor::machine::{System, Volume};
 /// let volume: Volume = System::default().volumes.of(std::path::Path::new("/"))?;
 /// assert!(volume.available_bytes <= volume.total_bytes);
 /// # Ok::<(), std::io::Error>(())
@@ -28,7 +28,7 @@ pub struct Volume {
 /// Asks file systems how much room they have.
 ///
 /// ```
-/// use obs_doctor::system::System;
+/// use obs_doctor::machine::System;
 /// assert!(System::default().volumes.of(std::path::Path::new("/nosuch")).is_err());
 /// ```
 pub trait Volumes: Send + Sync + 'static {

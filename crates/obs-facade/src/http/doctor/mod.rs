@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::AGE;
 use http::{HeaderValue, StatusCode};
 use obs_doctor::{CapabilityBus, Config, Doctor, Report, default_doctor, render};
 use obs_log::{Logger, info, warn};
@@ -16,7 +16,8 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::caller::is_on_this_machine;
+use super::json_response::json_response;
+use super::local_only::is_on_this_machine;
 use crate::seams;
 
 static LOG: Logger = Logger::new("hearthnet.doctor");
@@ -160,7 +161,7 @@ async fn page(State(checkup): State<Checkup>, request: Request) -> Response {
         && let Err(reason) = is_on_this_machine(&request.into_parts().0)
     {
         let message = format!("{reason}; `[observability] doctor_remote = true` opens it to all");
-        return answer(
+        return json_response(
             StatusCode::FORBIDDEN,
             json!({ "error": "forbidden", "message": message }).to_string(),
         );
@@ -168,17 +169,9 @@ async fn page(State(checkup): State<Checkup>, request: Request) -> Response {
     let Some(last) = checkup.last().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let mut response = answer(StatusCode::OK, render::json(&last.report));
+    let mut response = json_response(StatusCode::OK, render::json(&last.report));
     response.headers_mut().insert(AGE, HeaderValue::from(last.at.elapsed().as_secs()));
     response
-}
-
-fn answer(status: StatusCode, body: String) -> Response {
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (status, headers, body).into_response()
 }
 
 #[cfg(test)]

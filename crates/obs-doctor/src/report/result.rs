@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::redact::{HIDDEN, clean, is_secret_name};
+use crate::text::{HIDDEN, clean, is_secret_name};
 
 const MAX_TEXT_CHARS: usize = 600;
 const MAX_NAME_CHARS: usize = 64;

@@ -1,18 +1,17 @@
 //! A set of checks in a fixed order: registration, choice, running.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::bus::CapabilityBus;
 use crate::check::{Check, Context};
 use crate::checks;
 use crate::config::Config;
-use crate::engine;
+use crate::engine::{self, Entry, Limits, positions_of_dependencies, refuse_cycles};
 use crate::error::Error;
-use crate::report::Report;
-use crate::result::CheckResult;
-use crate::system::System;
+use crate::machine::System;
+use crate::report::{CheckResult, Report};
 
 /// A registry of checks, and the way to run them.
 ///
@@ -36,62 +35,6 @@ pub struct Doctor {
     system: System,
     /// How many threads are asking the bus for the node's ID.
     asking: Arc<AtomicUsize>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) check: Check,
-    /// Positions of the checks it runs after.
-    pub(crate) after: Vec<usize>,
-    /// Listed, but not run.
-    pub(crate) excluded: bool,
-}
-
-/// How long and how wide a run may be.
-///
-/// ```
-/// use std::time::Duration;
-/// let limits = obs_doctor::Limits::default().total(Duration::from_secs(3));
-/// assert_eq!(limits.per_check, Duration::from_secs(2));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Checks that run at the same time; 16 unless told, at least 1.
-    pub parallel: usize,
-    /// The deadline of a check that has none of its own; 2 s unless told.
-    pub per_check: Duration,
-    /// The deadline of the whole run; 5 s unless told.
-    pub total: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { parallel: 16, per_check: Duration::from_secs(2), total: Duration::from_secs(5) }
-    }
-}
-
-impl Limits {
-    /// Sets [`parallel`](Self::parallel).
-    #[must_use]
-    pub fn parallel(mut self, checks: usize) -> Self {
-        self.parallel = checks.max(1);
-        self
-    }
-
-    /// Sets [`per_check`](Self::per_check).
-    #[must_use]
-    pub fn per_check(mut self, deadline: Duration) -> Self {
-        self.per_check = deadline;
-        self
-    }
-
-    /// Sets [`total`](Self::total).
-    #[must_use]
-    pub fn total(mut self, deadline: Duration) -> Self {
-        self.total = deadline;
-        self
-    }
 }
 
 impl Doctor {
@@ -269,99 +212,4 @@ fn sole(report: Report) -> CheckResult {
 fn is_usable(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-fn positions_of_dependencies(entries: &[Entry], at: usize) -> Result<Vec<usize>, Error> {
-    let check = &entries[at].check;
-    let find = |dep: &String| entries.iter().position(|entry| entry.check.name() == dep);
-    let unknown = |dep: &String| Error::unknown_dependency(check.name(), dep);
-    check.dependencies().iter().map(|dep| find(dep).ok_or_else(|| unknown(dep))).collect()
-}
-
-/// Takes away what waits for nothing until nothing is left; what is then left waits for itself.
-fn refuse_cycles(entries: &[Entry]) -> Result<(), Error> {
-    let mut left: Vec<usize> = (0..entries.len()).collect();
-    loop {
-        let waits = |at: &usize| entries[*at].after.iter().any(|dep| left.contains(dep));
-        let next: Vec<usize> = left.iter().copied().filter(waits).collect();
-        if next.is_empty() {
-            return Ok(());
-        }
-        if next.len() == left.len() {
-            return Err(Error::cycle(names_of_cycle(entries, &next)));
-        }
-        left = next;
-    }
-}
-
-/// Each of `left` waits for another of them, so following that must come round.
-fn names_of_cycle(entries: &[Entry], left: &[usize]) -> Vec<String> {
-    let mut path = vec![left[0]];
-    loop {
-        let here = path[path.len() - 1];
-        let Some(&next) = entries[here].after.iter().find(|dep| left.contains(dep)) else { break };
-        if let Some(start) = path.iter().position(|&at| at == next) {
-            path.drain(..start);
-            break;
-        }
-        path.push(next);
-    }
-    path.iter().map(|&at| entries[at].check.name().to_owned()).collect()
-}
-
-static DEFAULT: LazyLock<RwLock<Doctor>> = LazyLock::new(|| RwLock::new(Doctor::standard()));
-
-/// Adds a check to the default registry (spec §6.1).
-///
-/// # Errors
-/// As [`Doctor::register`].
-///
-/// ```
-/// use obs_doctor::{Check, CheckResult};
-/// obs_doctor::register(Check::new("hello").run_blocking(|_| CheckResult::pass("there")))?;
-/// # Ok::<(), obs_doctor::Error>(())
-/// ```
-pub fn register(check: impl Into<Check>) -> Result<(), Error> {
-    DEFAULT.write().unwrap_or_else(PoisonError::into_inner).register(check)
-}
-
-/// Runs every check of the default registry on this thread, which it blocks for 5 s at most (spec §6.1).
-///
-/// ```
-/// use std::sync::Arc;
-/// use obs_doctor::{CapabilityBus, Config, NoBus};
-/// let bus: Arc<dyn CapabilityBus> = Arc::new(NoBus);
-/// let report = obs_doctor::run_all(&Config::default().offline(true), &bus);
-/// assert_eq!(report.results[0].name, "keys_present");
-/// ```
-#[must_use]
-pub fn run_all(config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
-    default_doctor().run_all_blocking(config, bus)
-}
-
-/// Runs one check of the default registry on this thread (spec §6.1).
-///
-/// # Errors
-/// A name that is not registered; the message lists those that are.
-///
-/// ```
-/// use std::sync::Arc;
-/// use obs_doctor::{CapabilityBus, Config, NoBus, Status};
-/// let bus: Arc<dyn CapabilityBus> = Arc::new(NoBus);
-/// let result = obs_doctor::run_one("recent_error_rate", &Config::default(), &bus)?;
-/// assert_eq!(result.status, Status::Skip);
-/// # Ok::<(), obs_doctor::Error>(())
-/// ```
-pub fn run_one(name: &str, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Result<CheckResult, Error> {
-    default_doctor().run_one_blocking(name, config, bus)
-}
-
-/// A copy of the default registry, with whatever was [`register`]ed.
-///
-/// ```
-/// assert!(obs_doctor::default_doctor().checks().count() >= 12);
-/// ```
-#[must_use]
-pub fn default_doctor() -> Doctor {
-    DEFAULT.read().unwrap_or_else(PoisonError::into_inner).clone()
 }

@@ -10,7 +10,7 @@ use super::sockets::Protocol;
 /// The owner of a socket, as far as the kernel tells it to this user.
 ///
 /// ```
-/// let owner = obs_doctor::system::Owner { uid: 0, pid: Some(812), process: Some("nginx".into()) };
+/// let owner = obs_doctor::machine::Owner { uid: 0, pid: Some(812), process: Some("nginx".into()) };
 /// assert_eq!(owner.to_string(), "nginx (pid 812, uid 0)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

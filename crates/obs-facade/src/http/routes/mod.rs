@@ -1,20 +1,23 @@
 //! The routes that observability adds to a node's transport server (F1).
 
+mod accept;
+mod metrics;
+mod query;
+mod traces;
+
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use obs_doctor::CapabilityBus;
 use serde_json::json;
 
-use super::query::Asked;
-use super::trace_page::text;
-use super::{metrics_page, query, trace_page};
+use self::query::Asked;
+use self::traces::text;
+use super::json_response::json_response;
 
 type Bus = Arc<dyn CapabilityBus>;
 
@@ -34,7 +37,7 @@ pub fn router(bus: Arc<dyn CapabilityBus>) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/ready", get(ready))
-        .route("/metrics", get(metrics_page::page))
+        .route("/metrics", get(metrics::page))
         .route("/trace/recent", get(recent))
         .route("/trace/active", get(active))
         .with_state(bus)
@@ -42,7 +45,7 @@ pub fn router(bus: Arc<dyn CapabilityBus>) -> Router {
 
 async fn health(State(bus): State<Bus>) -> Response {
     let health = json!({ "status": "ok", "node_id": bus.node_id(), "version": env!("CARGO_PKG_VERSION") });
-    answer(StatusCode::OK, health.to_string())
+    json_response(StatusCode::OK, health.to_string())
 }
 
 async fn ready(State(bus): State<Bus>) -> Response {
@@ -55,7 +58,7 @@ async fn ready(State(bus): State<Bus>) -> Response {
         "ready": ready, "reasons": reasons,
         "capabilities": capabilities, "peers": peers.len(), "peer_ids": peers,
     });
-    answer(status, readiness.to_string())
+    json_response(status, readiness.to_string())
 }
 
 /// The names that the bus gave; none, or no answer, is a reason not to be ready.
@@ -75,22 +78,15 @@ fn names(
 async fn recent(RawQuery(raw): RawQuery) -> Response {
     match query::parse(raw.as_deref().unwrap_or_default()) {
         Ok(Asked { query, is_large }) => {
-            trace_page::page(is_large, move || text(obs_trace::query(&query).iter().map(Arc::as_ref))).await
+            traces::page(is_large, move || text(obs_trace::query(&query).iter().map(Arc::as_ref))).await
         }
-        Err(reason) => {
-            answer(StatusCode::BAD_REQUEST, json!({ "error": "bad_request", "message": reason }).to_string())
-        }
+        Err(reason) => json_response(
+            StatusCode::BAD_REQUEST,
+            json!({ "error": "bad_request", "message": reason }).to_string(),
+        ),
     }
 }
 
 async fn active() -> Response {
-    trace_page::page(false, || text(obs_trace::active().iter())).await
-}
-
-pub(super) fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (status, headers, body.into()).into_response()
+    traces::page(false, || text(obs_trace::active().iter())).await
 }

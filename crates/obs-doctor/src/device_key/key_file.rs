@@ -11,7 +11,7 @@ use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::system::{Files, RealFiles};
+use crate::machine::{Files, RealFiles};
 
 pub(crate) const SEED_BYTES: usize = 32;
 

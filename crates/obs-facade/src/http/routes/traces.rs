@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::routes::answer;
+use crate::http::json_response::json_response;
 
 /// Answers with what `make` gives; large pages one after the other.
 pub(super) async fn page(
@@ -27,7 +27,7 @@ pub(super) async fn page(
         make().map(Page::new)
     });
     match made.await {
-        Ok(Ok(Some(page))) => answer(StatusCode::OK, Bytes::from_owner(page)),
+        Ok(Ok(Some(page))) => json_response(StatusCode::OK, Bytes::from_owner(page)),
         Ok(Ok(None)) => busy(),
         _ => failed(),
     }
@@ -81,7 +81,7 @@ impl AsRef<[u8]> for Page {
 fn busy() -> Response {
     let why = "others are reading pages that are too large together: ask for fewer traces (n), or later";
     let why = json!({ "error": "capacity_exceeded", "message": why });
-    let mut busy = answer(StatusCode::SERVICE_UNAVAILABLE, why.to_string());
+    let mut busy = json_response(StatusCode::SERVICE_UNAVAILABLE, why.to_string());
     busy.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     busy
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::bus::CapabilityBus;
 use crate::config::Config;
-use crate::result::{Category, CheckResult};
-use crate::system::System;
+use crate::machine::System;
+use crate::report::{Category, CheckResult};
 
 /// A check that can be registered with a [`Doctor`](crate::Doctor).
 ///

@@ -11,7 +11,7 @@ use super::owner::{self, Owner};
 /// Which table of the kernel a port is in.
 ///
 /// ```
-/// assert_ne!(obs_doctor::system::Protocol::Tcp, obs_doctor::system::Protocol::Udp);
+/// assert_ne!(obs_doctor::machine::Protocol::Tcp, obs_doctor::system::Protocol::Udp);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -24,7 +24,7 @@ pub enum Protocol {
 /// Where a multicast packet goes out.
 ///
 /// ```
-/// assert_ne!(obs_doctor::system::Interface::Routed, obs_doctor::system::Interface::Loopback);
+/// assert_ne!(obs_doctor::machine::Interface::Routed, obs_doctor::system::Interface::Loopback);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Interface {
@@ -38,7 +38,7 @@ pub enum Interface {
 ///
 /// ```
 /// use std::io::{Error, ErrorKind};
-/// use obs_doctor::system::EchoError;
+/// use obs_doctor::machine::EchoError;
 /// assert!(EchoError::Bind(Error::from(ErrorKind::AddrInUse)).to_string().contains("bind"));
 /// ```
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl std::error::Error for EchoError {}
 /// Opens sockets the way the node would, and closes them at once.
 ///
 /// ```
-/// use obs_doctor::system::System;
+/// use obs_doctor::machine::System;
 /// let free = "127.0.0.1:0".parse().unwrap();
 /// System::default().sockets.bind_tcp(free)?;
 /// # Ok::<(), std::io::Error>(())

@@ -3,6 +3,9 @@
 //! One conductor hands each check to a thread of its own and waits for answers and deadlines. A thread that does
 //! not answer in time is left behind, and its check is not started again before it has come back.
 
+mod limits;
+mod plan;
+
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,11 +15,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use limits::Limits;
+pub(crate) use plan::{Entry, positions_of_dependencies, refuse_cycles};
+
 use crate::check::{Body, Check, Context};
-use crate::redact::clean;
-use crate::registry::{Entry, Limits};
-use crate::report::Report;
-use crate::result::{CheckResult, SkipReason};
+use crate::report::{CheckResult, Report, SkipReason};
+use crate::text::clean;
 
 const FIX_BLOCKED: &str = "see what it waits for (a dead network disk, a debugger, an overloaded machine), or leave it out \
                            with `--skip`";

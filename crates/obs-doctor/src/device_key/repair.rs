@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use super::key_file::{self, expected_owner};
 use crate::config::Config;
-use crate::identity::{self, expected_owner};
-use crate::paths::{shell, tilde};
-use crate::system::RealFiles;
+use crate::machine::RealFiles;
+use crate::text::{shell, tilde};
 
 const KEY_MODE: u32 = 0o600;
 
@@ -65,7 +65,7 @@ impl Repair {
     /// # Errors
     /// The mode is wrong, or cannot be seen, and a repair is not safe; says what to look at.
     pub fn find(config: &Config) -> Result<Option<Self>, RepairError> {
-        let path = identity::seed_path(&config.keys_dir);
+        let path = key_file::seed_path(&config.keys_dir);
         let owner = expected_owner(&RealFiles, &config.keys_dir);
         let refuse = |why: String| RepairError { path: tilde(&path), why };
         let file = match open(&path) {
@@ -134,7 +134,7 @@ fn is_plainly_ours(meta: &Metadata, owner: u32) -> Result<(), String> {
 }
 
 fn explain(err: &io::Error) -> String {
-    if identity::is_loop(err) {
+    if key_file::is_loop(err) {
         return "it is a symbolic link, which is not followed: run `chmod 600` on the file it leads to"
             .to_owned();
     }

@@ -12,7 +12,8 @@ use tower_service::Service;
 use super::body::ObservedBody;
 use super::body_rule::BodyRule;
 use super::call::Call;
-use super::{CAPABILITY, REQUEST_ID, outcome, propagate};
+use super::headers::{CAPABILITY, REQUEST_ID};
+use super::{outcome, propagate};
 
 /// The layer that observes bus calls.
 ///

@@ -1,11 +1,13 @@
 //! The report: one value that text, JSON and exit code are made from.
 
+mod result;
+
 use std::time::Duration;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::result::{CheckResult, Status};
+pub use result::{Category, CheckResult, SkipReason, Status};
 
 /// What a run of the doctor found.
 ///

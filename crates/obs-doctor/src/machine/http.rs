@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use crate::redact::redact;
+use crate::text::redact;
 
 /// A request.
 ///
 /// ```
-/// use obs_doctor::system::HttpRequest;
+/// use obs_doctor::machine::HttpRequest;
 /// let request = HttpRequest::get("http://127.0.0.1:7080/health");
 /// assert!(!request.head);
 /// ```
@@ -96,7 +96,7 @@ impl HttpRequest {
 /// An answer, whatever its status.
 ///
 /// ```
-/// use obs_doctor::system::HttpResponse;
+/// use obs_doctor::machine::HttpResponse;
 /// let response = HttpResponse::new(200).header("Age", "3").body(r#"{"status":"ok"}"#);
 /// assert_eq!(response.get("age"), Some("3"));
 /// ```
@@ -142,7 +142,7 @@ impl HttpResponse {
 /// Why there is no answer.
 ///
 /// ```
-/// assert_eq!(obs_doctor::system::HttpError::Refused.to_string(), "connection refused");
+/// assert_eq!(obs_doctor::machine::HttpError::Refused.to_string(), "connection refused");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -194,7 +194,7 @@ impl std::error::Error for HttpError {}
 /// Sends requests.
 ///
 /// ```
-/// use obs_doctor::system::{Http, HttpError, HttpRequest, HttpResponse};
+/// use obs_doctor::machine::{Http, HttpError, HttpRequest, HttpResponse};
 ///
 /// struct Unplugged;
 /// impl Http for Unplugged {

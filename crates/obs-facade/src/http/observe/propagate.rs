@@ -7,7 +7,7 @@ use obs_metrics::CounterFamily;
 use obs_trace::propagation::{self, TraceState};
 use obs_trace::{Remote, Span, TraceId};
 
-use super::REQUEST_ID;
+use super::headers::REQUEST_ID;
 
 /// The header of the W3C that carries a trace's ID and the span of the caller.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

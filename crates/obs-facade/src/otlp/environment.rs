@@ -3,7 +3,7 @@
 
 use std::env::{self, VarError};
 
-use crate::otlp_list;
+use super::list;
 
 /// The attributes of the environment, and a warning for each variable that cannot be used.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl Environment {
     fn of(name: Result<String, VarError>, list: Result<String, VarError>) -> Environment {
         let mut environment = Environment::default();
         if let Some(text) = environment.checked(ATTRIBUTES, list) {
-            match otlp_list::attributes(&text) {
+            match list::attributes(&text) {
                 Ok(attributes) if attributes.len() <= MAX_ATTRIBUTES => environment.attributes = attributes,
                 Ok(_) => environment.warn(ATTRIBUTES, &format!("has more than {MAX_ATTRIBUTES} attributes")),
                 Err(why) => environment.warn(ATTRIBUTES, why),

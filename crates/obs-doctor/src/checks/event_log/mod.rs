@@ -1,5 +1,7 @@
 //! `event_log_writable`: SQLite takes a write to the event log, which is then taken back.
 
+mod folder_time;
+
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,12 +11,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
+use self::folder_time::FolderTime;
 use super::community;
-use super::folder_time::FolderTime;
 use crate::check::Context;
-use crate::paths::{shell, tilde};
-use crate::result::CheckResult;
-use crate::system::System;
+use crate::machine::System;
+use crate::report::CheckResult;
+use crate::text::{shell, tilde};
 
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
