@@ -1,59 +1,91 @@
-//! Errors that a server reports in an answer whose status says success.
+//! Errors that the server of a language model reports: by the status of its answer, in a body, or in an event.
 
-use obs_facade::{Logger, warn};
+use obs_facade::{Logger, warn_limited};
+use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::cause::Cause;
 use crate::wire::error::{CallError, Code};
 
 static LOG: Logger = Logger::new("hearthnet::llm");
 
 const MAX_MESSAGE_CHARS: usize = 256;
 
-/// Fails if `answer` is an error. The server's words go to the log of this node and not to the caller: they may name
-/// hosts, paths or keys.
-pub(super) fn check(answer: &Value) -> Result<(), CallError> {
-    let error = match &answer["error"] {
-        // Some servers put the fields of the error beside the type.
-        Value::Null if answer["object"] == "error" => answer,
-        Value::Null => return Ok(()),
-        error => error,
-    };
-    let message = error["message"].as_str().or_else(|| error.as_str()).unwrap_or_default();
-    let code = code_of(error);
-    warn!(logger: LOG, code = code.as_str(), message = harmless(message).as_str(); "the language model failed");
-    Err(code.because("the language model failed"))
+/// The side that named the model of a request. An error about the model is the mistake of that side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chooser {
+    Node,
+    Caller,
 }
 
-/// The bus's code for an error; servers write a status or a word, as `code`, `type` or `status`.
-fn code_of(error: &Value) -> Code {
-    let found = ["code", "type", "status"].iter().find_map(|field| match &error[*field] {
-        Value::Number(status) => status.as_u64().and_then(code_of_status),
-        Value::String(word) => code_of_word(word),
-        _ => None,
-    });
-    found.unwrap_or(Code::INTERNAL_ERROR)
-}
+impl Chooser {
+    fn code(self, cause: Cause) -> Code {
+        match (cause, self) {
+            (Cause::Model, Chooser::Caller) => Code::NOT_IMPLEMENTED,
+            (cause, _) => cause.code(),
+        }
+    }
 
-fn code_of_status(status: u64) -> Option<Code> {
-    match status {
-        400 | 413 | 422 => Some(Code::BAD_REQUEST),
-        408 | 504 => Some(Code::TIMEOUT),
-        429 | 503 | 529 => Some(Code::CAPACITY_EXCEEDED),
-        _ => None,
+    /// Fails if `answer` is an error although its status says success.
+    pub(super) fn check(self, answer: &Value) -> Result<(), CallError> {
+        error_in(answer).map_or(Ok(()), |error| Err(self.fail(cause_in(error), None, message_in(error))))
+    }
+
+    /// Returns the error for an event that is named `error`, of any data.
+    pub(super) fn event(self, data: &str) -> CallError {
+        let Ok(answer) = serde_json::from_str::<Value>(data) else {
+            return self.fail(None, None, data);
+        };
+        let error = error_in(&answer).unwrap_or(&answer);
+        self.fail(cause_in(error), None, message_in(error))
+    }
+
+    /// Returns the error for an answer whose status says failure. A proxy in front of the server has a body of its own.
+    pub(super) fn response(self, status: StatusCode, body: &[u8]) -> CallError {
+        let status = status.as_u16();
+        let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let error = error_in(&answer).unwrap_or(&answer);
+        let (of_status, of_body) = (Cause::of_status(status.into()), cause_in(error));
+        // 400 and 500 are what servers answer for want of a better status. The body may know more.
+        let cause = if matches!(status, 400 | 500) { of_body.or(of_status) } else { of_status.or(of_body) };
+        self.fail(cause, Some(status), message_in(error))
+    }
+
+    /// The server's words go to the log of this node and not to the caller: they may name hosts, paths or keys.
+    fn fail(self, cause: Option<Cause>, status: Option<u16>, message: &str) -> CallError {
+        let cause = cause.unwrap_or(Cause::Fault);
+        let code = self.code(cause);
+        // A key for each cause: a caller that sends bad requests does not hide that the key has expired.
+        warn_limited!(
+            LOG, cause.problem(), code = code.as_str(), status = status, message = harmless(message).as_str(),
+            problem = cause.problem(), advice = cause.advice(); "the language model failed"
+        );
+        code.because(cause.problem())
     }
 }
 
-fn code_of_word(word: &str) -> Option<Code> {
-    match word.to_ascii_lowercase().as_str() {
-        "invalid_request_error" | "context_length_exceeded" | "exceed_context_size_error" => {
-            Some(Code::BAD_REQUEST)
-        }
-        "timeout" | "timeout_error" => Some(Code::TIMEOUT),
-        "rate_limit_exceeded" | "rate_limit_error" | "overloaded_error" | "server_overloaded" => {
-            Some(Code::CAPACITY_EXCEEDED)
-        }
-        digits => digits.parse().ok().and_then(code_of_status),
-    }
+/// The part of an answer that is an error.
+fn error_in(answer: &Value) -> Option<&Value> {
+    let choice = &answer["choices"][0];
+    [&answer["error"], &choice["error"]].into_iter().find(|error| !error.is_null()).or_else(|| {
+        // Some servers put the fields of the error beside the type, or give no more than a reason to stop.
+        (answer["object"] == "error" || answer["type"] == "error" || choice["finish_reason"] == "error")
+            .then_some(answer)
+    })
+}
+
+/// Servers write a status or a word, under one of these names.
+fn cause_in(error: &Value) -> Option<Cause> {
+    ["code", "type", "status", "error_type"].iter().find_map(|field| match &error[*field] {
+        Value::Number(status) => Cause::of_status(status.as_u64()?),
+        Value::String(word) => Cause::of_word(word),
+        _ => None,
+    })
+}
+
+fn message_in(error: &Value) -> &str {
+    let text = |field: &str| error[field].as_str();
+    text("message").or_else(|| text("detail")).or_else(|| error.as_str()).unwrap_or_default()
 }
 
 /// The start of `message` without characters that move a terminal's cursor.
@@ -74,13 +106,119 @@ mod tests {
             (json!({ "code": "504" }), Code::TIMEOUT),
             (json!({ "code": null, "type": "Invalid_Request_Error" }), Code::BAD_REQUEST),
             (json!({ "code": "strange", "type": "overloaded_error" }), Code::CAPACITY_EXCEEDED),
+            (json!({ "code": "invalid_api_key", "type": "invalid_request_error" }), Code::INTERNAL_ERROR),
             (json!({ "code": -1 }), Code::INTERNAL_ERROR),
             (json!("out of memory"), Code::INTERNAL_ERROR),
             (json!([]), Code::INTERNAL_ERROR),
         ] {
-            assert_eq!(check(&json!({ "error": error })).unwrap_err().code, code, "{error}");
+            let whole = json!({ "error": error });
+            assert_eq!(Chooser::Node.check(&whole).unwrap_err().code, code, "{error}");
+            assert_eq!(Chooser::Node.event(&whole.to_string()).code, code, "{error}");
+            assert_eq!(Chooser::Node.event(&error.to_string()).code, code, "{error}");
         }
-        assert!(check(&json!({ "error": null, "choices": [] })).is_ok());
+        assert!(Chooser::Node.check(&json!({ "error": null, "choices": [] })).is_ok());
+        let stopped = json!({ "choices": [{ "delta": {}, "finish_reason": "error" }] });
+        assert_eq!(Chooser::Node.check(&stopped).unwrap_err().code, Code::INTERNAL_ERROR);
+    }
+
+    /// A status has one code, whether it is that of the answer or in an error.
+    #[test]
+    fn a_status_has_one_code_wherever_it_stands() {
+        for (statuses, code) in [
+            (&[400, 413, 422][..], Code::BAD_REQUEST),
+            (&[401, 403, 404, 405, 410, 418, 500, 505, 599], Code::INTERNAL_ERROR),
+            (&[402, 429, 503, 529], Code::CAPACITY_EXCEEDED),
+            (&[408, 504, 524], Code::TIMEOUT),
+            (&[502], Code::PARTITION),
+            (&[501], Code::NOT_IMPLEMENTED),
+        ] {
+            for status in statuses {
+                let body = json!({ "error": { "code": status, "message": "m" } });
+                let response =
+                    |body: &[u8]| Chooser::Node.response(StatusCode::from_u16(*status).unwrap(), body).code;
+                assert_eq!(Chooser::Node.check(&body).unwrap_err().code, code, "{status}");
+                assert_eq!(response(body.to_string().as_bytes()), code, "{status}");
+                assert_eq!(response(b""), code, "{status}");
+                assert_eq!(response(b"<html>"), code, "{status}");
+            }
+        }
+    }
+
+    /// Status and body as these servers send them.
+    #[test]
+    fn errors_of_known_servers_have_their_code() {
+        for (server, status, body, code) in [
+            (
+                "OpenAI",
+                401,
+                json!({ "error": { "type": "invalid_request_error", "code": null } }),
+                Code::INTERNAL_ERROR,
+            ),
+            ("OpenAI", 429, json!({ "error": { "type": "insufficient_quota" } }), Code::CAPACITY_EXCEEDED),
+            ("OpenAI", 400, json!({ "error": { "code": "context_length_exceeded" } }), Code::BAD_REQUEST),
+            (
+                "Anthropic",
+                413,
+                json!({ "type": "error", "error": { "type": "request_too_large" } }),
+                Code::BAD_REQUEST,
+            ),
+            (
+                "Anthropic",
+                529,
+                json!({ "type": "error", "error": { "type": "overloaded_error" } }),
+                Code::CAPACITY_EXCEEDED,
+            ),
+            (
+                "Ollama",
+                404,
+                json!({ "error": { "type": "not_found_error", "code": null } }),
+                Code::INTERNAL_ERROR,
+            ),
+            ("Ollama", 400, json!({ "error": "invalid options" }), Code::BAD_REQUEST),
+            (
+                "llama.cpp",
+                503,
+                json!({ "error": { "code": 503, "type": "unavailable_error" } }),
+                Code::CAPACITY_EXCEEDED,
+            ),
+            (
+                "llama.cpp",
+                500,
+                json!({ "error": { "type": "exceed_context_size_error" } }),
+                Code::BAD_REQUEST,
+            ),
+            (
+                "vLLM",
+                400,
+                json!({ "object": "error", "type": "BadRequestError", "code": 400 }),
+                Code::BAD_REQUEST,
+            ),
+            (
+                "Gemini",
+                400,
+                json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT" } }),
+                Code::BAD_REQUEST,
+            ),
+            (
+                "TGI",
+                422,
+                json!({ "error": "Input validation error", "error_type": "validation" }),
+                Code::BAD_REQUEST,
+            ),
+            ("FastAPI", 422, json!({ "detail": [{ "msg": "field required" }] }), Code::BAD_REQUEST),
+            ("LiteLLM", 400, json!({ "error": { "code": "model_not_found" } }), Code::INTERNAL_ERROR),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = Chooser::Node.response(status, body.to_string().as_bytes());
+            assert_eq!(error.code, code, "{server} {body}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_the_caller_named_is_the_callers_mistake() {
+        let code = |chooser: Chooser| chooser.response(StatusCode::NOT_FOUND, b"").code;
+        assert_eq!(code(Chooser::Node), Code::INTERNAL_ERROR);
+        assert_eq!(code(Chooser::Caller), Code::NOT_IMPLEMENTED);
     }
 
     #[test]

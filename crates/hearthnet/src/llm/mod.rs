@@ -1,20 +1,26 @@
 //! A language model behind the OpenAI protocol: what is asked of it and what is read of its answers.
 
+mod cause;
 mod failure;
 mod message;
 
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Response, Url};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+pub(crate) use self::failure::Chooser;
 use crate::config::BackendSection;
 use crate::wire::error::{CallError, Code, mismatch};
 use crate::wire::{client, sse};
 
 const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// Bytes that are read of an answer whose status says failure.
+const MAX_FAILURE_BYTES: usize = 64 << 10;
+/// Time that the body of such an answer may take. Its status is enough for a code.
+const FAILURE_PATIENCE: Duration = Duration::from_secs(2);
 /// No answer has more tokens; a backend that says so is not believed.
 const MAX_TOKENS: u64 = 10_000_000;
 
@@ -49,24 +55,39 @@ impl Backend {
     }
 
     /// Asks for a whole completion.
-    pub(crate) async fn complete(&self, request: Value, headers: HeaderMap) -> Result<Completion, CallError> {
-        let response = self.send(request, headers).await?;
+    pub(crate) async fn complete(
+        &self,
+        request: Value,
+        headers: HeaderMap,
+        chooser: Chooser,
+    ) -> Result<Completion, CallError> {
+        let response = self.send(request, headers, chooser).await?;
         let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
-        Completion::parse(&bytes)
+        Completion::parse(&bytes, chooser)
     }
 
     /// Asks for a completion piece by piece.
-    pub(crate) async fn stream(&self, request: Value, headers: HeaderMap) -> Result<Pieces, CallError> {
-        let response = self.send(request, headers).await?;
+    pub(crate) async fn stream(
+        &self,
+        request: Value,
+        headers: HeaderMap,
+        chooser: Chooser,
+    ) -> Result<Pieces, CallError> {
+        let response = self.send(request, headers, chooser).await?;
         if is_json(response.headers()) {
             let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
-            return Ok(Pieces::Whole(Some(Completion::parse(&bytes)?)));
+            return Ok(Pieces::Whole(Some(Completion::parse(&bytes, chooser)?)));
         }
         let parser = sse::Parser::default();
-        Ok(Pieces::Stream(Stream { response, parser, stopped: false, patience: self.patience }))
+        Ok(Pieces::Stream(Stream { response, parser, stopped: false, patience: self.patience, chooser }))
     }
 
-    async fn send(&self, request: Value, headers: HeaderMap) -> Result<Response, CallError> {
+    async fn send(
+        &self,
+        request: Value,
+        headers: HeaderMap,
+        chooser: Chooser,
+    ) -> Result<Response, CallError> {
         let mut builder = self.http.post(self.url.clone()).headers(headers).json(&request);
         // Many times as large as its text, and the model may take minutes.
         drop(request);
@@ -77,18 +98,13 @@ impl Backend {
             .await
             .map_err(|_| Code::TIMEOUT.because("the language model did not answer in time"))?
             .map_err(|error| client::failed(&error))?;
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(Code::CAPACITY_EXCEEDED.because("the language model is busy"))
-            }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => {
-                Err(Code::TIMEOUT.because("the language model took too long"))
-            }
-            status => {
-                Err(Code::INTERNAL_ERROR.because(format!("the language model answered {}", status.as_u16())))
-            }
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
         }
+        let body = client::read(response, MAX_FAILURE_BYTES, FAILURE_PATIENCE);
+        let body = timeout(FAILURE_PATIENCE, body).await.ok().and_then(Result::ok).unwrap_or_default();
+        Err(chooser.response(status, &body))
     }
 }
 
@@ -136,10 +152,10 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    fn parse(bytes: &[u8]) -> Result<Completion, CallError> {
+    fn parse(bytes: &[u8], chooser: Chooser) -> Result<Completion, CallError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut answer: Value = serde_json::from_slice(bytes).map_err(|_| nonsense())?;
-        failure::check(&answer)?;
+        chooser.check(&answer)?;
         let message = &answer["choices"][0]["message"];
         if !message.is_object() {
             return Err(nonsense());
@@ -213,13 +229,14 @@ pub(crate) struct Stream {
     parser: sse::Parser,
     stopped: bool,
     patience: Duration,
+    chooser: Chooser,
 }
 
 impl Stream {
     async fn next(&mut self) -> Result<Option<Piece>, CallError> {
         loop {
             if let Some(event) = self.parser.next()? {
-                let piece = piece_of(&event.data)?;
+                let piece = piece_of(&event, self.chooser)?;
                 self.stopped |= piece.as_ref().is_some_and(|piece| piece.said.stop_reason.is_some());
                 return Ok(piece);
             }
@@ -232,7 +249,11 @@ impl Stream {
 
     /// Some servers just end after the last token, or leave out the blank line after `[DONE]`.
     fn end(&mut self) -> Result<(), CallError> {
-        let is_done = self.parser.finish()?.is_some_and(|event| event.data.trim() == DONE);
+        let last = self.parser.finish()?;
+        let is_done = match &last {
+            Some(event) if event.name == ERROR => return Err(self.chooser.event(&event.data)),
+            last => last.as_ref().is_some_and(|event| event.data.trim() == DONE),
+        };
         match is_done || self.stopped {
             true => Ok(()),
             false => Err(Code::PARTITION.because("the stream of the language model broke off")),
@@ -243,9 +264,15 @@ impl Stream {
 /// Data of the event that ends a stream.
 const DONE: &str = "[DONE]";
 
-/// The piece in the data of an event; `None` in that of the last one.
-fn piece_of(data: &str) -> Result<Option<Piece>, CallError> {
-    let data = data.trim();
+/// Name of an event that says why a stream fails.
+const ERROR: &str = "error";
+
+/// Returns the piece in an event; `None` in the last one.
+fn piece_of(event: &sse::Event, chooser: Chooser) -> Result<Option<Piece>, CallError> {
+    if event.name == ERROR {
+        return Err(chooser.event(&event.data));
+    }
+    let data = event.data.trim();
     if data == DONE {
         return Ok(None);
     }
@@ -254,7 +281,7 @@ fn piece_of(data: &str) -> Result<Option<Piece>, CallError> {
         return Ok(Some(Piece { said: Said::default(), text: String::new() }));
     }
     let chunk: Value = serde_json::from_str(data).map_err(|_| nonsense())?;
-    failure::check(&chunk)?;
+    chooser.check(&chunk)?;
     let text = message::text(&chunk["choices"][0]["delta"]).unwrap_or_default();
     Ok(Some(Piece { said: Said::of(&chunk), text }))
 }
@@ -263,8 +290,12 @@ fn piece_of(data: &str) -> Result<Option<Piece>, CallError> {
 mod tests {
     use super::*;
 
+    fn read(data: &str) -> Result<Option<Piece>, CallError> {
+        piece_of(&sse::Event { name: String::new(), data: data.to_owned() }, Chooser::Node)
+    }
+
     fn said(data: &str) -> Piece {
-        piece_of(data).unwrap().unwrap()
+        read(data).unwrap().unwrap()
     }
 
     #[test]
@@ -273,13 +304,13 @@ mod tests {
         let last = said(r#"{"choices":[{"delta":{},"finish_reason":"length"}]}"#);
         assert_eq!((last.text.as_str(), last.said.stop_reason.as_deref()), ("", Some("max_tokens")));
         assert_eq!(said(r#"{"choices":[],"usage":{"completion_tokens":7}}"#).said.tokens, Some(7));
-        assert_eq!(piece_of("[DONE]"), Ok(None));
+        assert_eq!(read("[DONE]"), Ok(None));
     }
 
     #[test]
     fn a_backend_may_say_anything() {
         for data in ["{", r#"{"error":{"message":"out of memory"}}"#] {
-            assert_eq!(piece_of(data).unwrap_err().code, Code::INTERNAL_ERROR, "{data}");
+            assert_eq!(read(data).unwrap_err().code, Code::INTERNAL_ERROR, "{data}");
         }
         for odd in
             ["", "3", "[]", r#"{"choices":3}"#, r#"{"usage":{"completion_tokens":18446744073709551615}}"#]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bus::answer::{self, Answer, DONE, Frame, FrameSource, frames};
 use crate::bus::capability::{Answering, Capability};
 use crate::config::BackendSection;
-use crate::llm::{self, Backend, Pieces, Said};
+use crate::llm::{self, Backend, Chooser, Pieces, Said};
 use crate::node::model_span::ModelSpan;
 use crate::wire::arguments::{Call, boolean, text};
 use crate::wire::error::{CallError, Code};
@@ -38,7 +38,8 @@ impl Chat {
     }
 
     async fn answer(self, call: Call) -> Result<Answer, CallError> {
-        let model = self.model_for(&call)?.to_owned();
+        let (model, chooser) = self.model_for(&call)?;
+        let model = model.to_owned();
         let stream = boolean(&call.input, "stream")?.unwrap_or(true);
         let request = llm::request(call.input, &model, stream)?;
         let span = ModelSpan::begin(&self.backend, &self.backend_name, &model, stream);
@@ -47,23 +48,24 @@ impl Chat {
         answer::marked(match stream {
             true => talk
                 .span
-                .noted(self.backend.stream(request, headers).await)
+                .noted(self.backend.stream(request, headers, chooser).await)
                 .map(|pieces| frames(Tokens { pieces, talk })),
             false => talk
                 .span
-                .noted(self.backend.complete(request, headers).await)
+                .noted(self.backend.complete(request, headers, chooser).await)
                 .map(|completion| whole(completion, talk)),
         })
     }
 
-    /// The configured model; another one is not offered. Without a configured one the caller chooses.
-    fn model_for<'a>(&'a self, call: &'a Call) -> Result<&'a str, CallError> {
+    /// Returns the configured model; another one is not offered. Without a configured one the caller chooses.
+    fn model_for<'a>(&'a self, call: &'a Call) -> Result<(&'a str, Chooser), CallError> {
         match (self.model.as_deref(), text(&call.params, "model")?) {
             (Some(ours), Some(wanted)) if ours != wanted => {
                 Err(Code::NOT_IMPLEMENTED.because(format!("this node offers the model {ours}")))
             }
-            (Some(model), _) | (None, Some(model)) => Ok(model),
-            (None, None) => Ok(ANY_MODEL),
+            (Some(model), _) => Ok((model, Chooser::Node)),
+            (None, Some(model)) => Ok((model, Chooser::Caller)),
+            (None, None) => Ok((ANY_MODEL, Chooser::Node)),
         }
     }
 }

@@ -20,6 +20,9 @@ pub(crate) fn encode(name: &str, data: &Value) -> Bytes {
 /// No event is larger; whoever sends a larger one is not listened to any longer.
 const MAX_EVENT_BYTES: usize = 1 << 20;
 
+/// Field in which llama.cpp, up to 2025, sends an error. The standard has no such field; the event is named `error`.
+const ERROR_FIELD: &str = "error";
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Cuts a stream of bytes, in whatever pieces it comes, into events, as the WHATWG standard of event streams says.
@@ -105,7 +108,10 @@ impl Parser {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.name),
-            "data" => {
+            "data" | ERROR_FIELD => {
+                if field == ERROR_FIELD {
+                    ERROR_FIELD.clone_into(&mut self.name);
+                }
                 self.within(self.data.as_ref().map_or(0, String::len) + value.len())?;
                 match &mut self.data {
                     Some(data) => {
@@ -188,6 +194,12 @@ mod tests {
                 assert_eq!(data(&[&bytes[..cut], &bytes[cut..]]), expected, "{text:?} cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn an_error_in_a_field_of_its_own_is_an_event_named_error() {
+        let expected = vec![("error".to_owned(), "{\"code\":400}".to_owned())];
+        assert_eq!(events(&[b"error: {\"code\":400}\n\n"]).unwrap(), expected);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) struct Script {
     pub(crate) go: Option<Arc<Notify>>,
     /// What it says it counted; nothing when `None`.
     pub(crate) usage: Option<u64>,
-    /// Instead of an answer.
+    /// Status instead of an answer, or that of `raw`.
     pub(crate) status: Option<u16>,
     /// Breaks off after the last piece, without saying why.
     pub(crate) breaks: bool,
@@ -76,12 +76,14 @@ async fn answer(State((script, seen)): State<(Script, Seen)>, headers: HeaderMap
     let request: Value = serde_json::from_slice(&body).unwrap();
     let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
     seen.lock().unwrap().push((request.clone(), key, headers));
-    if let Some(status) = script.status {
-        return StatusCode::from_u16(status).unwrap().into_response();
-    }
+    let status = script.status.map(|status| StatusCode::from_u16(status).unwrap());
     if let Some((kind, pieces)) = script.raw {
         let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>));
-        return ([(header::CONTENT_TYPE, kind)], Body::from_stream(pieces)).into_response();
+        let (status, kind) = (status.unwrap_or_default(), [(header::CONTENT_TYPE, kind)]);
+        return (status, kind, Body::from_stream(pieces)).into_response();
+    }
+    if let Some(status) = status {
+        return status.into_response();
     }
     match request["stream"].as_bool().unwrap() {
         true => streamed(script),

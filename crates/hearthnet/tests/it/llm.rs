@@ -121,9 +121,22 @@ async fn what_goes_wrong_behind_the_backend_has_its_code() {
             assert_eq!((&span["name"], &span["fields"]["error"]), (&json!("backend"), &json!(code)));
         }
     }
-    check(Script { status: Some(429), ..Script::default() }, "capacity_exceeded").await;
-    check(Script { status: Some(500), ..Script::default() }, "internal_error").await;
-    check(Script { status: Some(404), ..Script::default() }, "internal_error").await;
+    for (status, code) in [
+        (400, "bad_request"),
+        (401, "internal_error"),
+        (404, "internal_error"),
+        (413, "bad_request"),
+        (429, "capacity_exceeded"),
+        (500, "internal_error"),
+        (502, "partition"),
+        (503, "capacity_exceeded"),
+    ] {
+        check(Script { status: Some(status), ..Script::default() }, code).await;
+        // The same status in the body, as a server behind a proxy sends it.
+        let body = json!({ "error": { "message": "secret", "code": status } }).to_string();
+        let raw = Some(("application/json", vec![body.into_bytes()]));
+        check(Script { status: Some(500), raw, ..Script::default() }, code).await;
+    }
 
     let nobody = format!("http://127.0.0.1:{}", crate::node::free_port());
     let node = Home::new().start(&format!("[[llm.backends]]\nname = \"gone\"\nurl = \"{nobody}/v1\"\n"));
@@ -216,6 +229,26 @@ async fn streams_of_every_server_are_understood() {
         ),
         ("data: {\"error\":{\"message\":\"secret\",\"code\":429}}\n\n", "", "capacity_exceeded"),
         ("data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DO", "a", "partition"),
+        // Errors by the name of the event, without a blank line, in a field of their own, and beside a choice.
+        ("event: error\ndata: secret\n\n", "", "internal_error"),
+        (
+            "event: error\ndata: {\"type\":\"invalid_request_error\",\"message\":\"secret\"}\n\n",
+            "",
+            "bad_request",
+        ),
+        (
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+            "",
+            "capacity_exceeded",
+        ),
+        ("event: error\ndata: {\"error\":{\"code\":504}}", "", "timeout"),
+        ("error: {\"code\":400,\"message\":\"secret\"}\n\n", "", "bad_request"),
+        (
+            "data: {\"object\":\"error\",\"type\":\"BadRequestError\",\"message\":\"secret\"}\n\n",
+            "",
+            "bad_request",
+        ),
+        ("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n", "", "internal_error"),
     ];
     for (body, text, reason) in table {
         let pieces = body.bytes().map(|byte| vec![byte]).collect();
@@ -258,4 +291,32 @@ async fn whole_completions_of_every_server_are_understood() {
             Err(code) => assert_eq!(answer["error"], code, "{body}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_model_that_the_caller_named_and_the_server_lacks_is_not_implemented() {
+    let backend = Backend::start(Script { status: Some(404), ..Script::default() }).await;
+    let section = backend.section().replace("model = \"tiny\"\n", "");
+    let node = Home::new().start(&section);
+    let answer: Value = node.call("llm.chat", &chat(true)).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["error"], "not_implemented");
+}
+
+#[tokio::test]
+async fn failures_of_a_model_are_one_line_a_second_with_a_count() {
+    let raw = Some(("application/json", vec![br#"{"error":{"message":"secret","code":400}}"#.to_vec()]));
+    let (_backend, node) = start(Script { status: Some(400), raw, ..Script::default() }).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..200 {
+        node.call("llm.chat", &chat(true)).send().await.unwrap().bytes().await.unwrap();
+    }
+    let seconds = begun.elapsed().as_secs() as usize;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    node.call("llm.chat", &chat(true)).send().await.unwrap().bytes().await.unwrap();
+    let lines = node.stop().lines();
+    let lines: Vec<_> = lines.iter().filter(|line| line["msg"] == "the language model failed").collect();
+    assert!((2..=seconds + 3).contains(&lines.len()), "{lines:?}");
+    assert_eq!((&lines[0]["status"], &lines[0]["message"]), (&json!(400), &json!("secret")));
+    let suppressed: u64 = lines.iter().filter_map(|line| line["suppressed"].as_u64()).sum();
+    assert_eq!(lines.len() as u64 + suppressed, 201);
 }

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use obs_facade::doctor::render::{ColorChoice, TextStyle};
 use obs_facade::doctor::machine::{HttpError, HttpRequest, System};
+use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
 use self::recent::Answer;
 use crate::cli::output::{print, say_on_stderr};
