@@ -34,8 +34,8 @@
 //! [collectors](Registry::collect_with) read, and what third-party crates record through the `metrics` macros once
 //! [`configure`] was called.
 //!
-//! A server that lets its clients choose asks [`Exposition::negotiate`] and sends what [`expose`] makes: the text formats,
-//! or protobuf for a Prometheus in which native histograms are switched on. [`HistogramFamily::native`] makes a histogram one.
+//! [`Format::negotiate`] chooses the format that an `Accept` header prefers, and [`expose`] returns the page in it. A
+//! Prometheus that collects native histograms asks for protobuf; [`HistogramFamily::native`] makes a histogram native.
 //!
 //! # Text from peers
 //!
@@ -82,7 +82,6 @@ pub use cell::histogram::Histogram;
 pub use cell::summary::{QUANTILES, Summary};
 pub use config::{Config, DEFAULT_SERIES_CAP};
 pub use error::{Error, ErrorKind};
-pub use exposition::exposition::Exposition;
 pub use exposition::format::Format;
 pub use family::desc::{DEFAULT_BUCKETS, Kind};
 pub use family::label_value::{MAX_VALUE_BYTES, OVERFLOW};

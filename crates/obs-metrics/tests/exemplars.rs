@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::process::{Command, Stdio};
 
 use exposition::{Family, Labels};
-use obs_metrics::{Exposition, Format, Registry};
+use obs_metrics::{Format, Registry};
 
 thread_local! {
     static CURRENT: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -31,7 +31,7 @@ fn in_trace(id: &str, f: impl FnOnce()) {
 /// The ID of the exemplar on the sample whose line begins so.
 fn exemplar(registry: &Registry, sample: &str, le: Option<&str>) -> Option<(String, f64)> {
     let families = exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
-    let protobuf = exposition::protobuf::read(&registry.expose(Exposition::Protobuf));
+    let protobuf = exposition::protobuf::read(&registry.expose(Format::Protobuf));
     assert_eq!(exemplars(&protobuf.families), exemplars(&families), "the same in protobuf");
     let samples = families.iter().flat_map(|family| &family.samples);
     let found = samples.into_iter().find(|found| found.name == sample && found.label("le") == le)?;

@@ -5,7 +5,7 @@ mod exposition;
 
 use exposition::{Family, family};
 use metrics::{counter, describe_counter, describe_gauge, gauge, histogram};
-use obs_metrics::{Config, Exposition, Format, OVERFLOW, Registry};
+use obs_metrics::{Config, Format, OVERFLOW, Registry};
 
 fn families() -> Vec<Family> {
     let text = exposition::read(&obs_metrics::render(Format::Text), Format::Text);
@@ -15,7 +15,7 @@ fn families() -> Vec<Family> {
     };
     let text = foreign(text);
     exposition::assert_agree(&text, &foreign(open));
-    let mut page = exposition::protobuf::read(&obs_metrics::expose(Exposition::Protobuf));
+    let mut page = exposition::protobuf::read(&obs_metrics::expose(Format::Protobuf));
     page.families = foreign(page.families);
     exposition::protobuf::assert_agrees_with_text(&page, &text);
     text

@@ -1,6 +1,34 @@
-//! The text formats, their content types, and the choice between them by an `Accept` header (M5).
+//! Formats of the page: their content types, and the choice between them by an `Accept` header.
 
-use crate::exposition::accept::{Accept, Media};
+use super::accept::{Accept, Media};
+
+/// Format of the page.
+///
+/// ```
+/// use obs_metrics::Format;
+///
+/// let openmetrics = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+/// assert_eq!(Format::negotiate(Some(openmetrics)), Format::OpenMetrics);
+///
+/// let prometheus = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+///     application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// assert_eq!(Format::negotiate(Some(prometheus)), Format::Protobuf);
+///
+/// assert_eq!(Format::negotiate(Some("text/html,*/*;q=0.8")), Format::Text);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// Prometheus' text format, version 0.0.4.
+    #[default]
+    Text,
+    /// OpenMetrics text format, version 1.0.0. It carries exemplars and ends in `# EOF`.
+    OpenMetrics,
+    /// Length-delimited messages `io.prometheus.client.MetricFamily`. They carry exemplars and the
+    /// [native](crate::HistogramFamily::native) buckets of histograms. Prometheus asks for this format where native
+    /// histograms are switched on.
+    Protobuf,
+}
 
 const TEXT: Media = Media {
     kind: "text",
@@ -16,52 +44,54 @@ const OPEN_METRICS: Media = Media {
     must_have_parameters: false,
 };
 
-/// A text format of the page.
-///
-/// ```
-/// use obs_metrics::Format;
-///
-/// let format = Format::negotiate(Some("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"));
-/// assert_eq!(format, Format::OpenMetrics);
-/// assert_eq!(format.content_type(), "application/openmetrics-text; version=1.0.0; charset=utf-8");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Format {
-    /// The Prometheus text format, version 0.0.4.
-    #[default]
-    Text,
-    /// OpenMetrics, version 1.0.0: with exemplars, ends in `# EOF`.
-    OpenMetrics,
-}
+const PROTOBUF: Media = Media {
+    kind: "application",
+    subtype: "vnd.google.protobuf",
+    parameters: &[("proto", &["io.prometheus.client.MetricFamily"]), ("encoding", &["delimited"])],
+    must_have_parameters: true,
+};
 
 impl Format {
-    /// The exact value of the `Content-Type` header.
+    /// Returns the value of the `Content-Type` header.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
         }
     }
 
-    /// The format that an `Accept` header prefers. The most specific range that matches a format gives its quality, the
-    /// higher quality wins, and OpenMetrics wins a tie only where the header asks for it by name. A header that is absent,
-    /// unreadable or accepts neither gets [`Format::Text`], which every client reads. Several `Accept` headers are joined
-    /// by commas beforehand.
+    /// Returns the format that an `Accept` header prefers. A server sends what [`expose`](crate::expose) returns for it.
+    ///
+    /// The most specific range that matches a format gives its quality, and the highest quality wins. On a tie,
+    /// [`Protobuf`](Self::Protobuf) wins before [`OpenMetrics`](Self::OpenMetrics), and OpenMetrics before
+    /// [`Text`](Self::Text), but only if the header names the format. Protobuf is never chosen without being named. A
+    /// header that is absent, unreadable or accepts no format gets [`Text`](Self::Text), which every client reads. Join
+    /// several `Accept` headers with commas first.
     #[must_use]
     pub fn negotiate(accept: Option<&str>) -> Self {
-        Self::preferred(&Accept::parse(accept)).0
-    }
-
-    /// The better of the two, and its quality.
-    pub(crate) fn preferred(accept: &Accept<'_>) -> (Self, u16) {
-        let text = accept.quality_of(&TEXT);
-        let open = accept.quality_of(&OPEN_METRICS);
-        if open.value > text.value || (open.value == text.value && open.value > 0 && open.is_named) {
-            (Self::OpenMetrics, open.value)
+        let accept = Accept::parse(accept);
+        let protobuf = accept.quality_of(&PROTOBUF);
+        let (text_format, text_quality) = preferred_text(&accept);
+        if protobuf.is_named && protobuf.value > 0 && protobuf.value >= text_quality {
+            Self::Protobuf
         } else {
-            (Self::Text, text.value)
+            text_format
         }
+    }
+}
+
+/// Returns the preferred text format and its quality.
+fn preferred_text(accept: &Accept<'_>) -> (Format, u16) {
+    let text = accept.quality_of(&TEXT);
+    let open = accept.quality_of(&OPEN_METRICS);
+    if open.value > text.value || (open.value == text.value && open.value > 0 && open.is_named) {
+        (Format::OpenMetrics, open.value)
+    } else {
+        (Format::Text, text.value)
     }
 }
 
@@ -73,9 +103,12 @@ mod tests {
         assert_eq!(Format::negotiate(Some(accept)), expected, "{accept}");
     }
 
-    /// Exact versions, q-values and q=0; Prometheus 3 is strict about what it gets.
+    const PROTOBUF_RANGE: &str =
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
+    /// Prometheus 3 refuses a page whose format it did not ask for, so versions, q-values and `q=0` count.
     #[test]
-    fn pain_11_accept_is_weighed_by_its_letter() {
+    fn accept_headers_choose_between_the_text_formats() {
         use Format::{OpenMetrics, Text};
         assert_eq!(Format::negotiate(None), Text);
         check("", Text);
@@ -85,10 +118,6 @@ mod tests {
         check(
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
             OpenMetrics,
-        );
-        check(
-            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3",
-            Text,
         );
         check("application/openmetrics-text; version=0.0.1, text/plain; q=0.1", Text);
         check("application/openmetrics-text;q=0.1,text/plain;q=0.9", Text);
@@ -102,5 +131,43 @@ mod tests {
         check("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Text);
         check("application/*", OpenMetrics);
         check(",;/,;;q=,*", Text);
+    }
+
+    #[test]
+    fn protobuf_is_chosen_only_if_the_header_names_it() {
+        use Format::{OpenMetrics, Protobuf, Text};
+        check(PROTOBUF_RANGE, Protobuf);
+        let quoted =
+            PROTOBUF_RANGE.replace('=', "=\"").replace(';', "\";").replacen("protobuf\"", "protobuf", 1);
+        check(&format!("{quoted}\""), Protobuf);
+        check(
+            &format!("{PROTOBUF_RANGE};escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.2"),
+            Protobuf,
+        );
+        check(&format!("application/openmetrics-text;version=1.0.0,{PROTOBUF_RANGE}"), Protobuf);
+        check(&format!("{PROTOBUF_RANGE};q=0.7,text/plain;version=0.0.4;q=0.3"), Protobuf);
+        check(
+            &format!("application/openmetrics-text;version=1.0.0;q=0.9,{PROTOBUF_RANGE};q=0.8"),
+            OpenMetrics,
+        );
+        check(&format!("text/plain;q=0.5,{PROTOBUF_RANGE};q=0"), Text);
+        check(&format!("{PROTOBUF_RANGE};q=0,*/*"), Text);
+        check("application/vnd.google.protobuf", Text);
+        check("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily", Text);
+        check(&PROTOBUF_RANGE.replace("delimited", "text"), Text);
+        check(&PROTOBUF_RANGE.replace("MetricFamily", "Another"), Text);
+    }
+
+    #[test]
+    fn content_types_are_exact() {
+        assert_eq!(Format::Text.content_type(), "text/plain; version=0.0.4; charset=utf-8");
+        assert_eq!(
+            Format::OpenMetrics.content_type(),
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        );
+        assert_eq!(
+            Format::Protobuf.content_type(),
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+        );
     }
 }

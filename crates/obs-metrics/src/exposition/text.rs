@@ -9,10 +9,7 @@ use crate::family::desc::{Kind, base_name};
 
 /// The `# HELP` and `# TYPE` lines. OpenMetrics names a counter without its `_total`.
 pub(crate) fn push_header(out: &mut String, kind: Kind, name: &str, help: &str, format: Format) {
-    let name = match format {
-        Format::Text => name,
-        Format::OpenMetrics => base_name(kind, name),
-    };
+    let name = if format == Format::OpenMetrics { base_name(kind, name) } else { name };
     for part in ["# HELP ", name, " "] {
         out.push_str(part);
     }
@@ -69,7 +66,7 @@ pub(crate) fn push_sample_name(out: &mut String, name: &str, suffix: &str, label
 
 /// OpenMetrics takes a sum for a counter, and its parsers refuse a whole page for one that is below zero or NaN.
 pub(crate) fn may_show_sum(format: Format, sum: f64) -> bool {
-    format == Format::Text || sum >= 0.0
+    format != Format::OpenMetrics || sum >= 0.0
 }
 
 pub(crate) fn push_sum(out: &mut String, name: &str, labels: &str, sum: f64) {

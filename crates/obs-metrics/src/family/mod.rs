@@ -259,7 +259,7 @@ impl<const N: usize> GaugeFamily<N> {
 impl<const N: usize> HistogramFamily<N> {
     /// Counts in the exponential buckets of a native histogram as well, 2^(1/8) or 1.09 apart, for quantiles that need no
     /// bounds chosen beforehand. They are shown in the protobuf format alone, see
-    /// [`Exposition::Protobuf`](crate::Exposition::Protobuf); the text formats show the declared buckets as before.
+    /// [`Format::Protobuf`](crate::Format::Protobuf); the text formats show the declared buckets as before.
     ///
     /// Values up to 2⁻⁶⁴ are in the zero bucket, those beyond 2⁶⁴ in that of infinity. A page shows at most 160 buckets of a
     /// series, and wider ones where values lie further apart than that. A series takes 1 to 2 KiB more for each thread that

@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::exposition::exposition::Exposition;
 use crate::exposition::format::Format;
 use crate::family::desc::Kind;
 use crate::family::{CounterFamily, Family, GaugeFamily, HistogramFamily, Instrument, SummaryFamily};
@@ -132,8 +131,8 @@ pub fn render(format: Format) -> String {
 
 /// [`Registry::expose`] of the registry in force.
 #[must_use]
-pub fn expose(exposition: Exposition) -> Vec<u8> {
-    Registry::current().expose(exposition)
+pub fn expose(format: Format) -> Vec<u8> {
+    Registry::current().expose(format)
 }
 
 /// A static makes its family once, perhaps inside a test's scope, and outlives it. So the family is declared globally too

@@ -15,7 +15,6 @@ use crate::bridge::Foreign;
 use crate::builtin::{process, standard};
 use crate::config::{Config, DEFAULT_SERIES_CAP};
 use crate::error::{Error, ErrorKind};
-use crate::exposition::exposition::Exposition;
 use crate::exposition::format::Format;
 use crate::family::core::FamilyCore;
 use crate::family::desc::{Desc, Kind};
@@ -313,32 +312,44 @@ impl Registry {
         !self.inner.enabled.load(Ordering::Relaxed)
     }
 
-    /// The page: families in order of their names, whole, series in order of their label values (M5). It holds no lock
-    /// that a writer waits for; on an async runtime call it from `spawn_blocking` all the same.
+    /// Returns the page as text. Families are in order of their names, series in order of their label values.
+    ///
+    /// No writer waits for this call. On an async runtime, call it from `spawn_blocking`, because a large page takes
+    /// milliseconds.
+    ///
+    /// [`Format::Protobuf`] is not text: this call logs the mistake once and returns [`Format::Text`]. A server that
+    /// negotiates the format sends what [`expose`](Self::expose) returns.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
-        page::text(self, format)
+        match format {
+            Format::Text | Format::OpenMetrics => page::text(self, format),
+            Format::Protobuf => {
+                report::once(
+                    "`render` cannot return protobuf and returned text; call `expose` for any format",
+                );
+                page::text(self, Format::Text)
+            }
+        }
     }
 
-    /// The bytes of the page in any exposition format, for a server that negotiates: as [`render`](Self::render), and in
-    /// protobuf too.
+    /// Returns the page in any format, as a server sends it.
     ///
     /// ```
-    /// use obs_metrics::{Exposition, Registry};
+    /// use obs_metrics::{Format, Registry};
     ///
     /// let registry = Registry::new();
     /// let _ = registry.histogram("wait_seconds", "Waits.", [], &[]).native().with([]);
     /// let asked = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
-    /// let exposition = Exposition::negotiate(Some(asked));
-    /// assert_eq!(exposition, Exposition::Protobuf);
-    /// let (content_type, body) = (exposition.content_type(), registry.expose(exposition));
+    /// let format = Format::negotiate(Some(asked));
+    /// assert_eq!(format, Format::Protobuf);
+    /// let (content_type, body) = (format.content_type(), registry.expose(format));
     /// # assert!(content_type.starts_with("application/vnd.google.protobuf") && body.len() > 100);
     /// ```
     #[must_use]
-    pub fn expose(&self, exposition: Exposition) -> Vec<u8> {
-        match exposition {
-            Exposition::Text(format) => self.render(format).into_bytes(),
-            Exposition::Protobuf => page::protobuf(self),
+    pub fn expose(&self, format: Format) -> Vec<u8> {
+        match format {
+            Format::Text | Format::OpenMetrics => page::text(self, format).into_bytes(),
+            Format::Protobuf => page::protobuf(self),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Native histograms, on the page in protobuf (M5).
 
-use obs_metrics::{ErrorKind, Exposition, Format, Registry};
+use obs_metrics::{ErrorKind, Format, Registry};
 use proptest::prelude::*;
 
 use crate::exposition::protobuf::{self, Native};
@@ -8,7 +8,7 @@ use crate::exposition::{self, family};
 use crate::raise::RaiseOnDrop;
 
 fn page(registry: &Registry) -> protobuf::Page {
-    let page = protobuf::read(&registry.expose(Exposition::Protobuf));
+    let page = protobuf::read(&registry.expose(Format::Protobuf));
     let text = exposition::read(&registry.render(Format::Text), Format::Text);
     protobuf::assert_agrees_with_text(&page, &text);
     page
@@ -106,7 +106,7 @@ fn native_buckets_belong_to_their_count_under_writers_that_never_pause() {
     let registry = Registry::new();
     let waits = registry.histogram("wait_seconds", "Waits.", [], &[1.0]).native().with([]);
     let over = AtomicBool::new(false);
-    let read = || protobuf::read(&registry.expose(Exposition::Protobuf)); // compares the count with the buckets
+    let read = || protobuf::read(&registry.expose(Format::Protobuf)); // compares the count with the buckets
     let written: u64 = std::thread::scope(|scope| {
         let end = RaiseOnDrop(&over);
         let write = |thread: u32| {

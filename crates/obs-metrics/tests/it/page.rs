@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use obs_metrics::{Exposition, Format, Registry};
+use obs_metrics::{Format, Registry};
 use proptest::prelude::*;
 
 use crate::exposition;
@@ -194,7 +194,7 @@ proptest! {
         let text = exposition::read(&registry.render(Format::Text), Format::Text);
         let open = exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
         exposition::assert_agree(&text, &open);
-        let protobuf = exposition::protobuf::read(&registry.expose(Exposition::Protobuf));
+        let protobuf = exposition::protobuf::read(&registry.expose(Format::Protobuf));
         exposition::protobuf::assert_agrees_with_text(&protobuf, &text);
         let found = |family: &str, sample: &str, s: usize| {
             let family = exposition::family(&text, family);
@@ -208,4 +208,11 @@ proptest! {
             prop_assert_eq!(found("h", "h_count", s), observed[s].map(|n| n as f64));
         }
     }
+}
+
+#[test]
+fn rendering_protobuf_as_text_gives_the_text_format() {
+    let registry = Registry::new();
+    registry.counter("calls_total", "Calls.", []).inc([]);
+    assert_eq!(registry.render(Format::Protobuf), registry.render(Format::Text));
 }

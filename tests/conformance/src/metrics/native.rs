@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use obs_metrics::{Exposition, Registry};
+use obs_metrics::{Format, Registry};
 
 use super::families::busy_node;
 use super::page::OPEN_METRICS;
@@ -152,7 +152,7 @@ fn answer(mut stream: TcpStream, registry: &Registry) -> std::io::Result<()> {
             break;
         }
     }
-    let (kind, page) = (Exposition::Protobuf.content_type(), registry.expose(Exposition::Protobuf));
+    let (kind, page) = (Format::Protobuf.content_type(), registry.expose(Format::Protobuf));
     let length = page.len();
     write!(
         stream,

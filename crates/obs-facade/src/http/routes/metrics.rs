@@ -10,22 +10,22 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use obs_metrics::Exposition;
+use obs_metrics::Format;
 use tokio::sync::oneshot;
 
 use super::accept::accepts_encoding;
 
 pub(super) async fn page(headers: HeaderMap) -> Response {
-    let exposition = Exposition::negotiate(joined(&headers, ACCEPT).as_deref());
+    let format = Format::negotiate(joined(&headers, ACCEPT).as_deref());
     let gzip = accepts_encoding(joined(&headers, ACCEPT_ENCODING).as_deref(), "gzip");
     let (tell, told) = oneshot::channel();
-    let wanted = Wanted { exposition, gzip, tell };
+    let wanted = Wanted { format, gzip, tell };
     let service = lock().join(wanted);
     if let Some(service) = service {
         tokio::task::spawn_blocking(|| service.run());
     }
     match told.await {
-        Ok((body, encoded)) => respond(exposition, body, encoded),
+        Ok((body, encoded)) => respond(format, body, encoded),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -34,7 +34,7 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
 type Page = (Bytes, bool);
 
 struct Wanted {
-    exposition: Exposition,
+    format: Format,
     gzip: bool,
     tell: oneshot::Sender<Page>,
 }
@@ -99,12 +99,12 @@ impl Drop for Service {
 
 /// One page for all who want it in the same form.
 fn serve(waiting: Vec<Wanted>) {
-    let mut made: Vec<(Exposition, bool, Page)> = Vec::new();
-    for Wanted { exposition, gzip, tell } in waiting.into_iter().filter(|wanted| !wanted.tell.is_closed()) {
-        let known = made.iter().find(|(of, zipped, _)| (*of, *zipped) == (exposition, gzip));
+    let mut made: Vec<(Format, bool, Page)> = Vec::new();
+    for Wanted { format, gzip, tell } in waiting.into_iter().filter(|wanted| !wanted.tell.is_closed()) {
+        let known = made.iter().find(|(of, zipped, _)| (*of, *zipped) == (format, gzip));
         let page = known.map(|(.., page)| page.clone()).unwrap_or_else(|| {
-            let page = render(exposition, gzip);
-            made.push((exposition, gzip, page.clone()));
+            let page = render(format, gzip);
+            made.push((format, gzip, page.clone()));
             page
         });
         // Who has gone needs none.
@@ -113,8 +113,8 @@ fn serve(waiting: Vec<Wanted>) {
 }
 
 /// The page and whether it is compressed.
-fn render(exposition: Exposition, gzip: bool) -> Page {
-    let plain = obs_metrics::expose(exposition);
+fn render(format: Format, gzip: bool) -> Page {
+    let plain = obs_metrics::expose(format);
     if !gzip {
         return (plain.into(), false);
     }
@@ -126,10 +126,10 @@ fn render(exposition: Exposition, gzip: bool) -> Page {
     }
 }
 
-fn respond(exposition: Exposition, body: Bytes, gzip: bool) -> Response {
+fn respond(format: Format, body: Bytes, gzip: bool) -> Response {
     let mut response = Response::new(body.into());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(exposition.content_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     if gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -206,7 +206,7 @@ impl Cell for HistogramCell {
         }
         // To OpenMetrics a histogram of values below zero has no sum, and without a sum no count: that is in `+Inf`.
         let is_counter = desc.bounds.first().is_none_or(|lowest| *lowest >= 0.0);
-        if text::may_show_sum(format, snapshot.sum) && (is_counter || format == Format::Text) {
+        if text::may_show_sum(format, snapshot.sum) && (is_counter || format != Format::OpenMetrics) {
             text::push_sum(out, &desc.name, labels, snapshot.sum);
             text::push_count(out, &desc.name, labels, cumulative);
         }
