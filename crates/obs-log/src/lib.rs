@@ -114,6 +114,7 @@
 //! Unix: Linux and macOS.
 
 mod api;
+mod backtrace;
 mod clock;
 mod config;
 mod console;

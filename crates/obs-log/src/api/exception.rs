@@ -1,11 +1,8 @@
-//! Errors with their causes and a backtrace (L3).
+//! Errors with their causes and a backtrace.
 
-use std::backtrace::Backtrace;
 use std::error::Error;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 use std::ops::Deref;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use log::kv::Value;
 use log::{Log, Metadata, Record};
@@ -13,24 +10,24 @@ use log::{Log, Metadata, Record};
 use crate::api::flush;
 use crate::api::joined::Joined;
 use crate::api::logger::Logger;
-use crate::json::catch::caught;
-use crate::json::{MAX_LINE_BYTES, PANICKED};
-use crate::sync::lock;
+use crate::backtrace::{self, Trace};
+use crate::json::MAX_LINE_BYTES;
+use crate::json::bounded;
 
-/// Backtraces a second that are taken at most: each costs milliseconds, and a peer may be able to provoke errors.
-const BACKTRACES: u32 = 16;
-/// How long a caller waits for its line to be in the file.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// Causes that are followed at most; an error may be its own source.
+/// Most causes that are followed; an error may be its own source.
 const CAUSES: usize = 64;
-/// So much of an error's message is kept, in bytes, and of its causes together: a line must have room for both.
+/// Most bytes of an error's message, and of its causes together: a line must have room for both.
 const LONGEST: usize = MAX_LINE_BYTES / 3;
 
-/// Logs an error at level `error` with all there is to know about it, and flushes (L3).
+/// Logs an error at level `error` with its type, causes and backtrace, and has the writer write at once.
 ///
 /// The line gets these fields behind yours: `error_type`, `error` (its message), `causes` (the messages of its
 /// sources, outermost first) and `backtrace` of the place of the call; at most 16 backtraces are taken in a second.
 /// The type of a `Box<dyn Error>` reads `dyn Error`, because Rust keeps no more of it.
+///
+/// The call does not wait: the writer thread finds the symbols of the backtrace and writes the line. If the process is killed
+/// before that, the line is kept like any other, and its `backtrace` has the addresses of the calling functions, which
+/// `addr2line` turns into names.
 ///
 /// ```
 /// use obs_log::{Logger, exception};
@@ -84,7 +81,7 @@ impl<'a, T: Error> CaughtError<'a> for Probe<'a, T> {
         Caught {
             logger,
             kind: type_name(self.0),
-            message: text(self.0, LONGEST),
+            message: bounded::text(self.0, LONGEST),
             causes: causes(self.0.source()),
         }
     }
@@ -96,7 +93,7 @@ impl<'a, T: Deref<Target: Error> + Display> CaughtBox<'a> for &Probe<'a, T> {
         Caught {
             logger,
             kind: type_name(error),
-            message: text(self.0, LONGEST),
+            message: bounded::text(self.0, LONGEST),
             causes: causes(error.source()),
         }
     }
@@ -126,16 +123,18 @@ impl Log for Caught<'_> {
         if !self.logger.enabled(record.metadata()) {
             return;
         }
-        let backtrace = backtrace();
         let ours = [
             ("error_type", Value::from(self.kind)),
             ("error", Value::from(self.message.as_str())),
             ("causes", Value::from_serde(&self.causes)),
-            ("backtrace", Value::from(backtrace.as_str())),
         ];
         let fields = Joined { first: &record.key_values(), then: &ours };
-        self.logger.log(&record.to_builder().key_values(&fields).build());
-        flush::once(PATIENCE);
+        let record = record.to_builder().key_values(&fields).build();
+        match Trace::current() {
+            Trace::Known(text) => backtrace::with_text(&record, &text, |record| self.logger.log(record)),
+            Trace::Unresolved(trace) => self.logger.log_unresolved(&record, &trace),
+        }
+        flush::ask();
     }
 
     fn flush(&self) {
@@ -154,54 +153,10 @@ fn causes(source: Option<&dyn Error>) -> Vec<String> {
     let mut room = LONGEST;
     let mut next = source;
     while let Some(error) = next.filter(|_| causes.len() < CAUSES) {
-        let cause = text(&error, room);
+        let cause = bounded::text(&error, room);
         room = room.saturating_sub(cause.len());
         causes.push(cause);
         next = error.source();
     }
     causes
-}
-
-/// What `error` displays, up to where its `Display` fails or panics. Of more than `most` bytes the rest is counted.
-fn text(error: &dyn Display, most: usize) -> String {
-    let mut bounded = Bounded { text: String::new(), most, cut: 0 };
-    let shown = caught(|| write!(bounded, "{error}"));
-    let Bounded { mut text, cut, .. } = bounded;
-    if cut > 0 {
-        text.push_str(&format!("[{cut} bytes cut]"));
-    }
-    if shown.is_none() {
-        text.push_str(PANICKED);
-    }
-    text
-}
-
-struct Bounded {
-    text: String,
-    most: usize,
-    cut: usize,
-}
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = if self.cut == 0 { self.most - self.text.len() } else { 0 };
-        let (kept, cut) = text.split_at(text.floor_char_boundary(room));
-        self.text.push_str(kept);
-        self.cut += cut.len();
-        Ok(())
-    }
-}
-
-fn backtrace() -> String {
-    static BUDGET: Mutex<Option<(Instant, u32)>> = Mutex::new(None);
-    let now = Instant::now();
-    let mut budget = lock(&BUDGET);
-    let (since, taken) =
-        budget.filter(|(since, _)| now - *since < Duration::from_secs(1)).unwrap_or((now, 0));
-    *budget = Some((since, taken + 1));
-    drop(budget);
-    if taken >= BACKTRACES {
-        return format!("[left out: more than {BACKTRACES} in this second]");
-    }
-    Backtrace::force_capture().to_string()
 }

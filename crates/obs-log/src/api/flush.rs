@@ -76,6 +76,13 @@ pub(crate) fn once(timeout: Duration) {
     PIPELINE.get().map(|pipeline| pipeline.flush_once(Instant::now() + timeout));
 }
 
+/// Has the writer write at once what is queued, and waits for nothing.
+pub(crate) fn ask() {
+    if let Some(pipeline) = PIPELINE.get().filter(|_| !at_exit::in_forked_child()) {
+        pipeline.shared().batch.wake.ask();
+    }
+}
+
 pub(crate) fn lines(timeout: Duration) -> bool {
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));

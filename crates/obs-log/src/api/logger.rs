@@ -1,10 +1,12 @@
 //! Loggers and their names (L1).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use log::{Log, Metadata, Record};
 
 use crate::api::flush;
+use crate::backtrace::Unresolved;
 use crate::dispatch;
 
 /// A name to log under, handed to the `log` macros as `logger:`.
@@ -51,6 +53,13 @@ impl Logger {
         } else {
             Cow::Borrowed(&self.name)
         }
+    }
+}
+
+impl Logger {
+    /// Logs `record` with a backtrace whose symbols are found later.
+    pub(crate) fn log_unresolved(&self, record: &Record<'_>, trace: &Arc<Unresolved>) {
+        dispatch::send_unresolved(&self.name, record, trace);
     }
 }
 

@@ -3,7 +3,7 @@
 pub(crate) mod configure;
 pub(crate) mod exception;
 pub(crate) mod flush;
-mod joined;
+pub(crate) mod joined;
 pub(crate) mod limited;
 pub(crate) mod logger;
 mod macros;

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use log::Record;
 
 use crate::api::secret::Redactor;
+use crate::backtrace::{self, Draft, Unresolved};
 use crate::clock::Clock;
 use crate::config::REDACTED_FIELDS;
 use crate::dispatch;
@@ -38,7 +39,24 @@ thread_local! {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Vec<Kept>>>,
+}
+
+/// A line, newline included.
+#[derive(Debug)]
+struct Kept {
+    line: Vec<u8>,
+    draft: Option<Draft>,
+}
+
+impl Kept {
+    /// The line without its newline. Symbols of a backtrace are looked up the first time.
+    fn text(&mut self) -> String {
+        if let Some(draft) = self.draft.take() {
+            self.line = draft.complete(&self.line);
+        }
+        String::from_utf8_lossy(&self.line).trim_end().to_owned()
+    }
 }
 
 /// Ends, when dropped, what [`Capture::enter`] began.
@@ -83,14 +101,14 @@ impl Capture {
     /// If a line is not JSON, which would be a defect of this crate.
     #[must_use]
     pub fn lines(&self) -> Vec<serde_json::Value> {
-        let parse = |line: &String| serde_json::from_str(line).expect("a line is JSON");
-        lock(&self.lines).iter().map(parse).collect()
+        let parse = |line: &mut Kept| serde_json::from_str(&line.text()).expect("a line is JSON");
+        lock(&self.lines).iter_mut().map(parse).collect()
     }
 
     /// The lines so far as they would stand in a file, without their newlines.
     #[must_use]
     pub fn text(&self) -> Vec<String> {
-        lock(&self.lines).clone()
+        lock(&self.lines).iter_mut().map(Kept::text).collect()
     }
 }
 
@@ -118,17 +136,19 @@ pub(crate) fn entered() -> bool {
 }
 
 /// Keeps the record's line if this thread is inside a scope.
-pub(crate) fn take(name: &str, record: &Record<'_>) -> bool {
+pub(crate) fn take(name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) -> bool {
     let innermost = ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten();
     let Some(capture) = innermost else { return false };
     static REDACT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&REDACTED_FIELDS.map(str::to_owned)));
-    let line = thread::with(|local| {
-        let name = local.encoder.names.find(name);
-        local
-            .encoder
-            .encode_as(name, Clock::System.now(), record, &REDACT)
-            .map(|line| String::from_utf8_lossy(line).into_owned())
+    let nanos = Clock::System.now();
+    let encoded = thread::with(|local| {
+        let encoder = &mut local.encoder;
+        let name = encoder.names.find(name);
+        match trace {
+            None => encoder.encode_as(name, nanos, record, &REDACT).map(|line| (line.to_vec(), None)),
+            Some(trace) => backtrace::encode(encoder, name, nanos, record, &REDACT, trace),
+        }
     });
-    lock(&capture.lines).extend(line.map(|line| line.trim_end().to_owned()));
+    lock(&capture.lines).extend(encoded.map(|(line, draft)| Kept { line, draft }));
     true
 }

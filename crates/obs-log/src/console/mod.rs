@@ -17,6 +17,7 @@ use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 
 use crate::api::secret::{REDACTED, Redactor};
+use crate::backtrace::{Draft, Unresolved};
 use crate::clock::Clock;
 use crate::journal::arena::Arena;
 use crate::json::PANICKED;
@@ -50,14 +51,25 @@ impl Terminal {
         Ok(Terminal { batch, colour: wants_colour() })
     }
 
-    pub(crate) fn accept(&self, name: &str, record: &Record<'_>, redact: &Redactor) {
+    pub(crate) fn accept(
+        &self,
+        name: &str,
+        record: &Record<'_>,
+        redact: &Redactor,
+        trace: Option<&Arc<Unresolved>>,
+    ) {
         let nanos = Clock::System.now();
-        let line = render(nanos, name, record, redact, self.colour);
+        let render = |record: &Record<'_>| render(nanos, name, record, redact, self.colour);
+        let line = match trace {
+            None => render(record),
+            Some(trace) => trace.with_draft(record, render),
+        };
         if at_exit::in_forked_child() {
             return;
         }
         // What a terminal that stands still cannot take is left out; it is in the file.
-        self.batch.append(0, record.level(), nanos, line.as_bytes(), Duration::ZERO);
+        let draft = trace.and_then(|trace| draft_in(&line, trace));
+        self.batch.append_draft(0, record.level(), nanos, line.as_bytes(), draft, Duration::ZERO);
     }
 
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
@@ -86,14 +98,35 @@ fn show(batch: &Batch) {
         backlog.take_from(batch);
         while backlog.next_run(&mut run) {
             text.clear();
-            backlog.bytes(&run).for_each(|line| text.extend_from_slice(line));
-            backlog.retire(&run, text.len());
+            match backlog.draft(&run) {
+                Some((draft, line)) => text.extend_from_slice(completed(draft, line).as_bytes()),
+                None => backlog.bytes(&run).for_each(|line| text.extend_from_slice(line)),
+            }
+            backlog.retire(&run, run.bytes);
             backlog.recycle(batch);
             // There is nowhere to say that stderr fails.
             let _ = io::stderr().write_all(&text);
         }
         batch.wake.end_turn(turn, true);
     }
+}
+
+/// The draft at the end of `line`, unless it was cut or hidden.
+fn draft_in(line: &str, trace: &Arc<Unresolved>) -> Option<Draft> {
+    let mut text = String::new();
+    show_text(&mut text, trace.draft());
+    let before = line.strip_suffix('\n')?.strip_suffix(&text)?.len();
+    Some(Draft::at(trace, before..before + text.len()))
+}
+
+/// The line with symbols instead of the draft.
+fn completed(draft: &Draft, line: &[u8]) -> String {
+    let ([before, _], symbols) = draft.parts(line);
+    let mut line = String::from_utf8_lossy(before).into_owned();
+    show_text(&mut line, &symbols);
+    truncate(&mut line);
+    line.push('\n');
+    line
 }
 
 /// One line, newline included.

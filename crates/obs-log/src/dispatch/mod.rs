@@ -15,6 +15,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use self::thread::Caller;
 use crate::api::flush;
 use crate::api::testing;
+use crate::backtrace::Unresolved;
 use crate::config::error::{Error, ErrorKind};
 use crate::config::levels::Levels;
 use crate::dispatch::sinks::Sinks;
@@ -110,17 +111,28 @@ pub(crate) fn enabled(name: &str, level: Level) -> bool {
 
 /// Sends a record to the thread's capture or to the sinks, under this name.
 pub(crate) fn send(name: &str, record: &Record<'_>) {
-    send_found(name, record, |names| names.find(name));
+    send_found(name, record, None, |names| names.find(name));
 }
 
 /// The same under a name that stays where it is.
 pub(crate) fn send_static(name: &'static str, record: &Record<'_>) {
-    send_found(name, record, |names| names.find_static(name));
+    send_found(name, record, None, |names| names.find_static(name));
 }
 
+/// Sends a record whose backtrace has no symbols yet.
+pub(crate) fn send_unresolved(name: &str, record: &Record<'_>, trace: &Arc<Unresolved>) {
+    send_found(name, record, Some(trace), |names| names.find(name));
+}
+
+// Inlined, so that a line without a backtrace does not ask for one.
 #[inline]
-fn send_found(name: &str, record: &Record<'_>, find: impl FnOnce(&mut NameCache) -> Found) {
-    if testing::any() && testing::take(name, record) {
+fn send_found(
+    name: &str,
+    record: &Record<'_>,
+    trace: Option<&Arc<Unresolved>>,
+    find: impl FnOnce(&mut NameCache) -> Found,
+) {
+    if testing::any() && testing::take(name, record, trace) {
         return;
     }
     if at_exit::in_forked_child() {
@@ -134,11 +146,14 @@ fn send_found(name: &str, record: &Record<'_>, find: impl FnOnce(&mut NameCache)
         if !live.allows(record.level(), names, found) {
             return None;
         }
-        live.sinks.file.accept(caller, found, record);
+        match trace {
+            None => live.sinks.file.accept(caller, found, record),
+            Some(trace) => live.sinks.file.accept_unresolved(caller, found, record, trace),
+        }
         live.sinks.console.clone()
     });
     if let Some(console) = console {
-        console.accept(name, record);
+        console.accept(name, record, trace);
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use log::Record;
 
 use crate::api::secret::Redactor;
+use crate::backtrace::{self, Unresolved};
 use crate::clock::Clock;
 use crate::dispatch::thread::Caller;
 use crate::files::DayFiles;
@@ -135,6 +136,29 @@ impl Pipeline {
         let Some(line) = line else { return batch.count_dropped(level, 1) };
         let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
         batch.append(caller.number, level, nanos, line, wait);
+        if self.shared.ended.load(Ordering::Relaxed) {
+            self.flush_once(Instant::now() + wait);
+        }
+    }
+
+    /// Queues the draft of a line whose backtrace has no symbols yet.
+    pub(crate) fn accept_unresolved(
+        &self,
+        caller: Caller<'_>,
+        name: Found,
+        record: &Record<'_>,
+        redact: &Redactor,
+        trace: &Arc<Unresolved>,
+    ) {
+        let batch = &self.shared.batch;
+        let level = record.level();
+        let nanos = self.shared.clock.now_after(caller.last_look);
+        let encoded = backtrace::encode(caller.encoder, name, nanos, record, redact, trace);
+        let Some((line, draft)) = encoded.filter(|_| !at_exit::in_forked_child()) else {
+            return batch.count_dropped(level, 1);
+        };
+        let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
+        batch.append_draft(caller.number, level, nanos, &line, draft, wait);
         if self.shared.ended.load(Ordering::Relaxed) {
             self.flush_once(Instant::now() + wait);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use log::Record;
 
 use crate::api::secret::Redactor;
+use crate::backtrace::Unresolved;
 use crate::console::Terminal;
 use crate::dispatch::pipeline::Pipeline;
 use crate::dispatch::thread::Caller;
@@ -36,10 +37,21 @@ impl FileSink {
     pub(crate) fn accept(&self, caller: Caller<'_>, name: Found, record: &Record<'_>) {
         self.pipeline.accept(caller, name, record, &self.redact);
     }
+
+    #[cold]
+    pub(crate) fn accept_unresolved(
+        &self,
+        caller: Caller<'_>,
+        name: Found,
+        record: &Record<'_>,
+        trace: &Arc<Unresolved>,
+    ) {
+        self.pipeline.accept_unresolved(caller, name, record, &self.redact, trace);
+    }
 }
 
 impl ConsoleSink {
-    pub(crate) fn accept(&self, name: &str, record: &Record<'_>) {
-        self.terminal.accept(name, record, &self.redact);
+    pub(crate) fn accept(&self, name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) {
+        self.terminal.accept(name, record, &self.redact, trace);
     }
 }

@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::backtrace::Draft;
 use crate::journal::file::File;
 
 /// Bytes in front of the chunks.
@@ -138,6 +139,8 @@ pub(crate) struct Chunk {
     lines: usize,
     /// Lines that are not whole, after a crash of the whole machine; in their order.
     broken: Vec<usize>,
+    /// Lines whose backtraces get their symbols when they are written; in their order. Not in the file.
+    drafts: Vec<(usize, Draft)>,
 }
 
 impl Arena {
@@ -330,7 +333,8 @@ impl Piece {
 impl Chunk {
     fn new(arena: Arc<Arena>, index: usize) -> Chunk {
         let (start, capacity) = (arena.start(index), arena.chunk_bytes - CHUNK_HEADER);
-        let mut chunk = Chunk { arena, index, start, capacity, bytes: 0, lines: 0, broken: Vec::new() };
+        let (broken, drafts) = (Vec::new(), Vec::new());
+        let mut chunk = Chunk { arena, index, start, capacity, bytes: 0, lines: 0, broken, drafts };
         let committed = usize::try_from(chunk.header().committed.load(Ordering::Acquire)).unwrap_or(0);
         chunk.lines = committed.min(capacity / MARK_BYTES);
         // Where it is damaged it ends.
@@ -439,6 +443,18 @@ impl Chunk {
         self.bytes = 0;
         self.lines = 0;
         self.broken.clear();
+        self.drafts.clear();
+    }
+
+    /// Notes that the last line is a draft.
+    pub(crate) fn note_draft(&mut self, draft: Option<Draft>) {
+        let last = self.lines.checked_sub(1);
+        self.drafts.extend(last.zip(draft));
+    }
+
+    /// The first draft from `line` on, by its line.
+    pub(crate) fn next_draft(&self, line: usize) -> Option<&(usize, Draft)> {
+        self.drafts.iter().find(|(at, _)| *at >= line)
     }
 
     /// Whether the line may be written.

@@ -5,10 +5,11 @@
 //! becomes a placeholder in that one value (L7). Of what is longer than a line can be only that is kept which a cut
 //! leaves of it, and the rest is counted: so no value takes more memory than [`Buffer`] holds (L8).
 
+pub(crate) mod bounded;
 pub(crate) mod cache;
 pub(crate) mod catch;
 mod copy;
-mod escape;
+pub(crate) mod escape;
 mod fields;
 pub(crate) mod float;
 pub(crate) mod line_buf;

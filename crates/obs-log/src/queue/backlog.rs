@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::backtrace::Draft;
 use crate::clock::day_of;
 use crate::journal::arena::{Arena, Chunk, MAX_SEGMENTS, Piece};
 use crate::queue::{Batch, SHARDS};
@@ -22,7 +23,8 @@ pub(crate) struct Backlog {
 pub(crate) struct Run {
     pub(crate) day: i32,
     segments: Vec<Segment>,
-    bytes: usize,
+    /// Bytes as they are staged.
+    pub(crate) bytes: usize,
 }
 
 /// Lines of a chunk that follow one another.
@@ -101,6 +103,12 @@ impl Backlog {
         let first = cursor.line;
         let bytes = chunk.range(first);
         let day = day_of(nanos);
+        let next_draft = chunk.next_draft(first).map_or(usize::MAX, |(line, _)| *line);
+        // A draft is written alone: it does not stay as it is staged.
+        let is_draft = next_draft == first;
+        if is_draft && !run.segments.is_empty() {
+            return false;
+        }
         if let Some(segment) = run.segments.first() {
             let arena = self.arena_of(segment);
             let fits = day == run.day && run.bytes + bytes.len() <= WRITE_BYTES;
@@ -111,7 +119,8 @@ impl Backlog {
         run.day = day;
         let room = bytes.start + WRITE_BYTES.saturating_sub(run.bytes);
         let (mut line, mut end) = (first + 1, bytes.end);
-        while line < chunk.lines() && chunk.is_whole(line) {
+        let limit = if is_draft { line } else { next_draft.min(chunk.lines()) };
+        while line < limit && chunk.is_whole(line) {
             let nanos = chunk.nanos(line);
             let next_end = chunk.range(line).end;
             if nanos > rival || next_end > room || day_of(nanos) != day {
@@ -127,7 +136,15 @@ impl Backlog {
             bytes: bytes.start..end,
         });
         *cursor = self.settled(shard, Cursor { line, ..*cursor });
-        true
+        !is_draft
+    }
+
+    /// The draft that `run` consists of, and its line.
+    pub(crate) fn draft(&self, run: &Run) -> Option<(&Draft, &[u8])> {
+        let segment = run.segments.first()?;
+        let chunk = self.shards[segment.shard].get(segment.chunk)?;
+        let (line, draft) = chunk.next_draft(segment.lines.start)?;
+        (*line == segment.lines.start).then(|| (draft, chunk.bytes(segment.bytes.clone())))
     }
 
     fn arena_of(&self, segment: &Segment) -> Option<&Arc<Arena>> {

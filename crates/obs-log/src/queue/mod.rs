@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
+use crate::backtrace::Draft;
 use crate::journal::arena::{Arena, CHUNK_BYTES, Chunk};
 use crate::queue::notify::Wake;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -107,10 +108,40 @@ impl Batch {
         line: &[u8],
         wait: Duration,
     ) -> bool {
+        self.append_and(thread, level, nanos, line, wait, |_| {})
+    }
+
+    /// The same for a line that is a draft.
+    pub(crate) fn append_draft(
+        &self,
+        thread: usize,
+        level: Level,
+        nanos: i64,
+        line: &[u8],
+        draft: Option<Draft>,
+        wait: Duration,
+    ) -> bool {
+        // Under the lock of the shard, so that the writer knows the draft when it sees the line.
+        self.append_and(thread, level, nanos, line, wait, |chunk| chunk.note_draft(draft.clone()))
+    }
+
+    #[inline]
+    fn append_and(
+        &self,
+        thread: usize,
+        level: Level,
+        nanos: i64,
+        line: &[u8],
+        wait: Duration,
+        then: impl Fn(&mut Chunk),
+    ) -> bool {
         let shard = thread % SHARDS;
-        let pushed = lock(&self.shards[shard].0).push(level, nanos, line);
-        let filled =
-            if pushed { Some(false) } else { self.append_in_new_chunk(shard, level, nanos, line, wait) };
+        let pushed = lock(&self.shards[shard].0).push(level, nanos, line, &then);
+        let filled = if pushed {
+            Some(false)
+        } else {
+            self.append_in_new_chunk(shard, level, nanos, line, wait, &then)
+        };
         let Some(filled) = filled else {
             self.count_dropped(level, 1);
             return false;
@@ -128,10 +159,11 @@ impl Batch {
         nanos: i64,
         line: &[u8],
         wait: Duration,
+        then: &impl Fn(&mut Chunk),
     ) -> Option<bool> {
         let deadline = Instant::now() + wait;
         loop {
-            if let Some(filled) = self.open_chunk(shard, level, nanos, line) {
+            if let Some(filled) = self.open_chunk(shard, level, nanos, line, then) {
                 return Some(filled);
             }
             self.wake.hurry();
@@ -141,14 +173,22 @@ impl Batch {
         }
     }
 
-    fn open_chunk(&self, number: usize, level: Level, nanos: i64, line: &[u8]) -> Option<bool> {
+    fn open_chunk(
+        &self,
+        number: usize,
+        level: Level,
+        nanos: i64,
+        line: &[u8],
+        then: &impl Fn(&mut Chunk),
+    ) -> Option<bool> {
         let mut shard = lock(&self.shards[number].0);
         // Another thread of the shard may have brought a chunk meanwhile.
-        if shard.push(level, nanos, line) {
+        if shard.push(level, nanos, line, then) {
             return Some(false);
         }
         let mut open = self.take_chunk(number, level)?;
         open.chunk.push(nanos, line);
+        then(&mut open.chunk);
         let full = shard.open.replace(open);
         let filled = full.is_some();
         shard.full.extend(full.map(|full| full.chunk));
@@ -250,10 +290,11 @@ fn grade(used: usize, limit: usize) -> Option<Level> {
 impl Shard {
     /// Adds a line to the open chunk; `false` when there is none that may take it.
     #[inline]
-    fn push(&mut self, level: Level, nanos: i64, line: &[u8]) -> bool {
+    fn push(&mut self, level: Level, nanos: i64, line: &[u8], then: &impl Fn(&mut Chunk)) -> bool {
         match &mut self.open {
             Some(open) if level <= open.grade && open.chunk.has_room(line.len()) => {
                 open.chunk.push(nanos, line);
+                then(&mut open.chunk);
                 true
             }
             _ => false,

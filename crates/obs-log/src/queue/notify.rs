@@ -89,6 +89,12 @@ impl Wake {
         self.wait_for_turn(deadline, |state, mine| state.tried >= mine)
     }
 
+    /// Asks for one more turn, at once, and waits for nothing.
+    pub(crate) fn ask(&self) {
+        lock(&self.state).wanted += 1;
+        self.changed.notify_all();
+    }
+
     fn wait_for_turn(&self, deadline: Instant, enough: impl Fn(&State, u64) -> bool) -> bool {
         let mut state = lock(&self.state);
         state.wanted += 1;

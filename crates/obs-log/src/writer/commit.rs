@@ -20,7 +20,11 @@ pub(crate) struct Transfer {
 /// Writes `run`, which `backlog` has planned.
 pub(crate) fn transfer(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Transfer {
     let arena = backlog.arena(run).filter(|arena| arena.file().is_some());
-    let mut pieces: Vec<_> = backlog.bytes(run).map(IoSlice::new).collect();
+    let completed = backlog.draft(run).map(|(draft, line)| draft.complete(line));
+    let mut pieces: Vec<_> = match &completed {
+        Some(line) => vec![IoSlice::new(line)],
+        None => backlog.bytes(run).map(IoSlice::new).collect(),
+    };
     let all = pieces.iter().map(|piece| piece.len()).sum();
     let appended = files.append(run.day, &mut pieces, &mut |place| {
         if let Some(arena) = &arena {
@@ -31,7 +35,13 @@ pub(crate) fn transfer(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Tr
         Ok(()) => (all, Ok(())),
         Err(interrupted) => (interrupted.written, Err(interrupted.error)),
     };
-    let lines = backlog.retire(run, written);
+    // A draft is through with the whole line that it became, or not at all.
+    let staged = match completed {
+        Some(_) if written == all => run.bytes,
+        Some(_) => 0,
+        None => written,
+    };
+    let lines = backlog.retire(run, staged);
     if let Some(arena) = &arena {
         arena.settle();
     }

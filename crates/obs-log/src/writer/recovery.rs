@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_core::de::IgnoredAny;
 
+use crate::backtrace;
 use crate::clock::day_of;
 use crate::files::DayFiles;
 use crate::files::open::{Held, end_torn_line};
@@ -112,15 +113,33 @@ fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
     file.read_exact_at(&mut tail, offset)?;
     let starts = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     let same = |start: usize| tail[start..].iter().zip(run).take_while(|(a, b)| a == b).count();
+    let draft = beginning_of_draft(run);
     let mut written = 0;
     for start in [0].into_iter().chain(starts) {
         written = written.max(same(start));
+        if draft.is_some_and(|beginning| is_completed(beginning, &tail[start..])) {
+            written = run.len();
+        }
         if written == run.len() {
             break;
         }
     }
     end_torn_line(&held, end)?;
     Ok(written)
+}
+
+/// What `run` has before its backtrace, if it is a draft. Its writer puts symbols behind that, which nobody else knows.
+fn beginning_of_draft(run: &[u8]) -> Option<&[u8]> {
+    // A draft is written alone.
+    let is_one_line = run.iter().position(|&byte| byte == b'\n') == run.len().checked_sub(1);
+    let text = backtrace::text_of_draft(run).filter(|_| is_one_line)?;
+    run.get(..text.start)
+}
+
+/// Whether `text` begins with a whole line that begins so.
+fn is_completed(beginning: &[u8], text: &[u8]) -> bool {
+    let end = text.iter().position(|&byte| byte == b'\n');
+    text.starts_with(beginning) && end.is_some_and(|end| text[..end].ends_with(b"\"}"))
 }
 
 /// Marks lines that are not whole, which only a crash of the machine can leave, and counts them with the one that was

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::secret::Redactor;
+use crate::backtrace::Trace;
 use crate::clock::DAY_NANOS;
 use crate::journal::arena::HEADER_BYTES;
 use crate::json::Encoder;
@@ -222,6 +223,48 @@ proptest! {
                 let json = serde_json::from_str::<serde_json::Value>(line);
                 prop_assert!(line.ends_with('\n') && json.is_ok(), "{}", line);
             }
+        }
+    }
+}
+
+/// A process is killed while it writes a line whose backtrace got its symbols only then.
+#[test]
+fn a_line_whose_symbols_came_late_is_there_once() {
+    let Trace::Unresolved(trace) = Trace::current() else { panic!("it was seen before") };
+    let mut record = Record::builder();
+    let record = record.level(Level::Error).args(format_args!("failed")).build();
+    let mut encoder = Encoder::default();
+    let name = encoder.names.find("test");
+    let redact = Redactor::default();
+    let encoded = backtrace::encode(&mut encoder, name, FEB_28, &record, &redact, &trace).unwrap();
+    let (staged, draft) = (encoded.0, encoded.1.unwrap());
+    let completed = draft.complete(&staged);
+    assert_ne!(completed, staged);
+    let next = line(FEB_28 + 1, "next");
+    for others in [&b""[..], b"{\"ts\":\"of another process\"}\n"] {
+        for written in (0..=completed.len()).step_by(61).chain(completed.len() - 3..=completed.len()) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("2024-02-28.log");
+            fs::write(&path, "before\n").unwrap();
+            leave(dir.path(), &[], |batch| {
+                let patience = Duration::ZERO;
+                batch.append_draft(0, Level::Error, FEB_28, &staged, Some(draft.clone()), patience);
+                batch.append(0, Level::Info, FEB_28 + 1, &next, patience);
+                let mut backlog = Backlog::default();
+                backlog.take_from(batch);
+                let mut planned = Run::default();
+                assert!(backlog.next_run(&mut planned));
+                assert_eq!(planned.bytes, staged.len(), "a draft is written alone");
+                let file = fs::metadata(&path).unwrap();
+                let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
+                batch.arena().intend(place, backlog.pieces(&planned));
+                let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+                file.write_all(&[others, &completed[..written]].concat()).unwrap();
+            });
+            recovered(dir.path());
+            let ours = if written == completed.len() { &completed } else { &staged };
+            let expected = [&b"before\n"[..], others, ours, &next].concat();
+            assert_eq!(read(dir.path(), "28"), expected, "{written} bytes of {}", completed.len());
         }
     }
 }

@@ -1,0 +1,152 @@
+//! Return addresses of the calling functions, without their symbols.
+//!
+//! To walk the stack takes microseconds, to find the symbols of it milliseconds. The standard library keeps the addresses
+//! of its own backtrace to itself, so the stack is walked here.
+//!
+//! Unsafe are the calls of the unwinder and of `dl_iterate_phdr`, which hand a pointer back to a function of this file.
+//! Invariants:
+//! - the pointer is that of a local of the caller, which nothing else touches during the call;
+//! - neither function unwinds: they push to a vector, and panic in no case.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::fmt;
+
+/// Most addresses that are kept. A deeper stack is a recursion, whose later frames tell nothing new.
+const MOST: usize = 256;
+/// `_URC_NO_REASON`: go on.
+const GO_ON: c_int = 0;
+/// `_URC_END_OF_STACK`: stop.
+const STOP: c_int = 5;
+
+/// Addresses from the innermost frame outwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frames(Vec<usize>);
+
+// The unwinder of the platform, which the standard library links already.
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        visit: unsafe extern "C" fn(context: *mut c_void, data: *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+}
+
+impl Frames {
+    /// The stack of this thread.
+    pub(crate) fn current() -> Frames {
+        let mut frames = Vec::with_capacity(64);
+        // Miri has no unwinder to ask.
+        if cfg!(miri) {
+            return Frames(frames);
+        }
+        // SAFETY: `note` gets `frames`, which lives during the call and is used by nothing else.
+        unsafe { _Unwind_Backtrace(note, (&raw mut frames).cast()) };
+        Frames(frames)
+    }
+
+    /// Whether there are all frames of the stack.
+    pub(crate) fn is_whole(&self) -> bool {
+        (1..MOST).contains(&self.0.len())
+    }
+}
+
+unsafe extern "C" fn note(context: *mut c_void, data: *mut c_void) -> c_int {
+    // SAFETY: `data` is the vector of `Frames::current`.
+    let frames = unsafe { &mut *data.cast::<Vec<usize>>() };
+    // SAFETY: the unwinder hands over a valid context.
+    frames.push(unsafe { _Unwind_GetIP(context) });
+    if frames.len() < MOST { GO_ON } else { STOP }
+}
+
+/// One row a frame: the file that was loaded there and the place in it, as `addr2line` takes them.
+impl fmt::Display for Frames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let loaded = loaded();
+        for (number, address) in self.0.iter().enumerate() {
+            write!(f, "\n{number:>4}: ")?;
+            match loaded.iter().find(|file| (file.start..file.end).contains(address)) {
+                Some(file) => write!(f, "{}+{:#x}", file.name, address - file.base)?,
+                None => write!(f, "{address:#x}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A loaded part of a program or library.
+struct Loaded {
+    name: String,
+    base: usize,
+    start: usize,
+    end: usize,
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+fn loaded() -> Vec<Loaded> {
+    let mut loaded = Vec::new();
+    // SAFETY: `note_loaded` gets `loaded`, which lives during the call and is used by nothing else.
+    unsafe { libc::dl_iterate_phdr(Some(note_loaded), (&raw mut loaded).cast()) };
+    loaded
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn loaded() -> Vec<Loaded> {
+    Vec::new()
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+unsafe extern "C" fn note_loaded(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
+    use std::ffi::CStr;
+    // SAFETY: `data` is the vector of `loaded`, `info` is valid during the call.
+    let (loaded, info) = unsafe { (&mut *data.cast::<Vec<Loaded>>(), &*info) };
+    if info.dlpi_phdr.is_null() || info.dlpi_name.is_null() {
+        return 0;
+    }
+    // SAFETY: the linker's own text, ended by a zero.
+    let path = unsafe { CStr::from_ptr(info.dlpi_name) }.to_string_lossy();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    // The program itself has no name here.
+    let name = if name.is_empty() { "program" } else { name };
+    let base = info.dlpi_addr as usize;
+    // SAFETY: the linker's own table of this length.
+    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let code =
+        headers.iter().filter(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0);
+    loaded.extend(code.map(|header| {
+        let start = base.wrapping_add(header.p_vaddr as usize);
+        Loaded { name: name.to_owned(), base, start, end: start.wrapping_add(header.p_memsz as usize) }
+    }));
+    0
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stack_of_this_thread_ends_and_names_its_files() {
+        let frames = Frames::current();
+        assert!(frames.is_whole());
+        let text = frames.to_string();
+        assert_eq!(text.lines().count(), frames.0.len() + 1, "{text}");
+        if cfg!(target_os = "linux") {
+            assert!(text.contains("program+0x"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_same_way_has_the_same_addresses() {
+        let both: Vec<_> = (0..std::hint::black_box(2)).map(|_| Frames::current()).collect();
+        assert_eq!(both[0], both[1]);
+        assert_ne!(both[0], Frames::current());
+    }
+
+    #[test]
+    fn a_deep_stack_is_cut() {
+        fn deeper(left: usize) -> Frames {
+            if left == 0 { Frames::current() } else { std::hint::black_box(deeper(left - 1)) }
+        }
+        assert!(!deeper(2 * MOST).is_whole());
+    }
+}
