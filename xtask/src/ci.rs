@@ -5,14 +5,15 @@ use std::process::Command;
 use lexopt::prelude::*;
 
 use crate::steps::{self, Step, Verdict, both, passes, there_is};
-use crate::{Done, cargo, features, sanitize, say};
+use crate::{Done, api, cargo, features, sanitize, say};
 
 /// The steps by name, in the order in which they run: the quick ones first.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("format", format),
     ("deny", deny),
     ("clippy", clippy),
     ("docs", docs),
+    api::API,
     sanitize::MODELS,
     sanitize::ADDRESS,
     ("features", combinations),

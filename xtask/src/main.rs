@@ -2,6 +2,7 @@
 //!
 //! It installs nothing and changes nothing but the build folder and the files it is told to write.
 
+mod api;
 mod bench;
 mod cargo;
 mod ci;
@@ -31,8 +32,10 @@ cargo xtask <task>
       the race against the peers. --json keeps every round; --quick shows only that it works
   memory [TRACES]
       what traces take of the memory, and that it stays so over ten million of them
+  api [--bless]
+      compares the public API of the libraries with crates/*/public-api.txt. --bless renews the files
   ci [--step NAME]… [--require-tools]
-      what CI runs besides the tests: format, deny, clippy, docs, models, address, features.
+      what CI runs besides the tests: format, deny, clippy, docs, api, models, address, features.
       --require-tools makes a missing tool a failure
   sanitize
       the concurrent and the unsafe code: models (every order of threads, by loom), address (tests
@@ -68,6 +71,7 @@ fn task(mut args: lexopt::Parser) -> Done {
             None => sanitize::run(),
         },
         Some(Value(name)) if name == "memory" => memory::run(args),
+        Some(Value(name)) if name == "api" => api::run(&api::Options::parse(args)?),
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
         Some(other) => Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
         None => Err(USAGE.into()),
