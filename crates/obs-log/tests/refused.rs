@@ -7,6 +7,7 @@ mod by_name;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +28,11 @@ fn main() {
     by_name::run(&[
         ("a_torn_line_in_a_file_that_may_only_grow_is_ended", append_only),
         ("a_torn_write_to_a_file_that_may_only_grow_loses_no_line", append_only_and_full),
-        ("a_file_that_becomes_immutable_has_lines_wait", immutable),
+        ("a_file_that_becomes_immutable_has_lines_go_to_the_next_part", immutable),
+        ("a_file_that_is_immutable_at_the_start_has_lines_go_to_the_next_part", immutable_before),
+        ("a_file_of_another_user_has_lines_go_to_the_next_part", of_another_user),
+        ("a_folder_that_may_only_grow_gets_no_heap_of_files", append_only_folder),
+        ("an_immutable_folder_is_an_error_with_advice", immutable_folder),
         ("a_file_system_that_becomes_read_only_has_lines_wait", read_only),
     ]);
 }
@@ -95,12 +100,85 @@ fn immutable() {
     log.log();
     let day = day_file(disk.path());
     chattr("+i", &day);
-    assert!(log.ask("log").starts_with(&format!("written {LINES} ")));
-    chattr("-i", &day);
-    assert!(log.ask("flush").starts_with("flushed true"));
+    assert_eq!(log.log(), format!("written {} errors 0 torn 0", 2 * LINES));
     let said = log.end();
-    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
-    check_lines(&fs::read_to_string(&day).unwrap(), 2 * LINES);
+    assert_eq!(said.matches("lines go to").count(), 1, "{said}");
+    assert!(!said.contains("kept in memory"), "{said}");
+    chattr("-i", &day);
+    check_lines(&fs::read_to_string(&day).unwrap(), LINES);
+    check_lines(&all_parts(disk.path()), 2 * LINES);
+}
+
+fn immutable_before() {
+    let Some(disk) = Disk::mount() else { return };
+    Logging::start(disk.path()).end();
+    let day = day_file(disk.path());
+    fs::write(&day, "{\"ts\":\"2026-").unwrap();
+    chattr("+i", &day);
+    for start in 1..3 {
+        let mut log = Logging::start(disk.path());
+        assert_eq!(log.log(), format!("written {LINES} errors 0 torn 0"));
+        let said = log.end();
+        // The second start finds the part of the first.
+        assert_eq!(said.matches("lines go to").count(), usize::from(start == 1), "{said}");
+        assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 3, "with lost+found");
+    }
+    chattr("-i", &day);
+    assert_eq!(fs::read_to_string(&day).unwrap(), "{\"ts\":\"2026-");
+}
+
+/// The log was started as root once.
+fn of_another_user() {
+    let folder = tempfile::tempdir().unwrap();
+    Logging::start(folder.path()).end();
+    let day = day_file(folder.path());
+    let user = Some(65_534);
+    if std::os::unix::fs::chown(folder.path(), user, user).is_err() {
+        return skip("needs root");
+    }
+    let mut command = Logging::command(folder.path());
+    command.uid(65_534).gid(65_534);
+    // The program itself may be where only root reads.
+    let Some(mut log) = Logging::try_spawn(command) else { return skip("another user cannot run this test") };
+    assert_eq!(log.log(), format!("written {LINES} errors 0 torn 0"));
+    let said = log.end();
+    assert_eq!(said.matches("lines go to").count(), 1, "{said}");
+    assert_eq!(fs::read_to_string(&day).unwrap(), "");
+    check_lines(&all_parts(folder.path()), LINES);
+}
+
+fn append_only_folder() {
+    let Some(disk) = Disk::mount() else { return };
+    let folder = disk.path().join("log");
+    fs::create_dir(&folder).unwrap();
+    // What a kill has left before.
+    let mut log = Logging::start(&folder);
+    log.ask("log");
+    log.kill();
+    chattr("+a", &folder);
+    for start in 1..4 {
+        let mut log = Logging::start(&folder);
+        assert!(log.log().starts_with(&format!("written {LINES} errors 0")));
+        let said = log.end();
+        assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
+        assert!(said.contains("no file can be removed from it"), "{said}");
+        assert_eq!(all_parts(&folder).lines().count(), (start + 1) * LINES, "what was left is written once");
+        assert!(fs::read_dir(&folder).unwrap().count() <= 2);
+    }
+    chattr("-a", &folder);
+    Logging::start(&folder).end();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "only the day file");
+}
+
+fn immutable_folder() {
+    let Some(disk) = Disk::mount() else { return };
+    chattr("+i", disk.path());
+    let mut child = Logging::command(disk.path()).spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let failed = !child.wait().unwrap().success();
+    chattr("-i", disk.path());
+    assert!(failed && said.contains("chattr -i"), "{said}");
 }
 
 fn read_only() {
@@ -175,6 +253,16 @@ fn day_file(folder: &Path) -> PathBuf {
     paths.find(|path| path.extension().is_some_and(|extension| extension == "log")).unwrap()
 }
 
+/// The text of all parts of the day, in order.
+fn all_parts(folder: &Path) -> String {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
+    // `2026-11-28.log` comes before `2026-11-28.1.log`.
+    paths.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
 /// The lines 0 to `count`, in order.
 fn check_lines(text: &str, count: usize) {
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -191,11 +279,24 @@ struct Logging {
 
 impl Logging {
     fn start(folder: &Path) -> Logging {
+        Logging::try_spawn(Logging::command(folder)).unwrap()
+    }
+
+    fn command(folder: &Path) -> Command {
         let mut command = Command::new(env::current_exe().unwrap());
         command.env(FOLDER, folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command
+    }
+
+    fn try_spawn(mut command: Command) -> Option<Logging> {
+        let mut child = command.spawn().ok()?;
         let answers = BufReader::new(child.stdout.take().unwrap());
-        Logging { child, answers, asked: 0 }
+        Some(Logging { child, answers, asked: 0 })
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     fn ask(&mut self, what: &str) -> String {

@@ -18,6 +18,7 @@ use std::thread;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::files::attributes;
 use crate::files::lockless;
 use crate::files::name::DayFileName;
 use crate::files::names_in;
@@ -56,6 +57,10 @@ fn finished_days(dir: &Path, today: i32) -> io::Result<()> {
 }
 
 fn compress(dir: &Path, name: DayFileName) -> io::Result<()> {
+    // Neither the draft nor the plain file could be removed: the work would be in vain, and lines would be there twice.
+    if attributes::keeps_all(dir) || attributes::keeps_all(&dir.join(name.to_string())) {
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
     let Some(draft) = Draft::begin(dir, name)? else { return Ok(()) };
     let outcome = draft.finish(dir, name);
     if !matches!(outcome, Ok(true)) {
@@ -101,9 +106,10 @@ impl Draft {
         let packed_path = dir.join(DayFileName { compressed: true, ..name }.to_string());
         let Some(mut plain) = open_regular(&plain_path)? else { return Ok(false) };
         let mut packed = open_regular(&packed_path)?;
-        if let Some(packed) = &mut packed {
-            io::copy(packed, &mut &self.file)?;
-        }
+        let packed_bytes = match &mut packed {
+            Some(packed) => io::copy(packed, &mut &self.file)?,
+            None => 0,
+        };
         let mut encoder = GzEncoder::new(&self.file, Compression::default());
         let bytes = io::copy(&mut plain, &mut encoder)?;
         encoder.finish()?;
@@ -121,10 +127,12 @@ impl Draft {
             fs::rename(&self.path, &packed_path)?;
         }
         fs::remove_file(plain_path).inspect_err(|_| {
-            // Refused where the file has the append-only attribute. No reader is to find its lines twice.
-            if packed.is_none() {
-                let _ = fs::remove_file(&packed_path);
-            }
+            // No reader is to find its lines twice: the compressed file gets back what it was.
+            let _ = match packed_bytes {
+                0 => fs::remove_file(&packed_path),
+                before if !done_before => self.file.set_len(before),
+                _ => Ok(()),
+            };
         })?;
         Ok(!done_before)
     }
@@ -265,6 +273,39 @@ mod tests {
         assert_eq!(names(dir.path()), ["2026-05-25.log"]);
         finished_days(dir.path(), MAY_26).unwrap();
         assert_eq!(names(dir.path()), ["2026-05-25.log.gz"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_late_line_that_cannot_be_removed_is_not_there_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = DayFileName::first_of(MAY_26 - 1);
+        let [path, packed] =
+            [plain(MAY_26 - 1), "2026-05-25.log.gz".to_owned()].map(|name| dir.path().join(name));
+        fs::write(&path, "a\n").unwrap();
+        finished_days(dir.path(), MAY_26).unwrap();
+        fs::write(&path, "late\n").unwrap();
+        let before = fs::read(&packed).unwrap();
+        let chattr = |change: &str| {
+            let done = std::process::Command::new("chattr").arg(change).arg(&path).output();
+            done.is_ok_and(|done| done.status.success())
+        };
+        if !chattr("+a") {
+            let _ = io::Write::write_all(&mut io::stderr(), b"skipped: needs the right to set attributes\n");
+            return;
+        }
+        // With the attribute seen before the work, and only by its end, where the file system does not tell.
+        let early = finished_days(dir.path(), MAY_26);
+        let draft = Draft::begin(dir.path(), name).unwrap().unwrap();
+        let late = draft.finish(dir.path(), name);
+        assert!(chattr("-a"));
+        for refused in [early, late.map(drop)] {
+            assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        }
+        assert_eq!(names(dir.path()), ["2026-05-25.log", "2026-05-25.log.gz"]);
+        assert_eq!(fs::read(&packed).unwrap(), before);
+        finished_days(dir.path(), MAY_26).unwrap();
+        assert_eq!(unpacked(&packed), "a\nlate\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The files of a folder, one a day of UTC (L4), and how they survive what happens to them (L9).
 
+pub(crate) mod attributes;
 #[cfg(feature = "compress")]
 mod compress;
 pub(crate) mod lockless;
@@ -19,6 +20,7 @@ use crate::files::name::{DayFileName, LAST_PART};
 use crate::files::open::{Interrupted, OpenDay};
 use crate::files::retention::Retention;
 use crate::journal::arena::Place;
+use crate::process::stderr;
 
 /// The day files of one folder; at most one is open.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl DayFiles {
     }
 
     /// Makes the folder if need be and opens the file of `today`, so that what is wrong is known before anything is
-    /// logged. Where the process may open no more files at the moment, the writer opens it later.
+    /// logged. Where the disk is full or the process may open no more files at the moment, the writer opens it later.
     pub(crate) fn prepare(&mut self, today: i32) -> Result<(), Error> {
         match self.begin_day(today) {
             // Not the folder's fault: the writer tries again, and says so when a line has to wait.
@@ -98,8 +100,8 @@ impl DayFiles {
     ) -> Result<(), Interrupted> {
         let result = self.append_once(day, lines, before);
         match result {
-            // Removed since we looked; it is made anew.
-            Err(interrupted) if interrupted.removed => {
+            // Removed since we looked, and it is made anew; or it may no longer be written, and another part is opened.
+            Err(interrupted) if interrupted.removed || interrupted.is_refused() => {
                 self.open = None;
                 self.append_once(day, lines, before)
             }
@@ -116,7 +118,7 @@ impl DayFiles {
         let bytes = lines.iter().map(|piece| piece.len() as u64).sum();
         let mut open = self.take_file_of(day)?;
         while is_full(open.size()?, bytes, self.max_bytes) && open.name.part < LAST_PART {
-            open = OpenDay::open(&self.dir, self.next_part(open.name))?;
+            open = self.open_part(self.next_part(open.name))?;
         }
         let result = open.append(lines, before, &mut self.torn);
         self.open = Some(open);
@@ -140,7 +142,30 @@ impl DayFiles {
         }
         self.retention.note_open(day);
         make_folder(&self.dir)?;
-        OpenDay::open(&self.dir, self.last_part(day))
+        self.open_part(self.last_part(day))
+    }
+
+    /// Opens the file of this name. Where it is there and may not be written, because it is immutable or another user's, the
+    /// next part is opened instead.
+    fn open_part(&self, name: DayFileName) -> io::Result<OpenDay> {
+        let mut part = name;
+        let mut refusal = None;
+        loop {
+            let path = self.dir.join(part.to_string());
+            match OpenDay::open(&self.dir, part) {
+                Err(error) if part.part < LAST_PART && is_refused(&path, &error) => {
+                    refusal.get_or_insert((path, error));
+                    part = self.next_part(part);
+                }
+                Err(error) => return Err(error),
+                Ok(open) => {
+                    if let Some((path, error)) = refusal {
+                        stderr::say(format!("cannot write {}: {error}; lines go to {part}", path.display()));
+                    }
+                    return Ok(open);
+                }
+            }
+        }
     }
 
     fn last_part(&self, day: i32) -> DayFileName {
@@ -191,9 +216,15 @@ fn is_full(size: u64, bytes: u64, max_bytes: u64) -> bool {
     size > 0 && size.saturating_add(bytes) > max_bytes
 }
 
-/// Whether a limit of the process or of the machine was met, which may pass.
+/// Whether a limit of the process, the machine or the disk was met, which may pass.
 fn is_shortage(error: &io::Error) -> bool {
-    [libc::EMFILE, libc::ENFILE, libc::ENOMEM].map(Some).contains(&error.raw_os_error())
+    const SHORTAGES: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC, libc::EDQUOT];
+    error.raw_os_error().is_some_and(|code| SHORTAGES.contains(&code))
+}
+
+/// Whether there is a file at `path` that this process may not write.
+fn is_refused(path: &Path, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && path.symlink_metadata().is_ok()
 }
 
 fn make_folder(dir: &Path) -> io::Result<()> {
@@ -206,6 +237,10 @@ fn folder_error(dir: &Path, error: &io::Error) -> Error {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
             format!("{dir} is not a folder; name another one or remove what is there")
         }
+        // `EPERM`, where permissions alone give `EACCES`.
+        _ if error.raw_os_error() == Some(libc::EPERM) => format!(
+            "{dir} cannot be written ({error}); remove its attributes with `chattr -i` or name another folder"
+        ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             format!("{dir} cannot be written ({error}); give this user the folder or name another one")
         }

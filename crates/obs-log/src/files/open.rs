@@ -37,6 +37,13 @@ pub(crate) struct Interrupted {
     pub(crate) error: io::Error,
 }
 
+impl Interrupted {
+    /// Whether the file may not be written any more, because it has become immutable, say.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.written == 0 && self.error.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
 impl From<io::Error> for Interrupted {
     fn from(error: io::Error) -> Interrupted {
         Interrupted { written: 0, removed: false, error }

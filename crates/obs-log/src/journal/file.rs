@@ -20,6 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
+use crate::files::attributes;
 use crate::files::lockless;
 use crate::journal::arena::{Arena, LeftBehind};
 use crate::journal::owner::{Life, Owner};
@@ -108,6 +109,9 @@ fn new_path(dir: &Path, owner: Owner) -> PathBuf {
 impl File {
     fn create(dir: &Path, bytes: u64) -> io::Result<File> {
         check_left(dir)?;
+        if attributes::keeps_all(dir) {
+            return Err(io::Error::other("no file can be removed from it"));
+        }
         let path = new_path(dir, Owner::current(Clock::System.now()));
         // Held until it is known as ours, so that another thread does not take it for one that was left behind.
         let mut ours = lock(&OURS);
@@ -174,8 +178,12 @@ impl File {
         let us = Owner::current(Clock::System.now());
         let us = if is_locked { us } else { us.without_lock() };
         let new_path = new_path(path.parent()?, us);
-        // One process succeeds: for the others the old name is gone.
-        fs::rename(path, &new_path).ok()?;
+        // One process succeeds: for the others the old name is gone. Where names cannot be changed, the lock does the same.
+        let new_path = match fs::rename(path, &new_path) {
+            Ok(()) => new_path,
+            Err(_) if is_locked => path.to_owned(),
+            Err(_) => return None,
+        };
         ours.push(id);
         drop(ours);
         let file = File { file, path: new_path, id };

@@ -101,7 +101,9 @@ fn day_file(dir: &Path, place: Place) -> Option<File> {
         let found = fs::symlink_metadata(entry.path());
         found.is_ok_and(|found| found.is_file() && (found.dev(), found.ino()) == (place.device, place.inode))
     };
-    OpenOptions::new().read(true).append(true).open(entries.flatten().find(is_it)?.path()).ok()
+    let path = entries.flatten().find(is_it)?.path();
+    // An immutable file can still be read, to see which lines are in it.
+    OpenOptions::new().read(true).append(true).open(&path).or_else(|_| File::open(&path)).ok()
 }
 
 /// How many bytes of `run` are in `file` at `offset` or, if others were faster, at the beginning of a line behind it.
@@ -124,8 +126,15 @@ fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
             break;
         }
     }
-    end_torn_line(&held, end)?;
-    Ok(written)
+    match end_torn_line(&held, end) {
+        Err(error) if !is_read_only(&error) => Err(error),
+        _ => Ok(written),
+    }
+}
+
+/// Whether the file was opened for reading alone.
+fn is_read_only(error: &io::Error) -> bool {
+    [libc::EBADF, libc::EINVAL].map(Some).contains(&error.raw_os_error())
 }
 
 /// What `run` has before its backtrace, if it is a draft. Its writer puts symbols behind that, which nobody else knows.

@@ -268,3 +268,37 @@ fn a_line_whose_symbols_came_late_is_there_once() {
         }
     }
 }
+
+/// A process is killed after a write that it had no time to note, and its file becomes immutable.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_in_a_file_that_became_immutable_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("2024-02-28.log");
+    fs::write(&path, "").unwrap();
+    let chattr = |change: &str| {
+        let done = std::process::Command::new("chattr").arg(change).arg(&path).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    let lines = [(FEB_28, "first"), (FEB_28, "second")];
+    let [first, second] = lines.map(|(nanos, message)| line(nanos, message));
+    leave(dir.path(), &lines, |batch| {
+        let mut backlog = Backlog::default();
+        backlog.take_from(batch);
+        let mut planned = Run::default();
+        assert!(backlog.next_run(&mut planned));
+        let file = fs::metadata(&path).unwrap();
+        let place = Place { device: file.dev(), inode: file.ino(), offset: 0 };
+        batch.arena().intend(place, backlog.pieces(&planned));
+        fs::write(&path, [&first[..], &second[..9]].concat()).unwrap();
+    });
+    if !chattr("+i") {
+        let _ = io::stderr().write_all(b"skipped: needs the right to set attributes\n");
+        return;
+    }
+    let recovered = recovered(dir.path());
+    assert!(chattr("-i"));
+    assert_eq!(recovered, Recovered { lines: 1, torn: 0 });
+    assert_eq!(fs::read(&path).unwrap(), [&first[..], &second[..9]].concat());
+    assert_eq!(fs::read(dir.path().join("2024-02-28.1.log")).unwrap(), second);
+}
