@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use super::publish::{self, is_unsupported, where_supported};
 use crate::failure::Failure;
 
 /// What became of something that should be there.
@@ -66,12 +67,12 @@ pub(crate) fn with(
     let mut temporary =
         tempfile::Builder::new().prefix(".new-").tempfile_in(parent).map_err(|error| failed(&error))?;
     fill(&mut temporary)?;
-    set_mode(temporary.as_file(), access).map_err(|error| failed(&error))?;
-    temporary.as_file().sync_all().map_err(|error| failed(&error))?;
-    match temporary.persist_noclobber(path) {
-        Ok(_) => sync_folder(parent).map(|()| Placed::Made).map_err(|error| failed(&error)),
-        Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => Ok(Placed::Kept),
-        Err(lost) => Err(failed(&lost.error)),
+    where_supported(set_mode(temporary.as_file(), access)).map_err(|error| failed(&error))?;
+    sync(temporary.as_file()).map_err(|error| failed(&error))?;
+    match publish::publish(temporary.into_temp_path(), path) {
+        Ok(()) => sync_folder(parent).map(|()| Placed::Made).map_err(|error| failed(&error)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Placed::Kept),
+        Err(error) => Err(failed(&error)),
     }
 }
 
@@ -90,10 +91,25 @@ fn set_mode(_file: &fs::File, _access: Access) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Makes a new name in `folder` durable.
+/// Makes the content of `file` durable, as far as its file system can.
+fn sync(file: &fs::File) -> std::io::Result<()> {
+    match file.sync_all() {
+        Err(error) if is_unsupported(&error) => where_supported(file.sync_data()),
+        synced => synced,
+    }
+}
+
+/// Whether content of files in `folder` can be made durable. Asked of a file of its own: to close one of SQLite's files
+/// would give up the locks that this process has on it.
+pub(super) fn can_sync(folder: &Path) -> bool {
+    let refused = |done: std::io::Result<()>| done.is_err_and(|error| is_unsupported(&error));
+    tempfile::tempfile_in(folder).map_or(true, |file| !refused(file.sync_all()) && !refused(file.sync_data()))
+}
+
+/// Makes a new name in `folder` durable, as far as its file system can.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    fs::File::open(folder)?.sync_all()
+    where_supported(fs::File::open(folder).and_then(|folder| folder.sync_all()))
 }
 
 #[cfg(not(unix))]

@@ -54,23 +54,25 @@ pub(crate) fn create(path: &Path) -> Result<Placed, Failure> {
         let made = Connection::open(temporary.path()).and_then(|connection| {
             // Nobody else knows this file, and without shared memory a full disk is told as what it is.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-            prepare(&connection)
+            prepare(&connection, temporary.path())
         });
         made.map_err(|error| Failure::sqlite("make the event log", path, &error))
     })
 }
 
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(2))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // SQLite refuses to write where it is to sync and cannot.
+    let synchronous = if path.parent().is_none_or(create_once::can_sync) { "NORMAL" } else { "OFF" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.execute_batch(TABLES)
 }
 
 impl EventLog {
     pub(crate) fn open(path: &Path, community_id: &str) -> rusqlite::Result<EventLog> {
         let connection = Connection::open(path)?;
-        prepare(&connection)?;
+        prepare(&connection, path)?;
         Ok(EventLog { connection, community_id: community_id.to_owned(), measured: None })
     }
 

@@ -4,3 +4,4 @@ pub(crate) mod community;
 pub(crate) mod create_once;
 pub(crate) mod event_log;
 pub(crate) mod home;
+mod publish;

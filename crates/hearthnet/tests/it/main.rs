@@ -6,6 +6,7 @@ mod command;
 mod doctor;
 mod end;
 mod export;
+mod file_systems;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
 mod hostile;
@@ -15,5 +16,8 @@ mod node;
 mod peers;
 mod pty;
 mod reader_gone;
+#[cfg(target_os = "linux")]
+#[path = "../../../../tests/support/seccomp.rs"]
+mod seccomp;
 mod signed;
 mod tls_backend;

@@ -78,7 +78,7 @@ impl Home {
         Node::start_by(command, self, port)
     }
 
-    fn configure_free_port(&self, more: &str) -> u16 {
+    pub(crate) fn configure_free_port(&self, more: &str) -> u16 {
         let port = free_port();
         self.write_config(&format!(
             "transport = {{ host = \"127.0.0.1\", port = {port}, rate_limit_soft_rps = 0, rate_limit_hard_rps = 0 }}\n\
@@ -132,7 +132,7 @@ impl Node {
         Node::start_by(home.command(&["run"]), home, port)
     }
 
-    fn start_by(mut command: Command, home: Home, port: u16) -> Node {
+    pub(crate) fn start_by(mut command: Command, home: Home, port: u16) -> Node {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut greeting = String::new();
