@@ -12,8 +12,8 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use obs_facade::{error, trace};
 use serde_json::{Value, json};
 
-use super::LOG;
 use super::health::Served;
+use super::logger::LOG;
 use crate::wire::error::{CallError, Code};
 use crate::wire::{self, sse};
 

@@ -16,9 +16,11 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::capability::Capability;
+use super::forward;
 use super::limiter::Party;
+use super::logger::LOG;
 use super::peers::Peer;
-use super::{Bus, LOG, forward};
+use super::state::Bus;
 use crate::wire::arguments::Call;
 use crate::wire::body_budget::Room;
 use crate::wire::error::{CallError, Code};

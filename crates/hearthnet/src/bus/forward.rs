@@ -9,9 +9,9 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::Bus;
 use super::answer::{self, Answer, ERROR, Frame, FrameSource, frames};
 use super::peers::Peer;
+use super::state::Bus;
 use crate::wire::error::{CallError, Code};
 use crate::wire::signing::signature::{self, FROM, VERSION_HEADER};
 use crate::wire::{VERSION, client, sse};

@@ -7,7 +7,7 @@ use axum::response::Response;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::Bus;
+use super::state::Bus;
 use crate::wire::{self, VERSION, clock};
 
 /// How long a manifest is valid.

@@ -8,8 +8,8 @@ use clap::Args;
 use super::output::{not_written, print, say};
 use super::overrides::Overrides;
 use crate::config::Config;
+use crate::config::node_name::{self, NAME, is_name};
 use crate::config::paths::Paths;
-use crate::config::value::{NAME, is_name};
 use crate::failure::Failure;
 use crate::state::create_once::Placed;
 use crate::state::home;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
     let name = match &args.name {
         Some(name) => name.clone(),
         None if !args.non_interactive && !config_file.exists() && io::stdin().is_terminal() => ask_name()?,
-        None => usual_name(&config),
+        None => config.node_name(),
     };
     let mut made = Vec::new();
     let home = home::ensure(&config, Some(config_file), paths, &name, &mut |what, path, placed| {
@@ -67,7 +67,7 @@ fn tell(what: &str, path: &Path, placed: Placed) {
 }
 
 fn ask_name() -> Result<String, Failure> {
-    let usual = machine_name();
+    let usual = node_name::of_machine();
     loop {
         let mut out = io::stdout().lock();
         let _ = write!(out, "Name of this node [{usual}]: ").and_then(|()| out.flush());
@@ -80,16 +80,4 @@ fn ask_name() -> Result<String, Failure> {
             (Ok(_), _) => say(format_args!("That is not {NAME}.")),
         }
     }
-}
-
-/// The configured name, else that of this machine.
-pub(crate) fn usual_name(config: &Config) -> String {
-    match config.identity.display_name.as_str() {
-        "" => machine_name(),
-        name => name.to_owned(),
-    }
-}
-
-fn machine_name() -> String {
-    sysinfo::System::host_name().filter(|name| is_name(name)).unwrap_or_else(|| "hearth".to_owned())
 }

@@ -10,6 +10,7 @@ use reqwest::Url;
 use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::node_name::{NAME, is_name};
 use crate::wire::signing::identity;
 
 /// An integer within a range, described in words.
@@ -49,9 +50,9 @@ pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
 }
 
 /// A text that `parse` makes something of, described in words.
-struct Text<T> {
-    parse: fn(&str) -> Option<T>,
-    allowed: &'static str,
+pub(super) struct Text<T> {
+    pub(super) parse: fn(&str) -> Option<T>,
+    pub(super) allowed: &'static str,
 }
 
 impl<T> Visitor<'_> for Text<T> {
@@ -88,14 +89,6 @@ pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     deserializer.deserialize_str(Text { parse, allowed: NAME })
 }
 
-/// What [`is_name`] allows, in words.
-pub(crate) const NAME: &str = "a name of 1 to 64 characters on one line";
-
-/// Whether people can call something `text`.
-pub(crate) fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.trim().chars().count()) && !text.contains(char::is_control)
-}
-
 /// Empty is absent.
 pub(crate) fn community_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let parse = |text: &str| match text {
@@ -114,7 +107,7 @@ pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url
     parse_base_url(&text).ok_or_else(|| D::Error::custom(format_args!("expected {BASE_URL}")))
 }
 
-fn parse_base_url(text: &str) -> Option<Url> {
+pub(super) fn parse_base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
     let usable = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.port() != Some(0);
@@ -168,68 +161,9 @@ pub(crate) fn base_urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
 #[derive(Deserialize)]
 struct BaseUrl(#[serde(deserialize_with = "base_url")] Url);
 
-/// A host and port to which a TCP connection can be tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl Target {
-    pub(crate) fn https(host: &str) -> Target {
-        Target { host: host.to_owned(), port: 443 }
-    }
-
-    /// `host`, `host:port` or an address with a scheme; without a port it is that of HTTPS.
-    fn parse(text: &str) -> Option<Target> {
-        let with_scheme = match text.contains("://") {
-            true => text.to_owned(),
-            // A bare IPv6 address has colons of its own.
-            false if text.parse::<std::net::Ipv6Addr>().is_ok() => format!("https://[{text}]"),
-            false => format!("https://{text}"),
-        };
-        let url = parse_base_url(&with_scheme)?;
-        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Some(Target { host, port: url.port_or_known_default()? })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Target, D::Error> {
-        let allowed = "a host, as `host` or `host:port`";
-        deserializer.deserialize_str(Text { parse: Target::parse, allowed })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_target_is_a_host_with_or_without_its_port() {
-        #[track_caller]
-        fn check(text: &str, expected: &str) {
-            assert_eq!(Target::parse(text).unwrap().to_string(), expected);
-        }
-        check("1.1.1.1", "1.1.1.1:443");
-        check("1.1.1.1:53", "1.1.1.1:53");
-        check("cloudflare.com", "cloudflare.com:443");
-        check("http://cloudflare.com", "cloudflare.com:80");
-        check("2606:4700::1111", "[2606:4700::1111]:443");
-        check("[::1]:8080", "[::1]:8080");
-        for wrong in ["", "a b", "host:99999", "host:0", "http://", "user@host"] {
-            assert_eq!(Target::parse(wrong), None, "{wrong:?}");
-        }
-    }
 
     #[test]
     fn d7_a_password_has_no_place_in_an_address() {

@@ -4,7 +4,7 @@
 //! and holds the guard, [`Node::router`] merges the facade's routes and puts its layer around everything, and
 //! from there on a handler logs, opens spans and says how it failed without knowing who listens.
 
-mod bus;
+mod capability_bus;
 mod chat;
 mod echo;
 mod model_span;
@@ -17,7 +17,7 @@ use obs_facade::http::Checkup;
 use obs_facade::metrics::standard;
 use tokio::task::JoinSet;
 
-use crate::bus::{Bus, Capabilities, Profile};
+use crate::bus::{self, Bus, Capabilities, Profile};
 use crate::config::Config;
 use crate::wire::client;
 
@@ -46,8 +46,7 @@ impl Node {
 
     /// Everything that the transport server answers.
     pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup) -> Router {
-        self.bus
-            .routes()
+        bus::routes(self.bus.clone())
             .merge(obs_facade::http::router(self.clone()))
             .merge(checkup.router())
             .layer(obs_facade::http::layer())
@@ -55,6 +54,6 @@ impl Node {
 
     /// Keeps asking the peers who they are; it ends when the set is dropped.
     pub(crate) fn watch_peers(&self) -> JoinSet<()> {
-        self.bus.watch_peers()
+        bus::watch_peers(&self.bus)
     }
 }

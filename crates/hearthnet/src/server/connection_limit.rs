@@ -1,8 +1,10 @@
 //! Places at the transport server: one other host may not take them all, nor may all others together.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::wire::host::{host, is_localhost};
 
 /// Connections that each host has open, and the bounds on them.
 #[derive(Clone, Debug)]
@@ -65,19 +67,6 @@ impl Drop for Place {
     }
 }
 
-pub(crate) fn is_localhost(address: IpAddr) -> bool {
-    [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&address.to_canonical())
-}
-
-/// The host behind `address`. It has one IPv4 address, and all IPv6 addresses of its /64.
-pub(crate) fn host(address: IpAddr) -> IpAddr {
-    const NETWORK: u128 = !0 << 64;
-    match address.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
-        ip => ip,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +103,5 @@ mod tests {
             let places = Places::new(all);
             assert_eq!((places.others, places.share), (others, share), "{all}");
         }
-    }
-
-    #[test]
-    fn r1_the_addresses_of_a_network_are_one_host() {
-        assert_eq!(host("2001:db8::1".parse().unwrap()), host("2001:db8::ffff:1".parse().unwrap()));
-        assert_ne!(host("2001:db8::1".parse().unwrap()), host("2001:db8:0:1::1".parse().unwrap()));
     }
 }

@@ -1,6 +1,6 @@
 //! The transport server: HTTP/1.1 with bounds on what a connection may cost, and an orderly end.
 
-pub(crate) mod connection_limit;
+mod connection_limit;
 mod descriptors;
 
 use std::future::Future;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::create_once::{self, Access, Placed};
-use super::{community, event_log};
+use super::{community, event_log, keys};
 use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::config::template::config_text;
 use crate::failure::Failure;
-use crate::wire::signing::identity::{self, Identity};
+use crate::wire::signing::identity::Identity;
 
 /// What a node needs to start, all of it there.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(crate) fn ensure(
 }
 
 fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Result<Identity, Failure> {
-    let (seed_file, public_file) = (identity::seed_file(keys_dir), identity::public_file(keys_dir));
+    let (seed_file, public_file) = (keys::seed_file(keys_dir), keys::public_file(keys_dir));
     if public_file.exists() && !seed_file.exists() {
         return Err(Failure::error(format!(
             "{} is missing, but device.pub beside it is there: restore the key from a backup, \
@@ -61,7 +61,7 @@ fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Re
         .map_err(|error| Failure::error(format!("the system gives no randomness for a key: {error}")))?;
     tell("device key", &seed_file, create_once::file(&seed_file, &seed, Access::Private)?);
     // Read back: of two that start at once one lost, and both have to go on with the same key.
-    let identity = Identity::load(keys_dir)?;
+    let identity = keys::load(keys_dir)?;
     tell("public key", &public_file, create_once::file(&public_file, &identity.public(), Access::Public)?);
     Ok(identity)
 }

@@ -7,6 +7,7 @@ pub(crate) mod body_budget;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod error;
+pub(crate) mod host;
 pub(crate) mod manifest;
 pub(crate) mod signing;
 pub(crate) mod sse;

@@ -38,7 +38,6 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("emission_cannot_panic", sources::nothing_panics),
         Case::new("nothing_logs_from_inside_a_sink", sources::nothing_logs_inside),
         Case::new("no_import_circles", circles::none),
-        Case::new("the_node_is_small", sources::node_is_small),
         Case::new("consumers_build_and_run", consumers::run).deadline(BUILDS),
     ],
 };

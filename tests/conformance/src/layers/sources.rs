@@ -136,16 +136,6 @@ pub(super) fn nothing_logs_inside(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// The node behind `hearthnet run` is there to be read: all of it, tests included.
-pub(super) fn node_is_small(lab: &Lab) -> Outcome {
-    const MOST_LINES: usize = 1_500;
-    let mut lines = 0;
-    for entry in std::fs::read_dir(lab.root().join("crates/hearthnet/src/node"))? {
-        lines += std::fs::read_to_string(entry?.path())?.lines().count();
-    }
-    ensure((1..=MOST_LINES).contains(&lines), "a node of at most 1 500 lines", lines)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{bare, has_word};

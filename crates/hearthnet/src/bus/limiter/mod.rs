@@ -11,8 +11,8 @@ use obs_facade::metrics::standard;
 use obs_facade::{Logger, warn_limited};
 
 use self::signers::Signers;
-use crate::server::connection_limit::{host, is_localhost};
 use crate::wire::error::{CallError, Code};
+use crate::wire::host::{host, is_localhost};
 
 static LOG: Logger = Logger::new("hearthnet::limiter");
 

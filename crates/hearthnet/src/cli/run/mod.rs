@@ -16,7 +16,6 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use self::end_signal::end_signal;
-use super::init;
 use super::output::say;
 use super::overrides::Overrides;
 use crate::bus::Profile;
@@ -24,9 +23,11 @@ use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::server;
 use crate::state::create_once::Placed;
-use crate::watch::storage::{self, Events};
-use crate::{server, state::home, watch::emergency};
+use crate::state::home;
+use crate::watch::events::{self, Events};
+use crate::watch::{blobs, emergency};
 
 static LOG: Logger = Logger::new("hearthnet::run");
 
@@ -51,7 +52,7 @@ pub(crate) fn run(
     paths: &Paths,
     overrides: &Overrides,
 ) -> Result<(), Failure> {
-    let name = init::usual_name(&config);
+    let name = config.node_name();
     let home = home::ensure(&config, config_file, paths, &name, &mut tell_made)?;
     if args.debug {
         config.observability = config.observability.log_level("debug").log_console(true);
@@ -119,8 +120,8 @@ async fn serve(
     let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
     let mut watching = node.watch_peers();
     watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
-    watching.spawn(storage::watch_blobs(blobs.to_owned()));
-    watching.spawn(storage::watch_events(events.clone()));
+    watching.spawn(blobs::watch(blobs.to_owned()));
+    watching.spawn(events::watch(events.clone()));
     if let Some(interval) = config.observability.doctor_interval() {
         watching.spawn(checkup.clone().watch(interval));
     }

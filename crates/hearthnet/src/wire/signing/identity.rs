@@ -1,15 +1,11 @@
 //! The device's Ed25519 identity and what is signed with it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde_json::Value;
 
 use super::canonical;
-use crate::failure::Failure;
 
 const TAG: &str = "ed25519:";
 
@@ -31,19 +27,6 @@ impl Identity {
         let signing = SigningKey::from_bytes(seed);
         let node_id = text_of(signing.verifying_key().as_bytes());
         Identity { signing, node_id }
-    }
-
-    /// Reads `device.ed25519` and checks that `device.pub`, where there is one, belongs to it.
-    pub(crate) fn load(keys_dir: &Path) -> Result<Identity, Failure> {
-        let identity = Identity::from_seed(&read_key(&seed_file(keys_dir))?);
-        let public = public_file(keys_dir);
-        if public.exists() && read_key(&public)? != identity.public() {
-            return Err(Failure::error(format!(
-                "{} does not belong to device.ed25519 beside it: move it away, `hearthnet init` makes the right one",
-                public.display()
-            )));
-        }
-        Ok(identity)
     }
 
     /// The full node ID: `ed25519:` and the verify key in base64url.
@@ -68,25 +51,6 @@ impl Identity {
         }
         document
     }
-}
-
-pub(crate) fn seed_file(keys_dir: &Path) -> PathBuf {
-    keys_dir.join("device.ed25519")
-}
-
-pub(crate) fn public_file(keys_dir: &Path) -> PathBuf {
-    keys_dir.join("device.pub")
-}
-
-fn read_key(path: &Path) -> Result<[u8; 32], Failure> {
-    let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
-    bytes.as_slice().try_into().map_err(|_| {
-        Failure::error(format!(
-            "{} holds {} bytes, an Ed25519 key has 32: restore it from a backup",
-            path.display(),
-            bytes.len()
-        ))
-    })
 }
 
 fn text_of(bytes: &[u8]) -> String {

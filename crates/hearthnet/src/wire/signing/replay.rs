@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::signature::{MAX_AGE, Proof};
-use crate::server::connection_limit::host;
+use crate::wire::host::host;
 
 /// Calls remembered of one signer. A peer that sends them in order may send any number a second.
 const SIGNER_CALLS: usize = 16_384;

@@ -1,26 +1,22 @@
 //! The static peers of the configuration: who they are, what they offer, and whether they answer.
 
+mod offers;
+pub(super) mod watch;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use obs_facade::metrics::standard;
-use obs_facade::{info, warn, warn_limited};
+use obs_facade::{info, warn};
 use reqwest::Url;
-use tokio::time::{sleep, timeout};
 
-use super::offers::Offers;
-use super::{Bus, LOG};
-use crate::wire::client;
+use self::offers::Offers;
+use crate::bus::logger::LOG;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::Manifest;
 
-const INTERVAL: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(3);
-const MAX_MANIFEST_BYTES: usize = 256 << 10;
-
 /// What is known of the peers.
-pub(super) struct Peers {
+pub(crate) struct Peers {
     urls: Vec<Url>,
     community_id: String,
     state: Mutex<State>,
@@ -43,26 +39,26 @@ struct Known {
 }
 
 /// A peer that offers what was asked for.
-pub(super) struct Peer {
-    pub(super) url: Url,
-    pub(super) node_id: String,
-    pub(super) same_community: bool,
+pub(crate) struct Peer {
+    pub(crate) url: Url,
+    pub(crate) node_id: String,
+    pub(crate) same_community: bool,
 }
 
 impl Peers {
-    pub(super) fn new(urls: &[Url], community_id: &str) -> Peers {
+    pub(crate) fn new(urls: &[Url], community_id: &str) -> Peers {
         let peers =
             Peers { urls: urls.to_vec(), community_id: community_id.to_owned(), state: Mutex::default() };
         peers.publish(&mut peers.lock());
         peers
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.urls.len()
     }
 
     /// The IDs of the peers that answer.
-    pub(super) fn online(&self) -> Vec<String> {
+    pub(crate) fn online(&self) -> Vec<String> {
         let state = self.lock();
         let ids: BTreeSet<_> =
             state.known.values().filter(|peer| peer.answers).map(|peer| &peer.manifest.node_id).collect();
@@ -70,7 +66,7 @@ impl Peers {
     }
 
     /// The first peer that answers and offers `capability`.
-    pub(super) fn offering(&self, capability: &str) -> Result<Peer, CallError> {
+    pub(crate) fn offering(&self, capability: &str) -> Result<Peer, CallError> {
         let state = self.lock();
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
         let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
@@ -87,7 +83,7 @@ impl Peers {
     }
 
     /// Whether `node_id` is that of a configured peer, as far as the peers have answered.
-    pub(super) fn contains(&self, node_id: &str) -> bool {
+    pub(crate) fn contains(&self, node_id: &str) -> bool {
         self.lock().known.values().any(|known| known.manifest.node_id == node_id)
     }
 
@@ -149,39 +145,6 @@ fn tell(known: &Known, same_community: bool) {
     } else {
         warn!(logger: LOG, node = node_id; "peer does not answer any more");
     }
-}
-
-/// Asks the peer at `index` for its manifest for as long as the node runs.
-pub(super) async fn watch(bus: Arc<Bus>, index: usize) {
-    let url = client::join(&bus.peers.urls[index], "/manifest");
-    loop {
-        let answer = match ask(&bus.http, url.clone()).await {
-            Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
-                Err("this address is our own")
-            }
-            other => other,
-        };
-        if let Err(reason) = &answer {
-            warn_limited!(LOG, "peer", address:% = bus.peers.urls[index], reason = reason; "a peer gives no manifest");
-        }
-        if bus.peers.learn(index, answer.ok()) {
-            let us = bus.profile.identity.node_id();
-            bus.health.retain(|capability, id| id == us || bus.peers.knows(capability, id));
-        }
-        sleep(INTERVAL).await;
-    }
-}
-
-async fn ask(http: &reqwest::Client, url: Url) -> Result<Manifest, &'static str> {
-    let manifest = async {
-        let response = http.get(url).send().await.map_err(|_| "it cannot be reached")?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err("its answer is not 200");
-        }
-        let read = client::read(response, MAX_MANIFEST_BYTES, PATIENCE).await;
-        Manifest::parse(&read.map_err(|_| "its answer broke off or is too large")?)
-    };
-    timeout(PATIENCE, manifest).await.unwrap_or(Err("it took too long"))
 }
 
 #[cfg(test)]

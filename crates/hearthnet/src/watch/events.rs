@@ -1,11 +1,11 @@
-//! What the node keeps on disk: the event log and the blobs folder, measured off the runtime.
+//! Event log of the running node: appends to it, and gauges of its extent.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use obs_facade::metrics::standard;
-use obs_facade::{exception, warn_limited};
+use obs_facade::warn_limited;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -63,46 +63,12 @@ impl Events {
 }
 
 /// Keeps the event log's gauges current, also when another process writes to it.
-pub(crate) async fn watch_events(events: Events) {
+pub(crate) async fn watch(events: Events) {
     loop {
         let measured = events.clone();
         let _ = spawn_blocking(move || measured.measure()).await;
         sleep(INTERVAL).await;
     }
-}
-
-/// Keeps the gauge of the blobs folder current. A folder that takes long to walk is walked less often.
-pub(crate) async fn watch_blobs(folder: PathBuf) {
-    loop {
-        let (folder, begun) = (folder.clone(), Instant::now());
-        match spawn_blocking(move || size(folder)).await {
-            Ok(Ok(bytes)) => standard::blob_storage_bytes().with([]).set(bytes as f64),
-            Ok(Err(error)) => exception!(LOG, &error; "the blobs folder cannot be read"),
-            Err(_) => {}
-        }
-        sleep(INTERVAL.max(begun.elapsed() * 20)).await;
-    }
-}
-
-/// The bytes of all files under `folder`, links not followed.
-fn size(folder: PathBuf) -> std::io::Result<u64> {
-    let (mut folders, mut bytes) = (vec![folder.clone()], 0);
-    while let Some(next) = folders.pop() {
-        let entries = match next.read_dir() {
-            Ok(entries) => entries,
-            // A folder within may be removed while we look.
-            Err(_) if next != folder => continue,
-            Err(error) => return Err(error),
-        };
-        for entry in entries.flatten() {
-            match entry.metadata() {
-                Ok(found) if found.is_dir() => folders.push(entry.path()),
-                Ok(found) if found.is_file() => bytes += found.len(),
-                _ => {}
-            }
-        }
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -111,16 +77,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn the_size_is_that_of_all_files_within() {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(home.path().join("ab/cd")).unwrap();
-        std::fs::write(home.path().join("ab/cd/blob"), [0; 1000]).unwrap();
-        std::fs::write(home.path().join("blob"), [0; 24]).unwrap();
-        assert_eq!(size(home.path().to_owned()).unwrap(), 1024);
-        assert!(size(home.path().join("absent")).is_err());
-    }
 
     #[test]
     fn f4_a_log_that_comes_back_is_used_again() {

@@ -1,0 +1,56 @@
+//! Asking the peers for their manifests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use obs_facade::warn_limited;
+use reqwest::Url;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::bus::logger::LOG;
+use crate::bus::state::Bus;
+use crate::wire::client;
+use crate::wire::manifest::Manifest;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
+const MAX_MANIFEST_BYTES: usize = 256 << 10;
+
+/// Asks each peer for its manifest again and again, until the set is dropped.
+pub(crate) fn watch_all(bus: &Arc<Bus>) -> JoinSet<()> {
+    (0..bus.peers.len()).map(|index| watch(bus.clone(), index)).collect()
+}
+
+/// Asks the peer at `index` for its manifest for as long as the node runs.
+async fn watch(bus: Arc<Bus>, index: usize) {
+    let url = client::join(&bus.peers.urls[index], "/manifest");
+    loop {
+        let answer = match ask(&bus.http, url.clone()).await {
+            Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
+                Err("this address is our own")
+            }
+            other => other,
+        };
+        if let Err(reason) = &answer {
+            warn_limited!(LOG, "peer", address:% = bus.peers.urls[index], reason = reason; "a peer gives no manifest");
+        }
+        if bus.peers.learn(index, answer.ok()) {
+            let us = bus.profile.identity.node_id();
+            bus.health.retain(|capability, id| id == us || bus.peers.knows(capability, id));
+        }
+        sleep(INTERVAL).await;
+    }
+}
+
+async fn ask(http: &reqwest::Client, url: Url) -> Result<Manifest, &'static str> {
+    let manifest = async {
+        let response = http.get(url).send().await.map_err(|_| "it cannot be reached")?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err("its answer is not 200");
+        }
+        let read = client::read(response, MAX_MANIFEST_BYTES, PATIENCE).await;
+        Manifest::parse(&read.map_err(|_| "its answer broke off or is too large")?)
+    };
+    timeout(PATIENCE, manifest).await.unwrap_or(Err("it took too long"))
+}

@@ -1,0 +1,72 @@
+//! State that all handlers of calls share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::capability::Capability;
+use super::health::Health;
+use super::limiter::Limiter;
+use super::peers::Peers;
+use crate::config::Config;
+use crate::wire::signing::identity::Identity;
+use crate::wire::signing::replay::Replays;
+
+/// Capabilities of this node by their names.
+pub(crate) type Capabilities = BTreeMap<&'static str, Arc<dyn Capability>>;
+
+/// Identity and names under which this node answers.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) community_id: String,
+    pub(crate) display_name: String,
+}
+
+/// The part of a node that takes calls and finds their answers.
+pub(crate) struct Bus {
+    pub(super) profile: Profile,
+    pub(super) started: Instant,
+    pub(super) capabilities: Capabilities,
+    pub(super) peers: Peers,
+    pub(super) limiter: Limiter,
+    pub(super) replays: Replays,
+    pub(super) health: Arc<Health>,
+    pub(super) http: reqwest::Client,
+    pub(super) call_timeout: Duration,
+}
+
+impl Bus {
+    pub(crate) fn new(
+        config: &Config,
+        profile: Profile,
+        capabilities: Capabilities,
+        http: reqwest::Client,
+    ) -> Arc<Bus> {
+        Arc::new(Bus {
+            started: Instant::now(),
+            capabilities,
+            peers: Peers::new(&config.discovery.static_peers, &profile.community_id),
+            limiter: Limiter::new(config.transport.rate_limit_soft_rps, config.transport.rate_limit_hard_rps),
+            replays: Replays::new(chrono::Utc::now()),
+            health: Arc::default(),
+            http,
+            call_timeout: config.transport.call_timeout_seconds,
+            profile,
+        })
+    }
+
+    pub(crate) fn node_id(&self) -> &str {
+        self.profile.identity.node_id()
+    }
+
+    /// Names of this node's own capabilities.
+    pub(crate) fn capability_names(&self) -> impl Iterator<Item = &'static str> {
+        self.capabilities.keys().copied()
+    }
+
+    /// IDs of the peers that answer.
+    pub(crate) fn peers_online(&self) -> Vec<String> {
+        self.peers.online()
+    }
+}

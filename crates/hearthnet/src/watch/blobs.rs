@@ -1,0 +1,62 @@
+//! Size of the blobs folder.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use obs_facade::exception;
+use obs_facade::metrics::standard;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::LOG;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Keeps the gauge of the blobs folder current. A folder that takes long to walk is walked less often.
+pub(crate) async fn watch(folder: PathBuf) {
+    loop {
+        let (folder, begun) = (folder.clone(), Instant::now());
+        match spawn_blocking(move || size(folder)).await {
+            Ok(Ok(bytes)) => standard::blob_storage_bytes().with([]).set(bytes as f64),
+            Ok(Err(error)) => exception!(LOG, &error; "the blobs folder cannot be read"),
+            Err(_) => {}
+        }
+        sleep(INTERVAL.max(begun.elapsed() * 20)).await;
+    }
+}
+
+/// The bytes of all files under `folder`, links not followed.
+fn size(folder: PathBuf) -> std::io::Result<u64> {
+    let (mut folders, mut bytes) = (vec![folder.clone()], 0);
+    while let Some(next) = folders.pop() {
+        let entries = match next.read_dir() {
+            Ok(entries) => entries,
+            // A folder within may be removed while we look.
+            Err(_) if next != folder => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries.flatten() {
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => folders.push(entry.path()),
+                Ok(found) if found.is_file() => bytes += found.len(),
+                _ => {}
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_is_that_of_all_files_within() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("ab/cd")).unwrap();
+        std::fs::write(home.path().join("ab/cd/blob"), [0; 1000]).unwrap();
+        std::fs::write(home.path().join("blob"), [0; 24]).unwrap();
+        assert_eq!(size(home.path().to_owned()).unwrap(), 1024);
+        assert!(size(home.path().join("absent")).is_err());
+    }
+}
