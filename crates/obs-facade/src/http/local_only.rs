@@ -1,47 +1,38 @@
-//! Who asks: what is for this machine alone is not answered to others.
+//! Guard of the routes that answer callers on this machine only.
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::extract::ConnectInfo;
 use http::request::Parts;
 use http::{HeaderMap, header};
 
-/// The address that a request came from, which the server puts into the request's extensions.
-///
-/// The routes that answer this machine alone refuse everybody while a server does not.
-///
-/// ```
-/// use obs_facade::http::Caller;
-///
-/// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(Caller(([127, 0, 0, 1], 50_000).into()));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller(pub SocketAddr);
+/// Headers that a proxy adds. A proxy on this machine forwards requests of remote callers, so its loopback address
+/// proves nothing.
+const PROXY_HEADERS: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
-/// Whether the request was made on this machine; else the reason to refuse it.
+/// Checks that the request was made on this machine, and returns the reason to refuse it otherwise.
 ///
-/// A browser here can be led to ask for a stranger's page, and a proxy here asks for strangers: neither is taken
-/// for somebody at this machine.
-pub(super) fn is_on_this_machine(request: &Parts) -> Result<(), &'static str> {
-    let Some(Caller(address)) = request.extensions.get::<Caller>() else {
-        return Err("the server does not say where requests come from");
+/// The server has to put the caller's address into the request's extensions as [`ConnectInfo<SocketAddr>`].
+pub(super) fn require_local_caller(request: &Parts) -> Result<(), &'static str> {
+    let Some(ConnectInfo(address)) = request.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        return Err("the server does not record the caller's address (`ConnectInfo<SocketAddr>`)");
     };
     if !address.ip().to_canonical().is_loopback() {
         return Err("only callers on this machine are answered");
     }
-    if ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
-        .iter()
-        .any(|name| request.headers.contains_key(*name))
-    {
+    if PROXY_HEADERS.iter().any(|name| request.headers.contains_key(*name)) {
         return Err("the request came through a proxy, and only callers on this machine are answered");
     }
     match is_asked_by_address(request) {
         true => Ok(()),
-        false => Err("ask by address, such as http://127.0.0.1:7080, and not by a name"),
+        false => Err("the request names the host; use an address such as http://127.0.0.1:7080"),
     }
 }
 
-/// A name could be a stranger's that leads here (DNS rebinding).
+/// Returns whether the request names its host by IP address or as `localhost`.
+///
+/// Any other name could belong to a web page that resolves to this machine (DNS rebinding): a browser here would send
+/// that page's requests from a loopback address.
 fn is_asked_by_address(request: &Parts) -> bool {
     let authority =
         request.uri.authority().map(|authority| authority.as_str()).or_else(|| host(&request.headers));
@@ -54,7 +45,7 @@ fn is_asked_by_address(request: &Parts) -> bool {
     })
 }
 
-/// The header; one that is no text is nobody's.
+/// Returns the `Host` header. A header that is not text becomes `?`, which no address parser accepts.
 fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::HOST).map(|host| host.to_str().unwrap_or("?"))
 }
@@ -70,13 +61,13 @@ mod tests {
         }
         let mut parts = request.body(()).unwrap().into_parts().0;
         if let Some(address) = caller {
-            parts.extensions.insert(Caller(address.parse().unwrap()));
+            parts.extensions.insert(ConnectInfo(address.parse::<SocketAddr>().unwrap()));
         }
-        is_on_this_machine(&parts)
+        require_local_caller(&parts)
     }
 
     #[test]
-    fn f1_only_this_machine_by_address_and_not_by_proxy() {
+    fn only_local_callers_by_address_without_proxy_pass() {
         for local in ["127.0.0.1:9", "127.9.9.9:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
             for host in ["127.0.0.1:7080", "[::1]:7080", "localhost", "LOCALHOST:7080", "192.168.1.9:7080"] {
                 assert_eq!(check(Some(local), &[("host", host)]), Ok(()), "{local} {host}");

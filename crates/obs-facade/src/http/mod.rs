@@ -1,7 +1,8 @@
-//! The HTTP side of a node's observability: the [`router`] to merge into the transport server, the
-//! request [`layer()`] to put around it, and the [`Checkup`] of the node that it runs in (F1, F2, T7, D5).
+//! HTTP side of a node's observability: the [`router`] to merge into the transport server, the request
+//! [`layer()`] to put around it, and the [`Checkup`] that runs the doctor inside the node.
 //!
 //! ```no_run
+//! # use std::net::SocketAddr;
 //! # use std::sync::Arc;
 //! # use obs_facade::doctor::{CapabilityBus, NoBus};
 //! # async fn start(bus: Arc<dyn CapabilityBus>) -> std::io::Result<()> {
@@ -9,6 +10,8 @@
 //!     .route("/bus/v1/call", axum::routing::post(|| async { "{\"output\":{}}" }))
 //!     .merge(obs_facade::http::router(bus))
 //!     .layer(obs_facade::http::layer());
+//! // With the address of each caller, which `GET /doctor` needs.
+//! let app = app.into_make_service_with_connect_info::<SocketAddr>();
 //! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:7080").await?, app).await
 //! # }
 //! ```
@@ -20,7 +23,6 @@ mod observe;
 mod routes;
 
 pub use doctor::Checkup;
-pub use local_only::Caller;
 pub use observe::{
     CAPABILITY, Observe, ObserveFuture, ObserveLayer, ObservedBody, REQUEST_ID, ResultCode, inject,
     inject_traceparent, layer,

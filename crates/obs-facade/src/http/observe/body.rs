@@ -1,4 +1,4 @@
-//! The body of an observed response: the call ends where its body ends.
+//! Body of an observed response, which ends the call.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,14 +10,14 @@ use pin_project_lite::pin_project;
 use super::call::Call;
 
 pin_project! {
-    /// A response body that keeps its call open to its end and polls inside the call's trace.
+    /// Response body that keeps its call open to its end and is polled inside the call's trace.
     ///
-    /// Made by [`layer()`](super::layer()); transparent to whoever reads it.
+    /// Made by [`layer()`](super::layer()). It passes frames, end and size on unchanged.
     #[derive(Debug)]
     pub struct ObservedBody<B: Body> {
         #[pin]
         inner: B,
-        // Bytes that the server has yet to ask for, where the length is known.
+        // Bytes that are still to be sent; `None` where the length is unknown.
         left: Option<u64>,
         call: Option<Call>,
     }
@@ -25,8 +25,8 @@ pin_project! {
     impl<B: Body> PinnedDrop for ObservedBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            // A server that has sent all bytes of a body of known length may drop it without asking
-            // for the end; what is dropped with bytes left was cut off by the client.
+            // A server may drop a body that is at its end without polling for the end. A body with data left was
+            // cut off by the client, so its call is cancelled.
             if this.inner.is_end_stream() && let Some(call) = this.call.take() {
                 call.end();
             }
@@ -35,8 +35,11 @@ pin_project! {
 }
 
 impl<B: Body> ObservedBody<B> {
-    /// Takes the number of bytes that will be sent, where the head says so. A server stops there, and drops the body
-    /// without asking for its end.
+    /// Wraps `inner`. `length` is the number of bytes that the server will send, where the head of the response
+    /// decides it.
+    ///
+    /// A server stops at that length and drops the body without polling for its end. The call of an empty body ends
+    /// here, because HTTP/1 and HTTP/2 servers drop such a body unpolled.
     pub(super) fn new(inner: B, length: Option<u64>, mut call: Option<Call>) -> Self {
         let left = length.or_else(|| inner.size_hint().exact());
         if left == Some(0) || inner.is_end_stream() {
@@ -67,7 +70,7 @@ impl<B: Body> Body for ObservedBody<B> {
                 }
                 end(this.call);
             }
-            // Before the last bytes leave, so that a client that has read all of its answer finds the
+            // The call ends before the last bytes leave, so that a client that has read its whole response finds the
             // call recorded.
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.remaining() as u64);

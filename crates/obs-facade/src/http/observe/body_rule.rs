@@ -1,15 +1,15 @@
-//! Answers whose body is never sent, whatever the handler gave.
+//! Responses whose body is never sent, whatever the handler returned.
 
 use http::{Method, Response, StatusCode, header};
 
-/// Part of a request's method that decides whether its answer has a body (RFC 9110, section 6.4.1).
+/// Effect of a request's method on the body of its response (RFC 9110, section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyRule {
-    /// Every answer may have a body.
+    /// Any response may have a body.
     Usual,
-    /// An answer to `HEAD` has none.
+    /// No response to `HEAD` has a body.
     Head,
-    /// A successful answer to `CONNECT` opens a tunnel.
+    /// A successful response to `CONNECT` opens a tunnel and has no body.
     Connect,
 }
 
@@ -22,7 +22,7 @@ impl BodyRule {
         }
     }
 
-    /// Returns the number of bytes of the body that a server sends, where the head alone decides it.
+    /// Returns the number of body bytes that a server sends, where the head of the response decides it.
     pub(super) fn length<B>(self, response: &Response<B>) -> Option<u64> {
         if self.has_body(response.status()) { declared_length(response) } else { Some(0) }
     }

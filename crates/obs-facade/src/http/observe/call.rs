@@ -1,12 +1,12 @@
-//! One bus call, from its headers to the end of its answer.
+//! One bus call, from its headers to the end of its response.
 
 use std::time::Instant;
 
 use obs_metrics::{Lease, standard};
 use obs_trace::{Status, Trace};
 
-/// A call that has begun. It is recorded exactly once, when it is dropped: by [`Call::end`], by a
-/// client that hung up, or by a handler that unwinds.
+/// A call that has begun. Dropping it records it, so each call is recorded exactly once: by [`Call::end`], by a client
+/// that disconnected, or by a handler that unwinds.
 #[derive(Debug)]
 pub(super) struct Call {
     trace: Trace,
@@ -15,6 +15,7 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Starts the clock of a call.
     pub(super) fn begin(trace: Trace) -> Self {
         Call { trace, started: Instant::now(), stream: None }
     }
@@ -23,22 +24,22 @@ impl Call {
         &self.trace
     }
 
-    /// Runs a part of the call inside its trace. If it unwinds, the trace ends as `panic` here: a
-    /// runtime catches the panic first and drops the call afterwards, when nothing tells it from one
-    /// that was cancelled.
+    /// Runs a part of the call inside its trace. If the part unwinds, the trace ends as `panic`.
     pub(super) fn enter<T>(&self, part: impl FnOnce() -> T) -> T {
+        // A runtime catches the panic before it drops the call. By then `thread::panicking` is false, and the drop
+        // would look like a cancellation. So the trace ends during the unwinding.
         let unwinding = EndTrace(&self.trace);
         let result = self.trace.enter(part);
         std::mem::forget(unwinding);
         result
     }
 
-    /// Counts a streamed answer as open until the call ends.
+    /// Counts a streamed response as open until the call ends.
     pub(super) fn open_stream(&mut self) {
         self.stream = Some(standard::active_streams().with([self.trace.capability()]).lease());
     }
 
-    /// Ends the call with the status that its trace has by now.
+    /// Ends the call with the current status of its trace.
     pub(super) fn end(self) {
         self.trace.finish();
     }
@@ -47,11 +48,11 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.stream = None;
-        // Without effect where `end` was first.
+        // No effect on a trace that `end` has finished.
         self.trace.cancel();
         let capability = self.trace.capability();
         let status = self.trace.status();
-        // Inside the trace once more, so that the exemplars name it (T9).
+        // Inside the trace, so that the exemplars carry its ID.
         self.trace.enter(|| {
             standard::requests_total().inc([capability, result(&status)]);
             standard::observe_request_duration(capability, self.started.elapsed());
@@ -59,6 +60,7 @@ impl Drop for Call {
     }
 }
 
+/// Ends the trace when it is dropped, as `panic` while the thread unwinds.
 struct EndTrace<'a>(&'a Trace);
 
 impl Drop for EndTrace<'_> {
@@ -67,7 +69,7 @@ impl Drop for EndTrace<'_> {
     }
 }
 
-/// What the caller got, in the words of the protocol; one that went away got nothing.
+/// Returns the result of the call as an error code of the protocol, or `ok` or `cancelled`.
 fn result(status: &Status) -> &str {
     match status {
         Status::Panic => "internal_error",

@@ -1,4 +1,4 @@
-//! The request layer: one trace, one `done` line and one count for every bus call (F2, T7).
+//! The request layer: one trace, one `done` line and one count for each bus call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,21 +15,22 @@ use super::call::Call;
 use super::headers::{CAPABILITY, REQUEST_ID};
 use super::{outcome, propagate};
 
-/// The layer that observes bus calls.
+/// Returns the layer that observes bus calls.
 ///
 /// A request is a bus call when it is a `POST /bus/v1/call` or names a capability in
-/// `X-HearthNet-Capability`; every other request passes untouched. For a call the layer
-/// - takes the trace ID from `X-HearthNet-Request-Id`, else that and the caller's span from the W3C's `traceparent`,
-///   or makes a fresh one when neither is there exactly once and well-formed (counted in
-///   `hearthnet_request_ids_fresh_total`, its text never echoed),
-/// - runs the handler, and then the response's body, inside the trace's scope,
-/// - at the end of the body feeds `hearthnet_requests_total` and the request durations, ends the
-///   trace (ring and `done` line), and meanwhile counts a streamed body in `hearthnet_active_streams`,
+/// `X-HearthNet-Capability`. Every other request passes unchanged. For a bus call the layer
+/// - takes the trace ID from `X-HearthNet-Request-Id`, else the trace ID and the caller's span from the W3C header
+///   `traceparent`. When neither header is present exactly once and well-formed, the call gets a fresh ID, which
+///   `hearthnet_request_ids_fresh_total` counts; a refused value is never echoed;
+/// - runs the handler, and then the response's body, inside the trace's scope;
+/// - counts a streamed body in `hearthnet_active_streams` while it is open;
+/// - ends the trace at the end of the body, which writes the record into the ring and the `done` line. Then it
+///   observes `hearthnet_requests_total` and the request durations inside the trace, so that exemplars carry its ID;
 /// - repeats the ID in the response.
 ///
-/// A handler or body that is dropped before its end is recorded as `cancelled`, one that unwinds as
-/// `panic`; either is recorded exactly once. An answer whose body is never sent (to `HEAD`, with status 204 or 304, an
-/// upgrade, `Content-Length: 0`) ends with its head.
+/// A handler or body that is dropped before its end is recorded as `cancelled`, and one that unwinds as `panic`. Each
+/// call is recorded exactly once. A call whose response has no body on the wire ends with the response's head: the
+/// response to `HEAD`, a 204 or 304, an upgrade, and `Content-Length: 0`.
 ///
 /// ```
 /// let app: axum::Router = axum::Router::new()
@@ -40,7 +41,7 @@ pub fn layer() -> ObserveLayer {
     ObserveLayer { _private: () }
 }
 
-/// See [`layer()`].
+/// Layer that observes bus calls; made by [`layer()`].
 #[derive(Clone, Debug)]
 pub struct ObserveLayer {
     _private: (),
@@ -54,7 +55,7 @@ impl<S> Layer<S> for ObserveLayer {
     }
 }
 
-/// The service that [`layer()`] makes.
+/// Service that observes the bus calls of `S`; made by [`layer()`].
 #[derive(Clone, Debug)]
 pub struct Observe<S> {
     inner: S,
@@ -77,7 +78,7 @@ where
         let call = begin(&request);
         let rule = BodyRule::of(request.method());
         let inner = match &call {
-            // Some services work already in `call`, before the first poll.
+            // Some services do work in `call` already, before their future is polled.
             Some(call) => call.enter(|| self.inner.call(request)),
             None => self.inner.call(request),
         };
@@ -94,7 +95,7 @@ fn begin<B>(request: &Request<B>) -> Option<Call> {
     Some(Call::begin(trace))
 }
 
-/// What a call without a capability header is counted under.
+/// Capability of a call whose header is missing or not text.
 const UNNAMED: &str = "unknown";
 
 fn capability<B>(request: &Request<B>) -> Option<&str> {
@@ -106,7 +107,7 @@ fn capability<B>(request: &Request<B>) -> Option<&str> {
 }
 
 pin_project! {
-    /// The response of an observed request, to come.
+    /// Future of [`Observe`], which resolves to the response.
     #[derive(Debug)]
     pub struct ObserveFuture<F> {
         #[pin]

@@ -1,13 +1,13 @@
-//! How a call ended, as one word.
+//! Result code of a call, from the head of its response.
 
 use http::{Response, StatusCode};
 use obs_trace::Trace;
 
-/// The result of a call, put into the extensions of its response by whoever made it.
+/// Result of a call, which a handler puts into the extensions of its response.
 ///
-/// Without one the code is derived from the response's status. A code set with
-/// [`Trace::fail`](crate::trace::Trace::fail) on the current trace wins over both, because only
-/// it can be set once a streamed response has begun.
+/// Without it the code is derived from the response's status. A code set with
+/// [`Trace::fail`](crate::trace::Trace::fail) on the current trace wins over both, because only that can still be set
+/// after a streamed response has begun.
 ///
 /// ```
 /// use obs_facade::http::ResultCode;
@@ -18,7 +18,7 @@ use obs_trace::Trace;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultCode(pub &'static str);
 
-/// Marks `trace` as failed when the head of the response says so and nobody did before.
+/// Marks `trace` as failed when the head of the response says so. A failure that was set before stays.
 pub(super) fn note_head<B>(trace: &Trace, response: &Response<B>) {
     let code = match response.extensions().get::<ResultCode>() {
         Some(ResultCode(code)) => code,
@@ -31,11 +31,11 @@ pub(super) fn note_head<B>(trace: &Trace, response: &Response<B>) {
 
 const OK: &str = "ok";
 
-/// The first error code that the bus maps to a status; several codes share a status, and the more
-/// general one is listed first in the protocol.
+/// Returns the error code of a status. Several codes share a status; the protocol lists the most general one first, and
+/// that one is returned.
 fn code_of_status(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        // A server does not send a 1xx as its answer, but for the switch of protocols: it sends 500 instead.
+        // Of the 1xx codes only 101 can be a final response. Servers replace any other one by a 500.
         100 | 102..=199 => "internal_error",
         ..=399 => OK,
         401 => "unauthorized",

@@ -1,4 +1,4 @@
-//! The trace that a request belongs to, in and out (T7).
+//! Trace headers of incoming and outgoing requests.
 
 use std::sync::LazyLock;
 
@@ -9,17 +9,19 @@ use obs_trace::{Remote, Span, TraceId};
 
 use super::headers::REQUEST_ID;
 
-/// The header of the W3C that carries a trace's ID and the span of the caller.
+/// W3C header that carries the trace ID and the caller's span.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// The header of the W3C for what other tracing systems tell each other.
+/// W3C header that carries data of other tracing systems.
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// Writes what the next node is to know of the current trace into the headers of an outgoing call, so that
-/// the logs and traces of both can be joined: `X-HearthNet-Request-Id`, `traceparent`, and `tracestate` if
-/// the trace came with one. Does nothing when no trace is current.
+/// Writes the current trace into the headers of a call to another node, so that the logs and traces of both nodes can
+/// be joined.
 ///
-/// The next node's part of the trace becomes a child of the span that encloses the caller, so give each
-/// call a span of its own and call this within it. What is in these headers already is replaced.
+/// Sets `X-HearthNet-Request-Id`, `traceparent`, and `tracestate` if the trace came with one; existing values are
+/// replaced. Does nothing when no trace is current.
+///
+/// The other node's part of the trace becomes a child of the current span. Give each call a span of its own and call
+/// this inside it.
 ///
 /// ```
 /// use obs_facade::trace;
@@ -41,10 +43,10 @@ pub fn inject(headers: &mut HeaderMap) {
     };
 }
 
-/// Writes the `traceparent` of a call that `span` makes to a server of somebody else, such as a language model, and
-/// nothing more: what other tracing systems say in `tracestate` is not for a third party.
+/// Writes the `traceparent` of a call that `span` makes to a third party, such as a language model.
 ///
-/// Does nothing when the span is of no trace.
+/// Sets no other header: the data of other tracing systems in `tracestate` is not meant for third parties. Does nothing
+/// when the span belongs to no trace.
 ///
 /// ```
 /// use obs_facade::trace;
@@ -64,7 +66,7 @@ pub fn inject_traceparent(span: &Span, headers: &mut HeaderMap) {
     }
 }
 
-/// A trace ID as a header.
+/// Returns a trace ID as a header value.
 pub(super) fn header_value(id: TraceId) -> HeaderValue {
     ascii(&id.to_text())
 }
@@ -73,11 +75,11 @@ fn ascii(text: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(text).expect("visible ASCII is a header value")
 }
 
-/// What the headers of a request say of the trace that it belongs to; `None` if nothing that can be used.
+/// Returns the trace that the request belongs to by its headers; `None` if they name no usable one.
 ///
-/// Each header counts only if it is there exactly once and well-formed. The request ID wins over `traceparent`, whose
-/// caller then counts only if it is of the same trace. What is refused is counted and forgotten here, so that it can
-/// neither be echoed nor logged.
+/// A header counts only if it is present exactly once and well-formed. The request ID wins over `traceparent`; the
+/// caller's span in `traceparent` then counts only if it belongs to the same trace. A refused value is counted and
+/// dropped here, so that it can be neither echoed nor logged.
 pub(super) fn remote(headers: &HeaderMap) -> Option<Remote> {
     let request_id = single(headers, &REQUEST_ID, propagation::parse_request_id);
     let parent = single(headers, &TRACEPARENT, propagation::parse_traceparent);
@@ -103,7 +105,7 @@ fn child_of(headers: &HeaderMap, id: TraceId, span: [u8; 8], flags: u8) -> Remot
     }
 }
 
-/// The value of a header that is there exactly once and well-formed, or why there is none.
+/// Returns the value of a header that is present exactly once and well-formed, or the reason to refuse it.
 fn single<T>(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -119,24 +121,24 @@ fn single<T>(
 
 const MISSING: &str = "missing";
 
-/// Counts a request that got a fresh trace ID, and why (T7).
+/// Counts a request that got a fresh trace ID, by the reason.
 fn count_fresh(reason: &str) {
     static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
         obs_metrics::counter(
             "hearthnet_request_ids_fresh_total",
-            "Bus calls that got a fresh request ID, by what was wrong with theirs.",
+            "Bus calls that got a fresh request ID, by the fault of the one they came with.",
             ["reason"],
         )
     });
     FRESH.inc([reason]);
 }
 
-/// Counts a header that was there and of no use.
+/// Counts a header that was present and unusable.
 fn note_refused<T>(header: &HeaderName, value: &Result<T, &'static str>) {
     static REFUSED: LazyLock<CounterFamily<2>> = LazyLock::new(|| {
         obs_metrics::counter(
             "hearthnet_trace_headers_refused_total",
-            "Headers of bus calls that were to name a trace and did not, by what was wrong.",
+            "Trace headers of bus calls that could not be used, by header and fault.",
             ["header", "reason"],
         )
     });
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn t7_exactly_one_well_formed_request_id_is_accepted() {
+    fn exactly_one_well_formed_request_id_is_accepted() {
         let name = "x-hearthnet-request-id";
         assert_eq!(with(&[(name, ID)]), Some(Remote::new(id())));
         assert_eq!(with(&[]), None);
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn t7_the_request_id_wins_over_traceparent() {
+    fn the_request_id_wins_over_traceparent() {
         let (name, parent) = ("x-hearthnet-request-id", "traceparent");
         let same = of_parent().to_string();
         let child = Some(Remote::new(of_parent()).parent(SPAN));
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(with(&[(name, "nonsense"), (parent, "nonsense")]), None);
     }
 
-    /// Sends these headers through a node: what it tells the next one of a call within a span.
+    /// Returns the `traceparent` and `tracestate` that a node sends on after a request with these headers.
     fn passed_on(fields: &[(&'static str, &str)]) -> (String, Option<String>) {
         let trace = match with(fields) {
             Some(remote) => obs_trace::new_trace_from(remote, "w3c"),
@@ -211,9 +213,9 @@ mod tests {
         (text(TRACEPARENT).unwrap(), text(TRACESTATE))
     }
 
-    /// Level 2: the random flag goes on as it came, and is set for IDs that were made here.
+    /// Trace Context Level 2: the random flag is passed on, and set for IDs that were made here.
     #[test]
-    fn the_flags_of_a_caller_are_passed_on_as_far_as_they_are_known() {
+    fn known_flags_of_the_caller_are_passed_on() {
         let (of_caller, _) = PARENT.rsplit_once('-').unwrap();
         let flags = |fields: &[(&'static str, &str)]| {
             let (sent, _) = passed_on(fields);
@@ -225,11 +227,11 @@ mod tests {
         {
             assert_eq!(flags(&[("traceparent", &format!("{of_caller}-{came}"))]), goes, "{came}");
         }
-        // A later version may give other flags another meaning, so only `sampled` is read.
+        // In a later version other flags may have another meaning, so only `sampled` is read.
         assert_eq!(flags(&[("traceparent", &format!("01{}-02-extra", &of_caller[2..]))]), "01");
         assert_eq!(flags(&[]), "03", "an ID of our own");
         assert_eq!(flags(&[("traceparent", "nonsense")]), "03", "an ID of our own");
-        assert_eq!(flags(&[("x-hearthnet-request-id", ID)]), "01", "nobody says how it was made");
+        assert_eq!(flags(&[("x-hearthnet-request-id", ID)]), "01", "the caller does not say how it was made");
         let same = of_parent().to_string();
         let both = [("x-hearthnet-request-id", same.as_str()), ("traceparent", &format!("{of_caller}-02"))];
         assert_eq!(flags(&both), "03", "the same trace");
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn t7_a_state_counts_with_a_parent_only() {
+    fn a_tracestate_counts_only_with_a_traceparent() {
         let child = Some(Remote::new(of_parent()).parent(SPAN));
         assert_eq!(with(&[("tracestate", "foo=1")]), None);
         let state = TraceState::parse([b"foo=1,bar=2".as_slice()]).unwrap();

@@ -1,7 +1,7 @@
-//! The one thing we ask of `Accept-Encoding`.
+//! Reading of `Accept-Encoding`.
 
-/// Whether a client accepts `coding`: it lists it, or `*` and not the coding itself, with a weight
-/// above zero (RFC 9110 §12.5.3).
+/// Returns whether a client accepts `coding`: the header lists it, or lists `*` and not the coding itself, with a
+/// weight above zero (RFC 9110, section 12.5.3).
 pub(super) fn accepts_encoding(header: Option<&str>, coding: &str) -> bool {
     let mut wildcard = false;
     for item in header.unwrap_or_default().split(',') {
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn m5_gzip_only_when_asked() {
+    fn gzip_is_used_only_when_accepted() {
         for (header, wanted) in [
             (None, false),
             (Some(""), false),

@@ -1,4 +1,4 @@
-//! The routes that observability adds to a node's transport server (F1).
+//! Routes that observability adds to a node's transport server.
 
 mod accept;
 mod metrics;
@@ -15,24 +15,23 @@ use http::StatusCode;
 use obs_doctor::CapabilityBus;
 use serde_json::json;
 
-use self::query::Asked;
-use self::traces::text;
-use super::json_response::json_response;
+use self::query::RecentQuery;
+use super::json_response::{json_error, json_response};
 
 type Bus = Arc<dyn CapabilityBus>;
 
-/// The router to merge into the transport server.
+/// Returns the router to merge into the transport server.
 ///
-/// | route | answer |
+/// | route | response |
 /// |---|---|
 /// | `GET /health` | 200 while the process is alive, with the node's ID |
 /// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID |
-/// | `GET /metrics` | the Prometheus page, text, OpenMetrics or protobuf by `Accept`, gzip when asked |
+/// | `GET /metrics` | the Prometheus page as text, OpenMetrics or protobuf by `Accept`, with gzip by `Accept-Encoding` |
 /// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
 ///
-/// `bus` is how the routes see the node. Bad query parameters get 400 and the reason. Large pages of traces get 503 where
-/// what others are reading of them takes 64 MiB already.
+/// The routes see the node through `bus`. Bad query parameters get 400 and the reason. A large page of traces gets 503
+/// while unread pages take 64 MiB together.
 pub fn router(bus: Arc<dyn CapabilityBus>) -> Router {
     Router::new()
         .route("/health", get(health))
@@ -61,7 +60,7 @@ async fn ready(State(bus): State<Bus>) -> Response {
     json_response(status, readiness.to_string())
 }
 
-/// The names that the bus gave; none, or no answer, is a reason not to be ready.
+/// Returns the names that the bus gave. An empty list and an error are added to `reasons`.
 fn names(
     names: Result<Vec<String>, obs_doctor::BusError>,
     when_none: &str,
@@ -77,16 +76,13 @@ fn names(
 
 async fn recent(RawQuery(raw): RawQuery) -> Response {
     match query::parse(raw.as_deref().unwrap_or_default()) {
-        Ok(Asked { query, is_large }) => {
-            traces::page(is_large, move || text(obs_trace::query(&query).iter().map(Arc::as_ref))).await
+        Ok(RecentQuery { query, is_large }) => {
+            traces::page(is_large, move || traces::text(obs_trace::query(&query).iter().map(Arc::as_ref))).await
         }
-        Err(reason) => json_response(
-            StatusCode::BAD_REQUEST,
-            json!({ "error": "bad_request", "message": reason }).to_string(),
-        ),
+        Err(reason) => json_error(StatusCode::BAD_REQUEST, "bad_request", &reason),
     }
 }
 
 async fn active() -> Response {
-    traces::page(false, || text(obs_trace::active().iter())).await
+    traces::page(false, || traces::text(obs_trace::active().iter())).await
 }

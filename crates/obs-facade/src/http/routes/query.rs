@@ -1,16 +1,16 @@
-//! The query parameters of `/trace/recent` (T6).
+//! Query parameters of `/trace/recent`.
 
 use obs_trace::Query;
 
-pub(super) struct Asked {
+/// A parsed query string.
+pub(super) struct RecentQuery {
     pub(super) query: Query,
-    /// Whether it may be many traces.
+    /// Whether the response may be large: more than [`DEFAULT_N`] traces.
     pub(super) is_large: bool,
 }
 
-/// Reads a raw query string, or says what is wrong with it. What a caller sent is never repeated in
-/// the reason.
-pub(super) fn parse(raw: &str) -> Result<Asked, String> {
+/// Parses a raw query string, or returns the reason to refuse it. The reason never repeats text of the caller.
+pub(super) fn parse(raw: &str) -> Result<RecentQuery, String> {
     let mut query = Query::default();
     let mut is_large = false;
     let mut seen = Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn parse(raw: &str) -> Result<Asked, String> {
         query = match &*name {
             "n" => {
                 let n = count(&value)?;
-                is_large = n > FEW;
+                is_large = n > DEFAULT_N;
                 query.n(n)
             }
             "capability" => query.capability(value),
@@ -32,21 +32,21 @@ pub(super) fn parse(raw: &str) -> Result<Asked, String> {
         };
         seen.push(name);
     }
-    Ok(Asked { query, is_large })
+    Ok(RecentQuery { query, is_large })
 }
 
-/// As many as one gets who does not say how many.
-const FEW: usize = 100;
+/// Default of `n`. Pages of more traces count as large.
+const DEFAULT_N: usize = 100;
 
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(n @ 0..=MOST) => Ok(n),
-        _ => Err(format!("n: not a whole number from 0 to {MOST}")),
+        Ok(n @ 0..=MAX_N) => Ok(n),
+        _ => Err(format!("n: not a whole number from 0 to {MAX_N}")),
     }
 }
 
-/// As many as the ring holds (`TRACE_RING_BUFFER`).
-const MOST: usize = 10_000;
+/// Maximum of `n`: the capacity of the ring of traces.
+const MAX_N: usize = 10_000;
 
 fn milliseconds(text: &str) -> Result<f64, String> {
     match text.parse() {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t6_bad_parameters_say_what_is_allowed() {
+    fn a_bad_parameter_is_refused_with_what_is_allowed() {
         for (raw, word) in [
             ("n=1&n=2", "twice"),
             ("n=10001", "10000"),

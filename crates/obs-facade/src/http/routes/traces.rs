@@ -1,7 +1,6 @@
-//! The pages of traces: made off the runtime, and bounded in what they take together (T6).
+//! Pages of traces: rendered off the runtime, and bounded in the memory that they take together.
 //!
-//! Anybody who reaches the node may ask for ten thousand traces, which are megabytes of JSON, and then read them as slowly
-//! as they like.
+//! Any caller may ask for ten thousand traces, which are megabytes of JSON, and then read them slowly or not at all.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,16 +9,16 @@ use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::http::json_response::json_response;
+use crate::http::json_response::{json_error, json_response};
 
-/// Answers with what `make` gives; large pages one after the other.
+/// Responds with the text that `make` returns. Large pages are made one at a time.
 pub(super) async fn page(
     is_large: bool,
     make: impl FnOnce() -> serde_json::Result<String> + Send + 'static,
 ) -> Response {
+    // A large page takes up to 100 ms of a core and several copies of its text. One at a time bounds both.
     static TURN: Semaphore = Semaphore::const_new(1);
     let turn = if is_large { TURN.acquire().await.ok() } else { None };
     let made = tokio::task::spawn_blocking(move || {
@@ -33,6 +32,7 @@ pub(super) async fn page(
     }
 }
 
+/// Returns the traces as the JSON text of a page.
 pub(super) fn text<T: Serialize>(traces: impl Iterator<Item = T>) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Page<T> {
@@ -41,34 +41,34 @@ pub(super) fn text<T: Serialize>(traces: impl Iterator<Item = T>) -> serde_json:
     serde_json::to_string(&Page { traces: traces.collect() })
 }
 
-/// A page that a reader has not read to its end.
+/// Text of a page that a client is still reading.
 struct Page {
     text: String,
-    /// Given back when the last byte has been sent or the reader has gone.
-    _room: Option<OwnedSemaphorePermit>,
+    /// Returned when the last byte has been sent or the client is gone.
+    _budget: Option<OwnedSemaphorePermit>,
 }
 
-/// The room for all large pages together. One that is larger has it alone.
-const ROOM_KIB: u32 = 64 << 10;
+/// KiB that all large pages share: 64 MiB. A larger page takes all of it.
+const BUDGET_KIB: u32 = 64 << 10;
 
-/// What is no larger takes none of it, so that whoever asks for a few traces is not kept out by those who ask for all:
-/// a server has some hundreds of connections.
-const SMALL_KIB: u32 = 128;
+/// KiB up to which a page is free, so that a client that asks for a few traces is served while others read large pages.
+/// Some hundreds of connections with free pages of 128 KiB stay below 64 MiB.
+const FREE_KIB: u32 = 128;
 
 impl Page {
-    /// `None` if there is no room for it.
+    /// Returns the page; `None` if there is no memory left for it.
     fn new(text: String) -> Option<Page> {
-        static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM_KIB as usize)));
-        Page::within(&ROOM, text)
+        static BUDGET: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(BUDGET_KIB as usize)));
+        Page::within(&BUDGET, text)
     }
 
-    fn within(room: &Arc<Semaphore>, text: String) -> Option<Page> {
-        let kib = u32::try_from(text.len() >> 10).unwrap_or(u32::MAX).min(ROOM_KIB);
+    fn within(budget: &Arc<Semaphore>, text: String) -> Option<Page> {
+        let kib = u32::try_from(text.len() >> 10).unwrap_or(u32::MAX).min(BUDGET_KIB);
         let taken = match kib {
-            ..=SMALL_KIB => None,
-            _ => Some(Arc::clone(room).try_acquire_many_owned(kib).ok()?),
+            ..=FREE_KIB => None,
+            _ => Some(Arc::clone(budget).try_acquire_many_owned(kib).ok()?),
         };
-        Some(Page { text, _room: taken })
+        Some(Page { text, _budget: taken })
     }
 }
 
@@ -79,9 +79,8 @@ impl AsRef<[u8]> for Page {
 }
 
 fn busy() -> Response {
-    let why = "others are reading pages that are too large together: ask for fewer traces (n), or later";
-    let why = json!({ "error": "capacity_exceeded", "message": why });
-    let mut busy = json_response(StatusCode::SERVICE_UNAVAILABLE, why.to_string());
+    let why = "unread pages of traces take 64 MiB; ask for fewer traces (n), or retry in a second";
+    let mut busy = json_error(StatusCode::SERVICE_UNAVAILABLE, "capacity_exceeded", why);
     busy.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     busy
 }
@@ -95,18 +94,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t6_large_pages_share_a_room_and_small_ones_take_none() {
-        let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
-        let page = |kib: u32| Page::within(&room, "x".repeat((kib as usize) << 10));
-        let large = page(ROOM_KIB - 1_000);
+    fn large_pages_share_a_budget_and_small_ones_are_free() {
+        let budget = Arc::new(Semaphore::new(BUDGET_KIB as usize));
+        let page = |kib: u32| Page::within(&budget, "x".repeat((kib as usize) << 10));
+        let large = page(BUDGET_KIB - 1_000);
         assert!(large.is_some() && page(1_001).is_none());
-        let (another, small) = (page(1_000), page(SMALL_KIB));
-        assert!(another.is_some() && small.is_some() && page(SMALL_KIB + 1).is_none());
+        let (another, small) = (page(1_000), page(FREE_KIB));
+        assert!(another.is_some() && small.is_some() && page(FREE_KIB + 1).is_none());
         drop((large, another));
-        // One that is larger than all of the room has it alone.
-        let huge = page(ROOM_KIB + 1);
-        assert!(huge.is_some() && page(SMALL_KIB + 1).is_none() && page(1).is_some());
+        // A page larger than the budget takes all of it.
+        let huge = page(BUDGET_KIB + 1);
+        assert!(huge.is_some() && page(FREE_KIB + 1).is_none() && page(1).is_some());
         drop(huge);
-        assert_eq!(room.available_permits(), ROOM_KIB as usize);
+        assert_eq!(budget.available_permits(), BUDGET_KIB as usize);
     }
 }

@@ -1,0 +1,58 @@
+//! The latest report, which all that ask within 10 s share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use obs_doctor::{CapabilityBus, Config, Doctor, Report};
+use tokio::sync::Mutex;
+
+/// Time for which a report is served again. Ten seconds bound the load of a caller that polls `/doctor`.
+pub(super) const FRESH: Duration = Duration::from_secs(10);
+
+/// The checks, what they look at, and the report of their latest run.
+#[derive(Clone, Debug)]
+pub(super) struct LatestReport {
+    pub(super) doctor: Doctor,
+    config: Arc<Config>,
+    bus: Bus,
+    // Held while the checks run, so that there is one run at a time and all that wait get its report.
+    last: Arc<Mutex<Option<TimedReport>>>,
+}
+
+/// A report and the time it was made at.
+#[derive(Clone, Debug)]
+pub(super) struct TimedReport {
+    pub(super) at: Instant,
+    pub(super) report: Arc<Report>,
+}
+
+#[derive(Clone)]
+struct Bus(Arc<dyn CapabilityBus>);
+
+impl std::fmt::Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bus")
+    }
+}
+
+impl LatestReport {
+    pub(super) fn new(doctor: Doctor, config: Config, bus: Arc<dyn CapabilityBus>) -> Self {
+        Self { doctor, config: Arc::new(config), bus: Bus(bus), last: Arc::default() }
+    }
+
+    /// Returns a report that is at most [`FRESH`] old; `None` when the runtime is shutting down.
+    pub(super) async fn get(&self) -> Option<TimedReport> {
+        let this = self.clone();
+        // On a task of its own: a caller that goes away must not cancel the run, or the next one would start it anew.
+        tokio::spawn(async move { this.get_or_run().await }).await.ok()
+    }
+
+    async fn get_or_run(&self) -> TimedReport {
+        let mut last = self.last.lock().await;
+        if let Some(last) = last.as_ref().filter(|last| last.at.elapsed() < FRESH) {
+            return last.clone();
+        }
+        let report = Arc::new(self.doctor.run_all(&self.config, &self.bus.0).await);
+        last.insert(TimedReport { at: Instant::now(), report }).clone()
+    }
+}
