@@ -1,4 +1,4 @@
-//! One call that sets up all four (W4).
+//! Set-up of all four crates in one call.
 
 #[cfg(feature = "otlp")]
 use std::sync::Once;
@@ -9,11 +9,10 @@ use crate::error::Error;
 use crate::otlp::{self, Environment};
 use crate::seams;
 
-/// Sets up logging, metrics and tracing as `config` says, and joins them with each other (W4, spec
-/// §3.1, §4.1).
+/// Sets up logging, metrics and tracing by `config` and joins them.
 ///
-/// Idempotent: the same configuration again changes nothing, another one is applied live. Keep the
-/// [`Guard`]; when the last one is dropped, the log is flushed, and traces that wait to be exported are sent.
+/// Idempotent: the same configuration again changes nothing, and another one is applied live. Keep the [`Guard`]: when
+/// the last one is dropped, the log is flushed and waiting traces are exported.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -32,9 +31,8 @@ use crate::seams;
 ///
 /// # Errors
 ///
-/// When a field has a value that cannot be used: an unknown level, a folder that is none or cannot be
-/// written. The error names the field and what to do. The log is set up first; where it refuses, nothing
-/// has changed.
+/// A field has a value that cannot be used, such as an unknown level or a folder that cannot be written. The error names
+/// the field and the remedy. The log is set up first; if it refuses, nothing has changed.
 pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     config.check_doctor()?;
     config.check_otlp()?;
@@ -57,17 +55,17 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     })
 }
 
-/// Says what is wrong with the environment, which stays as it is while the process runs.
+/// Logs the faults of the environment once: it does not change while the process runs.
 #[cfg(feature = "otlp")]
 fn warn_once(warnings: &[String]) {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| warnings.iter().for_each(|warning| obs_log::warn!("{warning}")));
+    static LOGGED: Once = Once::new();
+    LOGGED.call_once(|| warnings.iter().for_each(|warning| obs_log::warn!("{warning}")));
 }
 
-/// Keeps observability set up; made by [`configure`].
+/// Guard of the set-up, made by [`configure`].
 ///
-/// Clones are equal. Dropping the last one sends the traces that wait to be exported, for two seconds at most, and
-/// writes out what the log still holds, for a second at most; lines logged later are still written.
+/// Dropping the last clone exports the waiting traces, which takes two seconds at most, and writes the log's waiting
+/// lines, which takes a second at most. Lines logged later are still written.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -79,7 +77,7 @@ fn warn_once(warnings: &[String]) {
 #[derive(Clone, Debug)]
 #[must_use = "dropping the guard flushes the log; keep it while the node runs"]
 pub struct Guard {
-    /// Before the log: what goes wrong with the last traces is still said.
+    // Dropped before the log, so that a failure of the last export is still logged.
     #[cfg(feature = "otlp")]
     _traces: otlp::Guard,
     _log: obs_log::Guard,

@@ -1,146 +1,181 @@
-//! What can be wrong with a configuration.
+//! Errors of a configuration.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::config::{CLOCK_ANCHOR, DOCTOR_INTERVAL};
-
-/// Why [`configure`](crate::configure) refused a configuration.
+/// Reason why [`configure`](crate::configure) refused a configuration.
 ///
-/// Says what is wrong, in which field, and what to do.
+/// The text says which field is at fault, what is wrong with it, and what to do:
 ///
 /// ```
-/// use obs_facade::ObservabilityConfig;
+/// use obs_facade::{ErrorKind, ObservabilityConfig};
 ///
 /// let error = obs_facade::configure(&ObservabilityConfig::default()).unwrap_err();
-/// assert_eq!(error.field(), Some("log_dir"));
-/// assert_eq!(error.to_string(), "log_dir: is empty; name the folder that the day files go to");
+/// assert_eq!(error.kind(), ErrorKind::InvalidValue);
+/// assert_eq!(error.field(), "log_dir");
+/// assert_eq!(error.problem(), "the path is empty");
+/// assert_eq!(error.advice(), "set the folder for the day files");
+/// assert_eq!(error.to_string(), "log_dir: the path is empty; set the folder for the day files");
 /// ```
-#[derive(Debug)]
-pub struct Error(Cause);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    field: Cow<'static, str>,
+    problem: Cow<'static, str>,
+    advice: Cow<'static, str>,
+    // Boxed: an error is rare, and a `Result` should stay small.
+    source: Option<Box<Source>>,
+}
 
-#[derive(Debug)]
-enum Cause {
-    NoLogDir,
-    DoctorInterval(u64),
-    DoctorClockAnchors,
-    #[cfg(not(feature = "otlp"))]
-    NoOtlp,
-    #[cfg(feature = "otlp")]
-    OtlpHeaders(&'static str),
-    #[cfg(not(feature = "compress"))]
-    NoCompress,
+/// Kind of an [`Error`].
+///
+/// ```
+/// use obs_facade::{ErrorKind, ObservabilityConfig};
+///
+/// let config = ObservabilityConfig::new("/tmp/x").log_level("loud");
+/// match obs_facade::configure(&config).unwrap_err().kind() {
+///     ErrorKind::Log(obs_facade::log::ErrorKind::Level) => {}
+///     other => panic!("{other:?}"),
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The value of a field is not allowed.
+    InvalidValue,
+    /// The field needs a cargo feature that this build lacks.
+    MissingFeature,
+    /// The environment variable that the field names cannot be used.
+    Environment,
+    /// The log refused its configuration.
+    Log(obs_log::ErrorKind),
+    /// The metrics refused their configuration.
+    Metrics(obs_metrics::ErrorKind),
+    /// Tracing or the export of traces refused its configuration.
+    Trace,
+}
+
+/// Error of one of the crates, as [`source`](std::error::Error::source) returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
     Log(obs_log::Error),
     Metrics(obs_metrics::Error),
     Trace(obs_trace::Error),
 }
 
 impl Error {
-    pub(crate) fn no_log_dir() -> Self {
-        Error(Cause::NoLogDir)
+    pub(crate) fn new(
+        kind: ErrorKind,
+        field: &'static str,
+        problem: impl Into<Cow<'static, str>>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Error { kind, field: field.into(), problem: problem.into(), advice: advice.into(), source: None }
     }
 
-    pub(crate) fn doctor_interval(seconds: u64) -> Self {
-        Error(Cause::DoctorInterval(seconds))
+    /// Returns the error of a field whose cargo feature is off.
+    #[cfg(not(all(feature = "otlp", feature = "compress")))]
+    pub(crate) fn missing_feature(field: &'static str, problem: &'static str, advice: &'static str) -> Self {
+        Error::new(ErrorKind::MissingFeature, field, problem, advice)
     }
 
-    pub(crate) fn doctor_clock_anchors() -> Self {
-        Error(Cause::DoctorClockAnchors)
-    }
-
-    #[cfg(not(feature = "otlp"))]
-    pub(crate) fn no_otlp() -> Self {
-        Error(Cause::NoOtlp)
-    }
-
-    #[cfg(feature = "otlp")]
-    pub(crate) fn otlp_headers(why: &'static str) -> Self {
-        Error(Cause::OtlpHeaders(why))
-    }
-
-    #[cfg(not(feature = "compress"))]
-    pub(crate) fn no_compress() -> Self {
-        Error(Cause::NoCompress)
-    }
-
-    /// The field of `[observability]` at fault, where one is.
+    /// Kind of the mistake.
     #[must_use]
-    pub fn field(&self) -> Option<&str> {
-        match &self.0 {
-            Cause::NoLogDir => Some("log_dir"),
-            Cause::DoctorInterval(_) => Some("doctor_interval_seconds"),
-            Cause::DoctorClockAnchors => Some("doctor_clock_anchors"),
-            Cause::Log(error) => Some(error.field()).filter(|field| !field.is_empty()),
-            #[cfg(not(feature = "otlp"))]
-            Cause::NoOtlp => Some("otlp_endpoint"),
-            #[cfg(feature = "otlp")]
-            Cause::OtlpHeaders(_) => Some("otlp_headers_env"),
-            #[cfg(not(feature = "compress"))]
-            Cause::NoCompress => Some("log_compress"),
-            Cause::Trace(error) => Some(error.field()),
-            Cause::Metrics(_) => None,
-        }
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
     }
-}
 
-impl From<obs_log::Error> for Error {
-    fn from(error: obs_log::Error) -> Self {
-        Error(Cause::Log(error))
+    /// Name of the field at fault, as the section `[observability]` of `config.toml` calls it. Empty when there is none.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
     }
-}
 
-impl From<obs_metrics::Error> for Error {
-    fn from(error: obs_metrics::Error) -> Self {
-        Error(Cause::Metrics(error))
+    /// Description of the mistake, without the field and the advice.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
     }
-}
 
-impl From<obs_trace::Error> for Error {
-    fn from(error: obs_trace::Error) -> Self {
-        Error(Cause::Trace(error))
+    /// Description of a remedy.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        &self.advice
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Cause::NoLogDir => f.write_str("log_dir: is empty; name the folder that the day files go to"),
-            Cause::DoctorInterval(seconds) => {
-                write!(f, "doctor_interval_seconds: {seconds} is not allowed: expected {DOCTOR_INTERVAL}")
-            }
-            Cause::DoctorClockAnchors => write!(f, "doctor_clock_anchors: each has to be {CLOCK_ANCHOR}"),
-            #[cfg(not(feature = "otlp"))]
-            Cause::NoOtlp => f.write_str(
-                "otlp_endpoint: this build exports no traces; leave it out, or build with the feature `otlp`",
-            ),
-            #[cfg(feature = "otlp")]
-            Cause::OtlpHeaders(why) => write!(
-                f,
-                "otlp_headers_env: the environment variable that it names {why}; set that to the headers that the collector wants, such as authorization=Bearer%20KEY"
-            ),
-            #[cfg(not(feature = "compress"))]
-            Cause::NoCompress => f.write_str(
-                "log_compress: this build compresses no files; leave it out, or build with the feature `compress`",
-            ),
-            Cause::Log(error) => error.fmt(f),
-            Cause::Metrics(error) => error.fmt(f),
-            Cause::Trace(error) => error.fmt(f),
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
         }
+        f.write_str(&self.problem)?;
+        if !self.advice.is_empty() {
+            write!(f, "; {}", self.advice)?;
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0 {
-            Cause::NoLogDir | Cause::DoctorInterval(_) | Cause::DoctorClockAnchors => None,
-            #[cfg(not(feature = "otlp"))]
-            Cause::NoOtlp => None,
-            #[cfg(feature = "otlp")]
-            Cause::OtlpHeaders(_) => None,
-            #[cfg(not(feature = "compress"))]
-            Cause::NoCompress => None,
-            Cause::Log(error) => error.source(),
-            Cause::Metrics(error) => error.source(),
-            Cause::Trace(error) => error.source(),
+        Some(match self.source.as_deref()? {
+            Source::Log(error) => error,
+            Source::Metrics(error) => error,
+            Source::Trace(error) => error,
+        })
+    }
+}
+
+/// The crates name their own setters. `config.toml` has one section for all of them, so its names have a prefix.
+impl From<obs_log::Error> for Error {
+    fn from(error: obs_log::Error) -> Self {
+        let field = match error.kind() {
+            obs_log::ErrorKind::Level => "log_level",
+            obs_log::ErrorKind::Folder => "log_dir",
+            obs_log::ErrorKind::FileSize => "log_max_bytes",
+            _ => "",
+        };
+        let (problem, advice) = split(&error);
+        Error {
+            kind: ErrorKind::Log(error.kind()),
+            field: field.into(),
+            problem,
+            advice,
+            source: Some(Box::new(Source::Log(error))),
         }
     }
+}
+
+impl From<obs_metrics::Error> for Error {
+    fn from(error: obs_metrics::Error) -> Self {
+        let (problem, advice) = split(&error);
+        Error {
+            kind: ErrorKind::Metrics(error.kind()),
+            field: "".into(),
+            problem,
+            advice,
+            source: Some(Box::new(Source::Metrics(error))),
+        }
+    }
+}
+
+impl From<obs_trace::Error> for Error {
+    fn from(error: obs_trace::Error) -> Self {
+        let (problem, advice) = split(&error);
+        Error {
+            kind: ErrorKind::Trace,
+            field: error.field().into(),
+            problem,
+            advice,
+            source: Some(Box::new(Source::Trace(error))),
+        }
+    }
+}
+
+fn split(error: &dyn fmt::Display) -> (Cow<'static, str>, Cow<'static, str>) {
+    let text = error.to_string();
+    let text = text.split_once(": ").map_or(text.as_str(), |(_field, rest)| rest);
+    let (problem, advice) = text.split_once("; ").unwrap_or((text, ""));
+    (problem.to_owned().into(), advice.to_owned().into())
 }

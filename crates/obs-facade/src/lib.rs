@@ -1,6 +1,6 @@
 //! Logging, metrics, tracing and a doctor for the modules of a HearthNet node, behind one dependency.
 //!
-//! # A module
+//! # In a module
 //!
 //! ```
 //! use obs_facade::{Logger, exception, info, metrics, trace, warn_limited};
@@ -32,7 +32,7 @@
 //! # obs.logs().single("forwarding failed").field("level", "error");
 //! ```
 //!
-//! # The start of a node
+//! # At the start of a node
 //!
 #![cfg_attr(feature = "http", doc = "```no_run")]
 #![cfg_attr(not(feature = "http"), doc = "```ignore")]
@@ -40,30 +40,31 @@
 //! # use obs_facade::{ObservabilityConfig, doctor::CapabilityBus};
 //! # struct Config { observability: ObservabilityConfig }
 //! # fn start(config: Config, node: Arc<dyn CapabilityBus>, my_router: fn() -> axum::Router) -> Result<(), obs_facade::Error> {
-//! let guard = obs_facade::configure(&config.observability)?; // flushes when it goes
+//! let guard = obs_facade::configure(&config.observability)?; // flushes when it is dropped
 //! let app = my_router().merge(obs_facade::http::router(node.clone())).layer(obs_facade::http::layer());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is here
+//! # Modules and items
 //!
 //! | | |
 //! |---|---|
-//! | [`configure`], [`Guard`], [`ObservabilityConfig`] | set-up of all four, live and idempotent (W4) |
+//! | [`configure`], [`Guard`], [`ObservabilityConfig`] | set-up of all four, live and idempotent |
 //! | [`Logger`], [`info!`], [`exception!`], [`warn_limited!`], [`log`] | structured JSON log, crate `obs-log` |
 //! | [`metrics`] | typed families and the Prometheus page, crate `obs-metrics` |
 //! | [`trace`](mod@trace) | traces and spans, crate `obs-trace` |
 //! | [`doctor`] | diagnostics, crate `obs-doctor` |
-//! | [`offer`] | the names that calls may be for, which no flood of made-up names crowds out |
+//! | [`offer`] | declares the capabilities that keep a label value of their own in a flood of made-up names |
 //! | [`testing`] | capture of one test's lines, samples and traces |
 //! | `http` | axum router and request layer; feature `http` |
 //!
 //! # Features
 //!
+//! - `compress` (off): compression of the log files of finished days, `log_compress`.
 //! - `http` (off): the module `http` and the families of the tokio runtime.
 //! - `otlp` (off): export of traces to the OpenTelemetry collector that `otlp_endpoint` names.
-//! - `tls` (off): `https` addresses in the checks of the doctor and for the collector.
+//! - `tls` (off): `https` addresses in the doctor's checks and for the collector.
 
 mod config;
 mod configure;
@@ -78,7 +79,7 @@ pub mod testing;
 
 pub use config::{ObservabilityConfig, OtlpCompression};
 pub use configure::{Guard, configure};
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use offer::offer;
 
 pub use obs_doctor as doctor;
@@ -91,14 +92,14 @@ pub use obs_log::{
     log_enabled, trace, warn, warn_limited,
 };
 
-/// The snippets of these pages compile and run.
+/// Compiles and runs the snippets of the READMEs.
 #[cfg(doctest)]
 mod readme {
     #[doc = include_str!("../README.md")]
     struct OfThisCrate;
     #[doc = include_str!("../../../README.md")]
     struct OfTheWorkspace;
-    // Here, as the page is about this crate's dependency.
+    // The README of obs-metrics is tested here because its snippets use the facade.
     #[doc = include_str!("../../obs-metrics/README.md")]
     struct OfMetrics;
 }

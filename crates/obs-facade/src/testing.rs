@@ -1,4 +1,4 @@
-//! Tests of a bus module: nothing global, everything to look at.
+//! Capture of lines, samples and traces in tests of a bus module, without global state.
 
 use std::fmt;
 use std::future::Future;
@@ -10,7 +10,7 @@ use obs_metrics::Registry;
 use obs_trace::TraceRecord;
 use serde_json::Value;
 
-/// Captures what one test logs, counts and traces, apart from every other test of the process.
+/// Capture of the lines, samples and traces of one test, separate from every other test of the process.
 ///
 /// ```
 /// use obs_facade::{Logger, info, metrics, testing::Capture, trace};
@@ -40,20 +40,20 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// An empty capture: no line, no sample, no trace. Nothing has to be configured.
+    /// Creates an empty capture. It needs no call of `configure`.
     #[must_use]
     pub fn new() -> Self {
         crate::seams::join();
         Capture::default()
     }
 
-    /// Runs `future` with everything it logs, counts and traces going here, on whatever thread it is
-    /// polled, to its end or its drop. What it spawns as tasks of their own does not.
+    /// Captures everything that `future` records until it ends or is dropped, on any thread that polls it. Tasks that it
+    /// spawns are not captured.
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
         Scoped { capture: self.clone(), future: Some(Box::pin(future)) }
     }
 
-    /// Runs `f` with everything it logs, counts and traces on this thread going here.
+    /// Captures everything that `f` records on this thread.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         let _lines = self.log.enter();
         let _samples = self.registry.enter();
@@ -61,19 +61,19 @@ impl Capture {
         f()
     }
 
-    /// The lines so far, those of every level.
+    /// Returns the lines so far, of every level.
     #[must_use]
     pub fn logs(&self) -> Logs {
         Logs(self.log.lines())
     }
 
-    /// The samples, as they stand whenever they are asked for.
+    /// Returns a view of the samples, which reads their current values.
     #[must_use]
     pub fn metrics(&self) -> Metrics<'_> {
         Metrics(&self.registry)
     }
 
-    /// The completed traces so far, in the order in which they ended.
+    /// Returns the completed traces so far, in the order of their ends.
     #[must_use]
     pub fn traces(&self) -> Traces {
         let mut records = self.store.get_recent(usize::MAX);
@@ -82,11 +82,11 @@ impl Capture {
     }
 }
 
-/// The future of [`Capture::scope`].
+/// Future that [`Capture::scope`] returns.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Scoped<F> {
     capture: Capture,
-    /// `None` once it has ended.
+    // `None` once it has ended.
     future: Option<Pin<Box<F>>>,
 }
 
@@ -103,7 +103,7 @@ impl<F: Future> Future for Scoped<F> {
 }
 
 impl<F> Drop for Scoped<F> {
-    /// What a dropped future records, such as that it was cancelled, belongs here too.
+    /// Drops the future inside the capture, because its drop may record something too, such as a cancellation.
     fn drop(&mut self) {
         self.capture.run(|| self.future = None);
     }
@@ -127,17 +127,17 @@ impl<F> fmt::Debug for Scoped<F> {
 pub struct Logs(Vec<Value>);
 
 impl Logs {
-    /// All lines, each a JSON object as it would stand in a day file.
+    /// Returns all lines, each as the JSON object of a day file.
     #[must_use]
     pub fn all(&self) -> &[Value] {
         &self.0
     }
 
-    /// The one line with this message.
+    /// Returns the one line with this message.
     ///
     /// # Panics
     ///
-    /// If there is none, or more than one; shows all lines.
+    /// If there is none or more than one. The message shows all lines.
     #[must_use]
     pub fn single(&self, message: &str) -> Line<'_> {
         let mut with_message = self.0.iter().filter(|line| line["msg"] == message);
@@ -161,14 +161,14 @@ impl Line<'_> {
     ///
     /// # Panics
     ///
-    /// If the field is missing or has another value; shows the line.
+    /// If the field is missing or has another value. The message shows the line.
     pub fn field(self, name: &str, expected: impl Into<Value>) -> Self {
         let expected = expected.into();
         assert_eq!(self.0.get(name), Some(&expected), "field {name:?} of {:#}", self.0);
         self
     }
 
-    /// The line.
+    /// Returns the line as JSON.
     #[must_use]
     pub fn json(&self) -> &Value {
         self.0
@@ -188,7 +188,7 @@ impl Line<'_> {
 pub struct Metrics<'a>(&'a Registry);
 
 impl Metrics<'_> {
-    /// The sum of the samples of family `name` that have all of these labels; 0 when there is none.
+    /// Returns the sum of the samples of family `name` that have all of these labels; 0 without any.
     #[must_use]
     pub fn value<const N: usize>(&self, name: &str, labels: [(&str, &str); N]) -> f64 {
         self.0.value(name, &labels).unwrap_or(0.0)
@@ -206,13 +206,13 @@ impl Metrics<'_> {
 pub struct Traces(Vec<Arc<TraceRecord>>);
 
 impl Traces {
-    /// All of them, in the order in which they ended.
+    /// Returns all traces, in the order of their ends.
     #[must_use]
     pub fn all(&self) -> &[Arc<TraceRecord>] {
         &self.0
     }
 
-    /// The one that ended last.
+    /// Returns the trace that ended last.
     ///
     /// # Panics
     ///

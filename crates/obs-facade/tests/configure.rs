@@ -1,5 +1,6 @@
-//! W4: `configure` sets all up, is idempotent, applies changes live, and its last guard flushes. A file of its own,
-//! because it installs the process's logger.
+//! `configure` sets up all crates, is idempotent and applies changes live; its last guard flushes.
+//!
+//! In a file of its own because it installs the process's logger.
 
 use obs_facade::{Logger, ObservabilityConfig, debug, info, trace};
 
@@ -14,7 +15,7 @@ fn lines(folder: &std::path::Path) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn w4_one_call_sets_up_all_four_and_the_last_guard_flushes() {
+fn one_call_sets_up_all_four_and_the_last_guard_flushes() {
     let folder = tempfile::tempdir().unwrap();
     let config = ObservabilityConfig::new(folder.path());
     let guard = obs_facade::configure(&config).unwrap();
@@ -31,7 +32,7 @@ fn w4_one_call_sets_up_all_four_and_the_last_guard_flushes() {
     let lines = lines(folder.path());
     let messages: Vec<_> = lines.iter().map(|line| line["msg"].as_str().unwrap()).collect();
     assert_eq!(messages, ["routed", "done", "loud enough"]);
-    assert!(lines[..2].iter().all(|line| line["trace_id"] == *id), "T9: {lines:?}");
+    assert!(lines[..2].iter().all(|line| line["trace_id"] == *id), "{lines:?}");
 
     let page = obs_facade::metrics::render(obs_facade::metrics::Format::Text);
     for sample in [
@@ -39,12 +40,12 @@ fn w4_one_call_sets_up_all_four_and_the_last_guard_flushes() {
         "hearthnet_log_crash_safe 1\n",
         "hearthnet_traces_completed_total{outcome=\"ok\"} 1\n",
     ] {
-        assert!(page.contains(sample), "M9: {sample} in {page}");
+        assert!(page.contains(sample), "{sample} in {page}");
     }
 
     let wrong = obs_facade::configure(&config.clone().log_level("loud")).unwrap_err();
-    assert_eq!(wrong.field(), Some("log_level"));
+    assert_eq!(wrong.field(), "log_level");
     let no_folder = obs_facade::configure(&config.with_log_dir("/dev/null/logs")).unwrap_err();
-    assert_eq!(no_folder.field(), Some("log_dir"));
+    assert_eq!(no_folder.field(), "log_dir");
     assert!(no_folder.to_string().contains("/dev/null/logs"), "{no_folder}");
 }

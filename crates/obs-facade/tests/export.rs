@@ -1,4 +1,6 @@
-//! T8: the export that `otlp_endpoint` asks for. A file of its own, because it is one in a process.
+//! Export of traces to `otlp_endpoint`.
+//!
+//! In a file of its own because a process has one exporter.
 #![cfg(feature = "otlp")]
 
 use std::io::{Read, Write};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use obs_facade::{ObservabilityConfig, OtlpCompression, trace};
 
-/// Takes every request and keeps its bytes.
+/// Starts a collector that accepts every request and keeps its bytes.
 fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -37,7 +39,7 @@ fn is_whole(request: &[u8]) -> bool {
     request.len() >= head.len() + 4 + length.parse::<usize>().unwrap()
 }
 
-/// The request with its body decompressed.
+/// Returns the request with its body decompressed.
 fn readable(request: &[u8]) -> Vec<u8> {
     let end = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     let (head, body) = request.split_at(end);
@@ -67,7 +69,7 @@ fn page() -> String {
 }
 
 #[test]
-fn t8_the_endpoint_of_the_configuration_gets_the_traces_live() {
+fn the_configured_endpoint_is_applied_live() {
     let folder = tempfile::tempdir().unwrap();
     let plain = ObservabilityConfig::new(folder.path());
     let (first, of_first) = collector();
@@ -100,7 +102,7 @@ fn t8_the_endpoint_of_the_configuration_gets_the_traces_live() {
         "hearthnet_trace_export_queue_bytes 0\n",
         "hearthnet_trace_export_failing 0\n",
     ] {
-        assert!(page().contains(sample), "M9: {sample} in {}", page());
+        assert!(page().contains(sample), "{sample} in {}", page());
     }
 
     // Another one gets what comes from now on, and the first what it still has to get.
@@ -127,14 +129,14 @@ fn t8_the_endpoint_of_the_configuration_gets_the_traces_live() {
     {
         let result = obs_facade::configure(&keyed.clone().otlp_headers_env(variable));
         let error = result.err().filter(|_| is_refused).unwrap();
-        assert_eq!(error.field(), Some("otlp_headers_env"), "{variable}");
+        assert_eq!(error.field(), "otlp_headers_env", "{variable}");
         assert!(
             error.to_string().contains("such as authorization=") && !error.to_string().contains("facade")
         );
     }
 
     let wrong = obs_facade::configure(&plain.otlp_endpoint("collector:4318")).unwrap_err();
-    assert_eq!(wrong.field(), Some("otlp_endpoint"));
+    assert_eq!(wrong.field(), "otlp_endpoint");
     assert!(wrong.to_string().contains("such as http://host:4318"), "{wrong}");
 }
 
@@ -153,7 +155,7 @@ fn ran_with(name: &str, variables: &[(&str, &str)]) -> bool {
 }
 
 #[test]
-fn t8_the_key_that_a_collector_wants_comes_from_the_environment() {
+fn the_collectors_key_comes_from_the_environment() {
     const VARIABLE: &str = "OBS_FACADE_TEST_OTLP_HEADERS";
     let name = "t8_the_key_that_a_collector_wants_comes_from_the_environment";
     if ran_with(name, &[(VARIABLE, "authorization=Bearer%20hunter2, x-scope=home")]) {

@@ -1,16 +1,16 @@
 //! `POST /bus/v1/call`: from the request to whoever answers it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use obs_facade::http::{CAPABILITY, Caller};
+use obs_facade::http::CAPABILITY;
 use obs_facade::info;
 use serde_json::Value;
 
@@ -32,16 +32,15 @@ use crate::wire::{VERSION, body};
 /// Answers a call. Whatever goes wrong is an answer too; the facade's layer around this records each.
 pub(super) async fn handle(
     State(bus): State<Arc<Bus>>,
-    Extension(remote): Extension<Caller>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    answer(&bus, remote, request).await.unwrap_or_else(CallError::into_response)
+    answer(&bus, remote.ip(), request).await.unwrap_or_else(CallError::into_response)
 }
 
-async fn answer(bus: &Bus, remote: Caller, request: Request) -> Result<Response, CallError> {
+async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response, CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let address = remote.0.ip();
     let capability = match bus.admit_unsigned(headers, address) {
         Ok(capability) => capability,
         Err(error) => {

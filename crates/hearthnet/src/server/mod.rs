@@ -5,16 +5,16 @@ mod descriptors;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use obs_facade::http::Caller;
 use obs_facade::{Logger, debug, info, warn_limited};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -49,7 +49,7 @@ pub(crate) async fn serve(
             accepted = listener.accept(), if connections.len() < bound => match accepted {
                 Ok((stream, remote)) => match places.take(remote.ip()) {
                     Some(place) => {
-                        let served = connection(stream, app.clone(), Caller(remote), graceful.watcher());
+                        let served = connection(stream, app.clone(), ConnectInfo(remote), graceful.watcher());
                         connections.spawn(async move {
                             served.await;
                             drop(place);
@@ -70,7 +70,7 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, app: Router, remote: Caller, watcher: Watcher) {
+async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAddr>, watcher: Watcher) {
     // Tokens are small and wanted at once.
     let _ = stream.set_nodelay(true);
     give_up_on_who_does_not_read(&stream);

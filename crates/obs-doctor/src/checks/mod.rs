@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_order_are_those_of_the_specification_d2() {
+    fn names_and_order_are_those_of_the_specification() {
         let checks = standard();
         let names: Vec<&str> = checks.iter().map(Check::name).collect();
         assert_eq!(

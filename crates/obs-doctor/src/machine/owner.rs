@@ -141,7 +141,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn r1_any_table_is_read_without_a_panic(table in "([0-9A-F]{0,8}[: ]|0A |\\n|\\PC){0,80}", port: u16) {
+        fn any_table_is_read_without_a_panic(table in "([0-9A-F]{0,8}[: ]|0A |\\n|\\PC){0,80}", port: u16) {
             in_table(&table, Protocol::Tcp, port);
             in_table(&format!("\n{TABLE}{table}"), Protocol::Udp, port);
         }

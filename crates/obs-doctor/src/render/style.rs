@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn precedence_of_colour_d5() {
+    fn precedence_of_colour() {
         use ColorChoice::{Always, Auto, Never};
         check(Auto, &[], true, true);
         check(Auto, &[], false, false);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_follow_the_locale_d5() {
+    fn marks_follow_the_locale() {
         let ascii = |env: &[(&str, &str)]| {
             let find = |name: &str| {
                 env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())

@@ -32,7 +32,7 @@ fn status(report: &Report, name: &str) -> Status {
 }
 
 #[test]
-fn pain_02_one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
+fn one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
     let checks = [
         Check::new("hangs").run(|_| std::future::pending()),
         pass("well"),
@@ -57,7 +57,7 @@ fn pain_02_one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
 }
 
 #[test]
-fn pain_02_the_whole_run_has_a_deadline_too() {
+fn the_whole_run_has_a_deadline_too() {
     let blocks = |name: &str| {
         Check::new(name).run_blocking(|_| {
             std::thread::sleep(Duration::from_secs(60));
@@ -73,7 +73,7 @@ fn pain_02_the_whole_run_has_a_deadline_too() {
 }
 
 #[test]
-fn d3_a_check_may_have_a_deadline_of_its_own() {
+fn a_check_may_have_a_deadline_of_its_own() {
     let slow = Check::new("slow").deadline(Duration::from_millis(50)).run(|_| std::future::pending());
     let hour = Duration::from_secs(3600);
     let report = run(&doctor([slow]).limits(Limits::default().per_check(hour).total(hour)));
@@ -81,7 +81,7 @@ fn d3_a_check_may_have_a_deadline_of_its_own() {
 }
 
 #[test]
-fn d3_a_check_that_is_still_blocked_is_not_started_again() {
+fn a_check_that_is_still_blocked_is_not_started_again() {
     let (release, gate) = mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
     let started = Arc::new(AtomicUsize::new(0));
@@ -102,7 +102,7 @@ fn d3_a_check_that_is_still_blocked_is_not_started_again() {
 }
 
 #[test]
-fn pain_03_a_panic_is_an_error_and_the_rest_run() {
+fn a_panic_is_an_error_and_the_rest_run() {
     let checks = [
         Check::new("panics").run_blocking(|_| panic!("index {} of 3", 7)),
         Check::new("panics_async").run(|_| async { panic!("no") }),
@@ -118,7 +118,7 @@ fn pain_03_a_panic_is_an_error_and_the_rest_run() {
 
 /// What a check gives back may be of any size and hold anything.
 #[test]
-fn pain_03_a_flood_of_text_is_one_bounded_line() {
+fn a_flood_of_text_is_one_bounded_line() {
     let flood = Check::new("floods").category(Category::new("\u{1b}[2JOwn")).run_blocking(|_| {
         let mut result =
             CheckResult::fail("x".repeat(64 << 20)).fix("\u{1b}]0;title\u{7}\r\n".repeat(1 << 20));
@@ -141,7 +141,7 @@ fn pain_03_a_flood_of_text_is_one_bounded_line() {
 
 /// What was thrown panics again when it is dropped.
 #[test]
-fn pain_03_a_panic_within_a_panic_is_one_result_too() {
+fn a_panic_within_a_panic_is_one_result_too() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -154,7 +154,7 @@ fn pain_03_a_panic_within_a_panic_is_one_result_too() {
 }
 
 #[test]
-fn pain_12_a_check_that_names_no_fix_gets_one_and_says_nothing_that_contradicts_itself() {
+fn a_check_that_names_no_fix_gets_one_and_says_nothing_that_contradicts_itself() {
     let odd = |name: &str, change: fn(&mut CheckResult)| {
         Check::new(name).run_blocking(move |_| {
             let mut result = CheckResult::pass("odd");
@@ -176,7 +176,7 @@ fn pain_12_a_check_that_names_no_fix_gets_one_and_says_nothing_that_contradicts_
 }
 
 #[test]
-fn pain_04_dependents_name_the_root_cause() {
+fn dependents_name_the_root_cause() {
     let checks = [
         Check::new("c").after("b").run_blocking(|_| CheckResult::pass("never")),
         Check::new("b").after("a").run_blocking(|_| CheckResult::pass("never")),
@@ -196,7 +196,7 @@ fn pain_04_dependents_name_the_root_cause() {
 }
 
 #[test]
-fn d3_a_warning_or_a_plain_skip_holds_up_nothing() {
+fn a_warning_or_a_plain_skip_holds_up_nothing() {
     let checks = [
         Check::new("warns").run_blocking(|_| CheckResult::warn("hm")),
         Check::new("skips").run_blocking(|_| CheckResult::skip(SkipReason::NotConfigured, "none")),
@@ -210,7 +210,7 @@ fn d3_a_warning_or_a_plain_skip_holds_up_nothing() {
 }
 
 #[test]
-fn d3_no_more_run_at_once_than_allowed() {
+fn no_more_run_at_once_than_allowed() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let checks: Vec<Check> = (0..12)
         .map(|n| {
@@ -229,7 +229,7 @@ fn d3_no_more_run_at_once_than_allowed() {
 }
 
 #[test]
-fn d3_needs_are_looked_at_before_the_work() {
+fn needs_are_looked_at_before_the_work() {
     let never = |_: &obs_doctor::Context| -> CheckResult { unreachable!("it must not run") };
     let checks = [
         Check::new("internet").needs_internet().run_blocking(never),
@@ -241,7 +241,7 @@ fn d3_needs_are_looked_at_before_the_work() {
 }
 
 #[test]
-fn d3_the_async_form_needs_no_runtime_of_ours_and_serves_asynchronous_checks() {
+fn the_async_form_needs_no_runtime_of_ours_and_serves_asynchronous_checks() {
     let check = Check::new("async").run(|cx| async move {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let port = tokio::task::spawn_blocking(move || cx.config.port).await.unwrap();

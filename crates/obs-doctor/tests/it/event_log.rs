@@ -13,7 +13,7 @@ use crate::promises::snapshot;
 const NAME: &str = "event_log_writable";
 
 #[test]
-fn d2_a_log_that_takes_a_write_passes() {
+fn a_log_that_takes_a_write_passes() {
     let home = Home::fresh();
     assert_passes(&home.run(NAME), "journal mode wal");
     let log = Connection::open(home.event_log()).unwrap();
@@ -23,7 +23,7 @@ fn d2_a_log_that_takes_a_write_passes() {
 }
 
 #[test]
-fn d2_beside_a_node_that_has_it_open_it_passes_and_the_node_keeps_its_locks() {
+fn beside_a_node_that_has_it_open_it_passes_and_the_node_keeps_its_locks() {
     let home = Home::fresh();
     let log = Connection::open(home.event_log()).unwrap();
     append(&log, 1);
@@ -33,7 +33,7 @@ fn d2_beside_a_node_that_has_it_open_it_passes_and_the_node_keeps_its_locks() {
 }
 
 #[test]
-fn d2_a_writer_at_work_is_a_warning() {
+fn a_writer_at_work_is_a_warning() {
     let home = Home::fresh();
     let log = Connection::open(home.event_log()).unwrap();
     log.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -44,7 +44,7 @@ fn d2_a_writer_at_work_is_a_warning() {
 }
 
 #[test]
-fn pain_01_a_rollback_journal_of_a_crash_is_left_alone() {
+fn a_rollback_journal_of_a_crash_is_left_alone() {
     let home = Home::fresh();
     let journal = home.event_log().with_extension("sqlite-journal");
     fs::write(&journal, [1; 512]).unwrap();
@@ -53,11 +53,11 @@ fn pain_01_a_rollback_journal_of_a_crash_is_left_alone() {
 }
 
 #[test]
-fn pain_07_no_false_pass_on_a_log_that_its_user_may_only_read() {
+fn no_false_pass_on_a_log_that_its_user_may_only_read() {
     let home = Home::fresh();
     set_mode(&home.event_log(), 0o444);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("pain_07_no_false_pass_on_a_log_that_its_user_may_only_read");
+        return skipped("no_false_pass_on_a_log_that_its_user_may_only_read");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -66,11 +66,11 @@ fn pain_07_no_false_pass_on_a_log_that_its_user_may_only_read() {
 }
 
 #[test]
-fn pain_07_no_false_pass_in_a_folder_that_its_user_may_only_read() {
+fn no_false_pass_in_a_folder_that_its_user_may_only_read() {
     let home = Home::fresh();
     set_mode(&home.community(), 0o555);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("pain_07_no_false_pass_in_a_folder_that_its_user_may_only_read");
+        return skipped("no_false_pass_in_a_folder_that_its_user_may_only_read");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -79,12 +79,12 @@ fn pain_07_no_false_pass_in_a_folder_that_its_user_may_only_read() {
 
 /// What a running node left beside its log is enough to write to it now, and not after the next start.
 #[test]
-fn pain_07_no_false_pass_in_such_a_folder_that_has_a_wal() {
+fn no_false_pass_in_such_a_folder_that_has_a_wal() {
     let home = crashed();
     assert!(home.event_log().with_extension("sqlite-shm").exists());
     set_mode(&home.community(), 0o555);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("pain_07_no_false_pass_in_such_a_folder_that_has_a_wal");
+        return skipped("no_false_pass_in_such_a_folder_that_has_a_wal");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -92,12 +92,12 @@ fn pain_07_no_false_pass_in_such_a_folder_that_has_a_wal() {
 }
 
 #[test]
-fn pain_07_no_false_pass_on_a_read_only_mount() {
+fn no_false_pass_on_a_read_only_mount() {
     let home = Home::fresh();
     let data = home.config.data_dir.display();
     let setup = format!("mount --bind {data} {data}; mount -o remount,ro,bind {data}");
     let Some(report) = report_in_namespaces(&home, &setup) else {
-        return skipped("pain_07_no_false_pass_on_a_read_only_mount");
+        return skipped("no_false_pass_on_a_read_only_mount");
     };
     let log = check(&report, NAME);
     assert_eq!(log["status"], "fail", "{log}");
@@ -117,7 +117,7 @@ pub(crate) fn crashed() -> Home {
 }
 
 #[test]
-fn pain_01_a_wal_left_by_a_crash_stays_as_it_is() {
+fn a_wal_left_by_a_crash_stays_as_it_is() {
     let home = crashed();
     let wal = home.event_log().with_extension("sqlite-wal");
     let (database, frames) = (fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap());
@@ -128,12 +128,12 @@ fn pain_01_a_wal_left_by_a_crash_stays_as_it_is() {
 
 /// Root looks at a user's node, which has to be able to use what stands beside its log afterwards.
 #[test]
-fn pain_01_root_leaves_nothing_behind_that_is_its_own() {
+fn root_leaves_nothing_behind_that_is_its_own() {
     let home = crashed();
     fs::remove_file(home.event_log().with_extension("sqlite-shm")).unwrap();
     give_away(home.root());
     if fs::metadata(home.event_log()).unwrap().uid() != NOBODY {
-        return skipped("pain_01_root_leaves_nothing_behind_that_is_its_own");
+        return skipped("root_leaves_nothing_behind_that_is_its_own");
     }
     assert_passes(&home.run(NAME), "journal mode wal");
     for entry in fs::read_dir(home.community()).unwrap().map(Result::unwrap) {
@@ -143,7 +143,7 @@ fn pain_01_root_leaves_nothing_behind_that_is_its_own() {
 
 /// On another disk, to which a link leads: what belongs to the log is there, and not beside the link.
 #[test]
-fn pain_01_so_does_one_that_a_link_leads_to() {
+fn so_does_one_that_a_link_leads_to() {
     let home = crashed();
     let disk = home.root().join("disk");
     fs::create_dir(&disk).unwrap();

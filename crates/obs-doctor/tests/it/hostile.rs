@@ -48,7 +48,7 @@ fn is_a_verdict(result: &CheckResult) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn r1_any_answer_of_a_server_is_a_verdict() {
+fn any_answer_of_a_server_is_a_verdict() {
     const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Wed, 25 Nov 2026 16:00:31 GMT\r\n\
         Transfer-Encoding: chunked\r\n\r\n1c\r\n{\"models\":[],\"node_id\":\"ed25\r\n8\r\n519:our\"}\r\n0\r\n\r\n";
     let answer = Arc::new(Mutex::new(Vec::new()));
@@ -73,7 +73,7 @@ fn r1_any_answer_of_a_server_is_a_verdict() {
 }
 
 #[test]
-fn r1_any_content_of_the_files_is_a_verdict() {
+fn any_content_of_the_files_is_a_verdict() {
     const MANIFEST: &str = r#"{"version":1,"community_id":"ed25519:3q2-7w","members":[{"node_id":"a"}]}"#;
     let mut home = Home::fresh();
     home.config.community_id = None;
@@ -100,7 +100,7 @@ fn r1_any_content_of_the_files_is_a_verdict() {
 }
 
 #[test]
-fn r1_any_configuration_is_a_verdict() {
+fn any_configuration_is_a_verdict() {
     let text = "\\PC{0,40}|[a-z0-9:/@?#%\\[\\]. -]{0,60}|(https?://)?[a-z0-9.:@\\[\\]-]{1,40}";
     let values = (text, text, text, text, any::<(u16, u16)>());
     let checks =
@@ -139,7 +139,7 @@ impl CapabilityBus for Told {
 }
 
 #[test]
-fn r1_any_word_of_a_node_is_a_verdict() {
+fn any_word_of_a_node_is_a_verdict() {
     let home = Home::empty();
     let outcome = prop_oneof![Just(Outcome::Ok), Just(Outcome::Error), Just(Outcome::Cancelled)];
     let node = (prop::collection::vec("(?s).{0,300}", 0..40), prop::collection::vec(outcome, 0..300));

@@ -9,7 +9,7 @@ use crate::child::{check, report_as_nobody, skipped};
 use crate::home::{Home, SEED, assert_fails, assert_passes, node_id, set_mode};
 
 #[test]
-fn pain_08_no_false_fail_on_a_key_of_mode_0400() {
+fn no_false_fail_on_a_key_of_mode_0400() {
     let home = Home::fresh();
     assert_passes(&home.run("keys_present"), "device.ed25519, 0600");
     set_mode(&home.seed(), 0o400);
@@ -30,7 +30,7 @@ fn test_doctor_keys_missing() {
 }
 
 #[test]
-fn d2_a_link_is_looked_at_where_it_leads() {
+fn a_link_is_looked_at_where_it_leads() {
     let home = Home::fresh();
     let target = home.root().join("real key");
     fs::rename(home.seed(), &target).unwrap();
@@ -46,10 +46,10 @@ fn d2_a_link_is_looked_at_where_it_leads() {
 }
 
 #[test]
-fn d2_a_key_of_another_user_fails() {
+fn a_key_of_another_user_fails() {
     let home = Home::fresh();
     if chown(home.seed(), Some(1234), None).is_err() {
-        return skipped("d2_a_key_of_another_user_fails");
+        return skipped("a_key_of_another_user_fails");
     }
     assert_fails(&home.run("keys_present"), "belongs to uid 1234", "chown 0 ");
     // Root looks at another user's node: then key and folder belong together.
@@ -58,10 +58,10 @@ fn d2_a_key_of_another_user_fails() {
 }
 
 #[test]
-fn pain_08_no_false_fail_for_a_user_who_is_not_root() {
+fn no_false_fail_for_a_user_who_is_not_root() {
     let home = Home::fresh();
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("pain_08_no_false_fail_for_a_user_who_is_not_root");
+        return skipped("no_false_fail_for_a_user_who_is_not_root");
     };
     for name in ["keys_present", "keys_loadable", "community_present", "event_log_writable", "transport_port"]
     {
@@ -70,7 +70,7 @@ fn pain_08_no_false_fail_for_a_user_who_is_not_root() {
 }
 
 #[test]
-fn d2_a_seed_that_signs_passes_and_shows_its_public_part() {
+fn a_seed_that_signs_passes_and_shows_its_public_part() {
     let result = Home::fresh().run("keys_loadable");
     assert_passes(&result, &format!("Ed25519, node {}", node_id()));
 }

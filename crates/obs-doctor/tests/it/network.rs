@@ -70,15 +70,15 @@ pub(crate) fn responder() -> Socket {
 }
 
 #[test]
-fn pain_08_no_false_fail_beside_another_mdns_responder() {
-    in_own_network("network::pain_08_no_false_fail_beside_another_mdns_responder", || {
+fn no_false_fail_beside_another_mdns_responder() {
+    in_own_network("network::no_false_fail_beside_another_mdns_responder", || {
         let _avahi = responder();
         assert_passes(&Home::fresh().run("mdns_socket"), "224.0.0.251:5353 can be shared");
     });
 }
 
 #[test]
-fn d2_mdns_faults_have_their_own_words() {
+fn mdns_faults_have_their_own_words() {
     assert_fails(
         &on(Faulty { mdns: Some(ErrorKind::AddrInUse), ..WELL }, "mdns_socket"),
         "avahi-daemon (pid 812",
@@ -94,7 +94,7 @@ fn d2_mdns_faults_have_their_own_words() {
 }
 
 #[test]
-fn d2_multicast_is_heard_also_beside_a_running_node() {
+fn multicast_is_heard_also_beside_a_running_node() {
     let mut home = Home::fresh();
     assert_passes(&home.run("udp_multicast"), "joined and heard");
     let node = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
@@ -106,7 +106,7 @@ fn d2_multicast_is_heard_also_beside_a_running_node() {
 }
 
 #[test]
-fn d2_multicast_faults_have_their_own_words() {
+fn multicast_faults_have_their_own_words() {
     let routed = |routed| on(Faulty { routed, ..WELL }, "udp_multicast");
     assert_fails(&routed(|| Err(EchoError::Silence)), "did not come back", "firewall");
     assert_fails(
@@ -133,7 +133,7 @@ fn d2_multicast_faults_have_their_own_words() {
 }
 
 #[test]
-fn d2_a_group_that_is_none_and_port_0_fail() {
+fn a_group_that_is_none_and_port_0_fail() {
     let mut home = Home::fresh();
     for group in ["10.0.0.1", "ff02::1", "everybody", ""] {
         home.config.udp_multicast_group = group.to_owned();
@@ -156,7 +156,7 @@ fn health(id: &str) -> impl Fn(&str) -> (u16, String, String) + Send + use<> {
 }
 
 #[test]
-fn d2_a_free_port_and_our_own_node_pass() {
+fn a_free_port_and_our_own_node_pass() {
     let mut home = Home::fresh();
     assert_passes(&home.run("transport_port"), "is free");
     home.config.port = serve(health(&node_id())).port();
@@ -164,7 +164,7 @@ fn d2_a_free_port_and_our_own_node_pass() {
 }
 
 #[test]
-fn d2_a_stranger_fails_and_is_named() {
+fn a_stranger_fails_and_is_named() {
     let mut home = Home::fresh();
     let me = format!("pid {}", std::process::id());
     home.config.port = serve(|_| (200, String::new(), "<html>".to_owned())).port();
@@ -182,7 +182,7 @@ fn d2_a_stranger_fails_and_is_named() {
 }
 
 #[test]
-fn d2_a_port_whose_owner_is_silent_is_told_apart() {
+fn a_port_whose_owner_is_silent_is_told_apart() {
     let mut home = Home::fresh();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = silent.local_addr().unwrap().port();
@@ -196,7 +196,7 @@ fn d2_a_port_whose_owner_is_silent_is_told_apart() {
 
 /// A node that ends hangs up on us and is gone; one that starts is there when we look a second time.
 #[test]
-fn pain_08_no_false_fail_on_a_node_that_ends_or_starts() {
+fn no_false_fail_on_a_node_that_ends_or_starts() {
     let mut home = Home::fresh();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = listener.local_addr().unwrap().port();
@@ -222,7 +222,7 @@ type Answer = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + Send + Sync>;
 
 /// What a stranger on our port may send instead of a node's `/health`, for ever if it can.
 #[test]
-fn pain_07_no_false_pass_on_a_stranger_whatever_it_answers() {
+fn no_false_pass_on_a_stranger_whatever_it_answers() {
     const OK: &str = "HTTP/1.1 200 OK\r\n";
     let ours = node_id();
     let claim = format!(r#"{{"status":"ok","node_id":"{ours}"}}"#);
@@ -268,7 +268,7 @@ fn health_text(id: &str) -> String {
 
 /// A node's ID is public: a process of a user who may not read the key answers with it.
 #[test]
-fn pain_07_no_false_pass_on_another_user_who_says_to_be_this_node() {
+fn no_false_pass_on_another_user_who_says_to_be_this_node() {
     let home = Home::fresh();
     let liar = || web(|_| Ok(HttpResponse::new(200).body(format!(r#"{{"node_id":"{}"}}"#, node_id()))));
     let on = |uid| home.run_on(liar().sockets(Faulty { uid, ..WELL }), "transport_port");
@@ -280,8 +280,8 @@ fn pain_07_no_false_pass_on_another_user_who_says_to_be_this_node() {
 
 /// The program of another user counts at the node's own address, and at no other.
 #[test]
-fn pain_07_the_port_of_another_address_is_not_this_nodes() {
-    const NAME: &str = "network::pain_07_the_port_of_another_address_is_not_this_nodes";
+fn the_port_of_another_address_is_not_this_nodes() {
+    const NAME: &str = "network::the_port_of_another_address_is_not_this_nodes";
     if !geteuid().is_root() {
         return skipped(NAME);
     }
@@ -322,7 +322,7 @@ fn pain_07_the_port_of_another_address_is_not_this_nodes() {
 
 /// A security profile that refuses a probe says nothing of what the probe asks for.
 #[test]
-fn pain_08_no_false_fail_under_a_profile_that_refuses_a_system_call() {
+fn no_false_fail_under_a_profile_that_refuses_a_system_call() {
     // Faults of this machine itself, such as a network without multicast.
     let failed = |report: &serde_json::Value| -> Vec<String> {
         let bad = |check: &&serde_json::Value| check["status"] == "fail" || check["status"] == "error";
@@ -353,8 +353,8 @@ fn pain_08_no_false_fail_under_a_profile_that_refuses_a_system_call() {
 }
 
 #[test]
-fn pain_08_no_false_fail_for_a_user_beside_a_responder_of_root() {
-    const NAME: &str = "network::pain_08_no_false_fail_for_a_user_beside_a_responder_of_root";
+fn no_false_fail_for_a_user_beside_a_responder_of_root() {
+    const NAME: &str = "network::no_false_fail_for_a_user_beside_a_responder_of_root";
     in_own_network(NAME, || {
         let _avahi = responder();
         let Some(report) = report_as_nobody(&Home::fresh()) else { return skipped(NAME) };
@@ -366,11 +366,11 @@ fn pain_08_no_false_fail_for_a_user_beside_a_responder_of_root() {
 
 /// EACCES is no "port in use".
 #[test]
-fn d2_a_port_that_only_root_may_have_is_told_apart() {
+fn a_port_that_only_root_may_have_is_told_apart() {
     let mut home = Home::fresh();
     home.config.port = 80;
     let Some(report) = report_in_namespaces_as_nobody(&home, "ip link set lo up") else {
-        return skipped("d2_a_port_that_only_root_may_have_is_told_apart");
+        return skipped("a_port_that_only_root_may_have_is_told_apart");
     };
     let port = check(&report, "transport_port");
     assert_eq!(port["detail"], "this user may not bind port 80", "{port}");
@@ -378,7 +378,7 @@ fn d2_a_port_that_only_root_may_have_is_told_apart() {
 }
 
 #[test]
-fn pain_08_no_false_fail_on_connections_in_time_wait() {
+fn no_false_fail_on_connections_in_time_wait() {
     let mut home = Home::fresh();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -392,7 +392,7 @@ fn pain_08_no_false_fail_on_connections_in_time_wait() {
 }
 
 #[test]
-fn d2_all_addresses_and_ipv6_pass() {
+fn all_addresses_and_ipv6_pass() {
     let mut home = Home::fresh();
     for host in ["::", "[::1]", "localhost", "127.0.0.1"] {
         home.config.host = host.to_owned();
@@ -405,13 +405,13 @@ fn d2_all_addresses_and_ipv6_pass() {
 }
 
 #[test]
-fn pain_08_no_false_fail_on_a_machine_with_ipv6_alone() {
+fn no_false_fail_on_a_machine_with_ipv6_alone() {
     let mut home = Home::fresh();
     home.config.host = "::".to_owned();
     home.config.port = free_port();
     let setup = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo";
     let Some(report) = report_in_namespaces(&home, setup) else {
-        return skipped("pain_08_no_false_fail_on_a_machine_with_ipv6_alone");
+        return skipped("no_false_fail_on_a_machine_with_ipv6_alone");
     };
     for name in ["mdns_socket", "udp_multicast", "transport_port"] {
         assert_eq!(check(&report, name)["ok"], true, "{report:#}");

@@ -44,7 +44,7 @@ fn calls(ok: usize, failed: usize, cancelled: usize) -> Vec<Outcome> {
 }
 
 #[test]
-fn d2_a_capability_passes_and_none_fails() {
+fn a_capability_passes_and_none_fails() {
     let home = Home::empty();
     let node = |names: &[&str]| Node {
         capabilities: Ok(names.iter().map(|&n| n.to_owned()).collect()),
@@ -60,7 +60,7 @@ fn d2_a_capability_passes_and_none_fails() {
 }
 
 #[test]
-fn d2_without_a_node_both_are_skipped_and_with_a_silent_one_they_fail() {
+fn without_a_node_both_are_skipped_and_with_a_silent_one_they_fail() {
     let home = Home::empty();
     for name in ["at_least_one_capability", "recent_error_rate"] {
         assert_skips(&home.run(name), SkipReason::NoNode, "no node running");
@@ -71,7 +71,7 @@ fn d2_without_a_node_both_are_skipped_and_with_a_silent_one_they_fail() {
 }
 
 #[test]
-fn d2_twenty_percent_fail_and_less_pass() {
+fn twenty_percent_fail_and_less_pass() {
     let home = Home::empty();
     let run = |outcomes| home.with_bus(Node::with(outcomes), "recent_error_rate");
     assert_passes(&run(calls(81, 19, 0)), "19 of 100 calls failed (19.0 %)");
@@ -81,7 +81,7 @@ fn d2_twenty_percent_fail_and_less_pass() {
 }
 
 #[test]
-fn d2_cancelled_calls_do_not_count_and_few_calls_say_nothing() {
+fn cancelled_calls_do_not_count_and_few_calls_say_nothing() {
     let home = Home::empty();
     let run = |outcomes| home.with_bus(Node::with(outcomes), "recent_error_rate");
     assert_passes(&run(calls(20, 0, 80)), "0 of 20 calls");

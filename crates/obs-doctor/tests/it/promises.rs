@@ -36,13 +36,13 @@ fn test_doctor_all_pass_on_default_config() {
 }
 
 #[test]
-fn d6_a_fresh_node_that_is_not_running_is_well() {
+fn a_fresh_node_that_is_not_running_is_well() {
     let report = Home::fresh().run_all();
     assert_eq!(report.exit_code(), 0, "{}", render::text(&report, &TextStyle::default()));
 }
 
 #[test]
-fn pain_05_offline_nothing_fails_within_2_s() {
+fn offline_nothing_fails_within_2_s() {
     let home = Home::fresh();
     let mut abroad = Home::fresh();
     abroad.config.clock_anchors = vec!["http://cp.example.com/".to_owned(), "http://192.0.2.1/".to_owned()];
@@ -59,7 +59,7 @@ fn pain_05_offline_nothing_fails_within_2_s() {
             let is_well =
                 |report: &Value| report["ok"] == true && report["duration_ms"].as_u64() <= Some(2000);
             let Some(first) = tries.next().unwrap() else {
-                return skipped("pain_05_offline_nothing_fails_within_2_s");
+                return skipped("offline_nothing_fails_within_2_s");
             };
             assert!(is_well(&first) || tries.flatten().any(|report| is_well(&report)), "{setup}: {first:#}");
         }
@@ -85,7 +85,7 @@ pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime,
 }
 
 #[test]
-fn pain_01_nothing_in_the_data_folder_changes() {
+fn nothing_in_the_data_folder_changes() {
     let without_shm = crashed();
     fs::remove_file(without_shm.event_log().with_extension("sqlite-shm")).unwrap();
     // Not opened by plain calls while it is open: that would drop its locks.
@@ -100,7 +100,7 @@ fn pain_01_nothing_in_the_data_folder_changes() {
 }
 
 #[test]
-fn pain_04_an_empty_home_has_two_causes_and_two_failures() {
+fn an_empty_home_has_two_causes_and_two_failures() {
     let mut home = Home::empty();
     home.config.community_id = None;
     let report = home.run_all();
@@ -115,7 +115,7 @@ fn pain_04_an_empty_home_has_two_causes_and_two_failures() {
 }
 
 #[test]
-fn pain_02_the_process_ends_within_5_s_with_every_other_result() {
+fn the_process_ends_within_5_s_with_every_other_result() {
     let home = Home::fresh();
     let report = report_beside_blocked_checks(&home);
     assert!(report["duration_ms"].as_u64() <= Some(5000), "{report:#}");
@@ -125,7 +125,7 @@ fn pain_02_the_process_ends_within_5_s_with_every_other_result() {
 }
 
 #[test]
-fn pain_01_an_empty_home_stays_empty() {
+fn an_empty_home_stays_empty() {
     let home = Home::empty();
     home.run_all();
     assert_eq!(fs::read_dir(&home.config.data_dir).unwrap().count(), 0);
@@ -149,7 +149,7 @@ fn during_a_doctor_loop(home: &Home, name: &str, work: impl FnOnce()) {
 }
 
 #[test]
-fn pain_06_two_hundred_node_starts_get_their_port() {
+fn two_hundred_node_starts_get_their_port() {
     let home = Home::fresh();
     during_a_doctor_loop(&home, "transport_port", || {
         for start in 0..200 {
@@ -160,8 +160,8 @@ fn pain_06_two_hundred_node_starts_get_their_port() {
 }
 
 #[test]
-fn pain_06_no_unicast_mdns_packet_is_stolen() {
-    in_own_network("promises::pain_06_no_unicast_mdns_packet_is_stolen", || {
+fn no_unicast_mdns_packet_is_stolen() {
+    in_own_network("promises::no_unicast_mdns_packet_is_stolen", || {
         let avahi: UdpSocket = responder().into();
         avahi.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -182,7 +182,7 @@ fn pain_06_no_unicast_mdns_packet_is_stolen() {
 
 /// A check that somebody wrote in a hurry shows the key and whatever it met on its way.
 #[test]
-fn pain_09_nor_does_a_careless_check_leak_one() {
+fn nor_does_a_careless_check_leak_one() {
     let hex: String = SEED.iter().map(|byte| format!("{byte:02x}")).collect();
     let (standard, url_safe) = (STANDARD.encode(SEED), URL_SAFE_NO_PAD.encode(SEED));
     let secrets = [&hex, &standard, &url_safe, "hunter2"].map(str::to_owned);
@@ -244,7 +244,7 @@ impl CapabilityBus for Leaky {
 }
 
 #[test]
-fn pain_09_no_secret_is_in_any_output() {
+fn no_secret_is_in_any_output() {
     let mut home = Home::fresh();
     home.config.llm_backends = vec![
         LlmBackend::new("a", "http://u:hunter2-url@127.0.0.1:9/v1?api_key=hunter2-llm"),
@@ -270,7 +270,7 @@ fn pain_09_no_secret_is_in_any_output() {
 }
 
 #[test]
-fn pain_12_every_failure_has_a_fix() {
+fn every_failure_has_a_fix() {
     let mut home = Home::empty();
     home.config.community_id = None;
     home.config.port = 0;

@@ -14,7 +14,7 @@ fn names(doctor: &Doctor) -> Vec<&str> {
 }
 
 #[test]
-fn pain_12_duplicates_unknown_dependencies_and_cycles_are_refused() {
+fn duplicates_unknown_dependencies_and_cycles_are_refused() {
     let mut doctor = Doctor::standard();
     #[track_caller]
     fn refused(doctor: &mut Doctor, checks: Vec<Check>, kind: ErrorKind, blamed: &[&str]) {
@@ -39,7 +39,7 @@ fn pain_12_duplicates_unknown_dependencies_and_cycles_are_refused() {
 }
 
 #[test]
-fn d1_checks_of_one_batch_may_name_each_other_in_any_order() {
+fn checks_of_one_batch_may_name_each_other_in_any_order() {
     let mut doctor = Doctor::empty();
     doctor.register_all([check("late", &["early"]), check("early", &[])]).unwrap();
     doctor.register(check("last", &["late", "early", "late"])).unwrap();
@@ -48,14 +48,14 @@ fn d1_checks_of_one_batch_may_name_each_other_in_any_order() {
 }
 
 #[test]
-fn d1_a_registry_of_its_own_is_not_the_default_one() {
+fn a_registry_of_its_own_is_not_the_default_one() {
     let mut doctor = Doctor::standard();
     doctor.register(check("mine", &["disk_space"])).unwrap();
     assert_eq!((names(&doctor).len(), names(&Doctor::standard()).len()), (13, 12));
 }
 
 #[test]
-fn pain_12_some_alone_some_left_out_and_always_in_order() {
+fn some_alone_some_left_out_and_always_in_order() {
     let mut doctor = Doctor::empty();
     let broken = Check::new("a").run_blocking(|_| CheckResult::fail("broken").fix("mend"));
     doctor.register_all([broken, check("b", &["a"]), check("c", &["b"])]).unwrap();
@@ -79,7 +79,7 @@ fn pain_12_some_alone_some_left_out_and_always_in_order() {
 }
 
 #[test]
-fn d1_a_type_is_a_check() {
+fn a_type_is_a_check() {
     struct Shelf(u32);
     impl Probe for Shelf {
         fn name(&self) -> String {

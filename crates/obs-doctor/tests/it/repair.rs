@@ -20,7 +20,7 @@ fn refused(home: &Home, why: &str) {
 }
 
 #[test]
-fn d5_a_key_that_others_can_use_becomes_0600_and_nothing_else_changes() {
+fn a_key_that_others_can_use_becomes_0600_and_nothing_else_changes() {
     let home = Home::fresh();
     let content = fs::read(home.seed()).unwrap();
     for wrong in [0o644, 0o640, 0o604, 0o666, 0o777, 0o200, 0o4755, 0o440] {
@@ -42,7 +42,7 @@ fn d5_a_key_that_others_can_use_becomes_0600_and_nothing_else_changes() {
 }
 
 #[test]
-fn d5_what_is_right_or_missing_needs_no_repair() {
+fn what_is_right_or_missing_needs_no_repair() {
     let home = Home::fresh();
     for right in [0o600, 0o400] {
         set_mode(&home.seed(), right);
@@ -54,7 +54,7 @@ fn d5_what_is_right_or_missing_needs_no_repair() {
 }
 
 #[test]
-fn d5_a_link_is_never_followed() {
+fn a_link_is_never_followed() {
     let home = Home::fresh();
     let target = home.root().join("elsewhere");
     fs::rename(home.seed(), &target).unwrap();
@@ -70,7 +70,7 @@ fn d5_a_link_is_never_followed() {
 }
 
 #[test]
-fn d5_a_path_that_was_changed_after_the_question_leads_nowhere_else() {
+fn a_path_that_was_changed_after_the_question_leads_nowhere_else() {
     let home = Home::fresh();
     set_mode(&home.seed(), 0o644);
     let repair = Repair::find(&home.config).unwrap().unwrap();
@@ -94,7 +94,7 @@ fn d5_a_path_that_was_changed_after_the_question_leads_nowhere_else() {
 }
 
 #[test]
-fn d5_what_is_no_file_or_not_ours_is_not_touched() {
+fn what_is_no_file_or_not_ours_is_not_touched() {
     let home = Home::fresh();
     fs::remove_file(home.seed()).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, home.seed(), rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
@@ -107,7 +107,7 @@ fn d5_what_is_no_file_or_not_ours_is_not_touched() {
     let home = Home::fresh();
     set_mode(&home.seed(), 0o644);
     if chown(home.seed(), Some(1234), None).is_err() {
-        return skipped("d5_what_is_no_file_or_not_ours_is_not_touched");
+        return skipped("what_is_no_file_or_not_ours_is_not_touched");
     }
     refused(&home, "belongs to uid 1234");
     assert_eq!(mode(&home.seed()), 0o644);

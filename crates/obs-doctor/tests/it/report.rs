@@ -64,7 +64,7 @@ fn shows(style: &TextStyle, name: &str) {
 }
 
 #[test]
-fn pain_11_the_report_at_80_and_40_columns_with_and_without_colour_and_beyond_ascii() {
+fn the_report_at_80_and_40_columns_with_and_without_colour_and_beyond_ascii() {
     for width in [80, 40] {
         let style = TextStyle::default().width(Some(width));
         shows(&style, &format!("{width}"));
@@ -82,7 +82,7 @@ fn pain_11_the_report_at_80_and_40_columns_with_and_without_colour_and_beyond_as
 
 /// `--color` × `NO_COLOR` × `CLICOLOR_FORCE` × `TERM=dumb` × pipe × `LANG=C` × width.
 #[test]
-fn pain_11_every_switch_and_variable_together() {
+fn every_switch_and_variable_together() {
     use render::ColorChoice::{Always, Auto, Never};
     let mut seen = 0;
     for choice in [Auto, Always, Never] {
@@ -126,7 +126,7 @@ fn pain_11_every_switch_and_variable_together() {
 
 /// Whatever a check says, at whatever width.
 #[test]
-fn pain_11_no_line_is_wider_than_the_terminal() {
+fn no_line_is_wider_than_the_terminal() {
     let text = "\\PC{0,90}|[\\u{1F468}\\u{200D}\\u{65E5}\\u{0301} -~]{0,300}|(/[a-z]{1,30}){1,9}";
     let styles = (40_usize..130, any::<(bool, bool, bool)>());
     let mut runner =
@@ -160,13 +160,13 @@ fn without_color(text: &str) -> String {
 }
 
 #[test]
-fn pain_11_colour_is_only_added() {
+fn colour_is_only_added() {
     let (plain, colored) = (TextStyle::default(), TextStyle::default().color(true));
     assert_eq!(without_color(&render::text(&report(), &colored)), render::text(&report(), &plain));
 }
 
 #[test]
-fn pain_10_text_and_json_have_the_same_verdicts() {
+fn text_and_json_have_the_same_verdicts() {
     let report = report();
     let json: Value = serde_json::from_str(&render::json(&report)).unwrap();
     let text = render::text(&report, &TextStyle::default());
@@ -205,7 +205,7 @@ impl Schema {
 }
 
 #[test]
-fn pain_10_json_keeps_to_its_schema() {
+fn json_keeps_to_its_schema() {
     let schema = Schema::of_reports();
     let json = |report: &Report| serde_json::from_str::<Value>(&render::json(report)).unwrap();
     for report in [report(), Home::fresh().run_all(), Home::empty().run_all()] {
@@ -214,7 +214,7 @@ fn pain_10_json_keeps_to_its_schema() {
 }
 
 #[test]
-fn pain_10_the_schema_refuses_what_is_no_report() {
+fn the_schema_refuses_what_is_no_report() {
     let schema = Schema::of_reports();
     let right: Value = serde_json::from_str(&render::json(&report())).unwrap();
     let check = |at: &str, wrong: Value| {

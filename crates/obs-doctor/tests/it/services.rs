@@ -34,7 +34,7 @@ fn disk(volume: Volume) -> System {
 }
 
 #[test]
-fn d2_one_gigabyte_is_enough_and_a_byte_less_is_not() {
+fn one_gigabyte_is_enough_and_a_byte_less_is_not() {
     let home = Home::fresh();
     let run = |volume| home.run_on(disk(volume), "disk_space");
     assert_passes(&run(ROOMY), "1.0 GB free");
@@ -49,7 +49,7 @@ fn d2_one_gigabyte_is_enough_and_a_byte_less_is_not() {
 }
 
 #[test]
-fn d2_the_real_disk_is_asked_where_the_folder_will_be() {
+fn the_real_disk_is_asked_where_the_folder_will_be() {
     let mut home = Home::fresh();
     home.config.data_dir = home.root().join("not/yet/there");
     let result = home.run("disk_space");
@@ -86,21 +86,21 @@ fn clock(skews: &[Option<i64>]) -> obs_doctor::CheckResult {
 }
 
 #[test]
-fn d2_a_clock_that_two_anchors_find_wrong_fails() {
+fn a_clock_that_two_anchors_find_wrong_fails() {
     assert_fails(&clock(&[Some(120), Some(120), None]), "120 s slow", "timedatectl");
     assert_fails(&clock(&[Some(-3600), Some(-3600), Some(0)]), "s fast", "timedatectl");
     assert_fails(&clock(&[Some(90)]), "s slow", "timedatectl");
 }
 
 #[test]
-fn d2_a_clock_within_a_minute_passes() {
+fn a_clock_within_a_minute_passes() {
     assert_passes(&clock(&[Some(0), Some(0), Some(0)]), "2 of 3 anchors agree");
     assert_passes(&clock(&[Some(59), Some(-59), None]), "2 of 3 anchors agree");
     assert_passes(&clock(&[Some(0), None, None]), "1 of 3 anchors agree");
 }
 
 #[test]
-fn d2_one_anchor_alone_is_not_believed() {
+fn one_anchor_alone_is_not_believed() {
     assert_passes(&clock(&[Some(9999), Some(0), Some(0)]), "2 of 3 anchors agree");
     assert_warns(&clock(&[Some(9999), Some(0), None]), "says one anchor of 2", "timedatectl");
     assert_warns(&clock(&[Some(9999), None, None]), "says one anchor of 1", "timedatectl");
@@ -108,7 +108,7 @@ fn d2_one_anchor_alone_is_not_believed() {
 
 /// Two that contradict each other by more than a minute cannot both be right.
 #[test]
-fn d2_anchors_that_contradict_each_other_prove_nothing() {
+fn anchors_that_contradict_each_other_prove_nothing() {
     assert_warns(&clock(&[Some(300), Some(-300), None]), "says one anchor of 2", "timedatectl");
     assert_warns(&clock(&[Some(300), Some(9000), Some(-300)]), "says one anchor of 3", "timedatectl");
     // Whichever answers first, the two that agree are believed.
@@ -119,7 +119,7 @@ fn d2_anchors_that_contradict_each_other_prove_nothing() {
 
 /// A router that has lost the internet answers for all anchors, and its own clock has stood still since 1970.
 #[test]
-fn pain_08_no_false_fail_behind_a_captive_portal() {
+fn no_false_fail_behind_a_captive_portal() {
     let stopped = "Thu, 01 Jan 1970 00:01:00 GMT";
     let portal = |status: u16, location: Option<&'static str>| {
         move |_: &HttpRequest| {
@@ -150,7 +150,7 @@ fn pain_08_no_false_fail_behind_a_captive_portal() {
 }
 
 #[test]
-fn d2_an_anchor_that_redirects_is_not_followed() {
+fn an_anchor_that_redirects_is_not_followed() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let elsewhere = serve(move |_| {
@@ -169,7 +169,7 @@ fn d2_an_anchor_that_redirects_is_not_followed() {
 }
 
 #[test]
-fn d2_without_an_answer_of_worth_the_clock_is_not_judged() {
+fn without_an_answer_of_worth_the_clock_is_not_judged() {
     assert_skips(&clock(&[None, None, None]), SkipReason::Unreachable, "no clock anchor");
     assert_skips(&clock(&[]), SkipReason::NotConfigured, "no clock anchors");
     let home = Home::fresh();
@@ -187,7 +187,7 @@ fn d2_without_an_answer_of_worth_the_clock_is_not_judged() {
 }
 
 #[test]
-fn d2_a_real_server_is_an_anchor() {
+fn a_real_server_is_an_anchor() {
     let server =
         serve(|_| (204, format!("Date: {}\r\n", httpdate::fmt_http_date(SystemTime::now())), String::new()));
     let mut home = Home::fresh();
@@ -211,7 +211,7 @@ fn ask_llm(urls: &[&str]) -> obs_doctor::CheckResult {
 }
 
 #[test]
-fn d2_both_interfaces_pass() {
+fn both_interfaces_pass() {
     let ollama = |path: &str| match path {
         "/api/tags" => (200, r#"{"models":[{"name":"a"},{"name":"b"}]}"#),
         _ => (404, "404 page not found"),
@@ -229,7 +229,7 @@ fn d2_both_interfaces_pass() {
 }
 
 #[test]
-fn pain_07_no_false_pass_on_what_is_no_model_server() {
+fn no_false_pass_on_what_is_no_model_server() {
     assert_fails(
         &llm(|_| (200, "<html>Welcome to your router</html>")),
         "not with a list of models",
@@ -247,7 +247,7 @@ fn pain_07_no_false_pass_on_what_is_no_model_server() {
 
 /// Hostile or broken: each is told within the time of a check and by what it did.
 #[test]
-fn pain_07_no_false_pass_on_a_backend_that_answers_without_end() {
+fn no_false_pass_on_a_backend_that_answers_without_end() {
     let check = |said: &str, begin: &'static str, again: &'static str, pause: Duration| {
         let again = again.repeat(if pause.is_zero() { 1000 } else { 1 });
         let server = serve_raw(move |stream| {
@@ -274,7 +274,7 @@ fn pain_07_no_false_pass_on_a_backend_that_answers_without_end() {
 }
 
 #[test]
-fn d2_a_key_that_is_refused_is_a_warning_and_is_sent_as_bearer() {
+fn a_key_that_is_refused_is_a_warning_and_is_sent_as_bearer() {
     let backend = |key: &str| {
         // The variable of another test's process would do as well; these are there in every one of cargo's.
         let server = serve(|_| (403, String::new(), "{}".to_owned()));
@@ -290,7 +290,7 @@ fn d2_a_key_that_is_refused_is_a_warning_and_is_sent_as_bearer() {
 
 /// The internet being down is no fault of the node (D6); a backend at home being down is one.
 #[test]
-fn pain_05_without_the_internet_a_backend_there_is_not_judged() {
+fn without_the_internet_a_backend_there_is_not_judged() {
     let ask = |urls: &[&str], err: HttpError| {
         let mut home = Home::fresh();
         home.config.llm_backends = urls.iter().map(|url| LlmBackend::new("one", *url)).collect();
@@ -318,7 +318,7 @@ fn pain_05_without_the_internet_a_backend_there_is_not_judged() {
 
 /// A proxy of the environment would answer for a backend that is not there.
 #[test]
-fn pain_07_no_false_pass_by_a_proxy() {
+fn no_false_pass_by_a_proxy() {
     let proxy = serve(|_| (200, String::new(), r#"{"models":[{"name":"a"}]}"#.to_owned()));
     let mut home = Home::fresh();
     home.config.port = free_port();
@@ -330,7 +330,7 @@ fn pain_07_no_false_pass_by_a_proxy() {
 }
 
 #[test]
-fn d2_nothing_configured_or_nothing_near_is_skipped() {
+fn nothing_configured_or_nothing_near_is_skipped() {
     assert_skips(&ask_llm(&[]), SkipReason::NotConfigured, "no `[[llm.backends]]`");
     let mut home = Home::fresh();
     home.config.offline = true;
@@ -343,6 +343,6 @@ fn d2_nothing_configured_or_nothing_near_is_skipped() {
 
 #[test]
 #[cfg(not(feature = "tls"))]
-fn d2_https_without_tls_says_so() {
+fn https_without_tls_says_so() {
     assert_skips(&ask_llm(&["https://127.0.0.1/v1"]), SkipReason::Unsupported, "feature `tls`");
 }

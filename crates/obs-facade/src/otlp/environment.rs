@@ -1,11 +1,10 @@
-//! What the environment says of the resource that traces come from: `OTEL_SERVICE_NAME` and
-//! `OTEL_RESOURCE_ATTRIBUTES`.
+//! Resource attributes from the environment: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
 
 use std::env::{self, VarError};
 
 use super::list;
 
-/// The attributes of the environment, and a warning for each variable that cannot be used.
+/// Resource attributes, and a warning for each variable that cannot be used.
 #[derive(Default)]
 pub(crate) struct Environment {
     pub(crate) attributes: Vec<(String, String)>,
@@ -15,7 +14,7 @@ pub(crate) struct Environment {
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-// Each request carries all of them.
+// Every request to the collector carries all attributes, so both are bounded.
 const MAX_BYTES: usize = 8 << 10;
 const MAX_ATTRIBUTES: usize = 64;
 
@@ -24,7 +23,8 @@ impl Environment {
         Environment::of(env::var(SERVICE_NAME), env::var(ATTRIBUTES))
     }
 
-    /// The name wins over the list, as OpenTelemetry says. An empty variable is one that is not set.
+    /// Parses both variables. The name wins over the list and an empty variable counts as unset, as OpenTelemetry
+    /// specifies.
     fn of(name: Result<String, VarError>, list: Result<String, VarError>) -> Environment {
         let mut environment = Environment::default();
         if let Some(text) = environment.checked(ATTRIBUTES, list) {
@@ -40,6 +40,7 @@ impl Environment {
         environment
     }
 
+    /// Returns the value of a variable; warns of one that is too long or not UTF-8.
     fn checked(&mut self, variable: &str, value: Result<String, VarError>) -> Option<String> {
         match value {
             Ok(text) if text.trim().is_empty() => None,
@@ -50,7 +51,7 @@ impl Environment {
             }
             Err(VarError::NotPresent) => None,
             Err(VarError::NotUnicode(_)) => {
-                self.warn(variable, "is no UTF-8");
+                self.warn(variable, "is not UTF-8");
                 None
             }
         }

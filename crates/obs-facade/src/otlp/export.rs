@@ -1,4 +1,4 @@
-//! The export of traces that the configuration asks for, one in a process (T8).
+//! The process's one exporter of traces, which `configure` starts, replaces and stops.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,9 @@ use std::time::Duration;
 use obs_trace::Error;
 use obs_trace::otlp::{self, Config, Exporter, Stats};
 
+/// The running export. Held while an exporter starts, so that two calls of `configure` leave one exporter.
 static CURRENT: Mutex<Option<Export>> = Mutex::new(None);
+/// Number of guards that exist.
 static GUARDS: AtomicUsize = AtomicUsize::new(0);
 
 struct Export {
@@ -16,7 +18,7 @@ struct Export {
     exporter: Arc<Exporter>,
 }
 
-/// Begins, changes or ends the export, as `config` says; the same configuration again changes nothing.
+/// Starts, replaces or stops the export. The same configuration again changes nothing.
 pub(crate) fn configure(config: Option<Config>) -> Result<Guard, Error> {
     let mut current = current();
     if current.as_ref().map(|export| &export.config) != config.as_ref() {
@@ -30,16 +32,17 @@ pub(crate) fn configure(config: Option<Config>) -> Result<Guard, Error> {
     Ok(Guard::new())
 }
 
-/// What it has done, if there is one.
+/// Returns the exporter's counters; `None` without an export.
 pub(crate) fn stats() -> Option<Stats> {
     current().as_ref().map(|export| export.exporter.stats())
 }
 
-/// It gets no more from here on, and sends what it has, for which nobody here is to wait.
+/// Disconnects the exporter and drops it on a thread of its own, because the drop sends its queue and may take two
+/// seconds.
 fn end(export: Option<Export>) {
     if let Some(Export { exporter, .. }) = export {
         exporter.disconnect();
-        // Without a thread it is dropped here, and takes its two seconds.
+        // If no thread can be started, the closure and the exporter are dropped here, which blocks.
         let _ = thread::Builder::new().name("obs-trace-otlp-end".to_owned()).spawn(move || drop(exporter));
     }
 }
@@ -48,14 +51,16 @@ fn current() -> MutexGuard<'static, Option<Export>> {
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When the last one goes, what waits is sent.
+/// Guard whose last drop sends the waiting traces.
 #[derive(Debug)]
 pub(crate) struct Guard(());
 
+/// Maximum wait for the last flush. The end of a node must not depend on a slow collector.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Guard {
     fn new() -> Guard {
+        // Relaxed: a clone adds to a count that its original keeps above zero.
         GUARDS.fetch_add(1, Ordering::Relaxed);
         Guard(())
     }
@@ -69,6 +74,8 @@ impl Clone for Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        // Release by each drop and acquire by the last one, so that the flush comes after all that other guards' holders
+        // recorded.
         if GUARDS.fetch_sub(1, Ordering::AcqRel) == 1 {
             let exporter = current().as_ref().map(|export| Arc::clone(&export.exporter));
             if let Some(exporter) = exporter {

@@ -1,37 +1,37 @@
-//! Lists `name=value,name=value`, in the form that OpenTelemetry gives to its environment variables.
+//! Lists of the form `name=value,name=value`, which OpenTelemetry's environment variables have.
 
-/// Reads the headers for a collector, as in `OTEL_EXPORTER_OTLP_HEADERS`, the values percent-encoded where they need
-/// it. What is refused is not repeated: it is a secret.
+/// Parses the headers for a collector, as in `OTEL_EXPORTER_OTLP_HEADERS`. Values may be percent-encoded. The error does
+/// not repeat the text, which is a secret.
 pub(crate) fn headers(text: &str) -> Result<Vec<(String, String)>, &'static str> {
     members(text)
         .map(|member| {
             let (name, value) = member.ok_or("has a header without `=`")?;
-            let value = decode(value).ok_or("has a `%` that two hex digits do not follow")?;
+            let value = decode(value).ok_or("has a `%` without two hex digits")?;
             Ok((name.to_owned(), value))
         })
         .collect()
 }
 
-/// Reads `OTEL_RESOURCE_ATTRIBUTES`, keys and values percent-encoded where they need it. One fault spoils the list, as
-/// OpenTelemetry asks.
+/// Parses `OTEL_RESOURCE_ATTRIBUTES`. Keys and values may be percent-encoded. One fault rejects the whole list, as
+/// OpenTelemetry specifies.
 pub(crate) fn attributes(text: &str) -> Result<Vec<(String, String)>, &'static str> {
     members(text)
         .map(|member| {
             let (key, value) = member.ok_or("has a member without `=`")?;
-            let decoded =
-                |text| decode(text).ok_or("has a `%` that no byte of a UTF-8 text follows in hex digits");
+            let decoded = |text| decode(text).ok_or("has a `%` without the hex digits of a UTF-8 byte");
             let (key, value) = (decoded(key)?, decoded(value)?);
             if key.is_empty() { Err("has a value without a key") } else { Ok((key, value)) }
         })
         .collect()
 }
 
-/// The two sides of each member; `None` for one without `=`.
+/// Returns name and value of each member; `None` for a member without `=`.
 fn members(text: &str) -> impl Iterator<Item = Option<(&str, &str)>> {
     let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
     members.map(|member| member.split_once('=').map(|(name, value)| (name.trim(), value.trim())))
 }
 
+/// Decodes percent-encoding; `None` where it is malformed or the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t8_headers_are_read_as_opentelemetry_writes_them() {
+    fn headers_are_parsed_as_opentelemetry_writes_them() {
         let read = |text| {
             let headers = headers(text).unwrap().into_iter();
             headers.map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>()
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_read_as_opentelemetry_writes_them() {
+    fn attributes_are_parsed_as_opentelemetry_writes_them() {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         for (text, expected) in [
             ("", vec![]),

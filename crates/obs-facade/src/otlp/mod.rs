@@ -1,4 +1,4 @@
-//! The export of traces that the configuration asks for.
+//! Export of traces to the OpenTelemetry collector that the configuration names.
 
 mod environment;
 mod export;

@@ -1,19 +1,21 @@
-//! `GET /doctor` and the doctor on a timer (F1, D5).
+//! `GET /doctor` and the doctor on a timer.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use obs_facade::doctor::{Check, CheckResult, Config, Doctor, NoBus};
-use obs_facade::http::{Caller, Checkup};
+use obs_facade::http::Checkup;
 use obs_facade::testing::Capture;
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// A checkup with one check, which counts its runs and asks `verdict`.
+/// Creates a checkup with one check, which counts its runs and returns `verdict` of that count.
 fn checkup(verdict: impl Fn(usize) -> CheckResult + Send + Sync + 'static) -> (Checkup, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
@@ -26,7 +28,7 @@ fn checkup(verdict: impl Fn(usize) -> CheckResult + Send + Sync + 'static) -> (C
 async fn get(checkup: &Checkup, caller: Option<&str>) -> (StatusCode, http::HeaderMap, Value) {
     let mut request = Request::get("/doctor").body(Body::empty()).unwrap();
     if let Some(address) = caller {
-        request.extensions_mut().insert(Caller(address.parse().unwrap()));
+        request.extensions_mut().insert(ConnectInfo(address.parse::<SocketAddr>().unwrap()));
     }
     let response = checkup.router().oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
@@ -38,7 +40,7 @@ const HERE: Option<&str> = Some("127.0.0.1:50000");
 const ELSEWHERE: Option<&str> = Some("192.0.2.7:50000");
 
 #[tokio::test]
-async fn d5_the_report_is_json_for_callers_on_this_machine() {
+async fn local_callers_get_the_report_as_json() {
     let (checkup, runs) = checkup(|_| CheckResult::fail("is down").fix("wait"));
     let (status, headers, report) = get(&checkup, HERE).await;
     assert_eq!(
@@ -52,8 +54,8 @@ async fn d5_the_report_is_json_for_callers_on_this_machine() {
     assert_eq!((&report["schema"], &report["ok"]), (&1.into(), &false.into()));
     assert_eq!(report["checks"][0]["fix"], "wait");
 
-    for nobody in [ELSEWHERE, None] {
-        let (status, _, refusal) = get(&checkup, nobody).await;
+    for caller in [ELSEWHERE, None] {
+        let (status, _, refusal) = get(&checkup, caller).await;
         assert_eq!((status, &refusal["error"]), (StatusCode::FORBIDDEN, &"forbidden".into()));
         assert!(refusal["message"].as_str().unwrap().contains("doctor_remote"), "{refusal}");
     }
@@ -62,7 +64,7 @@ async fn d5_the_report_is_json_for_callers_on_this_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d5_callers_at_the_same_time_share_one_run() {
+async fn concurrent_callers_share_one_run() {
     let (checkup, runs) = checkup(|_| {
         std::thread::sleep(Duration::from_millis(100));
         CheckResult::pass("well")
@@ -81,7 +83,7 @@ async fn d5_callers_at_the_same_time_share_one_run() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
-/// A checkup whose check waits until it is let go, and fails when nobody does so in time.
+/// Creates a checkup whose check waits for the sender, and fails after a second without it.
 fn held() -> (Checkup, Arc<AtomicUsize>, mpsc::Sender<()>) {
     let (go, wait) = mpsc::channel();
     let wait = Mutex::new(wait);
@@ -93,7 +95,7 @@ fn held() -> (Checkup, Arc<AtomicUsize>, mpsc::Sender<()>) {
 }
 
 #[tokio::test]
-async fn d5_callers_that_go_away_start_no_further_run() {
+async fn callers_that_disconnect_start_no_second_run() {
     let (checkup, runs, go) = held();
     for _ in 0..20 {
         let gone = tokio::time::timeout(Duration::from_millis(1), get(&checkup, HERE)).await;
@@ -104,9 +106,9 @@ async fn d5_callers_that_go_away_start_no_further_run() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
-/// On a runtime with a single thread, which a check that blocks must not hold up.
+/// The runtime of this test has a single thread.
 #[tokio::test]
-async fn d5_the_runtime_goes_on_while_a_check_blocks() {
+async fn a_blocked_check_does_not_block_the_runtime() {
     let (checkup, runs, go) = held();
     let asked = tokio::spawn(async move { checkup.report().await });
     while runs.load(Ordering::SeqCst) == 0 {
@@ -118,7 +120,7 @@ async fn d5_the_runtime_goes_on_while_a_check_blocks() {
 }
 
 #[tokio::test]
-async fn d5_on_a_timer_results_are_metrics_and_failures_are_lines() {
+async fn watch_sets_metrics_and_logs_failures() {
     let obs = Capture::new();
     let (checkup, _) = checkup(|_| CheckResult::fail("is down").fix("wait"));
     let value = |name| obs.metrics().value(name, [("check", "own")]);

@@ -1,4 +1,4 @@
-//! F2, T4, T7: every bus call is one trace, one line and one count, to the end of its body.
+//! The request layer: each bus call is one trace, one line and one count, up to the end of its body.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -39,12 +39,12 @@ async fn send(obs: &Capture, app: Router, request: Request<Body>) -> Response<Bo
     obs.scope(app.oneshot(request)).await.unwrap()
 }
 
-/// Reads a body to its end, inside the capture as a server inside the test would.
+/// Reads a body to its end inside the capture, as a server inside the test would.
 async fn read(obs: &Capture, response: Response<Body>) -> Bytes {
     obs.scope(response.into_body().collect()).await.unwrap().to_bytes()
 }
 
-/// Exactly one of each, with this result and status.
+/// Asserts one trace, one line and one count with this result and status.
 fn assert_recorded(obs: &Capture, capability: &str, result: &str, status: &str) {
     assert_eq!(obs.traces().all().len(), 1, "one trace");
     assert_eq!(obs.traces().last().status().as_str(), status);
@@ -56,7 +56,7 @@ fn assert_recorded(obs: &Capture, capability: &str, result: &str, status: &str) 
 }
 
 #[tokio::test]
-async fn f2_a_plain_call_is_recorded_under_its_own_id() {
+async fn a_plain_call_is_recorded_under_its_request_id() {
     let obs = Capture::new();
     let answer = send(&obs, app(|| async { "answer" }), call("llm.chat")).await;
     assert_eq!(answer.headers()[REQUEST_ID], ID);
@@ -67,7 +67,7 @@ async fn f2_a_plain_call_is_recorded_under_its_own_id() {
 }
 
 #[tokio::test]
-async fn t7_a_bad_request_id_is_replaced_counted_and_never_echoed() {
+async fn a_bad_request_id_is_replaced_counted_and_never_echoed() {
     for (values, reason) in [
         (&[][..], "missing"),
         (&[ID, ID], "repeated"),
@@ -89,7 +89,7 @@ async fn t7_a_bad_request_id_is_replaced_counted_and_never_echoed() {
 }
 
 #[tokio::test]
-async fn f2_the_result_is_the_code_of_the_handler_else_of_the_extension_else_of_the_status() {
+async fn the_result_comes_from_the_trace_then_the_extension_then_the_status() {
     async fn by_trace() -> impl IntoResponse {
         trace::current_trace().unwrap().fail("capacity_exceeded");
         (StatusCode::TOO_MANY_REQUESTS, axum::Extension(ResultCode("rate_limited")))
@@ -111,7 +111,7 @@ async fn f2_the_result_is_the_code_of_the_handler_else_of_the_extension_else_of_
     }
 }
 
-/// Gives `frames` frames and then waits, fails or panics.
+/// Body of `frames` frames that then ends, waits or panics.
 struct Frames {
     frames: u32,
     then: Then,
@@ -152,7 +152,7 @@ fn streaming(frames: u32, then: Then) -> Router {
 }
 
 #[tokio::test]
-async fn f2_a_stream_is_open_to_the_end_of_its_body() {
+async fn a_stream_counts_as_open_until_its_body_ends() {
     let obs = Capture::new();
     let mut answer = send(&obs, streaming(2, Then::End), call("llm.chat")).await;
     obs.scope(answer.body_mut().frame()).await.unwrap().unwrap();
@@ -162,9 +162,8 @@ async fn f2_a_stream_is_open_to_the_end_of_its_body() {
     assert_recorded(&obs, "llm.chat", "ok", "ok");
 }
 
-/// Pain 5 of tracing: a client that goes away.
 #[tokio::test]
-async fn t4_a_dropped_body_is_cancelled_once() {
+async fn a_dropped_body_is_cancelled_once() {
     let obs = Capture::new();
     let mut answer = send(&obs, streaming(1, Then::Wait), call("llm.chat")).await;
     obs.scope(answer.body_mut().frame()).await.unwrap().unwrap();
@@ -173,7 +172,7 @@ async fn t4_a_dropped_body_is_cancelled_once() {
 }
 
 #[tokio::test]
-async fn t4_a_dropped_handler_is_cancelled_once() {
+async fn a_dropped_handler_is_cancelled_once() {
     let obs = Capture::new();
     let waiting = app(|| async { std::future::pending::<()>().await });
     let mut request = Box::pin(obs.scope(waiting.oneshot(call("llm.chat"))));
@@ -186,9 +185,9 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(std::task::Waker::noop()))
 }
 
-/// Pain 6 of tracing: a panic, in the handler and in the body.
+/// A panic in the handler and one in the body.
 #[tokio::test]
-async fn t4_a_panic_is_recorded_once_and_counts_as_an_internal_error() {
+async fn a_panic_is_recorded_once_and_counts_as_an_internal_error() {
     let obs = Capture::new();
     async fn unwind() -> StatusCode {
         panic!("handler of the test")
@@ -208,7 +207,7 @@ async fn t4_a_panic_is_recorded_once_and_counts_as_an_internal_error() {
         poll_once(std::pin::pin!(obs.scope(answer.body_mut().frame())))
     }));
     assert!(polled.is_err());
-    // As a server does that has caught the panic.
+    // A server that has caught the panic drops the response.
     obs.run(|| drop(answer));
     assert_recorded(&obs, "llm.chat", "internal_error", "panic");
 }
@@ -224,7 +223,7 @@ async fn a_body_of_known_length_is_recorded_with_its_last_bytes() {
 }
 
 #[tokio::test]
-async fn what_is_no_bus_call_passes_untouched() {
+async fn other_requests_pass_unchanged() {
     let obs = Capture::new();
     let request = Request::get("/health").header(REQUEST_ID, ID).body(Body::empty()).unwrap();
     let answer = send(&obs, app(|| async {}), request).await;
@@ -234,7 +233,7 @@ async fn what_is_no_bus_call_passes_untouched() {
 }
 
 #[tokio::test]
-async fn a_hostile_capability_is_recorded_and_harmless() {
+async fn a_capability_that_is_not_text_is_recorded_as_unknown() {
     let obs = Capture::new();
     let mut request = call("x");
     let hostile = http::HeaderValue::from_bytes(b"\xff\xfe\"}").unwrap();

@@ -1,4 +1,4 @@
-//! M11: the page is made off the runtime, once for all who wait.
+//! `GET /metrics` is rendered off the runtime, once for all scrapers that wait.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex};
@@ -12,20 +12,20 @@ use tower::ServiceExt;
 
 use crate::routes::Node;
 
-/// Renders that are under way.
+/// Number of renders in progress.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
-/// Renders that met another one.
+/// Number of renders that overlapped another one.
 static MET: AtomicUsize = AtomicUsize::new(0);
-/// Renders that there were.
+/// Number of finished renders.
 static RENDERS: AtomicUsize = AtomicUsize::new(0);
-/// The thread that runs the test, and whether it was seen to render.
+/// Thread that runs the test, and whether it has rendered.
 static RUNTIME: Mutex<Option<ThreadId>> = Mutex::new(None);
 static ON_RUNTIME: AtomicBool = AtomicBool::new(false);
 
 static HELD: Mutex<bool> = Mutex::new(false);
 static RELEASED: Condvar = Condvar::new();
 
-/// Holds up whoever renders for as long as the test wants.
+/// Collector that blocks a render while the test holds it.
 fn slow(samples: &mut obs_facade::metrics::Samples<0>) {
     if INSIDE.fetch_add(1, SeqCst) > 0 {
         MET.fetch_add(1, SeqCst);
@@ -45,10 +45,10 @@ async fn get(router: Router, path: &str) -> StatusCode {
     router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap().status()
 }
 
-/// While a render hangs, the runtime's only thread goes on answering; scrapers that come meanwhile take no threads and
-/// share the next page.
+/// While a render hangs, the runtime's only thread answers other requests. Scrapers that come meanwhile share the next
+/// page and take no threads.
 #[tokio::test]
-async fn pain_12_rendering_never_blocks_the_runtime() {
+async fn rendering_never_blocks_the_runtime() {
     *RUNTIME.lock().unwrap() = Some(thread::current().id());
     *HELD.lock().unwrap() = true;
     let kind = obs_facade::metrics::Kind::Gauge;
@@ -63,7 +63,7 @@ async fn pain_12_rendering_never_blocks_the_runtime() {
         assert_eq!(get(router.clone(), "/health").await, StatusCode::OK);
     }
     let later: Vec<_> = (0..100).map(|_| tokio::spawn(get(router.clone(), "/metrics"))).collect();
-    // Each is polled once, and thereby waits.
+    // Gives each scrape the time to be polled once, after which it waits.
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
@@ -74,6 +74,6 @@ async fn pain_12_rendering_never_blocks_the_runtime() {
     }
     assert!(!ON_RUNTIME.load(SeqCst), "rendered on the runtime's thread");
     assert_eq!(MET.load(SeqCst), 0, "two pages were made at once");
-    // One for the first, one for all that came while it was made, and those of other tests.
+    // One render for the first scrape, one for all later scrapes, and those of other tests.
     assert!(RENDERS.load(SeqCst) < 20, "{} renders for 101 scrapers", RENDERS.load(SeqCst));
 }

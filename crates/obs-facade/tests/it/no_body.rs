@@ -1,5 +1,4 @@
-//! Answers whose body the server does not send, or does not read to its end: each call ends with its own result, on a
-//! real connection.
+//! Responses whose body the server does not send, or does not poll to its end. Each call ends with its own result.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -21,7 +20,7 @@ use obs_facade::testing::Capture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Body of one piece that never ends by itself.
+/// Body of one frame that never ends.
 struct Endless {
     piece: Option<Bytes>,
 }
@@ -42,7 +41,7 @@ impl http_body::Body for Endless {
     }
 }
 
-/// Sends one request to a real server of this layer, and returns the head of the answer and the capture.
+/// Sends one request to a server with this layer, and returns the head of the response and the capture.
 async fn exchange(method: Method, answer: fn() -> Response) -> (String, Capture) {
     let obs = Capture::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -51,7 +50,7 @@ async fn exchange(method: Method, answer: fn() -> Response) -> (String, Capture)
     let server = obs.scope(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let service = TowerToHyperService::new(app);
-        // An error here is the caller's to see: it gets no answer.
+        // The client sees an error as a missing response.
         _ = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
@@ -90,7 +89,7 @@ fn upgrade() -> Response {
 }
 
 #[tokio::test]
-async fn a_call_whose_body_is_never_sent_ends_with_its_head() {
+async fn a_call_without_a_body_on_the_wire_ends_with_its_head() {
     type Case = (&'static str, Method, fn() -> Response, &'static str, &'static str);
     let cases: [Case; 10] = [
         ("HEAD of a text", Method::HEAD, || "text".into_response(), "200", "ok"),
@@ -135,9 +134,9 @@ async fn a_call_whose_body_is_never_sent_ends_with_its_head() {
     }
 }
 
-/// The end of the head must not hide a body that a caller leaves.
+/// A call must not end with its head when the client leaves before the whole body was sent.
 #[tokio::test]
-async fn a_body_that_stops_short_of_its_length_is_cancelled() {
+async fn a_body_dropped_short_of_its_length_is_cancelled() {
     let obs = Capture::new();
     let answer = || async { ([(CONTENT_LENGTH, "6")], endless()) };
     let app = Router::new().route("/bus/v1/call", any(answer)).layer(layer());
@@ -147,4 +146,40 @@ async fn a_body_that_stops_short_of_its_length_is_cancelled() {
     obs.scope(http_body_util::BodyExt::frame(response.body_mut())).await.unwrap().unwrap();
     obs.run(|| drop(response));
     assert_ended_with(&obs, "cancelled", "short");
+}
+
+/// HTTP/2 has no connection that ends with the response. Its server looks at `is_end_stream`, sends the head, and then
+/// drops the body without a poll, or polls it once and drops it when the stream is reset.
+#[tokio::test]
+async fn a_body_dropped_as_an_http2_server_drops_it_does_not_cancel_its_call() {
+    type Case = (&'static str, Method, fn() -> Response, &'static str);
+    let cases: [Case; 6] = [
+        ("HEAD", Method::HEAD, || endless().into_response(), "ok"),
+        ("HEAD of an event stream", Method::HEAD, events, "ok"),
+        ("HEAD of a failure", Method::HEAD, || (StatusCode::NOT_FOUND, "none").into_response(), "not_found"),
+        ("204", Method::POST, || (StatusCode::NO_CONTENT, endless()).into_response(), "ok"),
+        ("304", Method::POST, || (StatusCode::NOT_MODIFIED, endless()).into_response(), "ok"),
+        ("a length of zero", Method::POST, || ([(CONTENT_LENGTH, "0")], endless()).into_response(), "ok"),
+    ];
+    for (case, method, answer, result) in cases {
+        for polls in [0, 1, 2] {
+            let obs = Capture::new();
+            let app =
+                Router::new().route("/bus/v1/call", any(move || async move { answer() })).layer(layer());
+            let request = http::Request::builder().method(method.clone()).uri("/bus/v1/call");
+            let request = request.version(http::Version::HTTP_2).header("x-hearthnet-capability", "llm.chat");
+            let request = request.body(Body::empty()).unwrap();
+            let response = obs.scope(tower::ServiceExt::oneshot(app, request)).await.unwrap();
+            let (_head, mut body) = response.into_parts();
+            assert_ended_with(&obs, result, case);
+            for _ in 0..polls {
+                if !http_body::Body::is_end_stream(&body) {
+                    let poll = Pin::new(&mut body);
+                    _ = http_body::Body::poll_frame(poll, &mut Context::from_waker(std::task::Waker::noop()));
+                }
+            }
+            obs.run(|| drop(body));
+            assert_ended_with(&obs, result, case);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What is offered has its place, however many names callers make up.
+//! Offered capabilities keep their names in a flood of made-up ones.
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +10,7 @@ use obs_facade::testing::Capture;
 use obs_facade::trace::{self, Query};
 use tower::ServiceExt;
 
-/// More than the ring of traces holds.
+/// Number of made-up names, which exceeds the capacity of the ring of traces.
 const FLOOD: usize = 11_000;
 
 async fn call(obs: &Capture, app: &Router, capability: &str) {
@@ -20,7 +20,7 @@ async fn call(obs: &Capture, app: &Router, capability: &str) {
 }
 
 #[tokio::test]
-async fn a_capability_that_is_offered_after_a_flood_has_its_place_in_metrics_and_traces() {
+async fn a_capability_offered_after_a_flood_is_counted_and_kept_by_name() {
     let obs = Capture::new();
     let app = Router::new().fallback(|| async { StatusCode::NOT_FOUND }).layer(layer());
     let flood = async |round: usize| {

@@ -1,4 +1,4 @@
-//! T7: the trace of a request, in and out.
+//! Trace headers of incoming and outgoing requests.
 
 use axum::Router;
 use axum::body::Body;
@@ -12,7 +12,7 @@ use tower::ServiceExt;
 const ID: &str = "12345678901234567890123456789012";
 const PARENT: &str = "00-12345678901234567890123456789012-1234567890123456-00";
 
-/// What a handler that makes `calls` calls, each in a span of its own, sends to the nodes that it calls.
+/// Returns the headers that a handler sends with `calls` calls, each in a span of its own.
 async fn outgoing(obs: &Capture, calls: usize, headers: &[(&str, &str)]) -> Vec<HeaderMap> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let handler = move || async move {
@@ -20,8 +20,8 @@ async fn outgoing(obs: &Capture, calls: usize, headers: &[(&str, &str)]) -> Vec<
             trace::span("call")
                 .wrap(async {
                     let mut headers = HeaderMap::new();
-                    headers.insert("traceparent", "of somebody else".parse().unwrap());
-                    headers.insert("tracestate", "of=somebody else".parse().unwrap());
+                    headers.insert("traceparent", "stale value".parse().unwrap());
+                    headers.insert("tracestate", "stale=value".parse().unwrap());
                     inject(&mut headers);
                     sender.send(headers).unwrap();
                 })
@@ -38,7 +38,7 @@ async fn outgoing(obs: &Capture, calls: usize, headers: &[(&str, &str)]) -> Vec<
     receiver.try_iter().collect()
 }
 
-/// Trace and span ID of a `traceparent` of version 00 with these flags.
+/// Returns trace and span ID of a `traceparent` of version 00 with these flags.
 fn ids_with(flags: &str, headers: &HeaderMap) -> (String, String) {
     let text = headers["traceparent"].to_str().unwrap();
     let parts: Vec<_> = text.split('-').collect();
@@ -46,7 +46,7 @@ fn ids_with(flags: &str, headers: &HeaderMap) -> (String, String) {
     (parts[1].to_owned(), parts[2].to_owned())
 }
 
-/// Of a trace whose caller says nothing of how its ID was made.
+/// Returns the IDs of a trace whose caller did not set the random flag.
 fn ids(headers: &HeaderMap) -> (String, String) {
     ids_with("01", headers)
 }
@@ -55,9 +55,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `test_multiple_requests_with_valid_traceparent` of the public W3C suite.
+/// As `test_multiple_requests_with_valid_traceparent` of the public W3C suite.
 #[tokio::test]
-async fn t7_each_call_continues_the_trace_from_a_span_of_its_own() {
+async fn each_outgoing_call_continues_the_trace_from_its_own_span() {
     let obs = Capture::new();
     let calls = outgoing(&obs, 3, &[("traceparent", PARENT)]).await;
     let traces = obs.traces();
@@ -73,9 +73,9 @@ async fn t7_each_call_continues_the_trace_from_a_span_of_its_own() {
     assert!(calls.iter().all(|headers| headers[REQUEST_ID] == record.trace_id().to_string()));
 }
 
-/// `test_multiple_requests_without_traceparent` and `…_with_illegal_traceparent`.
+/// As `test_multiple_requests_without_traceparent` and `…_with_illegal_traceparent` of the W3C suite.
 #[tokio::test]
-async fn t7_without_a_proper_traceparent_a_trace_begins_here() {
+async fn without_a_valid_traceparent_a_new_trace_begins() {
     let illegal = "00-00000000000000000000000000000000-1234567890123456-01";
     for headers in [&[][..], &[("traceparent", illegal)], &[("tracestate", "foo=1")]] {
         let obs = Capture::new();
@@ -90,9 +90,9 @@ async fn t7_without_a_proper_traceparent_a_trace_begins_here() {
     }
 }
 
-/// `test_tracestate_included_traceparent_included` and others; what is read is tested with the parser.
+/// As `test_tracestate_included_traceparent_included` and others of the W3C suite.
 #[tokio::test]
-async fn t7_a_state_is_given_on_and_one_that_is_wrong_is_not() {
+async fn a_valid_tracestate_is_passed_on_and_an_invalid_one_is_dropped() {
     for (states, expected) in [
         (&["foo=1,bar=2"][..], Some("foo=1,bar=2")),
         (&["foo=1", "", " bar=2\t, rojo=3"], Some("foo=1,bar=2,rojo=3")),
@@ -111,7 +111,7 @@ async fn t7_a_state_is_given_on_and_one_that_is_wrong_is_not() {
 }
 
 #[tokio::test]
-async fn t7_what_is_refused_is_counted_by_header_and_reason() {
+async fn refused_headers_are_counted_by_header_and_reason() {
     let id = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
     let name = REQUEST_ID;
     let request_id = name.as_str();

@@ -1,4 +1,4 @@
-//! F1: the routes on a real socket.
+//! The routes of the router.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -54,14 +54,14 @@ async fn json_of(response: Response<Body>) -> Value {
 }
 
 #[tokio::test]
-async fn f1_health_names_the_node() {
+async fn health_names_the_node() {
     let response = get(Node::default(), "/health", &[]).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(json_of(response).await["node_id"], "ed25519:test");
 }
 
 #[tokio::test]
-async fn f1_ready_needs_a_capability_and_a_peer() {
+async fn ready_needs_a_capability_and_a_peer() {
     let some = || vec!["x".to_owned()];
     for (capabilities, peers, ready, reasons) in [
         (vec![], vec![], false, json!(["no capability is registered", "no peer answers"])),
@@ -79,7 +79,7 @@ async fn f1_ready_needs_a_capability_and_a_peer() {
 }
 
 #[tokio::test]
-async fn m5_the_page_comes_in_every_format_and_compressed() {
+async fn the_metrics_page_has_every_format_and_gzip() {
     let plain = get(Node::default(), "/metrics", &[]).await;
     assert_eq!(plain.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
     assert!(bytes(plain).await.starts_with(b"# HELP"));
@@ -106,7 +106,7 @@ async fn m5_the_page_comes_in_every_format_and_compressed() {
 }
 
 #[tokio::test]
-async fn t6_traces_are_listed_and_bad_parameters_refused() {
+async fn traces_are_listed_and_bad_parameters_refused() {
     let capability = "routes.test";
     obs_facade::trace::new_trace(capability).run(|| obs_facade::trace::in_span("work", || ()));
     let listed = json_of(get(Node::default(), "/trace/recent?n=1&capability=routes.test", &[]).await).await;
@@ -123,9 +123,9 @@ async fn t6_traces_are_listed_and_bad_parameters_refused() {
     running.finish();
 }
 
-/// Readers who ask for everything and read nothing do not take the node's memory, nor keep those out who ask for little.
+/// Clients that request large pages and do not read them neither exhaust the memory nor shut out small requests.
 #[tokio::test]
-async fn t6_pages_that_nobody_reads_are_bounded_together() {
+async fn unread_trace_pages_share_a_budget() {
     for _ in 0..2_000 {
         obs_facade::trace::new_trace("routes.large").run(|| {
             for _ in 0..20 {

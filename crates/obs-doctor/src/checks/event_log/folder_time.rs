@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d4_time_is_put_back_unless_something_stays() {
+    fn time_is_put_back_unless_something_stays() {
         let dir = tempfile::tempdir().unwrap();
         let time = || fs::metadata(dir.path()).unwrap().modified().unwrap();
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);

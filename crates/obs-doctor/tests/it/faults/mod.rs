@@ -18,7 +18,7 @@ use obs_doctor::{Check, Doctor};
 use self::table::{Row, Table};
 
 #[test]
-fn pain_12_every_fault_has_its_own_words_and_its_fix() {
+fn every_fault_has_its_own_words_and_its_fix() {
     let mut table = Table::default();
     for faults in [
         identity::keys_present,

@@ -1,6 +1,5 @@
 //! Routes that observability adds to a node's transport server.
 
-mod accept;
 mod metrics;
 mod query;
 mod traces;
@@ -77,7 +76,8 @@ fn names(
 async fn recent(RawQuery(raw): RawQuery) -> Response {
     match query::parse(raw.as_deref().unwrap_or_default()) {
         Ok(RecentQuery { query, is_large }) => {
-            traces::page(is_large, move || traces::text(obs_trace::query(&query).iter().map(Arc::as_ref))).await
+            traces::page(is_large, move || traces::text(obs_trace::query(&query).iter().map(Arc::as_ref)))
+                .await
         }
         Err(reason) => json_error(StatusCode::BAD_REQUEST, "bad_request", &reason),
     }

@@ -58,7 +58,8 @@ const FREE_KIB: u32 = 128;
 impl Page {
     /// Returns the page; `None` if there is no memory left for it.
     fn new(text: String) -> Option<Page> {
-        static BUDGET: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(BUDGET_KIB as usize)));
+        static BUDGET: LazyLock<Arc<Semaphore>> =
+            LazyLock::new(|| Arc::new(Semaphore::new(BUDGET_KIB as usize)));
         Page::within(&BUDGET, text)
     }
 
