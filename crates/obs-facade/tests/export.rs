@@ -234,7 +234,8 @@ fn only_what_callers_have_sampled_is_exported_where_the_configuration_says_so() 
     let (address, seen) = collector();
     let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address);
     let flags_of = |capability: &str, flags: u8| {
-        let remote = trace::Remote::new(trace::TraceId::generate()).parent([1; 8]).flags(flags);
+        let caller = trace::SpanId::from_bytes([1; 8]).unwrap();
+        let remote = trace::Remote::new(trace::TraceId::generate()).parent(caller).flags(flags);
         let trace = trace::new_trace_from(remote, capability);
         let told = trace.enter(|| trace::in_span("forward", trace::outgoing)).unwrap().traceparent();
         trace.finish();

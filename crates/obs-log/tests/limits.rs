@@ -9,8 +9,6 @@ mod by_name;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -36,9 +34,6 @@ fn main() {
         ("a_pending_or_blocked_signal_stays_as_it_was", signal_stays),
         ("a_limit_on_memory_gives_a_smaller_queue", little_memory),
         ("without_memory_for_a_thread_it_is_an_error", no_thread),
-        ("a_user_who_may_start_no_thread_gets_an_error", no_process),
-        ("a_disk_that_is_full_at_the_start_has_lines_wait", full_disk),
-        ("a_disk_that_becomes_full_has_lines_wait", disk_fills_up),
         ("without_descriptors_lines_wait", few_descriptors),
     ]);
 }
@@ -81,57 +76,6 @@ fn no_thread() {
     run("thread", MIB, folder.path());
 }
 
-fn no_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let nobody = 65_534;
-    if std::os::unix::fs::chown(folder.path(), Some(nobody), Some(nobody)).is_err() {
-        return skip("needs root");
-    }
-    let mut command = command("process", 0, folder.path());
-    command.uid(nobody).gid(nobody);
-    // The program itself may be where only root reads.
-    let Ok(output) = command.output() else { return skip("another user cannot run this test") };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(hand_over_files(folder.path()), 0);
-}
-
-fn full_disk() {
-    // Neither the folder nor a file can be made; the folder is there; the day file can be made, and nothing more;
-    // files can be made, and nothing written.
-    for (options, has_folder, ballast) in [
-        ("size=1m,nr_inodes=1", false, 0),
-        ("size=1m,nr_inodes=2", true, 0),
-        ("size=64k,nr_inodes=3", true, 0),
-        ("size=16k,nr_inodes=16", true, 16 << 10),
-        ("size=16k,nr_inodes=16", false, 16 << 10),
-    ] {
-        let Some(disk) = Disk::mount(options) else { return };
-        let folder = disk.path().join("log");
-        if has_folder {
-            fs::create_dir(&folder).unwrap();
-        }
-        if ballast > 0 {
-            fs::write(disk.path().join("ballast"), vec![0; ballast]).unwrap();
-        }
-        let said = run("full disk", 0, &folder);
-        assert_eq!(said.matches("no hand-over file").count(), 1, "{options} {said}");
-        assert_eq!(
-            said.matches("cannot write").count(),
-            usize::from(options != "size=64k,nr_inodes=3"),
-            "{said}"
-        );
-        check_lines(&folder);
-    }
-}
-
-fn disk_fills_up() {
-    let Some(disk) = Disk::mount("size=16m") else { return };
-    let folder = disk.path().join("log");
-    let said = run("disk fills up", 0, &folder);
-    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
-    check_lines(&folder);
-}
-
 fn few_descriptors() {
     for left in 0..6 {
         let folder = tempfile::tempdir().unwrap();
@@ -145,52 +89,15 @@ fn few_descriptors() {
 
 /// What a child said that ended well.
 fn run(scenario: &str, number: u64, folder: &Path) -> String {
-    let Output { status, stderr, .. } = command(scenario, number, folder).output().unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    let Output { status, stderr, .. } = command
+        .env(SCENARIO, format!("{} {number}", scenario.replace(' ', "-")))
+        .env(FOLDER, folder)
+        .output()
+        .unwrap();
     let said = String::from_utf8(stderr).unwrap();
     assert!(status.success(), "{scenario} {number}: {status} {said}");
     said
-}
-
-fn command(scenario: &str, number: u64, folder: &Path) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.env(SCENARIO, format!("{} {number}", scenario.replace(' ', "-"))).env(FOLDER, folder);
-    command
-}
-
-fn hand_over_files(folder: &Path) -> usize {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter(|name| name.to_str().unwrap().starts_with(".handover-")).count()
-}
-
-fn skip(reason: &str) {
-    let _ = writeln!(io::stderr(), "skipped: {reason}");
-}
-
-/// A file system in memory, mounted.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    /// `None`, with the reason on stderr, where that is not possible.
-    fn mount(options: &str) -> Option<Disk> {
-        let disk = Disk(tempfile::tempdir().unwrap());
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(disk.path());
-        let done = command.output().is_ok_and(|output| output.status.success());
-        if !done {
-            skip("needs the right to mount a file system");
-        }
-        done.then_some(disk)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
 }
 
 /// Each line is there once, and no hand-over file.
@@ -215,9 +122,6 @@ fn child(scenario: &str, number: u64, folder: &Path) {
         "memory" => memory(number, folder),
         "thread" => thread(number, folder),
         "descriptors" => descriptors(number, folder),
-        "process" => process(folder),
-        "full-disk" => full_at_first(folder),
-        "disk-fills-up" => fills_up(folder),
         other => unreachable!("{other}"),
     }
 }
@@ -277,42 +181,6 @@ fn thread(more: u64, folder: &Path) {
     set_limit(libc::RLIMIT_DATA, size_of("VmData:") + more);
     let error = configure(&config(folder, MIB)).map(|_: Guard| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Thread, "{error}");
-}
-
-/// The limit counts the threads of the user, who has one.
-fn process(folder: &Path) {
-    set_limit(libc::RLIMIT_NPROC, 1);
-    let error = configure(&config(folder, MIB)).map(|_: Guard| ()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Thread, "{error}");
-}
-
-/// The disk of the folder above gets room while lines wait.
-fn full_at_first(folder: &Path) {
-    let _guard = configure(&config(folder, MIB)).unwrap();
-    assert!(!stats().crash_safe);
-    log_lines();
-    let _ = flush(Duration::from_millis(300));
-    let mut command = Command::new("mount");
-    command.args(["-o", "remount,size=64m,nr_inodes=1000"]).arg(folder.parent().unwrap());
-    assert!(command.status().unwrap().success());
-    assert!(flush(PATIENCE));
-    assert_eq!((stats().written, stats().dropped), (LINES, 0));
-    wait_for(|| stats().crash_safe);
-}
-
-fn fills_up(folder: &Path) {
-    let _guard = configure(&config(folder, MIB)).unwrap();
-    assert!(stats().crash_safe);
-    let ballast = folder.with_file_name("ballast");
-    let mut file = File::create(&ballast).unwrap();
-    while file.write_all(&[0; 1024]).is_ok() {}
-    log_lines();
-    assert!(!flush(Duration::from_millis(300)));
-    assert!(stats().crash_safe, "lines that wait are still in the hand-over file");
-    drop(file);
-    fs::remove_file(ballast).unwrap();
-    assert!(flush(PATIENCE));
-    assert_eq!((stats().written, stats().dropped), (LINES, 0));
 }
 
 fn descriptors(left: u64, folder: &Path) {

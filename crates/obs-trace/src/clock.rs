@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time stamp counter where it is reliable, else the system's clock.
-pub(crate) use fastant::{Atomic as AtomicInstant, Instant};
+pub(crate) use fastant::Instant;
 
 pub(crate) fn now() -> Instant {
     Instant::now()

@@ -1,6 +1,7 @@
 //! How much a store keeps.
 
 use crate::Error;
+use crate::record::SPAN_LIMIT;
 
 /// The bounds of a [`Store`](crate::Store) (T5). The default is what a node wants.
 ///
@@ -19,9 +20,6 @@ pub struct Config {
     pub(crate) max_capabilities: usize,
     pub(crate) kept_per_capability: usize,
 }
-
-/// The most spans that a trace can keep, whatever the configuration.
-pub(crate) const SPAN_LIMIT: usize = 128;
 
 impl Default for Config {
     fn default() -> Config {

@@ -59,7 +59,6 @@
 //! - `otlp`: export to an OpenTelemetry collector, the module `otlp`.
 //! - `tls`: collectors behind `https`, by the certificates that the system trusts.
 
-mod apart;
 mod clock;
 mod config;
 mod context;
@@ -71,29 +70,24 @@ pub mod propagation;
 mod record;
 mod span;
 mod store;
+mod sync;
 mod text;
 mod trace;
 
 pub use config::Config;
-pub use context::scope::{Carried, Scope, carry, scope};
 #[cfg(feature = "rt")]
-pub use context::spawn::{JoinSet, spawn, spawn_blocking, spawn_local};
-pub use context::{attach, current_trace, detach, with_current_id};
+pub use context::{JoinSet, spawn, spawn_blocking, spawn_local};
+pub use context::{Scope, WithContext, attach, carry, current_trace, detach, scope, with_current_id};
 pub use error::Error;
-pub use id::{ParseIdError, TraceId};
-pub use propagation::remote::{Outgoing, Remote, outgoing};
-pub use record::live::TraceRecord;
-pub use record::span_record::SpanRecord;
-pub use record::status::{ErrorCode, Status};
-pub use record::value::Value;
-pub use span::instrumented::Wrapped;
-pub use span::{InSpan, Span, SpanBuilder, in_span, span};
-pub use store::active::ActiveTrace;
-pub use store::global::{active, configure, get_recent, query, reserve, stats};
-pub use store::query::Query;
-pub use store::stats::Stats;
-pub use store::{Store, StoreScope};
-pub use trace::{Trace, new_trace, new_trace_from, new_trace_with_id};
+pub use id::{ParseIdError, SpanId, TraceId};
+pub use propagation::remote::Remote;
+pub use record::{ErrorCode, SpanRecord, Status, TraceRecord, Value};
+pub use span::{InSpan, Instrumented, Outgoing, Span, SpanBuilder, in_span, outgoing, span};
+pub use store::{
+    ActiveTrace, Query, Stats, Store, StoreScope, active, configure, get_recent, new_trace, new_trace_from,
+    new_trace_with_id, query, reserve, stats,
+};
+pub use trace::Trace;
 
 /// The snippets of the README compile and run.
 #[cfg(all(doctest, feature = "rt"))]

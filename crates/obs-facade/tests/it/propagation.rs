@@ -63,9 +63,10 @@ async fn each_outgoing_call_continues_the_trace_from_its_own_span() {
     let traces = obs.traces();
     let record = traces.last();
     assert_eq!(hex(&record.trace_id().to_bytes()), ID);
-    assert_eq!(record.parent_span_id().map(|span| hex(&span)), Some("1234567890123456".to_owned()));
+    assert_eq!(record.parent_span_id().map(|span| span.to_string()), Some("1234567890123456".to_owned()));
     let mut told: Vec<_> = calls.iter().map(ids).collect();
-    let spans: Vec<_> = record.spans().iter().map(|span| (ID.to_owned(), hex(&span.span_id()))).collect();
+    let spans: Vec<_> =
+        record.spans().iter().map(|span| (ID.to_owned(), span.span_id().to_string())).collect();
     assert_eq!(told, spans, "the next node's part is a child of the span that called");
     told.sort();
     told.dedup();

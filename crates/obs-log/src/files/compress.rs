@@ -129,8 +129,7 @@ impl Draft {
         fs::remove_file(plain_path).inspect_err(|_| {
             // No reader is to find its lines twice: the compressed file gets back what it was.
             let _ = match packed_bytes {
-                // Back to the draft, because files cannot be removed.
-                0 => fs::rename(&packed_path, &self.path),
+                0 => fs::remove_file(&packed_path),
                 before if !done_before => self.file.set_len(before),
                 _ => Ok(()),
             };

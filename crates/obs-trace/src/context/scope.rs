@@ -1,14 +1,15 @@
-//! Futures that have a scope: their context is in force for each of their polls (T2).
+//! Scopes: futures and closures with their own context.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::context::{self, Frame, Position};
-use crate::trace::{EndOnUnwind, Trace};
+use super::frame::{self, Frame, Position};
+use crate::Trace;
+use crate::record::Outcome;
 
-/// Gives `future` a scope of its own, without a trace: what it attaches is its own.
+/// Gives `future` its own scope, without a trace. Traces that it attaches stay in the scope.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -18,13 +19,13 @@ use crate::trace::{EndOnUnwind, Trace};
 /// }).await;
 /// # });
 /// ```
-pub fn scope<F: Future>(future: F) -> Carried<F> {
-    Carried::new(None, future)
+pub fn scope<F: Future>(future: F) -> WithContext<F> {
+    WithContext::new(None, future)
 }
 
-/// Gives `future` a scope of its own that begins with the caller's trace and span, to be polled elsewhere.
+/// Gives `future` its own scope that begins with the caller's trace and span, to be polled elsewhere.
 ///
-/// For executors and task sets that have no helper here. Does not end the trace.
+/// For executors and task sets that this crate has no helper for. Does not end the trace.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -36,38 +37,86 @@ pub fn scope<F: Future>(future: F) -> Carried<F> {
 /// }).await;
 /// # });
 /// ```
-pub fn carry<F: Future>(future: F) -> Carried<F> {
-    Carried::new(context::position(), future)
+pub fn carry<F: Future>(future: F) -> WithContext<F> {
+    WithContext::new(frame::position(), future)
+}
+
+impl Trace {
+    /// Makes the trace current while `future` runs, and ends it with the future.
+    ///
+    /// The status is `ok` or the code that [`fail`](Trace::fail) has set, `cancelled` if `future` is dropped before its
+    /// end, and `panic` if it panics.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let trace = obs_trace::new_trace("rag.query");
+    /// let id = trace.id();
+    /// trace.scope(async move {
+    ///     assert_eq!(obs_trace::current_trace().unwrap().id(), id);
+    /// }).await;
+    /// # });
+    /// ```
+    pub fn scope<F: Future>(self, future: F) -> Scope<F> {
+        Scope::new(self, future)
+    }
+
+    /// Makes the trace current while `f` runs, and ends it afterwards, as [`scope`](Trace::scope) does for a future.
+    ///
+    /// ```
+    /// let answer = obs_trace::new_trace("rag.query").run(|| obs_trace::in_span("search", || 42));
+    /// assert_eq!(answer, 42);
+    /// ```
+    pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        let unwinds = EndOnUnwind(&self);
+        let result = self.enter(f);
+        std::mem::forget(unwinds);
+        self.finish();
+        result
+    }
+
+    /// Makes the trace current while `f` runs, without ending it afterwards.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        Frame::at(Some(Position { trace: self.clone(), parent: None })).enter(f)
+    }
+}
+
+/// Ends a trace as `panic` when it is dropped. It is forgotten otherwise, so that happens only while unwinding.
+struct EndOnUnwind<'a>(&'a Trace);
+
+impl Drop for EndOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.0.0.finish(Outcome::Panic);
+    }
 }
 
 pin_project! {
-    /// The future of [`scope`] and [`carry`].
+    /// Future of [`scope`] and [`carry`].
     ///
     /// ```
-    /// let future: obs_trace::Carried<_> = obs_trace::carry(async {});
+    /// let future: obs_trace::WithContext<_> = obs_trace::carry(async {});
     /// # drop(future);
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub struct Carried<F> {
+    pub struct WithContext<F> {
         frame: Frame,
-        // Given up inside the scope, so that what its destructors do belongs to the trace.
+        // Dropped inside the scope, so that spans and fields of its destructors belong to the trace.
         #[pin]
         future: Option<F>,
     }
 
-    impl<F> PinnedDrop for Carried<F> {
+    impl<F> PinnedDrop for WithContext<F> {
         fn drop(this: Pin<&mut Self>) {
-            this.give_up();
+            this.drop_future();
         }
     }
 }
 
-impl<F> Carried<F> {
-    fn new(position: Option<Position>, future: F) -> Carried<F> {
-        Carried { frame: Frame::at(position), future: Some(future) }
+impl<F> WithContext<F> {
+    fn new(position: Option<Position>, future: F) -> WithContext<F> {
+        WithContext { frame: Frame::at(position), future: Some(future) }
     }
 
-    fn give_up(self: Pin<&mut Self>) {
+    fn drop_future(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.future.is_some() {
             this.frame.enter(|| this.future.set(None));
@@ -75,7 +124,7 @@ impl<F> Carried<F> {
     }
 }
 
-impl<F: Future> Future for Carried<F> {
+impl<F: Future> Future for WithContext<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -92,7 +141,7 @@ impl<F: Future> Future for Carried<F> {
 }
 
 pin_project! {
-    /// The future of [`Trace::scope`].
+    /// Future of [`Trace::scope`].
     ///
     /// ```
     /// let future: obs_trace::Scope<_> = obs_trace::new_trace("llm.chat").scope(async {});
@@ -102,14 +151,15 @@ pin_project! {
     pub struct Scope<F> {
         trace: Trace,
         #[pin]
-        carried: Carried<F>,
+        inner: WithContext<F>,
     }
 
     impl<F> PinnedDrop for Scope<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if !this.trace.is_ended() {
-                this.carried.give_up();
+                // The future goes first: its destructors may still end spans.
+                this.inner.drop_future();
                 this.trace.cancel();
             }
         }
@@ -117,9 +167,9 @@ pin_project! {
 }
 
 impl<F> Scope<F> {
-    pub(crate) fn new(trace: Trace, future: F) -> Scope<F> {
+    fn new(trace: Trace, future: F) -> Scope<F> {
         let position = Position { trace: trace.clone(), parent: None };
-        Scope { trace, carried: Carried::new(Some(position), future) }
+        Scope { trace, inner: WithContext::new(Some(position), future) }
     }
 }
 
@@ -129,7 +179,7 @@ impl<F: Future> Future for Scope<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let unwinds = EndOnUnwind(this.trace);
-        let poll = this.carried.poll(cx);
+        let poll = this.inner.poll(cx);
         std::mem::forget(unwinds);
         if poll.is_ready() {
             this.trace.finish();
@@ -138,9 +188,9 @@ impl<F: Future> Future for Scope<F> {
     }
 }
 
-impl<F> std::fmt::Debug for Carried<F> {
+impl<F> std::fmt::Debug for WithContext<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Carried").finish_non_exhaustive()
+        f.debug_struct("WithContext").finish_non_exhaustive()
     }
 }
 

@@ -1,17 +1,17 @@
-//! Tokio tasks that carry the trace and the span of whoever starts them (T3).
+//! Tokio tasks that carry the trace and the span of the code that starts them.
 
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
-use crate::context::scope::carry;
-use crate::context::{self, Frame};
+use super::frame::{self, Frame};
+use super::scope::carry;
 
-/// [`tokio::spawn`], with the caller's trace and span.
+/// Starts a task with the caller's trace and span, by [`tokio::spawn`].
 ///
-/// The task has a scope of its own. It does not end the trace, and spans of it that are not over
-/// when the trace ends are counted, not kept.
+/// The task has its own scope. It does not end the trace. Its spans that have not ended when the trace ends are counted
+/// and not kept.
 ///
 /// # Panics
-/// Outside a tokio runtime, as `tokio::spawn` does.
+/// Panics outside a tokio runtime, as `tokio::spawn` does.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -31,10 +31,10 @@ where
     tokio::spawn(carry(future))
 }
 
-/// [`tokio::task::spawn_local`], with the caller's trace and span; see [`spawn`].
+/// Starts a local task with the caller's trace and span, by [`tokio::task::spawn_local`]. See [`spawn`].
 ///
 /// # Panics
-/// Outside a `LocalSet` or local runtime, as `spawn_local` does.
+/// Panics outside a `LocalSet` or local runtime, as `tokio::task::spawn_local` does.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -53,10 +53,10 @@ where
     tokio::task::spawn_local(carry(future))
 }
 
-/// [`tokio::task::spawn_blocking`], with the caller's trace and span; see [`spawn`].
+/// Runs a closure that may block with the caller's trace and span, by [`tokio::task::spawn_blocking`]. See [`spawn`].
 ///
 /// # Panics
-/// Outside a tokio runtime, as `spawn_blocking` does.
+/// Panics outside a tokio runtime, as `tokio::task::spawn_blocking` does.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -71,11 +71,11 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let mut frame = Frame::at(context::position());
+    let mut frame = Frame::at(frame::position());
     tokio::task::spawn_blocking(move || frame.enter(f))
 }
 
-/// [`tokio::task::JoinSet`] whose tasks carry the trace and span of whoever starts them; see [`spawn`].
+/// A [`tokio::task::JoinSet`] whose tasks carry the trace and span of the code that starts them. See [`spawn`].
 ///
 /// Dropping the set aborts its tasks.
 ///
@@ -95,12 +95,13 @@ where
 /// # });
 /// ```
 #[derive(Debug)]
+#[must_use = "the tasks are aborted when the set is dropped"]
 pub struct JoinSet<T> {
     tasks: tokio::task::JoinSet<T>,
 }
 
 impl<T: 'static> JoinSet<T> {
-    /// An empty set.
+    /// Makes an empty set.
     pub fn new() -> JoinSet<T> {
         JoinSet { tasks: tokio::task::JoinSet::new() }
     }
@@ -108,7 +109,7 @@ impl<T: 'static> JoinSet<T> {
     /// Starts a task.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Panics outside a tokio runtime.
     #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> AbortHandle
     where
@@ -118,21 +119,21 @@ impl<T: 'static> JoinSet<T> {
         self.tasks.spawn(carry(future))
     }
 
-    /// Starts a closure that may block, on a thread for such.
+    /// Starts a closure that may block, on a thread for blocking work.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Panics outside a tokio runtime.
     #[track_caller]
     pub fn spawn_blocking<F>(&mut self, f: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let mut frame = Frame::at(context::position());
+        let mut frame = Frame::at(frame::position());
         self.tasks.spawn_blocking(move || frame.enter(f))
     }
 
-    /// Waits for the next task to end; `None` if the set is empty.
+    /// Waits for the next task to end. `None` if the set is empty.
     ///
     /// # Errors
     /// The task panicked or was aborted.
@@ -140,15 +141,15 @@ impl<T: 'static> JoinSet<T> {
         self.tasks.join_next().await
     }
 
-    /// Waits for all tasks and gives what they returned, in the order in which they ended.
+    /// Waits for all tasks and returns their results in the order in which they ended.
     ///
     /// # Panics
-    /// If a task panicked or was aborted, as tokio's `join_all` does.
+    /// Panics if a task panicked or was aborted, as tokio's `join_all` does.
     pub async fn join_all(self) -> Vec<T> {
         self.tasks.join_all().await
     }
 
-    /// Aborts all tasks; [`join_next`](JoinSet::join_next) still gives them.
+    /// Aborts all tasks. [`join_next`](JoinSet::join_next) still returns them.
     pub fn abort_all(&mut self) {
         self.tasks.abort_all();
     }
@@ -158,17 +159,17 @@ impl<T: 'static> JoinSet<T> {
         self.tasks.shutdown().await;
     }
 
-    /// How many tasks are in the set.
+    /// Returns the number of tasks in the set.
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Whether no task is in the set.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
-    /// The set of tokio, for what is not repeated here.
+    /// Returns tokio's set, for methods that this type does not have.
     pub fn into_inner(self) -> tokio::task::JoinSet<T> {
         self.tasks
     }

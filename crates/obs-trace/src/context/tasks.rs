@@ -1,7 +1,7 @@
-//! The traces of tokio tasks that run outside all scopes.
+//! Traces of tokio tasks that run outside all scopes.
 //!
-//! Such a task moves between threads, so what it attaches cannot lie in a thread's frame: it would
-//! be lost there, and seen by the thread's other tasks. It lies here under the task's ID.
+//! Such a task moves between threads. A trace that it attaches cannot be in a thread's frame: the task would lose it, and
+//! the thread's other tasks would see it. It is here, under the task's ID.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -13,12 +13,12 @@ use crate::Trace;
 #[cfg(feature = "rt")]
 pub(crate) use tokio::task::Id;
 
-/// Without tokio nothing is a task.
+/// Without tokio there are no tasks.
 #[cfg(not(feature = "rt"))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Id {}
 
-/// The task that asks, if it is one.
+/// Returns the task that runs, if any.
 #[inline]
 pub(crate) fn current() -> Option<Id> {
     #[cfg(feature = "rt")]
@@ -27,28 +27,32 @@ pub(crate) fn current() -> Option<Id> {
     None
 }
 
-/// A task that ends without `detach` leaves its trace here; beyond so many the oldest end as `cancelled`.
+/// Maximum number of traces. A task that ends without `detach` leaves its trace here, and the oldest ends as `cancelled`
+/// when there are more.
 const MAX_TASKS: usize = 4_096;
 
-/// So many places tell a task that it has no trace, without the lock.
-const PLACES: usize = 2 * MAX_TASKS;
+/// Number of counters in [`TASKS_BY_HASH`]. Twice the number of traces, so that most counters are zero.
+const COUNTERS: usize = 2 * MAX_TASKS;
 
+/// Number of traces.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-/// How many of the tasks that have a trace fall on each place. A task sees what it has changed itself, on whatever thread
-/// it was then; and another task that falls on its place costs it no more than the lock.
-static TASKS_AT: [AtomicU16; PLACES] = [const { AtomicU16::new(0) }; PLACES];
+/// Tasks with a trace, counted by the hash of their ID. A zero tells a task without the lock that it has no trace. A task
+/// whose hash collides with another's takes the lock in vain.
+// Relaxed everywhere: a task sees its own change on every thread, because the runtime orders its polls.
+static TASKS_BY_HASH: [AtomicU16; COUNTERS] = [const { AtomicU16::new(0) }; COUNTERS];
 static TASKS: LazyLock<Mutex<Tasks>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Tasks {
     traces: HashMap<Id, Trace>,
-    /// In the order of attaching; holds the IDs of tasks that have detached until they are in the way.
+    /// In the order of attaching. IDs of tasks that have detached stay until the list is twice as long as it may be.
     order: VecDeque<Id>,
 }
 
-/// Whether any task has a trace; one relaxed load.
+/// Returns whether any task has a trace.
 #[inline]
 pub(crate) fn have_traces() -> bool {
+    // Relaxed: as for `TASKS_BY_HASH`. Only a task's own trace matters to it.
     COUNT.load(Ordering::Relaxed) > 0
 }
 
@@ -56,18 +60,19 @@ pub(crate) fn trace(task: Id) -> Option<Trace> {
     if may_have_trace(task) { with_tasks(|tasks| tasks.traces.get(&task).cloned()) } else { None }
 }
 
-/// A task that has ended without `detach` is no reason for all others to take the lock.
+/// Returns whether the task may have a trace. A task that ended without `detach` must not make all others take the lock.
 fn may_have_trace(task: Id) -> bool {
-    have_traces() && place_of(task).load(Ordering::Relaxed) > 0
+    have_traces() && counter_of(task).load(Ordering::Relaxed) > 0
 }
 
-fn place_of(task: Id) -> &'static AtomicU16 {
+fn counter_of(task: Id) -> &'static AtomicU16 {
     let mut number = Number(0);
     task.hash(&mut number);
-    &TASKS_AT[number.0 as usize % PLACES]
+    &TASKS_BY_HASH[number.0 as usize % COUNTERS]
 }
 
-/// What an ID feeds to it: its number. Those of tasks that are started one after the other differ by one.
+/// Hasher that returns the number of a task's ID. Tasks that start one after the other have consecutive numbers, so they
+/// do not collide.
 struct Number(u64);
 
 impl Hasher for Number {
@@ -84,7 +89,7 @@ impl Hasher for Number {
     }
 }
 
-/// Gives the trace that is replaced or pushed out, to be dropped by the caller.
+/// Attaches a trace. Returns the trace that it replaces or evicts, for the caller to drop.
 pub(crate) fn attach(task: Id, trace: Trace) -> Option<Trace> {
     with_tasks(|tasks| tasks.insert(task, trace))
 }
@@ -93,7 +98,7 @@ pub(crate) fn detach(task: Id) -> Option<Trace> {
     if may_have_trace(task) { with_tasks(|tasks| tasks.remove(task)) } else { None }
 }
 
-/// `f` must not drop a trace.
+/// Runs `f` under the lock. `f` must not drop a trace: that calls the logger, which may come back here.
 fn with_tasks<R>(f: impl FnOnce(&mut Tasks) -> R) -> R {
     let mut tasks = TASKS.lock().unwrap_or_else(|poison| poison.into_inner());
     let result = f(&mut tasks);
@@ -103,11 +108,11 @@ fn with_tasks<R>(f: impl FnOnce(&mut Tasks) -> R) -> R {
 
 impl Tasks {
     fn insert(&mut self, task: Id, trace: Trace) -> Option<Trace> {
-        if let Some(place) = self.traces.get_mut(&task) {
-            return Some(std::mem::replace(place, trace));
+        if let Some(known) = self.traces.get_mut(&task) {
+            return Some(std::mem::replace(known, trace));
         }
         self.traces.insert(task, trace);
-        place_of(task).fetch_add(1, Ordering::Relaxed);
+        counter_of(task).fetch_add(1, Ordering::Relaxed);
         self.order.push_back(task);
         if self.order.len() > 2 * MAX_TASKS {
             self.order.retain(|task| self.traces.contains_key(task));
@@ -117,7 +122,7 @@ impl Tasks {
 
     fn remove(&mut self, task: Id) -> Option<Trace> {
         let trace = self.traces.remove(&task)?;
-        place_of(task).fetch_sub(1, Ordering::Relaxed);
+        counter_of(task).fetch_sub(1, Ordering::Relaxed);
         Some(trace)
     }
 
@@ -138,9 +143,8 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    /// T2: what one task has forgotten must not make all others wait for one another.
     #[test]
-    fn t2_a_task_without_a_trace_takes_no_lock_for_those_that_forgot_theirs() {
+    fn a_task_without_a_trace_takes_no_lock_although_others_left_theirs() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let forgets = || async { crate::attach(new_trace("forgotten")) };
         (0..10).for_each(|_| runtime.block_on(runtime.spawn(forgets())).unwrap());
@@ -148,10 +152,10 @@ mod tests {
         let (told, tell) = mpsc::channel();
         let tasks = TASKS.lock().unwrap_or_else(|poison| poison.into_inner());
         runtime.spawn(async move { told.send(current_trace().is_none()).unwrap() });
-        let answer = tell.recv_timeout(Duration::from_secs(20));
+        let result = tell.recv_timeout(Duration::from_secs(20));
         drop(tasks);
-        assert_eq!(answer, Ok(true), "it waits for the lock");
-        // A task that is moved still has its own.
+        assert_eq!(result, Ok(true), "the task waits for the lock");
+        // A task that moves between threads keeps its trace.
         let keeps = async {
             crate::attach(new_trace("kept"));
             for _ in 0..100 {

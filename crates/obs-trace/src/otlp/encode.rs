@@ -7,8 +7,8 @@ use super::config::Config;
 use super::message::{
     AnyValue, InstrumentationScope, KeyValue, Kind, Resource, Span, Status, code, flags, kind,
 };
-use crate::trace::ERROR;
-use crate::{SpanRecord, TraceRecord, Value};
+use crate::record::ERROR_FIELD;
+use crate::{SpanId, SpanRecord, TraceRecord, Value};
 
 /// Makes requests; holds what is the same in all of them.
 ///
@@ -98,32 +98,32 @@ fn root(trace: &TraceRecord) -> Span {
     let is_remote = if caller.is_some() { flags::IS_REMOTE } else { 0 };
     Span {
         trace_id: trace.trace_id().to_bytes().to_vec(),
-        span_id: trace.span_id().to_vec(),
+        span_id: trace.span_id().to_bytes().to_vec(),
         trace_state: trace_state(trace),
-        parent_span_id: caller.map_or_else(Vec::new, |caller| caller.span_id.to_vec()),
+        parent_span_id: caller.map_or_else(Vec::new, |caller| caller.span_id.to_bytes().to_vec()),
         name: trace.capability().to_owned(),
         kind: kind::SERVER,
         start_time_unix_nano: start,
         end_time_unix_nano: start + trace.duration().as_nanos() as u64,
         attributes,
-        status: (!status.is_ok() && !status.is_callers_doing()).then(failed),
+        status: (!status.is_ok() && !status.is_callers_fault()).then(failed),
         flags: flags::of(trace.outgoing_flags()) | is_remote,
     }
 }
 
-fn child(trace: &TraceRecord, span: &SpanRecord, parent: [u8; 8]) -> Span {
+fn child(trace: &TraceRecord, span: &SpanRecord, parent: SpanId) -> Span {
     let start = trace.started_unix_ns() + span.start().as_nanos() as u64;
     Span {
         trace_id: trace.trace_id().to_bytes().to_vec(),
-        span_id: span.span_id().to_vec(),
+        span_id: span.span_id().to_bytes().to_vec(),
         trace_state: trace_state(trace),
-        parent_span_id: parent.to_vec(),
+        parent_span_id: parent.to_bytes().to_vec(),
         name: span.name().to_owned(),
-        kind: if span.is_client { kind::CLIENT } else { kind::INTERNAL },
+        kind: if span.is_client() { kind::CLIENT } else { kind::INTERNAL },
         start_time_unix_nano: start,
         end_time_unix_nano: start + span.duration().as_nanos() as u64,
         attributes: attributes(span),
-        status: span.field(ERROR).map(|_| failed()),
+        status: span.field(ERROR_FIELD).map(|_| failed()),
         flags: flags::of(trace.outgoing_flags()),
     }
 }
@@ -140,7 +140,7 @@ fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
     let mut attributes: Vec<KeyValue> = Vec::with_capacity(span.fields().len());
     for (key, value) in span.fields() {
         let (key, value) = match *key {
-            ERROR => (ERROR_TYPE.to_owned(), Kind::String(value.to_string())),
+            ERROR_FIELD => (ERROR_TYPE.to_owned(), Kind::String(value.to_string())),
             "to" => (PEER.to_owned(), any(value)),
             key if key.contains('.') => (key.to_owned(), any(value)),
             key => (format!("hearthnet.{key}"), any(value)),
@@ -170,14 +170,14 @@ fn attribute(key: &str, value: Kind) -> KeyValue {
 
 fn any(value: &Value) -> Kind {
     match value.kind() {
-        crate::record::value::Kind::Text(text) => Kind::String(text.to_string()),
-        crate::record::value::Kind::Signed(number) => Kind::Int(*number),
+        crate::record::Kind::Text(text) => Kind::String(text.to_string()),
+        crate::record::Kind::Signed(number) => Kind::Int(*number),
         // OTLP has no unsigned numbers; one that is too large keeps its digits.
-        crate::record::value::Kind::Unsigned(number) => {
+        crate::record::Kind::Unsigned(number) => {
             i64::try_from(*number).map_or_else(|_| Kind::String(number.to_string()), Kind::Int)
         }
-        crate::record::value::Kind::Float(number) => Kind::Double(*number),
-        crate::record::value::Kind::Bool(truth) => Kind::Bool(*truth),
+        crate::record::Kind::Float(number) => Kind::Double(*number),
+        crate::record::Kind::Bool(truth) => Kind::Bool(*truth),
     }
 }
 
@@ -287,7 +287,10 @@ mod tests {
     #[test]
     fn the_flags_are_those_of_the_trace() {
         let state = TraceState::parse([b"foo=1,foo=2".as_slice()]).unwrap();
-        let remote = Remote::new(TraceId::generate()).parent([1; 8]).state(state).flags(RANDOM);
+        let remote = Remote::new(TraceId::generate())
+            .parent(SpanId::from_bytes([1; 8]).unwrap())
+            .state(state)
+            .flags(RANDOM);
         let store = Store::default();
         let _scope = store.enter();
         let trace = new_trace_from(remote, "llm.chat");

@@ -10,7 +10,7 @@ use super::config::endpoint;
 use super::queue::Queue;
 use super::stats::Stats;
 use super::worker::Worker;
-use crate::store::WeakStore;
+use crate::store::{Export, WeakStore};
 use crate::{Error, Store};
 
 /// Exports the traces of a store until it is shut down or dropped.
@@ -53,7 +53,7 @@ impl Exporter {
         let worker = Worker::new(Arc::clone(&queue), config.clone(), transport);
         let thread = thread::Builder::new().name("obs-trace-otlp".to_owned());
         thread.spawn(move || worker.run()).map_err(|error| Error::thread(&error))?;
-        store.outlet().connect(&queue);
+        store.outlet().connect(Arc::<Queue>::clone(&queue));
         Ok(Exporter { queue, store: store.downgrade() })
     }
 
@@ -68,7 +68,8 @@ impl Exporter {
     /// Takes no trace that ends from here on. What waits is still sent.
     pub fn disconnect(&self) {
         if let Some(store) = self.store.upgrade() {
-            store.outlet().disconnect(&self.queue);
+            let queue: Arc<dyn Export> = Arc::<Queue>::clone(&self.queue);
+            store.outlet().disconnect(&queue);
         }
     }
 

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::config::Config;
 use super::stats::Counts;
 use crate::TraceRecord;
-use crate::store::stats::Count;
+use crate::store::{Count, Export};
 
 /// Between those who end traces, the worker that exports them, and those who want that done by now.
 ///
 /// The lock is held for a few instructions at a time, never while anything is sent, encoded or dropped.
-pub(crate) struct Queue {
+pub(super) struct Queue {
     /// The counts are changed under its lock, so that whoever reads them there finds every trace in exactly one.
     state: Mutex<State>,
     /// Tells the worker that there is something to do.
@@ -96,26 +96,6 @@ impl Queue {
             max_bytes: config.queue_bytes,
             interval: config.interval,
         }
-    }
-
-    pub(crate) fn only_sampled(&self) -> bool {
-        self.only_sampled
-    }
-
-    /// Puts a trace in, or counts it as dropped if there is no room, or as unsampled if it is not to be exported.
-    pub(crate) fn offer(&self, record: &Arc<TraceRecord>) {
-        if self.only_sampled && record.is_unsampled() {
-            return self.counts.unsampled.add(1);
-        }
-        if self.is_full.load(Ordering::Relaxed) {
-            return self.refused.add(1);
-        }
-        let mut state = self.lock();
-        self.counts.offered.add(1);
-        if !state.push(record, self) {
-            self.counts.dropped.add(1);
-        }
-        self.note_room(&state);
     }
 
     fn note_room(&self, state: &State) {
@@ -262,6 +242,29 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl Export for Queue {
+    /// Puts a trace in. Counts it as dropped if there is no room, and as unsampled if it must not be exported.
+    fn offer(&self, record: &Arc<TraceRecord>) {
+        if self.only_sampled && record.is_unsampled() {
+            return self.counts.unsampled.add(1);
+        }
+        // Relaxed: a hint. A trace that misses a change of it is refused, or refused later under the lock.
+        if self.is_full.load(Ordering::Relaxed) {
+            return self.refused.add(1);
+        }
+        let mut state = self.lock();
+        self.counts.offered.add(1);
+        if !state.push(record, self) {
+            self.counts.dropped.add(1);
+        }
+        self.note_room(&state);
+    }
+
+    fn only_sampled(&self) -> bool {
+        self.only_sampled
     }
 }
 

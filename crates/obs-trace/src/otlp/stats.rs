@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::queue::Queue;
-use crate::store::stats::Count;
+use crate::store::Count;
 
 /// What an exporter has done since it was started, and what waits now.
 ///

@@ -1,17 +1,17 @@
-//! Trace IDs in headers, read strictly: what comes from a peer is either exactly right or not there (T7).
+//! Trace context in headers: strict parsers, and the writer of `traceparent`.
 //!
-//! Pure functions on the bytes of one header value. That there is exactly one value is for the
-//! caller to see to, as is to forget a refused text: it is never to be echoed or logged.
+//! The functions take the bytes of one header value. A value from a peer is exactly right or refused. The caller makes sure
+//! that a request has exactly one value, and neither echoes nor logs a refused one.
 
 pub(crate) mod remote;
-pub(crate) mod trace_state;
+mod trace_state;
 
-use crate::TraceId;
-pub use crate::propagation::trace_state::TraceState;
+pub use self::trace_state::TraceState;
+use crate::{SpanId, TraceId};
 
-/// Reads `X-HearthNet-Request-Id`: a ULID of exactly 26 characters that fits in 128 bits and is not nil.
+/// Parses `X-HearthNet-Request-Id`: a ULID of exactly 26 characters that fits in 128 bits and is not nil.
 ///
-/// Lower case is read as upper case, as the ULID specification says.
+/// Case does not matter, as the ULID specification says.
 ///
 /// ```
 /// use obs_trace::propagation::parse_request_id;
@@ -24,11 +24,11 @@ pub fn parse_request_id(value: &[u8]) -> Option<TraceId> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// Reads a W3C `traceparent`: the trace ID, the span ID of the caller, and the flags.
+/// Parses a W3C `traceparent`: the trace ID, the span ID of the caller, and the flags.
 ///
-/// Version 00 must be exactly 55 bytes of lower-case hex. Of a later version the same part is read,
-/// which must be followed by `-` or nothing, and of the flags only [`SAMPLED`], the only one that the
-/// standard lets a reader assume there; version ff and IDs that are all zero are refused.
+/// Version 00 must be exactly 55 bytes of lower-case hexadecimal digits. A later version must begin with the same 55 bytes,
+/// followed by `-` or nothing. Its flags are reduced to [`SAMPLED`], the only one that the standard defines for later
+/// versions. Version ff and IDs that are all zero are refused.
 ///
 /// ```
 /// use obs_trace::propagation::parse_traceparent;
@@ -36,54 +36,54 @@ pub fn parse_request_id(value: &[u8]) -> Option<TraceId> {
 /// let (id, span_id, flags) =
 ///     parse_traceparent(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
 /// assert_eq!(id.to_bytes()[0], 0x0a);
-/// assert_eq!((span_id[0], flags), (0xb7, 1));
+/// assert_eq!((span_id.to_string().as_str(), flags), ("b7ad6b7169203331", 1));
 /// ```
-pub fn parse_traceparent(value: &[u8]) -> Option<(TraceId, [u8; 8], u8)> {
+pub fn parse_traceparent(value: &[u8]) -> Option<(TraceId, SpanId, u8)> {
     let (known, rest) = value.split_at_checked(LENGTH)?;
     let [version] = hex(&known[..2])?;
     if known[2] != b'-' || known[35] != b'-' || known[52] != b'-' {
         return None;
     }
     let id = TraceId::from_bytes(hex(&known[3..35])?)?;
-    let span_id: [u8; 8] = hex(&known[36..52])?;
+    let span_id = SpanId::from_bytes(hex(&known[36..52])?)?;
     let [flags] = hex(&known[53..])?;
     let flags = match (version, rest) {
         (0, []) => flags,
         (1..=0xfe, [] | [b'-', ..]) => flags & SAMPLED,
         _ => return None,
     };
-    (span_id != [0; 8]).then_some((id, span_id, flags))
+    Some((id, span_id, flags))
 }
 
 /// Writes a `traceparent` of version 00: 55 bytes of ASCII.
 ///
 /// ```
-/// use obs_trace::{TraceId, propagation};
+/// use obs_trace::{SpanId, TraceId, propagation};
 ///
-/// let id = TraceId::generate();
-/// let text = propagation::format_traceparent(id, [1; 8], propagation::SAMPLED);
-/// assert_eq!(propagation::parse_traceparent(&text), Some((id, [1; 8], 1)));
+/// let (id, span_id) = (TraceId::generate(), SpanId::from_bytes([1; 8]).unwrap());
+/// let text = propagation::format_traceparent(id, span_id, propagation::SAMPLED);
+/// assert_eq!(propagation::parse_traceparent(&text), Some((id, span_id, 1)));
 /// ```
-pub fn format_traceparent(id: TraceId, span_id: [u8; 8], flags: u8) -> [u8; 55] {
+pub fn format_traceparent(id: TraceId, span_id: SpanId, flags: u8) -> [u8; 55] {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     write_hex(&id.to_bytes(), &mut text[3..35]);
-    write_hex(&span_id, &mut text[36..52]);
+    write_hex(&span_id.to_bytes(), &mut text[36..52]);
     write_hex(&[flags], &mut text[53..]);
     text
 }
 
-/// The flag that says that the caller may have recorded the trace.
+/// Flag of `traceparent`: the caller may have recorded the trace.
 pub const SAMPLED: u8 = 1;
 
-/// The flag of Level 2 that says that the low 56 bits of the trace ID are uniformly random.
+/// Flag of `traceparent` Level 2: the low 56 bits of the trace ID are uniformly random.
 ///
-/// Whoever continues a trace passes it on as it was.
+/// A node that continues a trace passes it on unchanged.
 pub const RANDOM: u8 = 2;
 
-/// The length of version 00, and of what every later version begins with.
+/// Length of version 00 in bytes. Later versions begin with the same fields.
 const LENGTH: usize = 55;
 
-/// `N` bytes out of exactly `2 * N` lower-case digits.
+/// Parses exactly `2 * N` lower-case digits.
 fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn t7_the_cases_of_the_w3c_suite() {
+    fn cases_of_the_w3c_suite() {
         let id = "0af7651916cd43dd8448eb211c80319c";
         let span = "b7ad6b7169203331";
         assert_eq!(parse(GOOD), Some(1));
@@ -178,20 +178,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(id: [u8; 16], span_id: [u8; 8], flags: u8) {
+        fn a_formatted_traceparent_is_parsed_again(id: [u8; 16], span_id: [u8; 8], flags: u8) {
             prop_assume!(id != [0; 16] && span_id != [0; 8]);
-            let id = TraceId::from_bytes(id).unwrap();
+            let (id, span_id) = (TraceId::from_bytes(id).unwrap(), SpanId::from_bytes(span_id).unwrap());
             let text = format_traceparent(id, span_id, flags);
             prop_assert_eq!(parse_traceparent(&text), Some((id, span_id, flags)));
         }
 
         #[test]
-        fn no_bytes_make_it_panic(value in proptest::collection::vec(any::<u8>(), 0..120)) {
+        fn no_bytes_cause_a_panic(value in proptest::collection::vec(any::<u8>(), 0..120)) {
             let _ = parse_traceparent(&value);
         }
 
         #[test]
-        fn one_changed_byte_is_read_only_if_it_is_written_so(place in 0..55_usize, byte: u8) {
+        fn a_changed_byte_is_accepted_only_if_formatting_gives_it_back(place in 0..55_usize, byte: u8) {
             let mut value = *GOOD.as_bytes().first_chunk::<55>().unwrap();
             value[place] = byte;
             if let Some((id, span_id, flags)) = parse_traceparent(&value)

@@ -1,10 +1,9 @@
-//! The other ends of a trace: who called us, and what to tell whom we call (T7).
+//! Origin of a trace that began elsewhere, as the headers of its request name it.
 
-use crate::propagation::{self, TraceState};
-use crate::record::slots::SpanIndex;
-use crate::{Trace, TraceId, context};
+use super::{RANDOM, SAMPLED, TraceState};
+use crate::{SpanId, TraceId};
 
-/// Where a trace comes from: what a request said of the trace that it belongs to.
+/// Origin of a trace: the trace of the caller that the request names.
 ///
 /// ```
 /// use obs_trace::{Remote, propagation};
@@ -23,111 +22,58 @@ pub struct Remote {
     pub(crate) caller: Option<Box<Caller>>,
 }
 
-/// Boxed in a trace, because most have none.
+/// Span of another node that called this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
-    pub(crate) span_id: [u8; 8],
+    pub(crate) span_id: SpanId,
     pub(crate) state: Option<TraceState>,
 }
 
 impl Caller {
-    /// Bytes that it takes beside the trace.
+    /// Returns the bytes allocated beside the trace.
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Caller>() + self.state.as_ref().map_or(0, |state| state.as_str().len())
     }
 }
 
 impl Remote {
-    /// A trace with this ID that began elsewhere, with the flags of a caller that recorded it
-    /// ([`SAMPLED`](propagation::SAMPLED)).
+    /// Returns a trace with this ID that began elsewhere, with the flags of a caller that recorded it
+    /// ([`SAMPLED`]).
     pub fn new(id: TraceId) -> Remote {
-        Remote { id, flags: propagation::SAMPLED, caller: None }
+        Remote { id, flags: SAMPLED, caller: None }
     }
 
-    /// Sets the flags of the caller's `traceparent`: [`SAMPLED`](propagation::SAMPLED) and
-    /// [`RANDOM`](propagation::RANDOM). Bits that the standard reserves are dropped, as it demands.
+    /// Sets the flags of the caller's `traceparent`: [`SAMPLED`] and [`RANDOM`]. Reserved bits are cleared, as the
+    /// standard demands.
     ///
     /// ```
-    /// use obs_trace::{Remote, TraceId, propagation};
+    /// use obs_trace::{Remote, SpanId, TraceId, propagation};
     ///
-    /// let remote = Remote::new(TraceId::generate()).parent([1; 8]).flags(propagation::RANDOM);
+    /// let span = SpanId::from_bytes([1; 8]).unwrap();
+    /// let remote = Remote::new(TraceId::generate()).parent(span).flags(propagation::RANDOM);
     /// let trace = obs_trace::new_trace_from(remote, "llm.chat");
-    /// let told = trace.enter(obs_trace::outgoing).unwrap();
-    /// assert!(told.traceparent().ends_with(b"-03"), "this node records it");
+    /// let headers = trace.enter(obs_trace::outgoing).unwrap();
+    /// assert!(headers.traceparent().ends_with(b"-03"), "this node records the trace");
     /// # trace.finish();
     /// ```
     pub fn flags(mut self, flags: u8) -> Remote {
-        self.flags = flags & (propagation::SAMPLED | propagation::RANDOM);
+        self.flags = flags & (SAMPLED | RANDOM);
         self
     }
 
-    /// The span of the caller that the trace is a child of. All zero is none.
-    pub fn parent(mut self, span_id: [u8; 8]) -> Remote {
-        if span_id != [0; 8] {
-            self.caller = Some(Box::new(Caller { span_id, state: None }));
-        }
+    /// Sets the caller's span, which becomes the parent of the trace.
+    pub fn parent(mut self, span_id: SpanId) -> Remote {
+        self.caller = Some(Box::new(Caller { span_id, state: None }));
         self
     }
 
-    /// What other tracing systems have to say along the way; given on to every node that is called.
-    /// Belongs to a [`parent`](Remote::parent), to be set before, and has no effect without one.
+    /// Sets the `tracestate` of other tracing systems, which is passed on to every node that is called.
+    ///
+    /// Set the [`parent`](Remote::parent) first. Without one this has no effect.
     pub fn state(mut self, state: TraceState) -> Remote {
         if let Some(caller) = &mut self.caller {
             caller.state = Some(state);
         }
         self
-    }
-}
-
-/// What to tell a server that is called from here; made by [`outgoing`].
-///
-/// ```
-/// let trace = obs_trace::new_trace("llm.chat");
-/// let told = trace.enter(|| obs_trace::in_span("forward", obs_trace::outgoing)).unwrap();
-/// assert_eq!(told.request_id(), trace.id().to_text());
-/// assert_eq!(told.traceparent()[..3], *b"00-");
-/// # trace.finish();
-/// ```
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    trace: Trace,
-    span_id: [u8; 8],
-    flags: u8,
-}
-
-/// What an outgoing call is to say, so that the server's part of the trace joins ours: it becomes a
-/// child of the span that encloses the caller. `None` if no trace is current.
-///
-/// That span is exported as the client of a call, so give each call a span of its own and ask within it.
-pub fn outgoing() -> Option<Outgoing> {
-    let at = context::position()?;
-    if let Some(span) = at.parent {
-        at.trace.0.mark_client(span);
-    }
-    Some(Outgoing::of(at.trace, at.parent))
-}
-
-impl Outgoing {
-    pub(crate) fn of(trace: Trace, span: Option<SpanIndex>) -> Outgoing {
-        Outgoing { span_id: trace.0.span_ids().of(span), flags: trace.0.outgoing_flags(), trace }
-    }
-
-    /// The value of `X-HearthNet-Request-Id`.
-    pub fn request_id(&self) -> [u8; 26] {
-        self.trace.id().to_text()
-    }
-
-    /// The value of `traceparent`.
-    ///
-    /// Its flag `sampled` is set, because every trace is recorded, unless the caller did not set it and
-    /// the export follows callers in that (`otlp::Config::only_sampled`). Its flag `random` is that of
-    /// the caller, or set for an ID that was made here.
-    pub fn traceparent(&self) -> [u8; 55] {
-        propagation::format_traceparent(self.trace.id(), self.span_id, self.flags)
-    }
-
-    /// The value of `tracestate`, if the trace came with one.
-    pub fn tracestate(&self) -> Option<&str> {
-        self.trace.0.caller()?.state.as_ref().map(TraceState::as_str)
     }
 }

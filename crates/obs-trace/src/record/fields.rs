@@ -1,14 +1,15 @@
 //! The fields of a trace's spans, bounded in number and size.
 
-use crate::Value;
-use crate::record::slots::SpanIndex;
+use super::Value;
+use super::slots::SpanIndex;
 
+/// Fields of all spans of a trace, in the order in which they were first set.
 #[derive(Default)]
-pub(crate) struct Fields {
+pub(super) struct Fields {
     list: Vec<Field>,
-    /// A bit for each span that has any.
+    /// One bit for each span that has fields.
     spans: u128,
-    /// Bytes of text that the values hold elsewhere.
+    /// Bytes of text that the values have allocated.
     text_bytes: usize,
 }
 
@@ -19,13 +20,13 @@ struct Field {
     value: Value,
 }
 
-// For all spans of a trace together; a span has a handful.
+// Limits for all spans of a trace together. A span usually has a handful of fields, so 128 spans fit with two each.
 const MAX_FIELDS: usize = 256;
 const MAX_TEXT_BYTES: usize = 16 << 10;
 
 impl Fields {
-    /// Sets a field; the last value given under a key counts. `false` if there was no place for it.
-    pub(crate) fn set(&mut self, span: SpanIndex, key: &'static str, value: Value) -> bool {
+    /// Sets a field. The last value under a key counts. Returns `false` if a limit is reached.
+    pub(super) fn set(&mut self, span: SpanIndex, key: &'static str, value: Value) -> bool {
         let known = self.find(span, key);
         let freed = known.map_or(0, |place| self.list[place].value.heap_bytes());
         let text_bytes = self.text_bytes - freed + value.heap_bytes();
@@ -45,7 +46,8 @@ impl Fields {
         true
     }
 
-    /// From the end and no further than to the span's first one: most are set when the span begins.
+    /// Finds a field from the end, because most fields are set right after the span has begun. The search stops at the
+    /// span's first field.
     fn find(&self, span: SpanIndex, key: &str) -> Option<usize> {
         if self.spans & 1 << span.get() == 0 {
             return None;
@@ -61,12 +63,12 @@ impl Fields {
         None
     }
 
-    pub(crate) fn of(&self, span: usize) -> impl Iterator<Item = (&'static str, &Value)> {
+    pub(super) fn of(&self, span: usize) -> impl Iterator<Item = (&'static str, &Value)> {
         self.list.iter().filter(move |field| field.span.get() == span).map(|field| (field.key, &field.value))
     }
 
-    /// Bytes allocated for them.
-    pub(crate) fn heap_bytes(&self) -> usize {
+    /// Returns the bytes allocated for the fields.
+    pub(super) fn heap_bytes(&self) -> usize {
         self.list.capacity() * size_of::<Field>() + self.text_bytes
     }
 }
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_value_counts_however_spans_alternate() {
+    fn the_last_value_counts_when_spans_alternate() {
         let spans = [0, 1, 2].map(|slot| SpanIndex::of_slot(slot).unwrap());
         let mut fields = Fields::default();
         for round in 0..3 {

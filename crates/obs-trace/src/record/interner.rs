@@ -1,18 +1,19 @@
-//! Span names as small numbers, so that a span's record is a few machine words.
+//! Interner of span names: each name is a small number, so that a span's slot is three machine words.
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{LazyLock, RwLock};
 
-/// A span name in the process-wide table.
+/// Number of a span name in the table of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameId(pub(crate) u16);
 
-/// Reads as this once the table is full, which only names made at run time can bring about.
+/// Name of number 0, which further names share once all 65 535 numbers are taken. Only names that are leaked at run
+/// time can be so many.
 const OTHER: &str = "(other)";
 
 impl NameId {
-    /// The number of `name`, in a nanosecond where this thread has used it before.
+    /// Returns the number of `name`. Takes a nanosecond if this thread has used the name before.
     #[inline]
     pub(crate) fn of(name: &'static str) -> NameId {
         RECENT.try_with(|recent| recent.id(name)).unwrap_or_else(|_| intern(name))
@@ -24,9 +25,10 @@ impl NameId {
     }
 }
 
-/// The names a thread has used lately, found by where they lie in memory.
+/// Names that a thread has used lately, found by their address.
 struct Recent([Cell<(&'static str, u16)>; RECENT_SLOTS]);
 
+/// A power of two, so that the remainder is a mask. A thread uses a few dozen names; the table takes 1.5 KiB.
 const RECENT_SLOTS: usize = 64;
 
 thread_local! {
@@ -36,10 +38,12 @@ thread_local! {
 impl Recent {
     #[inline]
     fn id(&self, name: &'static str) -> NameId {
-        // Literals lie next to each other without padding, so the low bits of an address tell them apart.
+        // Literals lie next to each other without padding, so the low bits of their addresses differ.
         let address = name.as_ptr() as usize;
         let slot = &self.0[(address ^ (address >> 6)) % RECENT_SLOTS];
         let (known, id) = slot.get();
+        // Compares address and length, not bytes. The same text at another address is interned once more, which gives
+        // the same number.
         if std::ptr::eq(known, name) {
             return NameId(id);
         }
@@ -54,6 +58,7 @@ struct Table {
     ids: HashMap<&'static str, u16>,
 }
 
+// Invariant under the lock: `ids` maps each entry of `names` to its index. Numbers are never given back.
 static TABLE: LazyLock<RwLock<Table>> =
     LazyLock::new(|| RwLock::new(Table { names: vec![OTHER], ids: HashMap::from([(OTHER, 0)]) }));
 
@@ -63,6 +68,7 @@ fn intern(name: &'static str) -> NameId {
         return NameId(*id);
     }
     let mut table = TABLE.write().unwrap_or_else(|poison| poison.into_inner());
+    // Another thread may have interned it between the two locks.
     if let Some(id) = table.ids.get(name) {
         return NameId(*id);
     }
@@ -83,7 +89,7 @@ mod tests {
         assert_eq!(NameId::of(copy), one);
         assert_ne!(NameId::of("names::two"), one);
         assert_eq!(one.name(), "names::one");
-        // A prefix lies at the same address.
+        // A prefix has the same address.
         assert_eq!(NameId::of(&copy[..5]).name(), "names");
         assert_eq!(NameId::of(copy).name(), "names::one");
     }

@@ -1,12 +1,29 @@
 //! Trace records: written while a trace runs, fixed when it ends.
+//!
+//! A trace is one allocation from its beginning until the store forgets it. `live.rs` writes it, `finished.rs` reads it.
 
-pub(crate) mod fields;
-pub(crate) mod interner;
-pub(crate) mod live;
-pub(crate) mod slots;
-pub(crate) mod span_ids;
-pub(crate) mod span_record;
-pub(crate) mod status;
-pub(crate) mod value;
+mod done_line;
+mod fields;
+mod finished;
+mod interner;
+mod live;
+mod sink;
+mod slots;
+mod span_ids;
+mod span_record;
+mod status;
+mod trace_record;
+mod value;
 
-pub(crate) use live::{End, Limits, MAX_CAPABILITY_BYTES, Outcome};
+pub(crate) use self::done_line::ending;
+pub(crate) use self::live::ERROR_FIELD;
+pub(crate) use self::sink::{Sink, set_global};
+pub(crate) use self::slots::{SPAN_LIMIT, SpanIndex};
+pub use self::span_record::SpanRecord;
+pub(crate) use self::status::Outcome;
+pub use self::status::{ErrorCode, Status};
+pub use self::trace_record::TraceRecord;
+pub(crate) use self::trace_record::{End, Limits, MAX_CAPABILITY_BYTES};
+#[cfg(feature = "otlp")]
+pub(crate) use self::value::Kind;
+pub use self::value::Value;

@@ -1,21 +1,23 @@
-//! The spans of one trace: a fixed number of slots that any thread fills without a lock.
+//! The spans of one trace: a fixed number of slots that all threads fill without a lock.
 
 use std::num::NonZeroU8;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock::{AtomicInstant, Instant};
-use crate::config::SPAN_LIMIT;
-use crate::record::interner::NameId;
+use super::interner::NameId;
+use crate::clock::Instant;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicInstant, IS_MODEL, OnceLock};
 
-/// The place of a span in its trace, in the order in which spans began.
+/// Maximum number of spans that a trace keeps, whatever the configuration. A record holds one bit for each in a `u128`.
+pub(crate) const SPAN_LIMIT: usize = if IS_MODEL { 4 } else { 128 };
+
+/// Position of a span in its trace, in the order in which spans began.
 ///
-/// One higher than the index of its slot, so that no place at all is a zero byte.
+/// The byte is one higher than the index of the slot, so that `None` is a zero byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SpanIndex(NonZeroU8);
 
 impl SpanIndex {
-    /// `None` beyond [`SPAN_LIMIT`].
+    /// Returns the position of a slot. `None` from [`SPAN_LIMIT`] on.
     pub(crate) fn of_slot(slot: u64) -> Option<SpanIndex> {
         NonZeroU8::new((slot + 1) as u8).filter(|_| slot < SPAN_LIMIT as u64).map(SpanIndex)
     }
@@ -33,49 +35,42 @@ impl SpanIndex {
     }
 }
 
-/// Slots for [`SPAN_LIMIT`] spans, the first of them in the trace itself, the others made when they are needed.
+/// Slots for [`SPAN_LIMIT`] spans. The first ones are part of the trace, the others are allocated when they are needed.
 ///
-/// A slot belongs to the span that took its number, which writes it twice: all of it at the
-/// beginning and its end at the close. Whoever sees the end (`Acquire`) sees the rest (`Release`).
+/// A slot belongs to the span that took its number. That span writes it twice: all of it at its beginning, and the end
+/// when it is closed.
 pub(crate) struct Slots {
-    /// How many spans have begun, and [`ENDED`]: in one, so that each span is on one side of the end.
+    /// Number of spans that have begun, and [`ENDED`]. Both are in one atomic, so that each span is on one side of the
+    /// end.
     begun: AtomicU64,
     first: [Slot; FIRST],
     second: OnceLock<Box<[Slot; SECOND]>>,
     third: OnceLock<Box<[Slot; THIRD]>>,
 }
 
-// With these a trace of up to twelve spans is one allocation of half a KiB.
-const FIRST: usize = 12;
-const SECOND: usize = 36;
-const THIRD: usize = SPAN_LIMIT - FIRST - SECOND;
+// A trace of up to twelve spans is one allocation of half a KiB. The steps up to 128 are about threefold.
+const FIRST: usize = if IS_MODEL { 1 } else { 12 };
+const SECOND: usize = if IS_MODEL { 1 } else { 36 };
+const SECOND_END: usize = FIRST + SECOND;
+const THIRD: usize = SPAN_LIMIT - SECOND_END;
 
 struct Slot {
     begin: AtomicInstant,
     /// Zero while the span is open.
     end: AtomicInstant,
-    /// [`IS_CLIENT`], the number of the name, then the byte of the parent.
+    /// From the lowest bit: one byte for the parent, 16 bits for the name, [`IS_CLIENT`].
     about: AtomicU64,
 }
+
+/// Set in [`Slots::begun`] when the trace has ended. The count below never gets that far.
+const ENDED: u64 = 1 << 63;
+
+/// Set in [`Slot::about`] for a span whose ID was given to another node.
+const IS_CLIENT: u64 = 1 << 24;
 
 fn about(name: NameId, parent: Option<SpanIndex>) -> u64 {
     u64::from(name.0) << 8 | u64::from(SpanIndex::to_byte(parent))
 }
-
-/// Set when the trace has ended.
-const ENDED: u64 = 1 << 63;
-
-/// Where a span has come to.
-pub(crate) enum Begun {
-    Kept(SpanIndex),
-    /// There was no place for it.
-    Unkept,
-    /// The trace had ended.
-    Late,
-}
-
-/// Set for a span whose ID was given to another node.
-const IS_CLIENT: u64 = 1 << 24;
 
 fn name_and_parent(about: u64) -> (NameId, Option<SpanIndex>) {
     (NameId((about >> 8) as u16), SpanIndex::of_byte(about as u8))
@@ -91,17 +86,26 @@ impl Slot {
     }
 }
 
-/// A span as it was recorded.
-pub(crate) struct Closed {
-    pub(crate) name: NameId,
-    pub(crate) parent: Option<SpanIndex>,
-    pub(crate) begin: Instant,
-    pub(crate) end: Instant,
-    pub(crate) is_client: bool,
+/// Outcome of beginning a span.
+pub(super) enum Begun {
+    Kept(SpanIndex),
+    /// All slots were taken.
+    Unkept,
+    /// The trace had ended.
+    Late,
+}
+
+/// A closed span.
+pub(super) struct Closed {
+    pub(super) name: NameId,
+    pub(super) parent: Option<SpanIndex>,
+    pub(super) begin: Instant,
+    pub(super) end: Instant,
+    pub(super) is_client: bool,
 }
 
 impl Slots {
-    pub(crate) fn new() -> Slots {
+    pub(super) fn new() -> Slots {
         Slots {
             begun: AtomicU64::new(0),
             first: std::array::from_fn(|_| Slot::new()),
@@ -112,53 +116,65 @@ impl Slots {
 
     /// Counts one more span and gives it a slot, unless `limit` spans have one or the trace has ended.
     #[inline]
-    pub(crate) fn begin(&self, limit: usize, name: &'static str, parent: Option<SpanIndex>) -> Begun {
+    pub(super) fn begin(&self, limit: usize, name: &'static str, parent: Option<SpanIndex>) -> Begun {
+        // Relaxed: the atomic alone decides who gets which slot. A slot's contents are published by its `end`.
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        // `ENDED` is above every limit, so one comparison finds both reasons to refuse.
         if number >= limit as u64 {
             return if number & ENDED == 0 { Begun::Unkept } else { Begun::Late };
         }
         let Some(index) = SpanIndex::of_slot(number) else { return Begun::Unkept };
         let slot = self.slot_or_make(index.get());
+        // Relaxed: readers look at a slot only after they have seen its `end` with `Acquire`.
         slot.about.store(about(NameId::of(name), parent), Ordering::Relaxed);
         slot.begin.store(crate::clock::now(), Ordering::Relaxed);
         Begun::Kept(index)
     }
 
-    /// Ends the trace: spans that begin from here on are late. Gives how many had begun to whoever was first.
-    pub(crate) fn end(&self) -> Option<u64> {
+    /// Ends the trace, so that spans which begin from here on are late. Returns the number of spans that had begun,
+    /// `None` if the trace has ended already.
+    pub(super) fn end(&self) -> Option<u64> {
+        // AcqRel: whoever learns from this atomic that the trace has ended also sees what was done before the end, and
+        // two threads that end it are ordered.
         let begun = self.begun.fetch_or(ENDED, Ordering::AcqRel);
         (begun & ENDED == 0).then_some(begun)
     }
 
     #[inline]
-    pub(crate) fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
+        // Relaxed: an early answer only. `end` decides, and `set_field` is ordered by the lock of the fields.
         self.begun.load(Ordering::Relaxed) & ENDED != 0
     }
 
     #[inline]
-    pub(crate) fn close(&self, index: SpanIndex) {
+    pub(super) fn close(&self, index: SpanIndex) {
         if let Some(slot) = self.slot(index.get()) {
+            // Release: a reader that sees this end (`Acquire`) sees the name, parent and beginning.
             slot.end.store(crate::clock::now(), Ordering::Release);
         }
     }
 
-    /// How many spans have begun, those without a slot included.
-    pub(crate) fn begun(&self) -> u64 {
+    /// Returns the number of spans that have begun, with or without a slot.
+    pub(super) fn begun(&self) -> u64 {
+        // Relaxed: a count. The slots that it leads to are checked one by one.
         self.begun.load(Ordering::Relaxed) & !ENDED
     }
 
-    /// One bit for each span that is closed by now.
-    pub(crate) fn closed(&self) -> u128 {
+    /// Returns one bit for each span that is closed by now.
+    pub(super) fn closed(&self) -> u128 {
         let slots = self.begun().min(SPAN_LIMIT as u64) as usize;
         (0..slots).filter(|&index| self.is_closed(index)).fold(0, |bits, index| bits | 1 << index)
     }
 
     fn is_closed(&self, index: usize) -> bool {
+        // Acquire: pairs with the `Release` in `close`, so that a bit in `closed` promises a whole slot.
         self.slot(index).is_some_and(|slot| slot.end.load(Ordering::Acquire) != Instant::ZERO)
     }
 
-    pub(crate) fn read(&self, index: usize) -> Option<Closed> {
+    /// Returns a closed span. `None` while it is open.
+    pub(super) fn read(&self, index: usize) -> Option<Closed> {
         let slot = self.slot(index)?;
+        // Acquire: pairs with the `Release` in `close`. It must come before the two relaxed loads.
         let end = slot.end.load(Ordering::Acquire);
         let about = slot.about.load(Ordering::Relaxed);
         let (name, parent) = name_and_parent(about);
@@ -167,21 +183,25 @@ impl Slots {
         (end != Instant::ZERO).then_some(Closed { name, parent, begin, end, is_client })
     }
 
-    /// Says that another node has been told the span's ID: it is the client of a call.
-    pub(crate) fn mark_client(&self, index: SpanIndex) {
+    /// Marks a span as the client of a call, because another node was told its ID.
+    pub(super) fn mark_client(&self, index: SpanIndex) {
         if let Some(slot) = self.slot(index.get()) {
+            // Relaxed: published by `close`, as the rest of the slot. A read-modify-write, because name and parent are
+            // in the same word.
             slot.about.fetch_or(IS_CLIENT, Ordering::Relaxed);
         }
     }
 
-    /// Who the parent of a span is, open or closed.
-    pub(crate) fn parent(&self, index: SpanIndex) -> Option<SpanIndex> {
+    /// Returns the parent of a span, open or closed.
+    pub(super) fn parent(&self, index: SpanIndex) -> Option<SpanIndex> {
+        // Relaxed: asked for an ancestor of a closed span. The ancestor's slot was written before its child began, and
+        // the child's end has been seen with `Acquire`.
         let (_, parent) = name_and_parent(self.slot(index.get())?.about.load(Ordering::Relaxed));
         parent
     }
 
-    /// Bytes allocated beside the trace.
-    pub(crate) fn heap_bytes(&self) -> usize {
+    /// Returns the bytes allocated beside the trace.
+    pub(super) fn heap_bytes(&self) -> usize {
         let second = self.second.get().map_or(0, |slots| size_of_val(&**slots));
         second + self.third.get().map_or(0, |slots| size_of_val(&**slots))
     }
@@ -205,19 +225,17 @@ impl Slots {
     }
 }
 
-const SECOND_END: usize = FIRST + SECOND;
-
 #[cold]
 fn new_slots<const N: usize>() -> Box<[Slot; N]> {
     Box::new(std::array::from_fn(|_| Slot::new()))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(obs_loom)))]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_slot_is_its_own() {
+    fn every_span_has_its_own_slot() {
         let slots = Slots::new();
         let name = "slots";
         let mut parent = None;

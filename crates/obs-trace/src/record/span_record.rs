@@ -1,11 +1,12 @@
-//! A span of a completed trace, as readers see it.
+//! A span as readers see it.
 
 use std::time::Duration;
 
 use serde_core::ser::SerializeStruct;
 use serde_core::{Serialize, Serializer};
 
-use crate::{Value, clock};
+use super::Value;
+use crate::{SpanId, clock};
 
 /// A span of a [`TraceRecord`](crate::TraceRecord).
 ///
@@ -24,49 +25,57 @@ use crate::{Value, clock};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanRecord {
-    pub(crate) id: [u8; 8],
-    pub(crate) is_client: bool,
-    pub(crate) name: &'static str,
-    pub(crate) parent: Option<usize>,
-    pub(crate) start: Duration,
-    pub(crate) duration: Duration,
-    pub(crate) fields: Vec<(&'static str, Value)>,
+    pub(super) id: SpanId,
+    pub(super) is_client: bool,
+    pub(super) name: &'static str,
+    pub(super) parent: Option<usize>,
+    pub(super) start: Duration,
+    pub(super) duration: Duration,
+    pub(super) fields: Vec<(&'static str, Value)>,
 }
 
 impl SpanRecord {
-    /// What was done.
+    /// Returns the name of the span.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The ID by which other systems know the span: eight bytes.
-    pub fn span_id(&self) -> [u8; 8] {
+    /// Returns the ID that other systems know the span by.
+    pub fn span_id(&self) -> SpanId {
         self.id
     }
 
-    /// The enclosing span, by its index in the trace's list; always smaller than the own one.
+    /// Returns the index of the enclosing span in the same list. It is smaller than the index of this span.
     pub fn parent(&self) -> Option<usize> {
         self.parent
     }
 
-    /// From the beginning of the trace to the beginning of the span.
+    /// Returns the time from the beginning of the trace to the beginning of the span.
     pub fn start(&self) -> Duration {
         self.start
     }
 
-    /// From the beginning of the span to its end.
+    /// Returns the time from the beginning of the span to its end.
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// The fields, in the order in which they were first set; no key twice.
+    /// Returns the fields in the order in which they were first set. No key occurs twice.
     pub fn fields(&self) -> &[(&'static str, Value)] {
         &self.fields
     }
 
-    /// The value of one field.
+    /// Returns the value of one field.
     pub fn field(&self, key: &str) -> Option<&Value> {
         self.fields.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
+}
+
+#[cfg(feature = "otlp")]
+impl SpanRecord {
+    /// Returns whether another node was told the span's ID.
+    pub(crate) fn is_client(&self) -> bool {
+        self.is_client
     }
 }
 

@@ -1,11 +1,11 @@
-//! How a trace ended.
+//! Status of a trace: its form for readers, and the byte that decides it.
 
 use std::fmt;
 
 use serde_core::{Serialize, Serializer};
 use smol_str::SmolStr;
 
-/// How a trace ended, or what [`Trace::fail`](crate::Trace::fail) has set so far.
+/// Status of a trace: its result, or the error code that [`Trace::fail`](crate::Trace::fail) has set so far.
 ///
 /// ```
 /// let trace = obs_trace::new_trace("llm.chat");
@@ -16,17 +16,17 @@ use smol_str::SmolStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// It did what it was asked.
+    /// The request was answered.
     Ok,
-    /// It failed with this error code.
+    /// The request failed with this error code.
     Failed(ErrorCode),
-    /// It was dropped before its end: the caller went away.
+    /// The trace was dropped before its end: the caller went away.
     Cancelled,
-    /// It unwound.
+    /// The handler panicked.
     Panic,
 }
 
-/// An error code, at most 64 bytes long; reads as a `str`.
+/// An error code of at most 64 bytes. Dereferences to `str`.
 ///
 /// ```
 /// # let trace = obs_trace::new_trace("llm.chat");
@@ -46,8 +46,34 @@ impl std::ops::Deref for ErrorCode {
     }
 }
 
+/// Maximum length of an error code.
+pub(super) const MAX_CODE_BYTES: usize = 64;
+
+/// End of a trace as one byte. [`Status`] adds the error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Outcome {
+    Ok,
+    Failed,
+    Cancelled,
+    Panic,
+}
+
+/// Byte in the place of an [`Outcome`] while the trace runs.
+pub(super) const RUNNING: u8 = u8::MAX;
+
+impl Outcome {
+    /// Number of outcomes.
+    pub(crate) const COUNT: usize = Outcome::Panic as usize + 1;
+
+    /// Returns the outcome of a trace that is dropped before its end.
+    pub(crate) fn of_drop() -> Outcome {
+        if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }
+    }
+}
+
 impl Status {
-    /// `ok`, the error code, `cancelled` or `panic`.
+    /// Returns `ok`, the error code, `cancelled` or `panic`.
     pub fn as_str(&self) -> &str {
         match self {
             Status::Ok => "ok",
@@ -57,25 +83,25 @@ impl Status {
         }
     }
 
-    /// Whether the caller is to blame, or went away: no fault of this node.
+    /// Returns whether the caller made a mistake or went away, so that the node has no fault.
     #[cfg(feature = "otlp")]
-    pub(crate) fn is_callers_doing(&self) -> bool {
+    pub(crate) fn is_callers_fault(&self) -> bool {
         match self {
-            Status::Failed(code) => CALLERS_MISTAKES.contains(&&**code),
+            Status::Failed(code) => CALLER_ERRORS.contains(&&**code),
             Status::Cancelled => true,
             Status::Ok | Status::Panic => false,
         }
     }
 
-    /// Whether it is [`Status::Ok`].
+    /// Returns whether the status is [`Status::Ok`].
     pub fn is_ok(&self) -> bool {
         matches!(self, Status::Ok)
     }
 }
 
-/// The codes of the bus that tell a caller to call differently, later, or not at all.
+/// Error codes of the bus that tell a caller to call differently, later, or not at all.
 #[cfg(feature = "otlp")]
-const CALLERS_MISTAKES: [&str; 9] = [
+const CALLER_ERRORS: [&str; 9] = [
     "bad_request",
     "schema_mismatch",
     "invalid_signature",

@@ -1,4 +1,4 @@
-//! What a field can hold.
+//! Values of fields.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,9 @@ use smol_str::SmolStr;
 
 use crate::text;
 
-/// The value of a field: text, a number or a truth value.
+/// Value of a field: text, a number or a Boolean.
 ///
-/// Text up to 23 bytes is held without an allocation. Made by `From` out of what
-/// [`SpanBuilder::field`](crate::SpanBuilder::field) is given.
+/// Text of up to 23 bytes needs no allocation. [`SpanBuilder::field`](crate::SpanBuilder::field) makes a value by `From`.
 ///
 /// ```
 /// use obs_trace::Value;
@@ -33,12 +32,12 @@ pub(crate) enum Kind {
 }
 
 impl Value {
-    /// The value of anything that can be displayed, for types without a `From` here.
+    /// Returns the displayed text of `value`, for types without a `From` here.
     pub fn display(value: impl fmt::Display) -> Value {
         Value(Kind::Text(smol_str::format_smolstr!("{value}")))
     }
 
-    /// The text, if it is one.
+    /// Returns the text. `None` for a number or a Boolean.
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
             Kind::Text(text) => Some(text),
@@ -51,6 +50,7 @@ impl Value {
         &self.0
     }
 
+    /// Cuts text to at most `limit` bytes.
     pub(crate) fn bound(&mut self, limit: usize) {
         if let Kind::Text(text) = &mut self.0
             && text.len() > limit
@@ -59,7 +59,7 @@ impl Value {
         }
     }
 
-    /// Bytes that it holds elsewhere.
+    /// Returns the bytes of text that are allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.0 {
             Kind::Text(text) if text.is_heap_allocated() => text.len(),
@@ -80,7 +80,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Numbers stay numbers; the ones that JSON cannot write are the texts `NaN`, `inf` and `-inf`.
+/// Serialises numbers as numbers. Those that JSON cannot write become the texts `NaN`, `inf` and `-inf`.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
@@ -127,7 +127,7 @@ value_from! {
     f64 => |value| Kind::Float(value);
 }
 
-/// The `f64` nearest to the shortest text that reads back as `value`, so that 0.1 stays 0.1.
+/// Converts by way of the shortest text that reads back as `value`, so that 0.1 stays 0.1.
 fn as_shown(value: f32) -> f64 {
     smol_str::format_smolstr!("{value:e}").parse().unwrap_or(value.into())
 }

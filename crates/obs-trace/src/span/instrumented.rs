@@ -1,31 +1,61 @@
-//! A future that runs in a span.
+//! Futures that run in a span.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::builder::{SpanBuilder, span};
+use super::guard::Span;
 use crate::context::Frame;
-use crate::span::{Span, SpanBuilder};
+
+/// Extension of futures: `future.in_span("name")` is short for [`span`]`("name").wrap(future)`.
+///
+/// ```
+/// use obs_trace::InSpan;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let hits = async { 3 }.in_span("search").await;
+/// assert_eq!(hits, 3);
+/// # });
+/// ```
+pub trait InSpan: Future + Sized {
+    /// Runs the future in a span of the trace that is current here.
+    fn in_span(self, name: &'static str) -> Instrumented<Self> {
+        span(name).wrap(self)
+    }
+}
+
+impl<F: Future> InSpan for F {}
+
+impl SpanBuilder {
+    /// Returns a future that runs `future` in the span, from its first poll until it is ready or dropped.
+    ///
+    /// Spans that `future` begins are children of the span. If no trace was current when the span was prepared, the trace
+    /// of the first poll counts.
+    pub fn wrap<F: Future>(self, future: F) -> Instrumented<F> {
+        Instrumented { state: State::Prepared(self), moved: None, future: Some(future) }
+    }
+}
 
 pin_project! {
-    /// The future of [`SpanBuilder::wrap`](crate::SpanBuilder::wrap) and [`InSpan::in_span`](crate::InSpan::in_span).
+    /// Future of [`SpanBuilder::wrap`] and [`InSpan::in_span`].
     ///
     /// ```
-    /// let future: obs_trace::Wrapped<_> = obs_trace::span("search").wrap(async {});
+    /// let future: obs_trace::Instrumented<_> = obs_trace::span("search").wrap(async {});
     /// # drop(future);
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub struct Wrapped<F> {
+    pub struct Instrumented<F> {
         state: State,
-        // The scope of a future that is polled where its trace is not current.
+        // Scope of a future that is polled where its trace is not current. Boxed, because most futures have none.
         moved: Option<Box<Frame>>,
-        // Given up inside the span, so that what its destructors do belongs there.
+        // Dropped inside the span, so that spans and fields of its destructors belong there.
         #[pin]
         future: Option<F>,
     }
 
-    impl<F> PinnedDrop for Wrapped<F> {
+    impl<F> PinnedDrop for Instrumented<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let State::Begun(span) = &this.state && this.future.is_some() {
@@ -42,7 +72,7 @@ enum State {
 }
 
 impl State {
-    /// The span, which begins with the first poll.
+    /// Returns the span, which begins with the first poll.
     fn begin(&mut self) -> Option<&Span> {
         if let State::Prepared(_) = self
             && let State::Prepared(builder) = std::mem::replace(self, State::Ended)
@@ -56,13 +86,7 @@ impl State {
     }
 }
 
-impl<F> Wrapped<F> {
-    pub(crate) fn new(builder: SpanBuilder, future: F) -> Wrapped<F> {
-        Wrapped { state: State::Prepared(builder), moved: None, future: Some(future) }
-    }
-}
-
-impl<F: Future> Future for Wrapped<F> {
+impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -83,8 +107,8 @@ impl<F: Future> Future for Wrapped<F> {
     }
 }
 
-impl<F> std::fmt::Debug for Wrapped<F> {
+impl<F> std::fmt::Debug for Instrumented<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wrapped").finish_non_exhaustive()
+        f.debug_struct("Instrumented").finish_non_exhaustive()
     }
 }

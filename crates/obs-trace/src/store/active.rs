@@ -1,4 +1,4 @@
-//! The traces that have begun and not ended.
+//! Traces that have begun and not ended.
 
 use std::sync::{Arc, Weak};
 
@@ -7,23 +7,23 @@ use serde_core::{Serialize, Serializer};
 
 use crate::{Trace, TraceRecord, clock};
 
-/// Those of one lane.
+/// Running traces of one shard, in a slab whose free places are used again.
 ///
-/// It holds no trace alive: a trace that everybody has dropped is over.
+/// The references are weak: a trace whose handles are all dropped must end.
 #[derive(Default)]
-pub(crate) struct Running {
+pub(super) struct Running {
     traces: Vec<Option<Weak<TraceRecord>>>,
     free: Vec<u32>,
 }
 
 impl Running {
-    /// Gives the place that it got.
-    pub(crate) fn insert(&mut self, record: &Arc<TraceRecord>) -> u32 {
+    /// Inserts a trace and returns its index.
+    pub(super) fn insert(&mut self, record: &Arc<TraceRecord>) -> u32 {
         let weak = Some(Arc::downgrade(record));
         match self.free.pop() {
-            Some(place) => {
-                self.traces[place as usize] = weak;
-                place
+            Some(index) => {
+                self.traces[index as usize] = weak;
+                index
             }
             None => {
                 self.traces.push(weak);
@@ -32,25 +32,25 @@ impl Running {
         }
     }
 
-    pub(crate) fn remove(&mut self, place: u32) {
-        if self.traces.get_mut(place as usize).and_then(Option::take).is_some() {
-            self.free.push(place);
+    pub(super) fn remove(&mut self, index: u32) {
+        if self.traces.get_mut(index as usize).and_then(Option::take).is_some() {
+            self.free.push(index);
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Trace> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Trace> {
         self.traces.iter().flatten().filter_map(Weak::upgrade).map(Trace)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.traces.len() - self.free.len()
     }
 }
 
 /// A trace that was running when [`active`](crate::active) was called.
 ///
-/// Serialises to `{"trace_id", "capability", "started_at", "elapsed_ms", "status", "spans"}`, the
-/// spans being those that have ended so far, in the form of [`SpanRecord`](crate::SpanRecord).
+/// It serialises to `{"trace_id", "capability", "started_at", "elapsed_ms", "status", "spans"}`. The spans are those that
+/// have ended so far, in the form of [`SpanRecord`](crate::SpanRecord).
 ///
 /// ```
 /// let trace = obs_trace::new_trace("llm.chat");
@@ -63,11 +63,11 @@ pub struct ActiveTrace {
 }
 
 impl ActiveTrace {
-    pub(crate) fn new(trace: Trace) -> ActiveTrace {
+    pub(super) fn new(trace: Trace) -> ActiveTrace {
         ActiveTrace { trace }
     }
 
-    /// The trace itself.
+    /// Returns the trace itself.
     pub fn trace(&self) -> &Trace {
         &self.trace
     }

@@ -1,13 +1,14 @@
-//! The store in force, by free functions: that of the process, or the one that a test has entered.
+//! Free functions on the store in force: that of the process, or the one that a test has entered.
 
 use std::sync::Arc;
 
-use crate::{ActiveTrace, Config, Error, Query, Stats, Store, TraceRecord};
+use super::{ActiveTrace, Query, Stats, Store};
+use crate::{Config, Error, TraceRecord};
 
-/// Sets the bounds of the store. The same again changes nothing; other ones are applied live.
+/// Sets the limits of the store, also while traces run. The same limits again change nothing.
 ///
 /// # Errors
-/// A bound is out of its range; nothing is changed.
+/// A limit is out of its range. Nothing is changed.
 ///
 /// ```
 /// obs_trace::configure(&obs_trace::Config::default())?;
@@ -17,7 +18,7 @@ pub fn configure(config: &Config) -> Result<(), Error> {
     Store::current().configure(config)
 }
 
-/// Keeps errors and slowest traces of each of these capabilities by themselves, and those of all others together; see
+/// Keeps errors and slowest traces of each of these capabilities separately, and those of all others together. See
 /// [`Store::reserve`].
 ///
 /// ```
@@ -27,7 +28,7 @@ pub fn reserve(capabilities: &[&str]) {
     Store::current().reserve(capabilities);
 }
 
-/// The last `n` completed traces, newest first (spec §5.1).
+/// Returns the last `n` completed traces, newest first.
 ///
 /// ```
 /// obs_trace::new_trace("llm.chat").finish();
@@ -37,8 +38,8 @@ pub fn get_recent(n: usize) -> Vec<Arc<TraceRecord>> {
     Store::current().get_recent(n)
 }
 
-/// The completed traces that `query` asks for, newest first; also errors and slowest traces that the
-/// ring has lost (T6).
+/// Returns the completed traces that match `query`, newest first. Includes errors and slowest traces that the ring has
+/// evicted.
 ///
 /// ```
 /// let failed = obs_trace::query(&obs_trace::Query::default().status("timeout"));
@@ -48,7 +49,7 @@ pub fn query(query: &Query) -> Vec<Arc<TraceRecord>> {
     Store::current().query(query)
 }
 
-/// The traces that have begun and not ended, oldest first (T6).
+/// Returns the traces that have begun and not ended, oldest first.
 ///
 /// ```
 /// let trace = obs_trace::new_trace("llm.chat");
@@ -59,7 +60,7 @@ pub fn active() -> Vec<ActiveTrace> {
     Store::current().active()
 }
 
-/// What the store has seen and holds.
+/// Returns counts of the store and its size now.
 ///
 /// ```
 /// assert_eq!(obs_trace::stats().panicked, 0);

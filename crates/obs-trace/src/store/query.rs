@@ -1,4 +1,4 @@
-//! Which completed traces a reader asks for (T6).
+//! Queries for completed traces.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{TraceId, TraceRecord};
 
-/// What [`query`](crate::query) is to give: all that is set must hold.
+/// Conditions of a [`query`](crate::query). A trace must meet all that are set.
 ///
 /// ```
 /// use obs_trace::Query;
@@ -26,38 +26,38 @@ pub struct Query {
 }
 
 impl Default for Query {
-    /// The last 100 traces of any kind.
+    /// Returns a query for the last 100 traces of any kind.
     fn default() -> Query {
         Query { n: 100, capability: None, status: None, min_duration: Duration::ZERO, id: None }
     }
 }
 
 impl Query {
-    /// At most so many traces; 100 if it is not set.
+    /// Limits the number of traces. 100 by default.
     pub fn n(mut self, traces: usize) -> Query {
         self.n = traces;
         self
     }
 
-    /// Only traces of exactly this capability.
+    /// Selects traces of exactly this capability.
     pub fn capability(mut self, capability: impl Into<String>) -> Query {
         self.capability = Some(capability.into());
         self
     }
 
-    /// Only traces with exactly this status: `ok`, an error code, `cancelled` or `panic`.
+    /// Selects traces with exactly this status: `ok`, an error code, `cancelled` or `panic`.
     pub fn status(mut self, status: impl Into<String>) -> Query {
         self.status = Some(status.into());
         self
     }
 
-    /// Only traces that lasted at least so many milliseconds. Less than 0 and NaN are 0.
+    /// Selects traces that lasted at least this many milliseconds. Negative numbers and NaN count as 0.
     pub fn min_ms(mut self, ms: f64) -> Query {
         self.min_duration = Duration::try_from_secs_f64(ms.max(0.0) / 1e3).unwrap_or(Duration::MAX);
         self
     }
 
-    /// Only traces with this ID; a peer may have used one ID for several.
+    /// Selects traces with this ID. Peers may use one ID for several traces.
     pub fn id(mut self, id: TraceId) -> Query {
         self.id = Some(id);
         self
@@ -71,8 +71,8 @@ impl Query {
     }
 }
 
-/// The traces of the ring, and after them those of `retained` that the ring has lost.
-pub(crate) fn run(
+/// Runs a query over the ring and over the retained traces that the ring has evicted.
+pub(super) fn run(
     query: &Query,
     ring: impl Iterator<Item = Arc<TraceRecord>>,
     retained: Vec<Arc<TraceRecord>>,
@@ -90,5 +90,6 @@ pub(crate) fn run(
 }
 
 fn ticket(record: &TraceRecord) -> u64 {
+    // Relaxed: written under the lock of a shard, from which the reader got the record.
     record.ticket().load(Ordering::Relaxed)
 }

@@ -1,143 +1,148 @@
-//! The errors and the slowest traces of each capability, kept beside the ring so that a flood of
-//! other traces cannot push them out (T5).
+//! Errors and slowest traces of each capability, kept beside the ring so that a flood of other traces cannot evict them.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
-use crate::TraceRecord;
-use crate::config::Config;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, lock};
+use crate::{Config, TraceRecord};
 
-/// Most traces neither fail nor are slow: of them no more than [`Places`] is read, which next to never changes.
-pub(crate) struct Retained {
-    places: Places,
+/// Most traces neither fail nor are slow. They only read the [`Directory`], which hardly ever changes.
+pub(super) struct Retained {
+    directory: Directory,
+    /// Taken only for a trace that may be kept.
     kept: Mutex<AllKept>,
     max_traces: usize,
 }
 
 impl Retained {
-    pub(crate) fn new(config: &Config) -> Retained {
+    pub(super) fn new(config: &Config) -> Retained {
         let max_traces = config.kept_per_capability;
-        let others = Kept::new(max_traces);
+        let others = Group::new(max_traces);
         Retained {
-            places: Places::new(config.max_capabilities, Arc::clone(&others.least)),
+            directory: Directory::new(config.max_capabilities, Arc::clone(&others.threshold)),
             kept: Mutex::new(AllKept {
-                by_place: vec![others],
+                groups: vec![others],
                 bytes: 0,
                 reserved: 0,
                 max_capabilities: config.max_capabilities,
+                // The kept traces may take a quarter of what the ring may take.
                 max_bytes: config.ring_bytes / 4,
             }),
             max_traces,
         }
     }
 
-    /// Gives these capabilities a place of their own, and from now on no others: see
+    /// Gives each of these capabilities its own group, and from now on no other. See
     /// [`Store::reserve`](crate::Store::reserve).
-    pub(crate) fn reserve(&self, capabilities: &[SmolStr]) {
+    pub(super) fn reserve(&self, capabilities: &[SmolStr]) {
         let mut all = self.lock();
         for capability in capabilities {
-            all.reserve(capability, &self.places, self.max_traces);
+            all.reserve(capability, &self.directory, self.max_traces);
         }
     }
 
-    /// Whether the trace may be one to [`offer`](Retained::offer): it failed, or is slower than the fastest of its
-    /// capability's slowest.
-    pub(crate) fn wants(&self, record: &TraceRecord) -> bool {
-        self.max_traces > 0 && (record.has_failed() || self.places.want(record))
+    /// Returns whether the trace should be [offered](Retained::offer): it failed, or is slower than the fastest trace that
+    /// is kept as slow for its capability.
+    pub(super) fn wants(&self, record: &TraceRecord) -> bool {
+        self.max_traces > 0 && (record.has_failed() || self.directory.wants(record))
     }
 
     /// Keeps the trace if it failed or is among the slowest of its capability.
-    pub(crate) fn offer(&self, record: &Arc<TraceRecord>) {
-        // Dropped when the lock is free again.
-        let mut given_up = Vec::new();
+    pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+        // Declared before the guard, so dropped after the lock is free.
+        let mut evicted = Vec::new();
         let mut all = self.lock();
-        let place = all.place(record.capability(), &self.places, self.max_traces);
-        all.keep(record, place, &mut given_up);
-        all.keep_budget(&mut given_up);
+        let group = all.group(record.capability(), &self.directory, self.max_traces);
+        all.keep(record, group, &mut evicted);
+        all.keep_budget(&mut evicted);
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<TraceRecord>> {
-        self.lock().by_place.iter().flat_map(Kept::all).cloned().collect()
+    pub(super) fn all(&self) -> Vec<Arc<TraceRecord>> {
+        self.lock().groups.iter().flat_map(Group::all).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, AllKept> {
-        self.kept.lock().unwrap_or_else(|poison| poison.into_inner())
+        lock(&self.kept)
     }
 }
 
-/// Where the traces of a capability are kept and how slow one has to be, to be read without a lock.
+/// Group and threshold of each capability, to be read without a lock.
 ///
-/// Reserved capabilities have a place each. Until the first one is reserved, nobody has said which names are real, and
-/// the first names to be seen have a place each: those that peers make up later do not push them out.
-struct Places {
-    seen: Slots,
-    reserved: OnceLock<Slots>,
-    others: Least,
+/// Each reserved capability has its own group. Until the first reservation the real names are not known, and the first
+/// names that occur get a group each, so that names which peers make up later do not replace them.
+struct Directory {
+    seen: Table,
+    reserved: OnceLock<Table>,
+    others: Threshold,
 }
 
-/// A place is never given up, so that a table whose slots are written once is enough; whoever makes up names cannot know
-/// which of them meet in it.
-struct Slots {
-    slots: Box<[OnceLock<Place>]>,
+/// Hash table with open addressing. Entries are never removed, so slots that are written once suffice. The hash is keyed
+/// at random, so a peer cannot choose names that collide.
+struct Table {
+    slots: Box<[OnceLock<Entry>]>,
     hasher: RandomState,
 }
 
-struct Place {
+struct Entry {
     capability: SmolStr,
-    number: usize,
-    least: Least,
+    group: usize,
+    threshold: Threshold,
 }
 
-/// The nanoseconds that the next trace must have lasted to be among the slowest; 0 while there is room.
-type Least = Arc<AtomicU64>;
+/// Nanoseconds that the next trace must last to be among the slowest of its group. 0 while the group has room.
+type Threshold = Arc<AtomicU64>;
 
-/// The place that capabilities without one of their own share.
+/// Group of all capabilities without their own.
 const OTHERS: usize = 0;
 
-/// Capabilities that can be reserved. They are the program's own and those of peers that its owner has named.
-pub(crate) const MOST_RESERVED: usize = 1024;
+/// Maximum number of reserved capabilities. They are the program's own and those of peers that its owner has named, so a
+/// thousand is ample.
+pub(super) const MAX_RESERVED: usize = 1024;
 
-impl Places {
-    fn new(capabilities: usize, others: Least) -> Places {
-        Places { seen: Slots::new(capabilities), reserved: OnceLock::new(), others }
+impl Directory {
+    fn new(capabilities: usize, others: Threshold) -> Directory {
+        Directory { seen: Table::new(capabilities), reserved: OnceLock::new(), others }
     }
 
-    fn want(&self, record: &TraceRecord) -> bool {
-        let least = self.find(record.capability()).map_or(&self.others, |place| &place.least);
-        nanos(record) >= least.load(Ordering::Relaxed)
+    fn wants(&self, record: &TraceRecord) -> bool {
+        let threshold = self.find(record.capability()).map_or(&self.others, |entry| &entry.threshold);
+        // Relaxed: a hint. `push_slow` compares again under the lock.
+        nanos(record) >= threshold.load(Ordering::Relaxed)
     }
 
-    fn find(&self, capability: &str) -> Option<&Place> {
-        let reserved = self.reserved.get().and_then(|slots| slots.slot(capability).get());
+    fn find(&self, capability: &str) -> Option<&Entry> {
+        let reserved = self.reserved.get().and_then(|table| table.slot(capability).get());
         reserved.or_else(|| self.seen.slot(capability).get())
     }
 }
 
-impl Slots {
-    fn new(capabilities: usize) -> Slots {
-        // At most half full, so that what is looked for is found or missed after a step or two.
+impl Table {
+    fn new(capabilities: usize) -> Table {
+        // At most half full, so that a search ends after one or two steps.
         let slots = (2 * capabilities).next_power_of_two();
-        Slots { slots: (0..slots).map(|_| OnceLock::new()).collect(), hasher: RandomState::new() }
+        Table { slots: (0..slots).map(|_| OnceLock::new()).collect(), hasher: RandomState::new() }
     }
 
-    /// The slot of a capability, or the free one that would be its.
-    fn slot(&self, capability: &str) -> &OnceLock<Place> {
+    /// Returns the slot of a capability, or the free slot where it would be inserted.
+    fn slot(&self, capability: &str) -> &OnceLock<Entry> {
+        // The number of slots is a power of two.
         let last = self.slots.len() - 1;
         let mut slot = self.hasher.hash_one(capability) as usize & last;
-        while self.slots[slot].get().is_some_and(|place| place.capability != capability) {
+        while self.slots[slot].get().is_some_and(|entry| entry.capability != capability) {
             slot = (slot + 1) & last;
         }
         &self.slots[slot]
     }
 }
 
+/// All groups. Invariant: `bytes` is the sum of the groups' bytes, and at most `max_bytes` after each offer.
 struct AllKept {
-    /// The first one for all [`OTHERS`].
-    by_place: Vec<Kept>,
+    /// The first is for all [`OTHERS`].
+    groups: Vec<Group>,
     bytes: usize,
     reserved: usize,
     max_capabilities: usize,
@@ -145,71 +150,74 @@ struct AllKept {
 }
 
 impl AllKept {
-    fn place(&mut self, capability: &str, places: &Places, max_traces: usize) -> usize {
-        if let Some(place) = places.find(capability) {
-            return place.number;
+    fn group(&mut self, capability: &str, directory: &Directory, max_traces: usize) -> usize {
+        if let Some(entry) = directory.find(capability) {
+            return entry.group;
         }
-        if places.reserved.get().is_some() || self.by_place.len() > self.max_capabilities {
+        if directory.reserved.get().is_some() || self.groups.len() > self.max_capabilities {
             return OTHERS;
         }
-        self.add(capability, &places.seen, max_traces)
+        self.add(capability, &directory.seen, max_traces)
     }
 
-    fn reserve(&mut self, capability: &str, places: &Places, max_traces: usize) {
-        let slots = places.reserved.get_or_init(|| Slots::new(MOST_RESERVED));
-        if self.reserved < MOST_RESERVED && places.find(capability).is_none() {
+    fn reserve(&mut self, capability: &str, directory: &Directory, max_traces: usize) {
+        let table = directory.reserved.get_or_init(|| Table::new(MAX_RESERVED));
+        if self.reserved < MAX_RESERVED && directory.find(capability).is_none() {
             self.reserved += 1;
-            self.add(capability, slots, max_traces);
+            self.add(capability, table, max_traces);
         }
     }
 
-    fn add(&mut self, capability: &str, slots: &Slots, max_traces: usize) -> usize {
-        let kept = Kept::new(max_traces);
-        let number = self.by_place.len();
-        let place = Place { capability: SmolStr::new(capability), number, least: Arc::clone(&kept.least) };
-        self.by_place.push(kept);
-        slots.slot(capability).get_or_init(|| place).number
+    fn add(&mut self, capability: &str, table: &Table, max_traces: usize) -> usize {
+        let kept = Group::new(max_traces);
+        let group = self.groups.len();
+        let entry =
+            Entry { capability: SmolStr::new(capability), group, threshold: Arc::clone(&kept.threshold) };
+        // The group exists before its entry can be found.
+        self.groups.push(kept);
+        table.slot(capability).get_or_init(|| entry).group
     }
 
-    fn keep(&mut self, record: &Arc<TraceRecord>, place: usize, given_up: &mut Vec<Arc<TraceRecord>>) {
-        let kept = &mut self.by_place[place];
-        let before = kept.bytes;
+    fn keep(&mut self, record: &Arc<TraceRecord>, group: usize, evicted: &mut Vec<Arc<TraceRecord>>) {
+        let group = &mut self.groups[group];
+        let before = group.bytes;
         if record.has_failed() {
-            given_up.extend(kept.push_error(record));
+            evicted.extend(group.push_error(record));
         }
-        given_up.extend(kept.push_slow(record));
-        self.bytes = self.bytes + kept.bytes - before;
+        evicted.extend(group.push_slow(record));
+        self.bytes = self.bytes + group.bytes - before;
     }
 
-    /// The capability that takes the most gives up what it has, so that one with large traces costs the
-    /// others nothing.
-    fn keep_budget(&mut self, given_up: &mut Vec<Arc<TraceRecord>>) {
+    /// Evicts traces of the largest group until all fit, so that a capability with large traces costs the others
+    /// nothing.
+    fn keep_budget(&mut self, evicted: &mut Vec<Arc<TraceRecord>>) {
         while self.bytes > self.max_bytes {
-            let largest = self.by_place.iter_mut().max_by_key(|kept| kept.bytes);
-            let Some(least) = largest.and_then(Kept::pop_least) else { return };
-            self.bytes -= least.bytes();
-            given_up.push(least);
+            let largest = self.groups.iter_mut().max_by_key(|group| group.bytes);
+            let Some(popped) = largest.and_then(Group::pop) else { return };
+            self.bytes -= popped.bytes();
+            evicted.push(popped);
         }
     }
 }
 
-struct Kept {
+/// Kept traces of one capability, or of all [`OTHERS`].
+struct Group {
     /// Oldest first.
     errors: VecDeque<Arc<TraceRecord>>,
-    /// Fastest first, with their nanoseconds.
+    /// With their nanoseconds, the fastest first.
     slowest: VecDeque<(u64, Arc<TraceRecord>)>,
     bytes: usize,
-    least: Least,
+    threshold: Threshold,
     max_traces: usize,
 }
 
-impl Kept {
-    fn new(max_traces: usize) -> Kept {
-        Kept {
+impl Group {
+    fn new(max_traces: usize) -> Group {
+        Group {
             errors: VecDeque::new(),
             slowest: VecDeque::new(),
             bytes: 0,
-            least: Arc::default(),
+            threshold: Arc::default(),
             max_traces,
         }
     }
@@ -218,7 +226,7 @@ impl Kept {
         self.errors.iter().chain(self.slowest.iter().map(|(_, record)| record))
     }
 
-    /// Gives what it took the place of.
+    /// Adds an error. Returns the one that it replaces.
     fn push_error(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
         let oldest = if self.errors.len() >= self.max_traces { self.pop_error() } else { None };
         self.errors.push_back(Arc::clone(record));
@@ -226,22 +234,23 @@ impl Kept {
         oldest
     }
 
-    /// Gives what it took the place of, if it is among the slowest.
+    /// Adds a trace if it is among the slowest. Returns the one that it replaces.
     fn push_slow(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
         let nanos = nanos(record);
-        if nanos < self.least.load(Ordering::Relaxed) {
+        // Relaxed: written only under the lock that the caller holds.
+        if nanos < self.threshold.load(Ordering::Relaxed) {
             return None;
         }
         let fastest = if self.slowest.len() >= self.max_traces { self.pop_slow() } else { None };
-        let place = self.slowest.partition_point(|(known, _)| *known < nanos);
-        self.slowest.insert(place, (nanos, Arc::clone(record)));
+        let position = self.slowest.partition_point(|(known, _)| *known < nanos);
+        self.slowest.insert(position, (nanos, Arc::clone(record)));
         self.bytes += record.bytes();
-        self.note_least();
+        self.note_threshold();
         fastest
     }
 
-    /// Of the two lists the longer one gives up its oldest error, or its fastest trace.
-    fn pop_least(&mut self) -> Option<Arc<TraceRecord>> {
+    /// Removes the oldest error or the fastest trace, from the longer of the two lists.
+    fn pop(&mut self) -> Option<Arc<TraceRecord>> {
         if self.errors.len() > self.slowest.len() { self.pop_error() } else { self.pop_slow() }
     }
 
@@ -252,15 +261,17 @@ impl Kept {
     fn pop_slow(&mut self) -> Option<Arc<TraceRecord>> {
         let (_, record) = self.slowest.pop_front()?;
         self.bytes -= record.bytes();
-        self.note_least();
+        self.note_threshold();
         Some(record)
     }
 
-    fn note_least(&self) {
+    fn note_threshold(&self) {
         let is_full = self.slowest.len() >= self.max_traces;
-        let least =
+        // One nanosecond more than the fastest: of two equally slow traces the first stays.
+        let threshold =
             self.slowest.front().filter(|_| is_full).map_or(0, |(fastest, _)| fastest.saturating_add(1));
-        self.least.store(least, Ordering::Relaxed);
+        // Relaxed: readers without the lock take it as a hint.
+        self.threshold.store(threshold, Ordering::Relaxed);
     }
 }
 
@@ -268,7 +279,7 @@ fn nanos(record: &TraceRecord) -> u64 {
     record.duration().as_nanos() as u64
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(obs_loom)))]
 mod tests {
     use std::collections::HashMap;
 
@@ -280,23 +291,23 @@ mod tests {
     const KEPT: usize = 3;
     const CAPABILITIES: usize = 4;
 
-    /// What is to be kept, by all traces that there ever were.
+    /// Returns the traces that must be kept, computed from all traces.
     fn expected(traces: &[Arc<TraceRecord>]) -> Vec<usize> {
         let mut own = Vec::new();
-        let mut by_place: HashMap<&str, Vec<&Arc<TraceRecord>>> = HashMap::new();
+        let mut by_group: HashMap<&str, Vec<&Arc<TraceRecord>>> = HashMap::new();
         for trace in traces {
             let capability = trace.capability();
             if !own.contains(&capability) && own.len() < CAPABILITIES {
                 own.push(capability);
             }
-            let place = if own.contains(&capability) { capability } else { "others" };
-            by_place.entry(place).or_default().push(trace);
+            let group = if own.contains(&capability) { capability } else { "others" };
+            by_group.entry(group).or_default().push(trace);
         }
         let mut kept = Vec::new();
-        for mut traces in by_place.into_values() {
+        for mut traces in by_group.into_values() {
             let failed = traces.iter().filter(|trace| trace.has_failed());
             kept.extend(failed.rev().take(KEPT).map(|trace| Arc::as_ptr(trace).addr()));
-            // Of two that took as long the first one stays.
+            // The sort is stable: of two equally slow traces the first stays.
             traces.sort_by_key(|trace| std::cmp::Reverse(nanos(trace)));
             kept.extend(traces.iter().take(KEPT).map(|trace| Arc::as_ptr(trace).addr()));
         }
@@ -305,9 +316,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is not wanted would not have been kept, and of what is wanted the right ones are.
+        /// Traces that are not wanted would not have been kept, and of the others the right ones are.
         #[test]
-        fn t5_exactly_the_last_errors_and_the_slowest_are_kept(
+        fn exactly_the_last_errors_and_the_slowest_are_kept(
             traces in proptest::collection::vec((0..7_usize, 0..40_u64, 0..5_usize), 0..120),
         ) {
             let config = Config::default().kept_per_capability(KEPT).max_capabilities(CAPABILITIES);
@@ -329,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_made_up_names_takes_no_place_of_a_reserved_capability() {
+    fn made_up_names_evict_nothing_of_a_reserved_capability() {
         let retained = Retained::new(&Config::default().kept_per_capability(KEPT));
         retained.reserve(&["ours".into()]);
         let flood = |from: u64| {
@@ -349,24 +360,24 @@ mod tests {
         flood(2_000_000);
         let kept = retained.all();
         let of = |capability| kept.iter().filter(|trace| trace.capability() == capability).count();
-        // The failed one is among the slowest as well.
+        // The failed trace is among the slowest as well.
         assert_eq!((of("ours"), of("later")), (3, 3));
-        assert_eq!(kept.len() - 6, 2 * KEPT, "the made-up ones share a place");
+        assert_eq!(kept.len() - 6, 2 * KEPT, "made-up names share a group");
     }
 
     #[test]
-    fn reserved_places_are_bounded() {
+    fn reservations_are_bounded() {
         let retained = Retained::new(&Config::default());
-        for n in 0..10 * MOST_RESERVED {
+        for n in 0..10 * MAX_RESERVED {
             retained.reserve(&[SmolStr::new(format!("offered.{n}"))]);
         }
-        assert_eq!(retained.lock().by_place.len(), MOST_RESERVED + 1);
+        assert_eq!(retained.lock().groups.len(), MAX_RESERVED + 1);
         retained.offer(&TraceRecord::ended_after(1, "offered.5000", Outcome::Panic));
         assert_eq!(retained.all().len(), 2, "kept with all others");
     }
 
     #[test]
-    fn t5_a_fast_trace_is_not_wanted_where_slower_ones_are_kept() {
+    fn a_trace_faster_than_all_kept_ones_is_not_wanted() {
         let retained = Retained::new(&Config::default().kept_per_capability(2));
         let trace = |ms: u64, outcome| TraceRecord::ended_after(ms * 1_000_000, "llm.chat", outcome);
         for ms in [5, 7] {

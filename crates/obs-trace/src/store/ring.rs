@@ -1,141 +1,153 @@
-//! The last completed traces, bounded in number and in bytes (T5).
+//! Ring of the last completed traces, bounded in number and in bytes.
 //!
-//! Each lane keeps the traces that ended in it, and tickets put them in one order. A lane makes room by what it kept
-//! itself: were it what another thread kept, every trace would take a piece of memory over from the other processor,
-//! at three times the price of the trace.
+//! Each shard keeps the traces that ended in it, and tickets put all of them in one order. A shard makes room by evicting
+//! its own traces. Evicting those of another shard would move memory from the other processor at every trace, which costs
+//! three times as much as the trace itself.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam_utils::CachePadded;
 
 use crate::TraceRecord;
-use crate::apart::Apart;
-use crate::store::lane_number::LANES;
+use crate::sync::IS_MODEL;
+use crate::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-/// What the lanes' parts of the ring have in common.
-pub(crate) struct Ring {
+/// Number of parts of the ring, one for each shard.
+pub(super) const PARTS: usize = if IS_MODEL { 2 } else { 16 };
+
+/// Data that all parts of the ring share.
+pub(super) struct Ring {
     capacity: AtomicU64,
     max_bytes: AtomicUsize,
-    /// The ticket that the next trace gets; tickets count completed traces.
-    head: Apart<AtomicU64>,
-    /// As far as the parts have told it.
-    bytes: Apart<AtomicI64>,
+    /// Ticket of the next trace. Tickets count completed traces.
+    head: CachePadded<AtomicU64>,
+    /// Bytes that the parts have reported.
+    bytes: CachePadded<AtomicI64>,
 }
 
+// All orderings of this file are relaxed: the traces themselves are published by the locks of their shards. The atomics
+// are counters and limits, which only have to be whole.
 impl Ring {
-    pub(crate) fn new(capacity: usize, max_bytes: usize) -> Ring {
+    pub(super) fn new(capacity: usize, max_bytes: usize) -> Ring {
         Ring {
             capacity: AtomicU64::new(capacity as u64),
             max_bytes: AtomicUsize::new(max_bytes),
-            head: Apart::default(),
-            bytes: Apart::default(),
+            head: CachePadded::new(AtomicU64::new(0)),
+            bytes: CachePadded::new(AtomicI64::new(0)),
         }
     }
 
-    /// To be called while no part is in use.
-    pub(crate) fn resize(&self, capacity: usize, max_bytes: usize) {
+    /// Changes the limits. To be called while all shards are locked.
+    pub(super) fn resize(&self, capacity: usize, max_bytes: usize) {
         self.capacity.store(capacity as u64, Ordering::Relaxed);
         self.max_bytes.store(max_bytes, Ordering::Relaxed);
     }
 
-    /// The tickets of the traces that are in the ring, as far as their bytes have let them stay.
-    pub(crate) fn tickets(&self) -> std::ops::Range<u64> {
+    /// Returns the tickets of the traces that the capacity admits. The limit of bytes may have evicted some of them.
+    pub(super) fn tickets(&self) -> Range<u64> {
         let head = self.head.load(Ordering::Relaxed);
-        self.oldest_but(head)..head
+        self.first_kept(head)..head
     }
 
-    fn oldest_but(&self, head: u64) -> u64 {
+    fn first_kept(&self, head: u64) -> u64 {
         head.saturating_sub(self.capacity.load(Ordering::Relaxed))
     }
 
-    /// Whether a trace with this ticket should have gone a while ago: a lane in use makes room by itself.
-    pub(crate) fn is_overdue(&self, ticket: u64, newest: u64) -> bool {
+    /// Returns whether a trace with this ticket should have been evicted a while ago. A shard in use evicts by itself,
+    /// so it gets some time.
+    pub(super) fn is_overdue(&self, ticket: u64, newest: u64) -> bool {
         let patience = self.capacity.load(Ordering::Relaxed) / 64;
-        ticket < self.oldest_but(newest).saturating_sub(patience)
+        ticket < self.first_kept(newest).saturating_sub(patience)
     }
 
-    /// Whether traces are to go although there are not too many of them.
-    pub(crate) fn is_too_large(&self) -> bool {
-        let untold = LANES * self.granule();
-        let most = self.max_bytes.load(Ordering::Relaxed) - untold;
-        self.bytes.load(Ordering::Relaxed) > i64::try_from(most).unwrap_or(i64::MAX)
+    /// Returns whether the traces take too many bytes.
+    pub(super) fn is_too_large(&self) -> bool {
+        // Up to a granule of each part is not reported yet, so the limit is that much lower.
+        let unreported = PARTS * self.granule();
+        let limit = self.max_bytes.load(Ordering::Relaxed) - unreported;
+        self.bytes.load(Ordering::Relaxed) > i64::try_from(limit).unwrap_or(i64::MAX)
     }
 
-    /// So many bytes a part may keep to itself, so that not every trace changes what all share.
+    /// Returns the number of bytes that a part keeps to itself, so that not every trace changes a shared counter. All
+    /// parts together keep 1/256 of the limit.
     fn granule(&self) -> usize {
-        self.max_bytes.load(Ordering::Relaxed) / (256 * LANES)
+        self.max_bytes.load(Ordering::Relaxed) / (256 * PARTS)
     }
 
-    /// With what the parts have not told it yet.
-    pub(crate) fn bytes(&self, untold: i64) -> usize {
-        usize::try_from(self.bytes.load(Ordering::Relaxed) + untold).unwrap_or(0)
+    /// Returns the bytes in the ring, given those that the parts have not reported.
+    pub(super) fn bytes(&self, unreported: i64) -> usize {
+        usize::try_from(self.bytes.load(Ordering::Relaxed) + unreported).unwrap_or(0)
     }
 }
 
-/// The traces that ended in one lane.
+/// Part of the ring: the traces that ended in one shard.
 #[derive(Default)]
-pub(crate) struct Part {
-    /// By their tickets, the oldest first.
+pub(super) struct Part {
+    /// With their tickets, the oldest first.
     traces: VecDeque<(u64, Arc<TraceRecord>)>,
-    /// Bytes that have come, less those that have gone, since the ring was told.
-    untold: i64,
+    /// Bytes that were added, less those that were evicted, since the last report.
+    unreported: i64,
 }
 
-/// Stands for the ticket of no trace.
-pub(crate) const NONE: u64 = u64::MAX;
+/// Marks the absence of a ticket. Greater than every ticket.
+pub(super) const NO_TICKET: u64 = u64::MAX;
 
-/// What a part gives up at once, to be dropped when its lane is free again.
-type GivenUp = [Option<Arc<TraceRecord>>; 2];
+/// Traces that a push evicts, to be dropped when the shard is unlocked.
+type Evicted = [Option<Arc<TraceRecord>>; 2];
 
 impl Part {
-    /// Puts a trace in; gives its ticket and the first ones that have no place any more.
-    pub(crate) fn push(&mut self, ring: &Ring, record: &Arc<TraceRecord>) -> (u64, GivenUp) {
+    /// Adds a trace. Returns its ticket and the traces that it evicts.
+    pub(super) fn push(&mut self, ring: &Ring, record: &Arc<TraceRecord>) -> (u64, Evicted) {
         let ticket = ring.head.fetch_add(1, Ordering::Relaxed);
         record.ticket().store(ticket, Ordering::Relaxed);
-        // Two at most, and one in the long run: how threads take turns differs from round to round.
-        let given_up = [(); 2].map(|()| self.pop_before(ring.oldest_but(ticket + 1)));
-        self.untold += record.bytes() as i64;
+        // At most two, so that no trace pays for many others. On average it is one. The second makes up for rounds in
+        // which other threads ended more traces.
+        let evicted = [(); 2].map(|()| self.pop_before(ring.first_kept(ticket + 1)));
+        self.unreported += record.bytes() as i64;
         self.traces.push_back((ticket, Arc::clone(record)));
-        self.tell(ring);
-        (ticket, given_up)
+        self.report(ring);
+        (ticket, evicted)
     }
 
-    /// Gives up the oldest trace, if its ticket is smaller than `limit`.
-    pub(crate) fn pop_before(&mut self, limit: u64) -> Option<Arc<TraceRecord>> {
+    /// Removes the oldest trace if its ticket is smaller than `limit`.
+    pub(super) fn pop_before(&mut self, limit: u64) -> Option<Arc<TraceRecord>> {
         if self.oldest() >= limit {
             return None;
         }
         let (_, record) = self.traces.pop_front()?;
-        self.untold -= record.bytes() as i64;
-        // A lane that had its time does not keep the places of all traces for good.
-        let places = self.traces.capacity();
-        if places > FEW && self.traces.len() < places / 4 {
-            self.traces.shrink_to(places / 2);
+        self.unreported -= record.bytes() as i64;
+        // Frees memory of a shard that was busy and no longer is. A quarter, so that a push does not grow it again soon.
+        let capacity = self.traces.capacity();
+        if capacity > MIN_CAPACITY && self.traces.len() < capacity / 4 {
+            self.traces.shrink_to(capacity / 2);
         }
         Some(record)
     }
 
-    pub(crate) fn oldest(&self) -> u64 {
-        self.traces.front().map_or(NONE, |(ticket, _)| *ticket)
+    pub(super) fn oldest(&self) -> u64 {
+        self.traces.front().map_or(NO_TICKET, |(ticket, _)| *ticket)
     }
 
-    pub(crate) fn untold(&self) -> i64 {
-        self.untold
+    pub(super) fn unreported(&self) -> i64 {
+        self.unreported
     }
 
-    /// Tells the ring of the bytes, unless it is too little to matter.
-    pub(crate) fn tell(&mut self, ring: &Ring) {
-        if self.untold.unsigned_abs() > ring.granule() as u64 {
-            ring.bytes.fetch_add(std::mem::take(&mut self.untold), Ordering::Relaxed);
+    /// Adds the unreported bytes to the ring's count once they exceed a granule.
+    pub(super) fn report(&mut self, ring: &Ring) {
+        if self.unreported.unsigned_abs() > ring.granule() as u64 {
+            ring.bytes.fetch_add(std::mem::take(&mut self.unreported), Ordering::Relaxed);
         }
     }
 
-    /// Some of the traces with these tickets, the newest last, with their tickets: at most `limit`, the newest of them.
-    pub(crate) fn newest(&self, tickets: std::ops::Range<u64>, limit: usize) -> Vec<(u64, Arc<TraceRecord>)> {
+    /// Returns the traces with these tickets, with their tickets, the newest last. At most `limit`, the newest of them.
+    pub(super) fn newest(&self, tickets: Range<u64>, limit: usize) -> Vec<(u64, Arc<TraceRecord>)> {
         let end = self.traces.partition_point(|(ticket, _)| *ticket < tickets.end);
         let begin = self.traces.partition_point(|(ticket, _)| *ticket < tickets.start).min(end);
         self.traces.range(begin.max(end.saturating_sub(limit))..end).cloned().collect()
     }
 }
 
-const FEW: usize = 64;
+/// Capacity of a part that is never given back. It takes one KiB.
+const MIN_CAPACITY: usize = 64;

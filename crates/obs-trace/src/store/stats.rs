@@ -1,11 +1,10 @@
-//! What a store has seen.
+//! Counts of a store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::record::Outcome;
-use crate::store::shards::Totals;
 
-/// What a store has seen since it was made, and what it holds now.
+/// Counts of a store since it was made, and its size now.
 ///
 /// ```
 /// let store = obs_trace::Store::default();
@@ -17,36 +16,36 @@ use crate::store::shards::Totals;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Traces that have ended, however they did.
+    /// Traces that have ended, whatever their status.
     pub completed: u64,
-    /// Of these, the ones that ended with an error code.
+    /// Traces that ended with an error code. Included in `completed`.
     pub failed: u64,
-    /// Of these, the ones that were dropped before their end.
+    /// Traces that were dropped before their end. Included in `completed`.
     pub cancelled: u64,
-    /// Of these, the ones that unwound.
+    /// Traces that ended by a panic. Included in `completed`.
     pub panicked: u64,
     /// Traces that run now.
     pub active: usize,
-    /// Bytes that the traces in the ring take.
+    /// Bytes of memory of the traces in the ring.
     pub ring_bytes: usize,
     /// Spans that were not kept, because their trace was full or ended before them.
     pub dropped_spans: u64,
-    /// Of these, the ones that began after their trace had ended.
+    /// Spans that began after the end of their trace. Included in `dropped_spans`.
     pub late_spans: u64,
     /// Fields that were not kept, because their trace was full or had ended.
     pub dropped_fields: u64,
 }
 
-/// How many traces have ended, by how.
+/// Numbers of ended traces by outcome.
 #[derive(Default)]
-pub(crate) struct Ended([u64; Outcome::ALL]);
+pub(super) struct Ended([u64; Outcome::COUNT]);
 
 impl Ended {
-    pub(crate) fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count(&mut self, outcome: Outcome) {
         self.0[outcome as usize] += 1;
     }
 
-    pub(crate) fn add(&mut self, more: &Ended) {
+    pub(super) fn add(&mut self, more: &Ended) {
         self.0.iter_mut().zip(more.0).for_each(|(count, more)| *count += more);
     }
 
@@ -55,18 +54,27 @@ impl Ended {
     }
 }
 
-/// What is seldom counted.
+/// Sums over all shards.
 #[derive(Default)]
-pub(crate) struct Counts {
-    /// Those that began before the end of their trace.
+pub(super) struct Totals {
+    pub(super) running: usize,
+    pub(super) ended: Ended,
+    pub(super) ring_bytes: usize,
+}
+
+/// Counts of rare events. They are shared by all threads, because they seldom change.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// Spans that began before the end of their trace and were not kept.
     dropped_spans: Count,
-    pub(crate) late_spans: Count,
-    pub(crate) dropped_fields: Count,
+    pub(super) late_spans: Count,
+    pub(super) dropped_fields: Count,
 }
 
 #[derive(Default)]
 pub(crate) struct Count(AtomicU64);
 
+// Relaxed: a counter orders nothing else.
 impl Count {
     pub(crate) fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
@@ -78,13 +86,14 @@ impl Count {
 }
 
 impl Counts {
-    pub(crate) fn note_dropped(&self, spans: u64) {
+    pub(super) fn note_dropped(&self, spans: u64) {
+        // Most traces drop none. The check keeps them from writing to shared memory.
         if spans > 0 {
             self.dropped_spans.add(spans);
         }
     }
 
-    pub(crate) fn stats(&self, totals: &Totals) -> Stats {
+    pub(super) fn stats(&self, totals: &Totals) -> Stats {
         let Totals { running, ended, ring_bytes } = totals;
         let late_spans = self.late_spans.get();
         Stats {

@@ -1,6 +1,6 @@
 //! T7: IDs from one node to the next.
 
-use obs_trace::{TraceId, new_trace_with_id, propagation};
+use obs_trace::{SpanId, TraceId, new_trace_with_id, propagation};
 
 #[test]
 fn one_id_is_in_the_traces_of_both_nodes() {
@@ -8,9 +8,13 @@ fn one_id_is_in_the_traces_of_both_nodes() {
     let header = first.id().to_text();
     let second = new_trace_with_id(propagation::parse_request_id(&header).unwrap(), "callee");
     assert_eq!(second.id(), first.id());
-    let traceparent = propagation::format_traceparent(first.id(), [7; 8], propagation::SAMPLED);
+    let traceparent = propagation::format_traceparent(
+        first.id(),
+        SpanId::from_bytes([7; 8]).unwrap(),
+        propagation::SAMPLED,
+    );
     let (third, span_id, flags) = propagation::parse_traceparent(&traceparent).unwrap();
-    assert_eq!((third, span_id, flags), (first.id(), [7; 8], 1));
+    assert_eq!((third, span_id, flags), (first.id(), SpanId::from_bytes([7; 8]).unwrap(), 1));
     first.finish();
     second.finish();
 }
@@ -18,6 +22,6 @@ fn one_id_is_in_the_traces_of_both_nodes() {
 #[test]
 fn a_ulid_is_the_16_bytes_of_a_w3c_trace_id() {
     let id: TraceId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
-    let text = propagation::format_traceparent(id, [0xab; 8], 0);
+    let text = propagation::format_traceparent(id, SpanId::from_bytes([0xab; 8]).unwrap(), 0);
     assert_eq!(str::from_utf8(&text), Ok("00-01563e3ab5d3d6764c61efb99302bd5b-abababababababab-00"));
 }

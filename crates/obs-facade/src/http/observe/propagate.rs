@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use obs_metrics::CounterFamily;
 use obs_trace::propagation::{self, TraceState};
-use obs_trace::{Remote, Span, TraceId};
+use obs_trace::{Remote, Span, SpanId, TraceId};
 
 use super::headers::REQUEST_ID;
 
@@ -96,7 +96,7 @@ pub(super) fn remote(headers: &HeaderMap) -> Option<Remote> {
     }
 }
 
-fn child_of(headers: &HeaderMap, id: TraceId, span: [u8; 8], flags: u8) -> Remote {
+fn child_of(headers: &HeaderMap, id: TraceId, span: SpanId, flags: u8) -> Remote {
     let remote = Remote::new(id).parent(span).flags(flags);
     let values = headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes);
     match TraceState::parse(values) {
@@ -155,7 +155,11 @@ mod tests {
 
     const ID: &str = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    const SPAN: [u8; 8] = [0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31];
+
+    /// Span of [`PARENT`].
+    fn span_of_parent() -> SpanId {
+        SpanId::from_bytes([0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31]).unwrap()
+    }
 
     fn with(fields: &[(&'static str, &str)]) -> Option<Remote> {
         let mut headers = HeaderMap::new();
@@ -190,7 +194,7 @@ mod tests {
     fn the_request_id_wins_over_traceparent() {
         let (name, parent) = ("x-hearthnet-request-id", "traceparent");
         let same = of_parent().to_string();
-        let child = Some(Remote::new(of_parent()).parent(SPAN));
+        let child = Some(Remote::new(of_parent()).parent(span_of_parent()));
         assert_eq!(with(&[(parent, PARENT)]), child);
         assert_eq!(with(&[(name, &same), (parent, PARENT)]), child, "the same trace");
         assert_eq!(with(&[(name, ID), (parent, PARENT)]), Some(Remote::new(id())), "another trace");
@@ -241,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_tracestate_counts_only_with_a_traceparent() {
-        let child = Some(Remote::new(of_parent()).parent(SPAN));
+        let child = Some(Remote::new(of_parent()).parent(span_of_parent()));
         assert_eq!(with(&[("tracestate", "foo=1")]), None);
         let state = TraceState::parse([b"foo=1,bar=2".as_slice()]).unwrap();
         let stated = child.clone().map(|remote| remote.state(state));

@@ -18,7 +18,7 @@ use crate::harness::Lab;
 const MOST_FILES: usize = 2;
 
 /// Crates whose files are in rooms already. The others still have circles.
-const PACKAGES: [&str; 3] = ["hearthnet", "obs-doctor", "obs-facade"];
+const PACKAGES: [&str; 4] = ["hearthnet", "obs-doctor", "obs-facade", "obs-trace"];
 
 /// The files of each crate in [`PACKAGES`] import each other within bounds.
 pub(super) fn none(lab: &Lab) -> Outcome {

@@ -1,0 +1,48 @@
+//! Sink of a trace: its store, as the record sees it.
+//!
+//! A store holds records and a record tells its store when it ends. This trait is the second direction, so that the
+//! record knows nothing of the store.
+
+use std::sync::{Arc, OnceLock};
+
+use super::trace_record::{End, TraceRecord};
+
+pub(crate) trait Sink: Send + Sync {
+    /// Moves a trace from the running ones to the completed ones.
+    fn complete(&self, record: &Arc<TraceRecord>, end: End);
+
+    /// Counts a span that began after the end of its trace.
+    fn count_late_span(&self);
+
+    /// Counts a field that was not kept.
+    fn count_dropped_field(&self);
+
+    /// Returns whether traces that their caller did not sample are not exported.
+    fn exports_only_sampled(&self) -> bool;
+}
+
+static GLOBAL: OnceLock<&'static dyn Sink> = OnceLock::new();
+
+/// Sets the store of the process, for records that begin without a sink of their own. The first call counts.
+pub(crate) fn set_global(sink: &'static dyn Sink) {
+    _ = GLOBAL.set(sink);
+}
+
+impl TraceRecord {
+    /// Calls `f` with the store that the trace belongs to. A store that is gone counts and keeps nothing.
+    #[inline]
+    pub(super) fn with_sink(&self, f: impl FnOnce(&dyn Sink)) {
+        match &self.sink {
+            None => {
+                if let Some(sink) = GLOBAL.get() {
+                    f(*sink);
+                }
+            }
+            Some(sink) => {
+                if let Some(sink) = sink.upgrade() {
+                    f(&*sink);
+                }
+            }
+        }
+    }
+}

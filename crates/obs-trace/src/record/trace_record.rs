@@ -1,0 +1,124 @@
+//! The record of a trace: one structure for its whole life.
+
+use std::sync::Weak;
+
+use smol_str::SmolStr;
+
+use super::fields::Fields;
+use super::sink::Sink;
+use super::slots::Slots;
+use super::span_ids::SpanIds;
+use super::status::{ErrorCode, Outcome, RUNNING};
+use crate::clock::{self, Instant};
+use crate::propagation::remote::{Caller, Remote};
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use crate::sync::{AtomicInstant, Mutex, OnceLock};
+use crate::{TraceId, propagation, text};
+
+/// A trace that has ended, as the ring keeps it.
+///
+/// A record never changes. It serialises to
+/// `{"trace_id", "capability", "started_at", "duration_ms", "status", "spans", "dropped_spans"}`.
+/// See [`SpanRecord`] for the form of a span.
+///
+/// ```
+/// let trace = obs_trace::new_trace("llm.chat");
+/// let record = trace.finish().expect("the trace has not ended yet");
+/// assert_eq!(record.capability(), "llm.chat");
+/// assert!(record.status().is_ok() && record.spans().is_empty());
+/// ```
+pub struct TraceRecord {
+    pub(super) id: TraceId,
+    pub(super) span_ids: SpanIds,
+    /// Boxed, because most traces have no caller.
+    pub(super) caller: Option<Box<Caller>>,
+    /// Flags of `traceparent`: the caller's, or those of an ID that was made here.
+    pub(super) flags: u8,
+    pub(super) capability: SmolStr,
+    pub(super) began: Instant,
+    pub(super) began_unix_ns: u64,
+    /// Zero while the trace runs.
+    pub(super) ended: AtomicInstant,
+    /// [`RUNNING`] until the trace has ended, then its [`Outcome`]. Written last, with `Release`.
+    pub(super) outcome: AtomicU8,
+    pub(super) failure: OnceLock<ErrorCode>,
+    /// One bit for each span that was closed when the trace ended.
+    pub(super) kept: [AtomicU64; 2],
+    pub(super) slots: Slots,
+    pub(super) fields: Mutex<Fields>,
+    /// Position in the order of the store's completed traces.
+    pub(super) ticket: AtomicU64,
+    /// Position among the store's running traces.
+    pub(super) active_key: AtomicU32,
+    /// Bytes of memory, known once the trace has ended.
+    pub(super) bytes: AtomicU32,
+    pub(super) limits: Limits,
+    /// `None` for the store of the process. That store is never dropped, so its references need no count, which all
+    /// threads would change.
+    pub(super) sink: Option<Weak<dyn Sink>>,
+}
+
+/// Limits of the store when the trace began.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) spans: u16,
+    pub(crate) field_bytes: u16,
+}
+
+/// End of a trace, as its store counts it.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    /// Spans that had begun by then and are not in the record.
+    pub(crate) dropped_spans: u64,
+}
+
+/// Maximum length of a capability's name. Peers choose these names, so they may be of any length.
+pub(crate) const MAX_CAPABILITY_BYTES: usize = 128;
+
+impl TraceRecord {
+    /// Begins a record. `sink` is `None` for the store of the process.
+    pub(crate) fn begin(
+        remote: Option<Remote>,
+        capability: &str,
+        limits: Limits,
+        sink: Option<Weak<dyn Sink>>,
+    ) -> TraceRecord {
+        let began = clock::now();
+        let began_unix_ns = clock::unix_ns(began);
+        let remote = remote.unwrap_or_else(|| {
+            Remote::new(TraceId::at_unix_ns(began_unix_ns)).flags(propagation::SAMPLED | propagation::RANDOM)
+        });
+        let Remote { id, flags, caller } = remote;
+        TraceRecord {
+            id,
+            span_ids: SpanIds::random(),
+            caller,
+            flags,
+            capability: text::bounded(capability, MAX_CAPABILITY_BYTES),
+            began,
+            began_unix_ns,
+            ended: AtomicInstant::new(Instant::ZERO),
+            outcome: AtomicU8::new(RUNNING),
+            failure: OnceLock::new(),
+            kept: std::array::from_fn(|_| AtomicU64::new(0)),
+            slots: Slots::new(),
+            fields: Mutex::new(Fields::default()),
+            ticket: AtomicU64::new(0),
+            active_key: AtomicU32::new(0),
+            bytes: AtomicU32::new(0),
+            limits,
+            sink,
+        }
+    }
+
+    /// Returns the ID of the trace.
+    pub fn trace_id(&self) -> TraceId {
+        self.id
+    }
+
+    /// Returns the name of the requested capability, such as `llm.chat`; at most 128 bytes. Untrusted text.
+    pub fn capability(&self) -> &str {
+        &self.capability
+    }
+}

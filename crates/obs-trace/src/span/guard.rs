@@ -1,0 +1,161 @@
+//! Spans that have begun.
+
+use super::outgoing::Outgoing;
+use super::prepared::Fields;
+use crate::context::{self, Position};
+use crate::record::{ERROR_FIELD, SpanIndex};
+use crate::{Trace, Value};
+
+/// Guard of a span that has begun. The span ends when the guard is dropped. See [`SpanBuilder::enter`].
+///
+/// ```
+/// fn is_send<T: Send>(_: T) {}
+/// is_send(obs_trace::span("search").enter());
+/// ```
+#[must_use = "the span ends when the guard is dropped"]
+pub struct Span {
+    inner: Option<Inner>,
+}
+
+/// Two words, so that it is passed in registers when a span begins and ends.
+struct Inner {
+    trace: Trace,
+    position: Packed,
+}
+
+/// Index of a span, index of its children's parent, and whether it began while the thread was unwinding. One byte each.
+#[derive(Clone, Copy)]
+struct Packed(u32);
+
+impl Packed {
+    fn new(index: Option<SpanIndex>, outer: Option<SpanIndex>) -> Packed {
+        let unwinding = u8::from(std::thread::panicking());
+        let bytes = [SpanIndex::to_byte(index), SpanIndex::to_byte(index.or(outer)), unwinding, 0];
+        Packed(u32::from_le_bytes(bytes))
+    }
+
+    /// Returns the index of the span. `None` if it was not kept.
+    fn index(self) -> Option<SpanIndex> {
+        SpanIndex::of_byte(self.0 as u8)
+    }
+
+    /// Returns the parent of the span's children: the span itself or, if it was not kept, its own parent.
+    fn parent(self) -> Option<SpanIndex> {
+        SpanIndex::of_byte((self.0 >> 8) as u8)
+    }
+
+    fn began_unwinding(self) -> bool {
+        self.0 >> 16 != 0
+    }
+}
+
+impl Inner {
+    // Not inlined: the call sites of spans are many, and a call costs a nanosecond.
+    #[inline(never)]
+    fn begin(at: Position, name: &'static str, fields: Option<Box<Fields>>) -> Inner {
+        let Position { trace, parent } = at;
+        let index = trace.0.begin_span(name, parent);
+        let inner = Inner { trace, position: Packed::new(index, parent) };
+        if let Some(fields) = fields {
+            inner.set_fields(*fields);
+        }
+        inner
+    }
+
+    #[inline(never)]
+    fn set_fields(&self, fields: Fields) {
+        fields.into_iter().for_each(|(key, value)| self.set_field(key, value));
+    }
+
+    fn set_field(&self, key: &'static str, value: Value) {
+        if let Some(index) = self.position.index() {
+            self.trace.0.set_field(index, key, value);
+        }
+    }
+
+    #[inline(never)]
+    fn end(self) {
+        if let Some(index) = self.position.index() {
+            if std::thread::panicking() && !self.position.began_unwinding() {
+                self.set_field(ERROR_FIELD, "panic".into());
+            }
+            self.trace.0.close_span(index);
+        }
+        context::give_back(self.trace);
+    }
+}
+
+impl Span {
+    /// Begins a span at this position. Without one the guard does nothing.
+    #[inline]
+    pub(super) fn begin(at: Option<Position>, name: &'static str, fields: Option<Box<Fields>>) -> Span {
+        Span { inner: at.map(|at| Inner::begin(at, name, fields)) }
+    }
+
+    /// Sets a field of a span that has begun. Has no effect once its trace has ended.
+    pub fn set_field(&self, key: &'static str, value: impl Into<Value>) {
+        if let Some(inner) = &self.inner {
+            inner.set_field(key, value.into());
+        }
+    }
+
+    /// Marks the span as failed: sets the field `error`. The trace may still end as `ok`.
+    pub fn fail(&self, code: &str) {
+        self.set_field(ERROR_FIELD, code);
+    }
+
+    /// Returns the headers of a call that is made on behalf of this span, as [`outgoing`] does for the enclosing span.
+    /// `None` if no trace was current.
+    ///
+    /// For a call whose response outlives the future that began it, such as a stream.
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// let span = trace.enter(|| obs_trace::span("backend").enter());
+    /// let headers = span.outgoing().unwrap();
+    /// assert!(headers.traceparent().starts_with(b"00-"));
+    /// # drop(span);
+    /// # trace.finish();
+    /// ```
+    pub fn outgoing(&self) -> Option<Outgoing> {
+        let Inner { trace, position } = self.inner.as_ref()?;
+        if let Some(index) = position.index() {
+            trace.0.mark_client(index);
+        }
+        Some(Outgoing::of(trace.clone(), position.parent()))
+    }
+
+    /// Returns whether the span belongs to a trace and is kept.
+    pub fn is_kept(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.position.index().is_some())
+    }
+
+    /// Returns the trace of the span.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.inner.as_ref().map(|inner| &inner.trace)
+    }
+
+    /// Runs `f` inside the span.
+    #[inline]
+    pub(crate) fn within<R>(&self, moved: &mut Option<Box<context::Frame>>, f: impl FnOnce() -> R) -> R {
+        match &self.inner {
+            Some(inner) => context::within(&inner.trace, inner.position.parent(), moved, f),
+            None => f(),
+        }
+    }
+}
+
+impl Drop for Span {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take() {
+            inner.end();
+        }
+    }
+}
+
+impl std::fmt::Debug for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Span").field("trace", &self.trace()).finish_non_exhaustive()
+    }
+}

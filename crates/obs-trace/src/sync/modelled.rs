@@ -1,0 +1,77 @@
+//! Loom's primitives in the form of the standard library's.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use fastant::Instant;
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+
+/// Whether loom runs this build.
+pub(crate) const IS_MODEL: bool = true;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `thread_local!` of loom, which does not accept `const { … }` as it stands.
+macro_rules! per_thread {
+    ($($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;)*) => {
+        ::loom::thread_local! { $($(#[$attribute])* static $name: $type = $value;)* }
+    };
+}
+pub(crate) use per_thread;
+
+/// Nanoseconds since [`Instant::ZERO`] in an atomic that loom watches.
+#[derive(Debug)]
+pub(crate) struct AtomicInstant(AtomicU64);
+
+impl AtomicInstant {
+    pub(crate) fn new(instant: Instant) -> AtomicInstant {
+        AtomicInstant(AtomicU64::new(nanos(instant)))
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> Instant {
+        Instant::ZERO + Duration::from_nanos(self.0.load(order))
+    }
+
+    pub(crate) fn store(&self, instant: Instant, order: Ordering) {
+        self.0.store(nanos(instant), order);
+    }
+}
+
+fn nanos(instant: Instant) -> u64 {
+    (instant - Instant::ZERO).as_nanos() as u64
+}
+
+/// A `OnceLock` whose value is made under loom's lock.
+///
+/// The lock inside the standard library's would stop all threads of a model, because they share one thread of the
+/// system. Whether the value is there is an atomic that loom watches.
+#[derive(Debug)]
+pub(crate) struct OnceLock<T> {
+    value: std::sync::OnceLock<T>,
+    is_set: AtomicBool,
+    making: Mutex<()>,
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> OnceLock<T> {
+        OnceLock { value: std::sync::OnceLock::new(), is_set: AtomicBool::new(false), making: Mutex::new(()) }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+    }
+
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        let made = lock(&self.making);
+        if self.value.get().is_none() {
+            _ = self.value.set(make());
+            self.is_set.store(true, Ordering::Release);
+        }
+        drop(made);
+        self.value.get().expect("just set")
+    }
+}
