@@ -89,7 +89,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Run(args) => {
             // A file that was named is there, or loading it has failed.
             let file = if named.is_none() { Some(paths.config_file()?) } else { None };
-            run::run(args, config()?, file.as_deref(), &paths, &line.overrides)?;
+            return run::run(args, config()?, file.as_deref(), &paths, &line.overrides);
         }
         Command::Doctor(args) => {
             let config = config()?;

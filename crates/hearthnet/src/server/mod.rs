@@ -18,7 +18,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use obs_facade::{Logger, debug, info, warn_limited};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tower_service::Service as _;
 
 use self::connection_limit::Places;
@@ -31,20 +31,20 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 /// How long a caller may leave what was sent to it unread: longer, and its connection is given up.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Answers connections until `end`, and then gives open requests `grace` to finish. When this returns, every
-/// request has ended: those that did not in time were cancelled.
-pub(crate) async fn serve(
+/// Answers connections until `end`, and then lets open requests finish until `grace` of its outcome. When this returns,
+/// every request has ended: those that did not in time were cancelled, and the outcome of `grace` is returned.
+pub(crate) async fn serve<T, G: Future>(
     listener: TcpListener,
     app: Router,
-    end: impl Future<Output = ()>,
-    grace: Duration,
-) {
+    end: impl Future<Output = T>,
+    grace: impl FnOnce(T) -> G,
+) -> Option<G::Output> {
     let bound = descriptors::connections();
     let (graceful, places, mut connections) = (GracefulShutdown::new(), Places::new(bound), JoinSet::new());
     let mut end = std::pin::pin!(end);
-    loop {
+    let ended = loop {
         tokio::select! {
-            () = &mut end => break,
+            ended = &mut end => break ended,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < bound => match accepted {
                 Ok((stream, remote)) => match places.take(remote.ip()) {
@@ -62,12 +62,18 @@ pub(crate) async fn serve(
                 Err(error) => accept_failed(&error).await,
             },
         }
-    }
+    };
     drop(listener);
-    if timeout(grace, graceful.shutdown()).await.is_err() {
+    let cut_short = tokio::select! {
+        biased;
+        () = graceful.shutdown() => None,
+        why = grace(ended) => Some(why),
+    };
+    if cut_short.is_some() {
         info!(logger: LOG, open = connections.len(); "cancelling the requests that are still open");
     }
     connections.shutdown().await;
+    cut_short
 }
 
 async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAddr>, watcher: Watcher) {

@@ -1,6 +1,7 @@
 //! The end of a node: nothing that was recorded is lost.
 
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,58 @@ async fn a_short_request_is_finished_and_a_long_one_cancelled() {
     let done = home.done(Some(&long_id));
     assert_eq!(done.len(), 1);
     assert_eq!(done[0]["status"], "cancelled");
+}
+
+/// A person who presses Ctrl-C again, or a supervisor that asks again, does not wait for calls that are open.
+#[tokio::test]
+async fn a_second_signal_ends_a_node_at_once_and_nothing_recorded_is_lost() {
+    for (first, second, status) in [("TERM", "TERM", 143), ("INT", "INT", 130), ("TERM", "INT", 130)] {
+        let node = Home::new().start_under(&["env", "--default-signal"]);
+        let body = json!({ "input": { "frames": 10_000, "delay_ms": 100 } });
+        let mut long = node.call(ECHO, &body).send().await.unwrap();
+        let id = request_id(&long);
+        long.chunk().await.unwrap();
+        node.signal(first);
+        wait_for_line(&node.home, "stopping").await;
+        let begun = Instant::now();
+        node.signal(second);
+        let (ended, home) = node.wait();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert_eq!(ended.code(), Some(status), "{first} {second}");
+        assert_eq!(home.done(Some(&id))[0]["status"], "cancelled");
+        assert_eq!(home.lines().last().unwrap()["msg"], "stopped");
+        assert_eq!(event_types(&home), ["node.started", "node.stopped"]);
+        let left = std::fs::read_dir(home.log()).unwrap().count();
+        assert_eq!(left, 1, "everything is in the day file");
+    }
+}
+
+/// After the calls have ended, a disk that hangs may hold the node up. A signal still ends it then.
+#[tokio::test]
+async fn signals_without_end_end_a_node() {
+    let node = Home::new().start_under(&["env", "--default-signal"]);
+    let body = json!({ "input": { "frames": 10_000, "delay_ms": 100 } });
+    let _long = node.call(ECHO, &body).send().await.unwrap();
+    let begun = Instant::now();
+    for _ in 0..20 {
+        node.signal("TERM");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (ended, home) = node.wait();
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(ended.code() == Some(143) || ended.signal() == Some(15), "{ended}");
+    // What the last signal left in the journal is written by the next start.
+    let home = home.start("").stop();
+    let first = home.lines().into_iter().find(|line| line["msg"] == "stopping").unwrap();
+    assert_eq!(first["signal"], "SIGTERM");
+}
+
+async fn wait_for_line(home: &Home, text: &str) {
+    let begun = Instant::now();
+    while !home.lines().iter().any(|line| line["msg"] == text) {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod runtime;
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use obs_facade::http::Checkup;
 use obs_facade::{Logger, info, warn};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
-use self::end_signal::end_signal;
+use self::end_signal::{EndSignal, EndSignals};
 use super::output::say;
 use super::overrides::Overrides;
 use crate::bus::Profile;
@@ -44,14 +46,14 @@ pub(crate) struct RunArgs {
     debug: bool,
 }
 
-/// Runs the node until SIGINT or SIGTERM.
+/// Runs the node until SIGINT or SIGTERM, and ends with 0. A second signal cuts the end short, and is then its status.
 pub(crate) fn run(
     args: &RunArgs,
     mut config: Config,
     config_file: Option<&Path>,
     paths: &Paths,
     overrides: &Overrides,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
     let name = config.node_name();
     let home = home::ensure(&config, config_file, paths, &name, &mut tell_made)?;
     if args.debug {
@@ -71,12 +73,12 @@ pub(crate) fn run(
     let checkup =
         Checkup::new(config.for_doctor(paths), node.clone()).remote(config.observability.is_doctor_remote());
     let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, overrides));
-    runtime.shutdown_timeout(LAST_CALLS);
-    if served.is_ok() {
-        append_stopped(events);
-        info!(logger: LOG, "stopped");
-    }
-    served
+    let in_a_hurry = served.as_ref().ok().copied().flatten();
+    runtime.shutdown_timeout(if in_a_hurry.is_some() { Duration::ZERO } else { LAST_CALLS });
+    served?;
+    append_stopped(events);
+    info!(logger: LOG, "stopped");
+    Ok(in_a_hurry.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(signal.status)))
 }
 
 /// Appends the last event. A disk that hangs does not keep the node from ending.
@@ -98,6 +100,7 @@ fn tell_made(what: &str, path: &Path, placed: Placed) {
     }
 }
 
+/// Serves until a signal. Returns the second signal if one came before the open requests had ended.
 async fn serve(
     config: &Config,
     node: &Arc<Node>,
@@ -105,11 +108,11 @@ async fn serve(
     blobs: &Path,
     events: &Events,
     overrides: &Overrides,
-) -> Result<(), Failure> {
-    let signal = end_signal()?;
+) -> Result<Option<EndSignal>, Failure> {
+    let mut signals = EndSignals::listen()?;
     let end = async {
-        let name = signal.await;
-        info!(logger: LOG, signal = name; "stopping");
+        info!(logger: LOG, signal = signals.next().await.name; "stopping");
+        signals
     };
     let listener = match TcpListener::bind(config.address()).await {
         Ok(listener) => listener,
@@ -126,8 +129,17 @@ async fn serve(
         watching.spawn(checkup.clone().watch(interval));
     }
     announce(config, overrides);
-    server::serve(listener, node.router(checkup), end, GRACE).await;
-    Ok(())
+    Ok(server::serve(listener, node.router(checkup), end, grace).await.flatten())
+}
+
+/// Ends when open requests have to, and returns the signal that demands it before their time is up. One more signal kills
+/// the process from then on, whatever the disk or a task does.
+async fn grace(mut signals: EndSignals) -> Option<EndSignal> {
+    let signal = timeout(GRACE, signals.next()).await.ok();
+    if let Some(signal) = signal {
+        info!(logger: LOG, signal = signal.name; "stopping at once");
+    }
+    signal
 }
 
 fn announce(config: &Config, overrides: &Overrides) {
