@@ -9,39 +9,19 @@
 //! - neither function unwinds: they push to a vector, and panic in no case.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
 use std::fmt;
 
 /// Most addresses that are kept. A deeper stack is a recursion, whose later frames tell nothing new.
 const MOST: usize = 256;
-/// `_URC_NO_REASON`: go on.
-const GO_ON: c_int = 0;
-/// `_URC_END_OF_STACK`: stop.
-const STOP: c_int = 5;
-
 /// Addresses from the innermost frame outwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frames(Vec<usize>);
-
-// The unwinder of the platform, which the standard library links already.
-unsafe extern "C" {
-    fn _Unwind_Backtrace(
-        visit: unsafe extern "C" fn(context: *mut c_void, data: *mut c_void) -> c_int,
-        data: *mut c_void,
-    ) -> c_int;
-    fn _Unwind_GetIP(context: *mut c_void) -> usize;
-}
 
 impl Frames {
     /// The stack of this thread.
     pub(crate) fn current() -> Frames {
         let mut frames = Vec::with_capacity(64);
-        // Miri has no unwinder to ask.
-        if cfg!(miri) {
-            return Frames(frames);
-        }
-        // SAFETY: `note` gets `frames`, which lives during the call and is used by nothing else.
-        unsafe { _Unwind_Backtrace(note, (&raw mut frames).cast()) };
+        unwind::walk(&mut frames);
         Frames(frames)
     }
 
@@ -51,12 +31,45 @@ impl Frames {
     }
 }
 
-unsafe extern "C" fn note(context: *mut c_void, data: *mut c_void) -> c_int {
-    // SAFETY: `data` is the vector of `Frames::current`.
-    let frames = unsafe { &mut *data.cast::<Vec<usize>>() };
-    // SAFETY: the unwinder hands over a valid context.
-    frames.push(unsafe { _Unwind_GetIP(context) });
-    if frames.len() < MOST { GO_ON } else { STOP }
+#[cfg(not(any(miri, target_arch = "arm")))]
+mod unwind {
+    use std::ffi::{c_int, c_void};
+
+    use super::MOST;
+
+    /// `_URC_NO_REASON`: go on.
+    const GO_ON: c_int = 0;
+    /// `_URC_END_OF_STACK`: stop.
+    const STOP: c_int = 5;
+
+    // The unwinder of the platform, which the standard library links already.
+    unsafe extern "C" {
+        fn _Unwind_Backtrace(
+            visit: unsafe extern "C" fn(context: *mut c_void, data: *mut c_void) -> c_int,
+            data: *mut c_void,
+        ) -> c_int;
+        fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    }
+
+    /// Adds the addresses of the stack to `frames`.
+    pub(super) fn walk(frames: &mut Vec<usize>) {
+        // SAFETY: `note` gets `frames`, which lives during the call and is used by nothing else.
+        unsafe { _Unwind_Backtrace(note, std::ptr::from_mut(frames).cast()) };
+    }
+
+    unsafe extern "C" fn note(context: *mut c_void, data: *mut c_void) -> c_int {
+        // SAFETY: `data` is the vector of `walk`.
+        let frames = unsafe { &mut *data.cast::<Vec<usize>>() };
+        // SAFETY: the unwinder hands over a valid context.
+        frames.push(unsafe { _Unwind_GetIP(context) });
+        if frames.len() < MOST { GO_ON } else { STOP }
+    }
+}
+
+/// Miri has no unwinder to ask, and that of 32-bit ARM has another interface. There a draft has no addresses.
+#[cfg(any(miri, target_arch = "arm"))]
+mod unwind {
+    pub(super) fn walk(_: &mut Vec<usize>) {}
 }
 
 /// One row a frame: the file that was loaded there and the place in it, as `addr2line` takes them.
@@ -96,7 +109,11 @@ fn loaded() -> Vec<Loaded> {
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
-unsafe extern "C" fn note_loaded(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
+unsafe extern "C" fn note_loaded(
+    info: *mut libc::dl_phdr_info,
+    _: usize,
+    data: *mut std::ffi::c_void,
+) -> std::ffi::c_int {
     use std::ffi::CStr;
     // SAFETY: `data` is the vector of `loaded`, `info` is valid during the call.
     let (loaded, info) = unsafe { (&mut *data.cast::<Vec<Loaded>>(), &*info) };
@@ -120,7 +137,7 @@ unsafe extern "C" fn note_loaded(info: *mut libc::dl_phdr_info, _: usize, data: 
     0
 }
 
-#[cfg(all(test, not(miri)))]
+#[cfg(all(test, not(any(miri, target_arch = "arm"))))]
 mod tests {
     use super::*;
 

@@ -179,11 +179,12 @@ pub(crate) fn encode(
     let mut line = with_text(record, &long, |record| {
         encoder.encode_as(name, nanos, record, redact).map(<[u8]>::to_vec)
     })?;
-    let start = text_of_draft(&line)?.start;
     let text = escaped(&trace.draft);
-    if !line[start..].starts_with(&text) {
+    let start = text_of_draft(&line).map(|value| value.start);
+    // Hidden, or cut even more.
+    let Some(start) = start.filter(|start| line[*start..].starts_with(&text)) else {
         return Some((line, None));
-    }
+    };
     line.truncate(start + text.len());
     line.extend_from_slice(END);
     let draft = Draft::find(&line, trace);
@@ -314,6 +315,26 @@ mod tests {
             let backtrace = line["backtrace"].as_str().unwrap();
             assert!(backtrace.contains("fail_here"), "{backtrace}");
             assert_eq!(line["note"].as_str().unwrap().len() == length, length < MAX_LINE_BYTES - 8192);
+        }
+    }
+
+    #[test]
+    fn a_hidden_backtrace_stays_hidden() {
+        let Trace::Unresolved(trace) = Trace::current() else { panic!("it was seen before") };
+        let redact = Redactor::new(&[KEY.to_owned()]);
+        for length in [1, 1 << 20] {
+            let note = "x".repeat(length);
+            let fields = [("note", Value::from(note.as_str()))];
+            let record = Record::builder().key_values(&fields).args(format_args!("failed")).build();
+            let mut encoder = Encoder::default();
+            let name = encoder.names.find("test");
+            let (line, draft) = encode(&mut encoder, name, 0, &record, &redact, &trace).unwrap();
+            assert!(draft.is_none());
+            assert!(
+                line.ends_with(b",\"backtrace\":\"[redacted]\"}\n"),
+                "{}",
+                String::from_utf8_lossy(&line)
+            );
         }
     }
 

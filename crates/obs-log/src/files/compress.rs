@@ -95,8 +95,10 @@ impl Draft {
         if !is_at(&file, &path)? {
             return Ok(None);
         }
-        // A process may have died over it.
-        file.set_len(0)?;
+        // A process may have died over it. A file that may only grow cannot be emptied.
+        if file.metadata()?.len() > 0 {
+            file.set_len(0)?;
+        }
         Ok(Some(Draft { file, path }))
     }
 
