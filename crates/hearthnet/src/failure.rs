@@ -1,17 +1,17 @@
-//! Why the command ends without success: a sentence for people and an exit code for scripts.
+//! Failure of a command: a message for people and an exit code for scripts.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Something went wrong.
+/// Exit code for any other failure.
 pub(crate) const ERROR: u8 = 1;
-/// A signature of this node's own documents does not hold.
+/// Exit code for an invalid signature of one of this node's own documents.
 pub(crate) const SIGNATURE: u8 = 4;
-/// No space is left on the disk.
+/// Exit code for a full disk.
 pub(crate) const DISK_FULL: u8 = 5;
 
-/// A reason to end, with the exit code that says what kind it is.
+/// Failure with its exit code.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     code: u8,
@@ -27,7 +27,7 @@ impl Failure {
         Failure { code: SIGNATURE, message: message.into() }
     }
 
-    /// What happened to `path` while somebody was `doing` something with it.
+    /// Returns the failure to do `doing` to `path`.
     pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Failure {
         let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         let code = if full { DISK_FULL } else { ERROR };
@@ -45,7 +45,7 @@ impl Failure {
         &self.message
     }
 
-    /// Code that the process ends with.
+    /// Returns the exit code.
     pub(crate) fn code(&self) -> u8 {
         self.code
     }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f4_a_full_disk_has_its_own_exit_code() {
+    fn a_full_disk_has_its_own_exit_code() {
         let path = Path::new("/data/keys");
         let full = Failure::io("write", path, &ErrorKind::StorageFull.into());
         assert_eq!(full.code(), DISK_FULL);

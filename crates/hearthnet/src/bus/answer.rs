@@ -1,5 +1,4 @@
-//! What a capability answers with, and how it goes out: one JSON body, or a stream of events that ends in
-//! exactly one `done` or `error`.
+//! Answers of capabilities: one JSON body, or a stream of events that ends in exactly one `done` or `error`.
 
 use std::panic::AssertUnwindSafe;
 
@@ -17,18 +16,18 @@ use super::logger::LOG;
 use crate::wire::error::{CallError, Code};
 use crate::wire::{self, sse};
 
-/// The answer of a capability.
+/// Answer of a capability.
 pub(crate) enum Answer {
-    /// `{"output": …, "meta": …}`
+    /// Body `{"output": …, "meta": …}`.
     Plain { output: Value, meta: Value },
-    /// Events as they come.
+    /// Stream of events.
     Frames(Frames),
 }
 
-/// A stream of frames, ended by its first `done` frame or error.
+/// Stream of frames. The first `done` frame or error ends it.
 pub(crate) type Frames = BoxStream<'static, Result<Frame, CallError>>;
 
-/// One event of a streamed answer.
+/// Event of a streamed answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) event: String,
@@ -41,12 +40,12 @@ impl Frame {
     }
 }
 
-/// The last frame of a stream that went well.
+/// Event name of the last frame of a stream that succeeded.
 pub(crate) const DONE: &str = "done";
-/// The last frame of a stream that failed.
+/// Event name of the last frame of a stream that failed.
 pub(crate) const ERROR: &str = "error";
 
-/// What gives the next frame, and after its last one is not asked again.
+/// Source of frames. It is not polled again after its last frame.
 pub(crate) trait FrameSource: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<Frame, CallError>> + Send;
 }
@@ -60,7 +59,7 @@ pub(crate) fn frames(source: impl FrameSource) -> Answer {
 }
 
 impl Answer {
-    /// The response, which tells `served` how the call ended when its last byte is made.
+    /// Makes the response. `served` is told the outcome when the last byte of the response is made.
     pub(super) fn into_response(self, served: Served) -> Response {
         match self {
             Answer::Plain { output, meta } => {
@@ -80,7 +79,7 @@ fn event_stream(
     frames: Frames,
     served: Served,
 ) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    // How long the answer was under way, beside the spans of what it took to begin it.
+    // The span covers the stream itself. The spans of the capability cover the work before its first frame.
     let span = trace::span("stream").enter();
     stream::unfold(Some((frames, served, span)), |state| async move {
         let (mut frames, served, span) = state?;
@@ -97,7 +96,7 @@ fn event_stream(
             }
             Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, span))),
             Err(error) => {
-                // The status has gone out as 200; only the trace can still say how the call ended.
+                // The status 200 has been sent already. Only the trace can still tell the failure.
                 span.fail(error.code.as_str());
                 mark(&error);
                 served.end(false);
@@ -107,7 +106,7 @@ fn event_stream(
     })
 }
 
-/// Marks the current span as failed, and its trace, when `answer` is an error.
+/// Marks the current trace as failed if `answer` is an error.
 pub(crate) fn marked(answer: Result<Answer, CallError>) -> Result<Answer, CallError> {
     answer.inspect_err(mark)
 }
@@ -118,12 +117,12 @@ fn mark(error: &CallError) {
     }
 }
 
-/// What the caller is told when a capability panicked; the log has the rest.
+/// Returns the error for a capability that panicked. The message of the panic goes to the log, not to the caller.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     error!(logger: LOG, panic = message; "a capability panicked");
-    Code::INTERNAL_ERROR.because("the capability failed in a way it should not")
+    Code::INTERNAL_ERROR.because("the capability failed unexpectedly")
 }
 
 #[cfg(test)]
@@ -141,7 +140,7 @@ mod tests {
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
 
-    /// What goes out when these frames come in.
+    /// Returns the names of the events that are sent for these frames.
     async fn sent(frames: Vec<Result<Frame, CallError>>) -> String {
         let text = text_of(Answer::Frames(stream::iter(frames).boxed())).await;
         text.lines().filter(|line| line.starts_with("event")).collect()
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_has_exactly_one_last_frame_whatever_its_source_does() {
+    async fn a_stream_has_exactly_one_last_frame() {
         let error = || Err(Code::TIMEOUT.because("late"));
         assert_eq!(sent(vec![frame("token"), frame(DONE)]).await, "event: tokenevent: done");
         assert_eq!(sent(vec![frame(DONE), frame("token"), frame(DONE)]).await, "event: done");
@@ -160,9 +159,9 @@ mod tests {
         assert_eq!(sent(vec![frame("token")]).await, "event: tokenevent: error");
     }
 
-    /// F4: the waterfall shows a streamed answer for as long as it was under way, and how it failed.
+    /// The waterfall of a trace shows the length of a streamed answer and its failure.
     #[tokio::test]
-    async fn the_span_of_a_stream_lasts_until_its_last_frame_and_tells_its_error() {
+    async fn the_span_of_a_stream_ends_with_its_last_frame_and_holds_its_error() {
         struct Late(u32);
 
         impl FrameSource for Late {

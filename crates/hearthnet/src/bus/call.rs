@@ -1,4 +1,4 @@
-//! `POST /bus/v1/call`: from the request to whoever answers it.
+//! `POST /bus/v1/call`: limits, signature, route and answer of a call.
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
@@ -22,14 +22,14 @@ use super::logger::LOG;
 use super::peers::Peer;
 use super::state::Bus;
 use crate::wire::arguments::Call;
-use crate::wire::body_budget::Room;
+use crate::wire::body_budget::Reservation;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::is_capability;
 use crate::wire::signing::signature;
 use crate::wire::signing::signature::{FROM, VERSION_HEADER};
 use crate::wire::{VERSION, body};
 
-/// Answers a call. Whatever goes wrong is an answer too; the facade's layer around this records each.
+/// Answers a call. Every failure is an answer too, which the facade's layer around this handler records.
 pub(super) async fn handle(
     State(bus): State<Arc<Bus>>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -48,8 +48,8 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
             return Err(error);
         }
     };
-    let mut room = Room::default();
-    let proven = bus.prove(headers, address, capability, body, &mut room).await;
+    let mut reservation = Reservation::default();
+    let proven = bus.prove(headers, address, capability, body, &mut reservation).await;
     if signature::is_signed(headers) {
         let party = proven.as_ref().map_or(Party::Address(address), |(_, _, party)| *party);
         bus.admit(party, capability)?;
@@ -69,7 +69,7 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
         Route::Peer(peer) => forward::forward(bus, peer, capability, version, raw, body).await,
     };
     match answered {
-        Ok(answer) => Ok(room.held_by(answer.into_response(served))),
+        Ok(answer) => Ok(reservation.held_by(answer.into_response(served))),
         Err(error) => {
             served.end(false);
             Err(error)
@@ -77,7 +77,7 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
     }
 }
 
-/// Who answers a call.
+/// Capability or peer that answers a call.
 enum Route {
     Local(Arc<dyn Capability>),
     Peer(Peer),
@@ -93,7 +93,8 @@ impl Route {
 }
 
 impl Bus {
-    /// The capability that a call is for. An unsigned call counts for its address, before its body is read.
+    /// Returns the capability that the call names. An unsigned call is counted against its address before its body is
+    /// read.
     fn admit_unsigned<'a>(&self, headers: &'a HeaderMap, address: IpAddr) -> Result<&'a str, CallError> {
         let capability = capability_of(headers)?;
         if !signature::is_signed(headers) {
@@ -106,16 +107,16 @@ impl Bus {
         self.limiter.admit(party, self.offered_name(capability))
     }
 
-    /// Reads the body of a call, and finds out whom the call is proven to come from.
+    /// Reads the body of a call and verifies its signature.
     async fn prove<'a>(
         &self,
         headers: &'a HeaderMap,
         address: IpAddr,
         capability: &str,
         body: Body,
-        room: &mut Room,
+        reservation: &mut Reservation,
     ) -> Result<(Bytes, Value, Party<'a>), CallError> {
-        let raw = body::read(headers, body, room).await?;
+        let raw = body::read(headers, body, reservation).await?;
         let body = parse(&raw)?;
         let Some(proof) = signature::check(headers, capability, &body)? else {
             return Ok((raw, body, Party::Address(address)));
@@ -132,11 +133,13 @@ impl Bus {
             None if forward::may_forward(headers, self.profile.identity.node_id()) => {
                 self.peers.offering(capability).map(Route::Peer)
             }
-            None => Err(Code::NOT_FOUND.because("this node does not offer the capability itself")),
+            None => Err(Code::NOT_FOUND
+                .because("this node does not offer the capability, and does not forward a call twice")),
         }
     }
 
-    /// What the limiter knows a capability by: all that nobody offers are one.
+    /// Returns the name that the limiter counts the capability by. All capabilities that no node offers share one
+    /// name.
     fn offered_name<'a>(&self, capability: &'a str) -> &'a str {
         match self.capabilities.contains_key(capability) || self.peers.offering(capability).is_ok() {
             true => capability,
@@ -151,20 +154,20 @@ fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
     let name = name.filter(|_| values.next().is_none()).ok_or_else(|| {
         Code::BAD_REQUEST.because("X-HearthNet-Capability: expected the name of one capability")
     })?;
-    // What cannot be a name is nobody's, and no peer is asked about it.
+    // No node offers a name of another form. Peers are not searched for it.
     match is_capability(name) {
         true => Ok(name),
-        false => Err(Code::NOT_FOUND.because("no node here offers this capability")),
+        false => Err(Code::NOT_FOUND.because("no known node offers this capability")),
     }
 }
 
-/// The caller's own name for itself, if it is text.
+/// Returns the name that the caller gives itself, if it is text.
 fn from(headers: &HeaderMap) -> Option<&str> {
     headers.get(FROM).and_then(|from| from.to_str().ok())
 }
 
 fn parse(raw: &[u8]) -> Result<Value, CallError> {
-    // Line and column are the caller's own; nothing of its text is repeated.
+    // The message names line and column. It does not repeat the text, which may hold secrets.
     serde_json::from_slice(raw).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         Code::BAD_REQUEST.because(format!("the body of the call is not JSON ({place})"))
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_capability_that_panics_is_an_internal_error_and_says_nothing_to_the_caller() {
+    async fn a_panic_in_a_capability_is_an_internal_error_without_its_message() {
         let error = answer_here(&Panics, None, json!({})).await.err().unwrap();
         assert_eq!(error.code, Code::INTERNAL_ERROR);
         assert!(!error.message.contains("too much"));

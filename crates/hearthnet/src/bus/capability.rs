@@ -1,4 +1,4 @@
-//! What a node offers: something with a name that answers calls.
+//! Interface between the bus and a capability.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use super::answer::Answer;
 use crate::wire::arguments::Call;
 use crate::wire::error::CallError;
 
-/// A local capability. A call may be dropped at any await, which is how it is cancelled.
+/// Capability of this node. To cancel a call, the bus drops its future at an await point.
 pub(crate) trait Capability: Send + Sync {
     fn call(&self, call: Call) -> Answering;
 }

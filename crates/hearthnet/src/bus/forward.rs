@@ -1,4 +1,4 @@
-//! A call that a peer answers.
+//! Calls that a peer answers.
 
 use std::time::Duration;
 
@@ -16,20 +16,20 @@ use crate::wire::error::{CallError, Code};
 use crate::wire::signing::signature::{self, FROM, VERSION_HEADER};
 use crate::wire::{VERSION, client, sse};
 
-/// Says that a call came through another node already.
+/// Marks a call that another node has forwarded.
 const HOPS: HeaderName = HeaderName::from_static("x-hearthnet-hops");
 
 const MAX_ANSWER_BYTES: usize = 8 << 20;
-/// The longest message of a peer that is passed on.
+/// Maximum length of a peer's error message that is passed on to the caller.
 const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// Whether a call may go on to a peer: not when it came through one, or from ourselves, so that two nodes that
-/// each take the other for the one that offers a capability do not play ball with it.
+/// Returns whether a call may be forwarded. A call that was forwarded once, or that names this node as its caller, may
+/// not: two nodes that each take the other for the provider of a capability would forward it for ever.
 pub(super) fn may_forward(headers: &HeaderMap, us: &str) -> bool {
     !headers.contains_key(HOPS) && headers.get_all(FROM).iter().all(|from| from.as_bytes() != us.as_bytes())
 }
 
-/// Has `peer` answer a call, under the trace ID that it came with.
+/// Forwards a call to `peer` under the trace ID of the call.
 pub(super) async fn forward(
     bus: &Bus,
     peer: &Peer,
@@ -41,7 +41,7 @@ pub(super) async fn forward(
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let name = HeaderValue::from_str(capability)
-        .map_err(|_| Code::BAD_REQUEST.because("the capability has no proper name"))?;
+        .map_err(|_| Code::BAD_REQUEST.because("the name of the capability is not valid in a header"))?;
     headers.insert(obs_facade::http::CAPABILITY, name);
     headers.insert(VERSION_HEADER, version.cloned().unwrap_or(HeaderValue::from_static(VERSION)));
     headers.insert(HOPS, HeaderValue::from_static("1"));
@@ -50,10 +50,10 @@ pub(super) async fn forward(
         .field("to", &peer.node_id)
         .field("same_community", peer.same_community)
         .wrap(async move {
-            // Within the span, which the peer's part of the trace is a child of.
+            // Inside the span, so that the peer's part of the trace becomes its child.
             obs_facade::http::inject(&mut headers);
             signature::sign(&mut headers, &bus.profile.identity, &bus.profile.community_id, &body)?;
-            // Many times as large as its text, and signed is all that it had to be.
+            // The parsed body takes many times the memory of its text. It was needed for the signature alone.
             drop(body);
             answer::marked(ask(request.headers(headers), bus.call_timeout).await)
         })
@@ -86,21 +86,21 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
     }
 }
 
-/// The error of a peer, as far as it is one of the bus.
+/// Returns the error that a peer reports. An unknown code becomes `internal_error`.
 fn error_of(body: &Value) -> CallError {
     let code = body["error"].as_str().and_then(Code::parse);
     let message = body["message"].as_str().unwrap_or("the peer gave no reason");
     match code {
         Some(code) => code.because(message.chars().take(MAX_MESSAGE_CHARS).collect::<String>()),
-        None => nonsense("its error has no code of the bus"),
+        None => nonsense("its error code is unknown"),
     }
 }
 
 fn nonsense(why: &str) -> CallError {
-    Code::INTERNAL_ERROR.because(format!("the peer's answer makes no sense: {why}"))
+    Code::INTERNAL_ERROR.because(format!("the peer's answer is invalid: {why}"))
 }
 
-/// The stream of a peer, frame by frame.
+/// Stream of a peer, passed on frame by frame.
 struct Relay {
     response: Response,
     parser: sse::Parser,
@@ -115,7 +115,7 @@ impl FrameSource for Relay {
             }
             match client::next_piece(&mut self.response, self.patience).await? {
                 Some(piece) => self.parser.push(&piece),
-                None => return Err(Code::PARTITION.because("the peer's stream broke off")),
+                None => return Err(Code::PARTITION.because("the peer's stream ended early")),
             }
         }
     }
@@ -124,7 +124,7 @@ impl FrameSource for Relay {
 fn frame_of(event: &sse::Event) -> Result<Frame, CallError> {
     let proper = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     if !(1..=32).contains(&event.name.len()) || !event.name.bytes().all(proper) {
-        return Err(nonsense("a frame has no proper name"));
+        return Err(nonsense("the name of a frame is invalid"));
     }
     let data: Value = serde_json::from_str(&event.data).map_err(|_| nonsense("a frame is not JSON"))?;
     match event.name.as_str() {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f4_a_call_goes_over_one_peer_at_most() {
+    fn a_call_is_forwarded_once_at_most() {
         let mut headers = HeaderMap::new();
         assert!(may_forward(&headers, "ed25519:us"));
         headers.insert(FROM, HeaderValue::from_static("ed25519:them"));

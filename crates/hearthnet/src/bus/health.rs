@@ -1,14 +1,14 @@
-//! How well each capability answers on each node: the share of its last calls that went well.
+//! Success rate of each capability on each node, over its last calls.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use obs_facade::metrics::standard;
 
-/// How many calls the share is taken over.
+/// Number of calls in the window of a rate.
 const HEALTH_WINDOW_CALLS: usize = 100;
 
-/// The windows of all capabilities. There are as many as capabilities are offered, here or by peers.
+/// Windows of all capabilities that this node or its peers offer.
 #[derive(Default)]
 pub(super) struct Health {
     windows: Mutex<HashMap<Key, VecDeque<bool>>>,
@@ -17,12 +17,12 @@ pub(super) struct Health {
 type Key = (String, String);
 
 impl Health {
-    /// A call of `capability` is going to be answered by `node`.
+    /// Starts a call of `capability` that `node` answers.
     pub(super) fn begin(self: &Arc<Health>, capability: &str, node: &str) -> Served {
         Served { health: self.clone(), key: (capability.to_owned(), node.to_owned()) }
     }
 
-    /// Forgets what `keep(capability, node)` does not want, with its series.
+    /// Removes the windows and series for which `keep(capability, node)` is false.
     pub(super) fn retain(&self, keep: impl Fn(&str, &str) -> bool) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows.retain(|(capability, node), _| {
@@ -47,8 +47,7 @@ impl Health {
     }
 }
 
-/// A call under way. One that is dropped before its end was cancelled by its caller, which says nothing
-/// about the node.
+/// Call in progress. Dropping it records nothing: its caller cancelled it, which does not count against the node.
 pub(super) struct Served {
     health: Arc<Health>,
     key: Key,
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_the_rate_is_over_the_last_100_calls_and_a_cancelled_one_is_none() {
+    fn the_rate_covers_the_last_100_calls_without_cancelled_ones() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let health = Arc::new(Health::default());

@@ -2,5 +2,5 @@
 
 use obs_facade::Logger;
 
-// Filters such as `hearthnet.node=debug` name it. The name stays when a file moves.
+// Users name this logger in filters such as `hearthnet.node=debug`. It keeps its name when files move.
 pub(super) static LOG: Logger = Logger::new("hearthnet::node");

@@ -1,4 +1,4 @@
-//! `GET /manifest`: who this node is and what it offers, signed.
+//! `GET /manifest`: the signed description of this node.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::state::Bus;
 use crate::wire::{self, VERSION, clock};
 
-/// How long a manifest is valid.
+/// Time for which a manifest is valid.
 const TTL: TimeDelta = TimeDelta::seconds(30);
 
-/// `GET /manifest`
+/// Serves the manifest.
 pub(super) async fn serve(State(bus): State<Arc<Bus>>) -> Response {
     wire::json(&own(&bus))
 }

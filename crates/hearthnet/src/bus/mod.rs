@@ -1,4 +1,4 @@
-//! Calls: who may make one, which capability or peer answers it, and how its answer goes out.
+//! Bus of the node: takes calls, applies limits, finds the capability or peer that answers, and sends the answer.
 
 pub(crate) mod answer;
 mod call;

@@ -17,7 +17,7 @@ pub(crate) fn routes(bus: Arc<Bus>) -> Router {
         .route("/manifest", get(manifest::serve))
         .fallback(|| async { Code::NOT_FOUND.because("no such route") })
         .method_not_allowed_fallback(|| async {
-            let refused = Code::BAD_REQUEST.because("this route takes another method");
+            let refused = Code::BAD_REQUEST.because("the route does not allow this method");
             refused.with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
         .with_state(bus)

@@ -1,4 +1,4 @@
-//! State that all handlers of calls share.
+//! State that the handlers of all calls share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::config::Config;
 use crate::wire::signing::identity::Identity;
 use crate::wire::signing::replay::Replays;
 
-/// Capabilities of this node by their names.
+/// Capabilities of this node, by name.
 pub(crate) type Capabilities = BTreeMap<&'static str, Arc<dyn Capability>>;
 
-/// Identity and names under which this node answers.
+/// Identity and names of this node.
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) identity: Arc<Identity>,
@@ -23,7 +23,7 @@ pub(crate) struct Profile {
     pub(crate) display_name: String,
 }
 
-/// The part of a node that takes calls and finds their answers.
+/// Bus of this node.
 pub(crate) struct Bus {
     pub(super) profile: Profile,
     pub(super) started: Instant,
@@ -60,12 +60,12 @@ impl Bus {
         self.profile.identity.node_id()
     }
 
-    /// Names of this node's own capabilities.
+    /// Returns the names of this node's own capabilities.
     pub(crate) fn capability_names(&self) -> impl Iterator<Item = &'static str> {
         self.capabilities.keys().copied()
     }
 
-    /// IDs of the peers that answer.
+    /// Returns the IDs of the peers that answer.
     pub(crate) fn peers_online(&self) -> Vec<String> {
         self.peers.online()
     }

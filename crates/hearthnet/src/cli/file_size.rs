@@ -1,12 +1,12 @@
-//! The limit on the size of files (`ulimit -f`), which is to be an error like a full disk.
+//! Limit on the size of files (`ulimit -f`). It becomes a write error, like a full disk.
 //!
 //! Unsafe code is here because the standard library cannot ignore a signal. The only one is SIGXFSZ.
 #![cfg_attr(unix, allow(unsafe_code))]
 
-/// Ignores SIGXFSZ, by which the system ends a process that writes beyond the limit. The write fails all the same.
+/// Ignores SIGXFSZ, which would end the process at a write beyond the limit. The write still fails.
 ///
-/// SQLite, the keys and the configuration are written on many threads by code that is not ours, so that this is done for
-/// the whole process, which is our own.
+/// Code of other crates writes SQLite's files, the keys and the configuration on many threads. The signal is therefore
+/// ignored in the whole process.
 #[cfg(unix)]
 pub(crate) fn ignore_signal() {
     // SAFETY: no handler is installed, and no other thread runs yet.

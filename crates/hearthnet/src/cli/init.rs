@@ -1,12 +1,13 @@
-//! `hearthnet init`: makes what a node needs and is not there yet.
+//! `hearthnet init`: creates the files of a node that are missing.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use clap::Args;
 
-use super::output::{not_written, print, say};
+use super::output::{not_written, print, safe_line, say};
 use super::overrides::Overrides;
+use super::visible::visible;
 use crate::config::Config;
 use crate::config::node_name::{self, NAME, is_name};
 use crate::config::paths::Paths;
@@ -14,13 +15,13 @@ use crate::failure::Failure;
 use crate::state::create_once::Placed;
 use crate::state::home;
 
-/// Makes keys, a community of one, its event log and the configuration; keeps whatever is there.
+/// Creates keys, a community of one member, its event log and the configuration. Keeps files that exist.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// What people call this node and its community.
+    /// Name of this node and its community.
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
-    /// Ask nothing: without --name the name is that of this machine.
+    /// Ask nothing. Without --name, the node gets the name of this machine.
     #[arg(long)]
     non_interactive: bool,
 }
@@ -29,11 +30,11 @@ fn parse_name(text: &str) -> Result<String, String> {
     is_name(text).then(|| text.to_owned()).ok_or_else(|| format!("expected {NAME}"))
 }
 
-/// Runs the command and says what it made where.
+/// Runs the command and prints each path with its outcome.
 pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Result<(), Failure> {
     let named_config = overrides.config.as_deref();
     let config_file = &named_config.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
-    // A file that is named but not there yet is the one to make.
+    // A named file that does not exist yet is the file to create.
     let named_config = named_config.filter(|file| file.exists());
     let config = match named_config {
         None if overrides.config.is_some() => Config::default().resolved(config_file, paths)?,
@@ -51,9 +52,9 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
     })?;
     let outcome = if made.contains(&Placed::Made) {
         let (node_id, again) = (home.identity.node_id(), overrides.for_node());
-        format!("This node is {node_id}. Start it with: hearthnet run{again}\n")
+        safe_line(format_args!("This node is {node_id}. Start it with: hearthnet run{again}"))
     } else {
-        "Everything is there already; nothing was changed.\n".to_owned()
+        safe_line("All files exist already; nothing was changed.")
     };
     print(&outcome).map_err(|error| not_written(&error))
 }
@@ -70,14 +71,14 @@ fn ask_name() -> Result<String, Failure> {
     let usual = node_name::of_machine();
     loop {
         let mut out = io::stdout().lock();
-        let _ = write!(out, "Name of this node [{usual}]: ").and_then(|()| out.flush());
+        let _ = write!(out, "Name of this node [{}]: ", visible(&usual)).and_then(|()| out.flush());
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
         match (read, answer.trim()) {
             (Err(error), _) => return Err(Failure::error(format!("cannot read the answer: {error}"))),
             (Ok(_), "") => return Ok(usual),
             (Ok(_), name) if is_name(name) => return Ok(name.to_owned()),
-            (Ok(_), _) => say(format_args!("That is not {NAME}.")),
+            (Ok(_), _) => say(format_args!("expected {NAME}")),
         }
     }
 }

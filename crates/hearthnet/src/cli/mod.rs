@@ -1,4 +1,4 @@
-//! The `hearthnet` command.
+//! Command line: parses it, runs the command and turns its failure into an exit code.
 
 mod doctor;
 mod file_size;
@@ -7,6 +7,9 @@ mod log;
 mod output;
 mod overrides;
 mod run;
+#[cfg(test)]
+#[path = "../../../../tests/support/terminal_unsafe.rs"]
+mod terminal_unsafe;
 mod trace;
 mod visible;
 
@@ -20,7 +23,7 @@ use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::failure::Failure;
 
-/// A node of the HearthNet mesh that records itself, and the tools to look at it.
+/// Runs a node of the HearthNet mesh that observes itself, and shows its log, traces and health.
 #[derive(Debug, Parser)]
 #[command(name = "hearthnet", version, after_help = EXIT_CODES)]
 struct CommandLine {
@@ -43,10 +46,10 @@ enum Command {
     Version(VersionArgs),
 }
 
-/// Says which version this is.
+/// Prints the version.
 #[derive(Debug, Args)]
 struct VersionArgs {
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +62,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Shows help, or what is wrong with the command line.
+/// Prints help, or the mistake on the command line.
 fn show(message: &clap::Error) -> ExitCode {
     match message.print() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => report(&output::not_written(&error)),
@@ -67,7 +70,7 @@ fn show(message: &clap::Error) -> ExitCode {
     }
 }
 
-/// Tells the person at the terminal and gives the code to end with.
+/// Prints the failure on stderr and returns its exit code.
 fn report(failure: &Failure) -> ExitCode {
     output::say_on_stderr(failure);
     ExitCode::from(failure.code())
@@ -87,7 +90,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
     match &line.command {
         Command::Init(args) => init::run(args, &line.overrides, &paths)?,
         Command::Run(args) => {
-            // A file that was named is there, or loading it has failed.
+            // Loading a named file fails if it does not exist. The default file is created if missing.
             let file = if named.is_none() { Some(paths.config_file()?) } else { None };
             return run::run(args, config()?, file.as_deref(), &paths, &line.overrides);
         }

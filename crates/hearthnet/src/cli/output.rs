@@ -1,4 +1,4 @@
-//! What the command says.
+//! Output of the command.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -6,13 +6,19 @@ use std::io::{self, Write as _};
 use super::visible::visible;
 use crate::failure::Failure;
 
-/// One line on stdout. What is done goes on, read or not.
+/// Prints a line on stdout, with unsafe characters as escapes. A failure to print does not stop the command.
 pub(crate) fn say(line: impl Display) {
-    let _ = print(&format!("{line}\n"));
+    let _ = print(&safe_line(line));
 }
 
-/// What the command was called for, on stdout. A reader that has gone away (`hearthnet doctor | head -1`) has seen
-/// enough, which is no error.
+/// Returns the line with its end, and with unsafe characters as escapes.
+pub(crate) fn safe_line(line: impl Display) -> String {
+    visible(&line.to_string()) + "\n"
+}
+
+/// Prints the result of the command on stdout. `text` is safe for a terminal already.
+///
+/// A reader that has gone away, as in `hearthnet doctor | head -1`, is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -21,12 +27,27 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// The failure of a command whose output cannot be written.
+/// Returns the failure of a command whose output cannot be written.
 pub(crate) fn not_written(error: &io::Error) -> Failure {
     Failure::error(format!("cannot write to stdout: {error}"))
 }
 
-/// One line on stderr, with the command's name before it; what it repeats of a file or of a peer is made harmless.
+/// Prints a line on stderr after the name of the command, with unsafe characters as escapes.
 pub(crate) fn say_on_stderr(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "hearthnet: {}", visible(&line.to_string()));
+    let _ = io::stderr().lock().write_all(format!("hearthnet: {}", safe_line(line)).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::terminal_unsafe::UNSAFE;
+
+    #[test]
+    fn a_line_holds_no_unsafe_character() {
+        for letter in UNSAFE {
+            let line = safe_line(format_args!("made  log  /srv/{letter}/log"));
+            assert!(!line.contains(*letter) && line.matches('\n').count() == 1, "{letter:?}");
+        }
+        assert_eq!(safe_line("two\nlines"), "two\\nlines\n");
+    }
 }

@@ -1,27 +1,27 @@
-//! Options that every command takes.
+//! Options of every command.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// What is given on the command line instead of what would be usual.
+/// Values on the command line that replace those of the configuration.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Overrides {
-    /// The configuration file, instead of the one in the configuration folder.
+    /// Configuration file [default: config.toml in the configuration folder].
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
-    /// The port of the node, instead of the configured one.
+    /// Port of the node, instead of the configured one.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 }
 
 impl Overrides {
-    /// What to give again to a command that is to find the same files.
+    /// Returns the options that make another command find the same files.
     pub(crate) fn for_files(&self) -> String {
         self.config.as_ref().map(|file| format!(" --config {}", file.display())).unwrap_or_default()
     }
 
-    /// What to give again to a command that is to find the same node.
+    /// Returns the options that make another command find the same node.
     pub(crate) fn for_node(&self) -> String {
         let port = self.port.map(|port| format!(" --port {port}")).unwrap_or_default();
         self.for_files() + &port
@@ -35,7 +35,7 @@ mod tests {
     use crate::cli::CommandLine;
 
     #[test]
-    fn f4_hints_name_the_same_node_again() {
+    fn hints_repeat_the_options_for_the_same_node() {
         let parse = |line: &str| CommandLine::parse_from(line.split_whitespace()).overrides;
         let plain = parse("hearthnet run");
         assert_eq!((plain.for_files(), plain.for_node()), (String::new(), String::new()));

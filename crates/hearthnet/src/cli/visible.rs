@@ -1,13 +1,16 @@
-//! Text that a terminal shows and does not obey.
+//! Escapes for text that goes to a terminal.
+//!
+//! A terminal obeys control characters, and characters that change the direction of writing make a line look like
+//! another one. Text of peers, files and names is shown with both as escapes.
 
-/// `text` with everything that a terminal might obey as escapes.
+/// Returns `text` with every character that is unsafe on a terminal as an escape.
 pub(crate) fn visible(text: &str) -> String {
-    escaped(text, is_obeyed)
+    escaped(text, is_unsafe)
 }
 
-/// Like [`visible`], and everything beyond ASCII as escapes too.
+/// Returns `text` in ASCII: unsafe characters and all others beyond ASCII become escapes.
 pub(crate) fn visible_ascii(text: &str) -> String {
-    escaped(text, |letter| is_obeyed(letter) || !letter.is_ascii())
+    escaped(text, |letter| is_unsafe(letter) || !letter.is_ascii())
 }
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
@@ -21,9 +24,9 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     out
 }
 
-/// `01HXR3…K0JD`: the first `head` characters of a trace ID and its last four, which are there because IDs
-/// begin with the time: those of one second begin alike.
+/// Returns the first `head` characters of a trace ID and its last four, such as `01HXR3…K0JD`.
 pub(crate) fn short_id(id: &str, head: usize, ellipsis: char) -> String {
+    // IDs begin with the time. Those of one second differ at the end only.
     const TAIL: usize = 4;
     let id: Vec<char> = visible_ascii(id).chars().collect();
     if id.len() <= head + TAIL {
@@ -33,25 +36,38 @@ pub(crate) fn short_id(id: &str, head: usize, ellipsis: char) -> String {
     head.iter().chain([&ellipsis]).chain(tail).collect()
 }
 
-/// Control characters, and those that turn the direction of writing.
-pub(crate) fn is_obeyed(letter: char) -> bool {
-    let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    letter.is_control() || turns
+/// Returns whether `letter` is a control character (C0, DEL or C1), a line or paragraph separator, or changes the
+/// direction of writing.
+pub(crate) fn is_unsafe(letter: char) -> bool {
+    // `is_control` is category Cc. U+2028 and U+2029 end a line for some programs, but are no controls.
+    let changes_direction = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || changes_direction || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::terminal_unsafe::UNSAFE;
 
     #[test]
-    fn f4_ids_of_one_second_are_told_apart_by_their_ends() {
+    fn unsafe_characters_become_escapes() {
+        for letter in UNSAFE {
+            let text = format!("a{letter}ü");
+            assert_eq!(visible(&text), format!("a{}ü", letter.escape_default()), "{letter:?}");
+            assert!(visible_ascii(&text).chars().all(|letter| letter.is_ascii_graphic()), "{letter:?}");
+            assert!(!short_id(&text.repeat(9), 6, '…').contains(*letter), "{letter:?}");
+        }
+        assert_eq!(visible("a\tb\n"), "a\\tb\\n");
+        assert_eq!(visible("Grüße 日本 \u{1f600} \u{200d}"), "Grüße 日本 \u{1f600} \u{200d}");
+    }
+
+    #[test]
+    fn ids_of_one_second_differ_at_their_ends() {
         let (a, b) = ("01M8A0G3D5K2VW2YF5NDMDVJVN", "01M8A0G3E348C4B0ZHM3A5BRTZ");
         assert_eq!((short_id(a, 6, '…'), short_id(b, 6, '…')), ("01M8A0…VJVN".into(), "01M8A0…BRTZ".into()));
         assert_eq!(short_id(a, 8, '~'), "01M8A0G3~VJVN");
         for whole in ["", "01M8A0VJVN"] {
             assert_eq!(short_id(whole, 6, '…'), whole);
         }
-        let hostile = short_id("\u{1b}]0;ü\u{202e}\u{1b}[2J", 6, '~');
-        assert!(hostile.chars().all(|letter| letter.is_ascii_graphic()), "{hostile:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Reading `config.toml`.
+//! Reading of `config.toml`.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -9,7 +9,7 @@ use super::paths::Paths;
 use crate::failure::Failure;
 
 impl Config {
-    /// Reads the file named on the command line, or the one at its usual place if there is one.
+    /// Reads the file named on the command line, else the default file if it exists.
     pub(crate) fn load(named: Option<&Path>, paths: &Paths) -> Result<Config, Failure> {
         let file = &named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
         match read(file) {
@@ -23,9 +23,9 @@ impl Config {
 
     fn parse(text: &str, file: &Path, paths: &Paths) -> Result<Config, Failure> {
         let refused = |field: String, error: &toml::de::Error| {
-            let place = place(file, text, error.span().map_or(0, |span| span.start));
+            let position = position(file, text, error.span().map_or(0, |span| span.start));
             let field = if field == "." { String::new() } else { format!("{field}: ") };
-            Failure::error(format!("{place}: {field}{}", error.message()))
+            Failure::error(format!("{position}: {field}{}", error.message()))
         };
         let document = toml::Deserializer::parse(text).map_err(|error| refused(".".to_owned(), &error))?;
         let config: Config = serde_path_to_error::deserialize(document)
@@ -34,18 +34,21 @@ impl Config {
     }
 }
 
-/// The file, unless it is larger than any configuration.
+/// Reads the file, up to the maximum size of a configuration.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     const MAX_BYTES: u64 = 1 << 20;
-    // To open a pipe that nobody writes to takes for ever.
+    // Opening a pipe without a writer blocks for ever.
     if is_pipe(file)? {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is a pipe, and a configuration is a file"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is a pipe: name a regular file"));
     }
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
         ..=MAX_BYTES => Ok(bytes),
-        _ => Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB, which no configuration is")),
+        _ => Err(io::Error::new(
+            ErrorKind::FileTooLarge,
+            "larger than 1 MiB: check that it is a configuration",
+        )),
     }
 }
 
@@ -60,16 +63,16 @@ fn is_pipe(_file: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// TOML is UTF-8; where it is not is said as any other mistake in the file.
+/// Decodes the file. The error names the line and column of the first byte that is not UTF-8.
 fn text_of<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
-        Failure::error(format!("{}: is not UTF-8: save the file as UTF-8", place(file, valid, valid.len())))
+        Failure::error(format!("{}: not UTF-8: save the file as UTF-8", position(file, valid, valid.len())))
     })
 }
 
-/// `file:line:column`, both from 1, of the byte at `offset`.
-fn place(file: &Path, text: &str, offset: usize) -> String {
+/// Returns `file:line:column` of the byte at `offset`. Both numbers count from 1.
+fn position(file: &Path, text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_file_that_is_no_text_is_refused_with_its_place() {
+    fn a_file_that_is_not_utf8_is_refused_with_its_position() {
         let file = Path::new("config.toml");
         let message = text_of(b"[transport]\nhost = \"\xff\"", file).unwrap_err().message().to_owned();
         assert!(message.starts_with("config.toml:2:9: ") && message.contains("UTF-8"), "{message}");
@@ -116,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn what_other_modules_read_is_left_to_them() {
+    fn sections_of_other_modules_are_not_checked() {
         parse("[rag]\nenabled = true\n[ui]\nport = 7860\n[file]\ngc_threshold = 0.8\n").unwrap();
     }
 
     #[test]
-    fn empty_paths_are_the_usual_ones_and_relative_ones_are_beside_the_file() {
+    fn empty_paths_are_defaults_and_relative_ones_start_at_the_folder_of_the_file() {
         let config = parse("[identity]\nkeys_dir = \"\"\n[observability]\nlog_dir = \"logs\"").unwrap();
         assert_eq!(config.identity.keys_dir, Path::new("/home/ada/data/keys"));
         assert_eq!(config.observability.log_dir(), Path::new("/etc/hearthnet/logs"));
     }
 
-    /// One address gets one answer, whichever field it stands in.
+    /// Every field takes and refuses the same addresses.
     #[test]
     fn every_field_takes_and_refuses_the_same_addresses() {
         let fields = |url: &str| {
@@ -186,9 +189,9 @@ mod tests {
         }
     }
 
-    /// Each refusal names file, line, field and what is allowed.
+    /// Each refusal names file, line, field and the allowed values.
     #[test]
-    fn f4_what_is_wrong_is_said_with_file_line_field_and_what_is_allowed() {
+    fn a_refusal_names_file_line_field_and_allowed_values() {
         #[track_caller]
         fn check(text: &str, place: &str, field: &str, allowed: &str) {
             let message = parse(text).unwrap_err().message().to_owned();

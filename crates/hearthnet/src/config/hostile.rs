@@ -1,4 +1,4 @@
-//! Whatever stands in the file: it is read, or refused with file, line and field, and nothing panics (R1).
+//! Property tests: any file is read, or refused with file, line and field. No file causes a panic.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const FILE: &str = "/etc/hearthnet/config.toml";
 
-/// Every field that the node reads, each with a value that it takes.
+/// File with every field that the node reads, each with a valid value.
 const WHOLE: &str = r#"
 [identity]
 keys_dir = "keys"
@@ -53,7 +53,7 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, Path::new(FILE), &paths).map_err(|failure| failure.message().to_owned())
 }
 
-/// The line that a refusal names, which is one of the file.
+/// Returns the line that a refusal names. It must be a line of the file.
 fn line_of(message: &str, text: &str) -> usize {
     let place = message.strip_prefix(FILE).and_then(|rest| rest.strip_prefix(':'));
     let mut parts = place.expect("the file comes first").splitn(3, ':');
@@ -66,12 +66,12 @@ fn line_of(message: &str, text: &str) -> usize {
 }
 
 #[test]
-fn r1_the_whole_file_is_read() {
+fn the_whole_file_is_read() {
     parse(WHOLE).unwrap();
 }
 
 #[test]
-fn r1_deep_nesting_is_refused_and_no_stack_overflows() {
+fn deep_nesting_is_refused_and_no_stack_overflows() {
     for (open, close) in [("[", "]"), ("{a=", "}"), ("[{a=", "}]")] {
         for section in ["rag", "transport", "emergency"] {
             let (open, close) = (open.repeat(100_000), close.repeat(100_000));
@@ -85,7 +85,7 @@ fn r1_deep_nesting_is_refused_and_no_stack_overflows() {
     line_of(&parse(&keys).unwrap_err(), &keys);
 }
 
-/// Pieces of TOML in any order, and any text at all.
+/// Pieces of TOML in any order, and any text.
 fn scraps() -> impl Strategy<Value = String> {
     let scrap = prop_oneof![
         Just("[".to_owned()),
@@ -105,7 +105,7 @@ fn scraps() -> impl Strategy<Value = String> {
     prop::collection::vec(scrap, 0..40).prop_map(|scraps| scraps.concat())
 }
 
-/// The whole file with a few of its bytes changed, taken away or doubled.
+/// The whole file with a few bytes changed, removed or doubled.
 fn damaged() -> impl Strategy<Value = String> {
     let change = (0..WHOLE.len(), 0..30_usize, any::<u8>(), 0..4_u8);
     prop::collection::vec(change, 1..6).prop_map(|changes| {
@@ -142,7 +142,7 @@ fn value() -> impl Strategy<Value = toml::Value> {
     })
 }
 
-/// `section.field` of each line of the whole file but those of other modules.
+/// Section and field of each line of the whole file, except those of other modules.
 fn fields() -> Vec<(&'static str, &'static str)> {
     let mut section = "";
     let mut fields = Vec::new();
@@ -160,15 +160,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn r1_any_text_is_read_or_refused_with_its_line(text in prop_oneof![scraps(), damaged(), "\\PC{0,200}"]) {
+    fn any_text_is_read_or_refused_with_its_line(text in prop_oneof![scraps(), damaged(), "\\PC{0,200}"]) {
         if let Err(message) = parse(&text) {
             line_of(&message, &text);
         }
     }
 
-    /// Of any type and value, in any field: taken, or refused with the name of the field and its line.
+    /// Any value in any field is taken, or refused with the name of the field and its line.
     #[test]
-    fn r1_any_value_is_taken_or_refused_with_its_field(value in value(), at in 0..fields().len()) {
+    fn any_value_is_taken_or_refused_with_its_field(value in value(), at in 0..fields().len()) {
         let (section, field) = fields()[at];
         let text = WHOLE.lines().map(|line| match line.starts_with(&format!("{field} =")) {
             true => format!("{field} = {value}\n"),

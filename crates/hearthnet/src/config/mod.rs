@@ -1,7 +1,7 @@
-//! The node's configuration (X04): what `config.toml` may say, and how it is refused.
+//! Configuration of the node: the fields of `config.toml`, their defaults and the places of its files.
 //!
-//! Whatever is wrong is refused while reading, so that the message can name file, line, field and what
-//! is allowed. Nothing is silently replaced.
+//! A wrong value is refused while the file is read, because the message can then name file, line, field and the
+//! allowed values. No value is replaced silently.
 
 mod file;
 pub(crate) mod node_name;
@@ -25,7 +25,7 @@ use self::sections::{
 };
 use crate::failure::Failure;
 
-/// Everything that the node reads, with the defaults for what the file leaves out.
+/// All sections that the node reads. A field that the file leaves out has its default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
@@ -37,7 +37,7 @@ pub(crate) struct Config {
     pub(crate) emergency: EmergencySection,
     pub(crate) observability: ObservabilityConfig,
 
-    // Sections that other modules of a node read from the same file.
+    // Other modules of a node read these sections from the same file.
     #[serde(rename = "bus")]
     _bus: Option<IgnoredAny>,
     #[serde(rename = "embedding")]
@@ -55,7 +55,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Empty paths become the usual folders, relative ones are beside the file.
+    /// Replaces empty paths by the default folders, and resolves relative ones against the folder of the file.
     pub(crate) fn resolved(mut self, file: &Path, paths: &Paths) -> Result<Config, Failure> {
         let place =
             |path: &Path, usual: fn(&Paths) -> Result<PathBuf, Failure>| match path.as_os_str().is_empty() {
@@ -69,8 +69,8 @@ impl Config {
         Ok(self)
     }
 
-    /// The folder with all communities. A `state_dir` that already ends in the community's ID is meant
-    /// as the folder of that one.
+    /// Returns the folder of all communities. If `state_dir` ends in the ID of the community, it is the folder of that
+    /// community, and its parent is returned.
     pub(crate) fn communities_dir(&self, id: &str) -> &Path {
         let dir = self.community.state_dir.as_path();
         match dir.parent() {
@@ -79,12 +79,12 @@ impl Config {
         }
     }
 
-    /// The folder of the community `id`.
+    /// Returns the folder of the community `id`.
     pub(crate) fn community_dir(&self, id: &str) -> PathBuf {
         self.communities_dir(id).join(id)
     }
 
-    /// What the doctor's checks read of this configuration.
+    /// Returns the configuration of the doctor's checks.
     pub(crate) fn for_doctor(&self, paths: &Paths) -> doctor::Config {
         let backends = self.llm.backends.iter().map(|backend| {
             let url = backend.url.as_str().trim_end_matches('/');
@@ -109,12 +109,13 @@ impl Config {
             .llm_backends(backends)
     }
 
-    /// Where the node listens.
+    /// Returns the address on which the node listens.
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.transport.host, self.transport.port)
     }
 
-    /// Where the node answers on this machine: one that listens everywhere does so on loopback too.
+    /// Returns the address at which this machine reaches the node. It is loopback if the node listens on all
+    /// addresses.
     pub(crate) fn local_address(&self) -> SocketAddr {
         let ip = match self.transport.host {
             ip if !ip.is_unspecified() => ip,
@@ -124,7 +125,7 @@ impl Config {
         SocketAddr::new(ip, self.transport.port)
     }
 
-    /// The configured name of the node, else that of this machine.
+    /// Returns the configured name of the node, else the name of this machine.
     pub(crate) fn node_name(&self) -> String {
         match self.identity.display_name.as_str() {
             "" => node_name::of_machine(),

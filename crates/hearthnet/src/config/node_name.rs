@@ -1,14 +1,14 @@
 //! Names of nodes.
 
-/// What [`is_name`] allows, in words.
+/// Description of the names that [`is_name`] allows.
 pub(crate) const NAME: &str = "a name of 1 to 64 characters on one line";
 
-/// Whether people can call something `text`.
+/// Returns whether `text` can be the name of a node.
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.trim().chars().count()) && !text.contains(char::is_control)
 }
 
-/// The name of this machine if it can be one of a node.
+/// Returns the name of this machine if a node can have it, else a fixed name.
 pub(crate) fn of_machine() -> String {
     sysinfo::System::host_name().filter(|name| is_name(name)).unwrap_or_else(|| "hearth".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Where a node's files live when its configuration does not say otherwise.
+//! Default places of a node's files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,10 @@ use directories::ProjectDirs;
 
 use crate::failure::Failure;
 
-/// The folders of this user's node: the `XDG_*` variables on Linux (only absolute values count), the platform's own
-/// folders elsewhere. A folder without a place is missed only by what needs it.
+/// Folders of this user's node. On Linux they come from the `XDG_*` variables, of which only absolute values count.
+/// Other platforms have their own folders.
+///
+/// A folder without a place is an error only for the commands that need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Paths {
     config: Option<PathBuf>,
@@ -77,24 +79,24 @@ impl Paths {
         Ok(data.join("communities"))
     }
 
-    /// The data folder. Without a place of its own it is the folder that holds the configured `keys_dir`.
+    /// Returns the data folder, else the folder that holds `keys_dir`.
     pub(crate) fn data<'a>(&'a self, keys_dir: &'a Path) -> &'a Path {
         self.data.as_deref().or_else(|| keys_dir.parent()).unwrap_or(keys_dir)
     }
 }
 
 fn missing(what: &str, variable: &str, fix: &str) -> Failure {
-    Failure::error(format!("no place for {what}: set HOME to an absolute path, or {variable}, or {fix}"))
+    Failure::error(format!("no folder for {what}: set HOME to an absolute path, or {variable}, or {fix}"))
 }
 
-/// The home folder. With a HOME that is no absolute path, each folder that a command is called in would have a node
-/// of its own.
+/// Returns the home folder. A relative HOME does not count: each working folder would have a node of its own.
 fn home() -> Option<PathBuf> {
     let base = directories::BaseDirs::new()?;
     Some(base.home_dir().to_owned()).filter(|home| home.is_absolute())
 }
 
-/// `path` as it was meant in `file`: `~/` is the home folder, a relative path is beside the file.
+/// Resolves a `path` of the configuration `file`: `~/` is the home folder, and a relative path is relative to the
+/// folder of the file.
 pub(crate) fn resolve(path: &Path, file: &Path) -> Result<PathBuf, Failure> {
     let Ok(rest) = path.strip_prefix("~") else {
         return Ok(file.parent().unwrap_or(Path::new("")).join(path));
@@ -102,7 +104,7 @@ pub(crate) fn resolve(path: &Path, file: &Path) -> Result<PathBuf, Failure> {
     home().map(|home| home.join(rest)).ok_or_else(|| {
         let path = path.display();
         Failure::error(format!(
-            "{path}: no home folder: set HOME to an absolute path, or write one in its place"
+            "{path}: no home folder: set HOME to an absolute path, or write an absolute path"
         ))
     })
 }
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relative_path_is_beside_the_file_and_an_absolute_one_stays() {
+    fn a_relative_path_starts_at_the_folder_of_the_file() {
         let file = Path::new("/etc/hearthnet/config.toml");
         assert_eq!(resolve(Path::new("keys"), file).unwrap(), Path::new("/etc/hearthnet/keys"));
         assert_eq!(resolve(Path::new("/srv/keys"), file).unwrap(), Path::new("/srv/keys"));

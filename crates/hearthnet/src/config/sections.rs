@@ -9,31 +9,31 @@ use serde::Deserialize;
 use super::target::Target;
 use super::value;
 
-/// `[identity]`
+/// Section `[identity]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct IdentitySection {
-    /// Where the device's keys are. Empty: `<DATA>/keys`.
+    /// Folder of the device keys. Empty: `<DATA>/keys`.
     #[serde(deserialize_with = "value::path")]
     pub(crate) keys_dir: PathBuf,
-    /// What people call this node.
+    /// Name of the node for people.
     #[serde(deserialize_with = "value::name")]
     pub(crate) display_name: String,
 }
 
-/// `[community]`
+/// Section `[community]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CommunitySection {
-    /// The community this node is a member of. Absent: the community of one that it founds itself.
+    /// Community of this node. Absent: the community of one member that the node founds itself.
     #[serde(deserialize_with = "value::community_id")]
     pub(crate) community_id: Option<String>,
-    /// Where communities are kept, each in a folder with its ID. Empty: `<DATA>/communities`.
+    /// Folder of the communities, each in a folder named by its ID. Empty: `<DATA>/communities`.
     #[serde(deserialize_with = "value::path")]
     pub(crate) state_dir: PathBuf,
 }
 
-/// `[transport]`
+/// Section `[transport]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TransportSection {
@@ -41,13 +41,14 @@ pub(crate) struct TransportSection {
     pub(crate) host: IpAddr,
     #[serde(deserialize_with = "value::port")]
     pub(crate) port: u16,
-    /// Calls a second by one caller to one capability that are still usual; 0 is no limit.
+    /// Soft limit on the calls a second of one caller to one capability. Calls above it are counted and logged. 0 is
+    /// no limit.
     #[serde(deserialize_with = "value::rate")]
     pub(crate) rate_limit_soft_rps: u32,
-    /// Calls a second by one caller to one capability beyond which calls are refused; 0 is no limit.
+    /// Hard limit on the calls a second of one caller to one capability. Calls above it are refused. 0 is no limit.
     #[serde(deserialize_with = "value::rate")]
     pub(crate) rate_limit_hard_rps: u32,
-    /// How long a peer may take to begin its answer to a forwarded call.
+    /// Maximum time until a peer begins to answer a forwarded call.
     #[serde(deserialize_with = "value::seconds")]
     pub(crate) call_timeout_seconds: Duration,
 }
@@ -64,7 +65,7 @@ impl Default for TransportSection {
     }
 }
 
-/// `[discovery]`
+/// Section `[discovery]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DiscoverySection {
@@ -74,7 +75,7 @@ pub(crate) struct DiscoverySection {
     pub(crate) udp_multicast_group: Ipv4Addr,
     #[serde(deserialize_with = "value::port")]
     pub(crate) udp_port: u16,
-    /// Peers that are known without discovery, each asked for its manifest.
+    /// Addresses of peers that are known without discovery.
     #[serde(deserialize_with = "value::base_urls")]
     pub(crate) static_peers: Vec<reqwest::Url>,
 }
@@ -91,14 +92,14 @@ impl Default for DiscoverySection {
     }
 }
 
-/// `[llm]`
+/// Section `[llm]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LlmSection {
     pub(crate) backends: Vec<BackendSection>,
 }
 
-/// One of `[[llm.backends]]`: a server that speaks the OpenAI protocol.
+/// Entry of `[[llm.backends]]`: a server that speaks the OpenAI protocol.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackendSection {
@@ -106,27 +107,27 @@ pub(crate) struct BackendSection {
     pub(crate) name: String,
     #[serde(deserialize_with = "value::base_url")]
     pub(crate) url: reqwest::Url,
-    /// The model that is offered. Absent: whichever the caller names.
+    /// Model that is offered. Absent: the caller names one.
     #[serde(default)]
     pub(crate) model: Option<String>,
-    /// The environment variable that holds the backend's key, which is never in the file itself.
+    /// Environment variable with the key of the backend. The file never holds the key itself.
     #[serde(default)]
     pub(crate) api_key_env: Option<String>,
-    /// How long the backend may be silent, before its answer and within it.
+    /// Maximum silence of the backend, before its answer and within it.
     #[serde(default = "llm_timeout", deserialize_with = "value::seconds")]
     pub(crate) timeout_seconds: Duration,
 }
 
-/// A model that has to be read from a slow disk first takes its time.
+/// Long enough for a server that loads a model from a slow disk.
 fn llm_timeout() -> Duration {
     Duration::from_secs(120)
 }
 
-/// `[emergency]`
+/// Section `[emergency]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EmergencySection {
-    /// Hosts that tell whether the internet is up. Empty: nothing is probed.
+    /// Hosts that show whether the internet is reachable. Empty: none is probed.
     pub(crate) probe_targets: Vec<Target>,
 }
 

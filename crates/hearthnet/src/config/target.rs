@@ -1,4 +1,4 @@
-//! Hosts to which a TCP connection is tried.
+//! Targets of connection probes.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::value::{Text, parse_base_url};
 
-/// A host and port to which a TCP connection can be tried.
+/// Host and port to which a TCP connection is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) host: String,
@@ -18,11 +18,11 @@ impl Target {
         Target { host: host.to_owned(), port: 443 }
     }
 
-    /// `host`, `host:port` or an address with a scheme; without a port it is that of HTTPS.
+    /// Parses `host`, `host:port` or a URL. The default port is 443.
     fn parse(text: &str) -> Option<Target> {
         let with_scheme = match text.contains("://") {
             true => text.to_owned(),
-            // A bare IPv6 address has colons of its own.
+            // The colons of a bare IPv6 address would be taken for a port.
             false if text.parse::<std::net::Ipv6Addr>().is_ok() => format!("https://[{text}]"),
             false => format!("https://{text}"),
         };

@@ -1,59 +1,59 @@
-//! The configuration file that a new node gets.
+//! Configuration file of a new node.
 
-/// A configuration file with what matters, everything else as comments with its default.
+/// Returns a file with the required fields. All other fields are comments that show their defaults.
 pub(crate) fn config_text(name: &str, community_id: &str) -> String {
     let name = toml::Value::String(name.to_owned());
     format!(
-        r#"# HearthNet node. Whatever is left out has the value that its comment shows, or none where that says "such as".
+        r#"# Configuration of a HearthNet node. A comment shows the default of its field. "Example" marks a field without a default.
 
 [identity]
 display_name = {name}
-# keys_dir = ""                          # empty: the keys folder of the platform
+# keys_dir = ""                          # empty: the default folder for keys
 
 [community]
 community_id = "{community_id}"
-# state_dir = ""                         # empty: the communities folder of the platform
+# state_dir = ""                         # empty: the default folder for communities
 
 [transport]
 host = "0.0.0.0"
 port = 7080
-# rate_limit_soft_rps = 10               # calls a second by one caller to one capability: counted and logged
-# rate_limit_hard_rps = 100              # … refused with `rate_limited`; 0 is no limit
-# call_timeout_seconds = 30              # how long a peer may take to begin its answer
+# rate_limit_soft_rps = 10               # calls a second of one caller to one capability; more are counted and logged
+# rate_limit_hard_rps = 100              # calls a second of one caller to one capability; more are refused; 0 is no limit
+# call_timeout_seconds = 30              # maximum time until a peer begins to answer
 
 [discovery]
-# static_peers = []                      # nodes to know without discovery, such as "http://192.168.1.20:7080"
+# static_peers = []                      # addresses of known nodes; example: ["http://192.168.1.20:7080"]
 # mdns_enabled = true
 # udp_enabled = true
 # udp_multicast_group = "239.255.42.42"
 # udp_port = 42424
 
-# A language model for `llm.chat`, such as this: any server that speaks the OpenAI protocol.
+# Example: language model for `llm.chat`, on any server that speaks the OpenAI protocol.
 # [[llm.backends]]
 # name = "ollama"
 # url = "http://127.0.0.1:11434"
 # model = "qwen2.5:7b-instruct"
-# api_key_env = "LLM_KEY"                # the environment variable with the key of a server that wants one
-# timeout_seconds = 120                  # how long it may be silent
+# api_key_env = "LLM_KEY"                # environment variable with the key of the server
+# timeout_seconds = 120                  # maximum silence of the server
 
 [emergency]
-# Hosts that tell whether the internet is up; [] probes nothing.
+# Hosts whose reachability shows whether the internet is up. [] probes none.
 # probe_targets = ["1.1.1.1", "8.8.8.8", "cloudflare.com", "quad9.net"]
 
 [observability]
-log_level = "info"                       # trace, debug, info, warning, error; also "info,hearthnet.node=debug"
-# log_dir = ""                           # empty: the log folder of the platform
-# log_console = false                    # lines on stderr too, for people
-# log_max_bytes = 0                      # the most bytes of a file, from 1048576; 0 is no limit
-# log_compress = false                   # finished days as .log.gz
+log_level = "info"                       # trace, debug, info, warning or error; for one logger: "info,hearthnet.node=debug"
+# log_dir = ""                           # empty: the default folder for the log
+# log_console = false                    # log on stderr too, in a format for people
+# log_max_bytes = 0                      # maximum size of a log file, at least 1048576; 0 is no limit
+# log_compress = false                   # compress finished days to .log.gz
 # metrics_enabled = true
-# otlp_endpoint = "http://127.0.0.1:4318" # an OpenTelemetry collector that gets the traces, such as this
-# otlp_headers_env = "OTEL_EXPORTER_OTLP_HEADERS" # the environment variable with the headers that it wants, such as a key
-# otlp_compression = "gzip"              # "none" for a collector that reads no gzip
-# otlp_only_sampled = false              # whether traces that their caller did not sample stay on this node
-# doctor_interval_seconds = 0            # how often the node asks its doctor, from 10; 0 is never
-# doctor_remote = false                  # whether /doctor answers other machines too
-# Addresses whose `Date` tells the doctor the time.
+# otlp_endpoint = "http://127.0.0.1:4318" # example: OpenTelemetry collector that receives the traces
+# otlp_headers_env = "OTEL_EXPORTER_OTLP_HEADERS" # example: environment variable with headers, such as a key
+# otlp_compression = "gzip"              # "none" for a collector that cannot decompress
+# otlp_only_sampled = false              # true: export only traces that their caller sampled
+# doctor_interval_seconds = 0            # interval between the node's own checks, at least 10; 0 is never
+# doctor_remote = false                  # true: answer /doctor to other machines too
+# Servers whose `Date` header gives the doctor the time.
 # doctor_clock_anchors = ["http://cp.cloudflare.com/generate_204", "http://www.google.com/generate_204", "http://connectivity-check.ubuntu.com/"]
 "#
     )
@@ -68,9 +68,9 @@ mod tests {
     use crate::config::paths::Paths;
     use crate::wire::signing::identity::Identity;
 
-    /// What can be set is in the file that a user edits, and each comment can be used as it stands.
+    /// The file names every field, and each comment is valid TOML.
     #[test]
-    fn f4_the_configuration_that_init_writes_names_every_field() {
+    fn the_template_names_every_field() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_that_init_writes_is_read_back_with_any_name() {
+    fn the_template_is_read_back_with_any_name() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();

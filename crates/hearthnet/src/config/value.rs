@@ -1,4 +1,4 @@
-//! The values of `config.toml` that are more than their TOML type: each says what is allowed when it refuses.
+//! Deserializers for values that are narrower than their TOML type. Each names the allowed values when it refuses one.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::node_name::{NAME, is_name};
 use crate::wire::signing::identity;
 
-/// An integer within a range, described in words.
+/// Integer within a range, with a description of the range.
 struct Whole {
     range: RangeInclusive<i64>,
     allowed: &'static str,
@@ -49,7 +49,7 @@ pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     deserializer.deserialize_i64(whole).map(|seconds| Duration::from_secs(seconds as u64))
 }
 
-/// A text that `parse` makes something of, described in words.
+/// String that `parse` accepts, with a description of what it accepts.
 pub(super) struct Text<T> {
     pub(super) parse: fn(&str) -> Option<T>,
     pub(super) allowed: &'static str,
@@ -81,7 +81,7 @@ pub(crate) fn multicast_group<'de, D: Deserializer<'de>>(deserializer: D) -> Res
 pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let parse = |text: &str| (!text.contains('\0')).then(|| PathBuf::from(text));
     deserializer
-        .deserialize_str(Text { parse, allowed: "the path of a folder, or nothing for the usual one" })
+        .deserialize_str(Text { parse, allowed: "the path of a folder, or an empty string for the default" })
 }
 
 pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -89,20 +89,20 @@ pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     deserializer.deserialize_str(Text { parse, allowed: NAME })
 }
 
-/// Empty is absent.
+/// Deserializes a community ID. Empty is absent.
 pub(crate) fn community_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let parse = |text: &str| match text {
         "" => Some(None),
         _ => identity::is_id(text).then(|| Some(text.to_owned())),
     };
-    let allowed = "`ed25519:` and 32 bytes in base64url, or nothing";
+    let allowed = "`ed25519:` and 32 bytes in base64url, or an empty string";
     deserializer.deserialize_str(Text { parse, allowed })
 }
 
 const BASE_URL: &str = "an address such as http://host:port, without user, query, fragment or zone (`%eth0`)";
 
 pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
-    // An address may hold a password, so a wrong one is not repeated (D7).
+    // The message does not repeat the address, which may hold a password.
     let text = String::deserialize(deserializer)?;
     parse_base_url(&text).ok_or_else(|| D::Error::custom(format_args!("expected {BASE_URL}")))
 }
@@ -114,8 +114,8 @@ pub(super) fn parse_base_url(text: &str) -> Option<Url> {
     (plain && usable && url.fragment().is_none() && is_as_written(text, &url)).then_some(url)
 }
 
-/// Whether the host was taken as it is written. The URL standard also repairs what other programs refuse or read in
-/// another way, such as `http:/x`, `127.1` or a name that is not ASCII.
+/// Returns whether the URL has the host as it is written. The URL standard repairs what other programs refuse or read
+/// differently, such as `http:/x`, `127.1` or a name beyond ASCII.
 fn is_as_written(text: &str, url: &Url) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let authority = rest.split('/').next().unwrap_or_default();
@@ -131,7 +131,7 @@ fn is_as_written(text: &str, url: &Url) -> bool {
         && !authority.ends_with(':')
 }
 
-/// The most peers that a file may name: each costs a request every few seconds.
+/// Maximum number of peers. Each costs a request every few seconds.
 const MAX_PEERS: usize = 64;
 
 pub(crate) fn base_urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Url>, D::Error> {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d7_a_password_has_no_place_in_an_address() {
+    fn an_address_with_a_password_is_refused() {
         assert!(parse_base_url("http://127.0.0.1:11434/v1").is_some());
         for wrong in ["http://u:p@host", "host:7080", "ftp://host", "http://host:0", "http://host/?key=1"] {
             assert_eq!(parse_base_url(wrong), None, "{wrong}");

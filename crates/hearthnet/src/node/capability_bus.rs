@@ -1,4 +1,4 @@
-//! How observability sees this node.
+//! The node as the facade's routes and the doctor see it.
 
 use std::sync::Arc;
 

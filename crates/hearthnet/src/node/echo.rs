@@ -1,4 +1,4 @@
-//! `experimental.echo`: says what it was told, as late, as often and as badly as asked for.
+//! `experimental.echo`: returns its input. The caller chooses delay, number of frames and failure.
 
 use std::time::Duration;
 
@@ -20,13 +20,14 @@ pub(super) struct Echo;
 
 impl Capability for Echo {
     fn call(&self, call: Call) -> Answering {
-        // Read at once, so that nothing else of the call is kept while its caller lets us wait.
+        // The input is read before the future is made, so that a delayed answer keeps nothing else of the call in
+        // memory.
         let wanted = Wanted::read(&call);
         Box::pin(async move { wanted?.answer().await })
     }
 }
 
-/// What the caller asked for.
+/// Answer that the caller asked for.
 struct Wanted {
     text: String,
     delay: Duration,
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_asked_for_is_bounded_and_typed() {
+    async fn the_input_is_bounded_and_typed() {
         let code = async |input| call(input).await.err().map(|error| error.code);
         assert_eq!(code(json!({ "fail": "partition" })).await, Some(Code::PARTITION));
         assert_eq!(code(json!({ "fail": "ok" })).await, Some(Code::BAD_REQUEST));

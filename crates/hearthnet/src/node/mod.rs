@@ -1,8 +1,11 @@
-//! The small node behind `hearthnet run`: a bus with local capabilities and static peers.
+//! Small node behind `hearthnet run`, and the reference for a bus module.
 //!
-//! It is built on `obs-facade` as any bus module is, and the reference for how: `cli/run` configures
-//! and holds the guard, [`Node::router`] merges the facade's routes and puts its layer around everything, and
-//! from there on a handler logs, opens spans and says how it failed without knowing who listens.
+//! A bus module copies this folder: capabilities that log, open spans, keep gauges and report failures ([`echo`],
+//! [`status`], [`chat`]), the view of the node for observability ([`capability_bus`]), and the set-up of the facade's
+//! routes and layer ([`Node::router`]). `cli/run` configures observability and holds the guard.
+//!
+//! The code that a module does not copy is elsewhere: limits, signatures and routing in `bus/`, the client of a
+//! language model in `llm/`.
 
 mod capability_bus;
 mod chat;
@@ -21,7 +24,7 @@ use crate::bus::{self, Bus, Capabilities, Profile};
 use crate::config::Config;
 use crate::wire::client;
 
-/// A node: its capabilities on the bus, and the routes that show how it is doing.
+/// Node: its capabilities on the bus, and the facade's routes.
 pub(crate) struct Node {
     bus: Arc<Bus>,
 }
@@ -44,7 +47,7 @@ impl Node {
         Arc::new(Node { bus: Bus::new(config, profile, capabilities, http) })
     }
 
-    /// Everything that the transport server answers.
+    /// Returns all routes of the transport server.
     pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup) -> Router {
         bus::routes(self.bus.clone())
             .merge(obs_facade::http::router(self.clone()))
@@ -52,7 +55,7 @@ impl Node {
             .layer(obs_facade::http::layer())
     }
 
-    /// Keeps asking the peers who they are; it ends when the set is dropped.
+    /// Requests the manifests of the peers at an interval, until the set is dropped.
     pub(crate) fn watch_peers(&self) -> JoinSet<()> {
         bus::watch_peers(&self.bus)
     }

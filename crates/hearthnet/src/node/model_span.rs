@@ -1,4 +1,4 @@
-//! The span of a call to a language model, by OpenTelemetry's conventions for generative AI.
+//! Span of a call to a language model, with the fields of OpenTelemetry's conventions for generative AI.
 
 use obs_facade::{http, trace};
 use reqwest::header::HeaderMap;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::llm::Backend;
 use crate::wire::error::CallError;
 
-/// Lasts from the request to the last byte of the answer, which may be a stream.
+/// Span from the request to the last byte of the answer, which may be a stream.
 pub(crate) struct ModelSpan(trace::Span);
 
 impl ModelSpan {
@@ -16,7 +16,7 @@ impl ModelSpan {
         let span = trace::span("backend")
             .field("backend", backend_name)
             .field("gen_ai.operation.name", "chat")
-            // The protocol, whoever speaks it: what tells readers which attributes to expect.
+            // This names the protocol and not the vendor. It tells readers which attributes to expect.
             .field("gen_ai.provider.name", "openai")
             .field("gen_ai.request.model", model)
             .field("gen_ai.request.stream", stream)
@@ -25,19 +25,19 @@ impl ModelSpan {
         ModelSpan(span.enter())
     }
 
-    /// Headers of the request: `traceparent` and nothing else, because the server belongs to a third party.
+    /// Returns the headers of the request: `traceparent` alone, because the server belongs to a third party.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         http::inject_traceparent(&self.0, &mut headers);
         headers
     }
 
-    /// Passes a result on, and marks the span as failed if it is an error.
+    /// Returns `result`, and marks the span as failed if it is an error.
     pub(crate) fn noted<T>(&self, result: Result<T, CallError>) -> Result<T, CallError> {
         result.inspect_err(|error| self.0.fail(error.code.as_str()))
     }
 
-    /// Notes what the server said of a whole completion.
+    /// Adds the fields that the server reports for a whole completion.
     pub(crate) fn completed(&self, model: &Value, tokens_in: &Value) {
         if let Some(model) = model.as_str() {
             self.0.set_field("gen_ai.response.model", model);
@@ -47,7 +47,7 @@ impl ModelSpan {
         }
     }
 
-    /// Notes the tokens of the answer, as the server counted them.
+    /// Adds the number of generated tokens, as the server counted them.
     pub(crate) fn generated(&self, tokens: u64) {
         self.0.set_field("gen_ai.usage.output_tokens", tokens);
     }

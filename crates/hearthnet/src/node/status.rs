@@ -1,4 +1,4 @@
-//! `experimental.node.status`: how the machine behind this node is doing.
+//! `experimental.node.status`: load, memory and uptime of this machine.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -23,7 +23,7 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn new(node_id: &str) -> Status {
         let mut system = System::new();
-        // CPU usage is measured from one look to the next; this is the first.
+        // CPU usage is the difference between two readings. This is the first one.
         system.refresh_cpu_usage();
         Status { node_id: node_id.to_owned(), started: Instant::now(), system: Arc::new(Mutex::new(system)) }
     }
@@ -45,7 +45,7 @@ impl Capability for Status {
     }
 }
 
-/// Reads from the system, which may take a while. No disks: listing them hangs on a dead network mount.
+/// Reads the state of the machine, which may block. Disks are left out: listing them hangs on a dead network mount.
 fn look(system: &Mutex<System>) -> Value {
     let mut system = system.lock().unwrap_or_else(PoisonError::into_inner);
     system.refresh_cpu_usage();

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r1_a_host_has_its_share_and_gives_it_back() {
+    fn a_host_has_its_share_and_gives_it_back() {
         let places = Places::new(512);
         let take = |address: &str| places.take(address.parse().unwrap());
         let mut held: Vec<_> = (0..256).map(|_| take("192.168.1.9").unwrap()).collect();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn r1_all_others_together_leave_places_for_this_machine() {
+    fn all_others_together_leave_places_for_this_machine() {
         let places = Places::new(512);
         let others: Vec<_> =
             (0..1000u32).map_while(|at| places.take(IpAddr::V4((0x0a00_0000 + at / 100).into()))).collect();

@@ -1,4 +1,4 @@
-//! The transport server: HTTP/1.1 with bounds on what a connection may cost, and an orderly end.
+//! Transport server: HTTP/1.1 with bounds on the cost of a connection, and an orderly shutdown.
 
 mod connection_limit;
 mod descriptors;
@@ -25,14 +25,14 @@ use self::connection_limit::Places;
 
 static LOG: Logger = Logger::new(module_path!());
 
-/// How long a connection may take to send a request's head, or be idle between requests.
+/// Maximum time to send the head of a request, and maximum idle time between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// How long a caller may leave what was sent to it unread: longer, and its connection is given up.
+/// Maximum time for which a client may leave received data unread. After it the client is disconnected.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Answers connections until `end`, and then lets open requests finish until `grace` of its outcome. When this returns,
-/// every request has ended: those that did not in time were cancelled, and the outcome of `grace` is returned.
+/// Serves connections until `end`, then lets open requests finish until `grace` of its outcome. Requests that do not
+/// finish in time are cancelled. When this returns, none is left. Returns the outcome of `grace` if it came first.
 pub(crate) async fn serve<T, G: Future>(
     listener: TcpListener,
     app: Router,
@@ -77,12 +77,12 @@ pub(crate) async fn serve<T, G: Future>(
 }
 
 async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAddr>, watcher: Watcher) {
-    // Tokens are small and wanted at once.
+    // Tokens are small, and Nagle's algorithm would delay them.
     let _ = stream.set_nodelay(true);
     give_up_on_who_does_not_read(&stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(remote);
-        // A router is always ready.
+        // `Router::poll_ready` is always ready, so that it need not be polled.
         app.clone().call(request)
     });
     let connection = http1::Builder::new()
@@ -95,7 +95,7 @@ async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAd
     }
 }
 
-/// HTTP has no such limit, TCP has: without it a caller that asks and never reads has its place for ever.
+/// Sets `TCP_USER_TIMEOUT`, so that a client that stops reading is disconnected. HTTP has no such limit.
 fn give_up_on_who_does_not_read(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, UNREAD_TIMEOUT.as_millis() as u32);
@@ -103,7 +103,8 @@ fn give_up_on_who_does_not_read(stream: &TcpStream) {
     let _ = (stream, UNREAD_TIMEOUT);
 }
 
-/// One broken connection is its caller's matter; out of file descriptors is ours, and passes.
+/// Handles an error of `accept`. A broken connection concerns its client alone. Any other error, such as a lack of
+/// descriptors, is logged, and the server waits before it tries again.
 async fn accept_failed(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn r1_a_caller_that_does_not_read_loses_its_place() {
+    async fn a_client_that_does_not_read_is_disconnected() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (_caller, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());

@@ -1,4 +1,4 @@
-//! The signed manifest of a community, and the one that a node founds for itself.
+//! Signed manifest of a community.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::wire::signing::identity::{self, Identity};
 
-/// The manifest of a new community with `founder` as its only member. Its ID is the founder's key.
+/// Returns the manifest of a new community whose only member is `founder`. The ID of the community is the founder's
+/// key.
 pub(crate) fn found(founder: &Identity, name: &str) -> Value {
     let (id, now) = (founder.node_id(), crate::wire::clock::now_text());
     founder.sign_document(json!({
@@ -31,10 +32,10 @@ pub(crate) fn found(founder: &Identity, name: &str) -> Value {
     }))
 }
 
-/// Reads the manifest of the community `id` and checks that its root key signed it, or we did.
+/// Reads the manifest of the community `id`, and checks that its root key or this node signed it.
 ///
-/// An anchor may sign a manifest too, but who is an anchor is said by the manifest itself: without the
-/// events behind it that proves nothing.
+/// The signature of another anchor is not accepted: the manifest itself says who is an anchor, and only the events
+/// behind it could prove that.
 pub(crate) fn load(file: &Path, id: &str, ours: &Identity) -> Result<Value, Failure> {
     let text = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
     let manifest: Value = serde_json::from_slice(&text)
@@ -42,11 +43,11 @@ pub(crate) fn load(file: &Path, id: &str, ours: &Identity) -> Result<Value, Fail
     if manifest["community_id"] != id {
         return Err(Failure::error(format!("{} is not the manifest of {id}", file.display())));
     }
-    // A community's ID is its root key.
+    // The ID of a community is its root key.
     match [id, ours.node_id()].iter().any(|signer| identity::verify_document(&manifest, signer).is_ok()) {
         true => Ok(manifest),
         false => Err(Failure::signature(format!(
-            "{}: the signature does not hold: restore the file from a backup",
+            "{}: the signature is invalid: restore the file from a backup",
             file.display()
         ))),
     }
@@ -58,7 +59,7 @@ mod tests {
     use crate::failure::SIGNATURE;
 
     #[test]
-    fn f4_a_founded_community_loads_until_somebody_edits_it() {
+    fn a_founded_community_loads_until_it_is_edited() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("manifest.json");
         let founder = Identity::from_seed(&[7; 32]);

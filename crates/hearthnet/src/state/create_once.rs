@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f4_a_file_is_made_once_and_then_kept() {
+    fn a_file_is_made_once_and_then_kept() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a/b/seed");
         assert_eq!(file(&path, b"first", Access::Private).unwrap(), Placed::Made);

@@ -1,4 +1,4 @@
-//! The community's event log: signed events in SQLite, ordered by a Lamport clock.
+//! Event log of the community: signed events in SQLite, ordered by a Lamport clock.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,32 +27,33 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS clock (community_id TEXT PRIMARY KEY, lamport INTEGER NOT NULL);
 ";
 
-/// How much is in the log.
+/// Extent of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub(crate) rows: i64,
     pub(crate) lamport_head: i64,
 }
 
-/// The event log of one community, through one connection. Every call may block on the disk.
+/// Event log of one community, over one connection. Every call may block on the disk.
 #[derive(Debug)]
 pub(crate) struct EventLog {
     connection: Connection,
     community_id: String,
-    /// The extent as of SQLite's change counter, so that an unchanged log is not counted again.
+    /// Extent at a value of SQLite's change counter. An unchanged log is not counted again.
     measured: Option<(i64, Extent)>,
 }
 
-/// The file of the event log in the folder of its community.
+/// Returns the file of the event log in the folder of its community.
 pub(crate) fn file(community_dir: &Path) -> PathBuf {
     community_dir.join("events.sqlite")
 }
 
-/// Makes an empty event log at `path`, whole or not at all, where none is yet.
+/// Creates an empty event log at `path` in one step, if none exists.
 pub(crate) fn create(path: &Path) -> Result<Placed, Failure> {
     create_once::with(path, Access::Private, |temporary| {
         let made = Connection::open(temporary.path()).and_then(|connection| {
-            // Nobody else knows this file, and without shared memory a full disk is told as what it is.
+            // No other process knows this file yet. In exclusive mode SQLite needs no shared memory, and reports a
+            // full disk as such.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             prepare(&connection, temporary.path())
         });
@@ -63,7 +64,7 @@ pub(crate) fn create(path: &Path) -> Result<Placed, Failure> {
 fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(2))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // SQLite refuses to write where it is to sync and cannot.
+    // SQLite refuses to write if it is told to sync and cannot.
     let synchronous = if path.parent().is_none_or(create_once::can_sync) { "NORMAL" } else { "OFF" };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.execute_batch(TABLES)
@@ -76,7 +77,7 @@ impl EventLog {
         Ok(EventLog { connection, community_id: community_id.to_owned(), measured: None })
     }
 
-    /// Appends an event of `author`, signed, one tick after everything in the log.
+    /// Appends a signed event of `author`, one tick after the last event.
     pub(crate) fn append(
         &mut self,
         author: &Identity,
@@ -115,7 +116,7 @@ impl EventLog {
         transaction.commit()
     }
 
-    /// Rows and Lamport head of this community, counted again only when somebody wrote.
+    /// Returns the number of rows and the Lamport head of this community. They are counted again only after a write.
     pub(crate) fn extent(&mut self) -> rusqlite::Result<Extent> {
         let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
         if let Some((measured_at, extent)) = self.measured
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_log_that_is_there_is_not_touched() {
+    fn an_existing_log_is_not_changed() {
         let (home, path, author) = fresh();
         EventLog::open(&path, author.node_id()).unwrap().append(&author, "node.started", &json!({})).unwrap();
         let before = std::fs::read(&path).unwrap();

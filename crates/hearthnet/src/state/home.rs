@@ -1,4 +1,4 @@
-//! Everything that a node needs on disk to start.
+//! Files that a node needs to start.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::config::template::config_text;
 use crate::failure::Failure;
 use crate::wire::signing::identity::Identity;
 
-/// What a node needs to start, all of it there.
+/// Complete set of a node's files.
 #[derive(Debug)]
 pub(crate) struct Home {
     pub(crate) identity: Identity,
@@ -19,11 +19,10 @@ pub(crate) struct Home {
     pub(crate) blobs: PathBuf,
 }
 
-/// Makes whatever is missing of keys, community, event log, blobs folder and `config_file`, and tells each
-/// to `tell`.
+/// Creates the missing ones among keys, community, event log, blobs folder and `config_file`, and calls `tell` for
+/// each.
 ///
-/// Every step is whole or absent and each looks for itself, so that what a crash left half done is
-/// completed by the next call.
+/// Each step is atomic and checks for itself. A run after a crash completes what is missing.
 pub(crate) fn ensure(
     config: &Config,
     config_file: Option<&Path>,
@@ -50,7 +49,7 @@ fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Re
     let (seed_file, public_file) = (keys::seed_file(keys_dir), keys::public_file(keys_dir));
     if public_file.exists() && !seed_file.exists() {
         return Err(Failure::error(format!(
-            "{} is missing, but device.pub beside it is there: restore the key from a backup, \
+            "{} is missing, but device.pub exists in the same folder: restore the key from a backup, \
              or move device.pub away for a new identity",
             seed_file.display()
         )));
@@ -58,9 +57,9 @@ fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Re
     tell("keys folder", keys_dir, create_once::folder(keys_dir)?);
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
-        .map_err(|error| Failure::error(format!("the system gives no randomness for a key: {error}")))?;
+        .map_err(|error| Failure::error(format!("cannot get random bytes for a key: {error}")))?;
     tell("device key", &seed_file, create_once::file(&seed_file, &seed, Access::Private)?);
-    // Read back: of two that start at once one lost, and both have to go on with the same key.
+    // The seed is read back: if two processes start at once, one loses, and both must go on with the same key.
     let identity = keys::load(keys_dir)?;
     tell("public key", &public_file, create_once::file(&public_file, &identity.public(), Access::Public)?);
     Ok(identity)
@@ -78,7 +77,7 @@ fn ensure_community(
         tell("community manifest", file, create_once::file(file, manifest.as_bytes(), Access::Public)?);
     } else if !file.exists() {
         return Err(Failure::error(format!(
-            "{} is missing and cannot be made here, because another node founded the community {id}: \
+            "{} is missing and cannot be created here, because another node founded the community {id}: \
              get the manifest from a member, or remove community_id from the configuration",
             file.display()
         )));
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_second_init_changes_no_byte() {
+    fn a_second_init_changes_no_byte() {
         let home = tempfile::tempdir().unwrap();
         assert!(ensure_in(home.path()).unwrap().iter().all(|(_, placed)| *placed == Placed::Made));
         let before = snapshot(home.path());
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_whichever_file_is_missing_is_made_again_and_the_others_kept() {
+    fn a_missing_file_is_created_again_and_the_others_are_kept() {
         let home = tempfile::tempdir().unwrap();
         ensure_in(home.path()).unwrap();
         let before = snapshot(home.path());
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_an_edited_manifest_is_a_signature_failure() {
+    fn an_edited_manifest_is_a_signature_failure() {
         let home = tempfile::tempdir().unwrap();
         ensure_in(home.path()).unwrap();
         let found = snapshot(home.path());

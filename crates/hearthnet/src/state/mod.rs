@@ -1,4 +1,4 @@
-//! What a node keeps on disk.
+//! Files of a node: creation, reading and writing.
 
 pub(crate) mod community;
 pub(crate) mod create_once;

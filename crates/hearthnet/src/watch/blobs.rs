@@ -12,7 +12,7 @@ use super::LOG;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Keeps the gauge of the blobs folder current. A folder that takes long to walk is walked less often.
+/// Updates the gauge of the blobs folder at an interval. The interval grows with the time that a walk takes.
 pub(crate) async fn watch(folder: PathBuf) {
     loop {
         let (folder, begun) = (folder.clone(), Instant::now());
@@ -25,13 +25,13 @@ pub(crate) async fn watch(folder: PathBuf) {
     }
 }
 
-/// The bytes of all files under `folder`, links not followed.
+/// Returns the size of all files below `folder`. Links are not followed.
 fn size(folder: PathBuf) -> std::io::Result<u64> {
     let (mut folders, mut bytes) = (vec![folder.clone()], 0);
     while let Some(next) = folders.pop() {
         let entries = match next.read_dir() {
             Ok(entries) => entries,
-            // A folder within may be removed while we look.
+            // A folder below may be removed during the walk.
             Err(_) if next != folder => continue,
             Err(error) => return Err(error),
         };
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_is_that_of_all_files_within() {
+    fn the_size_is_the_sum_of_all_files() {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join("ab/cd")).unwrap();
         std::fs::write(home.path().join("ab/cd/blob"), [0; 1000]).unwrap();

@@ -1,4 +1,4 @@
-//! Whether the internet is up, from trying to connect to a few hosts.
+//! Reachability of the internet, from connection probes to a few hosts.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::config::target::Target;
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The states of `hearthnet_emergency_mode{state}`, of which exactly one is 1.
+/// Values of `hearthnet_emergency_mode{state}`. Exactly one of them is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Every target answers, or there is none to ask.
+    /// Every target answers, or there are no targets.
     Online,
-    /// A target does not answer.
+    /// One target does not answer.
     Degraded,
-    /// Two targets or more do not answer, or none does.
+    /// Two or more targets do not answer, or none answers.
     Offline,
 }
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mode_is_that_of_the_worst_case() {
+    fn the_mode_follows_the_number_of_unreachable_targets() {
         assert_eq!(Mode::of(4, 4), Mode::Online);
         assert_eq!(Mode::of(3, 4), Mode::Degraded);
         assert_eq!(Mode::of(2, 4), Mode::Offline);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_exactly_one_state_is_1() {
+    fn exactly_one_state_is_1() {
         let registry = Registry::new();
         let _scope = registry.enter();
         for mode in Mode::ALL {

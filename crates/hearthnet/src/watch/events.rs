@@ -1,4 +1,4 @@
-//! Event log of the running node: appends to it, and gauges of its extent.
+//! Event log of the running node, and gauges of its extent.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +16,8 @@ use crate::wire::signing::identity::Identity;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The event log of the node's community. A log that cannot be opened or written is reported and tried again:
-/// the node goes on without it.
+/// Event log of the node's community. If it cannot be opened or written, a warning is logged, the node goes on, and
+/// the next call tries again.
 #[derive(Clone)]
 pub(crate) struct Events {
     author: Arc<Identity>,
@@ -54,7 +54,8 @@ impl Events {
         match done {
             Ok(value) => Some(value),
             Err(error) => {
-                // Dropped after an error: the next call opens it anew, whatever became of the file.
+                // The connection is dropped after an error. The next call opens the file anew, whatever happened to
+                // it.
                 warn_limited!(LOG, "event_log", error:% = error; "the event log cannot be used");
                 None
             }
@@ -62,7 +63,7 @@ impl Events {
     }
 }
 
-/// Keeps the event log's gauges current, also when another process writes to it.
+/// Updates the gauges at an interval, because another process may write to the log too.
 pub(crate) async fn watch(events: Events) {
     loop {
         let measured = events.clone();
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f4_a_log_that_comes_back_is_used_again() {
+    fn a_log_that_reappears_is_used_again() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let home = tempfile::tempdir().unwrap();

@@ -1,5 +1,4 @@
-//! What the node measures of its surroundings, each as gauges that stay current while it runs: whether the internet
-//! is up, and what is kept on disk.
+//! Gauges of the node's surroundings: reachability of the internet, event log, and blobs folder.
 
 pub(crate) mod blobs;
 pub(crate) mod emergency;

@@ -1,10 +1,10 @@
-//! The body of a call.
+//! Arguments of a call: the parameters and the input in its body.
 
 use serde_json::{Map, Value};
 
 use super::error::{CallError, mismatch};
 
-/// The parts of a body, which a capability reads as it needs them.
+/// Arguments of a call. A capability reads the fields that it needs.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) params: Map<String, Value>,
@@ -12,7 +12,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// `{"params": {…}, "input": {…}}`; either may be left out.
+    /// Reads `{"params": {…}, "input": {…}}`. Either part may be absent.
     pub(crate) fn from_body(body: Value) -> Result<Call, CallError> {
         let Value::Object(mut body) = body else { return Err(mismatch("the body", "an object")) };
         let mut part = |name: &str| match body.remove(name) {
@@ -24,17 +24,17 @@ impl Call {
     }
 }
 
-/// `map[name]` as a text, if it is there.
+/// Returns the string `map[name]`, if present.
 pub(crate) fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, CallError> {
     read(map, name, "a string", Value::as_str)
 }
 
-/// `map[name]` as a whole number, if it is there.
+/// Returns the whole number `map[name]`, if present.
 pub(crate) fn whole(map: &Map<String, Value>, name: &str) -> Result<Option<u64>, CallError> {
     read(map, name, "a whole number from 0", Value::as_u64)
 }
 
-/// `map[name]` as a boolean, if it is there.
+/// Returns the boolean `map[name]`, if present.
 pub(crate) fn boolean(map: &Map<String, Value>, name: &str) -> Result<Option<bool>, CallError> {
     read(map, name, "a boolean", Value::as_bool)
 }

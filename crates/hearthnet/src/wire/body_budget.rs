@@ -1,7 +1,7 @@
-//! Room for the bodies of calls and of answers: what all of them together may take of the memory.
+//! Memory budget that the bodies of all calls and answers share.
 //!
-//! A limit for each is not enough: some hundred callers that each send what is allowed, and take their time, would be
-//! more than a small machine has.
+//! A limit for each body is not enough: a few hundred slow clients, each within its limit, would take more memory than
+//! a small machine has.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,34 +17,35 @@ use tokio::time::timeout;
 
 use super::error::{CallError, Code};
 
-/// All bodies together, in units.
-static ROOM: Semaphore = Semaphore::const_new((64 << 20) / UNIT);
+/// Budget of all bodies together: 64 MiB, in units.
+static BUDGET: Semaphore = Semaphore::const_new((64 << 20) / UNIT);
 const UNIT: usize = 1 << 10;
 
-/// A body as large as this needs no room, so that small calls are answered however full it is.
+/// Size up to which a body needs no reservation. Small calls are answered even when the budget is used up.
 const SMALL: usize = 64 << 10;
 
-/// How long a body waits for others to go.
+/// Maximum time to wait for other bodies to release their share.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a body has of the room, until this is dropped.
+/// Share of the budget. Dropping it releases the share.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct Reservation {
     taken: Option<SemaphorePermit<'static>>,
 }
 
-impl Room {
-    /// Takes as much as a body of `bytes` needs.
+impl Reservation {
+    /// Grows the reservation to the size of a body of `bytes`.
     pub(crate) async fn grow_to(&mut self, bytes: usize) -> Result<(), CallError> {
         let taken = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
         let more = bytes.saturating_sub(SMALL).div_ceil(UNIT).saturating_sub(taken);
         if more == 0 {
             return Ok(());
         }
-        let full = || Code::CAPACITY_EXCEEDED.because("this node has no room for another large body now");
+        let full =
+            || Code::CAPACITY_EXCEEDED.because("too many large bodies are in progress: try again later");
         let more = u32::try_from(more).map_err(|_| full())?;
         let more =
-            timeout(PATIENCE, ROOM.acquire_many(more)).await.map_err(|_| full())?.map_err(|_| full())?;
+            timeout(PATIENCE, BUDGET.acquire_many(more)).await.map_err(|_| full())?.map_err(|_| full())?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),
             none => *none = Some(more),
@@ -52,19 +53,20 @@ impl Room {
         Ok(())
     }
 
-    /// `response`, which has the room until its last byte is sent: what was in a call may be in its answer.
+    /// Returns `response` with the reservation attached until its last byte is sent. The answer may hold data of the
+    /// call.
     pub(crate) fn held_by(self, response: Response) -> Response {
         match self.taken {
             None => response,
-            Some(_) => response.map(|body| Body::new(Held { body, _room: self })),
+            Some(_) => response.map(|body| Body::new(Held { body, _reservation: self })),
         }
     }
 }
 
-/// A body and the room that it has.
+/// Body with its reservation.
 struct Held {
     body: Body,
-    _room: Room,
+    _reservation: Reservation,
 }
 
 impl hyper::body::Body for Held {
@@ -94,18 +96,18 @@ mod tests {
 
     use super::*;
 
-    /// One test, as the room is one for the process.
+    /// A single test, because the budget is one for the process.
     #[tokio::test]
-    async fn r1_large_bodies_share_the_room_and_small_ones_need_none() {
-        let free = || ROOM.available_permits() * UNIT;
+    async fn large_bodies_share_the_budget_and_small_ones_need_none() {
+        let free = || BUDGET.available_permits() * UNIT;
         let all = free();
-        let mut large = Room::default();
+        let mut large = Reservation::default();
         large.grow_to(SMALL).await.unwrap();
         assert_eq!(free(), all);
         for bytes in [SMALL + 1, SMALL + UNIT, all - UNIT] {
             large.grow_to(bytes).await.unwrap();
         }
-        let mut second = Room::default();
+        let mut second = Reservation::default();
         assert_eq!(second.grow_to(1 << 20).await.unwrap_err().code, Code::CAPACITY_EXCEEDED);
         second.grow_to(SMALL).await.unwrap();
 

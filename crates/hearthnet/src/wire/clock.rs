@@ -1,10 +1,10 @@
-//! Times as the wire writes them.
+//! Timestamps of the wire format.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Now, as RFC 3339 in UTC with whole seconds.
+/// Returns the current time in RFC 3339, in UTC and whole seconds.
 pub(crate) fn now_text() -> String {
     text(Utc::now())
 }
@@ -13,7 +13,8 @@ pub(crate) fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Now, as RFC 3339 in UTC with microseconds. No two calls in a process return the same time, whatever the clock does.
+/// Returns the current time in RFC 3339, in UTC and microseconds. Every call in a process returns a later time than
+/// the one before, even if the clock is set back.
 pub(crate) fn unique_now_text() -> String {
     static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
     let now = Utc::now().timestamp_micros();
@@ -23,7 +24,7 @@ pub(crate) fn unique_now_text() -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// Parses an RFC 3339 time. `None`: `text` is no such time.
+/// Parses a time in RFC 3339. Returns `None` for any other text.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
 }
@@ -46,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn now_is_close_to_now_and_other_texts_are_no_time() {
+    fn the_current_time_parses_and_other_texts_do_not() {
         assert!(now_text().ends_with('Z'));
         assert!(distance_from_now(&now_text()).unwrap() < TimeDelta::seconds(5));
         assert!(distance_from_now("2020-01-01T00:00:00Z").unwrap() > TimeDelta::days(365));

@@ -1,11 +1,11 @@
-//! How a call fails: the error codes of the wire and the answer that carries one.
+//! Error codes of the bus, and the answer that carries one.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use obs_facade::http::ResultCode;
 use serde_json::{Value, json};
 
-/// An error code of the bus.
+/// Error code of the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
     text: &'static str,
@@ -47,7 +47,7 @@ impl Code {
         Code { text, status }
     }
 
-    /// The code that is written `text`; nothing else that a peer may say is one.
+    /// Returns the code that is written `text`. Codes that a peer invents are not accepted.
     pub(crate) fn parse(text: &str) -> Option<Code> {
         Code::ALL.into_iter().find(|code| code.text == text)
     }
@@ -61,7 +61,7 @@ impl Code {
     }
 }
 
-/// A call that failed, with a message for the caller.
+/// Failure of a call, with a message for the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallError {
     pub(crate) code: Code,
@@ -70,7 +70,7 @@ pub(crate) struct CallError {
 }
 
 impl CallError {
-    /// Answers with `status` where HTTP has a better one than that of the code.
+    /// Replaces the HTTP status of the code by a more specific one.
     pub(crate) fn with_status(mut self, status: StatusCode) -> CallError {
         self.status = status;
         self
@@ -81,7 +81,7 @@ impl CallError {
     }
 }
 
-/// `what` of a call is not what it should be.
+/// Returns the error for the part `what` of a call that is not as `allowed`.
 pub(crate) fn mismatch(what: &str, allowed: &str) -> CallError {
     Code::SCHEMA_MISMATCH.because(format!("{what}: expected {allowed}"))
 }

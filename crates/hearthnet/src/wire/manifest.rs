@@ -1,11 +1,11 @@
-//! The manifest of a peer, which may say anything.
+//! Manifests of peers.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::wire::signing::identity;
 
-/// What a node needs to know of a peer.
+/// The part of a peer's manifest that a node needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) node_id: String,
@@ -17,25 +17,25 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_CAPABILITIES: usize = 64;
 
 impl Manifest {
-    /// Reads the manifest of a peer, which may say anything. The error is a reason for the log.
+    /// Parses the manifest of a peer, which is not trusted. The error is a reason for the log.
     ///
-    /// A signature that is there has to hold. One that is not proves no less: the address was given by the
-    /// owner of this node, and whoever answers there could sign with a key of its own.
+    /// If there is a signature, it must be valid. A missing one proves no less: the owner of this node configured the
+    /// address, and any server there could sign with a key of its own.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Manifest, &'static str> {
         let document: Value = serde_json::from_slice(bytes).map_err(|_| "the manifest is not JSON")?;
-        let fields =
-            Fields::deserialize(&document).map_err(|_| "the manifest lacks a field or has another form")?;
+        let fields = Fields::deserialize(&document)
+            .map_err(|_| "a field of the manifest is missing or has the wrong type")?;
         let names: Vec<String> = fields.capabilities.into_iter().map(Offer::name).collect();
         if names.len() > MAX_CAPABILITIES || !names.iter().all(|name| is_capability(name)) {
-            return Err("the manifest offers too much, or something without a proper name");
+            return Err("the manifest has too many capabilities or an invalid name");
         }
         if !is_short_text(&fields.node_id) || !is_short_text(&fields.community_id) {
-            return Err("an ID in the manifest is not one");
+            return Err("an ID in the manifest is invalid");
         }
         if document.get("signature").is_some()
             && identity::verify_document(&document, &fields.node_id).is_err()
         {
-            return Err("the signature of the manifest does not hold");
+            return Err("the signature of the manifest is invalid");
         }
         Ok(Manifest { node_id: fields.node_id, community_id: fields.community_id, capabilities: names })
     }
@@ -49,7 +49,7 @@ struct Fields {
     capabilities: Vec<Offer>,
 }
 
-/// A capability in a manifest, described or by its name alone.
+/// Capability in a manifest: an object with its name, or the name alone.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Offer {
@@ -69,7 +69,7 @@ fn is_short_text(text: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-/// Whether `name` has the form of a capability's name.
+/// Returns whether `name` has the form of a capability's name.
 pub(crate) fn is_capability(name: &str) -> bool {
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(usual)
@@ -83,7 +83,7 @@ mod tests {
     use crate::wire::signing::identity::Identity;
 
     #[test]
-    fn a_peer_may_say_anything_and_is_believed_little() {
+    fn hostile_manifests_are_refused() {
         let parse = |text: &Value| Manifest::parse(text.to_string().as_bytes());
         let plain = json!({ "node_id": "ed25519:a", "community_id": "c", "capabilities": ["rag.query", { "name": "llm.chat" }] });
         assert_eq!(parse(&plain).unwrap().capabilities, ["rag.query", "llm.chat"]);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_manifest_is_read_until_somebody_edits_it() {
+    fn a_signed_manifest_is_valid_until_it_is_edited() {
         let peer = Identity::from_seed(&[9; 32]);
         let fields = json!({ "node_id": peer.node_id(), "community_id": "c", "capabilities": [] });
         let mut signed = peer.sign_document(fields);

@@ -1,5 +1,5 @@
-//! What nodes have in common on the wire: error codes, signed calls, event streams, manifests, canonical
-//! JSON, and reading from others with a limit on size and time.
+//! Formats that nodes exchange: calls, errors, event streams, manifests and signatures, and reading them within limits
+//! on size and time.
 
 pub(crate) mod arguments;
 pub(crate) mod body;
@@ -16,10 +16,10 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 
-/// The version of every built-in capability.
+/// Version of every built-in capability.
 pub(crate) const VERSION: &str = "1.0";
 
-/// A JSON answer.
+/// Returns a JSON answer.
 pub(crate) fn json(value: &Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }

@@ -1,39 +1,39 @@
-//! Server-sent events, read from whoever streams to us and written to whoever called.
+//! Server-sent events: parser and encoder.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use serde_json::Value;
 
 use super::error::{CallError, Code};
 
-/// One event of a stream.
+/// Event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) name: String,
     pub(crate) data: String,
 }
 
-/// An event as it goes over the wire.
+/// Encodes an event.
 pub(crate) fn encode(name: &str, data: &Value) -> Bytes {
     Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
 }
 
-/// No event is larger; whoever sends a larger one is not listened to any longer.
+/// Maximum size of an event. A larger one ends the stream.
 const MAX_EVENT_BYTES: usize = 1 << 20;
 
-/// Field in which llama.cpp, up to 2025, sends an error. The standard has no such field; the event is named `error`.
+/// Error field of llama.cpp until 2025. The standard has no such field. Its event gets the name `error`.
 const ERROR_FIELD: &str = "error";
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Cuts a stream of bytes, in whatever pieces it comes, into events, as the WHATWG standard of event streams says.
+/// Parser of event streams by the WHATWG standard. It takes the bytes in pieces of any size.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     pending: BytesMut,
     /// Length of the start of `pending` that is known to hold no line end.
     scanned: usize,
-    /// The byte order mark, if there was one, is behind us.
+    /// Whether the byte order mark, if any, has been skipped.
     begun: bool,
-    /// The last line ended in CR: an LF that follows belongs to it.
+    /// Whether the last line ended in CR. An LF that follows belongs to it.
     after_cr: bool,
     name: String,
     data: Option<String>,
@@ -44,7 +44,7 @@ impl Parser {
         self.pending.extend_from_slice(bytes);
     }
 
-    /// The next whole event, if it is there yet.
+    /// Returns the next whole event, if there is one.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, CallError> {
         while let Some(line) = self.next_line()? {
             if let Some(event) = self.line(&line)? {
@@ -54,7 +54,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// The event that the end of the stream cut off, which the standard drops.
+    /// Returns the event that the end of the stream cut off. The standard drops it.
     pub(crate) fn finish(&mut self) -> Result<Option<Event>, CallError> {
         let last = self.pending.split();
         self.scanned = 0;
@@ -62,7 +62,7 @@ impl Parser {
         Ok(whole.or(self.line(b"")?))
     }
 
-    /// The next whole line without its end: CR, LF or both.
+    /// Returns the next whole line without its end: CR, LF or both.
     fn next_line(&mut self) -> Result<Option<BytesMut>, CallError> {
         if !self.begun && !self.begin() {
             return Ok(None);
@@ -87,7 +87,7 @@ impl Parser {
         Ok(Some(line))
     }
 
-    /// Skips a byte order mark; false while it cannot be known whether there is one.
+    /// Skips a byte order mark. Returns false while too few bytes have arrived to decide.
     fn begin(&mut self) -> bool {
         if self.pending.starts_with(BYTE_ORDER_MARK) {
             self.pending.advance(BYTE_ORDER_MARK.len());
@@ -121,7 +121,7 @@ impl Parser {
                     None => self.data = Some(value.to_owned()),
                 }
             }
-            // Comments, `id` and `retry` mean nothing here.
+            // Comments, `id` and `retry` have no use here.
             _ => {}
         }
         Ok(None)
@@ -136,7 +136,7 @@ impl Parser {
 }
 
 fn broken(why: &str) -> CallError {
-    Code::INTERNAL_ERROR.because(format!("the stream behind this call is broken: {why}"))
+    Code::INTERNAL_ERROR.because(format!("invalid event stream: {why}"))
 }
 
 #[cfg(test)]
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn events_come_out_whole_however_they_are_cut() {
+    fn events_are_whole_for_any_cut_of_the_stream() {
         let text = b": hello\nevent: token\ndata: {\"text\":\"a\"}\n\nid: 7\r\ndata: one\r\ndata:two\r\n\r\n\n\ndata: cut";
         let expected =
             vec![("token".to_owned(), "{\"text\":\"a\"}".to_owned()), (String::new(), "one\ntwo".to_owned())];
@@ -166,9 +166,9 @@ mod tests {
         assert_eq!(events(&bytes).unwrap(), expected);
     }
 
-    /// Every form is read whole, byte by byte, and cut in two at each place.
+    /// Every form is parsed whole, byte by byte, and cut in two at each place.
     #[test]
-    fn all_that_the_standard_of_event_streams_allows_is_read() {
+    fn every_form_of_the_standard_is_parsed() {
         let table: [(&str, &[&str]); 13] = [
             ("data: a\r\rdata: b\r\r", &["a", "b"]),
             ("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]),
@@ -216,16 +216,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_read_back() {
+    fn encoded_events_are_parsed_back() {
         let data = serde_json::json!({ "text": "line\nbreak \u{2028} Grüße" });
         let expected = vec![("token".to_owned(), data.to_string())];
         assert_eq!(events(&[&encode("token", &data)]).unwrap(), expected);
     }
 
     proptest! {
-        /// R1: nothing that a peer may send panics, and where it is cut makes no difference.
+        /// No bytes cause a panic, and the place of a cut makes no difference.
         #[test]
-        fn r1_any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+        fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
             let cut = cut.min(bytes.len());
             prop_assert_eq!(events(&[&bytes]).ok(), events(&[&bytes[..cut], &bytes[cut..]]).ok());
         }

@@ -51,7 +51,7 @@ async fn each_outcome_has_its_status_and_code_and_one_trace_line_and_count() {
 }
 
 #[tokio::test]
-async fn f4_a_thousand_calls_add_up_in_metrics_traces_and_log() {
+async fn a_thousand_calls_add_up_in_metrics_traces_and_log() {
     const CALLS: usize = 1000;
     let node = Home::new().start("");
     let inputs = [
@@ -140,7 +140,7 @@ async fn a_caller_that_leaves_is_recorded_once_as_cancelled() {
 }
 
 #[tokio::test]
-async fn t7_one_well_formed_request_id_is_taken_and_anything_else_replaced() {
+async fn one_well_formed_request_id_is_taken_and_anything_else_replaced() {
     let node = Home::new().start("");
     let answered = async |ids: &[&str]| {
         let mut call = node.call(ECHO, &json!({}));

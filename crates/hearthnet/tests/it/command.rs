@@ -30,7 +30,7 @@ fn files(home: &Home) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn f4_init_says_what_it_made_where_and_a_second_one_changes_no_byte() {
+fn init_says_what_it_made_where_and_a_second_one_changes_no_byte() {
     let home = Home::new();
     let first = home.run(&["init", "--name", "garage", "--non-interactive"]);
     assert_eq!(first.status.code(), Some(0));
@@ -56,7 +56,7 @@ fn f4_init_says_what_it_made_where_and_a_second_one_changes_no_byte() {
 }
 
 #[test]
-fn f4_what_a_broken_off_init_left_is_completed() {
+fn what_a_broken_off_init_left_is_completed() {
     let home = Home::new();
     assert!(home.run(&["init", "--non-interactive"]).status.success());
     let key = fs::read(home.data().join("keys/device.ed25519")).unwrap();
@@ -68,7 +68,7 @@ fn f4_what_a_broken_off_init_left_is_completed() {
 }
 
 #[test]
-fn f4_a_bad_configuration_is_refused_with_file_line_field_and_what_is_allowed() {
+fn a_bad_configuration_is_refused_with_file_line_field_and_what_is_allowed() {
     let home = Home::new();
     for (text, wanted) in [
         ("[transport]\nport = 0\n", "config.toml:2:8: transport.port"),
@@ -93,7 +93,7 @@ fn f4_a_bad_configuration_is_refused_with_file_line_field_and_what_is_allowed() 
 }
 
 #[test]
-fn f4_a_configuration_that_was_named_has_to_be_there() {
+fn a_configuration_that_was_named_has_to_be_there() {
     let home = Home::new();
     for path in ["/nonexistent/hearthnet.toml", home.path().to_str().unwrap()] {
         let refused = home.run(&["run", "--config", path]);
@@ -103,7 +103,7 @@ fn f4_a_configuration_that_was_named_has_to_be_there() {
 }
 
 #[test]
-fn f4_bad_usage_is_exit_2_with_what_is_allowed() {
+fn bad_usage_is_exit_2_with_what_is_allowed() {
     let home = Home::new();
     for (args, wanted) in [
         (&["run", "--port", "0"][..], "1..=65535"),
@@ -120,7 +120,7 @@ fn f4_bad_usage_is_exit_2_with_what_is_allowed() {
 }
 
 #[test]
-fn f4_version() {
+fn version() {
     let home = Home::new();
     let expected = concat!("hearthnet ", env!("CARGO_PKG_VERSION"), "\n");
     for args in [["version"], ["--version"]] {
@@ -131,7 +131,7 @@ fn f4_version() {
 }
 
 #[tokio::test]
-async fn f4_a_taken_port_is_exit_1_that_says_by_what() {
+async fn a_taken_port_is_exit_1_that_says_by_what() {
     let node = Home::new().start("");
     let port = node.port.to_string();
     let refused = Home::new().run(&["run", "--port", &port]);
@@ -148,7 +148,7 @@ async fn f4_a_taken_port_is_exit_1_that_says_by_what() {
 }
 
 #[test]
-fn f4_a_log_folder_that_cannot_be_used_is_exit_1_that_names_it() {
+fn a_log_folder_that_cannot_be_used_is_exit_1_that_names_it() {
     let home = Home::new();
     fs::create_dir_all(home.log().parent().unwrap()).unwrap();
     // A file where the folder should be: root may write everywhere else.
@@ -159,7 +159,7 @@ fn f4_a_log_folder_that_cannot_be_used_is_exit_1_that_names_it() {
 }
 
 #[test]
-fn f4_an_edited_manifest_is_exit_4() {
+fn an_edited_manifest_is_exit_4() {
     let home = Home::new();
     assert!(home.run(&["init", "--name", "garage"]).status.success());
     let manifest = files(&home).into_keys().find(|path| path.ends_with("manifest.json")).unwrap();
@@ -170,14 +170,14 @@ fn f4_an_edited_manifest_is_exit_4() {
 }
 
 #[tokio::test]
-async fn f4_nodes_live_side_by_side_by_their_folders_alone() {
+async fn nodes_live_side_by_side_by_their_folders_alone() {
     let (one, two) = (Home::new().start(""), Home::new().start(""));
     assert_ne!(one.id().await, two.id().await);
     assert!(one.greeting.contains(&format!("hearthnet: listening on http://127.0.0.1:{}", one.port)));
 }
 
 #[tokio::test]
-async fn f4_run_on_an_empty_home_makes_everything_and_keeps_it() {
+async fn run_on_an_empty_home_makes_everything_and_keeps_it() {
     let (home, port) = (Home::new(), free_port());
     home.write_config(&format!("transport.port = {port}\n"));
     let node = Node::start(home, port);
@@ -190,7 +190,7 @@ async fn f4_run_on_an_empty_home_makes_everything_and_keeps_it() {
 
 /// To open a pipe that nobody writes to takes for ever; a HOME that is no path would be one in every folder.
 #[test]
-fn f4_a_configuration_that_is_a_pipe_and_a_home_that_is_no_path_are_refused() {
+fn a_configuration_that_is_a_pipe_and_a_home_that_is_no_path_are_refused() {
     let home = Home::new();
     home.run(&["init"]);
     fs::remove_file(home.config()).unwrap();

@@ -70,7 +70,7 @@ fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime,
 }
 
 #[test]
-fn pain_01_the_command_changes_nothing() {
+fn the_command_changes_nothing() {
     let home = initialised();
     let before = snapshot(home.path());
     for args in [&[][..], &["--json"], &["--fix", "--dry-run"], &["--fix", "--yes"], &["--list"]] {
@@ -81,7 +81,7 @@ fn pain_01_the_command_changes_nothing() {
 
 /// A backend that never answers, and a name server that does not either, which blocks whoever asks it.
 #[test]
-fn pain_02_the_command_ends_within_5_s_beside_a_silent_backend() {
+fn the_command_ends_within_5_s_beside_a_silent_backend() {
     let home = initialised();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -100,7 +100,7 @@ fn pain_02_the_command_ends_within_5_s_beside_a_silent_backend() {
 
 /// A backend at home with a certificate that its owner made: trusted when the system trusts it, else told.
 #[test]
-fn d2_a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
+fn a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
     let home = initialised();
     let backend = TlsBackend::start();
     let config = fs::read_to_string(home.config()).unwrap();
@@ -121,7 +121,7 @@ fn d2_a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
 }
 
 #[test]
-fn pain_09_a_password_of_the_configuration_is_nowhere() {
+fn a_password_of_the_configuration_is_nowhere() {
     let home = initialised();
     let config = fs::read_to_string(home.config()).unwrap();
     home.write_config(&format!(
@@ -135,7 +135,7 @@ fn pain_09_a_password_of_the_configuration_is_nowhere() {
 }
 
 #[test]
-fn pain_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
+fn a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
     let home = initialised();
     let at = |columns, args: &[&str], env: &[(&str, &str)]| {
         let mut command = home.command(&[&["doctor", "--offline"], args].concat());
@@ -167,7 +167,7 @@ fn pain_11_a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
 }
 
 #[test]
-fn pain_12_exit_codes() {
+fn exit_codes() {
     let home = initialised();
     let code = |args: &[&str]| doctor(&home, args).status.code();
     assert_eq!((code(&[]), code(&["--check", "nosuch"]), code(&["--nosuch"])), (Some(0), Some(2), Some(2)));
@@ -194,7 +194,7 @@ fn pain_12_exit_codes() {
 
 /// `hearthnet doctor | head -1` has a verdict; a report that could not be written has none.
 #[test]
-fn pain_12_a_reader_that_goes_away_changes_no_verdict_and_a_full_disk_is_told() {
+fn a_reader_that_goes_away_changes_no_verdict_and_a_full_disk_is_told() {
     let home = initialised();
     let to = |stdout: Stdio, args: &[&str]| {
         let mut command = home.command(&[&["doctor", "--offline"], args].concat());
@@ -217,7 +217,7 @@ fn pain_12_a_reader_that_goes_away_changes_no_verdict_and_a_full_disk_is_told() 
 }
 
 #[test]
-fn d5_only_and_list_and_quiet_show_what_they_say() {
+fn only_and_list_and_quiet_show_what_they_say() {
     let home = initialised();
     let text = |args: &[&str]| String::from_utf8(doctor(&home, args).stdout).unwrap();
     assert_eq!(text(&["-q"]), "", "nothing is wrong");
@@ -247,7 +247,7 @@ fn d5_only_and_list_and_quiet_show_what_they_say() {
 }
 
 #[test]
-fn d5_fix_asks_at_a_terminal_and_checks_again() {
+fn fix_asks_at_a_terminal_and_checks_again() {
     let home = initialised();
     let fix =
         |answer| pty::run(home.command(&["doctor", "--offline", "--fix", "--color", "never"]), 200, answer);
@@ -269,7 +269,7 @@ fn d5_fix_asks_at_a_terminal_and_checks_again() {
 }
 
 #[test]
-fn d5_fix_in_a_script_wants_consent_and_gives_one_report() {
+fn fix_in_a_script_wants_consent_and_gives_one_report() {
     let home = initialised();
     set_mode(&key(&home), 0o666);
     for args in [&["--fix"][..], &["--fix", "--dry-run"]] {
@@ -296,7 +296,7 @@ fn d5_fix_in_a_script_wants_consent_and_gives_one_report() {
 
 /// From inside the node and from the command: the same node, the same verdicts.
 #[tokio::test]
-async fn d5_both_vantage_points_agree() {
+async fn both_vantage_points_agree() {
     let node = Home::new().start("[discovery]\nmdns_enabled = false\n");
     let inside = node.http.get(node.url("/doctor")).send().await.unwrap();
     assert_eq!(inside.status(), 200);
@@ -326,7 +326,7 @@ async fn d5_both_vantage_points_agree() {
 }
 
 #[tokio::test]
-async fn d5_a_doctor_on_a_timer_shows_its_results_as_metrics() {
+async fn a_doctor_on_a_timer_shows_its_results_as_metrics() {
     let node = Home::new()
         .start("[discovery]\nmdns_enabled = false\n[observability]\ndoctor_interval_seconds = 60\n");
     let line = "hearthnet_doctor_check_ok{check=\"keys_present\"} 1";

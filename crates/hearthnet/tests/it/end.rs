@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::node::{ECHO, Home, events, request_id};
 
 #[tokio::test]
-async fn f4_sigterm_and_sigint_end_with_0_and_everything_flushed() {
+async fn sigterm_and_sigint_end_with_0_and_everything_flushed() {
     for signal in ["TERM", "INT"] {
         // A test that runs in the background of a shell has SIGINT ignored, and so would the node.
         let node = Home::new().start_under(&["env", "--default-signal"]);

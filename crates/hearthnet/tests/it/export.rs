@@ -9,7 +9,7 @@ use crate::tls_backend::TlsBackend;
 
 /// A collector at home with a certificate that its owner made.
 #[tokio::test]
-async fn t8_a_collector_behind_https_is_believed_by_the_certificates_of_the_system() {
+async fn a_collector_behind_https_is_believed_by_the_certificates_of_the_system() {
     let collector = TlsBackend::start();
     let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
     for (certificates, samples) in [

@@ -20,7 +20,7 @@ fn raw(node: &Node, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn r1_whatever_arrives_the_node_lives_and_counts() {
+async fn whatever_arrives_the_node_lives_and_counts() {
     let node = Home::new().start("");
     let head = "POST /bus/v1/call HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
     let call = |headers: &[u8]| [head.as_bytes(), headers, b"Content-Length: 2\r\n\r\n{}"].concat();
@@ -47,7 +47,7 @@ async fn r1_whatever_arrives_the_node_lives_and_counts() {
 
 /// Connections of one host that are opened and left alone keep nobody else out.
 #[tokio::test]
-async fn r1_one_host_cannot_take_every_place() {
+async fn one_host_cannot_take_every_place() {
     let node = Home::new().start("");
     let mut idle = Vec::new();
     for _ in 0..260 {
@@ -70,7 +70,7 @@ async fn r1_one_host_cannot_take_every_place() {
 
 /// A body of 1 MiB can be 32 MiB once it is read, and its caller decides for how long.
 #[tokio::test]
-async fn r1_many_large_bodies_at_one_time_do_not_fill_the_memory() {
+async fn many_large_bodies_at_one_time_do_not_fill_the_memory() {
     let node = Home::new().start("");
     let zeros = vec![0; 500_000];
     let body = json!({ "input": { "delay_ms": 3000, "text": "still here", "zeros": zeros } });
@@ -86,7 +86,7 @@ async fn r1_many_large_bodies_at_one_time_do_not_fill_the_memory() {
 
 /// Those that do not fit are refused, and small ones are answered meanwhile.
 #[tokio::test]
-async fn r1_large_bodies_beyond_the_room_are_refused_and_small_ones_are_not() {
+async fn large_bodies_beyond_the_room_are_refused_and_small_ones_are_not() {
     let node = Home::new().start("");
     let large = |delay_ms| json!({ "input": { "delay_ms": delay_ms, "text": "x".repeat(1_000_000) } });
     let mut calls: JoinSet<_> = (0..80).map(|_| node.call(ECHO, &large(60_000)).send()).collect();
@@ -108,7 +108,7 @@ async fn r1_large_bodies_beyond_the_room_are_refused_and_small_ones_are_not() {
 }
 
 #[tokio::test]
-async fn m7_names_that_a_peer_makes_up_do_not_crowd_out_ours() {
+async fn names_that_a_peer_makes_up_do_not_crowd_out_ours() {
     let node = Home::new().start("");
     for i in 0..400 {
         node.call(&format!("made.up.{i}"), &json!({})).send().await.unwrap();
@@ -172,7 +172,7 @@ fn answer_with(listener: TcpListener, bytes: &'static [u8]) {
 }
 
 #[tokio::test]
-async fn r1_a_peer_may_say_anything() {
+async fn a_peer_may_say_anything() {
     let manifest = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"node_id\":\"odd\",\"community_id\":\"c\",\"capabilities\":[\"rag.query\"]}";
     let peers = [
         peer_that_says(b""),

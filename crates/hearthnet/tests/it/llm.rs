@@ -23,7 +23,7 @@ async fn start(script: Script) -> (Backend, Node) {
 }
 
 #[tokio::test]
-async fn f4_tokens_are_streamed_counted_and_leased() {
+async fn tokens_are_streamed_counted_and_leased() {
     let (go, delay) = (Arc::new(Notify::new()), Duration::from_millis(10));
     let script =
         Script { tokens: vec!["Sie ", "können "], delay, go: Some(go.clone()), ..Script::default() };
@@ -57,7 +57,7 @@ async fn f4_tokens_are_streamed_counted_and_leased() {
 }
 
 #[tokio::test]
-async fn f4_a_whole_answer_has_the_backends_own_count() {
+async fn a_whole_answer_has_the_backends_own_count() {
     let (_backend, node) =
         start(Script { tokens: vec!["Ja", "."], usage: Some(17), ..Script::default() }).await;
     let answer: Value = node.call("llm.chat", &chat(false)).send().await.unwrap().json().await.unwrap();

@@ -32,7 +32,7 @@ fn chat(stream: bool) -> Value {
 }
 
 #[tokio::test]
-async fn f4_one_call_through_both_has_one_trace_id_in_both_logs() {
+async fn one_call_through_both_has_one_trace_id_in_both_logs() {
     let (one, two, _backend) = pair(Script { tokens: vec!["Ja", "."], ..Script::default() }).await;
     let (first, second) = (one.id().await, two.id().await);
     let response = one.call("llm.chat", &chat(true)).send().await.unwrap();

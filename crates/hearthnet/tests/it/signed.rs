@@ -73,7 +73,7 @@ fn limited() -> Node {
 }
 
 #[tokio::test]
-async fn f4_a_signed_call_is_verified() {
+async fn a_signed_call_is_verified() {
     let node = Home::new().start("");
     let (ada, body) = (Signer::new(9), json!({ "input": { "text": "Grüße", "delay_ms": 0 } }));
     // Whole seconds, as other programs write them, from the second in which the node started.
@@ -121,7 +121,7 @@ async fn a_call_that_was_signed_before_the_start_is_refused() {
 }
 
 #[tokio::test]
-async fn f4_the_soft_limit_is_counted_and_the_hard_one_refuses() {
+async fn the_soft_limit_is_counted_and_the_hard_one_refuses() {
     let node = limited();
     let mut refused = 0;
     for call in 0..30 {

@@ -66,12 +66,12 @@ impl Limiter {
         let over = |limit: &Option<Limit>| limit.as_ref().is_some_and(|limit| limit.check_key(&key).is_err());
         if over(&self.hard) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
-            warn_limited!(LOG, "rate_hard", capability = capability; "a caller is over the hard limit and refused");
-            return Err(Code::RATE_LIMITED.because("more calls a second than this node allows one caller"));
+            warn_limited!(LOG, "rate_hard", capability = capability; "a call above the hard limit is refused");
+            return Err(Code::RATE_LIMITED.because("too many calls a second: call less often"));
         }
         if over(&self.soft) {
             standard::rate_limited_total().with([capability, "soft"]).inc();
-            warn_limited!(LOG, "rate_soft", capability = capability; "a caller is over the soft limit");
+            warn_limited!(LOG, "rate_soft", capability = capability; "a call is above the soft limit");
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_soft_is_counted_and_hard_is_refused_by_caller_and_capability() {
+    fn soft_is_counted_and_hard_is_refused_by_caller_and_capability() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let limiter = Limiter::new(10, 100);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn m7_invented_callers_cost_a_bounded_memory_and_shut_out_no_other_kind() {
+    fn invented_callers_cost_a_bounded_memory_and_shut_out_no_other_kind() {
         let limiter = Limiter::new(0, 1);
         for caller in 0..300_000_u128 {
             let network = std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) | (caller << 64));

@@ -1,4 +1,4 @@
-//! The static peers of the configuration: who they are, what they offer, and whether they answer.
+//! Static peers of the configuration: their IDs, capabilities and availability.
 
 mod offers;
 pub(super) mod watch;
@@ -15,7 +15,7 @@ use crate::bus::logger::LOG;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::Manifest;
 
-/// What is known of the peers.
+/// State of the configured peers.
 pub(crate) struct Peers {
     urls: Vec<Url>,
     community_id: String,
@@ -24,11 +24,11 @@ pub(crate) struct Peers {
 
 #[derive(Default)]
 struct State {
-    /// By the place of its address in the configuration; nothing before a peer's first answer.
+    /// Peers by the index of their address in the configuration. A peer is absent before its first answer.
     known: BTreeMap<usize, Known>,
-    /// By the same place: what has places in the metrics.
+    /// Names with series of their own, by the same index.
     offers: BTreeMap<usize, Offers>,
-    /// The communities that have a series.
+    /// Communities that have a series.
     published: BTreeSet<String>,
 }
 
@@ -38,7 +38,7 @@ struct Known {
     answers: bool,
 }
 
-/// A peer that offers what was asked for.
+/// Peer that offers a capability.
 pub(crate) struct Peer {
     pub(crate) url: Url,
     pub(crate) node_id: String,
@@ -57,7 +57,7 @@ impl Peers {
         self.urls.len()
     }
 
-    /// The IDs of the peers that answer.
+    /// Returns the IDs of the peers that answer.
     pub(crate) fn online(&self) -> Vec<String> {
         let state = self.lock();
         let ids: BTreeSet<_> =
@@ -65,14 +65,14 @@ impl Peers {
         ids.into_iter().cloned().collect()
     }
 
-    /// The first peer that answers and offers `capability`.
+    /// Returns the first peer that answers and offers `capability`.
     pub(crate) fn offering(&self, capability: &str) -> Result<Peer, CallError> {
         let state = self.lock();
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
         let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
         let nobody = match offering.peek() {
             Some(_) => Code::PARTITION.because("the node that offers this capability does not answer"),
-            None => Code::NOT_FOUND.because("no node here offers this capability"),
+            None => Code::NOT_FOUND.because("no known node offers this capability"),
         };
         let (index, known) = offering.find(|(_, known)| known.answers).ok_or(nobody)?;
         Ok(Peer {
@@ -82,18 +82,18 @@ impl Peers {
         })
     }
 
-    /// Whether `node_id` is that of a configured peer, as far as the peers have answered.
+    /// Returns whether `node_id` is the ID of a peer that has answered at least once.
     pub(crate) fn contains(&self, node_id: &str) -> bool {
         self.lock().known.values().any(|known| known.manifest.node_id == node_id)
     }
 
-    /// Whether some peer, answering or not, offers `capability` as `node_id`.
+    /// Returns whether a peer offers `capability` as `node_id`. The peer need not answer now.
     fn knows(&self, capability: &str, node_id: &str) -> bool {
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
         self.lock().known.values().any(|known| known.manifest.node_id == node_id && offers(known))
     }
 
-    /// Takes in what asking the peer at `index` gave, and says whether anything is new.
+    /// Stores the answer of the peer at `index`, and returns whether it changes anything.
     fn learn(&self, index: usize, answer: Option<Manifest>) -> bool {
         let mut state = self.lock();
         let before = state.known.get(&index).cloned();
@@ -112,8 +112,8 @@ impl Peers {
         changed
     }
 
-    /// Sets `hearthnet_nodes_online`: peers that answer, by their community. We are not counted; our
-    /// own community has its series even when nobody answers.
+    /// Sets `hearthnet_nodes_online` to the number of peers that answer, by community. This node is not counted. Its
+    /// own community has a series even while no peer answers.
     fn publish(&self, state: &mut State) {
         let mut nodes: BTreeMap<&str, BTreeSet<&str>> =
             BTreeMap::from([(self.community_id.as_str(), BTreeSet::new())]);
@@ -143,7 +143,7 @@ fn tell(known: &Known, same_community: bool) {
             capabilities = capabilities.len(); "peer answers"
         );
     } else {
-        warn!(logger: LOG, node = node_id; "peer does not answer any more");
+        warn!(logger: LOG, node = node_id; "peer no longer answers");
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_nodes_online_is_who_answers_by_community() {
+    fn nodes_online_counts_answering_peers_by_community() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let url = Url::parse("http://127.0.0.1:1").unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_silent_peer_offered_is_behind_a_partition_and_not_unknown() {
+    fn a_capability_of_a_silent_peer_is_a_partition_and_not_unknown() {
         let url = Url::parse("http://127.0.0.1:1").unwrap();
         let peers = Peers::new(&[url], "ours");
         let code = |peers: &Peers| peers.offering("rag.query").err().map(|error| error.code);

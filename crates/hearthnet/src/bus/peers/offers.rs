@@ -1,4 +1,4 @@
-//! Names that peers offer and that have a place in metrics and kept traces.
+//! Peers' names that get series and kept traces of their own.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use obs_facade::metrics::standard;
 
 use crate::wire::manifest::Manifest;
 
-/// Names that one peer can have a place for while the node runs: twice as many as a manifest may offer. A peer that
-/// offers others each time it is asked uses up its own places and nobody else's.
+/// Maximum number of capability names of one peer while the node runs, twice the maximum of a manifest. A peer that
+/// offers new names in each manifest uses up its own names and no other peer's.
 const MAX_CAPABILITIES: usize = 128;
-/// IDs that the peer at one address can have a place for: it has one, and a few more if it is set up anew.
+/// Maximum number of IDs of the peer at one address. A peer has one ID, and a new one when it is set up anew.
 const MAX_NODES: usize = 8;
 
-/// The names that the peer at one address has a place for.
+/// Names of the peer at one address.
 #[derive(Default)]
 pub(crate) struct Offers {
     capabilities: BTreeSet<String>,
@@ -20,14 +20,14 @@ pub(crate) struct Offers {
 }
 
 impl Offers {
-    /// Gives what the manifest offers a place of its own in the metrics and among the kept traces.
+    /// Gives the names in the manifest series and kept traces of their own.
     pub(crate) fn take(&mut self, manifest: &Manifest) {
         obs_facade::offer(&add(&mut self.capabilities, MAX_CAPABILITIES, manifest.capabilities.iter()));
         standard::trust_nodes(&add(&mut self.nodes, MAX_NODES, [&manifest.node_id]));
     }
 }
 
-/// Adds names while there are places, and returns those that were not there yet.
+/// Adds names up to `most`, and returns the new ones.
 fn add<'a>(
     known: &mut BTreeSet<String>,
     most: usize,
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_offers_ever_new_names_takes_no_place_of_another() {
+    fn new_names_of_one_peer_leave_room_for_another() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let count = |capability| {

@@ -1,4 +1,4 @@
-//! Asking the peers for their manifests.
+//! Requests for the manifests of the peers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +17,23 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(3);
 const MAX_MANIFEST_BYTES: usize = 256 << 10;
 
-/// Asks each peer for its manifest again and again, until the set is dropped.
+/// Requests the manifest of each peer at an interval, until the set is dropped.
 pub(crate) fn watch_all(bus: &Arc<Bus>) -> JoinSet<()> {
     (0..bus.peers.len()).map(|index| watch(bus.clone(), index)).collect()
 }
 
-/// Asks the peer at `index` for its manifest for as long as the node runs.
+/// Requests the manifest of the peer at `index` for as long as the node runs.
 async fn watch(bus: Arc<Bus>, index: usize) {
     let url = client::join(&bus.peers.urls[index], "/manifest");
     loop {
         let answer = match ask(&bus.http, url.clone()).await {
             Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
-                Err("this address is our own")
+                Err("the address is that of this node")
             }
             other => other,
         };
         if let Err(reason) = &answer {
-            warn_limited!(LOG, "peer", address:% = bus.peers.urls[index], reason = reason; "a peer gives no manifest");
+            warn_limited!(LOG, "peer", address:% = bus.peers.urls[index], reason = reason; "no manifest from a peer");
         }
         if bus.peers.learn(index, answer.ok()) {
             let us = bus.profile.identity.node_id();
@@ -50,7 +50,7 @@ async fn ask(http: &reqwest::Client, url: Url) -> Result<Manifest, &'static str>
             return Err("its answer is not 200");
         }
         let read = client::read(response, MAX_MANIFEST_BYTES, PATIENCE).await;
-        Manifest::parse(&read.map_err(|_| "its answer broke off or is too large")?)
+        Manifest::parse(&read.map_err(|_| "its answer ended early or is too large")?)
     };
     timeout(PATIENCE, manifest).await.unwrap_or(Err("it took too long"))
 }

@@ -1,33 +1,34 @@
-//! `hearthnet doctor --fix`: the repair that is safe, after a question.
+//! `hearthnet doctor --fix`: the one safe repair, after confirmation.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use obs_facade::doctor::{Config, Repair, Report};
 
 use crate::cli::output::say_on_stderr;
+use crate::cli::visible::visible;
 
-/// How a repair is agreed to.
+/// Confirmation of a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// Say what would be done, and do nothing.
+    /// Print the repair and do nothing.
     DryRun,
-    /// It was given on the command line.
+    /// Confirmed on the command line.
     Given,
-    /// Ask, if there is somebody at a terminal.
+    /// Ask, if stdin and stderr are terminals.
     Ask,
 }
 
-/// Makes the repair that `report` calls for, and says whether one was made. All that is said goes to stderr, so
-/// that stdout is the report alone.
+/// Makes the repair for `report`, and returns whether it was made. Messages go to stderr, so that stdout holds the
+/// report alone.
 pub(super) fn repair(report: &Report, config: &Config, consent: Consent) -> bool {
     if report.get("keys_present").is_none_or(|result| result.ok) {
-        say_on_stderr("nothing to repair; --fix mends the mode of the device key alone");
+        say_on_stderr("nothing to repair: --fix repairs the mode of the device key only");
         return false;
     }
     match Repair::find(config) {
         Ok(Some(repair)) => agreed(&repair, consent) && made(repair),
         Ok(None) => {
-            say_on_stderr("no repair is safe here: do what the report says");
+            say_on_stderr("no safe repair exists: follow the advice in the report");
             false
         }
         Err(error) => {
@@ -46,16 +47,18 @@ fn agreed(repair: &Repair, consent: Consent) -> bool {
         Consent::Given => true,
         Consent::Ask if io::stdin().is_terminal() && io::stderr().is_terminal() => ask(repair),
         Consent::Ask => {
-            say_on_stderr(format_args!("not run, with nobody to ask (agree with --yes): {repair}"));
+            say_on_stderr(format_args!(
+                "not run, because there is no terminal to ask on (confirm with --yes): {repair}"
+            ));
             false
         }
     }
 }
 
-/// Whatever is not a clear yes is a no.
+/// Asks for confirmation. Any answer other than yes is no.
 fn ask(repair: &Repair) -> bool {
     let mut out = io::stderr().lock();
-    let _ = write!(out, "hearthnet: run {repair}? [y/N] ").and_then(|()| out.flush());
+    let _ = write!(out, "hearthnet: run {}? [y/N] ", visible(&repair.to_string())).and_then(|()| out.flush());
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.is_ok() && is_yes(&answer)
@@ -84,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d5_only_a_clear_yes_is_one() {
+    fn only_yes_confirms() {
         assert!(["y\n", "Y", " yes \n", "YES"].iter().all(|answer| is_yes(answer)));
         assert!(["", "\n", "n", "yeah", "y y", "ok"].iter().all(|answer| !is_yes(answer)));
     }

@@ -1,4 +1,4 @@
-//! `hearthnet doctor`: what is wrong on this machine, and what to do about it.
+//! `hearthnet doctor`: checks this machine and prints a report with the fix for each problem.
 
 mod fix;
 mod remote_bus;
@@ -19,49 +19,49 @@ use self::fix::Consent;
 use self::remote_bus::RemoteBus;
 use crate::cli::output::{print, say_on_stderr};
 
-/// Looks for what is wrong on this machine, says what to do, and changes nothing unless told with --fix.
+/// Checks this machine and prints the fix for each problem. Changes nothing without --fix.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Run this check; may be given more than once.
+    /// Run this check. May be given more than once.
     #[arg(long, value_name = "NAME")]
     check: Vec<String>,
     /// Run these checks, separated by commas.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     only: Vec<String>,
-    /// Leave these checks out, separated by commas.
+    /// Skip these checks, separated by commas.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     skip: Vec<String>,
-    /// Ask nothing of the internet.
+    /// Send no requests to the internet.
     #[arg(long)]
     offline: bool,
-    /// Say which checks there are, and run none.
+    /// List the checks and run none.
     #[arg(long)]
     list: bool,
-    /// The report as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// The longest that the whole run may take: 5 unless told. A check gets 2 s of it, or 2/5 of a longer time.
+    /// Maximum time of the whole run [default: 5]. Each check gets 2 s of it, or 2/5 of a longer time.
     #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
-    /// Let a warning count as a failure in the exit code.
+    /// Count warnings as failures in the exit code.
     #[arg(long)]
     strict: bool,
-    /// Repair what is safe to repair, the device key's mode: ask, do it, check again.
+    /// Repair the mode of the device key: asks, repairs, checks again.
     #[arg(long, conflicts_with = "list")]
     fix: bool,
-    /// With --fix: do not ask.
+    /// Repair without asking. Needs --fix.
     #[arg(long, requires = "fix", conflicts_with = "dry_run")]
     yes: bool,
-    /// With --fix: say what would be done, and do nothing.
+    /// Print the repair without making it. Needs --fix.
     #[arg(long, requires = "fix")]
     dry_run: bool,
-    /// Also what each check saw, and how long it took.
+    /// Show the observations and the duration of each check.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
-    /// Problems only.
+    /// Show problems only.
     #[arg(short, long)]
     quiet: bool,
-    /// Colours: auto, always or never.
+    /// When to use colours: auto, always or never.
     #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
 }
@@ -71,10 +71,10 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds from 0.1 to 3600".to_owned())
 }
 
-/// The doctor itself could not do its work.
+/// Exit code when the doctor itself failed.
 const CRASHED: u8 = 2;
 
-/// Runs the command, which looks for the node at `node`. A check that still blocks its thread ends with the process, when
+/// Runs the command against the node at `node`. A check that still blocks its thread ends with the process, when
 /// `main` returns.
 pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCode {
     let config = config.offline(args.offline);
@@ -86,7 +86,8 @@ pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCo
     ExitCode::from(code)
 }
 
-/// The report says what panicked, with secrets hidden, which the usual message on stderr would not do (D7).
+/// Silences the panic messages of checks. They could show secrets on stderr. The report names each panic with secrets
+/// hidden.
 fn keep_panics_of_checks_to_the_report() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -115,7 +116,8 @@ fn examine(args: &DoctorArgs, config: &Config, node: SocketAddr) -> u8 {
     })
 }
 
-/// Runs, repairs if told, and prints: as text one report before a repair and one after it, as JSON the last alone.
+/// Runs the checks and prints the report. With --fix, it repairs and runs them again: text output has a report before
+/// and after the repair, JSON has the last one alone.
 fn look(args: &DoctorArgs, doctor: &Doctor, config: &Config, node: SocketAddr) -> io::Result<u8> {
     let run = || {
         let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(node, &config.keys_dir));
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn d5_checks_are_chosen_by_name_and_stay_in_order() {
+    fn checks_are_chosen_by_name_and_stay_in_order() {
         assert_eq!(chosen("").unwrap().len(), 12);
         assert_eq!(chosen("--only disk_space,keys_present").unwrap(), ["keys_present", "disk_space"]);
         assert_eq!(
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn d5_an_unknown_name_ends_with_2_and_the_list_of_names() {
+    fn an_unknown_check_exits_with_2_and_lists_the_names() {
         for line in ["--check nosuch", "--only keys_present,nosuch", "--skip nosuch"] {
             let message = chosen(line).unwrap_err().to_string();
             assert!(message.contains("nosuch") && message.contains("recent_error_rate"), "{message}");
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn d5_a_repair_is_agreed_to_on_purpose() {
+    fn a_repair_needs_confirmation() {
         let parse = |line: &str| Line::try_parse_from(["doctor"].into_iter().chain(line.split_whitespace()));
         let consent = |line: &str| consent(&parse(line).unwrap().doctor);
         assert_eq!(consent("--fix"), Consent::Ask);
@@ -237,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn d3_a_longer_run_gives_each_check_more_time() {
+    fn a_longer_run_gives_each_check_more_time() {
         assert_eq!(limits(Duration::from_secs(1)).per_check, Duration::from_secs(2));
         assert_eq!(limits(Duration::from_secs(5)), Limits::default());
         assert_eq!(limits(Duration::from_secs(60)).per_check, Duration::from_secs(24));
     }
 
     #[test]
-    fn d5_a_timeout_is_a_time() {
+    fn a_timeout_is_a_number_of_seconds_in_range() {
         assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["0", "-1", "NaN", "inf", "soon"] {
             assert!(parse_seconds(bad).is_err(), "{bad}");

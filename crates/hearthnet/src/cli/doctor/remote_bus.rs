@@ -1,4 +1,4 @@
-//! The running node of this machine, as the doctor sees it over HTTP.
+//! View of the running node of this machine over HTTP.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,14 +11,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 const TIMEOUT: Duration = Duration::from_millis(800);
-/// A hundred traces, each with all its spans.
+/// Maximum size of an answer: a hundred traces with all their spans.
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// Looks for the node at first need. A node with another ID than the device key here is not ours, and counts as none.
+/// View of the node at an address. The first question looks for the node. A node whose ID differs from the device key
+/// on this machine counts as not running.
 #[derive(Debug)]
 pub(crate) struct RemoteBus {
     base: String,
-    /// The ID by the device key on disk.
+    /// Node ID that belongs to the device key on disk.
     ours: Option<String>,
     system: System,
     running: OnceLock<bool>,
@@ -57,7 +58,7 @@ struct Trace {
 }
 
 impl RemoteBus {
-    /// The node that answers at `address`, if its key is the one in `keys_dir`.
+    /// Returns a view of the node at `address`. Its key must be the one in `keys_dir`.
     pub(crate) fn new(address: SocketAddr, keys_dir: &Path) -> RemoteBus {
         RemoteBus {
             base: format!("http://{address}"),
@@ -76,13 +77,13 @@ impl RemoteBus {
         self.ours.is_some() && health.ok().map(|health| health.node_id) == self.ours
     }
 
-    /// Asks the node, if it is there and ours.
+    /// Sends a request to the node, if it runs and is ours.
     fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, BusError> {
         if !self.is_running() {
             return Err(BusError::NotRunning);
         }
         match self.get(path) {
-            // It has ended since we found it, or is another process by now.
+            // The node has ended since it was found, or another process has its port.
             Err(failed) if failed.is_gone && !self.is_ours_now() => Err(BusError::NotRunning),
             Err(failed) if failed.is_gone => self.get(path).map_err(Failed::into_unreachable),
             answer => answer.map_err(Failed::into_unreachable),
@@ -96,7 +97,7 @@ impl RemoteBus {
             is_gone: matches!(error, HttpError::Refused | HttpError::Closed),
             why: format!("GET {path}: {error}"),
         })?;
-        // `/ready` says 503 with the same fields.
+        // A node that is not ready answers `/ready` with 503 and the same fields.
         serde_json::from_slice(&response.body).map_err(|error| Failed {
             is_gone: false,
             why: format!("GET {path}: HTTP {} and {error}", response.status),
@@ -104,9 +105,9 @@ impl RemoteBus {
     }
 }
 
-/// No usable answer.
+/// Reason for which there is no usable answer.
 struct Failed {
-    /// Nobody is there, or not any more.
+    /// The node does not listen, or has closed the connection.
     is_gone: bool,
     why: String,
 }
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
     use crate::wire::signing::identity::Identity;
 
-    /// A node that answers a few requests, as it is seen from the home of the one whose key is the seed 7.
+    /// Serves a few requests as a node with the ID `id`. The device key of the view has the seed 7.
     fn node(id: &str) -> (RemoteBus, tempfile::TempDir) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_our_node_tells_what_the_doctor_asks() {
+    fn our_node_answers_the_questions_of_the_doctor() {
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
         let (bus, _home) = node(&id);
         assert_eq!(bus.node_id(), Some(id));
@@ -197,9 +198,9 @@ mod tests {
         assert!(matches!(bus.recent_outcomes(4), Err(BusError::Unreachable(why)) if why.contains("404")));
     }
 
-    /// A node that ends between two questions is none, and no failure.
+    /// A node that ends between two questions is not running, which is no failure.
     #[test]
-    fn pain_08_a_node_that_has_ended_meanwhile_is_not_running() {
+    fn a_node_that_has_ended_is_not_running() {
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
         let (bus, _home) = node(&id);
         assert!(bus.is_running());
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn d4_another_node_on_the_port_is_not_ours() {
+    fn another_node_on_the_port_is_not_ours() {
         let (bus, _home) = node("ed25519:another");
         assert_eq!(bus.node_id(), None);
         assert_eq!(bus.capabilities(), Err(BusError::NotRunning));

@@ -1,4 +1,4 @@
-//! The runtime that a node's tasks run on.
+//! Runtime of the node's tasks.
 
 use std::sync::Mutex;
 use std::{io, panic, thread};
@@ -7,7 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::Failure;
 
-/// Pipes, of two descriptors each, that have to fit: the runtime takes six descriptors, the node a few more.
+/// Number of pipes, of two descriptors each, that must fit before the start. The runtime takes six descriptors, and
+/// the node a few more.
 const SPARE_PIPES: usize = 5;
 
 /// Starts the runtime.
@@ -18,14 +19,14 @@ pub(crate) fn start() -> Result<Runtime, Failure> {
     built.unwrap_or_else(|_| Err(io::ErrorKind::QuotaExceeded.into())).map_err(failed)
 }
 
-/// Makes sure that the process may have the descriptors and threads. Without them tokio panics, which would tell a person
-/// at the terminal little.
+/// Checks that the process may open the descriptors and start the threads. Without them tokio panics with a message
+/// that does not help its user.
 fn check_room() -> io::Result<()> {
     let _pipes = (0..SPARE_PIPES).map(|_| io::pipe()).collect::<io::Result<Vec<_>>>()?;
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let gate = Mutex::new(());
     thread::scope(|scope| {
-        // All of them at once, until the gate opens at the end of this closure.
+        // The closed gate holds all threads until the end of the closure, so that they exist at the same time.
         let _closed = gate.lock();
         for _ in 0..=workers {
             thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()))?;

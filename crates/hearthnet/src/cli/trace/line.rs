@@ -1,4 +1,4 @@
-//! A line in colours, cut at the edge of the terminal.
+//! Coloured line, cut at the edge of the terminal.
 
 use obs_facade::doctor::render::TextStyle;
 
@@ -55,7 +55,7 @@ impl Line {
         self
     }
 
-    /// With its end, and without blanks before it.
+    /// Returns the line with colours and a line feed, and without trailing blanks.
     pub(super) fn painted(&self, style: &TextStyle) -> String {
         let mut left = style.width.unwrap_or(usize::MAX);
         let mut out = String::new();

@@ -1,4 +1,4 @@
-//! `hearthnet trace`: what the running node did lately, request by request.
+//! `hearthnet trace`: shows the last requests of the running node.
 
 mod line;
 mod recent;
@@ -13,10 +13,10 @@ use clap::{Args, Subcommand};
 use obs_facade::doctor::machine::{HttpError, HttpRequest, System};
 use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
-use self::recent::Answer;
+use self::recent::RecentTraces;
 use crate::cli::output::{print, say_on_stderr};
 
-/// Shows what the running node did lately.
+/// Shows the last requests of the running node.
 #[derive(Args, Debug)]
 pub(crate) struct TraceArgs {
     #[command(subcommand)]
@@ -28,28 +28,28 @@ enum What {
     Recent(RecentArgs),
 }
 
-/// The last completed traces, each with its spans as a tree.
+/// Shows the last completed traces, each with its spans as a tree.
 #[derive(Args, Debug)]
 struct RecentArgs {
-    /// How many, the newest first.
+    /// Number of traces. The newest come first.
     #[arg(value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     n: u16,
-    /// Only traces of this capability.
+    /// Show traces of this capability only.
     #[arg(long, value_name = "NAME")]
     capability: Option<String>,
-    /// As the node gives them, in JSON.
+    /// Print the JSON of the node.
     #[arg(long)]
     json: bool,
 }
 
-/// No node is running.
+/// Exit code when no node is running.
 const NOT_RUNNING: u8 = 3;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Ten thousand traces of a few kilobytes.
+/// Maximum size of an answer: ten thousand traces of a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 << 20;
 
-/// Asks the node at `node`.
+/// Runs the command against the node at `node`.
 pub(crate) fn run(args: &TraceArgs, node: SocketAddr) -> ExitCode {
     let What::Recent(recent) = &args.what;
     let body = match ask(node, &path(recent)) {
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &TraceArgs, node: SocketAddr) -> ExitCode {
 }
 
 fn show(body: &str) -> String {
-    let answer: Answer = serde_json::from_str(body).expect("`ask` has read it");
+    let answer: RecentTraces = serde_json::from_str(body).expect("`ask` has read it");
     let now_ms = chrono::Utc::now().timestamp_millis();
     tree::render(&answer.traces, &TextStyle::for_stdout(ColorChoice::Auto), now_ms)
 }
@@ -79,7 +79,7 @@ fn path(args: &RecentArgs) -> String {
     format!("/trace/recent?n={}{}", args.n, capability.unwrap_or_default())
 }
 
-/// The answer, or an exit code and what to tell.
+/// Sends the request. An error is an exit code and a message.
 fn ask(node: SocketAddr, path: &str) -> Result<String, (u8, String)> {
     let request =
         HttpRequest::get(format!("http://{node}{path}")).timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
@@ -87,14 +87,14 @@ fn ask(node: SocketAddr, path: &str) -> Result<String, (u8, String)> {
         HttpError::Refused => {
             (NOT_RUNNING, format!("no node is running on {node}; start one with `hearthnet run`"))
         }
-        error => (1, format!("no answer of the node on {node}: {error}")),
+        error => (1, format!("no answer from the node on {node}: {error}")),
     })?;
     let body = String::from_utf8_lossy(&response.body).into_owned();
     match response.status {
-        200 if serde_json::from_str::<Answer>(&body).is_ok() => Ok(body),
+        200 if serde_json::from_str::<RecentTraces>(&body).is_ok() => Ok(body),
         200 | 404 => Err((
             NOT_RUNNING,
-            format!("what listens on {node} is no node of HearthNet; name another with `--port`"),
+            format!("the server on {node} is no HearthNet node; choose another port with `--port`"),
         )),
         status => Err((1, format!("the node on {node} answered {status}: {}", text::visible(&body, true)))),
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_arguments_become_a_query() {
+    fn arguments_become_a_query() {
         assert_eq!(path(&parse("recent").unwrap()), "/trace/recent?n=10");
         let args = parse("recent 3 --capability ü&n=9 --json").unwrap();
         assert_eq!(path(&args), "/trace/recent?n=3&capability=%C3%BC%26n%3D9");
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// A server that gives one answer, at the address that is returned.
+    /// Serves one answer, and returns the address of the server.
     fn answers(status: &str, body: &str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_without_a_node_the_exit_code_is_3() {
+    fn without_a_node_the_exit_code_is_3() {
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (code, message) = ask(nobody, "/trace/recent").unwrap_err();
         assert!(code == NOT_RUNNING && message.contains("hearthnet run"), "{message}");

@@ -1,10 +1,10 @@
-//! What `/trace/recent` answers, as far as it is shown.
+//! The part of the answer of `/trace/recent` that is shown.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct RecentTraces {
     pub(super) traces: Vec<Trace>,
 }
 
@@ -22,9 +22,9 @@ pub(super) struct Trace {
 #[derive(Debug, Deserialize)]
 pub(super) struct Span {
     pub(super) name: String,
-    /// The index of the enclosing span.
+    /// Index of the enclosing span.
     pub(super) parent: Option<usize>,
-    /// Since the beginning of the trace.
+    /// Time since the start of the trace.
     pub(super) start_ms: f64,
     pub(super) duration_ms: f64,
     pub(super) fields: Map<String, Value>,

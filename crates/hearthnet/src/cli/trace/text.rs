@@ -1,31 +1,32 @@
-//! Text from peers, made harmless; and numbers for people.
+//! Escapes for text of peers, and numbers for people.
 
 use std::fmt::Write as _;
 
-use crate::cli::visible::{self, is_obeyed};
+use crate::cli::visible::{self, is_unsafe};
 
-/// `text` with everything that a terminal might obey as escapes; with `ascii` also everything beyond ASCII.
+/// Returns `text` with unsafe characters as escapes. With `ascii`, characters beyond ASCII become escapes too.
 pub(super) fn visible(text: &str, ascii: bool) -> String {
     if ascii { visible::visible_ascii(text) } else { visible::visible(text) }
 }
 
-/// JSON that says the same with everything that a terminal might obey as `\u` escapes, and a line end.
+/// Returns equal JSON with unsafe characters as `\u` escapes, and a line feed at its end.
 pub(super) fn visible_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + 1);
     for letter in json.trim_end().chars() {
-        // White space between values is JSON's own; within a text it cannot be.
-        if is_obeyed(letter) && !matches!(letter, '\n' | '\r' | '\t') {
-            // All of them are in the first plane: one escape each.
-            let _ = write!(out, "\\u{:04x}", u32::from(letter));
-        } else {
-            out.push(letter);
+        match letter {
+            // Between values these are white space. Within a string, JSON has them as escapes.
+            '\n' | '\t' => out.push(letter),
+            '\r' => {}
+            // One escape is enough: every unsafe character is in the basic plane.
+            unsafe_letter if is_unsafe(unsafe_letter) => drop(write!(out, "\\u{:04x}", u32::from(letter))),
+            safe => out.push(safe),
         }
     }
     out.push('\n');
     out
 }
 
-/// At most so many characters, the last of them `…`, or `~` in ASCII, if some are missing.
+/// Returns `text` with at most `limit` characters. If some are cut off, the last one is `…`, or `~` in ASCII.
 pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
@@ -34,7 +35,7 @@ pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
     head.chain([if ascii { '~' } else { '…' }]).take(limit).collect()
 }
 
-/// For the query of a URL.
+/// Encodes `text` for the query of a URL.
 pub(super) fn percent(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
@@ -46,7 +47,7 @@ pub(super) fn percent(text: &str) -> String {
     out
 }
 
-/// `0.1 ms`, `4.2 ms`, `412 ms`, `30.02 s`, `12 min`.
+/// Formats a duration: `0.1 ms`, `4.2 ms`, `412 ms`, `30.02 s`, `12 min`.
 pub(super) fn duration(ms: f64) -> String {
     match ms {
         ..99.95 => format!("{:.1} ms", ms.max(0.0)),
@@ -57,7 +58,7 @@ pub(super) fn duration(ms: f64) -> String {
     }
 }
 
-/// `2 s ago`, `5 min ago`, `3 h ago`, `2 d ago`.
+/// Formats an age: `2 s ago`, `5 min ago`, `3 h ago`, `2 d ago`.
 pub(super) fn age(ms: i64) -> String {
     let seconds = ms.max(0) / 1_000;
     match seconds {
@@ -71,15 +72,19 @@ pub(super) fn age(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::terminal_unsafe::UNSAFE;
 
     #[test]
-    fn what_a_terminal_obeys_is_shown_instead() {
-        assert_eq!(visible("ü\u{1b}[2J\u{9b}\n\u{202e}", false), "ü\\u{1b}[2J\\u{9b}\\n\\u{202e}");
-        assert_eq!(visible("ü", true), "\\u{fc}");
-        let json = "{\n \"a\": \"ü\u{9b}\u{202e}\u{7f}\"}\n";
-        assert_eq!(visible_json(json), "{\n \"a\": \"ü\\u009b\\u202e\\u007f\"}\n");
-        let value: serde_json::Value = serde_json::from_str(json).unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&visible_json(json)).unwrap(), value);
+    fn json_with_escapes_means_the_same() {
+        for letter in UNSAFE {
+            let value = serde_json::json!({ "a": format!("ü{letter}\n"), letter.to_string(): 1 });
+            let json = format!("{value:#}\r\n");
+            // serde_json escapes the C0 controls only.
+            let shown = visible_json(&json);
+            assert!(!shown.contains(*letter), "{letter:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value, "{letter:?}");
+        }
+        assert_eq!(visible_json("{\n \"a\": \"ü\u{9b}\"}\n"), "{\n \"a\": \"ü\\u009b\"}\n");
     }
 
     #[test]
@@ -91,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_for_people() {
+    fn durations_and_ages_have_fitting_units() {
         let cases = [
             (-1.0, "0.0 ms"),
             (0.1, "0.1 ms"),

@@ -1,4 +1,4 @@
-//! A trace as a tree of its spans, with bars on the time line of the trace.
+//! Trace as a tree of its spans, each with a bar on the time line of the trace.
 
 use chrono::DateTime;
 use obs_facade::doctor::render::TextStyle;
@@ -9,7 +9,7 @@ use super::recent::{Span, Trace};
 use super::text::{age, duration, shortened, visible};
 use crate::cli::visible::short_id;
 
-/// The traces in the order given, as they stood `now_ms` after the Unix epoch.
+/// Renders the traces in their order. Ages are relative to `now_ms`, the time since the Unix epoch.
 pub(super) fn render(traces: &[Trace], style: &TextStyle, now_ms: i64) -> String {
     if traces.is_empty() {
         return "no traces yet\n".to_owned();
@@ -25,11 +25,11 @@ fn lines(trace: &Trace, style: &TextStyle, now_ms: i64) -> Vec<Line> {
     [header(trace, style, now_ms)].into_iter().chain(spans).collect()
 }
 
-/// Of a trace ID's beginning this much is shown; `--json` has all of it.
+/// Number of characters shown of the start of a trace ID. `--json` has all of it.
 const ID_HEAD: usize = 8;
 const CAPABILITY_SHOWN: usize = 40;
 
-/// `01HXR3F2…K0JD  llm.chat  timeout  30.02 s   3 spans   2 s ago`
+/// Renders `01HXR3F2…K0JD  llm.chat  timeout  30.02 s   3 spans   2 s ago`.
 fn header(trace: &Trace, style: &TextStyle, now_ms: i64) -> Line {
     let id = short_id(&trace.trace_id, ID_HEAD, if style.ascii { '~' } else { '…' });
     let capability = shortened(&visible(&trace.capability, style.ascii), CAPABILITY_SHOWN, style.ascii);
@@ -52,29 +52,29 @@ fn header(trace: &Trace, style: &TextStyle, now_ms: i64) -> Line {
         )
 }
 
-/// When the trace ended, in milliseconds since the Unix epoch.
+/// Returns the end of the trace, in milliseconds since the Unix epoch.
 fn ended(trace: &Trace, now_ms: i64) -> Option<i64> {
     let started = DateTime::parse_from_rfc3339(&trace.started_at).ok()?.timestamp_millis();
     Some(started.saturating_add(trace.duration_ms as i64).min(now_ms))
 }
 
-/// A span in its place in the tree.
+/// Span at its place in the tree.
 struct Row<'a> {
-    /// Indented by its depth.
+    /// Name, indented by the depth of the span.
     name: String,
     span: &'a Span,
 }
 
-/// Deeper spans are not moved further to the right.
+/// Maximum depth that is indented.
 const MAX_DEPTH: usize = 12;
 
-/// Every span once, after the one that encloses it.
+/// Returns every span once. A span follows the one that encloses it.
 fn rows<'a>(spans: &'a [Span], style: &TextStyle) -> Vec<Row<'a>> {
     let mut children = vec![Vec::new(); spans.len()];
     let mut next = Vec::new();
     for (index, span) in spans.iter().enumerate().rev() {
         match span.parent {
-            // A parent comes before its children; what says otherwise is no tree.
+            // A parent has a smaller index than its children. Any other index does not make a tree.
             Some(parent) if parent < index => children[parent].push(index),
             _ => next.push((index, 0)),
         }
@@ -89,7 +89,7 @@ fn rows<'a>(spans: &'a [Span], style: &TextStyle) -> Vec<Row<'a>> {
     rows
 }
 
-/// How wide what is shown of a span is, in characters.
+/// Widths of the columns, in characters.
 struct Columns {
     name: usize,
     bar: usize,
@@ -101,7 +101,7 @@ const BAR_WIDTHS: (usize, usize) = (8, 40);
 const DURATION_WIDTH: usize = 8;
 
 impl Columns {
-    /// A third of the line for the names if they need it, and a third for the bars.
+    /// Gives the names up to a third of the line, and the bars a third.
     fn of(rows: &[Row<'_>], style: &TextStyle) -> Columns {
         let third = style.width.unwrap_or(DEFAULT_WIDTH) / 3;
         let longest = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
@@ -110,11 +110,11 @@ impl Columns {
     }
 }
 
-/// The field of a span that failed.
+/// Field of a span that failed.
 const ERROR: &str = "error";
 const VALUE_SHOWN: usize = 60;
 
-/// `  forward    ▕███████████████████████████▏ 30.01 s  to=7H4G-Y9KL  ✘ timeout`
+/// Renders `  forward    ▕███████████████████████████▏ 30.01 s  to=7H4G-Y9KL  ✘ timeout`.
 fn span(row: &Row<'_>, total_ms: f64, columns: &Columns, style: &TextStyle) -> Line {
     let error = row.span.fields.get(ERROR);
     let bar = bar(row.span, total_ms, columns.bar, style.ascii);
@@ -139,7 +139,7 @@ fn cross(style: &TextStyle) -> char {
     if style.ascii { 'x' } else { '✘' }
 }
 
-/// A text without its quotes, everything else as JSON.
+/// Renders a string without its quotes, and any other value as JSON.
 fn shown_value(value: &Value, style: &TextStyle) -> String {
     let text = match value {
         Value::String(text) => visible(text, style.ascii),
@@ -148,12 +148,12 @@ fn shown_value(value: &Value, style: &TextStyle) -> String {
     shortened(&text, VALUE_SHOWN, style.ascii)
 }
 
-/// Where in the time of its trace the span was, in exactly `width` characters.
+/// Renders the time of the span within its trace, in exactly `width` characters.
 fn bar(span: &Span, total_ms: f64, width: usize, ascii: bool) -> String {
     let column = |ms: f64| if total_ms > 0.0 { (ms / total_ms).clamp(0.0, 1.0) * width as f64 } else { 0.0 };
     let (from, to) = (column(span.start_ms), column(span.start_ms + span.duration_ms));
     let first = (from as usize).min(width - 1);
-    // In eighths of a character: as long as it is, but never invisible.
+    // The unit is an eighth of a character. At least one is drawn, so that every span is visible.
     let eighths = (((to - from) * 8.0).round() as usize).clamp(1, (width - first) * 8);
     let mut bar = " ".repeat(first);
     if ascii {
@@ -170,7 +170,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::trace::recent::Answer;
+    use crate::cli::terminal_unsafe::UNSAFE;
+    use crate::cli::trace::recent::RecentTraces;
 
     const NOW_MS: i64 = 1_779_783_294_301;
 
@@ -191,7 +192,7 @@ mod tests {
     }
 
     fn shown(answer: &Value, style: &TextStyle) -> String {
-        let answer: Answer = serde_json::from_value(answer.clone()).unwrap();
+        let answer: RecentTraces = serde_json::from_value(answer.clone()).unwrap();
         render(&answer.traces, style, NOW_MS)
     }
 
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_trace_for_people() {
+    fn a_trace_is_a_tree_with_bars() {
         let expected = "\
 01HXR3F2…K0JD  llm.chat  timeout  30.02 s   5 spans   2 s ago
   route      ▏                            0.1 ms
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn ascii_where_the_terminal_asks() {
+    fn ascii_output_has_no_other_characters() {
         let expected = "\
 01HXR3F2~K0JD  llm.chat  timeout  30.02 s   5 spans   2 s ago
   route      |                            0.1 ms
@@ -243,21 +244,24 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_is_shown_not_obeyed() {
-        let mut answer = example();
-        let trace = &mut answer["traces"][0];
-        trace["trace_id"] = "\u{1b}[2J".into();
-        trace["capability"] = "\u{1b}[31m\n\u{202e}".into();
-        trace["status"] = "\u{9b}".into();
-        trace["spans"][1]["name"] = "\r\u{1b}".into();
-        trace["spans"][1]["fields"] = json!({"\u{1b}k": "\u{7}", "error": {"\u{1b}": "\u{1b}"}});
-        let shown = shown(&answer, &style());
-        assert!(!shown.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{shown:?}");
-        assert_eq!(shown.lines().count(), 6);
+    fn unsafe_characters_are_shown_as_escapes() {
+        for letter in UNSAFE {
+            let mut answer = example();
+            let trace = &mut answer["traces"][0];
+            trace["trace_id"] = format!("{letter}[2J").into();
+            trace["capability"] = format!("{letter}[31m\n").into();
+            trace["status"] = letter.to_string().into();
+            trace["spans"][1]["name"] = format!("\t{letter}").into();
+            trace["spans"][1]["fields"] =
+                json!({format!("{letter}k"): "\n", "error": {letter.to_string(): "\t"}});
+            let shown = shown(&answer, &style());
+            assert!(!shown.contains(*letter), "{shown:?}");
+            assert_eq!(shown.lines().count(), 6, "{shown:?}");
+        }
     }
 
     #[test]
-    fn what_is_no_tree_is_shown_all_the_same() {
+    fn spans_that_form_no_tree_are_shown() {
         let mut answer = example();
         for (index, parent) in [(0, 0), (1, 4), (2, 99), (3, 2), (4, 3)] {
             answer["traces"][0]["spans"][index]["parent"] = parent.into();
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_marks_what_failed() {
+    fn colours_mark_failures() {
         let mut answer = example();
         answer["traces"][0]["dropped_spans"] = 872.into();
         let shown = shown(&answer, &style().color(true));
@@ -283,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_yet() {
+    fn no_traces_is_a_sentence() {
         assert_eq!(shown(&json!({"traces": []}), &style()), "no traces yet\n");
     }
 }

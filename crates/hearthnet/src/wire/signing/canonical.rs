@@ -1,11 +1,11 @@
-//! Canonical JSON, the text that signatures are made over: keys sorted at every level, no space between
-//! tokens, non-ASCII characters as they are, numbers without trailing zeros.
+//! Canonical JSON, the form that is signed: sorted keys at every level, no white space between tokens, unescaped
+//! characters beyond ASCII, numbers without trailing zeros.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// `value` in its canonical form.
+/// Returns `value` in its canonical form.
 pub(crate) fn json(value: &Value) -> String {
     let mut out = String::new();
     write(value, &mut out);
@@ -17,7 +17,7 @@ fn write(value: &Value, out: &mut String) {
         Value::Number(number) => write_number(number, out),
         Value::Array(items) => separated(out, '[', ']', items, write),
         Value::Object(members) => {
-            // Sorted here, because another crate of the build may have switched serde_json to insertion order.
+            // Another crate of the build may switch serde_json to insertion order.
             let mut members: Vec<_> = members.iter().collect();
             members.sort_unstable_by_key(|(key, _)| *key);
             separated(out, '{', '}', members, |(key, value), out| {
@@ -27,7 +27,7 @@ fn write(value: &Value, out: &mut String) {
             });
         }
         Value::Null | Value::Bool(_) | Value::String(_) => {
-            // Infallible: a String takes whatever is written.
+            // Writing to a `String` cannot fail.
             let _ = write!(out, "{value}");
         }
     }
@@ -50,7 +50,7 @@ fn separated<T>(
     out.push(close);
 }
 
-/// Doubles beyond this are written as they are: between here and infinity not every integer has a double.
+/// Largest double up to which every integer has a double of its own. Larger ones are written as they are.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn write_number(number: &Number, out: &mut String) {

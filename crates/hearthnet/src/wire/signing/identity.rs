@@ -1,4 +1,4 @@
-//! The device's Ed25519 identity and what is signed with it.
+//! Ed25519 identity of a device, and signatures of JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,14 +9,14 @@ use super::canonical;
 
 const TAG: &str = "ed25519:";
 
-/// The keys of this device.
+/// Keys of this device.
 pub(crate) struct Identity {
     signing: SigningKey,
     node_id: String,
 }
 
 impl std::fmt::Debug for Identity {
-    /// The node ID alone: the seed is never printed.
+    /// Shows the node ID alone, never the seed.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Identity").field(&self.node_id).finish()
     }
@@ -29,7 +29,7 @@ impl Identity {
         Identity { signing, node_id }
     }
 
-    /// The full node ID: `ed25519:` and the verify key in base64url.
+    /// Returns the node ID: `ed25519:` and the public key in base64url.
     pub(crate) fn node_id(&self) -> &str {
         &self.node_id
     }
@@ -38,12 +38,12 @@ impl Identity {
         self.signing.verifying_key().to_bytes()
     }
 
-    /// The signature of the canonical form of `payload`.
+    /// Returns the signature of the canonical form of `payload`.
     pub(crate) fn sign(&self, payload: &Value) -> String {
         text_of(&self.signing.sign(canonical::json(payload).as_bytes()).to_bytes())
     }
 
-    /// The object `document` with its `signature` over everything else in it.
+    /// Returns the object `document` with a `signature` of its other fields.
     pub(crate) fn sign_document(&self, mut document: Value) -> Value {
         let signature = Value::String(self.sign(&document));
         if let Some(fields) = document.as_object_mut() {
@@ -57,28 +57,28 @@ fn text_of(bytes: &[u8]) -> String {
     format!("{TAG}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The bytes behind `ed25519:<base64url>`, when there are exactly `N`.
+/// Decodes `ed25519:<base64url>` of exactly `N` bytes.
 fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
     URL_SAFE_NO_PAD.decode(text.strip_prefix(TAG)?).ok()?.try_into().ok()
 }
 
-/// Whether `text` has the form of a node or community ID, which also makes it safe as the name of a folder.
+/// Returns whether `text` has the form of a node or community ID. An ID is safe as the name of a folder.
 pub(crate) fn is_id(text: &str) -> bool {
     bytes_of::<32>(text).is_some()
 }
 
-/// Why a signature does not hold, in the words of `hearthnet_signature_failures_total{reason}`.
+/// Reason for which a signature is invalid. Its names are those of `hearthnet_signature_failures_total{reason}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadSignature {
-    /// The signature's text is not `ed25519:` and 64 bytes in base64url.
+    /// The signature is not `ed25519:` and 64 bytes in base64url.
     Malformed,
-    /// The signer's ID is not an Ed25519 verify key.
+    /// The signer's ID is not an Ed25519 public key.
     BadKey,
-    /// Everything has its form, but this key did not sign this text.
+    /// The key did not make this signature of this payload.
     Mismatch,
 }
 
-/// Checks `signature` of the canonical form of `payload` against the key in `signer`.
+/// Verifies the `signature` of the canonical form of `payload` with the key in `signer`.
 pub(crate) fn verify(payload: &Value, signature: &str, signer: &str) -> Result<(), BadSignature> {
     let signature = bytes_of::<64>(signature).ok_or(BadSignature::Malformed)?;
     let key = bytes_of::<32>(signer).ok_or(BadSignature::BadKey)?;
@@ -87,7 +87,7 @@ pub(crate) fn verify(payload: &Value, signature: &str, signer: &str) -> Result<(
         .map_err(|_| BadSignature::Mismatch)
 }
 
-/// Checks the `signature` that is part of `document`.
+/// Verifies the `signature` field of `document`.
 pub(crate) fn verify_document(document: &Value, signer: &str) -> Result<(), BadSignature> {
     let mut unsigned = document.as_object().ok_or(BadSignature::Malformed)?.clone();
     let signature = unsigned.remove("signature").ok_or(BadSignature::Malformed)?;
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_holds_for_its_own_text_and_key_alone() {
+    fn a_signature_is_valid_for_its_own_payload_and_key_only() {
         let (ours, other) = (Identity::from_seed(&[7; 32]), Identity::from_seed(&[8; 32]));
         let payload = json!({ "b": 1.0, "a": "Grüße" });
         let signature = ours.sign(&payload);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_key_of_32_bytes_and_nothing_that_could_leave_its_folder() {
+    fn an_id_is_a_key_of_32_bytes_and_safe_as_a_folder_name() {
         assert!(is_id(Identity::from_seed(&[7; 32]).node_id()));
         for hostile in ["", "ed25519:", "../../etc", "ed25519:../../../../etc/passwd", "ed25519:AAAA"] {
             assert!(!is_id(hostile), "{hostile}");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn d7_the_seed_does_not_show_in_debug_output() {
+    fn the_seed_does_not_show_in_debug_output() {
         let identity = Identity::from_seed(&[7; 32]);
         assert_eq!(format!("{identity:?}"), format!("Identity({:?})", identity.node_id()));
     }

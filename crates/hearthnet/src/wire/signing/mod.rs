@@ -1,4 +1,4 @@
-//! Signatures: identities, the canonical form that is signed, signed calls and their replay.
+//! Signatures: identities, canonical JSON, signed calls and protection from their replay.
 
 pub(crate) mod canonical;
 pub(crate) mod identity;

@@ -1,7 +1,7 @@
-//! Memory of signed calls, so that each is answered once.
+//! Memory of signed calls, which answers each of them once.
 //!
-//! A call is remembered for as long as its timestamp is valid. Where there is no room left, a signer's oldest calls are
-//! forgotten, and from then on it may send only newer ones: what is forgotten is never answered again.
+//! A call is remembered until its timestamp expires. If there is no room, the oldest calls of a signer are forgotten,
+//! and the signer may send only newer ones from then on. A forgotten call is never answered again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,19 +13,19 @@ use chrono::{DateTime, Utc};
 use super::signature::{MAX_AGE, Proof};
 use crate::wire::host::host;
 
-/// Calls remembered of one signer. A peer that sends them in order may send any number a second.
+/// Maximum number of calls of one signer. A peer that sends them in order may send any number a second.
 const SIGNER_CALLS: usize = 16_384;
-/// Calls remembered of all signers that first called from one host, peers excepted.
+/// Maximum number of calls of all signers that first called from one host, except peers.
 const HOST_CALLS: usize = 32_768;
-/// Calls remembered of all signers, peers excepted: some 5 MB.
+/// Maximum number of calls of all signers, except peers. They take about 5 MB.
 const ALL_CALLS: usize = 131_072;
-/// Microseconds between two searches for expired calls.
+/// Interval between two searches for expired calls, in microseconds.
 const SWEEP_INTERVAL: i64 = 10_000_000;
 
-/// The signed calls of the last minutes.
+/// Signed calls of the last minutes.
 #[derive(Debug)]
 pub(crate) struct Replays {
-    /// Microseconds since 1970. Earlier calls may have been answered by a process before this one.
+    /// Start of this process, in microseconds since 1970. An earlier process may have answered the calls before it.
     start: i64,
     hasher: RandomState,
     memory: Mutex<Memory>,
@@ -34,25 +34,25 @@ pub(crate) struct Replays {
 #[derive(Debug, Default)]
 struct Memory {
     signers: HashMap<String, Window>,
-    /// Calls by the host that pays for them.
+    /// Number of calls charged to each host.
     hosts: HashMap<IpAddr, usize>,
     all: usize,
     swept: i64,
 }
 
-/// The calls of one signer.
+/// Calls of one signer.
 #[derive(Debug)]
 struct Window {
     /// Timestamp in microseconds, and hash of the signature.
     calls: BTreeSet<(i64, u64)>,
     /// Timestamps up to this one are refused, because calls of that time were forgotten.
     floor: i64,
-    /// Host that pays for the calls; `None` for a peer, which has a window of its own.
+    /// Host that the calls are charged to. `None` for a peer, which has a window of its own.
     payer: Option<IpAddr>,
 }
 
 impl Replays {
-    /// Remembers nothing, and refuses what was signed before `start`.
+    /// Creates an empty memory that refuses calls signed before `start`.
     pub(crate) fn new(start: DateTime<Utc>) -> Replays {
         // Timestamps may have whole seconds.
         let start = start.timestamp().saturating_mul(1_000_000);
@@ -63,7 +63,8 @@ impl Replays {
     ///
     /// # Errors
     ///
-    /// Returns the reason for `hearthnet_signature_failures_total`: the call was answered before, or nobody can tell.
+    /// Returns the reason for `hearthnet_signature_failures_total`: the call was answered before, or this cannot be
+    /// ruled out.
     pub(crate) fn take(
         &self,
         proof: &Proof<'_>,
@@ -125,7 +126,7 @@ impl Memory {
         }
     }
 
-    /// Gives back what `signer` cost a host before it was known as a peer.
+    /// Releases the calls of `signer` from the charge of its host, once it is known as a peer.
     fn free_of_charge(&mut self, signer: &str) {
         let Some(window) = self.signers.get_mut(signer) else { return };
         let Some(payer) = window.payer.take() else { return };
@@ -136,7 +137,7 @@ impl Memory {
         }
     }
 
-    /// Forgets the calls whose timestamp is no longer valid.
+    /// Forgets the calls whose timestamps have expired.
     fn sweep(&mut self, now: i64) {
         if now.abs_diff(self.swept) < SWEEP_INTERVAL.unsigned_abs() {
             return;
@@ -161,7 +162,7 @@ fn has_room(hosts: &HashMap<IpAddr, usize>, all: usize, payer: Option<IpAddr>) -
 }
 
 impl Window {
-    /// Calls that it is charged for: a floor alone takes the room of one.
+    /// Number of calls that are charged. A floor without calls counts as one.
     fn cost(&self) -> usize {
         self.calls.len().max(1)
     }
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_taken_once_until_its_timestamp_is_no_longer_valid() {
+    fn a_call_is_accepted_once_until_its_timestamp_expires() {
         let case = Case::new();
         assert_eq!(case.take("ada", 1, false, HOME), Ok(()));
         for address in [HOME, "10.0.0.1", "2001:db8::1"] {
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_that_becomes_a_peer_costs_its_host_nothing_any_more() {
+    fn a_signer_that_becomes_a_peer_is_no_longer_charged_to_its_host() {
         let case = Case::new();
         for call in 0..10 {
             assert_eq!(case.take("peer", call, call >= 5, HOME), Ok(()));

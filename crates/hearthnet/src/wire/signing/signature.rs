@@ -1,4 +1,4 @@
-//! Signed calls: the Ed25519 signature of a call, checked when it comes in and made when one goes out.
+//! Signed calls: verification of incoming ones and signing of outgoing ones.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::{TimeDelta, Utc};
@@ -18,26 +18,26 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-hearthnet-signature");
 
 static LOG: Logger = Logger::new("hearthnet::wire::signature");
 
-/// Largest distance of a signed call's timestamp from now, in either direction.
+/// Maximum distance of a signed call's timestamp from now, in either direction.
 pub(crate) const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
 
-/// A signature that was verified.
+/// Verified signature of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Proof<'a> {
     /// Node ID of the signer.
     pub(crate) signer: &'a str,
-    /// Text of the signature, which has one form only.
+    /// Text of the signature. A valid signature has only one text.
     pub(crate) signature: &'a str,
     /// Microseconds since 1970.
     pub(crate) timestamp: i64,
 }
 
-/// Whether a call claims to be signed.
+/// Returns whether a call has a signature.
 pub(crate) fn is_signed(headers: &HeaderMap) -> bool {
     headers.contains_key(SIGNATURE)
 }
 
-/// Checks the signature of a call that carries one; one without passes.
+/// Verifies the signature of a call. A call without one passes.
 pub(crate) fn check<'a>(
     headers: &'a HeaderMap,
     capability: &str,
@@ -52,11 +52,11 @@ pub(crate) fn check<'a>(
 /// Counts a signed call that is refused for `reason`, and returns its answer.
 pub(crate) fn refused(reason: &'static str) -> CallError {
     standard::signature_failures_total().with([reason]).inc();
-    warn_limited!(LOG, "signature", reason = reason; "the signature of a call does not hold");
-    Code::INVALID_SIGNATURE.because(format!("the signature of the call does not hold: {reason}"))
+    warn_limited!(LOG, "signature", reason = reason; "the signature of a call is invalid");
+    Code::INVALID_SIGNATURE.because(format!("the signature of the call is invalid: {reason}"))
 }
 
-/// The error is the reason, as `hearthnet_signature_failures_total` has it.
+/// Verifies a call. The error is a value of `hearthnet_signature_failures_total{reason}`.
 fn verify<'a>(headers: &'a HeaderMap, capability: &str, body: &Value) -> Result<Proof<'a>, &'static str> {
     let signature = only(headers, &SIGNATURE).ok_or("malformed")?;
     let from = field(headers, &FROM)?;
@@ -88,14 +88,14 @@ fn field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, &'sta
     if headers.contains_key(name) { only(headers, name).ok_or("malformed") } else { Err("missing_header") }
 }
 
-/// The value of a header that is there exactly once and is text.
+/// Returns the value of a header that occurs exactly once and is text.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// What a signature of a call is over, beside its body.
+/// Signed parts of a call, except its body.
 struct Signed<'a> {
     capability: &'a str,
     version: &'a str,
@@ -119,14 +119,14 @@ impl Signed<'_> {
     }
 }
 
-/// Signs an outgoing call, whose `headers` have its capability, version and request ID.
+/// Signs an outgoing call. `headers` hold its capability, version and request ID.
 pub(crate) fn sign(
     headers: &mut HeaderMap,
     us: &Identity,
     community: &str,
     body: &Value,
 ) -> Result<(), CallError> {
-    // A call that is made twice in one moment is two calls, of which the second is no replay.
+    // Two equal calls at one moment get different timestamps, so that the second one is no replay.
     let timestamp = clock::unique_now_text();
     let signature = {
         let read = |name: &HeaderName| only(headers, name).unwrap_or_default();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_signed_call_passes_and_each_way_to_spoil_it_has_its_reason() {
+    fn a_signed_call_passes_and_each_change_has_its_reason() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let body = json!({ "input": { "text": "Grüße", "n": 1.0 } });
