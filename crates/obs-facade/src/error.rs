@@ -52,7 +52,7 @@ pub enum ErrorKind {
     /// The metrics refused their configuration.
     Metrics(obs_metrics::ErrorKind),
     /// Tracing or the export of traces refused its configuration.
-    Trace,
+    Trace(obs_trace::ErrorKind),
 }
 
 /// Error of one of the crates, as [`source`](std::error::Error::source) returns it.
@@ -162,12 +162,19 @@ impl From<obs_metrics::Error> for Error {
 
 impl From<obs_trace::Error> for Error {
     fn from(error: obs_trace::Error) -> Self {
-        let (problem, advice) = split(&error);
+        let field = match error.kind() {
+            #[cfg(feature = "otlp")]
+            obs_trace::ErrorKind::Endpoint | obs_trace::ErrorKind::Thread => "otlp_endpoint",
+            #[cfg(feature = "otlp")]
+            obs_trace::ErrorKind::Header => "otlp_headers_env",
+            // Limits have no field in `config.toml`.
+            _ => "",
+        };
         Error {
-            kind: ErrorKind::Trace,
-            field: error.field().into(),
-            problem,
-            advice,
+            kind: ErrorKind::Trace(error.kind()),
+            field: field.into(),
+            problem: error.problem().to_owned().into(),
+            advice: error.advice().to_owned().into(),
             source: Some(Box::new(Source::Trace(error))),
         }
     }

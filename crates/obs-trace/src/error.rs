@@ -1,102 +1,138 @@
-//! What can be wrong with a configuration.
+//! Errors of a configuration.
 
+use std::borrow::Cow;
 use std::fmt;
 
-/// Why a [`Config`](crate::Config) was refused.
+/// Reason why a configuration was refused.
 ///
 /// ```
-/// use obs_trace::Config;
+/// use obs_trace::{Config, ErrorKind};
 ///
 /// let error = obs_trace::configure(&Config::default().ring_capacity(0)).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::OutOfRange);
 /// assert_eq!(error.field(), "ring_capacity");
-/// assert_eq!(error.to_string(), "ring_capacity = 0: a number from 1 to 1000000 is needed");
+/// assert_eq!(error.problem(), "0 is out of range");
+/// assert_eq!(error.advice(), "set a number from 1 to 1000000");
+/// assert_eq!(error.to_string(), "ring_capacity: 0 is out of range; set a number from 1 to 1000000");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
+    kind: ErrorKind,
     field: &'static str,
-    cause: Cause,
+    problem: Cow<'static, str>,
+    advice: Cow<'static, str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Cause {
-    Range {
-        value: usize,
-        least: usize,
-        most: usize,
-    },
+/// Kind of an [`Error`].
+///
+/// ```
+/// use obs_trace::{Config, ErrorKind, Store};
+///
+/// let error = Store::new(Config::default().max_spans(1_000)).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::OutOfRange);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A limit or a duration is out of its range.
+    OutOfRange,
+    /// The address of the collector cannot be used.
     #[cfg(feature = "otlp")]
-    Endpoint(&'static str),
+    Endpoint,
+    /// A header for the collector cannot be sent.
     #[cfg(feature = "otlp")]
-    Header(&'static str),
+    Header,
+    /// The system starts no further thread.
     #[cfg(feature = "otlp")]
-    Thread(std::io::ErrorKind),
+    Thread,
 }
 
 impl Error {
+    /// Checks that a value is in its range. `unit` follows the numbers in the text, such as ` ms`.
     pub(crate) fn check_range(
         field: &'static str,
         value: usize,
         least: usize,
         most: usize,
+        unit: &str,
     ) -> Result<(), Error> {
         if (least..=most).contains(&value) {
             return Ok(());
         }
-        Err(Error { field, cause: Cause::Range { value, least, most } })
+        let range = match most {
+            usize::MAX => format!("set at least {least}{unit}"),
+            _ if unit.is_empty() => format!("set a number from {least} to {most}"),
+            _ => format!("set {least}{unit} to {most}{unit}"),
+        };
+        Err(Error {
+            kind: ErrorKind::OutOfRange,
+            field,
+            problem: format!("{value}{unit} is out of range").into(),
+            advice: range.into(),
+        })
     }
 
     #[cfg(feature = "otlp")]
-    pub(crate) fn endpoint(why: &'static str) -> Error {
-        Error { field: ENDPOINT, cause: Cause::Endpoint(why) }
+    pub(crate) fn endpoint(problem: &'static str) -> Error {
+        Error {
+            kind: ErrorKind::Endpoint,
+            field: "endpoint",
+            problem: problem.into(),
+            advice: "set the collector's OTLP/HTTP address, such as http://host:4318".into(),
+        }
     }
 
     #[cfg(feature = "otlp")]
-    pub(crate) fn header(why: &'static str) -> Error {
-        Error { field: "otlp_headers", cause: Cause::Header(why) }
+    pub(crate) fn header(problem: &'static str) -> Error {
+        Error {
+            kind: ErrorKind::Header,
+            field: "header",
+            problem: problem.into(),
+            advice: "set headers that the collector expects, such as authorization=Bearer KEY".into(),
+        }
     }
 
     #[cfg(feature = "otlp")]
     pub(crate) fn thread(error: &std::io::Error) -> Error {
-        Error { field: ENDPOINT, cause: Cause::Thread(error.kind()) }
+        Error {
+            kind: ErrorKind::Thread,
+            field: "",
+            problem: format!("the thread of the export cannot be started: {error}").into(),
+            advice: "raise the limit of threads (ulimit -u, or the cgroup's pids.max)".into(),
+        }
     }
 
-    /// The setting whose value was refused: the setter of [`Config`](crate::Config), or `otlp_endpoint`,
-    /// or `otlp_headers`.
-    pub fn field(&self) -> &'static str {
+    /// Kind of the mistake.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Name of the setter whose value was refused, or `endpoint` for the address of a collector. Empty when there is none.
+    #[must_use]
+    pub fn field(&self) -> &str {
         self.field
+    }
+
+    /// Description of the mistake, without the field and the advice.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Description of a remedy.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        &self.advice
     }
 }
 
-/// As a node's configuration calls it.
-#[cfg(feature = "otlp")]
-const ENDPOINT: &str = "otlp_endpoint";
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = self.field;
-        match &self.cause {
-            Cause::Range { value, least, most } => {
-                write!(f, "{field} = {value}: a number from {least} to {most} is needed")
-            }
-            #[cfg(feature = "otlp")]
-            Cause::Endpoint(why) => {
-                write!(f, "{field}: {why}; name the collector's OTLP/HTTP address, such as http://host:4318")
-            }
-            #[cfg(feature = "otlp")]
-            Cause::Header(why) => {
-                write!(
-                    f,
-                    "{field}: {why}; name headers as the collector wants them, such as authorization=Bearer%20KEY"
-                )
-            }
-            #[cfg(feature = "otlp")]
-            Cause::Thread(kind) => {
-                write!(
-                    f,
-                    "{field}: no thread could be started to export with ({kind}); raise the limit of threads"
-                )
-            }
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
         }
+        write!(f, "{}; {}", self.problem, self.advice)
     }
 }
 

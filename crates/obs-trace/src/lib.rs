@@ -78,7 +78,7 @@ pub use config::Config;
 #[cfg(feature = "rt")]
 pub use context::{JoinSet, spawn, spawn_blocking, spawn_local};
 pub use context::{Scope, WithContext, attach, carry, current_trace, detach, scope, with_current_id};
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use propagation::remote::Remote;
 pub use record::{ErrorCode, SpanRecord, Status, TraceRecord, Value};

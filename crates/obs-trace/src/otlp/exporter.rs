@@ -25,7 +25,7 @@ use crate::{Error, Store};
 /// assert_eq!(exporter.stats().waiting, 0);
 ///
 /// let error = Exporter::start(&store, &Config::new("collector")).unwrap_err();
-/// assert_eq!(error.field(), "otlp_endpoint");
+/// assert_eq!(error.field(), "endpoint");
 /// # Ok::<(), obs_trace::Error>(())
 /// ```
 #[must_use = "dropping it ends the export"]

@@ -94,7 +94,7 @@ fn t8_a_collector_gets_the_headers_that_it_wants_and_nobody_else_sees_them() {
         ("x-key", "hünter2"),
     ] {
         let error = Exporter::start(&store, &Config::new("http://c").header(name, value)).unwrap_err();
-        assert_eq!(error.field(), "otlp_headers", "{name:?}");
+        assert_eq!(error.field(), "header", "{name:?}");
         assert!(error.to_string().contains("such as authorization=") && !error.to_string().contains("nter2"));
     }
 }
@@ -227,18 +227,18 @@ fn pain_09_an_exporter_that_cannot_work_is_an_error_and_its_health_is_counted() 
     let store = Store::default();
     for endpoint in ["", "localhost:4318", "grpc://localhost:4317", "http://u:secret@c:4318"] {
         let error = Exporter::start(&store, &Config::new(endpoint)).unwrap_err();
-        assert_eq!(error.field(), "otlp_endpoint");
+        assert_eq!(error.field(), "endpoint");
         assert!(error.to_string().contains("such as http://host:4318"), "{error}");
         assert!(!error.to_string().contains("secret"));
     }
     for (config, field) in [
         (Config::new("http://c").batch_spans(0), "batch_spans"),
-        (Config::new("http://c").interval(Duration::ZERO), "interval_ms"),
-        (Config::new("http://c").timeout(Duration::ZERO), "timeout_ms"),
+        (Config::new("http://c").interval(Duration::ZERO), "interval"),
+        (Config::new("http://c").timeout(Duration::ZERO), "timeout"),
         (Config::new("http://c").queue_traces(0), "queue_traces"),
         (Config::new("http://c").queue_bytes(0), "queue_bytes"),
-        (Config::new("http://c").first_delay(Duration::ZERO), "first_delay_ms"),
-        (Config::new("http://c").give_up_after(Duration::MAX), "give_up_after_ms"),
+        (Config::new("http://c").first_delay(Duration::ZERO), "first_delay"),
+        (Config::new("http://c").give_up_after(Duration::MAX), "give_up_after"),
     ] {
         assert_eq!(Exporter::start(&store, &config).unwrap_err().field(), field);
     }

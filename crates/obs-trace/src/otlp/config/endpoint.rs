@@ -1,4 +1,4 @@
-//! The address of a collector, checked before anything is sent there.
+//! Address of a collector, checked before a request is sent there.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,45 +8,44 @@ use crate::Error;
 
 const PATH: &str = "/v1/traces";
 
-/// The address to send traces to. What is refused is not repeated: it may hold a password.
+/// Returns the address to send traces to. The error does not repeat the endpoint, because it may contain a password.
 pub(in crate::otlp) fn parse(endpoint: &str) -> Result<Uri, Error> {
     let refused = |why| Err(Error::endpoint(why));
     let Ok(uri) = endpoint.trim_end_matches('/').parse::<Uri>() else {
-        return refused("is no address");
+        return refused("the address is not a URL");
     };
     match uri.scheme_str() {
         Some("http") => {}
         Some("https") if cfg!(feature = "tls") => {}
-        Some("https") => return refused("is https, and this build has no TLS (feature `tls`)"),
-        _ => return refused("does not begin with http:// or https://"),
+        Some("https") => return refused("the address is https, and this build has no TLS (feature `tls`)"),
+        _ => return refused("the address does not begin with http:// or https://"),
     }
     let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-        return refused("names no host");
+        return refused("the address has no host");
     };
     if !is_host(authority.host()) && !authority.as_str().contains('@') {
-        return refused(
-            "has a host that is neither a name in ASCII, an IPv4 address nor `[IPv6]` without a zone",
-        );
+        return refused("the host is neither an ASCII name, an IPv4 address nor `[IPv6]` without a zone");
     }
     if authority.as_str().contains('@') {
-        return refused("has a user or password in it, which would be sent in clear and logged");
+        return refused("the address has a user or password, which would be sent in clear text and logged");
     }
     if !is_port(&authority.as_str()[authority.host().len()..]) {
-        return refused("has no proper port");
+        return refused("the port is not a number from 1 to 65535");
     }
     if uri.query().is_some() || endpoint.contains('#') {
-        return refused("has a query or fragment");
+        return refused("the address has a query or fragment");
     }
     let whole = endpoint.trim_end_matches('/');
     let whole = if whole.ends_with(PATH) { whole.to_owned() } else { format!("{whole}{PATH}") };
-    whole.parse().or_else(|_| refused("is no address"))
+    whole.parse().or_else(|_| refused("the address is not a URL"))
 }
 
-/// Whether `host` can be looked up as it is written. A zone (`%25eth0`) cannot: no resolver takes it in brackets.
+/// Returns whether `host` can be looked up as it is written. A zone (`%25eth0`) cannot: no resolver accepts it in brackets.
 fn is_host(host: &str) -> bool {
     if let Some(bracketed) = host.strip_prefix('[') {
         return bracketed.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
     }
+    // A last label that looks like a number makes the host an IPv4 address, as in WHATWG's URL standard.
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     let is_number = last.starts_with(|c: char| c.is_ascii_digit())
         && (last.bytes().all(|byte| byte.is_ascii_digit()) || last.to_ascii_lowercase().starts_with("0x"));
@@ -54,7 +53,7 @@ fn is_host(host: &str) -> bool {
     is_plain && !last.is_empty() && (!is_number || host.parse::<Ipv4Addr>().is_ok())
 }
 
-/// Whether what stands after the host is nothing, or a port.
+/// Returns whether the rest after the host is empty or a port.
 fn is_port(after_host: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let port = |text: &str| digits(text) && text.parse::<u16>().is_ok_and(|port| port > 0);
@@ -66,9 +65,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
-    fn t8_an_endpoint_is_a_base_or_the_whole_address() {
+    fn an_endpoint_is_a_base_or_the_whole_address() {
         for (endpoint, address) in [
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
             ("http://127.0.0.1:4318/", "http://127.0.0.1:4318/v1/traces"),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn t8_a_bad_endpoint_names_the_field_and_the_fix_and_no_secret() {
+    fn the_error_of_an_endpoint_names_field_and_remedy_and_no_secret() {
         for endpoint in [
             "",
             "collector",
@@ -109,16 +109,16 @@ mod tests {
             "http://collector/\u{7f}",
         ] {
             let error = parse(endpoint).unwrap_err();
-            assert_eq!(error.field(), "otlp_endpoint", "{endpoint}");
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Endpoint, "endpoint"), "{endpoint}");
             let text = error.to_string();
-            assert!(text.starts_with("otlp_endpoint: ") && text.contains("http://host:4318"), "{text}");
+            assert!(text.starts_with("endpoint: the ") && text.contains("http://host:4318"), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "(http://)?[ -~é]{0,30}") {
+        fn no_text_causes_a_panic(text in "(http://)?[ -~é]{0,30}") {
             if let Ok(uri) = parse(&text) {
                 prop_assert!(uri.path().ends_with(PATH) && uri.host().is_some());
             }

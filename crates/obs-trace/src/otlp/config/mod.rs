@@ -1,4 +1,4 @@
-//! Where traces are exported to, and within which bounds.
+//! Settings of the export.
 
 pub(super) mod endpoint;
 mod headers;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use self::headers::Headers;
 use crate::{Error, TraceId};
 
-/// How traces are exported (T8). The default is what a node wants; only the endpoint is to be named.
+/// Settings of the export. The defaults suit a node. Only the endpoint has to be set.
 ///
 /// ```
 /// use obs_trace::otlp::Config;
@@ -20,11 +20,11 @@ use crate::{Error, TraceId};
 /// assert!(config.check().is_ok());
 ///
 /// let error = Config::new("127.0.0.1:4318").check().unwrap_err();
-/// assert_eq!(error.field(), "otlp_endpoint");
+/// assert_eq!(error.field(), "endpoint");
 /// assert!(error.to_string().contains("http://host:4318"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
+#[must_use = "a configuration has no effect until it is passed to `start`"]
 pub struct Config {
     pub(in crate::otlp) endpoint: String,
     pub(in crate::otlp) headers: Headers,
@@ -41,7 +41,7 @@ pub struct Config {
     pub(in crate::otlp) give_up_after: Duration,
 }
 
-/// How the body of a request is compressed.
+/// Compression of a request's body.
 ///
 /// ```
 /// use obs_trace::otlp::{Compression, Config};
@@ -52,22 +52,22 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
-    /// `content-encoding: gzip`.
+    /// Compression with gzip (`content-encoding: gzip`).
     #[default]
     Gzip,
-    /// None.
+    /// No compression.
     Off,
 }
 
-/// Of this process, for a node that has no name of its own.
+/// Default `service.instance.id`: a random one for each process.
 static INSTANCE: LazyLock<TraceId> = LazyLock::new(TraceId::generate);
 
 impl Config {
-    /// Exports to the collector at `endpoint`, such as `http://127.0.0.1:4318`: to its path `/v1/traces`,
-    /// unless the endpoint ends in that already, and straight there, by no proxy. `https` takes the feature `tls`.
+    /// Exports to the collector at `endpoint`, such as `http://127.0.0.1:4318`.
     ///
-    /// The resource is called `unknown_service` with a random `service.instance.id` until
-    /// [`resource`](Config::resource) says more.
+    /// Requests go to its path `/v1/traces`, unless the endpoint ends in that already. No proxy is used. `https` needs the
+    /// feature `tls`. The resource is named `unknown_service` with a random `service.instance.id` until
+    /// [`resource`](Config::resource) changes it.
     pub fn new(endpoint: impl Into<String>) -> Config {
         let resource = [
             ("service.name", "unknown_service".to_owned()),
@@ -93,8 +93,9 @@ impl Config {
         }
     }
 
-    /// Sets a header that each request has, such as the key that a collector asks for. In the clear to an `http`
-    /// address; never logged, nor shown by `Debug`.
+    /// Sets a header of each request, such as the key that a collector asks for.
+    ///
+    /// It is sent in clear text to an `http` address. It is never logged, nor shown by `Debug`.
     ///
     /// ```
     /// use obs_trace::otlp::Config;
@@ -103,14 +104,14 @@ impl Config {
     /// assert!(config.check().is_ok() && !format!("{config:?}").contains("hunter2"));
     ///
     /// let error = config.header("x-key", "two\nlines").check().unwrap_err();
-    /// assert_eq!(error.field(), "otlp_headers");
+    /// assert_eq!(error.field(), "header");
     /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Config {
         self.headers.set(name.into(), value.into());
         self
     }
 
-    /// Sets an attribute of the resource that all traces come from, such as `service.name`.
+    /// Sets an attribute of the resource of all traces, such as `service.name`.
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<String>) -> Config {
         let (key, value) = (key.into(), value.into());
         match self.resource.iter_mut().find(|(known, _)| *known == key) {
@@ -120,99 +121,106 @@ impl Config {
         self
     }
 
-    /// Exports only traces whose caller set the flag `sampled` of its `traceparent`, and those that came
-    /// without one. Off by default: every trace is exported, because what is worth keeping is decided
-    /// on the node, and a caller's flag is a wish of somebody who may be a stranger.
+    /// Exports only traces whose caller set the flag `sampled` of its `traceparent`, and those that came without one.
     ///
-    /// While it is on, calls that belong to a trace which is left out say so to the next node.
+    /// Off by default: every trace is exported, because the flag of an untrusted caller must not decide on it. While it is
+    /// on, calls on behalf of a trace that is left out tell the next node so.
     pub fn only_sampled(mut self, on: bool) -> Config {
         self.only_sampled = on;
         self
     }
 
-    /// Sets how the body of a request is compressed; [`Compression::Gzip`] by default. A collector that answers
-    /// 415 gets uncompressed bodies from then on.
+    /// Sets the compression of a request's body. [`Compression::Gzip`] by default. A collector that answers 415 gets
+    /// uncompressed bodies from then on.
     pub fn compression(mut self, compression: Compression) -> Config {
         self.compression = compression;
         self
     }
 
-    /// Number of waiting spans that makes a request go off before its time, and the most spans that it holds
-    /// unless [`request_spans`](Config::request_spans) says more; a trace is never split. 512 by default, 1 to 10 000.
+    /// Sets the number of waiting spans that causes a request before its interval is over. 512 by default, 1 to 10 000.
+    ///
+    /// It is also the maximum number of spans in a request, unless [`request_spans`](Config::request_spans) sets more. A
+    /// trace is never split.
     pub fn batch_spans(mut self, spans: usize) -> Config {
         self.batch_spans = spans;
         self.request_spans = spans;
         self
     }
 
-    /// Most spans of a request, for the times when more than a batch waits: fewer and larger requests empty a
-    /// queue sooner. 8 192 by default, 1 to 100 000; less than a batch has no effect.
+    /// Sets the maximum number of spans in a request when more than a batch waits. 8 192 by default, 1 to 100 000. Less
+    /// than a batch has no effect.
+    ///
+    /// Fewer and larger requests empty a long queue sooner.
     pub fn request_spans(mut self, spans: usize) -> Config {
         self.request_spans = spans;
         self
     }
 
-    /// How long a trace waits for others at most, as long as the collector keeps up. 5 s by default,
-    /// 10 ms to an hour.
+    /// Sets the longest time that a trace waits for others while the collector keeps up. 5 s by default, 10 ms to an hour.
     pub fn interval(mut self, interval: Duration) -> Config {
         self.interval = interval;
         self
     }
 
-    /// How long a request may take, from its name being looked up to the last byte of its answer. 10 s by
-    /// default, 10 ms to 10 min.
+    /// Sets the timeout of a request, from the DNS lookup to the last byte of the response. 10 s by default, 10 ms to
+    /// 10 min.
     pub fn timeout(mut self, timeout: Duration) -> Config {
         self.timeout = timeout;
         self
     }
 
-    /// How many traces wait to be exported at most; further ones are counted and not exported. 16 384 by
-    /// default, 1 to 1 000 000.
+    /// Sets the maximum number of traces that wait. Further ones are counted and not exported. 16 384 by default, 1 to
+    /// 1 000 000.
     pub fn queue_traces(mut self, traces: usize) -> Config {
         self.queue_traces = traces;
         self
     }
 
-    /// How many bytes of memory the traces that wait may take, most of them in the ring too. 16 MiB by default,
-    /// at least 64 KiB.
+    /// Sets the bytes of memory that waiting traces may take. Most of them are in the ring as well. 16 MiB by default, at
+    /// least 64 KiB.
     pub fn queue_bytes(mut self, bytes: usize) -> Config {
         self.queue_bytes = bytes;
         self
     }
 
-    /// How long to wait before a request is made again for the first time; doubled each time up to 30 s, and
-    /// each time a random part of it up to a half is left off. 1 s by default, 1 ms to 30 s.
+    /// Sets the delay before the first retry of a request. 1 s by default, 1 ms to 30 s.
+    ///
+    /// The delay doubles with each retry up to 30 s. Up to half of it is left off at random.
     pub fn first_delay(mut self, delay: Duration) -> Config {
         self.first_delay = delay;
         self
     }
 
-    /// After how long the traces of a request that is made again and again are counted as failed and given
-    /// up. 5 min by default, at most an hour.
+    /// Sets the time after which retries end and the traces of the request are counted as failed. 5 min by default, at most
+    /// an hour.
     pub fn give_up_after(mut self, time: Duration) -> Config {
         self.give_up_after = time;
         self
     }
 
-    /// Says what is wrong with it, without exporting anything.
+    /// Checks the settings without exporting anything.
     ///
     /// # Errors
-    /// The endpoint is no address that traces can be sent to, a header is none, or a bound is out of its range.
+    /// The endpoint or a header cannot be used, or a number is out of its range.
     pub fn check(&self) -> Result<(), Error> {
         endpoint::parse(&self.endpoint)?;
         self.headers.parse()?;
-        let ms = |duration: Duration| usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
         for (field, value, least, most) in [
             ("batch_spans", self.batch_spans, 1, 10_000),
             ("request_spans", self.request_spans, 1, 100_000),
-            ("interval_ms", ms(self.interval), 10, 3_600_000),
-            ("timeout_ms", ms(self.timeout), 10, 600_000),
             ("queue_traces", self.queue_traces, 1, 1_000_000),
             ("queue_bytes", self.queue_bytes, 64 << 10, usize::MAX),
-            ("first_delay_ms", ms(self.first_delay), 1, 30_000),
-            ("give_up_after_ms", ms(self.give_up_after), 0, 3_600_000),
         ] {
-            Error::check_range(field, value, least, most)?;
+            Error::check_range(field, value, least, most, "")?;
+        }
+        let ms = |duration: Duration| usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
+        for (field, value, least, most) in [
+            ("interval", self.interval, 10, 3_600_000),
+            ("timeout", self.timeout, 10, 600_000),
+            ("first_delay", self.first_delay, 1, 30_000),
+            ("give_up_after", self.give_up_after, 0, 3_600_000),
+        ] {
+            Error::check_range(field, ms(value), least, most, " ms")?;
         }
         Ok(())
     }
