@@ -1,22 +1,23 @@
 //! `hearthnet log`: the day files of a node, for people or, with `--json`, as they are.
 
+mod files;
 mod filter;
 mod line;
 mod pause;
-mod reader;
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use obs_facade::doctor::render::{ColorChoice, TextStyle};
-use obs_facade::log::DayFileName;
 
+use self::files::{FileName, Piece, Reader};
 use self::filter::{Filter, Level};
 use self::line::{Line, Paint};
-use self::reader::{Piece, Reader};
 use crate::cli::output::say_on_stderr;
 
 /// How often a followed file is looked at.
@@ -46,7 +47,8 @@ pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     match show(args, log_dir) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         // Whoever read us has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,14 +58,15 @@ pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> ExitCode {
     }
 }
 
-fn show(args: &LogArgs, log_dir: &Path) -> io::Result<()> {
+/// Returns whether every file could be opened.
+fn show(args: &LogArgs, log_dir: &Path) -> io::Result<bool> {
     let mut reader = Reader::new(log_dir);
-    let mut printer = Printer::new(args);
+    let mut printer = Printer::new(args, log_dir);
     loop {
         reader.read_new(args.follow, |file, piece| printer.print(file, piece))?;
         printer.out.flush()?;
         if !args.follow {
-            return Ok(());
+            return Ok(printer.opened_all);
         }
         pause::pause(printer.out.get_ref(), LOOK_AGAIN)?;
     }
@@ -76,21 +79,26 @@ struct Printer {
     paint: Paint,
     /// The day of the last line shown.
     day: String,
+    dir: PathBuf,
+    /// No file was refused.
+    opened_all: bool,
     out: BufWriter<StdoutLock<'static>>,
 }
 
 impl Printer {
-    fn new(args: &LogArgs) -> Printer {
+    fn new(args: &LogArgs, dir: &Path) -> Printer {
         Printer {
             filter: Filter::new(args.level, args.component.as_deref()),
             json: args.json,
             paint: Paint::new(&TextStyle::for_stdout(ColorChoice::Auto)),
             day: String::new(),
+            dir: dir.to_owned(),
+            opened_all: true,
             out: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
         }
     }
 
-    fn print(&mut self, file: DayFileName, piece: Piece<'_>) -> io::Result<()> {
+    fn print(&mut self, file: &FileName, piece: Piece<'_>) -> io::Result<()> {
         let bytes = match piece {
             Piece::Line(bytes) if self.filter.surely_hides(bytes) => return Ok(()),
             Piece::Line(bytes) => bytes,
@@ -98,6 +106,24 @@ impl Printer {
             Piece::Unreadable(error) => {
                 return self
                     .print_damaged(&format!("{file} is damaged ({error}); the rest of it is left out"));
+            }
+            Piece::Unopened(error) => {
+                self.opened_all = false;
+                return self.say(format_args!("cannot read {file}: {error}; its lines are left out"));
+            }
+            Piece::Packed(unpacker) => {
+                let (path, command) = (self.dir.join(file.to_string()), unpacker.command);
+                return self.say(format_args!(
+                    "{file} is left out: only gzip is read here; unpack it with `{command} {}`",
+                    path.display()
+                ));
+            }
+            Piece::Truncated(from, to) => {
+                let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+                let (from, to) = (time(from), time(to));
+                return self.say(format_args!(
+                    "{file} was truncated; lines written between {from} and {to} may be missing"
+                ));
             }
         };
         match Line::parse(bytes) {
@@ -121,6 +147,13 @@ impl Printer {
             self.day = day.to_owned();
         }
         writeln!(self.out, "{}", line.pretty(self.paint))
+    }
+
+    /// Says something of a file on stderr, after the lines before it.
+    fn say(&mut self, line: impl Display) -> io::Result<()> {
+        self.out.flush()?;
+        say_on_stderr(line);
+        Ok(())
     }
 
     /// Damage is shown where it stands; what reads JSON gets it on stderr instead.

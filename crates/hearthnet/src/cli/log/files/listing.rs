@@ -1,0 +1,78 @@
+//! Log files of a folder at one moment.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::name::FileName;
+
+/// Number of looks at a folder whose names change all the time.
+const LOOKS: usize = 8;
+
+/// Device and inode. A file keeps them when it is renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// Length and time of the last write. A rename changes neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) length: u64,
+    modified: (i64, i64),
+}
+
+/// A file that the folder has a name for.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) name: FileName,
+    pub(super) id: FileId,
+    pub(super) stamp: Stamp,
+}
+
+impl FileId {
+    pub(super) fn of(metadata: &Metadata) -> FileId {
+        FileId { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Stamp {
+        Stamp { length: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
+    }
+}
+
+/// Lists the log files in `dir`.
+///
+/// A file that is renamed while the folder is read may be seen twice or not at all. So the folder is read until two
+/// looks agree, and what any look saw is in the list.
+pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
+    let mut found = look(dir)?;
+    for _ in 1..LOOKS {
+        let again = look(dir)?;
+        let agrees = names(&again).eq(names(&found));
+        found.extend(again);
+        if agrees {
+            break;
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+fn look(dir: &Path) -> io::Result<BTreeMap<FileId, Entry>> {
+    let entries = fs::read_dir(dir)?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let name = FileName::parse(entry.file_name().to_str()?)?;
+        let metadata = fs::metadata(entry.path()).ok().filter(Metadata::is_file)?;
+        let (id, stamp) = (FileId::of(&metadata), Stamp::of(&metadata));
+        Some((id, Entry { name, id, stamp }))
+    });
+    Ok(entries.collect())
+}
+
+fn names(entries: &BTreeMap<FileId, Entry>) -> impl Iterator<Item = (&FileId, &FileName)> {
+    entries.iter().map(|(id, entry)| (id, &entry.name))
+}

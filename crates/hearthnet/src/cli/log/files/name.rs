@@ -1,0 +1,241 @@
+//! Names of log files: those of the writer, and those that logrotate gives them.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use obs_facade::log::DayFileName;
+
+/// Length of `2026-05-26`.
+const DAY_LENGTH: usize = 10;
+/// A number with this many digits is a date: `.202611` comes from `dateformat .%Y%m`, and no rotation counts so far.
+const DATE_DIGITS: usize = 6;
+
+/// Name of a file with lines of a day.
+///
+/// Names are in the order in which their lines were written, as far as a name can say: by day, part and age. With
+/// `extension .log` logrotate writes `2026-05-26.1.log`, which is also the name of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileName {
+    text: String,
+    own: DayFileName,
+    age: Age,
+    compression: Option<Compression>,
+}
+
+/// Age within a day and part, the oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    /// `2026-05-26.log.2`: the highest number is the oldest.
+    Numbered(Reverse<u32>),
+    /// `2026-05-26.log-20260527`, with any `dateformat`. logrotate demands that it sorts as text.
+    Dated(String),
+    /// `2026-05-26.log.tmp`, between the two steps of `renamecopy`.
+    Moving,
+    /// The writer's own name.
+    Own,
+}
+
+/// Compression, told by the end of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    Gzip,
+    /// A compression that this command does not read.
+    Foreign(&'static Unpacker),
+}
+
+/// Program for files that this command does not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unpacker {
+    ending: &'static str,
+    /// Command that unpacks a file and keeps it.
+    pub(crate) command: &'static str,
+}
+
+/// Endings of logrotate's `compresscmd` programs other than gzip.
+const UNPACKERS: &[Unpacker] = &[
+    Unpacker { ending: ".xz", command: "xz -dk" },
+    Unpacker { ending: ".bz2", command: "bzip2 -dk" },
+    Unpacker { ending: ".zst", command: "zstd -dk" },
+    Unpacker { ending: ".lz4", command: "lz4 -dk" },
+    Unpacker { ending: ".lzma", command: "xz -dk" },
+    Unpacker { ending: ".lzo", command: "lzop -d" },
+    Unpacker { ending: ".lz", command: "lzip -dk" },
+    Unpacker { ending: ".Z", command: "gzip -dk" },
+    Unpacker { ending: ".zip", command: "unzip" },
+];
+
+impl FileName {
+    /// Reads a name. Returns `None` for a file that is neither the writer's nor logrotate's.
+    pub(super) fn parse(text: &str) -> Option<FileName> {
+        let (plain, compression) = split_compression(text);
+        let name = |own, age, compression| Some(FileName { text: text.to_owned(), own, age, compression });
+        if let Some(own) = DayFileName::parse(plain) {
+            return name(own, Age::Own, compression);
+        }
+        if let Some((stem, suffix)) = plain.split_once(".log").filter(|(_, suffix)| !suffix.is_empty()) {
+            let own = DayFileName::parse(&format!("{stem}.log"))?;
+            // The pattern `*.log*` rotates files that the writer has compressed.
+            let packed = suffix.strip_prefix(".gz");
+            let compression = compression.or(packed.map(|_| Compression::Gzip));
+            return name(own, Age::parse(packed.unwrap_or(suffix))?, compression);
+        }
+        // `extension .log` puts the suffix before the ending.
+        let stem = plain.strip_suffix(".log")?;
+        let split = |(at, _): (usize, char)| {
+            let (own, age) = stem.split_at(at);
+            Some((DayFileName::parse(&format!("{own}.log"))?, Age::parse(age)?))
+        };
+        let (own, age) = stem.char_indices().rev().find_map(split)?;
+        name(own, age, compression)
+    }
+
+    /// `2026-05-26`.
+    pub(super) fn day(&self) -> &str {
+        &self.text[..DAY_LENGTH]
+    }
+
+    /// Whether the writer itself gives files such a name.
+    pub(super) fn is_own(&self) -> bool {
+        self.age == Age::Own
+    }
+
+    pub(super) fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// Name of the file after it is unpacked.
+    pub(super) fn unpacked(&self) -> &str {
+        split_compression(&self.text).0
+    }
+
+    /// Sort key. The writer begins a compressed file anew when lines come late, so its compressed file is the older
+    /// one. logrotate's compressed file is a copy of the plain one until that is removed, so the plain one is read first.
+    fn key(&self) -> (DayFileName, &Age, bool) {
+        let packed = self.compression.is_some();
+        (self.own, &self.age, packed != (self.age == Age::Own))
+    }
+}
+
+impl Age {
+    fn parse(suffix: &str) -> Option<Age> {
+        if suffix == ".tmp" {
+            return Some(Age::Moving);
+        }
+        let body = suffix.strip_prefix(['-', '.', '_'])?;
+        let is_number = body.bytes().all(|byte| byte.is_ascii_digit()) && body.len() < DATE_DIGITS;
+        if is_number && suffix.starts_with('.') {
+            let number: u32 = body.parse().ok()?;
+            return (number.to_string() == body).then_some(Age::Numbered(Reverse(number)));
+        }
+        let digits = body.bytes().filter(u8::is_ascii_digit).count();
+        let is_date = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b"-_.:T".contains(&byte));
+        (digits >= DATE_DIGITS && is_date(body)).then(|| Age::Dated(suffix.to_owned()))
+    }
+}
+
+/// Splits the ending of a compression off a name.
+fn split_compression(text: &str) -> (&str, Option<Compression>) {
+    if let Some(plain) = text.strip_suffix(".gz") {
+        return (plain, Some(Compression::Gzip));
+    }
+    let foreign = |unpacker: &'static Unpacker| {
+        Some((text.strip_suffix(unpacker.ending)?, Some(Compression::Foreign(unpacker))))
+    };
+    UNPACKERS.iter().find_map(foreign).unwrap_or((text, None))
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Ord for FileName {
+    fn cmp(&self, other: &FileName) -> std::cmp::Ordering {
+        self.key().cmp(&other.key()).then_with(|| self.text.cmp(&other.text))
+    }
+}
+
+impl PartialOrd for FileName {
+    fn partial_cmp(&self, other: &FileName) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_logrotate_are_in_the_order_of_their_lines() {
+        let expected = [
+            "2026-05-26.log.10",
+            "2026-05-26.log.2",
+            "2026-05-26.log.2.gz",
+            "2026-05-26.log.1",
+            "2026-05-26.log.0",
+            "2026-05-26-20260527.log",
+            "2026-05-26.log-20260527",
+            "2026-05-26-20260527.log.gz",
+            "2026-05-26.log-2026052713.gz",
+            "2026-05-26.log-20260528",
+            "2026-05-26-20260528-1779926400.log",
+            "2026-05-26.log-20260528-1779926400",
+            "2026-05-26.log.20260529",
+            "2026-05-26.log_2026-05-30",
+            "2026-05-26.log.tmp",
+            "2026-05-26.log.gz",
+            "2026-05-26.log",
+            "2026-05-26.1.log.1",
+            "2026-05-26.1.log",
+            "2026-05-27.log.3.xz",
+            "2026-05-27.log",
+        ];
+        let mut names: Vec<_> = expected.iter().rev().map(|name| FileName::parse(name).unwrap()).collect();
+        names.sort();
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn other_files_are_not_read() {
+        for text in [
+            "2026-05-26.log.bak",
+            "2026-05-26.log~",
+            "2026-05-26.log.",
+            "2026-05-26.log.01",
+            "2026-05-26.log.1.bak",
+            "2026-05-26.log.1.gz-2026052713.backup",
+            ".2026-05-26.log.gz",
+            "2026-05-26.log-old",
+            "2026-05-26.log-1",
+            "2026-05-26-1.log",
+            "2026-02-30.log.1",
+            "2026-5-26.log.1",
+            "audit.log.1",
+            "audit-20260526.log",
+            "2026-05-26.1",
+            "2026-05-26",
+            ".log",
+            "",
+            "ü-2026-05-26.log",
+        ] {
+            assert_eq!(FileName::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_name_says_how_to_read_it() {
+        let compression = |text: &str| FileName::parse(text).unwrap().compression();
+        assert_eq!(compression("2026-05-26.log.1"), None);
+        for gzip in ["2026-05-26.log.1.gz", "2026-05-26.log.gz.1", "2026-05-26.0.log.gz", "2026-05-26.log.gz"]
+        {
+            assert_eq!(compression(gzip), Some(Compression::Gzip), "{gzip}");
+        }
+        for (text, command) in [("2026-05-26.log.1.xz", "xz -dk"), ("2026-05-26.log.zst", "zstd -dk")] {
+            let Some(Compression::Foreign(unpacker)) = compression(text) else { panic!("{text}") };
+            assert_eq!(unpacker.command, command);
+        }
+        assert_eq!(FileName::parse("2026-05-26.log.1.xz").unwrap().unpacked(), "2026-05-26.log.1");
+    }
+}

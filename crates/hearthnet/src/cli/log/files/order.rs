@@ -1,0 +1,68 @@
+//! Order in which the files of a folder are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::given::{first_time, head_of};
+use super::listing::{Entry, FileId};
+use super::name::Compression;
+use super::open_file::OpenFile;
+
+/// Orders files by day, and within a day by the time of their first line.
+///
+/// Names alone do not tell: `2026-05-26.1.log` is the second part of a day or, with `extension .log`, what logrotate
+/// moved away last; numbers and dates may both be there. Where a file has no time, the names decide.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    /// Times of the first lines that were read.
+    times: BTreeMap<FileId, String>,
+}
+
+impl Order {
+    /// Sorts the files; those in `open` need not be opened.
+    pub(super) fn sort(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
+        let listed: BTreeSet<_> = entries.iter().map(|entry| entry.id).collect();
+        self.times.retain(|id, _| listed.contains(id));
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for of_day in entries.chunk_by_mut(|a, b| a.name.day() == b.name.day()) {
+            if of_day.len() > 1 {
+                self.sort_day(dir, of_day, open);
+            }
+        }
+    }
+
+    /// Forgets the first line of a file that was truncated.
+    pub(super) fn forget(&mut self, id: FileId) {
+        self.times.remove(&id);
+    }
+
+    fn sort_day(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
+        for entry in entries.iter() {
+            if !self.times.contains_key(&entry.id)
+                && let Some(time) = time_of(dir, entry, open.get(&entry.id))
+            {
+                self.times.insert(entry.id, time);
+            }
+        }
+        if entries.iter().all(|entry| !may_have_lines(entry) || self.times.contains_key(&entry.id)) {
+            // Stable, so names decide between files that begin in the same millisecond. A file without lines is last,
+            // because it gets the next one.
+            entries.sort_by_cached_key(|entry| {
+                let time = self.times.get(&entry.id).cloned();
+                (time.is_none(), time)
+            });
+        }
+    }
+}
+
+fn may_have_lines(entry: &Entry) -> bool {
+    entry.stamp.length > 0 && !matches!(entry.name.compression(), Some(Compression::Foreign(_)))
+}
+
+fn time_of(dir: &Path, entry: &Entry, open: Option<&OpenFile>) -> Option<String> {
+    if let Some(time) = open.and_then(|open| open.mark.first_time()) {
+        return Some(time);
+    }
+    let mut file = may_have_lines(entry).then(|| OpenFile::open(dir, entry).ok().flatten()).flatten()?;
+    first_time(&head_of(&mut file.source))
+}
