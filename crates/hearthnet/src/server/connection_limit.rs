@@ -6,36 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::wire::host::{host, is_localhost};
 
-/// Connections that each host has open, and the bounds on them.
-#[derive(Clone, Debug)]
+/// Connections that each host has open.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    /// Connections of all other hosts together at one time. The rest is for this machine: whoever looks at a node that is
-    /// under attack, or stops what it does for others, gets in.
-    others: usize,
-    /// Connections of one other host at one time.
-    share: usize,
 }
 
 /// Fewest places for this machine: a scraper, a browser and two commands.
 const FEWEST_OF_OURS: usize = 4;
 
 impl Places {
-    /// Shares out `all` places. An eighth is for this machine.
-    pub(crate) fn new(all: usize) -> Places {
-        let others = all.saturating_sub((all / 8).max(FEWEST_OF_OURS));
-        Places { taken: Arc::default(), others, share: others.min(all / 2) }
-    }
-
-    /// A place for a connection from `address`, until it is dropped; `None` if that host, or all, have their share.
-    /// Whoever calls as localhost is trusted not to take too many.
-    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
+    /// Takes one of `all` places for a connection from `address`, until it is dropped. Returns `None` if that host, or all
+    /// other hosts together, have their share. This machine is trusted not to take too many.
+    pub(crate) fn take(&self, address: IpAddr, all: usize) -> Option<Place> {
         let host = host(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_localhost(address) {
+            let shares = Shares::of(all);
             let others = taken.iter().filter(|(host, _)| !is_localhost(**host)).map(|(_, open)| open);
             let of_host = taken.get(&host).copied().unwrap_or_default();
-            if others.sum::<usize>() >= self.others || of_host >= self.share {
+            if others.sum::<usize>() >= shares.others || of_host >= shares.host {
                 return None;
             }
         }
@@ -51,6 +41,23 @@ impl Places {
                 taken.remove(&host);
             }
         }
+    }
+}
+
+/// Bounds on the connections of hosts other than this machine.
+struct Shares {
+    /// Connections of all other hosts together at one time. The rest is for this machine: a person who looks at a node that
+    /// is under attack, or stops it, gets in.
+    others: usize,
+    /// Connections of one other host at one time.
+    host: usize,
+}
+
+impl Shares {
+    /// Shares out `all` places. An eighth is for this machine.
+    fn of(all: usize) -> Shares {
+        let others = all.saturating_sub((all / 8).max(FEWEST_OF_OURS));
+        Shares { others, host: others.min(all / 2) }
     }
 }
 
@@ -73,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_host_has_its_share_and_gives_it_back() {
-        let places = Places::new(512);
-        let take = |address: &str| places.take(address.parse().unwrap());
+        let places = Places::default();
+        let take = |address: &str| places.take(address.parse().unwrap(), 512);
         let mut held: Vec<_> = (0..256).map(|_| take("192.168.1.9").unwrap()).collect();
         assert!(take("192.168.1.9").is_none() && take("::ffff:192.168.1.9").is_none());
         assert!(take("192.168.1.8").is_some(), "another host");
@@ -88,20 +95,33 @@ mod tests {
 
     #[test]
     fn all_others_together_leave_places_for_this_machine() {
-        let places = Places::new(512);
-        let others: Vec<_> =
-            (0..1000u32).map_while(|at| places.take(IpAddr::V4((0x0a00_0000 + at / 100).into()))).collect();
+        let places = Places::default();
+        let others: Vec<_> = (0..1000u32)
+            .map_while(|at| places.take(IpAddr::V4((0x0a00_0000 + at / 100).into()), 512))
+            .collect();
         assert_eq!(others.len(), 448);
-        assert!(places.take("192.168.1.9".parse().unwrap()).is_none());
-        assert!(places.take("127.0.0.1".parse().unwrap()).is_some());
-        assert!(places.take("::1".parse().unwrap()).is_some());
+        assert!(places.take("192.168.1.9".parse().unwrap(), 512).is_none());
+        assert!(places.take("127.0.0.1".parse().unwrap(), 512).is_some());
+        assert!(places.take("::1".parse().unwrap(), 512).is_some());
     }
 
     #[test]
     fn few_places_are_shared_out_so_that_this_machine_has_some() {
         for (all, others, share) in [(5, 1, 1), (10, 6, 5), (106, 93, 53)] {
-            let places = Places::new(all);
-            assert_eq!((places.others, places.share), (others, share), "{all}");
+            let shares = Shares::of(all);
+            assert_eq!((shares.others, shares.host), (others, share), "{all}");
         }
+    }
+
+    #[test]
+    fn a_bound_that_changes_holds_for_the_next_connection() {
+        let places = Places::default();
+        let take = |all| places.take("192.168.1.9".parse().unwrap(), all);
+        let held: Vec<_> = (0..5).map_while(|_| take(10)).collect();
+        assert_eq!(held.len(), 5);
+        assert!(take(10).is_none());
+        assert!(take(100).is_some());
+        drop(held);
+        assert!(take(5).is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! Transport server: HTTP/1.1 with bounds on the cost of a connection, and an orderly shutdown.
 
 mod connection_limit;
-mod descriptors;
+pub(crate) mod descriptors;
 
 use std::future::Future;
 use std::io;
@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use tower_service::Service as _;
 
 use self::connection_limit::Places;
+use self::descriptors::Bound;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -31,6 +32,9 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Maximum time for which a client may leave received data unread. After it the client is disconnected.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Interval at which a full server asks whether its limit was raised.
+const FULL_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Serves connections until `end`, then lets open requests finish until `grace` of its outcome. Requests that do not
 /// finish in time are cancelled. When this returns, none is left. Returns the outcome of `grace` if it came first.
 pub(crate) async fn serve<T, G: Future>(
@@ -39,15 +43,19 @@ pub(crate) async fn serve<T, G: Future>(
     end: impl Future<Output = T>,
     grace: impl FnOnce(T) -> G,
 ) -> Option<G::Output> {
-    let bound = descriptors::connections();
-    let (graceful, places, mut connections) = (GracefulShutdown::new(), Places::new(bound), JoinSet::new());
+    let (bound, places) = (Bound::measured(), Places::default());
+    let (graceful, mut connections) = (GracefulShutdown::new(), JoinSet::new());
     let mut end = std::pin::pin!(end);
     let ended = loop {
+        // One system call, so that a limit that was raised or lowered holds from the next connection on.
+        let all = bound.connections();
+        let full = connections.len() >= all;
         tokio::select! {
             ended = &mut end => break ended,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < bound => match accepted {
-                Ok((stream, remote)) => match places.take(remote.ip()) {
+            () = sleep(FULL_INTERVAL), if full => {}
+            accepted = listener.accept(), if !full => match accepted {
+                Ok((stream, remote)) => match places.take(remote.ip(), all) {
                     Some(place) => {
                         let served = connection(stream, app.clone(), ConnectInfo(remote), graceful.watcher());
                         connections.spawn(async move {

@@ -1,10 +1,12 @@
 //! A node under limits of its process (`ulimit`): it goes on, or ends with a sentence.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::backend::{Backend, Script};
 use crate::node::{ECHO, Home, Node};
 
 #[tokio::test]
@@ -27,22 +29,30 @@ async fn a_limit_on_file_sizes_does_not_end_the_node() {
     home.lines();
 }
 
+/// The command with a limit, as `ulimit` takes it.
+fn under(home: &Home, limit: &str, words: &[&str]) -> Command {
+    let node = home.command(words);
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "bash"]);
+    command.arg(node.get_program()).args(node.get_args());
+    command.envs(node.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 #[test]
 fn a_limit_that_leaves_no_room_for_a_node_is_said() {
     for (command, limit, said) in [
         ("run", "-f 0", "File too large"),
         ("run", "-n 12", "cannot start the runtime: Too many open files"),
+        ("run", "-n 5", "`ulimit -n` is 5 and the node needs"),
+        ("run", "-n 20", "`ulimit -n` is 20 and the node needs"),
+        ("run", "-n 50", "raise the limit, such as with `ulimit -n 1024`"),
         ("run", "-d 5000", "cannot start the runtime: Resource temporarily unavailable"),
         ("trace recent", "-d 1800", "no thread can be started"),
     ] {
         let home = Home::new();
         let words: Vec<_> = command.split(' ').collect();
-        let node = home.command(&words);
-        let mut command = std::process::Command::new("bash");
-        command.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "bash"]);
-        command.arg(node.get_program()).args(node.get_args());
-        command.envs(node.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = command.output().unwrap();
+        let output = under(&home, limit, &words).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");
         assert!(stderr.contains(said) && !stderr.contains("panicked"), "{limit}: {stderr}");
@@ -74,6 +84,78 @@ async fn idle_callers_leave_descriptors_for_this_machine_and_the_log() {
         let log = home.log_text();
         assert!(log.contains("too many connections are open") && !log.contains("cannot accept"), "{log}");
     }
+}
+
+/// A new file of the log, and a call to a peer, with every place taken by callers that say nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn idle_callers_leave_descriptors_for_a_new_log_file_and_for_a_peer() {
+    let backend = Backend::start(Script { tokens: vec!["Ja", "."], ..Script::default() }).await;
+    let peer = Home::new().start(&backend.section());
+    let home = Home::new();
+    let port = home.configure_free_port(&format!(
+        "discovery = {{ static_peers = [\"http://127.0.0.1:{}\"] }}\nobservability = {{ log_max_bytes = 1048576 }}\n",
+        peer.port
+    ));
+    // The fewest descriptors that it starts with. Those of this test are inherited.
+    let refused = under(&home, "-n 20", &["run"]).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    let (_, needed) = said.split_once("the node needs ").unwrap();
+    let needed = needed.split(';').next().unwrap();
+    let node = Node::start_by(under(&home, &format!("-n {needed}"), &["run"]), home, port);
+    node.wait_for_metric("hearthnet_nodes_online", &peer.id().await, 1.0).await;
+    let mut callers = Vec::new();
+    for caller in 0..100 {
+        callers.push(idle(&node, 2 + caller % 20).await);
+    }
+    let name = "x".repeat(8_000);
+    for _ in 0..200 {
+        let call = node.call(ECHO, &json!({})).header("X-HearthNet-From", &name);
+        assert_eq!(call.send().await.unwrap().status(), 200);
+    }
+    let chat = json!({ "input": { "messages": [{ "role": "user", "content": "Hi" }], "stream": false } });
+    for _ in 0..20 {
+        let answer: serde_json::Value =
+            node.call("llm.chat", &chat).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["output"]["message"]["content"], "Ja.", "{answer}");
+    }
+    drop(callers);
+    let home = node.stop();
+    assert!(std::fs::read_dir(home.log()).unwrap().count() > 1, "a file is full");
+    assert_eq!(home.done(None).len(), 220);
+}
+
+/// The bound on connections follows a limit that changes while the node runs.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_raised_limit_makes_room_for_connections() {
+    let node = Home::new().start_under(&["bash", "-c", "ulimit -S -n 64; exec \"$@\"", "bash"]);
+    let mut callers = Vec::new();
+    for _ in 0..20 {
+        callers.push(idle(&node, 2).await);
+    }
+    assert!(open_connections(&node) < 20, "{}", open_connections(&node));
+    let pid = rustix::process::Pid::from_raw(node.pid() as i32);
+    let usual = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: Some(512), ..usual };
+    rustix::process::prlimit(pid, rustix::process::Resource::Nofile, raised).unwrap();
+    let mut more = Vec::new();
+    for _ in 0..60 {
+        more.push(idle(&node, 3).await);
+    }
+    let begun = Instant::now();
+    while open_connections(&node) < 60 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{}", open_connections(&node));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Sockets that the node has open, of which a few are not connections.
+#[cfg(target_os = "linux")]
+fn open_connections(node: &Node) -> usize {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", node.pid())).unwrap();
+    let links = open.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
 }
 
 /// The limit of a process that runs can be lowered to less than it has open.

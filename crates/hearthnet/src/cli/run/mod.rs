@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::failure::Failure;
 use crate::node::Node;
-use crate::server;
+use crate::server::{self, descriptors};
 use crate::state::create_once::Placed;
 use crate::state::home;
 use crate::watch::events::{self, Events};
@@ -54,6 +54,7 @@ pub(crate) fn run(
     paths: &Paths,
     overrides: &Overrides,
 ) -> Result<ExitCode, Failure> {
+    descriptors::check_limit()?;
     let name = config.node_name();
     let home = home::ensure(&config, config_file, paths, &name, &mut tell_made)?;
     if args.debug {
