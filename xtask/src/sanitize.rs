@@ -19,7 +19,7 @@ pub(crate) const ADDRESS: Step = ("address", address);
 const MIRI: Step = ("miri", miri);
 
 /// Tests that need memory, locks and threads alone.
-const UNDER_MIRI: [&str; 2] = ["journal::arena::", "queue::"];
+const UNDER_MIRI: [&str; 2] = ["journal::tests::", "queue::"];
 /// All but those that count allocations or measure memory, and the one that kills for half a minute.
 const WITH_ADDRESSES: [&str; 6] =
     ["--lib", "--test=it", "--test=configure", "--test=exit", "--test=panic_hook", "--test=faults"];

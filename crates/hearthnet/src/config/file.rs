@@ -209,7 +209,7 @@ mod tests {
         check(
             "[observability]\nlog_level = \"loud\"",
             "2:13",
-            "observability.log_level: `loud` is no level",
+            "observability.log_level: `loud` is not a level",
             "debug",
         );
         check(
