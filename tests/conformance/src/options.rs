@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-/// Cases to run, and their target.
+/// What to run, and against what.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Workspace's root folder.
+    /// The workspace's root folder.
     pub(crate) root: PathBuf,
-    /// Built `hearthnet` command.
+    /// The built `hearthnet` command.
     pub(crate) node: Option<PathBuf>,
-    /// Address of a running node. Only black-box cases run then.
+    /// The address of some other running node: only black-box cases run, against it.
     pub(crate) target: Option<String>,
     pub(crate) suites: Vec<String>,
     /// `suite/name`, or a name alone.
@@ -45,7 +45,7 @@ impl Options {
     }
 }
 
-/// Parses `http://host:port` and removes a closing slash. TLS is not supported.
+/// `http://host:port` without a closing slash. TLS is not spoken.
 fn base_url(url: String) -> Result<String, lexopt::Error> {
     match url.strip_prefix("http://") {
         Some(rest) if !rest.trim_end_matches('/').is_empty() => Ok(url.trim_end_matches('/').to_owned()),

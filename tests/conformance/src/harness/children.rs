@@ -1,4 +1,4 @@
-//! Programs that run beside the cases. All of them end with the run.
+//! Programs that run beside the cases. None outlives the run.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroI32;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::Outcome;
 
-/// Running program. Dropping it kills the program.
+/// A running program, ended by force when dropped.
 pub(crate) struct Kept(Child);
 
 impl Kept {
@@ -37,23 +37,23 @@ impl DerefMut for Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // The program may have ended by itself.
+        // It may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
         running().remove(&Pid::from_child(&self.0).as_raw_nonzero());
     }
 }
 
-/// Programs that have been started and not yet ended.
+/// What has been started and not yet ended.
 fn running() -> MutexGuard<'static, BTreeSet<NonZeroI32>> {
     static RUNNING: Mutex<BTreeSet<NonZeroI32>> = Mutex::new(BTreeSet::new());
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Kills the programs of cases that passed their deadline.
+/// Ends the programs of cases that were given up on.
 pub(crate) fn end_all() {
     for pid in running().iter().filter_map(|pid| Pid::from_raw(pid.get())) {
-        // The program may have ended by itself.
+        // It may have ended by itself.
         let _ = kill_process(pid, Signal::KILL);
     }
 }

@@ -1,8 +1,8 @@
-//! Waiting for another process.
+//! Waiting for something that another process does.
 
 use std::time::{Duration, Instant};
 
-/// Polls a condition until it is true. Returns `false` when the time is over first.
+/// Asks again and again until it holds; `false` when the time is over first.
 pub(crate) fn until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {

@@ -1,4 +1,4 @@
-//! Files that `init` and `run` create.
+//! What `init` and `run` make.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +10,7 @@ use crate::harness::Lab;
 use crate::harness::home::Home;
 use crate::harness::node::Node;
 
-/// Returns content, time of change and mode of every file in a folder.
+/// Content, time of change and mode of every file under a folder.
 pub(crate) type Snapshot = BTreeMap<PathBuf, (Vec<u8>, SystemTime, u32)>;
 
 pub(crate) fn snapshot(dir: &Path) -> Outcome<Snapshot> {

@@ -1,4 +1,4 @@
-//! The HTTP routes, the bus calls and the command of a node, from outside.
+//! The HTTP surface, the bus calls and the command of a node, seen from outside.
 
 mod calls;
 mod command;
