@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-/// What to run, and against what.
+/// Cases to run, and their target.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// The workspace's root folder.
+    /// Workspace's root folder.
     pub(crate) root: PathBuf,
-    /// The built `hearthnet` command.
+    /// Built `hearthnet` command.
     pub(crate) node: Option<PathBuf>,
-    /// The address of some other running node: only black-box cases run, against it.
+    /// Address of a running node. Only black-box cases run then.
     pub(crate) target: Option<String>,
     pub(crate) suites: Vec<String>,
     /// `suite/name`, or a name alone.
@@ -45,7 +45,7 @@ impl Options {
     }
 }
 
-/// `http://host:port` without a closing slash. TLS is not spoken.
+/// Parses `http://host:port` and removes a closing slash. TLS is not supported.
 fn base_url(url: String) -> Result<String, lexopt::Error> {
     match url.strip_prefix("http://") {
         Some(rest) if !rest.trim_end_matches('/').is_empty() => Ok(url.trim_end_matches('/').to_owned()),

@@ -1,4 +1,4 @@
-//! What is printed, and the same as JSON.
+//! The printed report, and the report as JSON.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::manifest::Selected;
 use crate::options::Options;
 use crate::runner::Ran;
 
-/// Prints the table by section, and under each case that failed what was expected, what was seen, and how to see it again.
+/// Prints the table by section. A failed case has the expected and the observed value and a command that reproduces it.
 pub(crate) fn print(results: &[Ran]) {
     let mut section = "";
     let width = results.iter().map(|ran| ran.selected.entry.path.len()).max().unwrap_or_default();
@@ -53,7 +53,7 @@ pub(crate) fn list(selected: &[Selected]) {
     }
 }
 
-/// The report as a document; its form is told apart by `schema`.
+/// Returns the report as JSON. `schema` names its form.
 pub(crate) fn json(results: &[Ran], options: &Options) -> String {
     let report = json!({
         "schema": 1,
@@ -93,7 +93,7 @@ fn case(ran: &Ran) -> Value {
     case
 }
 
-/// Whether anything ran and nothing failed.
+/// Tells whether a case ran and none failed.
 pub(crate) fn is_success(results: &[Ran]) -> bool {
     !results.is_empty() && results.iter().all(|ran| !matches!(ran.outcome, Err(Stop::Fail(_))))
 }
@@ -102,12 +102,12 @@ fn count(results: &[Ran], which: impl Fn(&crate::case::Outcome) -> bool) -> usiz
     results.iter().filter(|ran| which(&ran.outcome)).count()
 }
 
-/// Text of several lines, the later ones set under the first.
+/// Indents all lines but the first.
 fn indented(text: &str) -> String {
     text.trim_end().replace('\n', "\n                 ")
 }
 
-/// Says why nothing was run.
+/// Prints the reason why no case ran.
 #[expect(clippy::print_stderr, reason = "a command line tool reports errors on stderr")]
 pub(crate) fn refuse(why: &str) {
     eprintln!("error: {why}");

@@ -1,4 +1,4 @@
-//! Runs cases one after the other, each with a deadline.
+//! Runs cases one after another, each with a deadline.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,12 +8,12 @@ use crate::case::{Case, Outcome, Stop, failed};
 use crate::harness::Lab;
 use crate::manifest::Selected;
 
-/// A case that was run.
+/// Result of a case.
 pub(crate) struct Ran {
     pub(crate) selected: Selected,
     pub(crate) outcome: Outcome,
     pub(crate) took: Duration,
-    /// The command line that runs it again.
+    /// Command line that runs the case again.
     pub(crate) reproduce: String,
 }
 
@@ -27,12 +27,12 @@ pub(crate) fn run(selected: &[Selected], lab: &Arc<Lab>) -> Vec<Ran> {
     selected.iter().map(run_one).collect()
 }
 
-/// A case on a thread of its own: one that panics fails, one that hangs fails and is left behind.
+/// Runs a case on a thread of its own. A case that panics or hangs fails; the thread of a hanging case is left behind.
 fn one(case: Case, lab: &Arc<Lab>) -> Outcome {
     let (tell, told) = mpsc::channel();
     let lab = Arc::clone(lab);
     let body = move || {
-        // The receiver is gone once the deadline has passed.
+        // The receiver is dropped when the deadline passes.
         let _ = tell.send((case.run)(&lab));
     };
     let thread = std::thread::Builder::new().name(case.name.to_owned()).spawn(body)?;

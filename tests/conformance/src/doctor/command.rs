@@ -12,14 +12,14 @@ use crate::harness::home::Home;
 use crate::harness::node::Node;
 use crate::harness::{Lab, strict_json};
 
-/// A fresh home whose port is free, whatever else runs on this machine.
+/// Creates a home whose port is free, whatever else runs on this machine.
 fn fresh(lab: &Lab) -> Outcome<Home> {
     let home = Home::initialised(lab)?;
     home.configure("transport", "port", i64::from(free_port()))?;
     Ok(home)
 }
 
-/// The report as data, whatever the verdict.
+/// Returns the report as data, whatever the verdict.
 fn report(home: &Home, args: &[&str]) -> Outcome<Value> {
     let ran = home.hearthnet(&[&["doctor", "--json"], args].concat())?;
     let parsed = strict_json::parse(&ran.stdout);
@@ -28,7 +28,7 @@ fn report(home: &Home, args: &[&str]) -> Outcome<Value> {
     })
 }
 
-/// The one check of this name in a report.
+/// Returns the check of this name in a report.
 fn check<'a>(report: &'a Value, name: &str) -> Outcome<&'a Value> {
     let checks = report["checks"].as_array().into_iter().flatten();
     checks
@@ -37,7 +37,7 @@ fn check<'a>(report: &'a Value, name: &str) -> Outcome<&'a Value> {
         .ok_or_else(|| failed(format!("the check {name}"), report.to_string()))
 }
 
-/// All pass or are skipped on a fresh `hearthnet init`.
+/// All checks pass or are skipped after a fresh `hearthnet init`.
 pub(super) fn fresh_init(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let ran = home.hearthnet(&["doctor"])?.exits(0)?;
@@ -48,7 +48,7 @@ pub(super) fn fresh_init(lab: &Lab) -> Outcome {
     home.hearthnet(&["doctor", "--offline"])?.exits(0).map(drop)
 }
 
-/// Beside a running node the port is ours, and the bus is asked for its capabilities.
+/// Beside a running node, the doctor knows the port as the node's own and asks the bus for its capabilities.
 pub(super) fn running_node(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let port = free_port();
@@ -80,7 +80,7 @@ pub(super) fn readable_key(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Versioned, with summary counts and all 12 checks in their order.
+/// The JSON report has a version, summary counts and all 12 checks in their order.
 pub(super) fn json_form(lab: &Lab) -> Outcome {
     let report = report(&fresh(lab)?, &[])?;
     ensure(report["schema"].is_u64(), "a schema version", &report)?;
@@ -113,7 +113,7 @@ pub(super) fn json_form(lab: &Lab) -> Outcome {
     ensure(counted >= 12, "a summary that counts all checks", summary)
 }
 
-/// The same verdicts in both forms.
+/// Text and JSON have the same verdicts.
 pub(super) fn text_and_json(lab: &Lab) -> Outcome {
     let home = fresh(lab)?;
     std::fs::write(home.key_file(), [1; 33])?;
@@ -149,7 +149,7 @@ pub(super) fn unknown_check(lab: &Lab) -> Outcome {
     NAMES.iter().try_for_each(|name| contains("the error", &ran.stderr, name))
 }
 
-/// A fault, the check that finds it, and what its detail speaks of.
+/// A fault, the check that finds it, and a word of the check's detail.
 type Fault = (&'static str, &'static str, fn(&Home) -> Outcome);
 
 const FAULTS: [Fault; 6] = [
@@ -177,7 +177,7 @@ fn community(home: &Home) -> Outcome<std::path::PathBuf> {
     Ok(communities.next().ok_or_else(|| failed("a community", "none"))??.path())
 }
 
-/// Each fault is found by its own check, with a fix; and a port that a stranger has.
+/// Each fault, and a port of another program, is found by its own check, with a fix.
 pub(super) fn faults(lab: &Lab) -> Outcome {
     for (name, detail, make) in FAULTS {
         let home = fresh(lab)?;
@@ -199,7 +199,7 @@ fn fails_with_a_fix(check: &Value, detail: &str) -> Outcome {
     ensure(check["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "a fix", check)
 }
 
-/// Neither the key nor the password of an address is in any output.
+/// No output contains the key or the password of an address.
 pub(super) fn no_secret(lab: &Lab) -> Outcome {
     use base64::Engine as _;
     let home = fresh(lab)?;

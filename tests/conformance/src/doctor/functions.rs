@@ -11,7 +11,7 @@ use crate::harness::Lab;
 use crate::harness::free_port;
 use crate::harness::home::Home;
 
-/// What the checks read of a home's configuration.
+/// Returns the doctor's configuration for a home.
 fn config(home: &Home) -> Outcome<Config> {
     let mut communities = std::fs::read_dir(home.data_dir().join("communities"))?;
     let community = communities.next().ok_or_else(|| failed("a community", "none"))??;
@@ -23,7 +23,7 @@ fn no_node() -> Arc<dyn CapabilityBus> {
     Arc::new(NoBus)
 }
 
-/// Spec §7: `run_all` returns all-OK on a fresh `hearthnet init`.
+/// `run_all` finds no fault after a fresh `hearthnet init`.
 pub(super) fn all_pass(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let config = config(&home)?;
@@ -38,7 +38,7 @@ pub(super) fn all_pass(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Spec §7: the failure case of `keys_present`; what depends on it is skipped, with the cause.
+/// `keys_present` fails without a key. Checks that depend on it are skipped with the cause.
 pub(super) fn keys_missing(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let config = config(&home)?;
@@ -59,7 +59,7 @@ pub(super) fn keys_missing(lab: &Lab) -> Outcome {
     equal("the exit code", report.exit_code(), 1)
 }
 
-/// Own checks beside the standard ones; one that panics and one that hangs keep nothing else from its result.
+/// A program registers checks of its own. A check that panics and one that hangs leave the other results as they are.
 pub(super) fn own_checks(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let config = config(&home)?;

@@ -1,4 +1,4 @@
-//! The doctor: as a command, and as functions.
+//! The doctor, as a command and as functions.
 
 mod command;
 mod functions;
@@ -7,7 +7,7 @@ mod read_only;
 
 use crate::case::{Case, Suite};
 
-/// The checks under the names of the specification, in its order.
+/// Names of the specified checks, in their order.
 const NAMES: [&str; 12] = [
     "keys_present",
     "keys_loadable",

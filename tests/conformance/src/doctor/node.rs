@@ -1,4 +1,4 @@
-//! The doctor and a node on the same machine: neither is in the other's way.
+//! The doctor beside a node on the same machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +13,11 @@ use crate::harness::node::Node;
 use crate::harness::{Lab, free_port, process, strict_json};
 
 const STARTS: usize = 200;
-/// Starts after this are left out, so that a slow machine shows less and not later.
+/// Time after which no further node is started, so that a slow machine tries fewer starts.
 const TIME: Duration = Duration::from_secs(15);
 const FEWEST: usize = 10;
 
-/// Node after node starts and is killed while one doctor after the other looks: each gets its port, and no doctor
-/// finds a fault.
+/// Nodes start and are killed while doctors run. Each node gets its port, and no doctor finds a fault.
 pub(super) fn starts_beside_a_loop(lab: &Lab) -> Outcome {
     let (home, port) = (Home::initialised(lab)?, free_port());
     home.configure("transport", "port", i64::from(port))?;
@@ -52,7 +51,7 @@ fn start_again_and_again(mut home: Home, port: u16) -> Outcome<(Home, usize)> {
     Ok((home, starts))
 }
 
-/// `GET /doctor`: one run for all who ask within 10 s, the verdicts of the command, and nothing for other machines.
+/// `GET /doctor` runs once for all requests within 10 s, has the command's verdicts, and refuses other machines.
 pub(super) fn route(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let port = free_port();

@@ -1,4 +1,4 @@
-//! A doctor changes nothing.
+//! The doctor changes no file.
 
 use crate::case::{Outcome, equal};
 use crate::harness::Lab;
@@ -6,7 +6,7 @@ use crate::harness::home::Home;
 use crate::harness::node::Node;
 use crate::http::snapshot;
 
-/// Content, time and mode of every file are the same before and after, also with a write-ahead log that a crash left.
+/// A doctor leaves content, time and mode of every file as they were, also with a write-ahead log of a crash.
 pub(super) fn changes_nothing(lab: &Lab) -> Outcome {
     unchanged(&Home::initialised(lab)?)?;
 
@@ -17,7 +17,7 @@ pub(super) fn changes_nothing(lab: &Lab) -> Outcome {
 fn unchanged(home: &Home) -> Outcome {
     let files = || -> Outcome<_> {
         let mut files = snapshot(&home.data_dir())?;
-        // SQLite's shared memory is no data: it is rebuilt whenever the database is opened.
+        // SQLite's shared memory is no data. SQLite rebuilds it when it opens the database.
         files.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
         Ok(files)
     };

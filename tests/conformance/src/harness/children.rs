@@ -1,4 +1,4 @@
-//! Programs that run beside the cases. None outlives the run.
+//! Programs that run beside the cases. All of them end with the run.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroI32;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::Outcome;
 
-/// A running program, ended by force when dropped.
+/// Running program. Dropping it kills the program.
 pub(crate) struct Kept(Child);
 
 impl Kept {
@@ -37,23 +37,23 @@ impl DerefMut for Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
         running().remove(&Pid::from_child(&self.0).as_raw_nonzero());
     }
 }
 
-/// What has been started and not yet ended.
+/// Programs that have been started and not yet ended.
 fn running() -> MutexGuard<'static, BTreeSet<NonZeroI32>> {
     static RUNNING: Mutex<BTreeSet<NonZeroI32>> = Mutex::new(BTreeSet::new());
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends the programs of cases that were given up on.
+/// Kills the programs of cases that passed their deadline.
 pub(crate) fn end_all() {
     for pid in running().iter().filter_map(|pid| Pid::from_raw(pid.get())) {
-        // It may have ended by itself.
+        // The program may have ended by itself.
         let _ = kill_process(pid, Signal::KILL);
     }
 }

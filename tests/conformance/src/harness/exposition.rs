@@ -1,11 +1,11 @@
-//! A page of metrics, read by a checker that is stricter than the ones of Prometheus.
+//! A parser of metrics pages that is stricter than those of Prometheus.
 //!
-//! It refuses what they let pass: a series that stands twice, a family that stands in two places, buckets that are not
-//! cumulative or do not end in `+Inf` = count, labels that stand twice.
+//! It also refuses a repeated series, a split family, buckets that are not cumulative or do not end in `+Inf` = count, and
+//! a repeated label.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One sample: what it is of and its value.
+/// A sample: its name, labels and value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -17,24 +17,24 @@ pub(crate) struct Series {
 /// Names and values of labels.
 pub(crate) type Labels = Vec<(String, String)>;
 
-/// A family with its samples, in the order of the page.
+/// Family with its samples, in the order of the page.
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) help: Option<String>,
     pub(crate) samples: Vec<Series>,
-    /// The text of each exemplar, with the sample it belongs to.
+    /// Text of each exemplar, with its sample.
     pub(crate) exemplars: Vec<(String, String)>,
 }
 
-/// A page that has been found to be well-formed.
+/// A well-formed page.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) families: Vec<Family>,
 }
 
-/// Which of the two text formats a page is in.
+/// Text format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Prometheus text 0.0.4.
@@ -48,12 +48,12 @@ impl Series {
         self.labels.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The name and all labels but one.
+    /// Returns the name and all labels but one.
     fn without(&self, label: &str) -> Labels {
         self.labels.iter().filter(|(name, _)| name != label).cloned().collect()
     }
 
-    /// As it stands on a page, without the value.
+    /// Writes the sample as on a page, without its value.
     pub(crate) fn key(&self) -> String {
         format!("{}{:?}", self.name, self.labels)
     }
@@ -84,12 +84,12 @@ impl Page {
         self.families.iter().find(|family| family.name == name)
     }
 
-    /// All samples of the page.
+    /// Returns all samples of the page.
     pub(crate) fn series(&self) -> impl Iterator<Item = &Series> {
         self.families.iter().flat_map(|family| &family.samples)
     }
 
-    /// The sum over all samples of this name whose labels include these.
+    /// Adds up all samples of this name whose labels include these.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let matches = |series: &&Series| {
             series.name == name && labels.iter().all(|(label, value)| series.label(label) == Some(value))
@@ -138,7 +138,7 @@ impl Family {
         Ok(())
     }
 
-    /// Buckets stand in rising order, are cumulative, and end in `+Inf` = `_count`; there is a `_sum`.
+    /// Checks that buckets rise, are cumulative and end in `+Inf` = `_count`, and that there is a `_sum`.
     fn check_buckets(&self) -> Result<(), String> {
         let mut last: BTreeMap<Labels, (f64, f64)> = BTreeMap::new();
         for series in self.samples.iter().filter(|series| series.name == format!("{}_bucket", self.name)) {
@@ -235,7 +235,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The family that HELP, TYPE or UNIT speak of: the last one, as long as it has no samples, or a new one.
+    /// Returns the family of a HELP, TYPE or UNIT line: the last family while it has no samples, or a new one.
     fn announced(&mut self, name: &str) -> Result<&mut Family, String> {
         if !is_name(name, ":") {
             return Err("an ill-formed name".into());
@@ -300,7 +300,7 @@ impl Reader {
     }
 }
 
-/// Whether a sample may stand under a family, by its name and labels.
+/// Tells whether a family may contain a sample, by its name and labels.
 fn belongs(series: &Series, family: &Family, format: Format) -> bool {
     let Some(suffix) = series.name.strip_prefix(&family.name) else { return false };
     let has = |label: &str| series.label(label).is_some();
@@ -317,7 +317,7 @@ fn belongs(series: &Series, family: &Family, format: Format) -> bool {
     }
 }
 
-/// Reads `name="value",…}` and returns what stands after it.
+/// Reads `name="value",…}` and returns the rest of the line.
 fn labels(text: &str) -> Result<(Labels, &str), String> {
     let mut labels = BTreeMap::new();
     let mut rest = text;

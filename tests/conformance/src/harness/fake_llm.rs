@@ -1,4 +1,4 @@
-//! An OpenAI-compatible backend on loopback, for what needs one.
+//! An OpenAI-compatible backend on loopback.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::case::Outcome;
 use crate::harness::home::Home;
 
-/// How many tokens each answer has.
+/// Tokens of each answer.
 pub(crate) const TOKENS: u64 = 3;
 
-/// With this word in the prompt all but the first token waits for [`Backend::go_on`].
+/// Word in a prompt that holds back all tokens but the first until [`Backend::go_on`].
 pub(crate) const SLOWLY: &str = "slowly";
 
-/// A backend that answers until the program ends.
+/// Backend that answers until the program ends.
 #[derive(Clone, Default)]
 pub(crate) struct Backend(Arc<Pause>);
 
@@ -24,11 +24,11 @@ struct Pause {
     over: Condvar,
 }
 
-/// Nobody is kept waiting for longer.
+/// Maximum time that an answer is held back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl Backend {
-    /// Lets answers that wait go on.
+    /// Releases the answers that are held back.
     pub(crate) fn go_on(&self) {
         *self.0.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.over.notify_all();
@@ -51,14 +51,14 @@ pub(crate) fn configure(home: &Home) -> Outcome<Backend> {
     Ok(backend)
 }
 
-/// Starts the backend; returns its address, `http://127.0.0.1:port`.
+/// Starts the backend and returns its address, `http://127.0.0.1:port`.
 fn start(backend: Backend) -> Outcome<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = format!("http://{}", listener.local_addr()?);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let backend = backend.clone();
-            // A caller that goes away halfway is its own business.
+            // A caller may disconnect halfway. That is no failure of the backend.
             std::thread::spawn(move || answer(stream, &backend));
         }
     });

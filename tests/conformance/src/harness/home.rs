@@ -1,4 +1,4 @@
-//! The folders of one node, apart from every other node on the machine.
+//! Folders of one node, separate from every other node on the machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,32 +11,32 @@ use crate::harness::Lab;
 use crate::harness::log_line::Line;
 use crate::harness::process::{self, Ran};
 
-/// A home folder with its `XDG_*` folders, removed when dropped.
+/// Home folder with its `XDG_*` folders. Dropping it removes them.
 pub(crate) struct Home {
     dir: TempDir,
     hearthnet: PathBuf,
 }
 
 impl Home {
-    /// A home with nothing in it.
+    /// Creates an empty home.
     pub(crate) fn empty(lab: &Lab) -> Outcome<Self> {
         let dir = tempfile::Builder::new().prefix("hearthnet-").tempdir()?;
         Ok(Self { dir, hearthnet: lab.hearthnet()?.to_owned() })
     }
 
-    /// A home after `hearthnet init`.
+    /// Creates a home and runs `hearthnet init` in it.
     pub(crate) fn initialised(lab: &Lab) -> Outcome<Self> {
         let home = Self::empty(lab)?;
         home.hearthnet(&["init", "--non-interactive"])?.exits(0)?;
         Ok(home)
     }
 
-    /// Runs the command to its end.
+    /// Runs the `hearthnet` command to its end.
     pub(crate) fn hearthnet(&self, args: &[&str]) -> Outcome<Ran> {
         process::run(self.command().args(args), b"", Duration::from_secs(30))
     }
 
-    /// The command in this home, with nothing else of this process's environment but its `PATH`.
+    /// Returns the command for this home. Of this process's environment it gets `PATH` only.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.hearthnet);
         command
@@ -83,13 +83,13 @@ impl Home {
         Ok(())
     }
 
-    /// Switches both limits on calls a second off.
+    /// Turns off both limits on calls a second.
     pub(crate) fn without_rate_limit(&self) -> Outcome {
         self.configure("transport", "rate_limit_soft_rps", 0)?;
         self.configure("transport", "rate_limit_hard_rps", 0)
     }
 
-    /// The day files, oldest first.
+    /// Returns the day files, oldest first.
     pub(crate) fn day_files(&self) -> Outcome<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(self.log_dir())? {
@@ -102,7 +102,7 @@ impl Home {
         Ok(files)
     }
 
-    /// Every line of the day files, each of which must be of the specified form.
+    /// Returns every line of the day files. Fails on a line that is not of the specified form.
     pub(crate) fn log_lines(&self) -> Outcome<Vec<Line>> {
         let mut lines = Vec::new();
         for file in self.day_files()? {

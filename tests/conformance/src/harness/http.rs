@@ -1,4 +1,4 @@
-//! A plain HTTP client, and raw requests where a well-behaved client would not do.
+//! An HTTP client, and raw requests that such a client would not send.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,30 +11,30 @@ use ureq::http::{HeaderMap, Request, Response};
 use crate::case::{Outcome, Stop, equal, failed};
 use crate::harness::strict_json;
 
-/// Nothing that is asked of a node here takes long.
+/// Timeout of a request. A node answers every request of a case at once.
 const LIMIT: Duration = Duration::from_secs(15);
-/// More than any answer that is asked for here.
+/// Maximum length of an answer in bytes, more than any case needs.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The path of a bus call.
+/// Path of a bus call.
 pub(crate) const CALL: &str = "/bus/v1/call";
 pub(crate) const CAPABILITY: &str = "x-hearthnet-capability";
 pub(crate) const REQUEST_ID: &str = "x-hearthnet-request-id";
 
-/// A client of one node that keeps its connections.
+/// Client of one node. It keeps its connections open.
 #[derive(Clone)]
 pub(crate) struct Client {
     agent: Agent,
     base: String,
 }
 
-/// What came back, whatever the status.
+/// Answer with any status.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// The request as a command line.
+    /// Request as a command line.
     by_hand: String,
 }
 
@@ -59,7 +59,7 @@ impl Client {
         self.send("GET", path, headers, b"")
     }
 
-    /// A bus call with these headers besides the capability.
+    /// Makes a bus call with these headers besides the capability.
     pub(crate) fn call(&self, capability: &str, body: &[u8], headers: &[(&str, &str)]) -> Outcome<Answer> {
         let mut all = vec![(CAPABILITY, capability), ("content-type", "application/json")];
         all.extend_from_slice(headers);
@@ -89,10 +89,10 @@ impl Client {
             .map_err(|err| failed(format!("an answer to {method} {path}"), err.to_string()).by_hand(by_hand))
     }
 
-    /// Sends these bytes on a connection of their own and reads the answer up to its end.
+    /// Sends raw bytes on a new connection and reads the answer to its end.
     pub(crate) fn raw(&self, request: &[u8]) -> Outcome<Answer> {
         let mut stream = self.connect()?;
-        // A node may answer and close before it has read everything.
+        // A node may answer and close before it has read the whole request.
         let _ = stream.write_all(request);
         let mut bytes = Vec::new();
         let read = stream.take(MOST_BYTES).read_to_end(&mut bytes);
@@ -106,7 +106,7 @@ impl Client {
         }
     }
 
-    /// A connection for a test that speaks for itself.
+    /// Opens a connection for a case that writes raw bytes itself.
     pub(crate) fn connect(&self) -> Outcome<TcpStream> {
         let authority = self.base.trim_start_matches("http://");
         let stream = TcpStream::connect(authority)?;
@@ -123,7 +123,7 @@ impl Answer {
         Ok(Self { status: parts.status.as_u16(), headers: parts.headers, body, by_hand })
     }
 
-    /// Reads an answer off the wire, without taking a chunked body apart.
+    /// Parses the bytes of an answer. A chunked body stays as it is.
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
@@ -140,7 +140,7 @@ impl Answer {
         Some(Self { status, headers, body, by_hand: "see the request above".into() })
     }
 
-    /// Fails unless the status is this one.
+    /// Fails unless the status is `status`.
     pub(crate) fn is(self, status: u16) -> Outcome<Self> {
         if self.status == status {
             return Ok(self);
@@ -150,7 +150,7 @@ impl Answer {
             .by_hand(self.by_hand))
     }
 
-    /// Fails unless the answer is an error of the bus: this status, and this code in a body of the specified form.
+    /// Fails unless the answer is an error of the bus with this status and, in a body of the specified form, this code.
     pub(crate) fn refuses(self, status: u16, code: &str) -> Outcome<Self> {
         let answer = self.is(status)?;
         let body = answer.json()?;
@@ -161,18 +161,18 @@ impl Answer {
         Ok(answer)
     }
 
-    /// The body as text; what is no UTF-8 is replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON without repeated keys.
+    /// Parses the body as JSON without repeated keys.
     pub(crate) fn json(&self) -> Outcome<Value> {
         strict_json::parse(&self.text())
             .map_err(|err| self.shown(failed("a body of JSON", format!("{err}: {}", self.text()))))
     }
 
-    /// The one value of a header.
+    /// Returns the value of a header that occurs once.
     pub(crate) fn header(&self, name: &str) -> Outcome<&str> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next().map(|value| value.to_str()), values.next()) {
@@ -184,7 +184,7 @@ impl Answer {
         }
     }
 
-    /// The server-sent events of the body as pairs of name and data.
+    /// Returns the body's server-sent events as pairs of name and data.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
         let text = self.text().replace("\r\n", "\n");
         let event = |block: &str| {

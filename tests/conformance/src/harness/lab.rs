@@ -1,4 +1,4 @@
-//! What the cases of one run share.
+//! State that the cases of one run share.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use crate::harness::home::Home;
 use crate::harness::node::Node;
 use crate::options::Options;
 
-/// The workspace, the built node, and a node that runs for the black-box cases.
+/// The workspace, the built command, and a node for the black-box cases.
 pub(crate) struct Lab {
     root: PathBuf,
     node: Option<PathBuf>,
@@ -30,22 +30,22 @@ impl Lab {
         })
     }
 
-    /// The workspace's root folder.
+    /// Returns the workspace's root folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether pinned files are renewed in this run.
+    /// Tells whether this run renews pinned files.
     pub(crate) fn blesses(&self) -> bool {
         self.bless
     }
 
-    /// The built `hearthnet` command.
+    /// Returns the built `hearthnet` command.
     pub(crate) fn hearthnet(&self) -> Outcome<&Path> {
         self.node.as_deref().ok_or_else(|| Stop::Skip("no hearthnet command was given".into()))
     }
 
-    /// The node that black-box cases work on: the target, or one of ours that all of them share.
+    /// Returns the address for black-box cases: the target, or a node that all of them share.
     pub(crate) fn base(&self) -> Outcome<&str> {
         if let Some(target) = &self.target {
             return Ok(target);
@@ -58,7 +58,7 @@ impl Lab {
         shared.as_ref().map(Node::base).map_err(Clone::clone)
     }
 
-    /// What a case comes to whose outside checker is not installed.
+    /// Returns the outcome of a case whose outside checker is not installed.
     pub(crate) fn oracle_missing(&self, oracle: &str) -> Stop {
         if self.require_oracles {
             return crate::case::failed(
@@ -69,7 +69,7 @@ impl Lab {
         Stop::Skip(format!("not installed: {oracle}"))
     }
 
-    /// The command line that runs one case again.
+    /// Returns the command line that runs one case again.
     pub(crate) fn reproduce(&self, path: &str) -> String {
         let target = self.target.as_ref().map(|url| format!(" --target {url}")).unwrap_or_default();
         format!("cargo xtask conformance --case {path}{target}")

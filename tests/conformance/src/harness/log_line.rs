@@ -1,4 +1,4 @@
-//! A line of a day file, of the specified form.
+//! A parser of log lines that accepts the specified form only.
 
 use serde_json::Value;
 
@@ -6,18 +6,18 @@ use crate::harness::strict_json;
 
 const LEVELS: [&str; 5] = ["trace", "debug", "info", "warning", "error"];
 
-/// A line that has been found to be of the specified form.
+/// A line of the specified form.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    /// The members in their order.
+    /// Members in their order.
     pub(crate) members: Vec<(String, Value)>,
 }
 
 impl Line {
-    /// Checks a line against the specified form (L2), and against the day of the file it stands in, if given (L4).
+    /// Checks a line against the specified form, and its time against the day of its file if `day` is given.
     ///
     /// # Errors
-    /// What a line should be that this one is not.
+    /// Returns the expected and the observed form.
     pub(crate) fn parse(text: &str, day: Option<&str>) -> Result<Self, String> {
         let members =
             strict_json::members(text).map_err(|err| format!("an object of JSON a line ({err})"))?;
@@ -93,14 +93,14 @@ impl Line {
         self.text("trace_id")
     }
 
-    /// The keys after `msg` and `trace_id`.
+    /// Returns the keys after `msg` and `trace_id`.
     pub(crate) fn field_keys(&self) -> Vec<&str> {
         let own = self.members.iter().map(|(key, _)| key.as_str());
         own.skip(4).filter(|key| *key != "trace_id").collect()
     }
 }
 
-/// Whether the text is a ULID in its one canonical form.
+/// Tells whether the text is a ULID in canonical form.
 pub(crate) fn is_ulid(text: &str) -> bool {
     text.len() == 26
         && text.starts_with(|first| ('0'..='7').contains(&first))

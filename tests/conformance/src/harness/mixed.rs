@@ -1,4 +1,4 @@
-//! 1 000 calls of mixed outcome on a node of its own, and everything the node recorded of them.
+//! 1 000 calls of mixed outcome on a node of its own, with the node's records of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -18,7 +18,7 @@ use crate::harness::{Lab, wait};
 pub(crate) const CALLS: usize = 1_000;
 const CALLERS: usize = 4;
 
-/// A call that was made: its trace ID, capability and the result it must have been recorded with.
+/// A call: its trace ID, capability and expected result.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) id: String,
@@ -26,21 +26,21 @@ pub(crate) struct Call {
     pub(crate) result: &'static str,
 }
 
-/// What the node recorded.
+/// Records of the node.
 pub(crate) struct Mixed {
     pub(crate) calls: Vec<Call>,
     /// `/metrics` after the last call.
     pub(crate) page: Page,
     /// `/trace/recent?n=2000` after the last call.
     pub(crate) traces: Vec<Value>,
-    /// The day files after the node has ended.
+    /// Lines of the day files after the node has ended.
     pub(crate) lines: Vec<Line>,
-    /// The folders that the node left.
+    /// Folders of the node.
     pub(crate) home: Arc<Home>,
 }
 
 impl Mixed {
-    /// Makes the calls, the first time it is asked for.
+    /// Returns the records. The first use makes the calls.
     pub(crate) fn of(lab: &Lab) -> Outcome<&'static Self> {
         static MIXED: OnceLock<Outcome<Mixed>> = OnceLock::new();
         MIXED.get_or_init(|| Self::make(lab)).as_ref().map_err(Clone::clone)
@@ -52,7 +52,7 @@ impl Mixed {
         let node = Node::start(home)?;
         let calls = call_from_all_sides(&node.client())?;
 
-        // The end of a streamed body reaches the caller before the node has seen it.
+        // The caller sees the end of a streamed body before the node does.
         let client = node.client();
         let traces = || -> Outcome<Vec<Value>> {
             let answer = client.get("/trace/recent?n=2000")?.is(200)?.json()?;
@@ -67,7 +67,7 @@ impl Mixed {
         Ok(Self { calls, page, traces, lines, home })
     }
 
-    /// How many calls there were by capability and result.
+    /// Counts the calls by capability and result.
     pub(crate) fn expected(&self) -> BTreeMap<(String, String), u64> {
         let mut counts = BTreeMap::new();
         for call in &self.calls {
@@ -77,7 +77,7 @@ impl Mixed {
     }
 }
 
-/// Callers at the same time, each with its share of the calls.
+/// Makes the calls from several threads.
 fn call_from_all_sides(client: &Client) -> Outcome<Vec<Call>> {
     let share = |caller: usize| {
         let client = client.clone();
@@ -106,7 +106,7 @@ const CODES: [(&str, u16); 5] = [
     ("partition", 503),
 ];
 
-/// The call of this number, checked as far as the caller sees it.
+/// Makes the call of this number and checks its answer.
 fn make(client: &Client, number: usize) -> Outcome<Call> {
     let id = Ulid::generate().to_string();
     let send = |capability: &str, body: &[u8]| client.call(capability, body, &[(REQUEST_ID, &id)]);

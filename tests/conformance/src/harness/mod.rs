@@ -1,4 +1,4 @@
-//! What cases stand on: nodes in folders of their own, an HTTP client, strict parsers, outside checkers.
+//! Tools for cases: nodes in folders of their own, an HTTP client, strict parsers, outside checkers.
 
 pub(crate) mod children;
 pub(crate) mod exposition;

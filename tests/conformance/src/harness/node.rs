@@ -16,7 +16,7 @@ use crate::harness::{free_port, process, wait};
 const START: Duration = Duration::from_secs(20);
 const END: Duration = Duration::from_secs(15);
 
-/// `hearthnet run` in a home of its own, killed when dropped.
+/// `hearthnet run` in a home of its own. Dropping it kills the node.
 pub(crate) struct Node {
     home: Arc<Home>,
     child: Kept,
@@ -24,12 +24,12 @@ pub(crate) struct Node {
     output: Output,
 }
 
-/// What a node has printed so far, both outputs together.
+/// Output of a node so far, from stdout and stderr.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Vec<String>>>);
 
 impl Node {
-    /// Starts a node on a free port and waits until it says that it listens.
+    /// Starts a node on a free port and waits until it listens.
     pub(crate) fn start(home: Home) -> Outcome<Self> {
         Self::start_on(home, free_port())
     }
@@ -67,7 +67,7 @@ impl Node {
         Err(failed("the node prints its address once it listens", format!("{ended}: {}", self.output.text())))
     }
 
-    /// `http://127.0.0.1:port`.
+    /// Returns `http://127.0.0.1:port`.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
@@ -84,22 +84,22 @@ impl Node {
         self.base.rsplit(':').next().unwrap_or_default()
     }
 
-    /// What the node has printed.
+    /// Returns the node's output so far.
     pub(crate) fn output(&self) -> String {
         self.output.text()
     }
 
-    /// Ends the node as a service manager would, and returns its home once it has ended well.
+    /// Ends the node with SIGTERM and returns its home. The node must end with exit code 0.
     pub(crate) fn stop(self) -> Outcome<Arc<Home>> {
         self.end(Signal::TERM)
     }
 
-    /// Ends the node as a crash would.
+    /// Ends the node with SIGKILL.
     pub(crate) fn kill(self) -> Arc<Home> {
         Arc::clone(&self.home)
     }
 
-    /// Sends the signal; the node must end with exit code 0.
+    /// Sends a signal. The node must end with exit code 0.
     pub(crate) fn end(mut self, signal: Signal) -> Outcome<Arc<Home>> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal)?;

@@ -1,4 +1,4 @@
-//! Outside checkers: programs of other people that read what a node writes.
+//! Outside checkers: third-party programs that read a node's output.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::harness::process::{self, Ran};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// `promtool check metrics` on a page in the text format.
+/// Runs `promtool check metrics` on a page in the text format.
 pub(crate) fn promtool(lab: &Lab, page: &str) -> Outcome<Ran> {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
     if !INSTALLED.get_or_init(|| runs(Command::new("promtool").arg("--version"))) {
@@ -23,12 +23,12 @@ pub(crate) fn promtool(lab: &Lab, page: &str) -> Outcome<Ran> {
     process::run(Command::new("promtool").args(["check", "metrics"]), page.as_bytes(), LIMIT)
 }
 
-/// The samples that Python's `prometheus_client` reads from a page in the text format.
+/// Returns the samples that Python's `prometheus_client` reads from a page in the text format.
 pub(crate) fn python_text(lab: &Lab, page: &str) -> Outcome<Vec<Series>> {
     python(lab, page, "from prometheus_client.parser import text_string_to_metric_families as parse")
 }
 
-/// The samples that Python's `prometheus_client` reads from an OpenMetrics page.
+/// Returns the samples that Python's `prometheus_client` reads from an OpenMetrics page.
 pub(crate) fn python_openmetrics(lab: &Lab, page: &str) -> Outcome<Vec<Series>> {
     python(
         lab,
@@ -37,7 +37,7 @@ pub(crate) fn python_openmetrics(lab: &Lab, page: &str) -> Outcome<Vec<Series>> 
     )
 }
 
-/// Prints the samples as JSON, the values as text because JSON has no NaN.
+/// Python program that prints the samples as JSON. Values are text, because JSON has no NaN.
 const PROGRAM: &str = "
 import json, sys
 page = sys.stdin.buffer.read().decode('utf-8')
@@ -71,7 +71,7 @@ fn series(sample: &Value) -> Option<Series> {
     })
 }
 
-/// The collector of the Python package `rotel`.
+/// Returns the collector of the Python package `rotel`.
 pub(crate) fn rotel(lab: &Lab) -> Outcome<PathBuf> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
@@ -82,7 +82,7 @@ pub(crate) fn rotel(lab: &Lab) -> Outcome<PathBuf> {
     program.clone().ok_or_else(|| lab.oracle_missing("Python's rotel"))
 }
 
-/// Skips the case where Python's `opentelemetry-proto` is not installed.
+/// Skips the case when Python's `opentelemetry-proto` is not installed.
 pub(crate) fn opentelemetry_proto_is_there(lab: &Lab) -> Outcome {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
     match INSTALLED.get_or_init(|| runs(Command::new("python3").args(["-c", "import opentelemetry.proto"]))) {
@@ -91,8 +91,7 @@ pub(crate) fn opentelemetry_proto_is_there(lab: &Lab) -> Outcome {
     }
 }
 
-/// The spans that Python's `opentelemetry-proto` reads from the body of an export; it fails on a field that it does
-/// not know.
+/// Returns the spans that Python's `opentelemetry-proto` reads from the body of an export. An unknown field is a failure.
 pub(crate) fn opentelemetry_spans(lab: &Lab, body: &[u8]) -> Outcome<Vec<Value>> {
     opentelemetry_proto_is_there(lab)?;
     let ran = process::run(Command::new("python3").args(["-c", SPANS]), body, LIMIT)?.exits(0)?;

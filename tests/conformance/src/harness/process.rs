@@ -1,4 +1,4 @@
-//! Programs run to their end, with a deadline.
+//! Runs programs to their end, with a deadline.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::case::{Outcome, failed};
 
-/// How a program ended and what it printed.
+/// Exit code and output of a program.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// Absent when a signal ended it.
+    /// Absent when a signal ended the program.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// What was run, as somebody would type it.
+    /// Command line as a person types it.
     pub(crate) shown: String,
 }
 
@@ -30,13 +30,13 @@ impl Ran {
         Err(failed(format!("{} ends with exit code {code}", self.shown), observed))
     }
 
-    /// Both outputs, for a message that may be on either.
+    /// Returns both outputs, for a message that may be on either.
     pub(crate) fn output(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 }
 
-/// Runs a program to its end; one that takes longer than the deadline is ended and fails.
+/// Runs a program to its end. Kills it and fails at the deadline.
 pub(crate) fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Outcome<Ran> {
     let shown = shown(command);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -47,7 +47,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Ou
         child.kill()?;
         child.wait()?;
     }
-    // A program may end without having read what it was given.
+    // A program may end without reading its input.
     let _ = feeding.join();
     let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
     let Some(status) = status else {
@@ -57,7 +57,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Ou
     Ok(Ran { code: status.code(), stdout, stderr, shown })
 }
 
-/// Waits for a child's end; `None` when the deadline passes first.
+/// Waits for a child's end. Returns `None` when the deadline passes first.
 pub(crate) fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
     let end = Instant::now() + deadline;
     loop {
@@ -73,7 +73,7 @@ fn drain(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut source) = source {
-            // What was read before an error is still worth showing.
+            // The output before an error is still worth showing.
             let _ = source.read_to_end(&mut bytes);
         }
         String::from_utf8_lossy(&bytes).into_owned()

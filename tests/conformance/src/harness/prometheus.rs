@@ -1,4 +1,4 @@
-//! A Prometheus server, as Debian packages it, that scrapes one node.
+//! A real Prometheus server that scrapes one node.
 
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -13,10 +13,10 @@ use crate::harness::exposition::{Labels, Series};
 use crate::harness::http::Client;
 use crate::harness::{Lab, free_port, oracle, wait};
 
-/// Reading its own folder takes it a second on a quiet machine.
+/// Time that the server may take to start. It takes a second on a quiet machine.
 const START: Duration = Duration::from_secs(30);
 
-/// Five a second, so that no case waits long.
+/// Scrape interval. It is short so that no case waits long.
 const CONFIG: &str = "\
 global: {scrape_interval: 200ms, scrape_timeout: 200ms}
 scrape_configs:
@@ -25,7 +25,7 @@ scrape_configs:
   static_configs: [{targets: ['TARGET']}]
 ";
 
-/// A running server with data of its own, ended when dropped.
+/// Running server with data of its own. Dropping it ends the server.
 pub(crate) struct Prometheus {
     client: Client,
     _child: Kept,
@@ -71,12 +71,12 @@ impl Prometheus {
         ensure(up, "Prometheus scrapes the node", last)
     }
 
-    /// What it says of its one target: health, the last error, the content type it asked for.
+    /// Returns the server's view of its target: health and last error.
     fn target(&self) -> Outcome<Value> {
         Ok(self.get("/api/v1/targets", &[])?["activeTargets"][0].clone())
     }
 
-    /// The samples of an instant query, without the labels that the server adds.
+    /// Returns the samples of an instant query without the labels that the server adds.
     pub(crate) fn query(&self, query: &str) -> Outcome<Vec<Series>> {
         let data = self.get("/api/v1/query", &[("query", query)])?;
         let samples = data["result"].as_array().cloned().unwrap_or_default();
@@ -86,7 +86,7 @@ impl Prometheus {
             .collect()
     }
 
-    /// The native histograms of an instant query.
+    /// Returns the native histograms of an instant query.
     pub(crate) fn histograms(&self, query: &str) -> Outcome<Vec<NativeHistogram>> {
         let data = self.get("/api/v1/query", &[("query", query)])?;
         let found = data["result"].as_array().cloned().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Prometheus {
         found.iter().map(read).collect()
     }
 
-    /// The trace IDs of the exemplars that are stored for a series, with their values.
+    /// Returns the trace IDs and values of the exemplars that are stored for a series.
     pub(crate) fn exemplars(&self, query: &str) -> Outcome<Vec<(String, f64)>> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
         let (start, end) = ((now - 3600).to_string(), (now + 60).to_string());
@@ -112,7 +112,7 @@ impl Prometheus {
         Ok(exemplars.filter_map(pair).collect())
     }
 
-    /// The type that a family was scraped with.
+    /// Returns the type that a family was scraped with.
     pub(crate) fn kind(&self, family: &str) -> Outcome<String> {
         let data = self.get("/api/v1/metadata", &[("metric", family)])?;
         Ok(data[family][0]["type"].as_str().unwrap_or_default().to_owned())
@@ -125,7 +125,7 @@ impl Prometheus {
     }
 }
 
-/// A native histogram as the server has stored it.
+/// Native histogram as the server has stored it.
 #[derive(Debug)]
 pub(crate) struct NativeHistogram {
     pub(crate) count: f64,
@@ -133,7 +133,7 @@ pub(crate) struct NativeHistogram {
     pub(crate) buckets: Vec<Bucket>,
 }
 
-/// A bucket with the server's own bounds, and whether each belongs to it.
+/// Bucket with the server's bounds. A flag tells whether a bound belongs to the bucket.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     pub(crate) lower: f64,
@@ -169,12 +169,12 @@ impl NativeHistogram {
     }
 }
 
-/// The API writes numbers as text.
+/// Parses a number, which the API writes as text.
 fn number(json: &Value) -> Option<f64> {
     json.as_str()?.parse().ok()
 }
 
-/// A sample of an instant query.
+/// Sample of an instant query.
 fn series(sample: &Value) -> Option<Series> {
     let mut labels = Labels::new();
     let mut name = String::new();

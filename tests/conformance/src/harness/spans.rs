@@ -1,4 +1,4 @@
-//! What collectors see: the spans of OTLP, read by programs of other people.
+//! Spans of OTLP exports, read by third-party programs.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use crate::harness::home::Home;
 use crate::harness::oracle;
 use crate::harness::{Lab, free_port, wait};
 
-/// A span as a collector shows it; IDs as hexadecimal digits.
+/// Span as a collector shows it. IDs are hexadecimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
     pub(crate) trace_id: String,
@@ -27,7 +27,7 @@ pub(crate) struct Seen {
     pub(crate) instance: String,
 }
 
-/// The collector that the Python package `rotel` carries.
+/// Collector of the Python package `rotel`.
 pub(crate) struct Rotel {
     child: Child,
     address: String,
@@ -35,7 +35,7 @@ pub(crate) struct Rotel {
 }
 
 impl Rotel {
-    /// Starts it in the folder of `home`, and waits until it listens.
+    /// Starts the collector in the folder of `home` and waits until it listens.
     pub(crate) fn start(lab: &Lab, home: &Home) -> Outcome<Self> {
         let program = oracle::rotel(lab)?;
         let (http, grpc) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
@@ -69,12 +69,12 @@ impl Rotel {
         &self.address
     }
 
-    /// What it has printed.
+    /// Returns the collector's output so far.
     pub(crate) fn text(&self) -> String {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The spans that it has decoded so far.
+    /// Returns the spans that the collector has decoded so far.
     pub(crate) fn spans(&self) -> Vec<Seen> {
         read_printed(&self.text())
     }
@@ -87,7 +87,7 @@ impl Drop for Rotel {
     }
 }
 
-/// A span is a block of lines `Key : value` after its resource's attributes.
+/// Parses the collector's output. A span is a block of lines `Key : value` after its resource's attributes.
 fn read_printed(text: &str) -> Vec<Seen> {
     let mut spans: Vec<Seen> = Vec::new();
     let mut instance = String::new();
@@ -113,7 +113,7 @@ fn read_printed(text: &str) -> Vec<Seen> {
     spans
 }
 
-/// A collector of ours that takes everything and keeps the bodies, for another program to read.
+/// Collector that accepts everything and keeps the bodies for another program.
 pub(crate) struct Bodies {
     address: String,
     kept: Arc<Mutex<Vec<Vec<u8>>>>,

@@ -1,4 +1,4 @@
-//! JSON as strict as a consumer may be: a repeated key is an error.
+//! A JSON parser that refuses repeated keys.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub(crate) fn parse(text: &str) -> Result<Value, String> {
     serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|err| err.to_string())
 }
 
-/// Parses an object and keeps its members in the order in which they stand.
+/// Parses an object and keeps the order of its members.
 pub(crate) fn members(text: &str) -> Result<Vec<(String, Value)>, String> {
     serde_json::from_str::<Members>(text).map(|members| members.0).map_err(|err| err.to_string())
 }

@@ -1,8 +1,8 @@
-//! Waiting for something that another process does.
+//! Waiting for another process.
 
 use std::time::{Duration, Instant};
 
-/// Asks again and again until it holds; `false` when the time is over first.
+/// Polls a condition until it is true. Returns `false` when the time is over first.
 pub(crate) fn until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {

@@ -11,7 +11,7 @@ use crate::harness::node::Node;
 const ECHO: &str = "experimental.echo";
 const MIB: usize = 1 << 20;
 
-/// The error codes of a call and the status each comes with.
+/// Error codes of a call and their status.
 const CODES: [(&str, u16); 13] = [
     ("bad_request", 400),
     ("schema_mismatch", 400),
@@ -28,7 +28,7 @@ const CODES: [(&str, u16); 13] = [
     ("partition", 503),
 ];
 
-/// A client, if the node offers the capability that these cases call.
+/// Returns a client, or skips the case when the node does not offer the capability that it calls.
 fn client_of_echo(lab: &Lab) -> Outcome<Client> {
     let client = Client::new(lab.base()?);
     let manifest = client.get("/manifest")?;
@@ -50,7 +50,7 @@ pub(super) fn plain_answer(lab: &Lab) -> Outcome {
     ensure(body["meta"].is_object(), "an object meta", &body)
 }
 
-/// The names of the frames, which must be server-sent events.
+/// Returns the names of the answer's server-sent events.
 fn frames(answer: &Answer) -> Outcome<Vec<(String, Value)>> {
     contains("the content type", answer.header("content-type")?, "text/event-stream")?;
     let events = answer.events();
@@ -70,7 +70,7 @@ pub(super) fn streamed_answer(lab: &Lab) -> Outcome {
     equal("the last frame", frames.last().map(|(name, _)| name.as_str()), Some("done"))
 }
 
-/// In a stream the status is 200 and the closing frame carries the code.
+/// A stream has status 200, and its last frame carries the code.
 pub(super) fn streamed_error(lab: &Lab) -> Outcome {
     let answer =
         echo(&client_of_echo(lab)?, json!({"text": "a", "frames": 2, "fail": "partition"}))?.is(200)?;
@@ -88,7 +88,7 @@ pub(super) fn error_codes(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Names from outside are text: none of them makes anything but a 404.
+/// Any text as a capability's name gets 404.
 pub(super) fn unknown_capability(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     let long = "x".repeat(1_000);
@@ -131,7 +131,7 @@ pub(super) fn only_post(lab: &Lab) -> Outcome {
     Client::new(lab.base()?).get(CALL)?.is(405).map(drop)
 }
 
-/// Exactly 1 MiB passes, a byte more does not, however its length is told.
+/// A body of 1 MiB passes. A longer one is refused, with and without a declared length.
 pub(super) fn oversized_body(lab: &Lab) -> Outcome {
     let client = client_of_echo(lab)?;
     let frame = r#"{"params":{},"input":{"text":""}}"#.len();
@@ -152,7 +152,7 @@ fn too_large(answer: &Answer) -> Outcome {
     contains("the body", &answer.text(), "\"bad_request\"")
 }
 
-/// Requests that no client would send, and connections that end halfway.
+/// The node survives malformed requests and connections that end halfway.
 pub(super) fn broken_requests(lab: &Lab) -> Outcome {
     use std::io::Write as _;
     let home = Home::initialised(lab)?;
@@ -169,7 +169,7 @@ pub(super) fn broken_requests(lab: &Lab) -> Outcome {
     ];
     for request in requests {
         let mut stream = client.connect()?;
-        // It may be refused before it has been sent.
+        // The node may refuse the request before it has been sent.
         let _ = stream.write_all(request);
         drop(stream);
         client.get("/health")?.is(200)?;

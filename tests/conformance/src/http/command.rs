@@ -1,4 +1,4 @@
-//! How the command starts and ends: exit codes and what it says.
+//! Start and end of the command: exit codes and messages.
 
 use std::net::TcpListener;
 
@@ -9,7 +9,7 @@ use crate::harness::Lab;
 use crate::harness::home::Home;
 use crate::harness::node::Node;
 
-/// Both end the node with exit code 0, and the log says so in its last lines.
+/// Both signals end the node with exit code 0, and the last log lines say so.
 pub(super) fn signals(lab: &Lab) -> Outcome {
     for signal in [Signal::TERM, Signal::INT] {
         let node = Node::start(Home::initialised(lab)?)?;
@@ -21,7 +21,7 @@ pub(super) fn signals(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Exit 1 with the file, the line, the field and what is allowed.
+/// A bad configuration ends with 1 and names file, line, field and the allowed values.
 pub(super) fn bad_config(lab: &Lab) -> Outcome {
     let faults = [
         ("[observability]\nlog_level = \"loud\"\n", "log_level", 2, "warning"),
@@ -50,7 +50,7 @@ pub(super) fn bad_config(lab: &Lab) -> Outcome {
     contains("the error", &ran.stderr, &missing)
 }
 
-/// Exit 1 with who has the port.
+/// A port in use ends with 1 and names its owner.
 pub(super) fn port_taken(lab: &Lab) -> Outcome {
     let taken = TcpListener::bind(("0.0.0.0", 0))?;
     let port = taken.local_addr()?.port().to_string();
@@ -64,7 +64,7 @@ pub(super) fn port_taken(lab: &Lab) -> Outcome {
     contains("the error", &ran.stderr, "hearthnet")
 }
 
-/// Exit 1 with the folder. A file in its place stops every user, root too.
+/// A log folder that is a file ends with 1 and names the path. A file in its place stops root too.
 pub(super) fn unusable_log_folder(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let place = home.path().join("occupied");
@@ -97,7 +97,7 @@ pub(super) fn version(lab: &Lab) -> Outcome {
     contains("the version", &ran.stdout, env!("CARGO_PKG_VERSION"))
 }
 
-/// What asks a running node says so when there is none.
+/// Commands that need a running node end with 3 when there is none.
 pub(super) fn no_running_node(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     home.configure("transport", "port", i64::from(crate::harness::free_port()))?;

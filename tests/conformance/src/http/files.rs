@@ -1,4 +1,4 @@
-//! What `init` and `run` make.
+//! Files that `init` and `run` create.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +10,7 @@ use crate::harness::Lab;
 use crate::harness::home::Home;
 use crate::harness::node::Node;
 
-/// Content, time of change and mode of every file under a folder.
+/// Returns content, time of change and mode of every file in a folder.
 pub(crate) type Snapshot = BTreeMap<PathBuf, (Vec<u8>, SystemTime, u32)>;
 
 pub(crate) fn snapshot(dir: &Path) -> Outcome<Snapshot> {

@@ -1,4 +1,5 @@
-//! Limits on calls a second, by caller and capability: soft ones are counted and logged, hard ones refuse.
+//! Limits on calls a second, by caller and capability. The node counts and logs calls beyond the soft limit, and refuses calls
+//! beyond the hard one.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ fn node(lab: &Lab, soft: u32, hard: u32) -> Outcome<Node> {
     Node::start(home)
 }
 
-/// Calls as fast as they go; returns how many were refused.
+/// Makes calls without a pause and returns the number of refusals.
 fn flood(client: &Client) -> Outcome<usize> {
     let mut refused = 0;
     for _ in 0..CALLS {
@@ -48,7 +49,7 @@ pub(super) fn hard(lab: &Lab) -> Outcome {
     let limited = page.sum("hearthnet_rate_limited_total", &[("capability", "experimental.echo")]);
     ensure(limited >= refused as f64, "every refused call in hearthnet_rate_limited_total", limited)?;
 
-    // The limit is one a second: after a pause the caller is served again.
+    // The limit is one a second, so the caller is served again after a pause.
     std::thread::sleep(Duration::from_millis(1_200));
     node.client().call("experimental.echo", br#"{"params":{},"input":{"text":"a"}}"#, &[])?.is(200).map(drop)
 }
@@ -64,6 +65,6 @@ pub(super) fn soft(lab: &Lab) -> Outcome {
     let warned: Vec<_> =
         lines.iter().filter(|line| line.level() == "warning" && line.msg().contains("limit")).collect();
     ensure(!warned.is_empty(), "a warning that a limit was passed", lines.last())?;
-    // Itself limited to one a second; the flood takes far less than ten.
+    // The line is limited to one a second, and the flood takes far less than ten seconds.
     ensure(warned.len() <= 10, "a warning a second at most", warned.len())
 }

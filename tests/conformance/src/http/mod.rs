@@ -1,4 +1,4 @@
-//! The HTTP surface, the bus calls and the command of a node, seen from outside.
+//! The HTTP routes, the bus calls and the command of a node, from outside.
 
 mod calls;
 mod command;

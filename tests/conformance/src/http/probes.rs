@@ -8,7 +8,7 @@ use crate::harness::home::Home;
 use crate::harness::http::Client;
 use crate::harness::node::Node;
 
-/// 200 while the process is alive, with who it is.
+/// `/health` is 200 while the process lives, and names the node.
 pub(super) fn health(lab: &Lab) -> Outcome {
     let answer = Client::new(lab.base()?).get("/health")?.is(200)?;
     contains("the content type", answer.header("content-type")?, "application/json")?;
@@ -24,7 +24,7 @@ fn is_node_id(text: &str) -> bool {
     text.strip_prefix("ed25519:").and_then(decode).is_some_and(|key| key.len() == 32)
 }
 
-/// 200 without reasons, or 503 with some.
+/// `/ready` is 200 without reasons, or 503 with reasons.
 pub(super) fn ready_gives_reasons(lab: &Lab) -> Outcome {
     let answer = Client::new(lab.base()?).get("/ready")?;
     let body = answer.json()?;
@@ -44,7 +44,7 @@ pub(super) fn ready_gives_reasons(lab: &Lab) -> Outcome {
     }
 }
 
-/// A node alone has capabilities but no peer; one that another node answers is ready.
+/// A node alone is not ready. A node with a peer that answers is ready.
 pub(super) fn ready_needs_a_peer(lab: &Lab) -> Outcome {
     let other = Node::start(Home::initialised(lab)?)?;
     let answer = other.client().get("/ready")?.is(503)?;
@@ -61,7 +61,7 @@ pub(super) fn ready_needs_a_peer(lab: &Lab) -> Outcome {
     equal("peers", body["peers"].as_u64(), Some(1))
 }
 
-/// Any other path.
+/// Any other path is 404.
 pub(super) fn unknown_path(lab: &Lab) -> Outcome {
     Client::new(lab.base()?).get("/no/such/path")?.is(404).map(drop)
 }

@@ -1,4 +1,4 @@
-//! `X-HearthNet-Request-Id`: exactly one well-formed value is taken over; anything else gets a fresh ID and is counted.
+//! `X-HearthNet-Request-Id`: the node takes over one well-formed value. Anything else gets a fresh ID and is counted.
 
 use ulid::Ulid;
 
@@ -10,11 +10,11 @@ use crate::harness::http::{Answer, Client, REQUEST_ID};
 use crate::harness::log_line::is_ulid;
 use crate::harness::node::Node;
 
-/// Nobody offers it, so that calling it does nothing anywhere.
+/// Capability that no node offers, so that a call does nothing.
 const NOBODY: &str = "experimental.nobody.offers.this";
 const BODY: &[u8] = br#"{"params":{},"input":{}}"#;
 
-/// Values that are no ULID, however near.
+/// Values that are almost a ULID.
 const ILL_FORMED: [&str; 9] = [
     "",
     "not-a-ulid-at-all",
@@ -49,7 +49,7 @@ pub(super) fn ill_formed(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// The answer carries a ULID of its own and nowhere the text that was sent.
+/// The answer has a fresh ULID and contains the sent text nowhere.
 fn is_fresh(answer: &Answer, sent: &str) -> Outcome {
     let id = answer.header(REQUEST_ID)?;
     ensure(is_ulid(id), "a ULID", id)?;
@@ -60,7 +60,7 @@ fn is_fresh(answer: &Answer, sent: &str) -> Outcome {
     ensure(!everything.contains(&sent.to_uppercase()), "an answer without the text that was sent", everything)
 }
 
-/// Two values, even two that are the same, are not one.
+/// Two values are refused, even when they are equal.
 pub(super) fn repeated(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     let (one, two) = (Ulid::generate().to_string(), Ulid::generate().to_string());
@@ -73,7 +73,7 @@ pub(super) fn repeated(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Each value that is not taken over is counted, a missing one too. None of them is logged.
+/// Each refused or missing value is counted. No refused value is logged.
 pub(super) fn counted(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     home.without_rate_limit()?;

@@ -1,4 +1,4 @@
-//! Calls that carry `X-HearthNet-Signature`.
+//! Calls with `X-HearthNet-Signature`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ const TIMESTAMP: &str = "x-hearthnet-timestamp";
 const SIGNATURE: &str = "x-hearthnet-signature";
 const FROM: &str = "x-hearthnet-from";
 
-/// The headers of a call that its sender has signed.
+/// Returns the headers of a signed call.
 struct Signed {
     headers: Vec<(&'static str, String)>,
 }
@@ -27,7 +27,7 @@ impl Signed {
     fn by(key: &SigningKey, community: &str) -> Self {
         let from = format!("ed25519:{}", URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()));
         let (id, timestamp) = (Ulid::generate().to_string(), now());
-        // Canonical JSON: keys sorted at every level, no blanks, nothing escaped that need not be.
+        // Canonical JSON: keys are sorted at every level, without blanks and needless escapes.
         let text = format!(
             r#"{{"body":{BODY},"capability":"{CAPABILITY}","community":"{community}","from":"{from}","request_id":"{id}","timestamp":"{timestamp}","version":"1.0"}}"#
         );
@@ -58,7 +58,7 @@ impl Signed {
     }
 }
 
-/// The time in RFC 3339, from a tool that everybody has.
+/// Returns the time in RFC 3339.
 fn now() -> String {
     let mut date = std::process::Command::new("date");
     let output =
@@ -66,7 +66,7 @@ fn now() -> String {
     String::from_utf8_lossy(&output).trim().to_owned()
 }
 
-/// A node and the ID of its community, which `/manifest` tells.
+/// Starts a node and reads the ID of its community from `/manifest`.
 fn start(lab: &Lab) -> Outcome<(Node, String)> {
     let home = Home::initialised(lab)?;
     home.without_rate_limit()?;
@@ -82,12 +82,12 @@ pub(super) fn right(lab: &Lab) -> Outcome {
     let key = SigningKey::from_bytes(&[7; 32]);
     let client = node.client();
     Signed::by(&key, &community).send(&client, BODY)?.is(200)?;
-    // The signature is over the meaning of the body, not over its bytes.
+    // The signature covers the body's canonical form, not its bytes.
     let spaced = "{ \"params\": {}, \"input\": { \"text\": \"Gr\\u00fc\\u00dfe\" } }";
     Signed::by(&key, &community).send(&client, spaced)?.is(200).map(drop)
 }
 
-/// Each is refused, counted by reason, and recorded as one call with that result.
+/// Each wrong signature is refused, counted by reason, and recorded as one call with that result.
 pub(super) fn wrong(lab: &Lab) -> Outcome {
     let (node, community) = start(lab)?;
     let (key, other) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));

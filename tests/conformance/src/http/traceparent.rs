@@ -1,4 +1,4 @@
-//! `traceparent`: the cases of the public W3C test suite, as far as a node shows by its answer what it took over.
+//! `traceparent`: the cases of the public W3C test suite that a node's answer can show.
 
 use ulid::Ulid;
 
@@ -14,7 +14,7 @@ fn taken_over() -> String {
     Ulid(u128::from_str_radix(ID, 16).unwrap_or_default()).to_string()
 }
 
-/// The ID under which the node traced a call with these header lines, as they stand on the wire.
+/// Returns the ID under which the node traced a call with these raw header lines.
 fn traced_as(client: &Client, lines: &[&str]) -> Outcome<String> {
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     let request = format!(
@@ -26,7 +26,7 @@ fn traced_as(client: &Client, lines: &[&str]) -> Outcome<String> {
     Ok(id)
 }
 
-/// What the suite wants to be inherited is.
+/// The node takes over each ID that the suite wants taken over.
 pub(super) fn accepted(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     for line in [
@@ -49,7 +49,7 @@ pub(super) fn accepted(lab: &Lab) -> Outcome {
     ] {
         equal(&format!("the ID for {line:?}"), traced_as(&client, &[&line])?, taken_over())?;
     }
-    // test_tracestate_*: whatever it is, it changes nothing about traceparent.
+    // test_tracestate_*: no value of it changes the reading of traceparent.
     let parent = format!("traceparent: 00-{ID}-1234567890123456-00");
     for state in
         ["foo=1,bar=2", "", "foo=1,foo=1", "foo =1", "FOO=1", "foo@=1,bar=2", "foo=bar=baz", "foo=,bar=3"]
@@ -60,7 +60,7 @@ pub(super) fn accepted(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// What the suite wants to be replaced gets a fresh ID, another one each time.
+/// Each header that the suite wants replaced gets a fresh ID.
 pub(super) fn refused(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     let other = "12345678901234567890123456789011";
@@ -124,7 +124,7 @@ pub(super) fn refused(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Where both headers are well-formed the request ID counts.
+/// The request ID wins when both headers are well-formed.
 pub(super) fn request_id_wins(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     let parent = format!("traceparent: 00-{ID}-1234567890123456-01");

@@ -1,4 +1,4 @@
-//! What cargo knows of the workspace.
+//! Cargo's data on the workspace.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,10 +10,10 @@ use crate::case::{Outcome, failed};
 use crate::harness::Lab;
 use crate::harness::process::{self, Ran};
 
-/// Trees are compared for one target, whatever machine this runs on.
+/// Target of the trees, so that they are the same on every machine.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// The crates that a module may depend on alone.
+/// Crates that a module may depend on alone.
 pub(super) const SUB_CRATES: [&str; 4] = ["obs-doctor", "obs-log", "obs-metrics", "obs-trace"];
 
 /// Runs cargo in the workspace's root.
@@ -22,7 +22,7 @@ pub(super) fn cargo(lab: &Lab, args: &[&str], deadline: Duration) -> Outcome<Ran
     process::run(command.args(args).current_dir(lab.root()), b"", deadline)
 }
 
-/// The workspace's own packages, as `cargo metadata` tells them.
+/// Returns the workspace's packages from `cargo metadata`.
 pub(super) fn packages(lab: &Lab) -> Outcome<Vec<Value>> {
     let ran =
         cargo(lab, &["metadata", "--format-version", "1", "--no-deps"], Duration::from_secs(60))?.exits(0)?;
@@ -30,13 +30,13 @@ pub(super) fn packages(lab: &Lab) -> Outcome<Vec<Value>> {
     metadata["packages"].as_array().cloned().ok_or_else(|| failed("a list of packages", metadata.to_string()))
 }
 
-/// Every package that a package pulls in when it is built, as `name version`, itself included.
+/// Returns every package in a package's tree as `name version`, itself included.
 pub(super) fn tree(lab: &Lab, package: &str, features: &[&str]) -> Outcome<BTreeSet<String>> {
     let mut args =
         vec!["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--target", TARGET];
     args.extend_from_slice(features);
     let ran = cargo(lab, &args, Duration::from_secs(60))?.exits(0)?;
-    // `serde v1.0.0 (proc-macro) (*)`: what stands in brackets is not of the package.
+    // Cargo prints `serde v1.0.0 (proc-macro) (*)`. Only name and version count.
     let package = |line: &str| line.split(" (").next().unwrap_or_default().replacen(" v", " ", 1);
     Ok(ran.stdout.lines().filter(|line| !line.is_empty()).map(package).collect())
 }

@@ -1,4 +1,4 @@
-//! The facade's `configure`.
+//! `configure` of the facade.
 
 use std::path::Path;
 
@@ -24,8 +24,8 @@ fn lines(dir: &Path) -> Outcome<Vec<Line>> {
     Ok(lines)
 }
 
-/// All four are set up and joined; the same again changes nothing, another level is applied live, and the end of the
-/// last guard flushes.
+/// `configure` sets up and connects all four crates. An equal configuration changes nothing, another level applies at once, and
+/// dropping the last guard flushes.
 pub(super) fn configure(_lab: &Lab) -> Outcome {
     let dir = TempDir::new()?;
     let config = ObservabilityConfig::new(dir.path());

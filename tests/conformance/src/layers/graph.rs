@@ -1,4 +1,4 @@
-//! The crate graph, compared both ways with what cargo says.
+//! The crate graph, compared in both directions with cargo's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::cargo::{SUB_CRATES, packages, tree};
 use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::Lab;
 
-/// Who depends on whom among our own packages: the product, and those who use it as others would.
+/// Edges between our own packages: the crates and their consumers.
 const GRAPH: [(&str, &[&str]); 11] = [
     ("obs-log", &[]),
     ("obs-metrics", &[]),
@@ -23,10 +23,10 @@ const GRAPH: [(&str, &[&str]); 11] = [
     ("doctor-only", &["obs-doctor"]),
 ];
 
-/// Tools of the workspace, which no user sees.
+/// Tools of the workspace that no user depends on.
 const TOOLS: [&str; 2] = ["conformance", "xtask"];
 
-/// Development dependencies count: a crate that needs another for its tests is not apart from it.
+/// Checks the crate graph. Development dependencies count too.
 pub(super) fn crates(lab: &Lab) -> Outcome {
     let packages = packages(lab)?;
     let name = |package: &Value| package["name"].as_str().unwrap_or_default().to_owned();
@@ -56,7 +56,7 @@ pub(super) fn crates(lab: &Lab) -> Outcome {
     equal("our packages", found.into_keys().collect::<Vec<_>>(), expected.into_keys().collect::<Vec<_>>())
 }
 
-/// axum and tower stand under the facade, and under the command that merges its router; nowhere else.
+/// Only the facade, and the command that merges its router, depend on axum and tower.
 pub(super) fn http_server(lab: &Lab) -> Outcome {
     const ALLOWED: [&str; 2] = ["obs-facade", "hearthnet"];
     for package in packages(lab)? {
@@ -76,7 +76,7 @@ pub(super) fn http_server(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Packages that must be in real use on the shipped path, and who of us uses each.
+/// Packages that must be in use on the shipped path, and the crate that uses each.
 const NAMED: [(&str, &str); 10] = [
     ("log", "obs-log"),
     ("fern", "obs-log"),
@@ -90,7 +90,7 @@ const NAMED: [(&str, &str); 10] = [
     ("axum", "obs-facade"),
 ];
 
-/// Each is a direct dependency of its crate, in the tree of the command, and named in the crate's sources.
+/// Each named package is a direct dependency of its crate, is in the command's tree, and is named in the crate's sources.
 pub(super) fn named_packages(lab: &Lab) -> Outcome {
     let shipped = tree(lab, "hearthnet", &[])?;
     for (name, user) in NAMED {
@@ -103,7 +103,7 @@ pub(super) fn named_packages(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Everything optional is a feature, off by default, but for the runtime that contexts of tasks belong to (T2).
+/// Optional parts are features that are off by default, except for the runtime of task contexts.
 pub(super) fn light_defaults(lab: &Lab) -> Outcome {
     let packages = packages(lab)?;
     for name in SUB_CRATES {
@@ -118,7 +118,7 @@ pub(super) fn light_defaults(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Two versions of `metrics` in one build would lose what is recorded through the other one.
+/// The lock file has one version of `metrics`. Records through a second version would be lost.
 pub(super) fn one_version_of_metrics(lab: &Lab) -> Outcome {
     let lock: toml::Table = std::fs::read_to_string(lab.root().join("Cargo.lock"))?.parse()?;
     let packages = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();

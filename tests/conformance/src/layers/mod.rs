@@ -1,4 +1,4 @@
-//! The shape of the workspace: which crate knows which, what a consumer pulls in, what the sources may not do.
+//! The structure of the workspace: crate graph, dependencies of consumers, import circles, rules for sources and documents.
 
 mod cargo;
 mod circles;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::case::{Case, Suite};
 
-/// Cargo may have to build what a case looks at.
+/// Deadline of a case for which cargo may have to build something.
 const BUILDS: Duration = Duration::from_secs(900);
 
 pub(crate) const SUITE: Suite = Suite {

@@ -1,6 +1,6 @@
-//! What the sources of the sub-crates and the facade may not do.
+//! Rules for the sources of the sub-crates and the facade.
 //!
-//! The lints of the workspace catch most of it; what is looked for here is what an `#[allow]` or a direct write could hide.
+//! The workspace's lints catch most violations. These cases find what an `#[allow]` or a direct write could hide.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,17 @@ use super::cargo::SUB_CRATES;
 use crate::case::{Outcome, ensure};
 use crate::harness::Lab;
 
-/// A source file without its comments and without its tests.
+/// Source file without comments and tests.
 pub(super) struct Source {
-    /// Below the crate's folder.
+    /// Path below the crate's folder.
     path: PathBuf,
     pub(super) text: String,
 }
 
-/// Files of tests alone: unit tests, loom's models and the types that these run on.
+/// Names of files with tests only: unit tests, loom's models and the types for them.
 const TESTS: [&str; 3] = ["tests.rs", "models.rs", "modelled.rs"];
 
-/// The sources that a crate ships.
+/// Returns the sources that a crate ships.
 pub(super) fn shipped(lab: &Lab, package: &str) -> Outcome<Vec<Source>> {
     let root = lab.root().join("crates").join(package);
     let mut files = Vec::new();
@@ -44,7 +44,7 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_owned()
 }
 
-/// The text up to the tests, which stand at a file's end, without lines that are comments.
+/// Returns the text before the tests at the file's end, without comment lines.
 fn bare(text: &str) -> String {
     let starts = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, "];
     let found = starts.iter().flat_map(|start| text.match_indices(start)).map(|(at, _)| at);
@@ -59,7 +59,7 @@ fn begins_tests(text: &str) -> bool {
     text.lines().nth(1).is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
 }
 
-/// Looks for words in the sources of some crates, but for some files and some lines.
+/// Looks for words in the sources of some crates, except in some files and lines.
 fn never(
     lab: &Lab,
     what: &str,
@@ -82,14 +82,14 @@ fn never(
     Ok(())
 }
 
-/// Whether the word stands in the line and is not the end of a longer one.
+/// Tells whether the line contains the word, and not only as the end of a longer one.
 fn has_word(line: &str, word: &str) -> bool {
     let starts_anew =
         |place: usize| !line[..place].ends_with(|before: char| before.is_alphanumeric() || before == '_');
     line.match_indices(word).any(|(place, _)| word.starts_with('.') || starts_anew(place))
 }
 
-/// Nothing prints, but for the console of the log and its last-resort warning.
+/// Only the log's console and its last-resort warning print.
 pub(super) fn nothing_prints(lab: &Lab) -> Outcome {
     let words = ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!(", "stdout().", "stderr()."];
     let packages = [&SUB_CRATES[..], &["obs-facade"]].concat();
@@ -103,13 +103,13 @@ pub(super) fn nothing_prints(lab: &Lab) -> Outcome {
     )
 }
 
-/// Nothing that is reached while something is recorded can panic by its own words.
+/// Code on the way of a record contains no call that can panic.
 pub(super) fn nothing_panics(lab: &Lab) -> Outcome {
     let words =
         [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!(", ".unwrap_err()"];
-    // Captures are for tests, which they fail.
+    // A capture is for tests. Its panic fails a test.
     let captures = ["obs-facade/src/testing.rs", "obs-log/src/api/testing.rs"];
-    // What cannot come about: by the contract of `Future`, by what an ID is written in, by what was just made room for.
+    // Unreachable: by the contract of `Future`, by the alphabet of an ID, by the room that was made before.
     let proven = [
         "not polled after its end",
         "there until it is ready",
@@ -120,11 +120,11 @@ pub(super) fn nothing_panics(lab: &Lab) -> Outcome {
     never(lab, "no panic", &words, &["obs-log", "obs-metrics", "obs-trace", "obs-facade"], &captures, &proven)
 }
 
-/// The log does not log: what a sink has to say is counted, and said once on stderr.
+/// A sink of the log does not log. It counts its problems and warns once on stderr.
 pub(super) fn nothing_logs_inside(lab: &Lab) -> Outcome {
     let words = ["trace!(", "debug!(", "info!(", "warn!(", "error!("];
     for source in shipped(lab, "obs-log")? {
-        // The macros that callers use stand in these; they log at the caller's place, not in a sink.
+        // These files hold the macros for callers. They log at the caller's place, not in a sink.
         let is_for_callers =
             ["src/api/exception.rs", "src/api/limited.rs"].iter().any(|name| source.path.ends_with(name));
         let lines: Vec<_> =

@@ -1,4 +1,4 @@
-//! What the consumers pull in.
+//! Dependencies of the consumers.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::harness::Lab;
 
 const CONSUMERS: [&str; 5] = ["bus-module", "doctor-only", "log-only", "metrics-only", "trace-only"];
 
-/// The tree of each consumer is exactly the list beside it, `tree.txt`.
+/// Each consumer's tree of dependencies equals the list beside it, `tree.txt`.
 pub(super) fn pinned(lab: &Lab) -> Outcome {
     for consumer in CONSUMERS {
         let file = lab.root().join("tests/consumers").join(consumer).join("tree.txt");
@@ -36,12 +36,12 @@ pub(super) fn pinned(lab: &Lab) -> Outcome {
 const SERVERS: [&str; 8] = ["axum", "hyper", "hyper-util", "tower", "actix-web", "warp", "tiny_http", "h2"];
 const CLIENTS: [&str; 5] = ["reqwest", "ureq", "http", "http-body", "isahc"];
 const RUNTIMES: [&str; 5] = ["tokio", "async-std", "smol", "async-io", "mio"];
-/// What makes one of the four heavy, and is no other's business.
+/// Heavy packages, and the crate that may use each.
 const LOG: [&str; 1] = ["fern"];
 const METRICS: [&str; 2] = ["metrics", "metrics-exporter-prometheus"];
 const DOCTOR: [&str; 3] = ["rusqlite", "libsqlite3-sys", "ed25519-dalek"];
 
-/// A consumer of one sub-crate gets no HTTP where it may not, no runtime with the log, and nothing of the other three.
+/// A consumer of one sub-crate gets no other sub-crate and no heavy package of another one.
 pub(super) fn nothing_heavy(lab: &Lab) -> Outcome {
     let forbidden: [(&str, &[&[&str]]); 5] = [
         ("log-only", &[&SERVERS, &CLIENTS, &RUNTIMES, &METRICS, &DOCTOR, &["ulid", "sysinfo"]]),
@@ -61,12 +61,12 @@ pub(super) fn nothing_heavy(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// The most packages that each may pull in, itself included.
+/// Maximum number of packages in each consumer's tree, itself included.
 const BUDGETS: [(&str, &[&str], usize); 4] = [
     ("obs-log", &[], 22),
     ("obs-trace", &[], 25),
     ("obs-metrics", &[], 45),
-    // What it has today; the goal is 110.
+    // The present number. The goal is 110.
     ("obs-facade", &["--features", "http"], 123),
 ];
 

@@ -1,4 +1,4 @@
-//! The workspace as a folder.
+//! Files and folders of the workspace.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::cargo::packages;
 use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::Lab;
 
-/// What stands at the top level, and nothing else but the version control's and the build's own folders.
+/// Entries of the top level, besides the folders of version control and build.
 const TOP_LEVEL: [&str; 15] = [
     ".cargo",
     ".ci",
@@ -39,7 +39,7 @@ pub(super) fn top_level(lab: &Lab) -> Outcome {
     equal("the crates", names("crates")?, CRATES.map(str::to_owned).into())
 }
 
-/// The first two commands of the README: one starts a node, one runs every test.
+/// The README begins with the command that starts a node and the one that runs every test.
 pub(super) fn readme(lab: &Lab) -> Outcome {
     let text = std::fs::read_to_string(lab.root().join("README.md"))?;
     let head: Vec<_> = text.lines().take(60).collect();

@@ -18,7 +18,7 @@ fn line(level: &str, logger: &str, msg: &str) -> String {
     )
 }
 
-/// A home whose log has a line of each level, from two components.
+/// Creates a home whose log has a line of each level from two components.
 fn home(lab: &Lab) -> Outcome<Home> {
     let home = Home::initialised(lab)?;
     std::fs::create_dir_all(home.log_dir())?;
@@ -58,7 +58,7 @@ pub(super) fn filters(lab: &Lab) -> Outcome {
     equal("lines as they stand in the file", shown(&["--json"])?, bytes)
 }
 
-/// Lines that come while it runs, also in the file of the next day; it ends when it is told to.
+/// `--follow` shows new lines, also of the next day's file, and ends at a signal.
 pub(super) fn follows(lab: &Lab) -> Outcome {
     let home = home(lab)?;
     let mut command = home.command();
@@ -101,7 +101,7 @@ pub(super) fn follows(lab: &Lab) -> Outcome {
     outcome
 }
 
-/// A damaged line is shown as such and skipped, never fatal.
+/// The command marks a damaged line and goes on.
 pub(super) fn damaged(lab: &Lab) -> Outcome {
     let home = home(lab)?;
     let path = home.log_dir().join(format!("{DAY}.log"));

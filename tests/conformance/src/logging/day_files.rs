@@ -1,4 +1,4 @@
-//! The day files that a node leaves.
+//! Day files of a node.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,8 +9,7 @@ use crate::harness::http::REQUEST_ID;
 use crate::harness::mixed::Mixed;
 use crate::harness::node::Node;
 
-/// After 1 000 calls of mixed outcome each line is of the specified form, in the file of its own day, and the lines stand
-/// in the order of their time.
+/// After 1 000 calls of mixed outcome, each line has the specified form and is in the file of its day, in the order of time.
 pub(super) fn form(lab: &Lab) -> Outcome {
     let mixed = Mixed::of(lab)?;
     for file in mixed.home.day_files()? {
@@ -26,7 +25,7 @@ pub(super) fn form(lab: &Lab) -> Outcome {
     ensure(ids >= crate::harness::mixed::CALLS, "a trace ID on the lines of calls", ids)
 }
 
-/// Folder 0700, files 0600.
+/// The folder's mode is 0700, that of the files 0600.
 pub(super) fn private(lab: &Lab) -> Outcome {
     let home = &Mixed::of(lab)?.home;
     let mode = |path: &std::path::Path| -> Outcome<u32> {
@@ -39,7 +38,7 @@ pub(super) fn private(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Whatever the node logs while it serves a call carries that call's ID; what it logs outside of calls has none.
+/// Lines of a call have the call's trace ID. Lines outside of calls have none.
 pub(super) fn trace_ids(lab: &Lab) -> Outcome {
     let node = Node::start(Home::initialised(lab)?)?;
     let id = ulid::Ulid::generate().to_string();
@@ -57,7 +56,7 @@ pub(super) fn trace_ids(lab: &Lab) -> Outcome {
     equal("the trace ID of the first line", start, Some(None))
 }
 
-/// 14 day files are kept, by exact name; foreign files stay as they are.
+/// 14 day files stay, by exact name. Other files stay as they are.
 pub(super) fn retention(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     std::fs::create_dir_all(home.log_dir())?;
@@ -87,12 +86,12 @@ pub(super) fn retention(lab: &Lab) -> Outcome {
     kept.retain(|name| !foreign.contains(&name.as_str()));
     kept.sort();
     equal("day files kept", kept.len(), 14)?;
-    // Today's and the newest 13 of the old ones; midnight may pass meanwhile.
+    // Today's file and the newest 13 of the old ones. Midnight may pass meanwhile.
     let oldest = kept.first().cloned().unwrap_or_default();
     ensure(oldest == day(13) || oldest == day(12), "the oldest is of 13 days ago", &kept)
 }
 
-/// Calls right before SIGTERM are all in the log.
+/// The log has every call before a SIGTERM.
 pub(super) fn nothing_lost(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     home.without_rate_limit()?;

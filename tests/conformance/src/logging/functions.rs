@@ -15,7 +15,7 @@ use crate::harness::log_line::Line;
 static ROUTER: Logger = Logger::new("hearthnet.bus.router");
 static HERE: Logger = Logger::new(module_path!());
 
-/// A log in a folder of its own at this level, and what was logged to it.
+/// Configures a log in a folder of its own at this level and returns its lines.
 fn logged(level: &str, log: impl FnOnce()) -> Outcome<Vec<Line>> {
     let dir = TempDir::new()?;
     let guard = obs_log::configure(&config(dir.path(), level))?;
@@ -46,7 +46,7 @@ fn read(dir: &Path) -> Outcome<Vec<Line>> {
     Ok(lines)
 }
 
-/// What a capture took, each line of the specified form.
+/// Returns the lines of a capture. Fails on a line that is not of the specified form.
 fn captured(log: impl FnOnce()) -> Outcome<Vec<Line>> {
     let capture = Capture::new();
     let scope = capture.enter();
@@ -57,7 +57,7 @@ fn captured(log: impl FnOnce()) -> Outcome<Vec<Line>> {
     capture.text().iter().map(parse).collect()
 }
 
-/// Spec §7: each line parses as JSON with the expected fields.
+/// Each line is JSON with the expected fields.
 pub(super) fn json_lines(_lab: &Lab) -> Outcome {
     let lines = logged("trace", || {
         log::info!(logger: ROUTER, capability = "llm.chat", to = "7H4G-Y9KL", ms = 12; "routed");
@@ -83,7 +83,7 @@ pub(super) fn json_lines(_lab: &Lab) -> Outcome {
     equal("fields of the error", fields(lines[4]), json!({"code": -1}))
 }
 
-/// Whatever the fields are, a line is one object without repeated keys, and what can be kept is kept.
+/// A line with any fields is one object without repeated keys, and keeps every value that JSON can hold.
 pub(super) fn any_field(_lab: &Lab) -> Outcome {
     let every_control: String =
         (0..0x20).map(char::from).chain(['\u{7f}', '\u{85}', '\u{2028}', '"', '\\', '\u{1F98A}']).collect();
@@ -113,7 +113,7 @@ pub(super) fn any_field(_lab: &Lab) -> Outcome {
     equal("a raw identifier loses its mark", lines[6].text("type"), Some("raw"))
 }
 
-/// An error with a cause that has a cause that has a cause.
+/// Error with a chain of causes.
 #[derive(Debug)]
 struct Deep(u8);
 
@@ -131,7 +131,7 @@ impl std::error::Error for Deep {
     }
 }
 
-/// Type, message, chain of causes and a backtrace, at `error`.
+/// `exception!` logs type, message, causes and backtrace at level `error`.
 pub(super) fn exceptions(_lab: &Lab) -> Outcome {
     let lines = captured(|| {
         let err = Deep(0);
@@ -149,7 +149,7 @@ pub(super) fn exceptions(_lab: &Lab) -> Outcome {
     equal("the boxed error's message", lines.get(1).and_then(|line| line.text("error")), Some("fault 2"))
 }
 
-/// One a second for each message key; the next one through says how many were kept back.
+/// A limited logger writes one line a second for each message key. The next line has the number of suppressed ones.
 pub(super) fn rate_limit(_lab: &Lab) -> Outcome {
     let lines = captured(|| {
         let warn = |key: &str| warn_limited!(ROUTER, key, node = "7H4G"; "peer is quarantined");
@@ -164,7 +164,7 @@ pub(super) fn rate_limit(_lab: &Lab) -> Outcome {
     equal("suppressed on each", suppressed, vec![None, None, Some(999)])
 }
 
-/// A secret value and a field with the name of a secret are not written.
+/// A secret value and a field with a secret's name are redacted.
 pub(super) fn secrets(_lab: &Lab) -> Outcome {
     let lines = captured(|| {
         let key = Secret::new("hunter2");
@@ -177,7 +177,7 @@ pub(super) fn secrets(_lab: &Lab) -> Outcome {
     equal("another field", line.text("user"), Some("ada"))
 }
 
-/// The same folder, another level: what is logged from then on follows it, for one logger and those below it.
+/// A second `configure` with another level applies to later lines, for one logger and the loggers below it.
 pub(super) fn levels(_lab: &Lab) -> Outcome {
     let dir = TempDir::new()?;
     let bus = get_logger("hearthnet.bus.router");
@@ -203,7 +203,7 @@ pub(super) fn levels(_lab: &Lab) -> Outcome {
     equal("rounds with an error line of the llm", rounds("llm error"), vec![0, 1, 2, 3])
 }
 
-/// A typed error that names the field and the value or folder.
+/// A bad setting is a typed error with the field and the value or folder.
 pub(super) fn bad_settings(_lab: &Lab) -> Outcome {
     let dir = TempDir::new()?;
     for level in ["loud", "", "info,=debug", "info,hearthnet.bus=loud", "info,hearthnet.bus"] {

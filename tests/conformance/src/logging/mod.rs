@@ -1,4 +1,4 @@
-//! Logging: the day files of a node, and the functions that write them.
+//! Logging: a node's day files, and the functions that write them.
 
 mod command;
 mod day_files;

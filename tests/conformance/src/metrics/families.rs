@@ -1,4 +1,4 @@
-//! The standard families: there from the start, and with values from real sources.
+//! The standard families: present from the start, with values from real sources.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const KINDS: [&str; 13] = [
     "counter", "counter",
 ];
 
-/// The labels of each, besides `quantile`.
+/// Standard families with their labels, without `quantile`.
 const LABELS: [&[&str]; 13] = [
     &["capability", "result"],
     &["capability"],
@@ -51,7 +51,7 @@ const LABELS: [&[&str]; 13] = [
     &["reason"],
 ];
 
-/// All 13 have HELP and TYPE at the first scrape of a node that nobody has called; so has the histogram beside the summary.
+/// All 13 families, and the histogram beside the summary, have HELP and TYPE at the first scrape of a node without calls.
 pub(super) fn before_the_first_sample(lab: &Lab) -> Outcome {
     let node = Node::start(Home::initialised(lab)?)?;
     let page = scrape(&node.client())?;
@@ -70,14 +70,14 @@ pub(super) fn before_the_first_sample(lab: &Lab) -> Outcome {
     equal("calls counted before the first", counted, 0.0)
 }
 
-/// A node that has seen something of everything.
+/// Starts a node and makes it feed every family.
 pub(super) fn busy_node(lab: &Lab) -> Outcome<(Node, Node)> {
     let peer = Node::start(Home::initialised(lab)?)?;
     let home = Home::initialised(lab)?;
     home.configure("discovery", "static_peers", vec![peer.base().to_owned()])?;
     home.configure("transport", "rate_limit_soft_rps", 5)?;
     home.configure("transport", "rate_limit_hard_rps", 0)?;
-    // A place that refuses at once: the internet is down.
+    // This address refuses at once, so the node finds the internet down.
     let nowhere = format!("127.0.0.1:{}", crate::harness::free_port());
     home.configure("emergency", "probe_targets", vec![nowhere])?;
     fake_llm::configure(&home)?;
@@ -102,7 +102,7 @@ pub(super) fn busy_node(lab: &Lab) -> Outcome<(Node, Node)> {
     Ok((node, peer))
 }
 
-/// Each of the 13 has samples under its own labels, with the value that its source has.
+/// Each of the 13 families has samples with its labels and the value of its source.
 pub(super) fn live_values(lab: &Lab) -> Outcome {
     let (node, _peer) = busy_node(lab)?;
     let settled = |page: &Page| {
@@ -149,7 +149,7 @@ pub(super) fn live_values(lab: &Lab) -> Outcome {
     ensure(all_fractions, "success rates between 0 and 1", rates)
 }
 
-/// With every probe target refusing, one state reads 1, and only one.
+/// Exactly one emergency state reads 1 when every probe target refuses.
 fn emergency(node: &Node) -> Outcome {
     let states = || -> Outcome<Vec<(String, f64)>> {
         let page = scrape(&node.client())?;
@@ -176,7 +176,7 @@ fn emergency(node: &Node) -> Outcome {
     )
 }
 
-/// A page with something of everything, before the outside checkers.
+/// Outside checkers accept a page with samples of every family.
 pub(super) fn oracles_accept(lab: &Lab) -> Outcome {
     let (node, _peer) = busy_node(lab)?;
     let client = node.client();
@@ -188,7 +188,7 @@ pub(super) fn oracles_accept(lab: &Lab) -> Outcome {
     python_agrees_on_open_metrics(lab, &client.get_with("/metrics", &[ASK_OPEN_METRICS])?.is(200)?.text())
 }
 
-/// The process's own figures, beside what the system says of it.
+/// The `process_*` families agree with the system's data on the process.
 pub(super) fn process(lab: &Lab) -> Outcome {
     let node = Node::start(Home::initialised(lab)?)?;
     let page = scrape(&node.client())?;
@@ -209,7 +209,7 @@ pub(super) fn process(lab: &Lab) -> Outcome {
     ensure((now - 60.0..=now + 1.0).contains(&started), "a start within the last minute", (started, now))
 }
 
-/// `metrics_enabled = false`: calls are served as ever and none of them is counted.
+/// With `metrics_enabled = false` the node serves calls and counts none.
 pub(super) fn disabled(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     home.configure("observability", "metrics_enabled", false)?;

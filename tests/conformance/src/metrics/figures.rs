@@ -1,4 +1,4 @@
-//! Whether the figures are true: counts, durations and exemplars of calls that we made ourselves.
+//! Counts, durations and exemplars of known calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::harness::mixed::{Mixed, NOBODY};
 use crate::harness::node::Node;
 use crate::harness::{Lab, fake_llm, wait};
 
-/// Exactly the calls made, by capability and result, and nothing else. What nobody offers is counted under one name.
+/// `requests_total` has exactly the calls that were made, by capability and result. Calls for capabilities that no node offers
+/// are counted under one name.
 pub(super) fn requests_total(lab: &Lab) -> Outcome {
     let mixed = Mixed::of(lab)?;
     let family = mixed.page.family("hearthnet_requests_total").ok_or_else(|| failed("the family", "none"))?;
@@ -32,7 +33,7 @@ pub(super) fn requests_total(lab: &Lab) -> Outcome {
     equal("hearthnet_requests_total by capability and result", counted, expected)
 }
 
-/// Summary and histogram come from the same observations: as many as calls, and the same total.
+/// Summary and histogram have the same count and sum, one observation a call.
 pub(super) fn durations(lab: &Lab) -> Outcome {
     let mixed = Mixed::of(lab)?;
     let echo = [("capability", "experimental.echo")];
@@ -43,7 +44,7 @@ pub(super) fn durations(lab: &Lab) -> Outcome {
     let (ms, seconds) =
         (sum("hearthnet_request_duration_ms_sum"), sum("hearthnet_request_duration_seconds_sum"));
     ensure((ms / 1e3 - seconds).abs() <= 1e-6 * seconds.abs(), "the same total in both", (ms, seconds))?;
-    // A hundred of the calls wait for two milliseconds.
+    // A hundred of the calls wait for two milliseconds each.
     ensure(ms >= 200.0, "a total of at least 200 ms", ms)?;
 
     let quantile = |quantile| {
@@ -61,13 +62,13 @@ pub(super) fn durations(lab: &Lab) -> Outcome {
     ensure(rising, "four quantiles, each at least the one before", values)
 }
 
-/// When the calls are over no stream is open.
+/// No stream is open after the calls.
 pub(super) fn gauges_at_rest(lab: &Lab) -> Outcome {
     let mixed = Mixed::of(lab)?;
     equal("hearthnet_active_streams", mixed.page.sum("hearthnet_active_streams", &[]), 0.0)
 }
 
-/// While an answer is under way it is counted as an open stream and as a use of its model.
+/// A streamed answer counts as an open stream and as a use of its model while it lasts.
 pub(super) fn gauges_under_way(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let backend = fake_llm::configure(&home)?;
@@ -96,7 +97,7 @@ pub(super) fn gauges_under_way(lab: &Lab) -> Outcome {
     })
 }
 
-/// The success rate is that of the last 100 calls, by capability and node.
+/// The success rate covers the last 100 calls, by capability and node.
 pub(super) fn success_rate(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     home.without_rate_limit()?;
@@ -119,7 +120,7 @@ pub(super) fn success_rate(lab: &Lab) -> Outcome {
     equal("after 100 good calls", rate()?, 1.0)
 }
 
-/// In OpenMetrics a bucket and a counter name the trace of a call that was counted in them.
+/// In OpenMetrics, a bucket and a counter have the trace ID of a call that they count as exemplar.
 pub(super) fn exemplars(lab: &Lab) -> Outcome {
     let node = Node::start(Home::initialised(lab)?)?;
     let client = node.client();

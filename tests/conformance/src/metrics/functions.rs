@@ -7,14 +7,14 @@ use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::Lab;
 use crate::harness::exposition::{Format, Page};
 
-/// The page of a registry in both formats, each well-formed.
+/// Returns the page of a registry in both formats. Fails when one is not well-formed.
 fn pages(registry: &Registry) -> Outcome<[Page; 2]> {
     let text = parse(&registry.render(Wire::Text), Format::Text)?;
     Ok([text, parse(&registry.render(Wire::OpenMetrics), Format::OpenMetrics)?])
 }
 
-/// The same declaration gives the same family; another one of that name, and a name or label that cannot be, are typed
-/// errors, and the infallible form gives a handle that does nothing.
+/// Equal declarations return one family. A conflicting declaration and an invalid name or label are typed errors; the
+/// infallible form then returns a handle without effect.
 pub(super) fn declarations(_lab: &Lab) -> Outcome {
     let registry = Registry::new();
     let jobs = registry.try_counter("jobs_total", "Jobs.", ["queue"])?;
@@ -44,7 +44,7 @@ pub(super) fn declarations(_lab: &Lab) -> Outcome {
     pages(&registry).map(drop)
 }
 
-/// A lease takes its series with it; a handle that is held never goes silently dead.
+/// Dropping a lease removes its series. A held handle stays effective.
 pub(super) fn series_end(_lab: &Lab) -> Outcome {
     let registry = Registry::new();
     let open = registry.gauge("open", "Open.", ["peer"]);
@@ -69,7 +69,7 @@ pub(super) fn series_end(_lab: &Lab) -> Outcome {
     )
 }
 
-/// A hundred registries at once, each with the same family, and no count of one in another.
+/// A hundred registries with the same family run at once, and no count appears in another registry.
 pub(super) fn registries_apart(_lab: &Lab) -> Outcome {
     let count = |number: u64| {
         let registry = Registry::new();
@@ -90,8 +90,8 @@ pub(super) fn registries_apart(_lab: &Lab) -> Outcome {
     )
 }
 
-/// What third-party crates record through the `metrics` macros stands on the same page, in both formats; under a name
-/// that is declared it is refused, and the declared family keeps its value.
+/// Records of the `metrics` macros appear on the same page in both formats. A declared name is refused to the macros, and the
+/// declared family keeps its value.
 pub(super) fn third_party(_lab: &Lab) -> Outcome {
     ours::configure(&ours::Config::default())?;
     let declared = ours::counter("conformance_declared_total", "Declared.", ["kind"]).with(["ours"]);

@@ -1,4 +1,4 @@
-//! Label values that come from peers.
+//! Label values from peers.
 
 use super::{OVERFLOW, scrape};
 use crate::case::{Outcome, equal};
@@ -12,7 +12,7 @@ fn unlimited(lab: &Lab) -> Outcome<Node> {
     Node::start(home)
 }
 
-/// Names that nobody offers are counted under one, whatever they look like; their traces have each as it was sent.
+/// Names that no node offers are counted under one label value. Their traces show each name as it was sent.
 pub(super) fn hostile_names(lab: &Lab) -> Outcome {
     let node = unlimited(lab)?;
     let client = node.client();
@@ -32,7 +32,7 @@ pub(super) fn hostile_names(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// However many names a peer makes up, the series are bounded and the total is exact.
+/// Invented names leave the number of series bounded and the total exact.
 pub(super) fn cap(lab: &Lab) -> Outcome {
     const NAMES: usize = 600;
     let node = unlimited(lab)?;
@@ -50,7 +50,7 @@ pub(super) fn cap(lab: &Lab) -> Outcome {
     let counted = page.sum("hearthnet_metrics_overflow_total", &[("metric", "hearthnet_requests_total")]);
     equal("hearthnet_metrics_overflow_total", counted, rest)?;
 
-    // A name of its own that was there before is still counted as itself.
+    // An offered name still has a series of its own.
     client.call("experimental.echo", br#"{"params":{},"input":{"text":"a"}}"#, &[])?.is(200)?;
     let echo = scrape(&client)?.sum("hearthnet_requests_total", &[("capability", "experimental.echo")]);
     equal("calls of experimental.echo", echo, 2.0)

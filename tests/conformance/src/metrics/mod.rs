@@ -1,4 +1,4 @@
-//! `/metrics`: the page, its formats, what outside checkers say of it, and whether its figures are true.
+//! `/metrics`: the page, its formats, outside checkers, and the correctness of its values.
 
 mod families;
 mod figures;
@@ -13,7 +13,7 @@ use crate::case::{Case, Outcome, Suite, failed};
 use crate::harness::exposition::{Format, Page};
 use crate::harness::http::Client;
 
-/// What calls for capabilities that nobody offers are counted under.
+/// Label value for capabilities that no node offers.
 const OVERFLOW: &str = "__overflow__";
 
 pub(crate) const SUITE: Suite = Suite {
@@ -53,7 +53,7 @@ pub(crate) const SUITE: Suite = Suite {
     ],
 };
 
-/// The page as a scraper without wishes gets it.
+/// Returns the page for a scraper without `Accept`.
 fn scrape(client: &Client) -> Outcome<Page> {
     parse(&client.get("/metrics")?.is(200)?.text(), Format::Text)
 }

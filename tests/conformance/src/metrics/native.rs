@@ -1,4 +1,4 @@
-//! Native histograms: who gets the protobuf format, and what a real Prometheus makes of it.
+//! Native histograms: negotiation of the protobuf format, and its reading by a real Prometheus.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,7 +24,7 @@ const ASKED: &str =
 const PROTOBUF: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-/// Who asks for protobuf by name, and likes no text format better, gets it.
+/// A scraper that names protobuf and prefers no text format gets protobuf.
 pub(super) fn negotiation(lab: &Lab) -> Outcome {
     let node = Node::start(Home::initialised(lab)?)?;
     let rest = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
@@ -43,7 +43,7 @@ pub(super) fn negotiation(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// A real Prometheus takes a node's durations as a native histogram, with exemplars, and all else as before.
+/// A real Prometheus stores a node's durations as a native histogram with exemplars, and all other series as before.
 pub(super) fn node(lab: &Lab) -> Outcome {
     let (node, _peer) = busy_node(lab)?;
     let prometheus = Prometheus::scraping(lab, node.base(), FEATURE)?;
@@ -69,7 +69,7 @@ pub(super) fn node(lab: &Lab) -> Outcome {
     let expected = page.sum("hearthnet_requests_total", &[labels[0], ("result", "ok")]);
     equal("a counter beside it", others.first().map(|series| series.value), Some(expected))?;
 
-    // Prometheus 2.42 takes the first exemplar alone of a native histogram, so this call is the only one of its series.
+    // Prometheus 2.42 stores only the first exemplar of a native histogram, so the series has this one call.
     let id = ulid::Ulid::generate().to_string();
     node.client().call("called.once", b"{}", &[(REQUEST_ID, &id)])?.refuses(404, "not_found")?;
     let query = format!("hearthnet_request_duration_seconds{{capability={OVERFLOW:?}}}");
@@ -78,7 +78,7 @@ pub(super) fn node(lab: &Lab) -> Outcome {
     ensure(has_ours, &format!("an exemplar with {id}"), exemplars())
 }
 
-/// Prometheus' bounds around each bucket hold just the values that lie between them.
+/// Each bucket that Prometheus stores counts exactly the values between its bounds.
 pub(super) fn buckets(lab: &Lab) -> Outcome {
     let registry = Registry::new();
     let sizes = registry.histogram("sizes", "Sizes.", ["of"], &[1.0]).native();
@@ -119,7 +119,7 @@ pub(super) fn buckets(lab: &Lab) -> Outcome {
     )
 }
 
-/// The one histogram of the query, as soon as the server has scraped this many observations.
+/// Returns the histogram of a query once the server has scraped `count` observations.
 fn stored(prometheus: &Prometheus, query: &str, count: f64) -> Outcome<NativeHistogram> {
     let mut found = Vec::new();
     wait::until(SCRAPED, || {
@@ -133,12 +133,12 @@ fn stored(prometheus: &Prometheus, query: &str, count: f64) -> Outcome<NativeHis
     }
 }
 
-/// Answers every request with the registry's page in protobuf; returns its address.
+/// Starts a server that answers every request with the registry's page in protobuf, and returns its address.
 fn serve(registry: Registry) -> Outcome<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = format!("http://{}", listener.local_addr()?);
     std::thread::spawn(move || {
-        // Whoever goes away halfway comes again.
+        // A client may disconnect halfway. Prometheus scrapes again.
         listener.incoming().flatten().for_each(|stream| _ = answer(stream, &registry));
     });
     Ok(address)

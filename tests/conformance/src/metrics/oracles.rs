@@ -1,4 +1,4 @@
-//! What programs of other people say of the page.
+//! Outside checkers on the page.
 
 use super::page::ASK_OPEN_METRICS;
 use super::{parse, scrape};
@@ -12,7 +12,7 @@ pub(super) fn promtool(lab: &Lab) -> Outcome {
     promtool_accepts(lab, &Client::new(lab.base()?).get("/metrics")?.is(200)?.text())
 }
 
-/// Its only remark may be the unit of the one name that the specification gives so.
+/// `promtool` accepts the page. It may remark only on the unit in one specified name.
 pub(super) fn promtool_accepts(lab: &Lab, page: &str) -> Outcome {
     let ran = oracle::promtool(lab, page)?;
     let output = ran.output();
@@ -32,7 +32,7 @@ pub(super) fn python_text(lab: &Lab) -> Outcome {
     python_agrees_on_text(lab, &text)
 }
 
-/// Python's parser reads exactly the samples that ours reads.
+/// Python's parser reads exactly the samples that the strict parser reads.
 pub(super) fn python_agrees_on_text(lab: &Lab, text: &str) -> Outcome {
     let page = parse(text, Format::Text)?;
     same_samples(&page, &oracle::python_text(lab, text)?)

@@ -1,4 +1,4 @@
-//! The page itself: content types, formats, order.
+//! Content types, formats and order of the page.
 
 use std::io::Read as _;
 
@@ -14,7 +14,7 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 pub(super) const ASK_OPEN_METRICS: (&str, &str) = ("accept", "application/openmetrics-text; version=1.0.0");
 
-/// The names of the standard families that the page must have.
+/// Names of the standard families that the page must have.
 const STANDARD: [&str; 13] = super::families::NAMES;
 
 pub(super) fn endpoint_format(lab: &Lab) -> Outcome {
@@ -31,7 +31,7 @@ pub(super) fn endpoint_format(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// What is asked for, and the content type that answers it.
+/// Values of `Accept` and the content type of the answer.
 const NEGOTIATED: [(&str, &str); 15] = [
     ("", TEXT),
     ("*/*", TEXT),
@@ -101,7 +101,7 @@ pub(super) fn open_metrics(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// The same series with the same kinds in both; and, of what does not move by itself, the same values.
+/// Both formats have the same series and kinds, and the same values where these do not change by themselves.
 pub(super) fn formats_agree(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     let text = scrape(&client)?;
@@ -136,7 +136,7 @@ pub(super) fn formats_agree(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// Families by name, and the same order at every scrape.
+/// Families are sorted by name, in the same order at every scrape.
 pub(super) fn order(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     let keys = |page: &Page| page.series().map(crate::harness::exposition::Series::key).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! What a real Prometheus makes of the page: it scrapes a node, and its own API is asked for the values.
+//! Reading of the page by a real Prometheus: it scrapes a node, and the cases query its API.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::harness::{Lab, wait};
 const HOSTILE: &str = "a\"b\\c{d=\"e\"},\\n # HELP";
 const SCRAPED: Duration = Duration::from_secs(15);
 
-/// Every series of the page is there, with its labels and, unless it moves by itself, its value; nothing else is.
+/// Prometheus has exactly the series of the page, with their labels, and with their values where these do not change by
+/// themselves.
 pub(super) fn values(lab: &Lab) -> Outcome {
     let (node, _peer) = busy_node(lab)?;
     let client = node.client();
@@ -36,17 +37,17 @@ pub(super) fn values(lab: &Lab) -> Outcome {
     for family in page.families.iter().filter(|family| family.name.starts_with("hearthnet_request")) {
         let name =
             if family.kind == "counter" { format!("{}_total", family.name) } else { family.name.clone() };
-        // Prometheus 2 keeps the name that OpenMetrics gives a counter, without `_total`.
+        // Prometheus 2 stores the metadata of an OpenMetrics counter without `_total`.
         let kinds = [prometheus.kind(&name)?, prometheus.kind(&family.name)?];
         ensure(kinds.contains(&family.kind), &format!("the type of {name}: {}", family.kind), &kinds)?;
     }
-    // What the histogram is there for: a quantile that can be added up over nodes.
+    // The purpose of the histogram: a quantile over several nodes.
     let rate = "histogram_quantile(0.9, sum by (le) (hearthnet_request_duration_seconds_bucket))";
     let quantile = prometheus.query(rate)?;
     ensure(quantile.len() == 1 && quantile[0].value > 0.0, "a quantile of the histogram", &quantile)
 }
 
-/// The exemplars of a call that we made are in the exemplar storage, beside the bucket and the counter it was counted in.
+/// The exemplars of a known call are in the exemplar storage, for its bucket and its counter.
 pub(super) fn exemplars(lab: &Lab) -> Outcome {
     let (node, _peer) = busy_node(lab)?;
     let prometheus = Prometheus::scraping(lab, node.base(), "")?;
@@ -72,7 +73,7 @@ fn open_metrics(client: &Client) -> Outcome<Page> {
     parse(&client.get_with("/metrics", &[ASK_OPEN_METRICS])?.is(200)?.text(), Format::OpenMetrics)
 }
 
-/// The first few differences between the page and what the server has stored of it; empty when there is none.
+/// Returns the first few differences between the page and the server's data.
 fn differ(client: &Client, prometheus: &Prometheus) -> Outcome<String> {
     let before = keyed(scrape(client)?.series());
     let stored = prometheus.query("{job=\"node\", __name__!~\"up|scrape_.*\"}")?;
@@ -101,7 +102,7 @@ fn differ(client: &Client, prometheus: &Prometheus) -> Outcome<String> {
     Ok(differences.join("; "))
 }
 
-/// By name and labels. A label without a value is no label to Prometheus.
+/// Returns name and labels as a key. Prometheus treats a label without a value as absent.
 fn keyed<'a>(series: impl Iterator<Item = &'a Series>) -> BTreeMap<String, f64> {
     let key = |series: &Series| {
         let labels = series.labels.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();

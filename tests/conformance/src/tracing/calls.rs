@@ -1,4 +1,4 @@
-//! Whatever its outcome, a call is one trace and one line `done`.
+//! A call is one trace and one line `done`, whatever its outcome.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ use crate::harness::mixed::Mixed;
 use crate::harness::node::Node;
 use crate::harness::{Lab, wait};
 
-/// Each of the mixed calls stands once in `/trace/recent`, with its ID, capability and status.
+/// `/trace/recent` shows each of the mixed calls once, with its ID, capability and status.
 pub(super) fn one_trace_each(lab: &Lab) -> Outcome {
     let mixed = Mixed::of(lab)?;
     mixed.traces.iter().try_for_each(is_of_the_form)?;
@@ -60,7 +60,7 @@ pub(super) fn one_done_line_each(lab: &Lab) -> Outcome {
     equal("lines done", done.len(), mixed.calls.len())
 }
 
-/// A caller that goes away halfway leaves one trace, `cancelled`, one line, one count, and no open stream.
+/// A caller that disconnects leaves one trace with status `cancelled`, one line, one count and no open stream.
 pub(super) fn caller_gone(lab: &Lab) -> Outcome {
     let node = Node::start(Home::initialised(lab)?)?;
     let client = node.client();
@@ -73,7 +73,7 @@ pub(super) fn caller_gone(lab: &Lab) -> Outcome {
         let mut stream = client.connect()?;
         stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
         if id == &streaming {
-            // The answer has begun when its first byte is here.
+            // The answer has begun once its first byte has arrived.
             stream.read_exact(&mut [0; 1])?;
         } else {
             std::thread::sleep(Duration::from_millis(200));

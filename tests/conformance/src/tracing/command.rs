@@ -8,7 +8,7 @@ use crate::harness::node::Node;
 
 const CAPABILITIES: [&str; 2] = ["experimental.echo", "experimental.node.status"];
 
-/// Shows the traces of the running node that its configuration names.
+/// `trace recent` shows the traces of the node that the configuration names.
 pub(super) fn recent(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     let port = crate::harness::free_port();
@@ -23,7 +23,7 @@ pub(super) fn recent(lab: &Lab) -> Outcome {
     let command = |args: &[&str]| node.home().hearthnet(args).and_then(|ran| ran.exits(0));
     let all = command(&["trace", "recent"])?.stdout;
     for (id, capability) in ids.iter().zip(CAPABILITIES) {
-        // People see the beginning of an ID.
+        // The text output shows the beginning of an ID.
         contains("the traces", &all, &id[..8])?;
         contains("the traces", &all, capability)?;
     }

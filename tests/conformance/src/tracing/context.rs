@@ -1,4 +1,4 @@
-//! Context belongs to the task: the functions of `obs-trace`, as a program calls them.
+//! The functions of `obs-trace`, as a program calls them: context belongs to the task.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use tokio::runtime::{Builder, Runtime};
 use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::Lab;
 
-/// Both kinds of runtime.
+/// Returns a runtime of each kind.
 fn runtimes() -> Outcome<[(&'static str, Runtime); 2]> {
     let one_thread = Builder::new_current_thread().enable_time().build()?;
     let threads = Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     Ok([("on one thread", one_thread), ("on several threads", threads)])
 }
 
-/// Spec §7: `attach` and `detach` round-trip over what a request does side by side.
+/// `attach` and `detach` round-trip over the concurrent parts of a request.
 pub(super) fn propagation(_lab: &Lab) -> Outcome {
     for (place, runtime) in runtimes()? {
         runtime.block_on(trace::scope(round_trip())).map_err(|stop| stop.at(place))?;
@@ -65,7 +65,7 @@ async fn round_trip() -> Outcome {
     ensure(trace::detach().is_none(), "nothing to detach a second time", "a record")
 }
 
-/// A thousand tasks that hold a span over a yield: each span is in the trace of its own task.
+/// A thousand tasks hold a span over a yield. Each span is in the trace of its own task.
 pub(super) fn tasks_keep_apart(_lab: &Lab) -> Outcome {
     for (place, runtime) in runtimes()? {
         runtime.block_on(many_tasks()).map_err(|stop| stop.at(place))?;
@@ -103,7 +103,7 @@ async fn many_tasks() -> Outcome {
     Ok(())
 }
 
-/// Ended, dropped, failed or unwound: one record each, with that status.
+/// A trace that ends, is dropped, fails or unwinds is recorded once, with that status.
 pub(super) fn ends(_lab: &Lab) -> Outcome {
     let store = Store::new(Config::default())?;
     let _scope = store.enter();
@@ -115,7 +115,7 @@ pub(super) fn ends(_lab: &Lab) -> Outcome {
         trace::new_trace("failed").scope(failing).await;
         drop(Box::pin(trace::new_trace("never polled").scope(async {})));
         let dropped = trace::new_trace("dropped").scope(std::future::pending::<()>());
-        // The time is over before the future is; it is dropped halfway.
+        // The timeout drops the future before it ends.
         let _elapsed = tokio::time::timeout(std::time::Duration::from_millis(10), dropped).await;
     });
     let unwound = std::panic::catch_unwind(|| {

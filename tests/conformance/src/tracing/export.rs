@@ -15,15 +15,15 @@ use crate::harness::node::Node;
 use crate::harness::spans::{Bodies, Rotel, Seen};
 use crate::harness::{Lab, oracle, wait};
 
-/// Of the caller, who is traced by somebody else.
+/// Headers of a caller that another system traces.
 const CALLER: &str = "b7ad6b7169203331";
 
 fn hex(id: Ulid) -> String {
     format!("{:032x}", id.0)
 }
 
-/// Calls through two nodes that export to the same real collector are one trace there: under the caller's span the
-/// near node's part, its span `forward`, and under that the far node's part.
+/// Calls through two nodes that export to one real collector are one trace there. The near node's spans are below the
+/// caller's span, and the far node's spans are below the near node's span `forward`.
 pub(super) fn one_trace_over_two_nodes(lab: &Lab) -> Outcome {
     let (near, far) = (Home::initialised(lab)?, Home::initialised(lab)?);
     let rotel = Rotel::start(lab, &near)?;
@@ -40,14 +40,14 @@ pub(super) fn one_trace_over_two_nodes(lab: &Lab) -> Outcome {
         near.client().call("llm.chat", chat.to_string().as_bytes(), &all)?.is(status)?;
         Ok(id)
     };
-    // The far node refuses the one before it does anything, so that three spans are all there is.
+    // The far node refuses the call at once, so the trace has three spans.
     let refused = call(400, &[("x-hearthnet-capability-version", "9.9.9")])?;
     let answered = call(200, &[])?;
 
     let of = |spans: &[Seen], id: Ulid| -> Vec<Seen> {
         spans.iter().filter(|span| span.trace_id == hex(id)).cloned().collect()
     };
-    // Each node sends what it has when it ends.
+    // A node flushes its export when it ends.
     let instances = [node_id(&near)?, node_id(&far)?];
     near.stop()?;
     far.stop()?;
@@ -59,7 +59,7 @@ pub(super) fn one_trace_over_two_nodes(lab: &Lab) -> Outcome {
     let three = of(&spans, refused);
     equal("spans of the refused call", three.len(), 3)
         .map_err(|stop| stop.at(&format!("{three:?} in {}", rotel.text())))?;
-    // What a caller got wrong is an error of the span that called, and none of the nodes that were asked.
+    // A caller's mistake is an error of its own span and of no node's span.
     is_one_tree(&three, &instances, "ERROR")?;
 
     let four = of(&spans, answered);
@@ -78,8 +78,8 @@ fn node_id(node: &Node) -> Outcome<String> {
     Ok(health["node_id"].as_str().unwrap_or_default().to_owned())
 }
 
-/// The caller, the near node's root, `forward`, the far node's root: each the child of the one before. The status is
-/// that of `forward`; a server's is unset, because it did nothing wrong.
+/// Checks that caller, near node's root, `forward` and far node's root are each the child of the one before. `status` is
+/// that of `forward`; the status of the roots is unset, because neither node was at fault.
 fn is_one_tree(spans: &[Seen], [near, far]: &[String; 2], forwarded: &str) -> Outcome {
     let mut parent = CALLER.to_owned();
     for (name, kind, instance) in
@@ -100,7 +100,7 @@ fn is_one_tree(spans: &[Seen], [near, far]: &[String; 2], forwarded: &str) -> Ou
     Ok(())
 }
 
-/// What a node sends, decoded by OpenTelemetry's own messages, is what `/trace/recent` shows.
+/// An export, decoded by OpenTelemetry's own messages, has the same spans as `/trace/recent`.
 pub(super) fn decoded_by_python(lab: &Lab) -> Outcome {
     oracle::opentelemetry_proto_is_there(lab)?;
     let home = Home::initialised(lab)?;
@@ -122,7 +122,7 @@ pub(super) fn decoded_by_python(lab: &Lab) -> Outcome {
     wait::until(Duration::from_secs(5), || traces(&client, "?n=100").is_ok_and(|all| all.len() == 20));
     let shown = traces(&client, "?n=100")?;
     let instance = node_id(&node)?;
-    // It sends what it has when it ends.
+    // The node flushes its export when it ends.
     node.stop()?;
 
     let mut decoded = Vec::new();
@@ -149,7 +149,7 @@ pub(super) fn decoded_by_python(lab: &Lab) -> Outcome {
 fn is_root_of(root: &Value, trace: &Value, instance: &str) -> Outcome {
     equal("name", &root["name"], &trace["capability"])?;
     equal("parent", text(&root["parent_span_id"]), String::new())?;
-    // The calls here are answered well, or wrong themselves: neither is an error of the node.
+    // These calls succeed or are wrong themselves, so no span is an error of the node.
     equal("status", &root["status"], &json!({"code": 0, "message": ""}))?;
     let failed = Some(&trace["status"]).filter(|status| **status != "ok");
     equal("error.type", root["attributes"].get("error.type"), failed)?;
@@ -170,7 +170,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A collector that is not there, or lies, costs the callers nothing and the node one line.
+/// A collector that is down or answers nonsense costs the node one log line and its callers nothing.
 pub(super) fn collector_gone(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;
     home.without_rate_limit()?;
@@ -202,7 +202,7 @@ pub(super) fn collector_gone(lab: &Lab) -> Outcome {
     equal("its level", said[0].text("level"), Some("warning"))
 }
 
-/// What is wrong is said with file, line, field and what is allowed, and no password of it.
+/// The error names file, line, field and the allowed form, and shows no password.
 pub(super) fn bad_endpoint(lab: &Lab) -> Outcome {
     for bad in ["collector:4318", "ftp://collector", "http://u:hunter2@collector:4318", ""] {
         let home = Home::initialised(lab)?;

@@ -1,4 +1,4 @@
-//! Traces: one for each call, the same ID over every hop, and nothing of one task in another's.
+//! Traces: one for each call, one ID over every hop, and no span of another task.
 
 mod calls;
 mod command;
@@ -34,7 +34,7 @@ pub(crate) const SUITE: Suite = Suite {
     ],
 };
 
-/// The traces that a node shows for a query.
+/// Returns the traces that a node shows for a query.
 fn traces(client: &Client, query: &str) -> Outcome<Vec<Value>> {
     let answer = client.get(&format!("/trace/recent{query}"))?.is(200)?;
     let body = answer.json()?;

@@ -13,7 +13,7 @@ use crate::harness::{Lab, wait};
 
 const NOBODY: &str = "experimental.nobody.offers.this";
 
-/// Calls what nobody offers and waits until the trace of that call is shown.
+/// Calls a capability that no node offers, and waits until `/trace/recent` shows that call.
 fn leave_a_trace(client: &Client, capability: &str) -> Outcome<String> {
     let id = Ulid::generate().to_string();
     client.call(capability, b"{}", &[(REQUEST_ID, &id)])?;
@@ -38,7 +38,7 @@ pub(super) fn form(lab: &Lab) -> Outcome {
     traces.iter().try_for_each(is_of_the_form)
 }
 
-/// A trace and each of its spans have exactly these members, of these kinds.
+/// A trace and its spans have exactly the specified members.
 pub(super) fn is_of_the_form(trace: &Value) -> Outcome {
     let keys = |value: &Value| {
         value.as_object().map(|object| object.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
@@ -92,7 +92,7 @@ pub(super) fn newest_first(lab: &Lab) -> Outcome {
 
 pub(super) fn filters(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
-    // A name of its own, so that on a busy node too there is one trace of it.
+    // The capability is unique, so that a busy node has one trace of it too.
     let name = format!("experimental.nobody.{}", Ulid::generate());
     let id = leave_a_trace(&client, &name)?;
     leave_a_trace(&client, NOBODY)?;
@@ -101,7 +101,7 @@ pub(super) fn filters(lab: &Lab) -> Outcome {
     equal("traces of that capability", ids, vec![id.as_str()])
 }
 
-/// 400 with the reason; what is no number is never silently replaced.
+/// A bad parameter gets 400 with the reason.
 pub(super) fn bad_parameters(lab: &Lab) -> Outcome {
     let client = Client::new(lab.base()?);
     for query in ["?n=abc", "?n=-1", "?n=", "?n=1.5", "?n=99999999999999999999", "?n=1&n=2"] {

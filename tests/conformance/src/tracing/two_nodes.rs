@@ -1,4 +1,4 @@
-//! Two nodes that are each other's peers.
+//! Two nodes that are peers of each other.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::harness::http::REQUEST_ID;
 use crate::harness::node::Node;
 use crate::harness::{Lab, fake_llm, wait};
 
-/// A node that offers nothing special and one that offers `llm.chat`, each with the other as its peer.
+/// Starts a node and a second one that offers `llm.chat`, each with the other as its peer.
 fn pair(lab: &Lab) -> Outcome<(Node, Node)> {
     pair_of(Home::initialised(lab)?, Home::initialised(lab)?)
 }
 
-/// The same in these homes.
+/// Starts the two nodes in these homes.
 pub(super) fn pair_of(near: Home, far: Home) -> Outcome<(Node, Node)> {
     let (near_port, far_port) = (free_port(), free_port());
     near.configure("discovery", "static_peers", vec![format!("http://127.0.0.1:{far_port}")])?;
@@ -26,7 +26,7 @@ pub(super) fn pair_of(near: Home, far: Home) -> Outcome<(Node, Node)> {
     fake_llm::configure(&far)?;
     let nodes = (Node::start_on(near, near_port)?, Node::start_on(far, far_port)?);
 
-    // Peers are asked every five seconds.
+    // A node queries its peers every five seconds.
     let ready = |node: &Node| node.client().get("/ready").is_ok_and(|answer| answer.status == 200);
     if wait::until(Duration::from_secs(12), || ready(&nodes.0) && ready(&nodes.1)) {
         return Ok(nodes);
@@ -34,7 +34,7 @@ pub(super) fn pair_of(near: Home, far: Home) -> Outcome<(Node, Node)> {
     Err(failed("both nodes ready within 12 s", format!("{}\n{}", nodes.0.output(), nodes.1.output())))
 }
 
-/// One call through both: one trace ID in both logs, both traces, and the answer.
+/// A call through both nodes has one trace ID in both logs, in both traces and in the answer.
 pub(super) fn one_id(lab: &Lab) -> Outcome {
     let (near, far) = pair(lab)?;
     let id = Ulid::generate().to_string();
@@ -76,7 +76,7 @@ pub(super) fn one_id(lab: &Lab) -> Outcome {
     Ok(())
 }
 
-/// A peer that has gone away is an error of the call, recorded once, and soon no peer any more.
+/// A peer that has ended makes the call an error, which is recorded once. Soon it is no peer any more.
 pub(super) fn peer_gone(lab: &Lab) -> Outcome {
     let (near, far) = pair(lab)?;
     drop(far);

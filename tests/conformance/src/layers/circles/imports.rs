@@ -1,4 +1,4 @@
-//! Which file needs which, by the paths in their tokens.
+//! Finds the files that a file needs, by the paths in its tokens.
 //!
 //! Names are followed through re-exports to the file that declares them, so that a folder's `mod.rs` does not tie
 //! together what it lists. Macros are read like other code, as tokens.
