@@ -1,4 +1,4 @@
-//! A port for a listener under test. The file is part of each test harness that starts listeners.
+//! Port for a listener under test. Each test harness that starts listeners includes this file.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
