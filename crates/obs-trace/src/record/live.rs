@@ -138,13 +138,13 @@ impl TraceRecord {
     }
 
     /// Returns whether all of the record is written.
-    pub(super) fn is_fixed(&self) -> bool {
+    pub(crate) fn is_fixed(&self) -> bool {
         // Acquire: pairs with the `Release` in `end`, so `kept` and `ended` are final.
         self.outcome.load(Ordering::Acquire) != RUNNING
     }
 
     /// Returns a record that ended after this many nanoseconds.
-    #[cfg(test)]
+    #[cfg(all(test, not(obs_loom)))]
     pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
         let record = TraceRecord::begin(None, capability, Limits { spans: 0, field_bytes: 0 }, None);
         record.end(outcome);
