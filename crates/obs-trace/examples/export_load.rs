@@ -1,7 +1,7 @@
-//! Ends traces at a steady rate while a collector on loopback takes them, and prints how many the exporter dropped:
+//! Ends traces at a steady rate while a collector on loopback accepts them, and prints how many the exporter dropped:
 //! `cargo run --release -p obs-trace --features otlp --example export_load [traces a second] [seconds]`.
 
-#![expect(clippy::print_stdout, reason = "it is a program that prints")]
+#![expect(clippy::print_stdout, reason = "a program that reports")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = numbers.next().transpose()?.unwrap_or(10);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = format!("http://{}", listener.local_addr()?);
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(take(stream))));
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(accept(stream))));
 
     let store = Store::default();
     let exporter = Exporter::start(&store, &Config::new(address))?;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Ends `rate` traces a second, evenly, each with one span and two fields.
+/// Ends `rate` traces a second at even intervals, each with one span and two fields.
 fn end_traces(store: &Store, rate: u32, time: Duration) {
     let _scope = store.enter();
     let begin = Instant::now();
@@ -61,8 +61,8 @@ fn end_traces(store: &Store, rate: u32, time: Duration) {
     }
 }
 
-/// Reads one request and says that its spans are taken.
-fn take(mut stream: TcpStream) -> std::io::Result<()> {
+/// Reads one request and accepts its spans.
+fn accept(mut stream: TcpStream) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut piece = [0; 1 << 16];
     loop {

@@ -1,7 +1,7 @@
-//! What traces cost in memory: `cargo xtask memory`.
+//! Memory of traces: `cargo xtask memory`.
 //!
-//! Fills a store of its own with traces, by the default bounds, and prints what it says of itself beside what the
-//! process takes. Then ends traces by the million, of all sizes and some of them failing, to show that it stays so.
+//! Fills a store with traces under the default limits, and prints the store's own count beside the memory of the process.
+//! Then ends millions of traces of all sizes, some of them failed, to show that memory stays flat.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ fn main() {
 fn all(traces: u64) {
     say("10 000 traces of            kept     own count    resident");
     for (spans, fields) in [(10, 0), (10, 2), (128, 0), (128, 2)] {
-        // Each in a process of its own, which has no memory of the one before.
+        // A process for each, so that none reuses freed memory.
         let this = std::env::current_exe().expect("a program knows where it is");
         let arguments = [spans, fields].map(|number: u64| number.to_string());
         let status = std::process::Command::new(this).args(arguments).status();
@@ -33,7 +33,7 @@ fn all(traces: u64) {
     go_on(traces);
 }
 
-/// What 10 000 traces come to.
+/// Measures 10 000 traces.
 fn fill(spans: usize, fields: usize) {
     let before = resident_bytes();
     let store = Store::default();
@@ -48,7 +48,7 @@ fn fill(spans: usize, fields: usize) {
     ));
 }
 
-/// Traces of all sizes, one in ten of them failed, of more capabilities than are told apart.
+/// Ends traces of all sizes, one in ten of them failed, and prints the memory in between.
 fn go_on(traces: u64) {
     let store = Store::default();
     let _scope = store.enter();
@@ -87,7 +87,7 @@ fn make(number: u64, spans: usize, fields: usize) {
     trace.finish();
 }
 
-/// What the process takes of the machine's memory; 0 where that is not to be had.
+/// Returns the resident memory of the process. 0 on systems without procfs.
 fn resident_bytes() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<usize>().ok());

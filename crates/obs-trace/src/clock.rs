@@ -1,28 +1,29 @@
-//! Two clocks: one that is cheap to read for durations, and the wall clock for when a trace began.
+//! Two clocks: a cheap one for durations, and the wall clock for the beginning of a trace.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time stamp counter where it is reliable, else the system's clock.
+/// Point in time of the processor's time stamp counter where that is reliable, else of the system's monotonic clock.
 pub(crate) use fastant::Instant;
 
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// From one moment to another; nothing if the clock went back in between, or began anew.
+/// Returns the time from one moment to another. Zero if the clock was set back or restarted in between.
 ///
-/// A processor's counter may begin anew when the machine has slept. What lies before that is then further away than
-/// the machine is old, and must not be taken for the slowest trace there ever was.
+/// A processor's counter may restart while the machine sleeps. A moment before that then seems to be decades away, and must
+/// not become the duration of the slowest trace.
 pub(crate) fn between(begin: Instant, end: Instant) -> Duration {
+    // Ten years: longer than any trace, shorter than what a restarted counter seems to be away.
     const IMPOSSIBLE: Duration = Duration::from_secs(10 * 365 * 86_400);
     Some(end - begin).filter(|duration| *duration < IMPOSSIBLE).unwrap_or_default()
 }
 
-/// Nanoseconds since the Unix epoch at `instant`.
+/// Returns the nanoseconds since the Unix epoch at `instant`.
 ///
-/// Read from the wall clock at most every [`ANCHOR_AGE`] a thread, because that read costs three
-/// times as much as one of the counter; a step of the wall clock is followed after that time.
+/// Each thread reads the wall clock at most every [`ANCHOR_AGE`], because that costs three times as much as reading the
+/// counter. A step of the wall clock shows after that time.
 pub(crate) fn unix_ns(instant: Instant) -> u64 {
     ANCHOR
         .try_with(|anchor| {
@@ -39,26 +40,28 @@ pub(crate) fn unix_ns(instant: Instant) -> u64 {
         .unwrap_or_else(|_| wall_ns())
 }
 
-/// Short enough for a person not to see, long enough to take the wall clock off the path of a burst.
+/// Maximum age of a thread's reading of the wall clock. Too short for a person to notice, and long enough to spare a burst of
+/// traces the reading.
 const ANCHOR_AGE: Duration = Duration::from_millis(20);
 
 thread_local! {
+    /// A moment, and the nanoseconds since the Unix epoch that the wall clock showed then.
     static ANCHOR: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
 }
 
-/// 0 on a machine whose clock is before 1970.
+/// Reads the wall clock. Returns 0 if it shows a time before 1970.
 fn wall_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
-/// `unix_ns` as RFC 3339 in UTC with exactly three decimals.
+/// Formats a time as RFC 3339 in UTC with exactly three decimals.
 pub(crate) fn rfc3339_ms(unix_ns: u64) -> String {
-    // As a signed number it lasts until 2262.
+    // An `i64` of nanoseconds lasts until 2262.
     chrono::DateTime::from_timestamp_nanos(unix_ns as i64)
         .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// Milliseconds with three decimals, as records and log lines give durations.
+/// Returns milliseconds with three decimals, the form of durations in records and log lines.
 pub(crate) fn ms(duration: Duration) -> f64 {
     (duration.as_nanos() as f64 / 1e3).round() / 1e3
 }
@@ -78,11 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_or_begins_anew_makes_no_duration() {
+    fn a_clock_that_is_set_back_or_restarts_makes_no_duration() {
         let (before, now) = (now() - Duration::from_millis(5), now());
         assert!((5..1_000).contains(&between(before, now).as_millis()));
         assert_eq!(between(now, before), Duration::ZERO);
-        // What fastant makes of a counter that is below the one it began with.
+        // The value that fastant returns for a counter below its first reading.
         let century = Duration::from_secs(100 * 365 * 86_400);
         assert_eq!(between(before, now + century), Duration::ZERO);
     }

@@ -1,5 +1,5 @@
-//! Traces of what a HearthNet node does for each request: they survive await, spawn, panic and
-//! disconnect, and the last of them can be looked at (spec §5).
+//! Traces of a HearthNet node's requests: they survive `await`, `spawn`, panic and disconnect, and the last ones can be read
+//! in the process.
 //!
 #![cfg_attr(feature = "rt", doc = "```")]
 #![cfg_attr(not(feature = "rt"), doc = "```ignore")]
@@ -29,35 +29,32 @@
 //! ```
 //!
 //! # Context
-//! A trace belongs to a scope. [`Trace::scope`] gives one to a future, which has it in every poll
-//! and on every thread; `spawn`, `spawn_blocking`, `JoinSet` and [`carry`] hand trace and span
-//! on to another task, and a bare `tokio::spawn` has none. [`attach`] and [`detach`] act on the
-//! enclosing scope. Outside all scopes a tokio task has a scope of its own, and so has a thread for
-//! what is no task; neither sees the other's.
+//! A trace belongs to a scope. [`Trace::scope`] makes a future a scope, in every poll and on every thread. `spawn`,
+//! `spawn_blocking`, `JoinSet` and [`carry`] pass trace and span to another task. A bare `tokio::spawn` does not. [`attach`]
+//! and [`detach`] act on the enclosing scope. Outside all scopes each tokio task has its own context, and so has each thread
+//! for code outside tasks. Neither sees the other's.
 //!
-//! A [`Span`] guard may be held across `.await` and dropped in any order; it is not the parent of
-//! anything. Spans nest through [`SpanBuilder::wrap`], [`SpanBuilder::run`] and [`InSpan`].
+//! A [`Span`] guard may be held across `.await` and dropped in any order. It does not become a parent. Spans nest through
+//! [`SpanBuilder::wrap`], [`SpanBuilder::run`] and [`InSpan`].
 //!
 //! # End
-//! A trace ends once, in one atomic change: by [`detach`], [`Trace::finish`], the end of its scope,
-//! a drop (`cancelled`) or a panic (`panic`). Then it is in the ring and the line `done` is logged
-//! through the `log` crate with target `hearthnet.trace` and the fields `capability`, `status`, `ms`
-//! and `spans`. Spans that are not over by then are counted and not kept.
+//! A trace ends once, in one atomic change: by [`detach`], [`Trace::finish`], the end of its scope, a drop (`cancelled`) or a
+//! panic (`panic`). Then it is in the ring. The line `done` is logged through the `log` crate with target `hearthnet.trace`
+//! and the fields `capability`, `status`, `ms` and `spans`. Spans that have not ended by then are counted and not kept.
 //!
 //! # Memory
-//! The ring holds the last 10 000 traces and at most 64 MiB; a trace at most 128 spans, 256 fields
-//! and 16 KiB of their text; beside the ring the last 10 errors and the 10 slowest traces of
-//! each of 64 capabilities are kept, in at most 16 MiB. What has no place is counted in [`Stats`] and
-//! [`TraceRecord::dropped_spans`]. See [`Config`].
+//! The ring holds the last 10 000 traces in at most 64 MiB. A trace has at most 128 spans, 256 fields and 16 KiB of their
+//! text. Beside the ring the store keeps the last 10 errors and the 10 slowest traces of each of 64 capabilities, in at most
+//! 16 MiB. Losses are counted in [`Stats`] and [`TraceRecord::dropped_spans`]. The limits are in [`Config`].
 //!
-//! Measured by `cargo xtask memory`: 10 000 traces of 10 spans take 5.6 MiB of the process's memory and 26 MiB if
-//! each span has two fields, one of them a text of 63 bytes; of 128 spans 33 MiB, and with such fields the ring is full
-//! at 2 900 of them. Ten million traces later it is what it was.
+//! `cargo xtask memory` measures it. 10 000 traces of 10 spans take 5.6 MiB of memory, or 26 MiB if each span has two
+//! fields, one of them a text of 63 bytes. 10 000 traces of 128 spans take 33 MiB. With such fields the ring is full at
+//! 2 900 of them. Memory stays the same over ten million traces.
 //!
 //! # Features
-//! - `rt` (default): the helpers for tokio. Without it the crate has no runtime.
+//! - `rt` (default): helpers for tokio. Without it the crate has no runtime.
 //! - `otlp`: export to an OpenTelemetry collector, the module `otlp`.
-//! - `tls`: collectors behind `https`, by the certificates that the system trusts.
+//! - `tls`: collectors with `https`, verified by the certificates that the system trusts.
 
 mod clock;
 mod config;
@@ -89,7 +86,7 @@ pub use store::{
 };
 pub use trace::Trace;
 
-/// The snippets of the README compile and run.
+/// Compiles and runs the examples of the README.
 #[cfg(all(doctest, feature = "rt"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,8 +1,9 @@
-//! Short text of bounded length.
+//! Texts of bounded length.
 
 use smol_str::SmolStr;
 
-/// `text`, cut at a character's border to at most `limit` bytes, of which the last three are then `…`.
+/// Returns `text` cut at a character boundary to at most `limit` bytes. A text that is cut ends in `…`, which takes three
+/// of them.
 pub(crate) fn bounded(text: &str, limit: usize) -> SmolStr {
     if text.len() <= limit {
         return SmolStr::new(text);

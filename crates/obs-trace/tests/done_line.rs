@@ -1,4 +1,4 @@
-//! T4, T9: the `done` line. Alone in its binary, because it installs the logger of the process.
+//! The line `done`. Alone in its binary, because it installs the logger of the process.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ impl log::Log for Lines {
 
     fn log(&self, record: &log::Record<'_>) {
         assert!(!SHOULD_PANIC.load(Ordering::Relaxed), "a logger that panics");
-        // A logger may trace, and look at what was traced.
+        // A logger may begin spans and read traces.
         obs_trace::in_span("logging", || obs_trace::get_recent(1));
         let mut line = Fields(serde_json::Map::new());
         line.0.insert("target".into(), record.target().into());
@@ -74,13 +74,13 @@ fn every_end_logs_done_once_with_the_id_of_the_trace() {
     let [line] = &take_lines()[..] else { panic!("one line") };
     assert_eq!((&line["trace_id"], &line["status"]), (&dropped.to_string().into(), &"cancelled".into()));
 
-    // While another trace is current, the line is still of the one that ends.
+    // The line has the ID of the trace that ends, also while another trace is current.
     let (outer, inner) = (new_trace("outer"), new_trace("inner"));
     outer.enter(|| inner.finish());
     let [line] = &take_lines()[..] else { panic!("one line") };
     assert_eq!(line["trace_id"], inner.id().to_string());
 
-    // A thread that ends with a trace attached.
+    // A thread ends with an attached trace.
     let id = std::thread::spawn(|| {
         let trace = new_trace("thread");
         let id = trace.id();
@@ -92,7 +92,7 @@ fn every_end_logs_done_once_with_the_id_of_the_trace() {
     let [line] = &take_lines()[..] else { panic!("one line") };
     assert_eq!((&line["trace_id"], &line["status"]), (&id.to_string().into(), &"cancelled".into()));
 
-    // A logger that panics harms nobody.
+    // A panic in the logger does not reach the caller.
     SHOULD_PANIC.store(true, Ordering::Relaxed);
     assert!(new_trace("logger panics").finish().is_some());
     let unwound = std::panic::catch_unwind(|| {

@@ -1,4 +1,4 @@
-//! What is logged about an export. Alone in its binary, because it installs the logger of the process.
+//! Log lines about an export. Alone in its binary, because it installs the logger of the process.
 #![cfg(feature = "otlp")]
 
 use std::io::{Read, Write};
@@ -28,7 +28,7 @@ impl log::Log for Lines {
         }
         let line = format!("{} {}: {}{lost}", record.level(), record.target(), record.args());
         LINES.lock().unwrap().push(line);
-        // A logger that traces, and then fails, harms nobody.
+        // A logger that begins a trace and panics does not harm the export.
         new_trace("logging").finish();
         panic!("a logger that panics");
     }
@@ -44,17 +44,17 @@ fn lines() -> Vec<String> {
 fn until(holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !holds() {
-        assert!(Instant::now() < end, "never came; {:?}", lines());
+        assert!(Instant::now() < end, "timed out; {:?}", lines());
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// One warning however often it fails, callers that never wait, and one line when it works again.
+/// An outage makes one warning and one line at its end. Callers never wait.
 #[test]
-fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
+fn an_outage_makes_one_warning_and_one_line_at_its_end() {
     log::set_logger(&Lines).unwrap();
     log::set_max_level(log::LevelFilter::Info);
-    // What connects is refused until there is a collector at this port.
+    // Connections are refused until the collector starts at this port.
     let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = reserved.local_addr().unwrap();
     drop(reserved);
@@ -76,7 +76,7 @@ fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
     until(|| exporter.stats().failed > 0);
     let stats = exporter.stats();
     assert!(stats.is_failing && stats.waiting <= 100 && stats.dropped > 0, "{stats:?}");
-    assert_eq!(store.stats().completed, 100_000, "the node has done its work meanwhile");
+    assert_eq!(store.stats().completed, 100_000, "the node did its work meanwhile");
     let warning = "WARN hearthnet.trace.otlp: traces cannot be exported; they stay on this node";
     assert_eq!(lines(), [warning]);
 
@@ -94,7 +94,7 @@ fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
     assert!(lost > 50_000 && lost <= stats.failed + stats.dropped, "{lost} of {stats:?}");
     assert_eq!(lines()[1], format!("INFO hearthnet.trace.otlp: traces are exported again (lost {lost})"));
 
-    // The next outage is said too, although it comes within the same minute, and so is its end.
+    // A second outage within the same minute makes two more lines.
     *SAYS.lock().unwrap() = "503 Service Unavailable";
     new_trace("second").finish();
     until(|| exporter.stats().failed > stats.failed && lines().len() == 3);
@@ -104,7 +104,7 @@ fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
     until(|| lines().len() == 4);
     assert_eq!(lines()[3], "INFO hearthnet.trace.otlp: traces are exported again (lost 1)");
 
-    // One that flaps gets six more lines in this minute, and the last state is said at the end.
+    // A collector that flaps makes six more lines in this minute. The last state is logged at the end.
     for _ in 0..20 {
         for says in ["400 Bad Request", "200 OK", "400 Bad Request"] {
             *SAYS.lock().unwrap() = says;
@@ -119,12 +119,13 @@ fn pain_10_a_collector_that_is_down_is_one_warning_until_it_is_back() {
     assert_eq!(lines()[10..], [warning]);
 }
 
+/// Status line of the collector's responses.
 static SAYS: Mutex<&str> = Mutex::new("200 OK");
 
-/// Answers a request with the status that a collector says now.
+/// Answers a request with the current status.
 fn answer(stream: &mut TcpStream) {
     let mut request = [0; 1 << 16];
-    // One read is enough to know that somebody asks; the rest is read so that nothing is reset.
+    // One read suffices to know of a request. The rest is read before the close, which would reset the connection.
     let _ = stream.read(&mut request);
     let says = *SAYS.lock().unwrap();
     let type_ = "content-type: application/x-protobuf";

@@ -1,5 +1,5 @@
-//! T5, pain 7: memory stays what it is. Alone in its binary, because it looks at the whole process; the full run of
-//! ten million traces is `cargo xtask memory`.
+//! Memory of the process stays flat. Alone in its binary, because it measures the whole process. The full run of ten
+//! million traces is `cargo xtask memory`.
 #![cfg(target_os = "linux")]
 
 use obs_trace::{Store, new_trace, span};
@@ -9,7 +9,7 @@ fn resident_bytes() -> usize {
     pages.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
-/// Traces of all sizes, some of which fail, of capabilities that a peer makes up.
+/// Ends traces of all sizes, some of them failed, of capabilities that a peer makes up.
 fn traces(numbers: std::ops::Range<u32>) {
     for number in numbers {
         let trace = new_trace(&format!("made.up.{}", number % 1_000));
@@ -26,7 +26,7 @@ fn traces(numbers: std::ops::Range<u32>) {
 }
 
 #[test]
-fn pain_07_memory_is_flat_however_many_traces_end() {
+fn memory_is_flat_over_many_traces() {
     let store = Store::default();
     let _scope = store.enter();
     traces(0..20_000);
@@ -36,7 +36,7 @@ fn pain_07_memory_is_flat_however_many_traces_end() {
     let stats = store.stats();
     assert_eq!((stats.completed, stats.active), (80_000, 0));
     assert!(stats.ring_bytes <= 64 << 20);
-    // Of 100 MiB of traces: a leak of one in ten would show.
+    // The traces take 100 MiB in total, so a leak of one in ten would show.
     assert!(grown < 10 << 20, "{} MiB more after {} MiB", grown >> 20, full >> 20);
     assert!(resident_bytes() < 150 << 20, "{} MiB for 80 MiB of traces", resident_bytes() >> 20);
 }

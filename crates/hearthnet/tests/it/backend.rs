@@ -1,4 +1,4 @@
-//! Fake language model that speaks the OpenAI protocol and follows a script.
+//! A language model that speaks the OpenAI protocol and does as it is told.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,29 +17,29 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tower_service::Service as _;
 
-/// Script of the backend.
+/// How the backend answers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
-    /// Pieces of the text.
+    /// The pieces of its text.
     pub(crate) tokens: Vec<&'static str>,
-    /// Delay before each piece.
+    /// Waited before each piece.
     pub(crate) delay: Duration,
-    /// Signal to wait for before the first piece.
+    /// Waited for before the first piece.
     pub(crate) go: Option<Arc<Notify>>,
-    /// Reported number of tokens. `None` reports none.
+    /// What it says it counted; nothing when `None`.
     pub(crate) usage: Option<u64>,
-    /// Status instead of an answer, or status of `raw`.
+    /// Status instead of an answer, or that of `raw`.
     pub(crate) status: Option<u16>,
-    /// Ends the stream after the last piece without a final event.
+    /// Breaks off after the last piece, without saying why.
     pub(crate) breaks: bool,
-    /// Content type and pieces of a body that replace the answer.
+    /// A content type and the pieces of a body, sent as they are instead of an answer.
     pub(crate) raw: Option<(&'static str, Vec<Vec<u8>>)>,
 }
 
-/// Backend at `url`. It runs as long as the runtime of the test.
+/// The backend at `url`, for as long as the test's runtime lives.
 pub(crate) struct Backend {
     pub(crate) url: String,
-    /// Requests so far: body, value of `Authorization`, and all headers.
+    /// The requests so far, the value of their authorization, and all of their headers.
     pub(crate) seen: Seen,
 }
 
@@ -61,7 +61,7 @@ impl Backend {
         backend
     }
 
-    /// Returns the section of a configuration that names this backend.
+    /// The section of a configuration that names this backend.
     pub(crate) fn section(&self) -> String {
         format!(
             "[[llm.backends]]\nname = \"fake\"\nurl = \"{}\"\nmodel = \"tiny\"\ntimeout_seconds = 1\n",

@@ -1,4 +1,4 @@
-//! Node under test: a process with a home of its own, and access to its records.
+//! A node under test: a process with a home of its own, and ways to look at what it recorded.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -14,7 +14,7 @@ pub(crate) use crate::free_port::free_port;
 
 pub(crate) const ECHO: &str = "experimental.echo";
 
-/// Folders of a user, empty at first.
+/// A user's folders, empty at first.
 pub(crate) struct Home(TempDir);
 
 impl Home {
@@ -43,7 +43,7 @@ impl Home {
         fs::write(self.config(), text).unwrap();
     }
 
-    /// Returns the command with this home.
+    /// The command with this home.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hearthnet"));
         command
@@ -61,13 +61,13 @@ impl Home {
         self.command(args).output().unwrap()
     }
 
-    /// Starts a node without probes and rate limits. `more` is appended to its configuration.
+    /// Starts a node that probes nothing and limits nobody, with `more` in its configuration.
     pub(crate) fn start(self, more: &str) -> Node {
         let port = self.configure_free_port(more);
         Node::start(self, port)
     }
 
-    /// Starts a node through `prefix`, a command that runs another command.
+    /// The same by `prefix`, a command that takes a command.
     pub(crate) fn start_under(self, prefix: &[&str]) -> Node {
         let port = self.configure_free_port("");
         let node = self.command(&["run"]);
@@ -87,7 +87,7 @@ impl Home {
         port
     }
 
-    /// Starts a node that trusts the certificates in this file and no others.
+    /// The same, where the system trusts the certificates in this file and no others.
     pub(crate) fn start_trusting(self, certificates: &Path, more: &str) -> Node {
         let port = free_port();
         self.write_config(&format!(
@@ -105,23 +105,23 @@ impl Home {
         days.iter().map(|day| fs::read_to_string(day).unwrap()).collect()
     }
 
-    /// Returns the lines of the day files. Each must be one JSON object.
+    /// The lines of the day files, each of which has to be one JSON object.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.log_text().lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// Returns the `done` lines of the trace `id`, or of all traces.
+    /// The `done` lines of the trace `id`, or of all.
     pub(crate) fn done(&self, id: Option<&str>) -> Vec<Value> {
         let of_it = |line: &Value| line["msg"] == "done" && id.is_none_or(|id| line["trace_id"] == id);
         self.lines().into_iter().filter(of_it).collect()
     }
 }
 
-/// Running node. Dropping it ends the process.
+/// A node that runs, until it is dropped at the latest.
 pub(crate) struct Node {
     pub(crate) home: Home,
     pub(crate) port: u16,
-    /// Output up to the address of the node.
+    /// What it printed up to its address.
     pub(crate) greeting: String,
     process: Child,
     pub(crate) http: Client,
@@ -143,7 +143,7 @@ impl Node {
                 panic!("the node did not start: {why}");
             }
         }
-        // No one reads the pipe from here on. The few lines that follow fit in it.
+        // Nothing reads the pipe from here on; its few lines fit in it.
         process.stdout = Some(stdout.into_inner());
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
@@ -154,12 +154,12 @@ impl Node {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Prepares a call of `capability`.
+    /// A call of `capability`, to be sent.
     pub(crate) fn call(&self, capability: &str, body: &Value) -> RequestBuilder {
         self.post().header("X-HearthNet-Capability", capability).body(body.to_string())
     }
 
-    /// Prepares a call without any header of the bus.
+    /// A call without any header of the bus.
     pub(crate) fn post(&self) -> RequestBuilder {
         self.http.post(self.url("/bus/v1/call"))
     }
@@ -168,7 +168,7 @@ impl Node {
         self.http.get(self.url(path)).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Returns the sum of the samples of `family` whose labels contain `labels`. `None` if there are none.
+    /// The samples of `family` whose labels contain `labels`, added up; `None` when there is none.
     pub(crate) async fn metric(&self, family: &str, labels: &str) -> Option<f64> {
         let page = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
         let values = page.lines().filter_map(|line| {
@@ -195,7 +195,7 @@ impl Node {
         }
     }
 
-    /// Waits until the trace `id` has ended, and returns its record.
+    /// Waits until the trace `id` has ended, and gives its record.
     pub(crate) async fn trace(&self, id: &str) -> Value {
         let begun = Instant::now();
         loop {
@@ -213,14 +213,14 @@ impl Node {
         self.get("/health").await["node_id"].as_str().unwrap().to_owned()
     }
 
-    /// Returns the peak memory of the process in bytes, where the system reports it.
+    /// The most memory that the process had so far, in bytes, where the system says so.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
     }
 
-    /// Sends `signal` to the process. The name is one of `kill`.
+    /// Sends the process `signal`, as `kill` names it.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
         assert!(sent.unwrap().success());
@@ -230,7 +230,7 @@ impl Node {
         self.process.id()
     }
 
-    /// Waits for the end of the process after a signal.
+    /// Waits for the end of the process, which has been asked for.
     pub(crate) fn wait(mut self) -> (ExitStatus, Home) {
         let status = self.process.wait().unwrap();
         (status, std::mem::replace(&mut self.home, Home::new()))
@@ -251,12 +251,12 @@ impl Drop for Node {
     }
 }
 
-/// Returns the request ID in the headers of an answer.
+/// The request ID that an answer repeats.
 pub(crate) fn request_id(response: &Response) -> String {
     response.headers()["x-hearthnet-request-id"].to_str().unwrap().to_owned()
 }
 
-/// Returns the events of a streamed answer, as name and data.
+/// The events of a streamed answer, by name and data.
 pub(crate) fn events(text: &str) -> Vec<(String, Value)> {
     text.split("\n\n")
         .filter(|event| !event.is_empty())

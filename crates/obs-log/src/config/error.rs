@@ -1,28 +1,24 @@
-//! Errors of a configuration.
+//! What can be wrong with a configuration (L6).
 
-use std::borrow::Cow;
 use std::fmt;
 
-/// Reason why [`configure`](crate::configure) refused a configuration. Nothing has changed when it is returned.
+/// Why [`configure`](crate::configure) refused a configuration. Nothing has changed when it is returned.
 ///
-/// The text says which setting is at fault, what is wrong with it, and what to do:
+/// The message says what was wrong, where, and what to do:
 ///
 /// ```
 /// let error = obs_log::configure(&obs_log::Config::new("/tmp/x").level("loud")).unwrap_err();
 /// assert_eq!(error.kind(), obs_log::ErrorKind::Level);
-/// assert_eq!(error.field(), "level");
-/// assert_eq!(error.problem(), "`loud` is not a level");
-/// assert_eq!(error.advice(), "use off, error, warning, info, debug or trace");
-/// assert_eq!(error.to_string(), format!("level: {}; {}", error.problem(), error.advice()));
+/// assert_eq!(error.field(), "log_level");
+/// assert!(error.to_string().contains("`loud`"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
-    problem: Cow<'static, str>,
-    advice: Cow<'static, str>,
+    message: String,
 }
 
-/// Kind of an [`Error`].
+/// What an [`Error`] is about.
 ///
 /// ```
 /// # let error = obs_log::configure(&obs_log::Config::new("/dev/null")).unwrap_err();
@@ -35,57 +31,41 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The level text has an unknown level or a bad logger name.
+    /// The level text has an unknown level or an empty logger name.
     Level,
-    /// The folder cannot be made, is not a folder, or has a file that cannot be written.
+    /// The folder cannot be made, is not a folder, or a file in it cannot be written.
     Folder,
-    /// The queue is smaller than 1 MiB or larger than 16 GiB.
+    /// The queue is smaller than one mebibyte or larger than 16 gibibytes.
     Queue,
-    /// The maximum size of a file is smaller than 1 MiB.
+    /// The largest size of a file is smaller than one mebibyte.
     FileSize,
-    /// Another logger is installed in the `log` crate.
+    /// The process has another logger installed in the `log` crate.
     OtherLogger,
-    /// A thread could not be started, or this process is a forked child, which has no writer.
+    /// The writer thread could not be started, or this is a forked child, which has none.
     Thread,
 }
 
 impl Error {
-    pub(crate) fn new(
-        kind: ErrorKind,
-        problem: impl Into<Cow<'static, str>>,
-        advice: impl Into<Cow<'static, str>>,
-    ) -> Error {
-        Error { kind, problem: problem.into(), advice: advice.into() }
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into() }
     }
 
-    /// Kind of the mistake.
+    /// What the error is about.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Name of the setting at fault: the parameter or the setter of [`Config`](crate::Config). Empty when there is none.
+    /// The configuration's field at fault, as it is called in `config.toml`; empty when no field is.
     #[must_use]
-    pub fn field(&self) -> &str {
+    pub fn field(&self) -> &'static str {
         match self.kind {
-            ErrorKind::Level => "level",
-            ErrorKind::Folder => "dir",
-            ErrorKind::Queue => "queue_bytes",
-            ErrorKind::FileSize => "max_bytes",
+            ErrorKind::Level => "log_level",
+            ErrorKind::Folder => "log_dir",
+            ErrorKind::Queue => "log_queue_bytes",
+            ErrorKind::FileSize => "log_max_bytes",
             ErrorKind::OtherLogger | ErrorKind::Thread => "",
         }
-    }
-
-    /// Description of the mistake, without the field and the advice.
-    #[must_use]
-    pub fn problem(&self) -> &str {
-        &self.problem
-    }
-
-    /// Description of a remedy.
-    #[must_use]
-    pub fn advice(&self) -> &str {
-        &self.advice
     }
 }
 
@@ -94,11 +74,7 @@ impl fmt::Display for Error {
         if !self.field().is_empty() {
             write!(f, "{}: ", self.field())?;
         }
-        f.write_str(&self.problem)?;
-        if !self.advice.is_empty() {
-            write!(f, "; {}", self.advice)?;
-        }
-        Ok(())
+        f.write_str(&self.message)
     }
 }
 

@@ -1,20 +1,20 @@
-//! Text with the levels of loggers: `info,hearthnet.bus=debug`.
+//! The text that says which logger may log what: `info,hearthnet.bus=debug`.
 
 use crate::config::error::{Error, ErrorKind};
 use log::LevelFilter;
 
-/// Parsed level text.
+/// A parsed level text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Levels {
-    /// Level of every logger that no directive covers.
+    /// For every logger that no directive covers.
     pub(crate) default: LevelFilter,
-    /// Logger names with their levels. Names have the `::` form, because fern splits on that.
+    /// Logger name in `::` form, because that is what fern splits on, and its level.
     pub(crate) directives: Vec<(String, LevelFilter)>,
 }
 
 impl Levels {
-    /// Reads `level` and `logger=level` items separated by commas. The last item of a logger counts. If only loggers are
-    /// named, the others have `info`.
+    /// Reads `level` and `logger=level` items separated by commas; the last one for a logger wins, and `info` holds
+    /// where only loggers are named.
     pub(crate) fn parse(text: &str) -> Result<Levels, Error> {
         let mut levels = Levels { default: LevelFilter::Info, directives: Vec::new() };
         for item in text.split(',').map(str::trim) {
@@ -30,7 +30,7 @@ impl Levels {
         Ok(levels)
     }
 
-    /// Most verbose level of any logger, which `log::max_level` has to let through.
+    /// The most verbose level that any logger has: what `log::max_level` has to let through.
     pub(crate) fn most_verbose(&self) -> LevelFilter {
         self.directives.iter().map(|(_, level)| *level).fold(self.default, Ord::max)
     }
@@ -41,12 +41,13 @@ fn parse_level(level: &str, text: &str) -> Result<LevelFilter, Error> {
         return Ok(LevelFilter::Warn);
     }
     level.parse().map_err(|_| {
-        let problem = format!("{} is not a level", quoted(level, text));
-        Error::new(ErrorKind::Level, problem, "use off, error, warning, info, debug or trace")
+        let what = quoted(level, text);
+        let message = format!("{what} is no level; allowed are off, error, warning, info, debug and trace");
+        Error::new(ErrorKind::Level, message)
     })
 }
 
-/// Part at fault and, if there is more, the text around it.
+/// The part at fault and, if there is more, the text that it stands in.
 fn quoted(part: &str, text: &str) -> String {
     if part == text { format!("`{part}`") } else { format!("`{part}` in `{text}`") }
 }
@@ -54,8 +55,9 @@ fn quoted(part: &str, text: &str) -> String {
 fn route_name(name: &str, text: &str) -> Result<String, Error> {
     let path = name.replace("::", ".").replace('.', "::");
     if path.split("::").any(|part| part.is_empty() || part.contains(char::is_whitespace)) {
-        let problem = format!("{} is not a logger name", quoted(name, text));
-        return Err(Error::new(ErrorKind::Level, problem, "write it as in `info,hearthnet.bus=debug`"));
+        let what = quoted(name, text);
+        let message = format!("{what} is no logger name; write it as in `info,hearthnet.bus=debug`");
+        return Err(Error::new(ErrorKind::Level, message));
     }
     Ok(path)
 }
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_of_all_loggers_and_of_one_are_read() {
+    fn reads_levels_for_all_and_for_one_logger() {
         let levels =
             Levels::parse("warning, hearthnet.bus = DEBUG,tokio::net=off,hearthnet.bus=trace").unwrap();
         assert_eq!(levels.default, LevelFilter::Warn);
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_quotes_the_part_at_fault() {
+    fn names_what_is_wrong() {
         for (text, wrong) in [
             ("", "``"),
             ("info,", "``"),

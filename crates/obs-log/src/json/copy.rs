@@ -1,34 +1,32 @@
-//! Copies of short texts without a call to `memcpy`.
-//!
-//! Most pieces of a line are so short that the call would cost more than the copy. Pieces that follow each other are
-//! appended in one step where possible, because each append has to wait for the length that the one before has stored.
+//! Short texts, copied without a call: most pieces of a line are shorter than the call of `memcpy` takes long. And in
+//! one go where it can be: each piece that is appended waits for the length that the one before has stored.
 
-use crate::json::line_buf::LineBuf;
+use crate::json::line_buf::Buffer;
 
-/// Texts of at most this many bytes are copied with a copy of this fixed size.
+/// A text of at most this length is copied in a fixed number of bytes.
 const SHORT: usize = 48;
-/// Bytes for a short text followed by 16 bytes in quotes.
+/// Room for a short text and, in quotes, 16 bytes more.
 const ROOM: usize = SHORT + 18;
 
-/// Text that is encoded once and copied often.
+/// A text that is made once and copied often.
 #[derive(Debug)]
-pub(crate) struct CopyText {
-    /// The text, if it is short, padded with quotes.
+pub(crate) struct Ready {
+    /// Filled up with quotes.
     short: [u8; SHORT],
     length: usize,
-    /// The text, whatever its length.
-    long: LineBuf,
+    /// What is longer.
+    long: Buffer,
 }
 
-impl Default for CopyText {
-    fn default() -> CopyText {
-        CopyText { short: [b'"'; SHORT], length: 0, long: LineBuf::default() }
+impl Default for Ready {
+    fn default() -> Ready {
+        Ready { short: [b'"'; SHORT], length: 0, long: Buffer::default() }
     }
 }
 
-impl CopyText {
-    /// Replaces the text by what `write` appends.
-    pub(crate) fn set(&mut self, write: impl FnOnce(&mut LineBuf)) {
+impl Ready {
+    /// Makes it what `write` appends.
+    pub(crate) fn set(&mut self, write: impl FnOnce(&mut Buffer)) {
         self.long.clear();
         self.long.shrink_to(SHORT);
         write(&mut self.long);
@@ -47,9 +45,8 @@ impl CopyText {
         self.length
     }
 
-    /// Appends the text.
     #[inline]
-    pub(crate) fn write(&self, out: &mut LineBuf) {
+    pub(crate) fn write(&self, out: &mut Buffer) {
         if self.length > SHORT {
             return out.extend_from_slice(&self.long);
         }
@@ -57,9 +54,9 @@ impl CopyText {
         out.advance(self.length);
     }
 
-    /// Appends the text and then the first `length` bytes of `tail`.
+    /// Appends it and then the first `length` bytes of `tail`.
     #[inline]
-    pub(crate) fn write_with<const N: usize>(&self, out: &mut LineBuf, tail: [u8; N], length: usize) {
+    pub(crate) fn write_with<const N: usize>(&self, out: &mut Buffer, tail: [u8; N], length: usize) {
         let room: &mut [u8; ROOM] = out.room();
         if self.length > SHORT || self.length + N > ROOM {
             out.extend_from_slice(&self.long);
@@ -70,9 +67,9 @@ impl CopyText {
         out.advance(self.length + length);
     }
 
-    /// Appends the text and then `text` in quotes.
+    /// Appends it and then, in quotes, a text.
     #[inline]
-    pub(crate) fn write_with_quoted<const N: usize>(&self, out: &mut LineBuf, text: Ends<'_, N>) {
+    pub(crate) fn write_with_quoted<const N: usize>(&self, out: &mut Buffer, text: Ends<'_, N>) {
         let begin = self.length + 1;
         let end = begin + text.length;
         let room: &mut [u8; ROOM] = out.room();
@@ -82,7 +79,7 @@ impl CopyText {
             text.write(out);
             return out.push(b'"');
         }
-        // The opening quote is part of the padding.
+        // The first quote is one of those that it is filled up with.
         room[..SHORT].copy_from_slice(&self.short);
         room[begin..begin + N].copy_from_slice(text.first);
         room[end - N..end].copy_from_slice(text.last);
@@ -91,8 +88,7 @@ impl CopyText {
     }
 }
 
-/// First and last `N` bytes of a text of `N` to `2 * N` bytes. Together they cover it, possibly overlapping, so two copies
-/// of fixed size are enough.
+/// The first and the last `N` bytes of a text that they cover.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends<'a, const N: usize> {
     pub(crate) first: &'a [u8; N],
@@ -101,7 +97,7 @@ pub(crate) struct Ends<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Ends<'a, N> {
-    /// Returns `None` if the two ends do not cover `bytes`.
+    /// `None` where they do not cover it.
     #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Option<Ends<'a, N>> {
         let ends = Ends { first: bytes.first_chunk()?, last: bytes.last_chunk()?, length: bytes.len() };
@@ -110,7 +106,7 @@ impl<'a, const N: usize> Ends<'a, N> {
 
     /// Appends the text.
     #[inline]
-    pub(crate) fn write(self, out: &mut LineBuf) {
+    pub(crate) fn write(self, out: &mut Buffer) {
         let Some(rest) = self.length.checked_sub(N) else { return };
         let room: &mut [u8; 32] = out.room();
         room[..N].copy_from_slice(self.first);
@@ -121,7 +117,7 @@ impl<'a, const N: usize> Ends<'a, N> {
 
 /// Appends `bytes`.
 #[inline]
-pub(crate) fn put(out: &mut LineBuf, bytes: &[u8]) {
+pub(crate) fn put(out: &mut Buffer, bytes: &[u8]) {
     if let Some(text) = Ends::<8>::of(bytes) {
         text.write(out);
     } else if let Some(text) = Ends::<4>::of(bytes) {
@@ -140,12 +136,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_every_length_are_copied_unchanged() {
+    fn texts_of_every_length_come_out_as_they_went_in() {
         let bytes: Vec<u8> = (0..100).collect();
-        let mut ready = CopyText::default();
+        let mut ready = Ready::default();
         for length in (0..100).chain((0..100).rev()) {
             let text = &bytes[..length];
-            let mut out = LineBuf::default();
+            let mut out = Buffer::default();
             out.extend_from_slice(b"before");
             put(&mut out, text);
             ready.set(|ready| ready.extend_from_slice(text));
@@ -156,23 +152,23 @@ mod tests {
     }
 
     #[test]
-    fn a_text_appended_together_with_another_is_unchanged() {
-        let mut ready = CopyText::default();
+    fn what_follows_a_text_in_one_go_is_the_same() {
+        let mut ready = Ready::default();
         for head in 0..100 {
             let head = vec![b'h'; head];
             ready.set(|ready| ready.extend_from_slice(&head));
             for length in 4..=16_u8 {
                 let text: Vec<u8> = (b'a'..b'a' + length).collect();
-                let mut out = LineBuf::default();
+                let mut out = Buffer::default();
                 out.extend_from_slice(b"before");
                 match (Ends::<4>::of(&text), Ends::<8>::of(&text)) {
                     (_, Some(text)) => ready.write_with_quoted(&mut out, text),
                     (Some(text), _) => ready.write_with_quoted(&mut out, text),
-                    (None, None) => unreachable!("one of the two covers the text"),
+                    (None, None) => unreachable!("one of the two covers it"),
                 }
                 assert_eq!(*out, [b"before", &head[..], b"\"", &text, b"\""].concat());
             }
-            let mut out = LineBuf::default();
+            let mut out = Buffer::default();
             out.extend_from_slice(b"before");
             ready.write_with(&mut out, *b"12345", 3);
             assert_eq!(*out, [b"before", &head[..], b"123"].concat());

@@ -1,25 +1,24 @@
-//! Commit of lines from the hand-over file to a day file, each line once.
+//! From the hand-over to the day file, each line once (L10).
 //!
-//! Before lines are written, the hand-over file names them and their position. Afterwards it counts them as drained. If the
-//! process is killed in between, the next start finds out how far the write came: see [`crate::writer::recovery`].
+//! Before lines are written, the hand-over file says which and where to; afterwards, that they are through. Whoever
+//! is killed in between leaves enough for the next start to see how far the write came: see [`crate::writer::recovery`].
 
 use std::io::{self, IoSlice};
 
 use crate::files::DayFiles;
 use crate::queue::backlog::{Backlog, Run};
 
-/// Outcome of the write of a run.
+/// What became of a run.
 #[derive(Debug)]
-pub(crate) struct Committed {
-    /// Lines that are in the day file now.
+pub(crate) struct Transfer {
+    /// Lines and bytes that are in the day file now.
     pub(crate) lines: u64,
-    /// Bytes of these lines.
     pub(crate) bytes: u64,
     pub(crate) result: io::Result<()>,
 }
 
 /// Writes `run`, which `backlog` has planned.
-pub(crate) fn commit(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Committed {
+pub(crate) fn transfer(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Transfer {
     let arena = backlog.arena(run).filter(|arena| arena.file().is_some());
     let completed = backlog.draft(run).map(|(draft, line)| draft.complete(line));
     let mut pieces: Vec<_> = match &completed {
@@ -27,16 +26,16 @@ pub(crate) fn commit(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Comm
         None => backlog.bytes(run).map(IoSlice::new).collect(),
     };
     let all = pieces.iter().map(|piece| piece.len()).sum();
-    let appended = files.append(run.day, &mut pieces, &mut |position| {
+    let appended = files.append(run.day, &mut pieces, &mut |place| {
         if let Some(arena) = &arena {
-            arena.intend(position, backlog.pieces(run));
+            arena.intend(place, backlog.pieces(run));
         }
     });
     let (written, result) = match appended {
         Ok(()) => (all, Ok(())),
         Err(interrupted) => (interrupted.written, Err(interrupted.error)),
     };
-    // A draft counts as written with the whole line that it became, or not at all.
+    // A draft is through with the whole line that it became, or not at all.
     let staged = match completed {
         Some(_) if written == all => run.bytes,
         Some(_) => 0,
@@ -46,5 +45,5 @@ pub(crate) fn commit(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Comm
     if let Some(arena) = &arena {
         arena.settle();
     }
-    Committed { lines, bytes: written as u64, result }
+    Transfer { lines, bytes: written as u64, result }
 }

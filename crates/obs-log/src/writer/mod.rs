@@ -1,8 +1,7 @@
-//! Writer thread: large writes, one file a day, in spite of every fault of the disk.
+//! The writer thread: large writes, one file a day, faults survived (L8, L9).
 
 mod commit;
 pub(crate) mod recovery;
-pub(crate) mod shared;
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -12,35 +11,35 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Level, Record};
 
-use self::commit::commit;
-use self::shared::Shared;
+use crate::api::secret::Redactor;
 use crate::clock::{DAY_NANOS, day_of};
-use crate::config::redactor::Redactor;
+use crate::dispatch::pipeline::Shared;
 use crate::files::DayFiles;
-use crate::journal;
 use crate::journal::arena::Arena;
+use crate::journal::file;
 use crate::json::Encoder;
-use crate::process::{signal_mask, stderr};
+use crate::process::at_exit;
+use crate::process::stderr;
 use crate::queue::backlog::{Backlog, Run};
 use crate::sync::lock;
+use crate::writer::commit::transfer;
 
-/// Time for which lines gather before they are written. Longer gains no larger writes, shorter more system calls.
+/// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(20);
-/// Number of turns without a line, one second in all, after which the writer sleeps until it is woken. To be woken costs the
-/// caller of the next line a system call. To stay awake costs the machine power.
-const ATTENTIVE_TURNS: u32 = 50;
-/// Longest sleep. After it, a computer that was suspended notices that midnight has passed.
-const MAX_IDLE: Duration = Duration::from_secs(30);
-/// Shortest and longest pause before a failed write is tried again. The pause doubles from one to the other.
+/// After so many turns without a line the writer sleeps until it is woken, which costs the caller of the next line a
+/// system call, and the machine another processor that is awake.
+const ATTENTIVE: u32 = 50;
+/// The longest idle sleep. A computer that was suspended learns by it that midnight has passed.
+const IDLE: Duration = Duration::from_secs(30);
+/// The shortest and the longest pause before a failed write is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
-/// Interval at which hand-over files of dead processes are looked for.
-const RECOVER_INTERVAL: Duration = Duration::from_secs(60);
-/// Interval at which a missing hand-over file is tried again.
-const REMAKE_INTERVAL: Duration = Duration::from_secs(1);
-/// Shortest interval between reports of dropped lines, unless a flush asks for one.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often lines of dead processes are looked for, and how often a missing hand-over file is tried to be made.
+const RECOVER_EVERY: Duration = Duration::from_secs(60);
+const REMAKE_EVERY: Duration = Duration::from_secs(1);
+/// Reports of dropped lines are at least this far apart, unless somebody flushes.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// State of the writer thread.
+/// The state of the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<Shared>,
@@ -52,9 +51,9 @@ pub(crate) struct Writer {
     reported: [u64; 5],
     last_report: Option<Instant>,
     retry: Option<Duration>,
-    /// Number of turns since the last line.
+    /// Turns since there was something to write.
     quiet_turns: u32,
-    /// Time of the last look for files of dead processes, or of the last try to make a hand-over file.
+    /// When a hand-over file was last missing, and lines of the dead were last looked for.
     looked: Option<Instant>,
 }
 
@@ -71,23 +70,23 @@ impl Writer {
             reported: [0; 5],
             last_report: None,
             retry: None,
-            quiet_turns: ATTENTIVE_TURNS,
+            quiet_turns: ATTENTIVE,
             looked: None,
         }
     }
 
     pub(crate) fn run(mut self) {
-        signal_mask::block_all();
-        self.shared.queue.arena().provide();
+        at_exit::block_signals();
+        self.shared.batch.arena().provide();
         loop {
-            let queue = &self.shared.queue;
+            let wake = &self.shared.batch.wake;
             let turn = match self.retry {
-                None if self.quiet_turns < ATTENTIVE_TURNS => queue.likely_turn(GATHER),
-                None => queue.next_turn(GATHER, self.idle_time()),
-                Some(pause) => queue.retry_turn(pause),
+                None if self.quiet_turns < ATTENTIVE => wake.likely_turn(GATHER),
+                None => wake.next_turn(&self.shared.batch, GATHER, self.idle_time()),
+                Some(pause) => wake.retry_turn(pause),
             };
             let result = self.turn(turn.asked || turn.stop);
-            self.shared.queue.end_turn(turn, result.is_ok());
+            self.shared.batch.wake.end_turn(turn, result.is_ok());
             self.note(result);
             if turn.stop {
                 return;
@@ -96,23 +95,23 @@ impl Writer {
     }
 
     fn idle_time(&self) -> Duration {
-        if self.shared.queue.dropped() != self.reported {
-            return REPORT_INTERVAL;
+        if self.shared.batch.dropped() != self.reported {
+            return REPORT_EVERY;
         }
-        // Counted from the day that was begun last, so that the writer does not sleep through a midnight that has just passed.
+        // From the day that was begun last, so that a midnight that has just passed is not slept over.
         let midnight = (i64::from(self.today) + 1).saturating_mul(DAY_NANOS);
         let left = midnight.saturating_sub(self.shared.clock.now()).max(0);
-        MAX_IDLE.min(Duration::from_nanos(left.unsigned_abs()))
+        IDLE.min(Duration::from_nanos(left.unsigned_abs()))
     }
 
-    /// Writes everything that is staged.
+    /// Writes all there is.
     fn turn(&mut self, report_now: bool) -> io::Result<()> {
         if let Some(files) = lock(&self.shared.next_files).take() {
             self.files = files;
         }
         self.files.notice_changes();
         let written = self.write_staged();
-        self.backlog.recycle(&self.shared.queue);
+        self.backlog.recycle(&self.shared.batch);
         add(&self.shared.counts.torn, self.files.take_torn());
         written?;
         self.begin_day()?;
@@ -120,34 +119,34 @@ impl Writer {
         self.report_dropped(report_now)
     }
 
-    /// Writes the lines that a failed turn left over, then the staged ones. While the first cannot be written, no further chunk
-    /// is taken: a chunk with a line or two for each attempt would soon use up the queue.
+    /// What is left over from a turn that failed goes first. As long as it cannot be written lines gather where callers
+    /// have put them: to take a chunk with a line or two at each attempt would soon take all of the queue.
     fn write_staged(&mut self) -> io::Result<()> {
         self.write_backlog()?;
-        self.backlog.take_from(&self.shared.queue);
+        self.backlog.take_from(&self.shared.batch);
         self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
         self.write_backlog()
     }
 
     fn write_backlog(&mut self) -> io::Result<()> {
         while self.backlog.next_run(&mut self.run) {
-            let committed = commit(&self.backlog, &self.run, &mut self.files);
-            add(&self.shared.counts.bytes, committed.bytes);
-            add(&self.shared.counts.written, committed.lines);
-            committed.result?;
-            self.backlog.recycle(&self.shared.queue);
+            let transfer = transfer(&self.backlog, &self.run, &mut self.files);
+            add(&self.shared.counts.bytes, transfer.bytes);
+            add(&self.shared.counts.written, transfer.lines);
+            transfer.result?;
+            self.backlog.recycle(&self.shared.batch);
         }
         Ok(())
     }
 
-    /// Makes a hand-over file if there is none, because the disk was full or the folder was removed. Otherwise writes the lines
-    /// that dead processes have left.
+    /// Looks after the hand-over file: makes one where there is none, because the disk was full, say, or because it
+    /// was removed with the folder; and takes over what other processes have left (L10).
     fn keep_safe(&mut self) {
         let shared = &self.shared;
-        let safe = shared.queue.arena().file().is_some_and(|file| file.is_in_place());
+        let safe = shared.batch.arena().file().is_some_and(|file| file.is_in_place());
         shared.counts.crash_safe.store(safe, Ordering::Relaxed);
-        let interval = if safe { RECOVER_INTERVAL } else { REMAKE_INTERVAL };
-        if shared.ended.load(Ordering::SeqCst) || self.looked.is_some_and(|last| last.elapsed() < interval) {
+        let every = if safe { RECOVER_EVERY } else { REMAKE_EVERY };
+        if shared.ended.load(Ordering::SeqCst) || self.looked.is_some_and(|last| last.elapsed() < every) {
             return;
         }
         self.looked = Some(Instant::now());
@@ -155,7 +154,7 @@ impl Writer {
             let (recovered, _) = recovery::recover(&mut self.files);
             shared.counts.add_recovered(recovered);
         } else {
-            match journal::create(self.files.dir(), shared.queue_bytes.load(Ordering::Relaxed)) {
+            match file::create(self.files.dir(), shared.queue_bytes.load(Ordering::Relaxed)) {
                 Ok(arena) => self.change_arena(arena),
                 Err(error) => self.warn_of_memory(&error),
             }
@@ -164,18 +163,18 @@ impl Writer {
 
     fn change_arena(&mut self, arena: Arena) {
         arena.provide();
-        self.shared.queue.change_arena(arena);
+        self.shared.batch.change_arena(arena);
         self.shared.counts.crash_safe.store(true, Ordering::Relaxed);
-        self.shared.warned_of_memory.store(false, Ordering::Relaxed);
+        self.shared.told_of_memory.store(false, Ordering::Relaxed);
     }
 
     fn warn_of_memory(&mut self, error: &io::Error) {
-        if !self.shared.warned_of_memory.swap(true, Ordering::Relaxed) {
-            journal::warn_of_memory(self.files.dir(), error);
+        if !self.shared.told_of_memory.swap(true, Ordering::Relaxed) {
+            file::warn_of_memory(self.files.dir(), error);
         }
     }
 
-    /// Begins a new day's file at midnight, even without a line.
+    /// At midnight, also without a line (L4).
     fn begin_day(&mut self) -> io::Result<()> {
         let today = day_of(self.shared.clock.now());
         if today > self.today {
@@ -187,10 +186,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Logs how many lines were dropped since the last report.
+    /// Logs how many lines were dropped since the last report (L8).
     fn report_dropped(&mut self, now: bool) -> io::Result<()> {
-        let dropped = self.shared.queue.dropped();
-        let recent = self.last_report.is_some_and(|last| last.elapsed() < REPORT_INTERVAL);
+        let dropped = self.shared.batch.dropped();
+        let recent = self.last_report.is_some_and(|last| last.elapsed() < REPORT_EVERY);
         if dropped == self.reported || (recent && !now) {
             return Ok(());
         }
@@ -209,7 +208,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Notes the result of a turn. The first failure in a row is reported on stderr.
     fn note(&mut self, result: io::Result<()>) {
         let Err(error) = result else {
             self.retry = None;
@@ -219,7 +217,7 @@ impl Writer {
         if self.retry.is_none() {
             let path = self.files.path_of(self.today);
             stderr::say(format!(
-                "cannot write {}: {error}; lines wait in the queue and are dropped when it is full",
+                "cannot write {}: {error}; lines are kept in memory and dropped when it is full",
                 path.display()
             ));
         }
@@ -240,7 +238,7 @@ fn dropped_line(encoder: &mut Encoder, nanos: i64, counts: [u64; 5]) -> &[u8] {
     encoder.encode(nanos, &record, &Redactor::default()).unwrap_or_default()
 }
 
-/// Adds to a number that only this thread stores, so a load and a store are enough.
+/// Only the writer counts, so a load and a store do.
 fn add(count: &AtomicU64, by: u64) {
     count.store(count.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }

@@ -213,7 +213,7 @@ fn swap(frame: &mut Frame) -> bool {
 
 /// Runs `f` inside a span: spans that `f` begins are children of `parent`.
 ///
-/// Where the span's trace is current, only the parent changes, so that `attach` and `detach` in `f` still mean the
+/// If the span's trace is current, only the parent changes, so that `attach` and `detach` in `f` still mean the
 /// enclosing scope. Elsewhere, such as in a future that was moved to another task, the span becomes a scope. Its frame is
 /// kept in `moved` from one poll to the next.
 #[inline]

@@ -1,4 +1,4 @@
-//! Trace IDs: ULIDs, which sort by the time they were made (spec §5.3).
+//! Trace IDs: ULIDs, which sort by the time at which they were made.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use crate::clock;
 
-/// The ID of a trace: a ULID, never nil.
+/// ID of a trace: a ULID, never nil.
 ///
 /// Its text is 26 characters of Crockford's base 32. Its 16 bytes are a W3C trace ID.
 ///
@@ -23,15 +23,15 @@ use crate::clock;
 pub struct TraceId(Ulid);
 
 impl TraceId {
-    /// Makes a fresh ID from the wall clock and a generator of this thread.
+    /// Makes a new ID from the wall clock and this thread's random generator.
     pub fn generate() -> TraceId {
         TraceId::at_unix_ns(clock::unix_ns(clock::now()))
     }
 
     pub(crate) fn at_unix_ns(unix_ns: u64) -> TraceId {
         let ms = unix_ns / 1_000_000;
-        // All 80 bits are uniform, because `traceparent` says so (`propagation::RANDOM`). Only a clock at
-        // zero can make an ID nil.
+        // All 80 low bits are uniformly random, as the flag `propagation::RANDOM` promises. Only a clock at zero can make
+        // a nil ID, so the loop hardly ever repeats.
         loop {
             let id = Ulid::from_parts(ms, fastrand::u128(..));
             if !id.is_nil() {
@@ -40,31 +40,31 @@ impl TraceId {
         }
     }
 
-    /// The ID with these 16 bytes, most significant first, as in a W3C `trace-id`; `None` if all are zero.
+    /// Returns the ID with these 16 bytes, most significant first, as in a W3C `trace-id`. `None` if all are zero.
     pub fn from_bytes(bytes: [u8; 16]) -> Option<TraceId> {
         let ulid = Ulid::from_bytes(bytes);
         (!ulid.is_nil()).then_some(TraceId(ulid))
     }
 
-    /// The 16 bytes, most significant first.
+    /// Returns the 16 bytes, most significant first.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_bytes()
     }
 
-    /// The canonical text, upper-case ASCII, without an allocation.
+    /// Returns the canonical text in upper-case ASCII, without an allocation.
     pub fn to_text(self) -> [u8; 26] {
         let mut text = [0; 26];
         self.0.array_to_str(&mut text);
         text
     }
 
-    /// Milliseconds since the Unix epoch at which the ID was made, by its maker's clock.
+    /// Returns the milliseconds since the Unix epoch at which the ID was made, by the clock of its maker.
     pub fn timestamp_ms(self) -> u64 {
         self.0.timestamp_ms()
     }
 }
 
-/// The text is not a trace ID.
+/// Error of a text that is not a trace ID.
 ///
 /// ```
 /// let error = "not an id".parse::<obs_trace::TraceId>().unwrap_err();
@@ -84,10 +84,10 @@ impl std::error::Error for ParseIdError {}
 impl FromStr for TraceId {
     type Err = ParseIdError;
 
-    /// Reads exactly 26 base-32 characters, in either case as the ULID specification allows, that
-    /// fit in 128 bits and are not all zero.
+    /// Parses exactly 26 base-32 characters that fit in 128 bits and are not all zero. Case does not matter, as the ULID
+    /// specification says.
     fn from_str(text: &str) -> Result<TraceId, ParseIdError> {
-        // The `ulid` crate drops the bits of a first character above `7`.
+        // The `ulid` crate ignores the excess bits of a first character above `7`.
         if text.len() != 26 || !matches!(text.as_bytes()[0], b'0'..=b'7') {
             return Err(ParseIdError(()));
         }
@@ -129,8 +129,8 @@ mod tests {
         assert_ne!(TraceId::at_unix_ns(1), TraceId::at_unix_ns(1));
     }
 
-    /// Each of the low 56 bits is set in about half of the IDs, and no two bits go together: what the flag
-    /// `random` of `traceparent` promises. The bounds are eight standard deviations away.
+    /// Each of the low 56 bits is set in half of the IDs, and no two bits correlate, as the flag `random` of `traceparent`
+    /// promises. The limits are eight standard deviations away.
     #[test]
     fn the_low_56_bits_of_an_id_are_uniform() {
         const IDS: u32 = 20_000;
@@ -182,7 +182,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn no_bytes_cause_a_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
             if let Some(id) = crate::propagation::parse_request_id(&text) {
                 prop_assert!(text.eq_ignore_ascii_case(&id.to_text()));
             }

@@ -1,4 +1,4 @@
-//! Completed traces as the spans of OTLP.
+//! Encoder of completed traces as OTLP spans.
 
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
@@ -10,10 +10,10 @@ use super::message::{
 use crate::record::ERROR_FIELD;
 use crate::{SpanId, SpanRecord, TraceRecord, Value};
 
-/// Makes requests; holds what is the same in all of them.
+/// Encoder of requests. Holds the encoded parts that all requests have in common.
 ///
-/// Spans are encoded one by one, and the messages around them are put together here: a tree of all spans of a
-/// request would be walked once for each level to know its lengths.
+/// Spans are encoded one by one, and the enclosing messages are written by hand. A tree of all spans of a request would be
+/// walked once for each level to compute its lengths.
 pub(super) struct Encoder {
     /// `ResourceSpans.resource`
     resource: Vec<u8>,
@@ -21,7 +21,7 @@ pub(super) struct Encoder {
     scope: Vec<u8>,
 }
 
-/// The numbers of the fields that hold one another: of `ExportTraceServiceRequest`, `ResourceSpans` and `ScopeSpans`.
+/// Field numbers of `ExportTraceServiceRequest`, `ResourceSpans` and `ScopeSpans`.
 mod field {
     pub(super) const RESOURCE_SPANS: u32 = 1;
     pub(super) const RESOURCE: u32 = 1;
@@ -43,12 +43,14 @@ impl Encoder {
         encoder
     }
 
-    /// The body of a request with these traces.
+    /// Returns the body of a request with these traces.
     pub(super) fn request<'a>(&self, traces: impl IntoIterator<Item = &'a TraceRecord>) -> Vec<u8> {
         let mut spans = Vec::new();
         traces.into_iter().for_each(|trace| push_trace(trace, &mut spans));
         let scope_spans = self.scope.len() + spans.len();
+        // One byte for the key of `SCOPE_SPANS`.
         let resource_spans = self.resource.len() + 1 + encoded_len_varint(scope_spans as u64) + scope_spans;
+        // 16 bytes are more than the key and length of `RESOURCE_SPANS`.
         let mut body = Vec::with_capacity(resource_spans + 16);
         begin(field::RESOURCE_SPANS, resource_spans, &mut body);
         body.extend_from_slice(&self.resource);
@@ -59,7 +61,7 @@ impl Encoder {
     }
 }
 
-/// Writes what stands before a message of so many bytes.
+/// Writes the key and length of a message.
 fn begin(field: u32, length: usize, body: &mut Vec<u8>) {
     encode_key(field, WireType::LengthDelimited, body);
     encode_varint(length as u64, body);
@@ -70,7 +72,7 @@ fn push(field: u32, message: &impl Message, body: &mut Vec<u8>) {
     message.encode_raw(body);
 }
 
-/// The trace itself as the root, and its spans below it.
+/// Writes the trace as the root span, followed by its spans.
 fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
     let records = trace.spans();
     push(field::SPANS, &root(trace), body);
@@ -128,7 +130,7 @@ fn child(trace: &TraceRecord, span: &SpanRecord, parent: SpanId) -> Span {
     }
 }
 
-/// Without a message: it would only repeat `error.type`.
+/// Returns the status of a failed span. It has no message, which would only repeat `error.type`.
 fn failed() -> Status {
     Status { message: String::new(), code: code::ERROR }
 }
@@ -145,7 +147,7 @@ fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
             key if key.contains('.') => (key.to_owned(), any(value)),
             key => (format!("hearthnet.{key}"), any(value)),
         };
-        // Two names of fields can become one key, which may stand once; the later one counts.
+        // Two fields can map to one key, which must be unique. The later field counts.
         let known = attributes.iter_mut().find(|attribute| attribute.key == key);
         match known {
             Some(known) => known.value = Some(AnyValue { value: Some(value) }),
@@ -172,7 +174,7 @@ fn any(value: &Value) -> Kind {
     match value.kind() {
         crate::record::Kind::Text(text) => Kind::String(text.to_string()),
         crate::record::Kind::Signed(number) => Kind::Int(*number),
-        // OTLP has no unsigned numbers; one that is too large keeps its digits.
+        // OTLP has no unsigned numbers. A number that is too large becomes text.
         crate::record::Kind::Unsigned(number) => {
             i64::try_from(*number).map_or_else(|_| Kind::String(number.to_string()), Kind::Int)
         }
@@ -191,7 +193,7 @@ mod tests {
     use crate::propagation::{RANDOM, SAMPLED, TraceState};
     use crate::{Remote, Store, Trace, TraceId, new_trace, new_trace_from};
 
-    /// The spans of a request with this trace, as a collector decodes them.
+    /// Returns the spans of a request with this trace, as a collector decodes them.
     fn spans(trace: &TraceRecord) -> Vec<Span> {
         let body = Encoder::new(&Config::new("http://c")).request([trace]);
         let mut request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
@@ -204,7 +206,7 @@ mod tests {
             other => format!("{other:?}"),
         };
         let texts: BTreeMap<_, _> = span.attributes.iter().map(|one| (one.key.clone(), text(one))).collect();
-        assert_eq!(texts.len(), span.attributes.len(), "a key stands once");
+        assert_eq!(texts.len(), span.attributes.len(), "keys are unique");
         texts
     }
 
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_children_are_in_a_namespace_and_their_error_is_a_type() {
+    fn fields_are_in_a_namespace_and_errors_are_types() {
         let record = ended(|trace| {
             trace.enter(|| {
                 let fields = crate::span("forward")

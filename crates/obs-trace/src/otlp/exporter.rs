@@ -1,4 +1,4 @@
-//! What users hold of an export.
+//! Handle of an export.
 
 use std::sync::Arc;
 use std::thread;
@@ -13,9 +13,9 @@ use super::worker::Worker;
 use crate::store::{Export, WeakStore};
 use crate::{Error, Store};
 
-/// Exports the traces of a store until it is shut down or dropped.
+/// Export of a store's traces, until it is shut down or dropped.
 ///
-/// Dropping it sends what waits, for two seconds at most. See the [module](super).
+/// A drop sends the waiting traces, for at most two seconds. See the [module](super).
 ///
 /// ```
 /// use obs_trace::otlp::{Config, Exporter};
@@ -28,24 +28,22 @@ use crate::{Error, Store};
 /// assert_eq!(error.field(), "endpoint");
 /// # Ok::<(), obs_trace::Error>(())
 /// ```
-#[must_use = "dropping it ends the export"]
+#[must_use = "the export ends when the exporter is dropped"]
 pub struct Exporter {
     queue: Arc<Queue>,
     store: WeakStore,
 }
 
-/// How long a drop may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Maximum duration of a drop. A reachable collector takes a full queue in less.
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Exporter {
-    /// Exports every trace that ends in `store` from here on. An exporter that did so before gets no
-    /// more of them.
+    /// Starts to export each trace that ends in `store`. An earlier exporter of the store gets no more traces.
     ///
-    /// That nobody listens at the endpoint is no error: a collector may come later.
+    /// A collector that cannot be reached is no error, because it may start later.
     ///
     /// # Errors
-    /// The endpoint is no address that traces can be sent to, a header is none, a bound is out of its range, or no
-    /// thread can be started.
+    /// The endpoint or a header cannot be used, a number is out of its range, or the system starts no thread.
     pub fn start(store: &Store, config: &Config) -> Result<Exporter, Error> {
         config.check()?;
         let transport = Transport::new(endpoint::parse(&config.endpoint)?, config.headers.parse()?);
@@ -57,15 +55,14 @@ impl Exporter {
         Ok(Exporter { queue, store: store.downgrade() })
     }
 
-    /// Sends what waits now, and returns when it has been taken or given up; `false` if the time was not
-    /// enough, or the collector cannot be reached, in which case it does not wait any longer.
+    /// Sends the waiting traces and blocks until they are exported or given up. Needs no runtime.
     ///
-    /// Blocks the calling thread, and needs no runtime.
+    /// Returns `false` if the time is over, or as soon as a request fails.
     pub fn flush(&self, timeout: Duration) -> bool {
         self.queue.flush(timeout)
     }
 
-    /// Takes no trace that ends from here on. What waits is still sent.
+    /// Takes no further trace. Waiting traces are still sent.
     pub fn disconnect(&self) {
         if let Some(store) = self.store.upgrade() {
             let queue: Arc<dyn Export> = Arc::<Queue>::clone(&self.queue);
@@ -73,24 +70,23 @@ impl Exporter {
         }
     }
 
-    /// Ends the export: sends what waits, and returns when that is done, at the latest after `timeout`. What
-    /// could not be sent until then is counted as dropped. `false` if the time was not enough.
+    /// Ends the export: sends the waiting traces and blocks until that is done, for at most `timeout`. Needs no runtime.
     ///
-    /// Blocks the calling thread, and needs no runtime.
+    /// Traces that are not sent by then are counted as dropped. Returns `false` if the time was not enough.
     pub fn shutdown(&self, timeout: Duration) -> bool {
         self.disconnect();
         self.queue.close(timeout)
     }
 
-    /// What it has done so far.
+    /// Returns counts since the start, and the queue's size now.
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.queue)
+        self.queue.stats()
     }
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        self.shutdown(PATIENCE);
+        self.shutdown(DROP_TIMEOUT);
     }
 }
 

@@ -1,36 +1,36 @@
-//! What is said about an exporter: that it began to fail, and that it works again.
+//! Log lines about the state of an export: it fails, or it works again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// Decides what is said: each change of state once, and of a collector that keeps changing how often it did.
+/// State of an export, and the lines about it: one for each change. If a collector keeps changing, a line tells how many
+/// changes were left out.
 ///
-/// The last line always tells of the true state in the end: a change that has to wait is said at
-/// [`due`](Health::due).
+/// The last line always tells the true state in the end. A change that has to wait is logged at [`due`](Health::due).
 #[derive(Debug, Default)]
 pub(super) struct Health {
     is_failing: bool,
-    /// The state that the last line told of.
-    said_failing: bool,
-    /// Why the first request of this outage failed.
+    /// State in the last line.
+    logged_failing: bool,
+    /// Reason why the first request of this outage failed.
     why: String,
-    /// Changes that no line tells of yet.
-    unsaid: u64,
+    /// Changes that are in no line yet.
+    pending: u64,
     changes: Budget<CHANGES>,
-    /// What had been lost when a request last went well.
+    /// Losses until the last request that succeeded.
     lost_before: Lost,
-    /// What was lost in the outages that no line has told the end of.
+    /// Losses in outages whose end is in no line yet.
     lost: Lost,
     remark: Option<String>,
     remarks: Budget<1>,
 }
 
-/// What no collector has, in all since the exporter was started.
+/// Losses since the exporter was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lost {
-    /// Given up, or refused by a full queue.
+    /// Traces that were given up, or refused by a full queue.
     pub(super) traces: u64,
-    /// Taken and rejected.
+    /// Spans that the collector rejected.
     pub(super) spans: u64,
 }
 
@@ -39,25 +39,25 @@ pub(super) struct Lost {
 pub(super) enum Line {
     Fails {
         why: String,
-        /// Changes of state before this one that were not said.
+        /// Changes of state before this one that are in no line.
         unsaid_changes: u64,
     },
     Works {
         lost: Lost,
         unsaid_changes: u64,
     },
-    /// What the collector says or does beside taking the spans.
+    /// Message or oddity of a collector that accepted the spans.
     Remark {
         why: String,
     },
 }
 
-/// How many changes of state are said in a period: five outages and their ends.
+/// Maximum number of lines about changes in a period: five outages and their ends.
 const CHANGES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(60);
 
 impl Health {
-    /// A request has failed.
+    /// Notes that a request has failed.
     pub(super) fn fails(&mut self, why: &str, now: Instant) -> Option<Line> {
         if !self.is_failing {
             why.clone_into(&mut self.why);
@@ -65,7 +65,7 @@ impl Health {
         self.turn(true, now)
     }
 
-    /// A request went well; `lost` is the sum so far.
+    /// Notes that a request succeeded. `lost` are all losses so far.
     pub(super) fn works(&mut self, lost: Lost, now: Instant) -> Option<Line> {
         if self.is_failing {
             self.lost.traces += lost.traces - self.lost_before.traces;
@@ -75,7 +75,7 @@ impl Health {
         self.turn(false, now)
     }
 
-    /// The same words are mentioned once.
+    /// Notes a remark of the collector. A repeated remark makes no line.
     pub(super) fn remarks(&mut self, why: &str, now: Instant) -> Option<Line> {
         if self.remark.as_deref() == Some(why) || !self.remarks.take(now) {
             return None;
@@ -87,30 +87,30 @@ impl Health {
     fn turn(&mut self, is_failing: bool, now: Instant) -> Option<Line> {
         if self.is_failing != is_failing {
             self.is_failing = is_failing;
-            self.unsaid += 1;
+            self.pending += 1;
         }
         self.catch_up(now)
     }
 
-    /// When to call [`catch_up`](Health::catch_up), if a change waits to be said.
+    /// Returns the time to call [`catch_up`](Health::catch_up), if a change waits for its line.
     pub(super) fn due(&self) -> Option<Instant> {
-        if self.unsaid > 0 { self.changes.renewed_at() } else { None }
+        if self.pending > 0 { self.changes.renewed_at() } else { None }
     }
 
-    /// What waits to be said, if it is time.
+    /// Returns the line that waits, if its time has come.
     pub(super) fn catch_up(&mut self, now: Instant) -> Option<Line> {
-        if self.unsaid > 0 && self.changes.take(now) { self.rest() } else { None }
+        if self.pending > 0 && self.changes.take(now) { self.rest() } else { None }
     }
 
-    /// What waits to be said.
+    /// Returns the line that waits.
     pub(super) fn rest(&mut self) -> Option<Line> {
-        let unsaid = std::mem::take(&mut self.unsaid);
-        if unsaid == 0 {
+        let pending = std::mem::take(&mut self.pending);
+        if pending == 0 {
             return None;
         }
-        // The line itself tells of one change, unless the state is again what the last line told.
-        let unsaid_changes = unsaid - u64::from(self.is_failing != self.said_failing);
-        self.said_failing = self.is_failing;
+        // The line itself tells one change, unless the state is the same as in the last line.
+        let unsaid_changes = pending - u64::from(self.is_failing != self.logged_failing);
+        self.logged_failing = self.is_failing;
         Some(match self.is_failing {
             true => Line::Fails { why: self.why.clone(), unsaid_changes },
             false => Line::Works { lost: std::mem::take(&mut self.lost), unsaid_changes },
@@ -118,7 +118,7 @@ impl Health {
     }
 }
 
-/// So many lines in a period.
+/// Limit of `SIZE` lines in a period.
 #[derive(Debug, Default)]
 struct Budget<const SIZE: u32> {
     used: u32,
@@ -143,7 +143,7 @@ impl<const SIZE: u32> Budget<SIZE> {
 const TARGET: &str = "hearthnet.trace.otlp";
 
 impl Line {
-    /// Logs it. A logger that panics must not end the export.
+    /// Logs the line. A panic in the logger must not end the export.
     pub(super) fn log(&self, endpoint: &str) {
         let _ = catch_unwind(AssertUnwindSafe(|| match self {
             Line::Fails { why, unsaid_changes } => log::warn!(
@@ -178,15 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn each_change_is_said_once_however_soon_it_comes() {
+    fn each_change_makes_one_line_at_once() {
         let mut health = Health::default();
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
-        assert_eq!(health.works(lost(0), at(0)), None, "that it works from the start is nothing new");
+        assert_eq!(health.works(lost(0), at(0)), None, "success from the start is no change");
         assert_eq!(health.fails("refused", at(1)), fails("refused"));
         assert_eq!(health.fails("still refused", at(2)), None);
         assert_eq!(health.works(lost(7), at(3)), works(7));
-        assert_eq!(health.works(lost(9), at(4)), None, "what a full queue refuses meanwhile is no outage");
+        assert_eq!(health.works(lost(9), at(4)), None, "traces refused by a full queue are no outage");
         assert_eq!(health.fails("refused again", at(5)), fails("refused again"), "within the same minute");
         assert_eq!(health.due(), None);
         assert_eq!(health.works(lost(12), at(500)), works(3));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn flapping_is_limited_and_counted_and_the_last_state_is_said_in_the_end() {
+    fn flapping_is_limited_and_counted_and_the_last_state_is_logged() {
         let mut health = Health::default();
         let begin = Instant::now();
         let at = |millis| begin + Duration::from_millis(millis);
@@ -210,10 +210,10 @@ mod tests {
         assert_eq!(line, Some(Line::Works { lost: lost(45), unsaid_changes: 90 }));
         assert_eq!((health.due(), health.catch_up(at(60_001))), (None, None));
 
-        // It ends in the other state than the one that was said last.
+        // The final state differs from the one in the last line.
         (0..5).for_each(|_| {
             assert!(health.fails("busy", at(60_010)).is_some());
-            assert_eq!(health.works(lost(50), at(60_020)).is_some(), health.unsaid == 0);
+            assert_eq!(health.works(lost(50), at(60_020)).is_some(), health.pending == 0);
         });
         assert_eq!(health.fails("gone", at(60_030)), None);
         assert_eq!(health.fails("still gone", at(119_000)), None);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_in_time_is_said_at_the_end() {
+    fn a_line_that_waits_is_logged_at_the_end() {
         let mut health = Health::default();
         let now = Instant::now();
         for _ in 0..5 {
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_is_said_once_and_another_one_not_too_soon() {
+    fn a_remark_is_logged_once_and_another_one_after_a_period() {
         let mut health = Health::default();
         let now = Instant::now();
         let remark = |why: &str| Some(Line::Remark { why: why.to_owned() });

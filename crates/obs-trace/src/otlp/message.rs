@@ -1,7 +1,7 @@
-//! The messages of OTLP that we send and read, as far as we use them.
+//! OTLP messages, reduced to the fields that are used.
 //!
-//! From `opentelemetry/proto/{collector/trace,trace,resource,common}/v1/*.proto`; names and numbers
-//! are theirs. The messages that only hold others are for tests: `encode.rs` puts them together itself.
+//! Names and numbers are those of `opentelemetry/proto/{collector/trace,trace,resource,common}/v1/*.proto`. The enclosing
+//! messages of a request exist for tests alone, because `encode.rs` writes them by hand.
 
 use prost::{Message, Oneof};
 
@@ -80,7 +80,7 @@ pub(super) mod flags {
     const HAS_IS_REMOTE: u32 = 0x100;
     pub(in crate::otlp) const IS_REMOTE: u32 = 0x200;
 
-    /// The flags of a trace, with the one that says that it is known whether a parent is remote.
+    /// Returns the flags of a span: those of its trace, and that it is known whether the parent is remote.
     pub(in crate::otlp) fn of(trace_flags: u8) -> u32 {
         u32::from(trace_flags) | HAS_IS_REMOTE
     }
@@ -138,7 +138,7 @@ pub(super) struct PartialSuccess {
     pub(super) error_message: String,
 }
 
-/// `google.rpc.Status`, what a collector says of a failure.
+/// `google.rpc.Status`, the body of a failure.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RpcStatus {
     #[prost(string, tag = "2")]

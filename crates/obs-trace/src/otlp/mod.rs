@@ -1,4 +1,4 @@
-//! Export of completed traces to an OpenTelemetry collector, by OTLP/HTTP with protobuf (T8).
+//! Export of completed traces to an OpenTelemetry collector, by OTLP/HTTP with protobuf.
 //!
 //! ```
 //! use std::time::Duration;
@@ -12,25 +12,25 @@
 //! # Ok::<(), obs_trace::Error>(())
 //! ```
 //!
-//! A trace becomes a span of the kind `server` and its spans its children: `client` where
-//! [`outgoing`](crate::outgoing) told another node of them, else `internal`. Trace and span IDs are
-//! those that `traceparent` carries, so that the parts that several nodes export are one trace.
+//! A trace becomes a span of the kind `server`. Its spans become children: `client` where
+//! [`outgoing`](crate::outgoing) told another node their ID, else `internal`. Trace and span IDs are those that
+//! `traceparent` carries, so the parts that several nodes export form one trace.
 //!
 //! # Conventions
-//! Names follow OpenTelemetry's semantic conventions. The status of a span is unset unless it failed; that of the
-//! trace itself is also unset when the caller made a mistake or went away. A span that failed has
-//! `error.type`. A field whose name has no dot is exported in the namespace `hearthnet`: `corpus` as
-//! `hearthnet.corpus`; `to`, the node that was called, is `hearthnet.peer`, and `error` is `error.type`.
-//! Bodies are compressed with gzip.
+//! Names follow OpenTelemetry's semantic conventions. The status of a span is unset unless the span failed. The status of
+//! the root span is also unset when the caller made a mistake or went away. A failed span has `error.type`. A field without
+//! a dot in its name is exported in the namespace `hearthnet`: `corpus` becomes `hearthnet.corpus`. The field `to`, the
+//! called node, becomes `hearthnet.peer`, and `error` becomes `error.type`. Bodies are compressed with gzip.
 //!
-//! # It never harms the node
-//! A trace that ends is put into a queue that is bounded in number and bytes, for which nobody waits; one
-//! thread, apart from every runtime, sends what is in there in batches. Each request is bounded in time and
-//! its answer in bytes. A request is made again only after 429, 502, 503, 504 or a broken connection, less
-//! and less often, and no sooner than `Retry-After` says. What finds no room, and what is given up, is
-//! counted in [`Stats`]. That requests begin to fail, and that they work again with what was lost meanwhile, is a log
-//! line each, with the target `hearthnet.trace.otlp`; ten such lines a minute at most, of which the next one
-//! counts what it left out. Exporting makes no traces.
+//! # Effect on the node
+//! A trace that ends goes into a queue that is bounded in number and in bytes. No thread waits for the queue. One thread,
+//! outside every runtime, sends batches. Each request is bounded in time and its response in bytes. A request is repeated
+//! only after 429, 502, 503, 504 or a broken connection, with growing delays and not before `Retry-After`. Traces that find
+//! no room or are given up are counted in [`Stats`].
+//!
+//! The log gets a line when requests begin to fail, and one when they succeed again, with the losses in between. The target
+//! is `hearthnet.trace.otlp`. There are at most ten such lines a minute. The next line tells how many were left out.
+//! Exporting makes no traces.
 
 mod backoff;
 mod collector;
@@ -49,10 +49,10 @@ pub use stats::Stats;
 
 use crate::{Error, Store};
 
-/// Exports the traces of the store in force: that of the process, or the one that this thread has entered.
+/// Starts the export of the store in force: that of the process, or the one that this thread has entered.
 ///
 /// # Errors
-/// As [`Exporter::start`].
+/// The same as those of [`Exporter::start`].
 ///
 /// ```
 /// use obs_trace::otlp;

@@ -1,4 +1,4 @@
-//! The traces that wait to be exported: bounded, and nobody waits for them.
+//! Queue of the traces to export. Bounded, and no thread that ends a trace waits for it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,25 +6,24 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use super::stats::Counts;
+use super::stats::{Counts, Stats};
 use crate::TraceRecord;
 use crate::store::{Count, Export};
 
-/// Between those who end traces, the worker that exports them, and those who want that done by now.
+/// Queue between the threads that end traces, the worker, and the callers of `flush` and `shutdown`.
 ///
-/// The lock is held for a few instructions at a time, never while anything is sent, encoded or dropped.
+/// The lock is held for a few instructions at a time, never while a request is made, encoded or dropped.
 pub(super) struct Queue {
-    /// The counts are changed under its lock, so that whoever reads them there finds every trace in exactly one.
+    // `counts` change under this lock too, so that a reader who holds it finds each trace in exactly one count.
     state: Mutex<State>,
-    /// Tells the worker that there is something to do.
+    /// Notifies the worker of work.
     wake: Condvar,
-    /// Tells those who flush that something is done.
+    /// Notifies callers of `flush` and `close` of progress.
     done: Condvar,
     pub(super) counts: Counts,
-    /// No further trace finds room: whoever sees it need not take the lock to be refused. Set under the lock, and only
-    /// read without it.
+    /// Whether no further trace finds room, so that it is refused without the lock. Written under the lock, read without.
     is_full: AtomicBool,
-    /// How many were refused without it: offered and dropped in one.
+    /// Traces that were refused without the lock. Each counts as offered and as dropped.
     refused: Count,
     only_sampled: bool,
     batch_spans: usize,
@@ -39,45 +38,35 @@ struct State {
     traces: VecDeque<Arc<TraceRecord>>,
     spans: usize,
     bytes: usize,
-    /// How many traces were ever put in.
+    /// Traces that were ever queued.
     taken_in: u64,
-    /// How many of them have been dealt with, the first ones first.
+    /// Traces that have been dealt with. They leave in the order in which they came.
     settled: u64,
-    /// So many are not to wait for others.
+    /// Traces up to this number are sent without waiting for a full batch.
     urgent: u64,
     /// Earliest time for a batch that does not fill a request.
     not_before: Option<Instant>,
     flushes: u64,
-    /// How many flushes had been asked for when the last request that failed was made.
+    /// Value of `flushes` when the last request that failed was begun.
     failed_flushes: u64,
-    /// When the worker is to have ended, once that is known.
+    /// End of the worker's time, once it was told to end.
     deadline: Option<Instant>,
     has_ended: bool,
 }
 
-/// What is on its way.
-pub(super) struct Moment {
-    pub(super) waiting: usize,
-    /// The bytes that those take.
-    pub(super) waiting_bytes: usize,
-    pub(super) sending: usize,
-    /// Traces that are offered and dropped besides those that are counted so.
-    pub(super) refused: u64,
-}
-
-/// What the worker is to do next.
+/// Next step of the worker.
 pub(super) enum Next {
     Export(Vec<Arc<TraceRecord>>),
-    /// The time that it asked to be woken at has come.
+    /// The time has come at which the worker asked to be woken.
     Wake,
     End,
 }
 
-/// Memory of the traces of a request: collectors take bodies of a few MiB, and traces with much text make smaller
-/// batches.
+/// Maximum memory of the traces in a request. Collectors accept bodies of a few MiB, so traces with much text make
+/// smaller batches.
 const MAX_BATCH_BYTES: usize = 2 << 20;
 
-/// Between two requests that are not full: under load it makes fewer and larger ones.
+/// Minimum time between two requests that are not full. Under load it makes requests fewer and larger.
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Queue {
@@ -98,13 +87,16 @@ impl Queue {
         }
     }
 
+    /// Updates `is_full`. To be called under the lock after every change of the queue.
     fn note_room(&self, state: &State) {
+        // Every record takes at least this, so with less room the next one is refused anyway.
         let smallest = size_of::<TraceRecord>();
         let is_full = state.traces.len() >= self.max_traces || state.bytes + smallest > self.max_bytes;
+        // Relaxed: a hint, see `offer`.
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
-    /// Waits for the next batch: for enough traces, or their time, or a flush; until `wake_at` at the latest.
+    /// Waits for the next step: for enough traces, the end of the interval, a flush, or `wake_at`.
     pub(super) fn next(&self, wake_at: Option<Instant>) -> Next {
         let mut tick = Instant::now() + self.interval;
         let mut state = self.lock();
@@ -137,7 +129,7 @@ impl Queue {
         }
     }
 
-    /// So many traces, the first ones, have been dealt with, and are counted by `count`.
+    /// Notes that the first `traces` have been dealt with, and counts them by `count`.
     pub(super) fn settle(&self, traces: usize, count: impl FnOnce(&Counts)) {
         let mut state = self.lock();
         state.settled += traces as u64;
@@ -145,18 +137,18 @@ impl Queue {
         self.done.notify_all();
     }
 
-    /// A number that changes with each flush.
+    /// Returns the number of flushes so far.
     pub(super) fn flushes(&self) -> u64 {
         self.lock().flushes
     }
 
-    /// How much time the worker has; `None` if it has not been told to end.
+    /// Returns the time that the worker has left. `None` if it was not told to end.
     pub(super) fn time_left(&self) -> Option<Duration> {
         let deadline = self.lock().deadline?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// Waits for so long, or until somebody flushes whom `flushes` has not counted, or the worker is to end.
+    /// Waits for `delay`, for a flush that `flushes` does not count, or for the order to end.
     pub(super) fn pause(&self, delay: Duration, flushes: u64) {
         let end = Instant::now() + delay;
         let mut state = self.lock();
@@ -169,14 +161,14 @@ impl Queue {
         }
     }
 
-    /// A request was made after so many flushes, and failed: none of them is to wait longer.
+    /// Notes that a request failed that was begun after this many flushes. None of these waits any longer.
     pub(super) fn fail_flushes(&self, flushes: u64) {
         self.lock().failed_flushes = flushes;
         self.done.notify_all();
     }
 
-    /// Has all traces that are in exported now, and waits until they have been, or a request has failed, or the
-    /// time is over.
+    /// Has all queued traces exported, and waits until that is done, a request has failed, or the time is over. Returns
+    /// whether all were dealt with.
     pub(super) fn flush(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         let wanted = state.taken_in;
@@ -190,7 +182,7 @@ impl Queue {
         state.settled >= wanted
     }
 
-    /// Tells the worker to end, and waits until it has or the time is over.
+    /// Tells the worker to end, and waits until it has ended or the time is over.
     pub(super) fn close(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         let deadline = after(timeout);
@@ -199,7 +191,7 @@ impl Queue {
         self.wait_until(state, timeout, |state| state.has_ended).has_ended
     }
 
-    /// Says that the worker has ended, in whichever way. What waits is counted as dropped.
+    /// Notes that the worker has ended, by a panic or otherwise. Waiting traces are counted as dropped.
     pub(super) fn end(&self) {
         let left = {
             let mut state = self.lock();
@@ -210,17 +202,34 @@ impl Queue {
             self.counts.dropped.add(state.traces.len() as u64);
             std::mem::take(&mut state.traces)
         };
+        // Outside the lock: freeing many records takes a while.
         drop(left);
         self.done.notify_all();
     }
 
-    /// What is on its way, and the counts, of one moment.
-    pub(super) fn look<R>(&self, f: impl FnOnce(&Moment, &Counts) -> R) -> R {
+    /// Returns the statistics of one moment.
+    pub(super) fn stats(&self) -> Stats {
         let state = self.lock();
         let waiting = state.traces.len();
-        let sending = (state.taken_in - state.settled) as usize - waiting;
-        let moment = Moment { waiting, waiting_bytes: state.bytes, sending, refused: self.refused.get() };
-        f(&moment, &self.counts)
+        // Read once, because it changes without the lock and is part of two counts.
+        let refused = self.refused.get();
+        let counts = &self.counts;
+        Stats {
+            offered: counts.offered.get() + refused,
+            exported: counts.exported.get(),
+            failed: counts.failed.get(),
+            dropped: counts.dropped.get() + refused,
+            unsampled: counts.unsampled.get(),
+            waiting,
+            waiting_bytes: state.bytes,
+            sending: (state.taken_in - state.settled) as usize - waiting,
+            exported_spans: counts.exported_spans.get(),
+            rejected_spans: counts.rejected_spans.get(),
+            requests: counts.requests.get(),
+            retries: counts.retries.get(),
+            // Relaxed: a flag of its own.
+            is_failing: counts.is_failing.load(Ordering::Relaxed),
+        }
     }
 
     fn wait_until<'a>(
@@ -241,6 +250,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
+        // No user's code runs under the lock, so a poisoned state is whole.
         self.state.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 }
@@ -269,6 +279,7 @@ impl Export for Queue {
 }
 
 impl State {
+    /// Adds a trace. Returns `false` if there is no room or the worker was told to end.
     fn push(&mut self, record: &Arc<TraceRecord>, queue: &Queue) -> bool {
         let bytes = self.bytes + record.bytes();
         if self.deadline.is_some() || self.traces.len() >= queue.max_traces || bytes > queue.max_bytes {
@@ -279,14 +290,14 @@ impl State {
         self.traces.push_back(Arc::clone(record));
         (self.spans, self.bytes) = (spans, bytes);
         self.taken_in += 1;
-        // Less than a batch is sent when its time has come, for which the worker needs nobody.
+        // The worker wakes by itself for less than a batch, at the end of its interval.
         if fills_batch {
             queue.wake.notify_all();
         }
         true
     }
 
-    /// At least one trace, and then as many as are no more than so many spans.
+    /// Removes the next batch: at least one trace, then more up to the limits of spans and bytes.
     fn take_batch(&mut self, max_spans: usize) -> Vec<Arc<TraceRecord>> {
         let (mut spans, mut bytes) = (0, 0);
         let mut batch = Vec::new();
@@ -304,13 +315,13 @@ impl State {
     }
 }
 
-/// The end of a time that a caller has chosen, however long.
+/// Returns the time `time` from now. A caller may pass `Duration::MAX`, which does not fit.
 fn after(time: Duration) -> Instant {
     const LONG: Duration = Duration::from_secs(365 * 86_400);
     Instant::now() + time.min(LONG)
 }
 
-/// The trace itself is a span, too.
+/// Returns the number of spans that a trace is exported as. The trace itself is one.
 pub(super) fn span_count(record: &TraceRecord) -> usize {
     1 + record.span_count()
 }
@@ -326,19 +337,17 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    /// T8: while a collector is down a node's threads do not wait for one another to be refused.
+    /// While a collector is down, threads that end traces must not wait for each other.
     #[test]
-    fn t8_a_full_queue_refuses_without_its_lock_and_counts() {
+    fn a_full_queue_refuses_without_its_lock_and_counts() {
         const LONG: Duration = Duration::from_secs(20);
         let store = Store::default();
         let _scope = store.enter();
         let record = new_trace("llm.chat").finish().unwrap();
         let queue = Queue::new(&Config::new("http://c").queue_traces(3));
         let counts = || {
-            queue.look(|moment, counts| {
-                let refused = moment.refused;
-                (counts.offered.get() + refused, counts.dropped.get() + refused, moment.waiting)
-            })
+            let stats = queue.stats();
+            (stats.offered, stats.dropped, stats.waiting)
         };
         (0..4).for_each(|_| queue.offer(&record));
         assert_eq!(counts(), (4, 1, 3));
@@ -354,7 +363,7 @@ mod tests {
             }
             let ended = (0..4).all(|_| tell.recv_timeout(LONG).is_ok());
             drop(state);
-            assert!(ended, "somebody waits for the lock");
+            assert!(ended, "a thread waits for the lock");
         });
         assert_eq!(counts(), (4_004, 4_001, 3));
         queue.flush(Duration::ZERO);

@@ -1,14 +1,12 @@
-//! What an exporter has done so far.
+//! Counts of an exporter.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use super::queue::Queue;
 use crate::store::Count;
 
-/// What an exporter has done since it was started, and what waits now.
+/// Counts of an exporter since it was started, and the size of its queue now.
 ///
-/// Every trace that has ended is counted: `offered` is the sum of `exported`, `failed`, `dropped`,
-/// `waiting` and `sending`.
+/// Each trace is in exactly one count: `offered` is the sum of `exported`, `failed`, `dropped`, `waiting` and `sending`.
 ///
 /// ```
 /// use obs_trace::otlp::{Config, Exporter};
@@ -23,33 +21,34 @@ use crate::store::Count;
 pub struct Stats {
     /// Traces that have ended since the exporter was started.
     pub offered: u64,
-    /// Of these, the ones that a collector has taken.
+    /// Traces that a collector has accepted.
     pub exported: u64,
-    /// Of these, the ones that were sent and that the collector did not take, however often they were.
+    /// Traces that were sent and that the collector did not accept.
     pub failed: u64,
-    /// Of these, the ones that were not sent, because too many waited or the exporter was ended.
+    /// Traces that were not sent, because the queue was full or the exporter ended.
     pub dropped: u64,
-    /// Traces that are not among these, because their caller did not sample them and
-    /// [`only_sampled`](super::Config::only_sampled) is set.
+    /// Traces that their caller did not sample, while [`only_sampled`](super::Config::only_sampled) is set. Not included in
+    /// `offered`.
     pub unsampled: u64,
-    /// Traces that wait to be sent.
+    /// Traces in the queue.
     pub waiting: usize,
-    /// Bytes of memory that these take.
+    /// Bytes of memory of the traces in the queue.
     pub waiting_bytes: usize,
-    /// Traces that are being sent, or sent again.
+    /// Traces of the request that is being made or repeated.
     pub sending: usize,
-    /// Spans of the traces that a collector has taken, the traces themselves included.
+    /// Spans of the exported traces, including the root spans.
     pub exported_spans: u64,
-    /// Of these, the ones that the collector said it has not kept.
+    /// Spans that the collector rejected. Included in `exported_spans`.
     pub rejected_spans: u64,
-    /// Requests that were made.
+    /// Requests, including retries.
     pub requests: u64,
-    /// Of these, the ones that were made again.
+    /// Requests that were repeated.
     pub retries: u64,
     /// Whether the last request failed.
     pub is_failing: bool,
 }
 
+/// Counts that change under the lock of the queue, so that a reader finds each trace in exactly one.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) offered: Count,
@@ -62,24 +61,4 @@ pub(super) struct Counts {
     pub(super) requests: Count,
     pub(super) retries: Count,
     pub(super) is_failing: AtomicBool,
-}
-
-impl Stats {
-    pub(super) fn of(queue: &Queue) -> Stats {
-        queue.look(|moment, counts| Stats {
-            offered: counts.offered.get() + moment.refused,
-            exported: counts.exported.get(),
-            failed: counts.failed.get(),
-            dropped: counts.dropped.get() + moment.refused,
-            unsampled: counts.unsampled.get(),
-            waiting: moment.waiting,
-            waiting_bytes: moment.waiting_bytes,
-            sending: moment.sending,
-            exported_spans: counts.exported_spans.get(),
-            rejected_spans: counts.rejected_spans.get(),
-            requests: counts.requests.get(),
-            retries: counts.retries.get(),
-            is_failing: counts.is_failing.load(Ordering::Relaxed),
-        })
-    }
 }

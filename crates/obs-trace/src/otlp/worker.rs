@@ -1,4 +1,4 @@
-//! The thread that exports: batch after batch, each until it is taken or given up.
+//! Thread of the export: sends each batch until it is accepted or given up.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::backoff::Backoff;
-use super::collector::answer::Answer;
 use super::collector::payload::Payload;
+use super::collector::reply::Reply;
 use super::collector::transport::Transport;
 use super::config::{Compression, Config};
 use super::encode::Encoder;
@@ -24,9 +24,9 @@ pub(super) struct Worker {
     health: Health,
 }
 
-/// What became of a batch.
-enum Verdict {
-    Taken {
+/// Result of a batch.
+enum Delivery {
+    Accepted {
         rejected: u64,
         why: String,
         remark: Option<String>,
@@ -34,7 +34,7 @@ enum Verdict {
     Failed {
         why: String,
     },
-    /// The worker is to end, and the batch could not be exported until then.
+    /// The worker was told to end, and its time is over.
     OutOfTime,
 }
 
@@ -53,47 +53,47 @@ impl Worker {
                         break;
                     }
                 }
-                Next::Wake => self.tell(|health| health.catch_up(Instant::now())),
+                Next::Wake => self.report(|health| health.catch_up(Instant::now())),
                 Next::End => break,
             }
         }
-        self.tell(Health::rest);
+        self.report(Health::rest);
     }
 
     fn export(&mut self, batch: Vec<Arc<TraceRecord>>) -> ControlFlow<()> {
         let traces = batch.len();
         let spans: usize = batch.iter().map(|record| span_count(record)).sum();
-        // Whatever a library does wrong costs one batch, and not the export of all that come after it.
-        let verdict = catch_unwind(AssertUnwindSafe(|| self.deliver(batch)))
-            .unwrap_or_else(|_| Verdict::Failed { why: "a panic while exporting".to_owned() });
-        match &verdict {
-            Verdict::Taken { rejected: 0, remark, .. } => self.works(remark.as_deref()),
-            Verdict::Taken { rejected, why, .. } => {
-                self.fails(&format!("{rejected} of {spans} spans were rejected: {why}"));
+        // A panic in a library costs one batch, not the export of all later ones.
+        let delivery = catch_unwind(AssertUnwindSafe(|| self.deliver(batch)))
+            .unwrap_or_else(|_| Delivery::Failed { why: "a panic while exporting".to_owned() });
+        match &delivery {
+            Delivery::Accepted { rejected: 0, remark, .. } => self.note_success(remark.as_deref()),
+            Delivery::Accepted { rejected, why, .. } => {
+                self.note_failure(&format!("{rejected} of {spans} spans were rejected: {why}"));
             }
-            Verdict::Failed { why } => self.fails(why),
-            Verdict::OutOfTime => {}
+            Delivery::Failed { why } => self.note_failure(why),
+            Delivery::OutOfTime => {}
         }
-        self.queue.settle(traces, |counts| match &verdict {
-            Verdict::Taken { rejected, .. } => {
+        self.queue.settle(traces, |counts| match &delivery {
+            Delivery::Accepted { rejected, .. } => {
                 counts.exported.add(traces as u64);
                 counts.exported_spans.add(spans as u64);
                 counts.rejected_spans.add((*rejected).min(spans as u64));
             }
-            Verdict::Failed { .. } => counts.failed.add(traces as u64),
-            Verdict::OutOfTime => counts.dropped.add(traces as u64),
+            Delivery::Failed { .. } => counts.failed.add(traces as u64),
+            Delivery::OutOfTime => counts.dropped.add(traces as u64),
         });
-        match verdict {
-            // What waits would fare no better.
-            Verdict::OutOfTime => ControlFlow::Break(()),
+        match delivery {
+            // The time is over for the waiting traces as well.
+            Delivery::OutOfTime => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }
 
-    fn deliver(&mut self, batch: Vec<Arc<TraceRecord>>) -> Verdict {
+    fn deliver(&mut self, batch: Vec<Arc<TraceRecord>>) -> Delivery {
         let body = self.encoder.request(batch.iter().map(Arc::as_ref));
         let mut body = Payload::new(body, self.config.compression);
-        // While it is sent again and again, the traces need not be kept.
+        // The body is all that retries need.
         drop(batch);
         let mut backoff = Backoff::start(&self.config);
         loop {
@@ -101,57 +101,58 @@ impl Worker {
             let time_left = self.queue.time_left();
             let timeout = time_left.unwrap_or(self.config.timeout).min(self.config.timeout);
             if timeout.is_zero() {
-                return Verdict::OutOfTime;
+                return Delivery::OutOfTime;
             }
             self.queue.counts.requests.add(1);
             let (why, after) = match self.transport.post(&body, timeout) {
-                Answer::Taken { rejected, why, remark } => return Verdict::Taken { rejected, why, remark },
-                Answer::Refused { why } => return Verdict::Failed { why },
-                Answer::NoGzip => {
-                    // It says the same of every other body, so it gets no more of them.
+                Reply::Accepted { rejected, why, remark } => {
+                    return Delivery::Accepted { rejected, why, remark };
+                }
+                Reply::Refused { why } => return Delivery::Failed { why },
+                Reply::NoGzip => {
+                    // The collector would refuse every other compressed body as well.
                     self.config.compression = Compression::Off;
                     body = body.unpacked();
                     self.queue.counts.retries.add(1);
                     continue;
                 }
-                Answer::Later { why, after } => (why, after),
+                Reply::Retry { why, after } => (why, after),
             };
-            self.fails(&why);
+            self.note_failure(&why);
             self.queue.fail_flushes(flushes);
-            // One that began after the worker was told to end was the last try.
+            // A request that began after the order to end is the last one.
             if time_left.is_some() {
-                return Verdict::OutOfTime;
+                return Delivery::OutOfTime;
             }
-            let Some(delay) = backoff.next(after) else { return Verdict::Failed { why } };
+            let Some(delay) = backoff.next(after) else { return Delivery::Failed { why } };
             self.queue.pause(delay, flushes);
             self.queue.counts.retries.add(1);
         }
     }
 
-    fn works(&mut self, remark: Option<&str>) {
+    fn note_success(&mut self, remark: Option<&str>) {
         self.queue.counts.is_failing.store(false, Ordering::Relaxed);
-        let lost = self.queue.look(|moment, counts| Lost {
-            traces: counts.failed.get() + counts.dropped.get() + moment.refused,
-            spans: counts.rejected_spans.get(),
-        });
-        self.tell(|health| health.works(lost, Instant::now()));
+        let stats = self.queue.stats();
+        let lost = Lost { traces: stats.failed + stats.dropped, spans: stats.rejected_spans };
+        self.report(|health| health.works(lost, Instant::now()));
         if let Some(remark) = remark {
-            self.tell(|health| health.remarks(remark, Instant::now()));
+            self.report(|health| health.remarks(remark, Instant::now()));
         }
     }
 
-    fn fails(&mut self, why: &str) {
+    fn note_failure(&mut self, why: &str) {
         self.queue.counts.is_failing.store(true, Ordering::Relaxed);
-        self.tell(|health| health.fails(why, Instant::now()));
+        self.report(|health| health.fails(why, Instant::now()));
     }
 
-    fn tell(&mut self, line: impl FnOnce(&mut Health) -> Option<Line>) {
+    fn report(&mut self, line: impl FnOnce(&mut Health) -> Option<Line>) {
         if let Some(line) = line(&mut self.health) {
             line.log(&self.config.endpoint);
         }
     }
 }
 
+/// Tells the queue that the worker has ended, also after a panic. Callers of `shutdown` would wait in vain otherwise.
 struct EndOnDrop(Arc<Queue>);
 
 impl Drop for EndOnDrop {

@@ -1,40 +1,41 @@
-//! `tracestate`, what other tracing systems tell each other along a request; we only pass it on.
+//! The header `tracestate`, by which other tracing systems communicate along a request. This crate only passes it on.
 
 use std::fmt;
 
-/// The values of a W3C `tracestate`: one to 32 members `key=value`, at most 512 bytes.
+/// Value of a W3C `tracestate`: one to 32 members `key=value`, at most 512 bytes.
 ///
-/// Opaque to us: a trace that came with one gives it to every node that it calls. A key that stands
-/// twice is passed on twice, because it is not ours to choose between two values of another system.
+/// Opaque: a trace that came with one passes it to every node that it calls. A duplicate key is passed on twice, because
+/// only its own system can choose between the two values.
 ///
 /// ```
 /// use obs_trace::propagation::TraceState;
 ///
 /// let state = TraceState::parse([b"congo=t61 , ".as_slice(), b"rojo=00f0,congo=2"]).unwrap();
 /// assert_eq!(state.as_str(), "congo=t61,rojo=00f0,congo=2");
-/// assert!(TraceState::parse([b"congo=1,Rojo=2".as_slice()]).is_none(), "no key has capitals");
+/// assert!(TraceState::parse([b"congo=1,Rojo=2".as_slice()]).is_none(), "keys have no capitals");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceState(Box<str>);
 
-/// The size that the standard asks everybody to pass on.
+/// Maximum length. The standard requires that at least this much is passed on.
 const MAX_BYTES: usize = 512;
+/// Maximum number of members in the standard.
 const MAX_MEMBERS: usize = 32;
-/// Members longer than this are the first to go from a list that is too long.
+/// Length from which a member is dropped first if the list is too long. From the standard.
 const LONG_MEMBER_BYTES: usize = 128;
 
 impl TraceState {
-    /// Reads the values of all `tracestate` headers of a request, in their order, as the one list
-    /// that they are. `None` if there is no member, or anything in the list is not as it should be.
+    /// Parses the values of all `tracestate` headers of a request as one list, in their order. `None` if the list has no
+    /// member or is malformed.
     ///
-    /// Of a list longer than 512 bytes whole members are dropped, as the standard says: those of more
-    /// than 128 bytes first, then from the end.
+    /// A list of more than 512 bytes loses whole members, as the standard says: members of more than 128 bytes first, then
+    /// members from the end.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Option<TraceState> {
         let mut members: Vec<&str> = Vec::new();
         for value in values {
             for member in std::str::from_utf8(value).ok()?.split(',') {
                 let member = member.trim_matches([' ', '\t']);
-                // An empty member is allowed, and says nothing.
+                // The standard allows empty members.
                 if member.is_empty() {
                     continue;
                 }
@@ -48,7 +49,7 @@ impl TraceState {
         (!members.is_empty()).then(|| TraceState(members.join(",").into()))
     }
 
-    /// The members, as the value of one header.
+    /// Returns the members as the value of one header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,14 +78,14 @@ fn is_member(member: &str) -> bool {
     member.split_once('=').is_some_and(|(key, value)| is_key(key) && is_value(value))
 }
 
-/// Level 2: a lower-case letter or digit, then up to 255 of `a-z 0-9 _ - * / @`.
+/// Checks a key by Level 2: a lower-case letter or digit, then up to 255 of `a-z 0-9 _ - * / @`.
 fn is_key(key: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
     let begins_well = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     key.len() <= 256 && key.as_bytes().first().is_some_and(begins_well) && key.bytes().all(is_allowed)
 }
 
-/// Blanks at its end have been taken off, as have those before the key.
+/// Checks a value. The caller has trimmed blanks around the member.
 fn is_value(value: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'=';
     (1..=256).contains(&value.len()) && value.bytes().all(is_allowed)
@@ -100,9 +101,9 @@ mod tests {
         TraceState::parse(values.iter().map(|value| value.as_bytes())).map(|state| state.to_string())
     }
 
-    /// The cases of the public W3C suite, `test_tracestate_*`.
+    /// Cases `test_tracestate_*` of the public W3C suite.
     #[test]
-    fn t7_the_tracestate_cases_of_the_w3c_suite() {
+    fn tracestate_cases_of_the_w3c_suite() {
         let lower: String = ('a'..='z').collect();
         let key = format!("{lower}0123456789_-*/");
         let value: String = (' '..='~').filter(|letter| !",=".contains(*letter)).collect();
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_that_is_too_long_whole_members_go_the_long_ones_first() {
+    fn a_list_that_is_too_long_loses_whole_members_the_long_ones_first() {
         let member = |key: &str, bytes: usize| format!("{key}={}", "x".repeat(bytes - key.len() - 1));
         let (long, longer) = (member("long", 250), member("longer", 255));
         let short = |from: u8, to: u8| {
@@ -192,7 +193,7 @@ mod tests {
                 format!("{long},abcdefghi=1"),
                 "the last long one first",
             ),
-            (format!("{long},{}", short(1, 8)), short(1, 8), "the long one, wherever it stands"),
+            (format!("{long},{}", short(1, 8)), short(1, 8), "the long one, wherever it is"),
             (short(1, 12), short(1, 10), "then from the end"),
             (
                 member("a", 256) + "," + &member("b", 255),
@@ -211,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_read_again_the_same(
+        fn a_parsed_state_is_parsed_again_the_same(
             values in proptest::collection::vec("[ a-c=,@1\t]{0,40}", 0..4),
         ) {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
@@ -222,7 +223,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(value in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn no_bytes_cause_a_panic(value in proptest::collection::vec(any::<u8>(), 0..600)) {
             if let Some(state) = TraceState::parse([value.as_slice()]) {
                 prop_assert!(state.as_str().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             }

@@ -1,4 +1,4 @@
-//! T5: what is kept, and that it is bounded.
+//! Limits of a store.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Weak};
@@ -10,7 +10,7 @@ fn store(config: Config) -> Store {
 }
 
 #[test]
-fn the_ring_holds_the_last_ones() {
+fn the_ring_holds_the_last_traces() {
     let store = store(Config::default().ring_capacity(100).kept_per_capability(0));
     let _scope = store.enter();
     let ids: Vec<_> = (0..1_000).map(|_| new_trace("flood").finish().unwrap().trace_id()).collect();
@@ -36,31 +36,31 @@ fn the_ring_is_bounded_in_bytes() {
     assert!((10..100).contains(&kept.len()), "{}", kept.len());
 }
 
-/// Threads that each do what they are told when they are told.
-struct Hands(Vec<mpsc::Sender<Box<dyn FnOnce() + Send>>>);
+/// Threads that run closures on demand.
+struct Workers(Vec<mpsc::Sender<Box<dyn FnOnce() + Send>>>);
 
-impl Hands {
-    fn new(store: &Store, count: usize) -> Hands {
-        Hands(
+impl Workers {
+    fn new(store: &Store, count: usize) -> Workers {
+        Workers(
             (0..count)
                 .map(|_| {
-                    let (tell, told) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+                    let (sender, receiver) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
                     let store = store.clone();
                     std::thread::spawn(move || {
                         let _scope = store.enter();
-                        told.iter().for_each(|work| work());
+                        receiver.iter().for_each(|work| work());
                     });
-                    tell
+                    sender
                 })
                 .collect(),
         )
     }
 
-    /// What one of them makes of `work`.
+    /// Runs `work` on one of the threads and returns its result.
     fn on<R: Send + 'static>(&self, number: usize, work: impl FnOnce() -> R + Send + 'static) -> R {
-        let (give, given) = mpsc::channel();
-        self.0[number].send(Box::new(move || give.send(work()).unwrap())).unwrap();
-        given.recv().unwrap()
+        let (reply, result) = mpsc::channel();
+        self.0[number].send(Box::new(move || reply.send(work()).unwrap())).unwrap();
+        result.recv().unwrap()
     }
 }
 
@@ -73,15 +73,15 @@ fn big(number: usize) -> Arc<TraceRecord> {
 }
 
 #[test]
-fn the_ring_holds_the_last_ones_whichever_threads_end_them() {
+fn the_ring_holds_the_last_traces_of_all_threads() {
     let store = store(Config::default().ring_capacity(100).kept_per_capability(0));
-    // More than there are lanes.
-    let hands = Hands::new(&store, 20);
+    // More threads than shards.
+    let workers = Workers::new(&store, 20);
     let mut ids = Vec::new();
     for number in 0..3_000_usize {
-        // Now all of them in turn, now one for a long time, now one that has been idle.
-        let hand = [number, number / 70, number * number / 7][number / 1_000] % 20;
-        ids.push(hands.on(hand, || new_trace("flood").finish().unwrap().trace_id()));
+        // All threads in turn, then each for a long time, then one that has been idle.
+        let worker = [number, number / 70, number * number / 7][number / 1_000] % 20;
+        ids.push(workers.on(worker, || new_trace("flood").finish().unwrap().trace_id()));
         if number % 37 == 0 {
             let recent: Vec<_> = store.get_recent(1_000).iter().map(|record| record.trace_id()).collect();
             assert_eq!(recent, ids.iter().rev().take(100).copied().collect::<Vec<_>>());
@@ -90,21 +90,21 @@ fn the_ring_holds_the_last_ones_whichever_threads_end_them() {
     assert_eq!(store.stats().completed, 3_000);
 }
 
-/// What a thread has left behind goes as others end traces, also if it never ends one again.
+/// Traces of a thread are evicted as other threads end traces, also if the thread never ends one again.
 #[test]
 fn an_idle_thread_keeps_no_memory() {
     let store = store(Config::default().ring_capacity(2_000).kept_per_capability(0));
-    let hands = Hands::new(&store, 3);
+    let workers = Workers::new(&store, 3);
     let many = |count: usize| {
         move || (0..count).map(|_| Arc::downgrade(&new_trace("t").finish().unwrap())).collect::<Vec<_>>()
     };
-    let mut all = hands.on(0, many(2_000));
+    let mut all = workers.on(0, many(2_000));
     let full = store.stats().ring_bytes;
-    all.extend(hands.on(1, many(700)));
+    all.extend(workers.on(1, many(700)));
     for round in 0..8 {
-        all.extend(hands.on(1 + round % 2, many(500)));
+        all.extend(workers.on(1 + round % 2, many(500)));
         let alive = all.iter().filter(|weak| Weak::strong_count(weak) > 0).count();
-        // A sixty-fourth is the leeway that a lane has.
+        // A shard may be late by a sixty-fourth of the capacity.
         assert!((2_000..2_100).contains(&alive), "{alive}");
         assert!(store.stats().ring_bytes <= full / 2_000 * 2_100);
         assert_eq!(store.get_recent(10_000).len(), 2_000);
@@ -113,20 +113,20 @@ fn an_idle_thread_keeps_no_memory() {
 }
 
 #[test]
-fn the_ring_of_several_threads_is_bounded_in_bytes_and_the_oldest_go() {
+fn the_ring_of_several_threads_is_bounded_in_bytes_and_evicts_the_oldest() {
     let limit = 1 << 20;
     let store = store(Config::default().ring_bytes(limit).kept_per_capability(0));
-    let hands = Hands::new(&store, 3);
+    let workers = Workers::new(&store, 3);
     let mut ids = Vec::new();
     for number in 0..1_500 {
-        ids.push(hands.on(number / 9 % 3, move || big(number).trace_id()));
+        ids.push(workers.on(number / 9 % 3, move || big(number).trace_id()));
         assert!(store.stats().ring_bytes <= limit);
     }
     let kept = store.get_recent(10_000);
     assert!((50..400).contains(&kept.len()), "{}", kept.len());
     let kept: Vec<_> = kept.iter().map(|record| record.trace_id()).collect();
     assert_eq!(kept, ids.iter().rev().take(kept.len()).copied().collect::<Vec<_>>());
-    // The same when the bound changes, and no bound at all is one, too.
+    // The same holds when the limit changes. `usize::MAX` is a valid limit.
     for bytes in [300 << 10, usize::MAX] {
         store.configure(&Config::default().ring_bytes(bytes).kept_per_capability(0)).unwrap();
         let fewer: Vec<_> = store.get_recent(10_000).iter().map(|record| record.trace_id()).collect();
@@ -135,7 +135,7 @@ fn the_ring_of_several_threads_is_bounded_in_bytes_and_the_oldest_go() {
         assert!(store.stats().ring_bytes <= 300 << 10);
     }
     ids.clear();
-    (0..300).for_each(|number| ids.push(hands.on(number % 3, move || big(number).trace_id())));
+    (0..300).for_each(|number| ids.push(workers.on(number % 3, move || big(number).trace_id())));
     let recent: Vec<_> = store.get_recent(300).iter().map(|record| record.trace_id()).collect();
     assert_eq!(recent, ids.iter().rev().copied().collect::<Vec<_>>());
 }
@@ -164,7 +164,7 @@ fn fields_are_bounded_in_size_and_number() {
 }
 
 #[test]
-fn a_flood_cannot_push_out_errors_and_slow_traces() {
+fn a_flood_does_not_evict_errors_and_slow_traces() {
     let store = store(Config::default().ring_capacity(50).kept_per_capability(3).max_capabilities(4));
     let _scope = store.enter();
     let error = new_trace("llm.chat");
@@ -185,9 +185,9 @@ fn a_flood_cannot_push_out_errors_and_slow_traces() {
     assert!(store.get_recent(100).iter().all(|record| record.trace_id() != slow.id()), "not in the ring");
 }
 
-/// A flood of large traces takes the place of none of another capability.
+/// A flood of large traces evicts none of another capability.
 #[test]
-fn what_is_kept_is_bounded_in_bytes_at_the_cost_of_those_who_take_the_most() {
+fn kept_traces_are_bounded_in_bytes_at_the_cost_of_the_largest_capability() {
     let limit = 1 << 20;
     let store = store(Config::default().ring_capacity(1).ring_bytes(limit));
     let _scope = store.enter();
@@ -208,13 +208,13 @@ fn what_is_kept_is_bounded_in_bytes_at_the_cost_of_those_who_take_the_most() {
         assert_eq!(store.query(&Query::default().id(id)).len(), 1);
     }
     let kept = store.query(&Query::default().n(100_000));
-    // A trace of sixty spans with a field each takes at least its text.
+    // A trace of sixty spans with a field each takes at least the bytes of its text.
     let large = kept.iter().filter(|record| record.capability() != "quiet").count();
     assert!((10..=limit / 4 / 12_000).contains(&large), "{large}");
 }
 
 #[test]
-fn bounds_change_live_and_the_newest_stay() {
+fn limits_change_while_traces_run_and_the_newest_stay() {
     let store = store(Config::default().ring_capacity(10));
     let _scope = store.enter();
     let finish = |n: usize| (0..n).map(|_| new_trace("t").finish().unwrap().trace_id()).collect::<Vec<_>>();
@@ -231,7 +231,7 @@ fn bounds_change_live_and_the_newest_stay() {
 }
 
 #[test]
-fn bad_bounds_are_refused_by_name() {
+fn limits_out_of_range_are_refused_by_name() {
     let cases = [
         (Config::default().ring_capacity(0), "ring_capacity"),
         (Config::default().ring_capacity(1_000_001), "ring_capacity"),

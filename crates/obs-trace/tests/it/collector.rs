@@ -1,4 +1,4 @@
-//! A collector that does what a test tells it, and an export to one.
+//! A scripted collector, and an export to it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use obs_trace::otlp::{Config, Exporter, Stats};
 use obs_trace::{Store, new_trace};
 
-/// A collector that does with each connection what it is told; `n` counts them.
+/// Collector that answers each connection by a closure.
 pub(crate) struct Collector {
     pub(crate) address: String,
     pub(crate) bodies: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -18,12 +18,12 @@ pub(crate) const TAKEN: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
 
 impl Collector {
-    /// Reads each request and lets `answer` do the rest.
+    /// Reads each request and passes its number and stream to `answer`.
     pub(crate) fn new(answer: impl Fn(usize, &mut TcpStream) + Send + Sync + 'static) -> Collector {
         Collector::with_heads(move |number, _, stream| answer(number, stream))
     }
 
-    /// The same, and lets `answer` see the head of the request.
+    /// Does the same as `new`, and passes the head of the request too.
     pub(crate) fn with_heads(
         answer: impl Fn(usize, &str, &mut TcpStream) + Send + Sync + 'static,
     ) -> Collector {
@@ -82,7 +82,7 @@ pub(crate) fn status(line: &str) -> Vec<u8> {
     format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n").into_bytes()
 }
 
-/// Quick, so that a test need not wait.
+/// Returns a configuration with short delays.
 pub(crate) fn config(address: &str) -> Config {
     Config::new(address)
         .interval(Duration::from_millis(20))
@@ -102,7 +102,7 @@ impl Export {
         Export { store, exporter }
     }
 
-    /// Ends so many traces of two spans each, the trace itself included.
+    /// Ends `n` traces of two exported spans each.
     pub(crate) fn traces(&self, n: usize) {
         let _scope = self.store.enter();
         for _ in 0..n {
@@ -110,7 +110,7 @@ impl Export {
         }
     }
 
-    /// Waits until the statistics are as wanted.
+    /// Waits until the statistics satisfy `wanted`.
     #[track_caller]
     pub(crate) fn until(&self, wanted: impl Fn(&Stats) -> bool) -> Stats {
         let end = Instant::now() + Duration::from_secs(20);
@@ -120,7 +120,7 @@ impl Export {
             if wanted(&stats) {
                 return stats;
             }
-            assert!(Instant::now() < end, "never came: {stats:?}");
+            assert!(Instant::now() < end, "timed out: {stats:?}");
             std::thread::sleep(Duration::from_millis(2));
         }
     }

@@ -1,4 +1,4 @@
-//! T2: whose trace is current.
+//! The current trace.
 
 use obs_trace::{InSpan, Store, attach, current_trace, detach, new_trace, scope};
 
@@ -8,7 +8,6 @@ fn here() -> Option<String> {
     current_trace().map(|trace| trace.capability().to_owned())
 }
 
-/// Spec §7.
 #[test]
 fn test_trace_context_propagation() {
     on_both_runtimes(|| async {
@@ -41,14 +40,14 @@ fn test_trace_context_propagation() {
             assert_eq!(record.spans().len(), if cfg!(feature = "rt") { 6 } else { 2 });
             assert_eq!(record.dropped_spans(), 0);
         };
-        // Side by side in one task, each with a scope of its own, as `gather` gives a context to each.
+        // Concurrent in one task, each with its own scope.
         tokio::join!(scope(request("one")), scope(request("two")), scope(request("three")));
         assert_eq!(here(), None);
     });
 }
 
 #[test]
-fn attach_and_detach_mean_the_enclosing_scope_also_inside_spans() {
+fn attach_and_detach_act_on_the_enclosing_scope_inside_spans_too() {
     on_both_runtimes(|| async {
         new_trace("outer")
             .scope(async {
@@ -59,11 +58,11 @@ fn attach_and_detach_mean_the_enclosing_scope_also_inside_spans() {
                 }
                 .in_span("attaches")
                 .await;
-                assert_eq!(here().as_deref(), Some("inner"), "attached beyond the span");
+                assert_eq!(here().as_deref(), Some("inner"), "the trace stays attached after the span");
                 let record = async { detach() }.in_span("detaches").await.unwrap();
                 assert_eq!(record.capability(), "inner");
                 assert_eq!(record.dropped_spans(), 1, "`detaches` was open at the end");
-                assert_eq!(here().as_deref(), Some("outer"), "what was before is back");
+                assert_eq!(here().as_deref(), Some("outer"), "the trace before is current again");
                 assert_eq!(detach().unwrap().capability(), "outer");
                 assert_eq!(here(), None);
                 yields(1).await;
@@ -74,7 +73,7 @@ fn attach_and_detach_mean_the_enclosing_scope_also_inside_spans() {
 }
 
 #[test]
-fn a_thread_has_a_scope_of_its_own() {
+fn a_thread_has_its_own_context() {
     attach(new_trace("thread"));
     std::thread::spawn(|| {
         assert_eq!(here(), None);
@@ -118,7 +117,7 @@ fn a_thread_that_ends_ends_its_trace_as_cancelled() {
 }
 
 #[test]
-fn a_future_in_a_span_keeps_its_place_when_it_moves_to_another_task() {
+fn a_future_in_a_span_keeps_its_parent_in_another_task() {
     on_both_runtimes(|| async {
         let trace = new_trace("moved");
         let future = trace.enter(|| {
@@ -139,7 +138,7 @@ fn a_future_in_a_span_keeps_its_place_when_it_moves_to_another_task() {
 }
 
 #[test]
-fn a_span_of_one_trace_inside_another_goes_to_its_own() {
+fn a_span_inside_another_trace_stays_in_its_own() {
     let (a, b) = (new_trace("a"), new_trace("b"));
     let span = a.enter(|| obs_trace::span("of a"));
     b.enter(|| {
@@ -154,7 +153,7 @@ fn a_span_of_one_trace_inside_another_goes_to_its_own() {
 }
 
 #[test]
-fn nothing_is_done_without_a_trace() {
+fn nothing_is_recorded_without_a_trace() {
     let span = obs_trace::span("none").field("k", "v").enter();
     assert!(!span.is_kept() && span.trace().is_none());
     span.set_field("k", 1);

@@ -1,9 +1,9 @@
-//! T4: a trace ends once, and how.
+//! Ends of a trace.
 
 use obs_trace::{Config, Store, new_trace};
 
 #[test]
-fn a_scope_ends_as_fail_says_and_the_first_cause_counts() {
+fn a_failed_scope_has_the_status_of_the_first_code() {
     let store = Store::default();
     let _scope = store.enter();
     let trace = new_trace("llm.chat");
@@ -48,7 +48,7 @@ fn a_hostile_code_is_bounded() {
 }
 
 #[test]
-fn the_last_handle_ends_it() {
+fn the_drop_of_the_last_handle_ends_the_trace() {
     let store = Store::new(Config::default()).unwrap();
     let _scope = store.enter();
     let trace = new_trace("dropped");
@@ -61,7 +61,7 @@ fn the_last_handle_ends_it() {
     assert_eq!(store.active().len(), 0);
     let record = &store.get_recent(1)[0];
     assert_eq!((record.trace_id(), record.status().as_str()), (id, "cancelled"));
-    assert_eq!(record.spans().len(), 20, "all that it held is in the record");
+    assert_eq!(record.spans().len(), 20, "all spans are in the record");
 }
 
 fn trace_spans(trace: &obs_trace::Trace) {

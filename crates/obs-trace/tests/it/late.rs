@@ -1,9 +1,9 @@
-//! T4: whatever is not over when its trace is.
+//! Spans that are open when their trace ends, or have no slot.
 
 use obs_trace::new_trace;
 
 #[test]
-fn children_of_an_open_span_hang_on_the_nearest_kept_one() {
+fn children_of_an_open_span_get_the_nearest_kept_ancestor() {
     let trace = new_trace("open");
     let record = trace.enter(|| {
         obs_trace::in_span("root", || {
@@ -20,7 +20,7 @@ fn children_of_an_open_span_hang_on_the_nearest_kept_one() {
 }
 
 #[test]
-fn a_span_beyond_the_cap_hands_its_children_to_its_parent() {
+fn children_of_a_span_beyond_the_limit_get_its_parent() {
     let store = obs_trace::Store::new(obs_trace::Config::default().max_spans(1)).unwrap();
     let _scope = store.enter();
     let trace = new_trace("full");

@@ -1,7 +1,5 @@
-//! The crate as its users see it.
+//! Tests of the public API.
 
-#[cfg(feature = "otlp")]
-mod answers;
 mod bounds;
 #[cfg(feature = "otlp")]
 mod collector;
@@ -10,14 +8,16 @@ mod ends;
 mod late;
 #[cfg(feature = "otlp")]
 mod otlp;
-mod pains;
+mod pitfalls;
 mod propagation;
 mod races;
 mod records;
+#[cfg(feature = "otlp")]
+mod replies;
 #[cfg(feature = "rt")]
 mod tasks;
 
-/// A future that gives way `n` times.
+/// Yields to the runtime `n` times.
 async fn yields(n: usize) {
     for _ in 0..n {
         tokio::task::yield_now().await;

@@ -1,5 +1,4 @@
-//! The export to a collector: batches, bounds, ends. The collectors here lie; a real one is asked in the
-//! conformance suite.
+//! Export to a scripted collector: batches, limits, ends. The conformance suite exports to a real one.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -12,7 +11,7 @@ use obs_trace::otlp::{Compression, Config, Exporter};
 use crate::collector::{Collector, Export, TAKEN, all_counted, config, status};
 
 #[test]
-fn t8_traces_are_sent_in_batches_after_their_time() {
+fn traces_are_sent_in_batches_after_the_interval() {
     let collector = Collector::says(TAKEN);
     let export = Export::to(&config(&collector.address).batch_spans(10));
     export.traces(3);
@@ -21,12 +20,12 @@ fn t8_traces_are_sent_in_batches_after_their_time() {
     let before = collector.requests();
     export.traces(100);
     let stats = export.until(|stats| stats.exported == 103);
-    assert!(collector.requests() - before >= 20, "five traces of two spans a request");
+    assert!(collector.requests() - before >= 20, "five traces of two spans in a request");
     all_counted(&stats);
 }
 
 #[test]
-fn t8_a_full_batch_does_not_wait_for_its_time() {
+fn a_full_batch_does_not_wait_for_the_interval() {
     let collector = Collector::says(TAKEN);
     let export = Export::to(&config(&collector.address).interval(Duration::from_secs(3_600)).batch_spans(10));
     export.traces(5);
@@ -39,9 +38,9 @@ fn t8_a_full_batch_does_not_wait_for_its_time() {
 }
 
 #[test]
-fn t8_a_broken_connection_is_tried_again_until_it_is_given_up() {
+fn a_broken_connection_is_retried_until_it_is_given_up() {
     let collector = Collector::new(|n, stream| {
-        // Read, and closed without an answer.
+        // The first two connections are closed without a response.
         if n >= 2 {
             let _ = stream.write_all(TAKEN);
         }
@@ -59,7 +58,7 @@ fn t8_a_broken_connection_is_tried_again_until_it_is_given_up() {
 }
 
 #[test]
-fn t8_a_collector_gets_the_headers_that_it_wants_and_nobody_else_sees_them() {
+fn headers_are_sent_to_the_collector_and_shown_nowhere_else() {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -99,19 +98,19 @@ fn t8_a_collector_gets_the_headers_that_it_wants_and_nobody_else_sees_them() {
     }
 }
 
-/// A connection that is taken and never read from: the request itself comes to a halt, before any answer is waited for.
+/// A collector that accepts the connection and never reads: the request blocks while it is sent.
 #[test]
-fn t8_a_collector_that_never_reads_costs_its_time_and_no_more() {
+fn a_collector_that_never_reads_is_bounded_by_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let taken = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&taken);
     std::thread::spawn(move || listener.incoming().for_each(|stream| kept.lock().unwrap().push(stream)));
-    // More than the sockets of both sides hold.
+    // A body larger than the buffers of both sockets.
     let config = config(&address).resource("filler", "x".repeat(24 << 20)).queue_traces(50);
     let config = config.compression(Compression::Off);
 
-    // Each try is over in its time, and the traces are given up in theirs.
+    // Each attempt ends at its timeout, and the traces are given up in time.
     let quick = config.clone().timeout(Duration::from_millis(150)).give_up_after(Duration::from_millis(500));
     let export = Export::to(&quick);
     export.traces(1);
@@ -121,7 +120,7 @@ fn t8_a_collector_that_never_reads_costs_its_time_and_no_more() {
     assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
     assert!(taken.lock().unwrap().len() >= 2);
 
-    // While one takes longer than all of this test, traces begin and end as ever, and so does the export.
+    // While a request takes longer than this test, traces begin and end as usual, and the export can be ended.
     let export = Export::to(&config.timeout(Duration::from_secs(120)));
     let begin = Instant::now();
     export.traces(1);
@@ -136,7 +135,7 @@ fn t8_a_collector_that_never_reads_costs_its_time_and_no_more() {
 }
 
 #[test]
-fn t8_the_queue_is_bounded_in_traces_and_in_bytes() {
+fn the_queue_is_bounded_in_traces_and_in_bytes() {
     let silent = Collector::new(|_, _| std::thread::sleep(Duration::from_secs(60)));
     let config = config(&silent.address).timeout(Duration::from_secs(60)).batch_spans(2);
     let export = Export::to(&config.clone().queue_traces(50));
@@ -153,7 +152,7 @@ fn t8_the_queue_is_bounded_in_traces_and_in_bytes() {
 }
 
 #[test]
-fn t8_an_end_within_its_time_whatever_the_collector_does() {
+fn shutdown_ends_within_its_timeout() {
     let silent = Collector::new(|_, _| std::thread::sleep(Duration::from_secs(60)));
     let export = Export::to(&config(&silent.address).timeout(Duration::from_secs(60)));
     export.traces(3);
@@ -168,19 +167,19 @@ fn t8_an_end_within_its_time_whatever_the_collector_does() {
     assert_eq!(stats.offered, 5, "nothing is offered after the end");
     all_counted(&stats);
 
-    // With a collector that is there, everything is sent before the end.
+    // A collector that responds gets everything before the end.
     let collector = Collector::says(TAKEN);
     let export = Export::to(&config(&collector.address).interval(Duration::from_secs(3_600)));
     export.traces(100);
     assert!(export.exporter.shutdown(Duration::from_secs(10)));
     assert_eq!(export.exporter.stats().exported, 100);
-    assert!(export.exporter.shutdown(Duration::ZERO), "it has ended");
+    assert!(export.exporter.shutdown(Duration::ZERO), "the export has ended");
     assert!(export.exporter.flush(Duration::MAX) && export.exporter.shutdown(Duration::MAX));
 }
 
-/// With nobody there a flush knows so at once and does not use up its time.
+/// A flush fails as soon as a request does, and does not use up its time.
 #[test]
-fn t8_a_flush_to_nobody_is_over_at_once() {
+fn a_flush_without_a_collector_fails_at_once() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = config(&format!("http://{nobody}")).first_delay(Duration::from_secs(30));
     let export = Export::to(&config);
@@ -196,20 +195,20 @@ fn t8_a_flush_to_nobody_is_over_at_once() {
 }
 
 #[test]
-fn t8_another_exporter_takes_over() {
+fn another_exporter_takes_over() {
     let (old, new) = (Collector::says(TAKEN), Collector::says(TAKEN));
     let export = Export::to(&config(&old.address).interval(Duration::from_secs(3_600)));
     export.traces(2);
     let next = Exporter::start(&export.store, &config(&new.address)).unwrap();
     export.traces(3);
-    assert!(export.exporter.shutdown(Duration::from_secs(10)), "what it had is sent");
+    assert!(export.exporter.shutdown(Duration::from_secs(10)), "its queued traces are sent");
     export.traces(1);
     assert!(next.flush(Duration::from_secs(10)));
     assert_eq!((export.exporter.stats().exported, next.stats().exported), (2, 4));
 }
 
 #[test]
-fn pain_08_a_flush_on_a_current_thread_runtime_is_no_deadlock() {
+fn a_flush_on_a_current_thread_runtime_does_not_deadlock() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let collector = Collector::says(TAKEN);
@@ -223,7 +222,7 @@ fn pain_08_a_flush_on_a_current_thread_runtime_is_no_deadlock() {
 }
 
 #[test]
-fn pain_09_an_exporter_that_cannot_work_is_an_error_and_its_health_is_counted() {
+fn a_wrong_setting_is_an_error_and_a_failing_export_is_counted() {
     let store = Store::default();
     for endpoint in ["", "localhost:4318", "grpc://localhost:4317", "http://u:secret@c:4318"] {
         let error = Exporter::start(&store, &Config::new(endpoint)).unwrap_err();
@@ -249,7 +248,7 @@ fn pain_09_an_exporter_that_cannot_work_is_an_error_and_its_health_is_counted() 
 }
 
 #[test]
-fn pain_11_exporting_makes_no_traces() {
+fn exporting_makes_no_traces() {
     let collector = Collector::says(TAKEN);
     let export = Export::to(&config(&collector.address));
     export.traces(5);

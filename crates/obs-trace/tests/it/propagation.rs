@@ -1,9 +1,9 @@
-//! T7: IDs from one node to the next.
+//! Trace IDs from one node to the next.
 
 use obs_trace::{SpanId, TraceId, new_trace_with_id, propagation};
 
 #[test]
-fn one_id_is_in_the_traces_of_both_nodes() {
+fn both_nodes_have_the_same_trace_id() {
     let first = obs_trace::new_trace("caller");
     let header = first.id().to_text();
     let second = new_trace_with_id(propagation::parse_request_id(&header).unwrap(), "callee");

@@ -1,4 +1,4 @@
-//! T4, T5 under threads that get in each other's way.
+//! Ends, spans and readers that race.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,7 +63,7 @@ fn every_span_that_races_with_the_end_is_kept_or_counted() {
             barrier.wait();
             let record = trace.finish().unwrap();
             let kept = record.spans();
-            assert_eq!(kept, record.spans(), "fixed");
+            assert_eq!(kept, record.spans(), "the record is fixed");
             record
         });
         assert_eq!(
@@ -71,12 +71,12 @@ fn every_span_that_races_with_the_end_is_kept_or_counted() {
             begun.load(Ordering::Relaxed) as u64
         );
         dropped += record.dropped_spans();
-        assert_eq!(store.stats().dropped_spans, dropped, "each in one of the two counts");
+        assert_eq!(store.stats().dropped_spans, dropped, "each span is in one count");
     }
 }
 
 #[test]
-fn readers_and_writers_of_a_small_ring_get_along() {
+fn readers_and_writers_of_a_small_ring_race() {
     let store = Store::new(Config::default().ring_capacity(8).ring_bytes(64 << 10)).unwrap();
     std::thread::scope(|threads| {
         for _ in 0..3 {
@@ -104,20 +104,21 @@ fn readers_and_writers_of_a_small_ring_get_along() {
     assert_eq!(store.get_recent(100).len(), 8);
 }
 
-/// What a page of metrics makes of them: a counter that went down, or below zero, would be read as a restart.
+/// Counters are computed from the differences. A counter that decreases would look like a restart.
 #[test]
-fn counts_of_ends_never_contradict_each_other() {
+fn counts_of_ends_are_consistent_and_never_decrease() {
     let store = Store::default();
-    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let is_done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            let (mut well, mut ended) = (0, 0);
-            while !is_over.load(Ordering::Relaxed) {
+            let (mut ok, mut ended) = (0, 0);
+            while !is_done.load(Ordering::Relaxed) {
                 let stats = store.stats();
                 let others = stats.failed + stats.cancelled + stats.panicked;
-                let now_well = stats.completed.checked_sub(others).expect("no more than have ended");
-                assert!(now_well >= well && stats.completed >= ended, "{stats:?} after {well} of {ended}");
-                (well, ended) = (now_well, stats.completed);
+                let now_ok =
+                    stats.completed.checked_sub(others).expect("the sum exceeds the completed traces");
+                assert!(now_ok >= ok && stats.completed >= ended, "{stats:?} after {ok} of {ended}");
+                (ok, ended) = (now_ok, stats.completed);
             }
         });
         let ends = threads.spawn(|| {
@@ -135,15 +136,15 @@ fn counts_of_ends_never_contradict_each_other() {
             }
         });
         ends.join().unwrap();
-        is_over.store(true, Ordering::Relaxed);
+        is_done.store(true, Ordering::Relaxed);
     });
     let stats = store.stats();
     assert_eq!((stats.completed, stats.failed, stats.cancelled), (60_000, 30_000, 15_000));
 }
 
-/// Whoever looks first among the running and then among the completed finds it.
+/// A reader that looks at the running traces first and the completed ones second finds each trace.
 #[test]
-fn a_trace_is_always_to_be_found() {
+fn a_trace_is_always_found() {
     let store = Store::default();
     for _ in 0..2_000 {
         let trace = {

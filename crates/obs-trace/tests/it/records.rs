@@ -1,4 +1,4 @@
-//! T1, T6: what readers get.
+//! Records as readers see them.
 
 use obs_trace::{Query, Store, TraceId, new_trace, new_trace_with_id};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn a_record_has_the_form_of_trace_recent() {
 }
 
 #[test]
-fn t6_queries_narrow_by_everything_that_is_set() {
+fn queries_filter_by_all_conditions() {
     let store = Store::default();
     let _scope = store.enter();
     let slow = new_trace("a");
@@ -103,7 +103,7 @@ fn running_traces_are_listed_oldest_first() {
 }
 
 #[test]
-fn the_current_id_is_given_as_text() {
+fn the_current_id_is_passed_as_text() {
     let trace = new_trace("id");
     let mut found = Vec::new();
     trace.enter(|| obs_trace::with_current_id(&mut |id| found.push(id.to_owned())));

@@ -1,11 +1,11 @@
-//! T2: tokio tasks outside all scopes.
+//! Tokio tasks outside all scopes.
 
 use obs_trace::{Store, attach, current_trace, detach, new_trace};
 
 use crate::{on_both_runtimes, yields};
 
 #[test]
-fn two_tasks_on_one_thread_never_see_each_others_trace() {
+fn tasks_never_see_each_others_trace() {
     on_both_runtimes(|| async {
         let tasks: Vec<_> = (0..200)
             .map(|number| {
@@ -37,7 +37,7 @@ fn a_task_does_not_see_the_trace_of_its_thread() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     attach(new_trace("thread"));
     runtime.block_on(async {
-        assert!(current_trace().is_some(), "what is blocked on is no task");
+        assert!(current_trace().is_some(), "a future under `block_on` is not a task");
         let seen = tokio::spawn(async { (current_trace().is_some(), detach().is_some()) }).await.unwrap();
         assert_eq!(seen, (false, false));
     });
@@ -45,7 +45,7 @@ fn a_task_does_not_see_the_trace_of_its_thread() {
 }
 
 #[test]
-fn traces_of_tasks_that_forget_to_detach_are_bounded() {
+fn traces_of_tasks_without_a_detach_are_bounded() {
     let store = Store::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

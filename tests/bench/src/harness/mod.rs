@@ -1,4 +1,4 @@
-//! Parts that every area shares: contenders, tasks, rounds, targets and the report.
+//! What every area shares: who races, in what, how often, and how the outcome is judged and shown.
 
 pub(crate) mod child;
 pub(crate) mod report;
@@ -12,35 +12,35 @@ pub(crate) use samples::{Results, Samples, median};
 pub(crate) use table::{Column, Table, Unit};
 pub(crate) use target::{Bound, Judged, Target};
 
-/// Values of a task, by column.
+/// What a task has measured: values by column.
 pub(crate) type Values = Vec<(String, f64)>;
 
 /// One of the three races.
 pub(crate) struct Area {
     pub(crate) name: &'static str,
     pub(crate) contenders: Vec<Contender>,
-    /// Tasks of a round. A contender returns no values for a task that it does not support.
+    /// What a round runs for each contender. A contender that has nothing to show in one returns no values.
     pub(crate) tasks: Vec<String>,
     pub(crate) tables: Vec<Table>,
     pub(crate) targets: Vec<Target>,
 }
 
-/// A library with a user's set-up, or a hand-written limit.
+/// A library as a user would set it up, or a limit written by hand.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
-    /// Name in a table.
+    /// How it is called in a table.
     pub(crate) label: &'static str,
-    /// Does the work once and reads its result back.
+    /// Does the work once and reads back what came of it.
     pub(crate) check: fn() -> Result<(), String>,
     /// Measures a task.
     pub(crate) measure: fn(task: &str, scale: Scale) -> Values,
 }
 
-/// Amount of work of a measurement.
+/// How much work a measurement is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
     Full,
-    /// A tenth of the work, which shows that everything runs.
+    /// A tenth: shows that everything works.
     Quick,
 }
 
@@ -58,7 +58,7 @@ impl Area {
         self.contenders.iter().find(|contender| contender.name == name)
     }
 
-    /// Name of a contender in the table.
+    /// The table's words for a contender.
     pub(crate) fn label(&self, name: &str) -> &'static str {
         self.contender(name).map_or("?", |contender| contender.label)
     }

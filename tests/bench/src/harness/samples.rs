@@ -1,4 +1,4 @@
-//! Values of all rounds.
+//! What the rounds have measured.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ impl Samples {
     }
 }
 
-/// Returns the median of `values`.
+/// The middle of `values`; the mean of the two middle ones when there is none.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

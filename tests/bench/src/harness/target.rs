@@ -1,27 +1,27 @@
-//! Targets: required ratios between our figure and those of others in the same run.
+//! Targets: how our figure has to compare to those of others in the same run.
 
 use std::fmt;
 
 use super::{Area, Results, Samples};
 
-/// Statistic over a measurement's rounds.
+/// Which of a measurement's rounds counts.
 #[derive(Clone, Copy)]
 pub(crate) enum Judged {
-    /// Best round, for a time on one thread. Other work on the machine only adds to it.
+    /// The best round, for a time on one thread: what the machine does besides only adds to it.
     Minimum,
-    /// Best round, for a rate.
+    /// The best round, for a rate.
     Maximum,
-    /// Median round, for contended threads.
+    /// The usual round, where threads meet each other.
     Median,
 }
 
 impl Judged {
-    /// Returns the statistic for a time on `threads` threads.
+    /// How a time is judged that was taken on so many threads.
     pub(crate) fn time_on(threads: usize) -> Judged {
         if threads == 1 { Judged::Minimum } else { Judged::Median }
     }
 
-    /// Returns the statistic for a rate.
+    /// How a rate is judged.
     pub(crate) fn rate_on(threads: usize) -> Judged {
         if threads == 1 { Judged::Maximum } else { Judged::Median }
     }
@@ -35,7 +35,7 @@ impl Judged {
     }
 }
 
-/// Bound of a target.
+/// What our figure is held against.
 pub(crate) enum Bound {
     /// At most this many times the lowest of the others.
     AtMost(f64),
@@ -50,25 +50,25 @@ pub(crate) struct Target {
     pub(crate) ours: &'static str,
     pub(crate) column: String,
     pub(crate) bound: Bound,
-    /// Contenders and their column. Without contenders the bound is an absolute figure.
+    /// Contenders, and the column of theirs. None: the bound is a figure of its own.
     pub(crate) others: Vec<&'static str>,
     pub(crate) other_column: String,
 }
 
-/// Outcome of a target.
+/// What has come of a target.
 pub(crate) struct Verdict {
     pub(crate) ours: f64,
     pub(crate) other: f64,
-    /// Contender with that figure.
+    /// Who that is.
     pub(crate) best: Option<&'static str>,
     pub(crate) ratio: f64,
     pub(crate) met: bool,
-    /// Factor between our figure and the allowed one. More than 1 misses the target.
+    /// How many times more (of a rate: less) it is than allowed.
     pub(crate) excess: f64,
 }
 
 impl Target {
-    /// Creates a target for `column` against the same column of `others`.
+    /// A target for `column` against the same column of `others`.
     pub(crate) fn new(
         what: impl Into<String>,
         judged: Judged,
@@ -89,7 +89,7 @@ impl Target {
         }
     }
 
-    /// Judges the target. Returns `None` when one side was not measured.
+    /// `None` when one side was not measured.
     pub(crate) fn judge(&self, results: &Results) -> Option<Verdict> {
         let figure = |who, column: &str| results.get(who, column).map(|samples| self.judged.of(samples));
         let ours = figure(self.ours, &self.column)?;

@@ -1,8 +1,8 @@
-//! The event that every contender logs.
+//! What everybody logs.
 
 use std::hint::black_box;
 
-/// A routed call: two strings, a number and a Boolean.
+/// A call that was routed: two texts, a number, a truth value.
 #[derive(Clone, Copy)]
 pub(super) struct Event {
     pub(super) capability: &'static str,
@@ -11,7 +11,7 @@ pub(super) struct Event {
     pub(super) ok: bool,
 }
 
-/// Returns events to log in turn. Their content is opaque to the compiler.
+/// Events to log in turn; the compiler does not know what is in them.
 pub(super) fn events() -> [Event; 64] {
     let event = |at: usize| Event {
         capability: ["llm.chat", "rag.query", "node.status", "blob.get"][at % 4],

@@ -1,4 +1,4 @@
-//! logforth: a JSON file behind its asynchronous appender, whose queue is unbounded.
+//! logforth: its file, as JSON, behind its asynchronous appender, whose queue has no bound.
 
 use std::path::Path;
 

@@ -26,20 +26,20 @@ use std::path::Path;
 use self::event::Event;
 use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
 
-/// A logger, set up for the whole process.
+/// A way to log, set up for the whole process.
 trait Peer: Sync + Sized {
-    /// Tells whether lines are written to a file.
+    /// Whether lines get into a file.
     const WRITES: bool = true;
 
-    /// Sets the logger up for this empty folder.
+    /// Logs into this empty folder from now on.
     fn start(folder: &Path) -> Self;
 
     fn log(&self, event: &Event);
 
-    /// Logs an event of a disabled level.
+    /// A line of a level that is off.
     fn log_disabled(&self, event: &Event);
 
-    /// Requests a write of the buffer, between two bursts.
+    /// Asks for what is buffered to be written; between two bursts.
     fn flush(&self) {}
 
     /// Returns when everything is written.
@@ -79,7 +79,7 @@ fn on_spdlog() -> [Contender; 2] {
     ]
 }
 
-/// Contenders on spdlog-rs, which are in the other program; see `Cargo.toml`.
+/// They are in the other program; see `Cargo.toml`.
 #[cfg(not(feature = "spdlog"))]
 fn on_spdlog() -> [Contender; 0] {
     []
@@ -129,7 +129,7 @@ fn targets(contenders: &[Contender]) -> Vec<Target> {
         burst(2, Bound::AtMost(0.7), &[BATCHED]),
         on_disk(1, Bound::AtLeast(2.0)),
         on_disk(2, Bound::AtLeast(2.5)),
-        // The hand-written limit is behind the level check of the `log` macros.
+        // The hand-written limit is behind the `log` macros' own check.
         Target::new("disabled level", Judged::Minimum, OURS, "disabled", Bound::AtMost(1.05), &[BATCHED]),
     ];
     targets.extend(below_peers);

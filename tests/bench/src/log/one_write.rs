@@ -1,4 +1,4 @@
-//! Limit: one `write` for each line.
+//! Limit: each line goes to the operating system at once.
 
 use std::fs::File;
 use std::io::Write;

@@ -41,12 +41,12 @@ impl Peer for Held {
             }
             _ => None,
         };
-        // Histograms keep observations until a render.
+        // What histograms have kept until now.
         page.run_upkeep();
         time
     }
 
-    /// Measures without a recorder.
+    /// Without a recorder.
     fn off(op: Op, run: &Run) -> Option<f64> {
         let counter: Counter = counter!("calls_total", "result" => "ok");
         (op == Op::Counter).then(|| run.plain(|| counter.increment(1)))?

@@ -1,5 +1,5 @@
-//! The `metrics` crate with its Prometheus exporter as the recorder, by its macros, which look their metric up at each use.
-//! "Held" is a macro with a constant name and constant labels.
+//! The `metrics` crate with its Prometheus exporter as the recorder, by its macros: each looks its metric up. "Held" is
+//! a macro whose name and labels are known when it is compiled.
 
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -34,12 +34,12 @@ impl Peer for Macro {
                 histogram!("seconds", "capability" => capability, "result" => result).record(value);
             }),
         };
-        // Histograms keep observations until a render.
+        // What histograms have kept until now.
         page.run_upkeep();
         time
     }
 
-    /// Measures without a recorder.
+    /// Without a recorder.
     fn off(op: Op, run: &Run) -> Option<f64> {
         if op == Op::Counter {
             return run.plain(|| counter!("calls_total", "result" => "ok").increment(1));

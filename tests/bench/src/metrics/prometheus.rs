@@ -1,4 +1,4 @@
-//! The crate prometheus.
+//! prometheus, the oldest.
 
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 

@@ -1,4 +1,4 @@
-//! fastrace with explicit parents.
+//! fastrace with spans that are told their parent.
 
 use fastrace::prelude::{Span, SpanContext, SpanId, TraceId};
 
@@ -31,7 +31,7 @@ impl Peer for FastraceParents {
         fastrace_sink::last()
     }
 
-    /// Each span is a message, and a thread's queue has 10 240 messages.
+    /// Each span is a message, and a thread's queue has 10 240 places.
     fn batch(spans: usize) -> usize {
         9_000 / (spans + 3)
     }

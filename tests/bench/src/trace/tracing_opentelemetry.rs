@@ -1,4 +1,4 @@
-//! tracing with the OpenTelemetry SDK behind it.
+//! tracing, handed on to the OpenTelemetry SDK.
 
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;

@@ -1,4 +1,4 @@
-//! The trace for all contenders behind tracing.
+//! The trace of all that listen to tracing.
 
 use tracing::info_span;
 

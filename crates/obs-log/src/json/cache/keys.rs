@@ -1,73 +1,71 @@
-//! Keys of fields, encoded as they stand in a line.
+//! Keys of fields as they stand in a line.
 
 use log::kv::Key;
 
-use super::{Address, SLOTS};
-use crate::config::redactor::Redactor;
-use crate::json::copy::CopyText;
+use crate::api::secret::Redactor;
+use crate::json::MAX_LINE_BYTES;
+use crate::json::copy::Ready;
 use crate::json::escape::escape;
-use crate::limits::MAX_LINE_BYTES;
 
-/// Prefix of a field whose name is that of a fixed key, or of a fixed key with this prefix.
+const SLOTS: usize = 64;
+
+/// Put in front of a field that is called like one of the fixed keys, as often as it takes to be different.
 const PREFIX: &str = "field_";
 
-/// Keys that a thread used last. A key that is not `'static` is encoded again each time.
+/// The keys that a thread used last, ready to copy. Keys in the code are `'static`: such a one is known by its place
+/// in memory. Any other is prepared anew each time.
 #[derive(Debug)]
 pub(crate) struct KeyCache {
-    slots: Box<[EncodedKey; SLOTS]>,
-    other: EncodedKey,
+    slots: Box<[ReadyKey; SLOTS]>,
+    other: ReadyKey,
 }
 
-/// Encoded key.
+/// A key with all that has to be known of it.
 #[derive(Debug, Default)]
-pub(crate) struct EncodedKey {
-    address: Address,
+pub(crate) struct ReadyKey {
+    place: (usize, usize),
     redactor: u64,
     /// `,"key":`
-    pub(crate) json: CopyText,
-    /// Bit that few other keys share.
+    pub(crate) json: Ready,
+    /// A bit that few other keys have.
     pub(crate) bit: u64,
-    /// Values of this key are redacted.
+    /// Its values are redacted.
     pub(crate) hidden: bool,
 }
 
 impl Default for KeyCache {
     fn default() -> Self {
-        KeyCache {
-            slots: Box::new(std::array::from_fn(|_| EncodedKey::default())),
-            other: EncodedKey::default(),
-        }
+        KeyCache { slots: Box::new(std::array::from_fn(|_| ReadyKey::default())), other: ReadyKey::default() }
     }
 }
 
 impl KeyCache {
     #[inline]
-    pub(crate) fn find(&mut self, key: &Key<'_>, redact: &Redactor) -> &EncodedKey {
+    pub(crate) fn ready(&mut self, key: &Key<'_>, redact: &Redactor) -> &ReadyKey {
         let Some(key) = key.to_static_str() else {
             self.other.prepare(key.as_str(), redact);
             return &self.other;
         };
-        let address = Address::of(key);
-        // Keys of a call site lie close together, and those of different ones differ in higher bits.
-        let slot = &mut self.slots[(address.start ^ address.start >> 6) % SLOTS];
-        if slot.address != address || slot.redactor != redact.id() {
+        let place = (key.as_ptr().addr(), key.len());
+        let slot = &mut self.slots[(place.0 ^ place.0 >> 6) % SLOTS];
+        if slot.place != place || slot.redactor != redact.id() {
             slot.prepare(key, redact);
-            slot.address = address;
+            slot.place = place;
         }
         slot
     }
 
-    /// Frees the memory of a very long key.
+    /// Gives back what a very long key took.
     pub(crate) fn shrink(&mut self) {
-        self.other = EncodedKey::default();
+        self.other = ReadyKey::default();
     }
 }
 
-impl EncodedKey {
+impl ReadyKey {
     #[cold]
     fn prepare(&mut self, key: &str, redact: &Redactor) {
         let key = key.strip_prefix("r#").unwrap_or(key);
-        // A line with a longer key is dropped, so the rest of the key does not matter.
+        // A line with one that is longer is dropped, whatever it reads.
         let key = &key[..key.floor_char_boundary(MAX_LINE_BYTES)];
         self.json.set(|json| {
             json.extend_from_slice(b",\"");
@@ -84,7 +82,7 @@ impl EncodedKey {
     }
 }
 
-/// Whether `key` is a fixed key behind any number of [`PREFIX`]es. Each of these gets one more, so no two become the same.
+/// Whether `key` is one of the fixed keys, with any number of [`PREFIX`]es: so no two keys become the same.
 pub(crate) fn is_reserved(key: &str) -> bool {
     match key.strip_prefix(PREFIX) {
         Some(rest) => is_reserved(rest),
@@ -100,16 +98,14 @@ fn bit_of(json: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::tests::fields;
-    use log::kv::Value;
 
     fn json(cache: &mut KeyCache, key: &Key<'_>, redact: &Redactor) -> (String, bool) {
-        let found = cache.find(key, redact);
-        (String::from_utf8(found.json.as_bytes().to_vec()).unwrap(), found.hidden)
+        let ready = cache.ready(key, redact);
+        (String::from_utf8(ready.json.as_bytes().to_vec()).unwrap(), ready.hidden)
     }
 
     #[test]
-    fn a_key_is_encoded_for_each_redactor() {
+    fn a_key_is_prepared_for_each_redactor() {
         let (none, some) = (Redactor::default(), Redactor::new(&["secret".to_owned()]));
         let mut cache = KeyCache::default();
         for (redact, hidden) in [(&none, false), (&some, true), (&none, false)] {
@@ -120,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_share_a_slot_or_an_address_are_told_apart() {
+    fn keys_that_share_a_slot_or_a_place_are_told_apart() {
         let mut cache = KeyCache::default();
         static TEXT: [u8; 300] = [b'k'; 300];
         let text = str::from_utf8(&TEXT).unwrap();
@@ -137,18 +133,5 @@ mod tests {
         assert_eq!(json(&mut cache, &Key::from_str(&reused), &Redactor::default()).0, ",\"first\":");
         reused.replace_range(.., "other");
         assert_eq!(json(&mut cache, &Key::from_str(&reused), &Redactor::default()).0, ",\"other\":");
-    }
-
-    #[test]
-    fn fields_named_like_fixed_keys_get_a_prefix() {
-        let one = Value::from(1);
-        let reserved: Vec<_> = ["ts", "level", "logger", "msg", "trace_id", "field_ts", "field_", "r#type"]
-            .map(|key| (key, one.clone()))
-            .to_vec();
-        assert_eq!(
-            fields(&reserved),
-            ",\"field_ts\":1,\"field_level\":1,\"field_logger\":1,\"field_msg\":1,\"field_trace_id\":1,\
-             \"field_field_ts\":1,\"field_\":1,\"type\":1"
-        );
     }
 }

@@ -1,35 +1,36 @@
-//! Logger names, encoded as they stand in a line, and the level of each. `::` reads as `.`.
+//! Logger names as they stand in a line: `::` reads as `.` (L1), escaped; and what may be logged under them (L6).
 
 use log::LevelFilter;
 
-use super::{Address, SLOTS};
-use crate::json::copy::CopyText;
+use crate::json::copy::Ready;
 use crate::json::escape::escape;
-use crate::json::line_buf::LineBuf;
+use crate::json::line_buf::Buffer;
 
-/// Length in bytes from which on a name is encoded again each time.
-const MAX_CACHED: usize = 128;
+const SLOTS: usize = 64;
+/// A name that is longer is prepared anew each time.
+const LONGEST: usize = 128;
 
-/// Names that a thread used last. A name that is not `'static` has its slot by its address and is then compared.
+/// The names that a thread used last, ready to copy. A name is found by its place in memory and then, unless it is
+/// `'static`, compared, so that a text that comes to lie in the same place later is not taken for it.
 #[derive(Debug)]
 pub(crate) struct NameCache {
     slots: Box<[Slot; SLOTS]>,
     long: Slot,
-    /// Buffer for finding out a level.
+    /// A buffer for whoever finds out a level.
     scratch: String,
 }
 
-/// Slot of a name in the cache. Valid until another name is looked up.
+/// Where a name is in the cache, until another one is looked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NameSlot(usize);
+pub(crate) struct Found(usize);
 
 #[derive(Debug, Default)]
 struct Slot {
     name: String,
-    /// Address of the name if it is `'static`.
-    address: Option<Address>,
-    json: CopyText,
-    /// Most verbose level of the name under the routing of this number.
+    /// Where a name that stays there is, and its length.
+    place: Option<(usize, usize)>,
+    json: Ready,
+    /// What may be logged under the name, and by which routing.
     level: Option<LevelFilter>,
     routing: u64,
 }
@@ -45,46 +46,45 @@ impl Default for NameCache {
 }
 
 impl NameCache {
-    /// Looks up a name and encodes it if need be.
     #[inline]
-    pub(crate) fn find(&mut self, name: &str) -> NameSlot {
-        if name.len() > MAX_CACHED {
+    pub(crate) fn find(&mut self, name: &str) -> Found {
+        if name.len() > LONGEST {
             self.long.prepare(name);
-            return NameSlot(SLOTS);
+            return Found(SLOTS);
         }
         let at = slot_of(name);
         let slot = &mut self.slots[at];
         if slot.name != name || slot.json.len() == 0 {
             slot.prepare(name);
         }
-        NameSlot(at)
+        Found(at)
     }
 
-    /// Looks up a `'static` name, which its address identifies.
+    /// The same for a name that stays where it is: its place alone tells it.
     #[inline]
-    pub(crate) fn find_static(&mut self, name: &'static str) -> NameSlot {
+    pub(crate) fn find_static(&mut self, name: &'static str) -> Found {
         let at = slot_of(name);
-        if self.slots[at].address == Some(Address::of(name)) {
-            return NameSlot(at);
+        if self.slots[at].place == Some((name.as_ptr().addr(), name.len())) {
+            return Found(at);
         }
         let found = self.find(name);
         if let Some(slot) = self.slots.get_mut(found.0) {
-            slot.address = Some(Address::of(name));
+            slot.place = Some((name.as_ptr().addr(), name.len()));
         }
         found
     }
 
     /// `,"logger":"…","msg":`
     #[inline]
-    pub(crate) fn json(&self, found: NameSlot) -> &CopyText {
+    pub(crate) fn json(&self, found: Found) -> &Ready {
         &self.slots.get(found.0).unwrap_or(&self.long).json
     }
 
-    /// Returns the most verbose level of a name under the routing of this number. `ask` finds it out once.
+    /// The level of a name by the routing of this number; `ask` finds it out.
     #[inline]
     pub(crate) fn level(
         &mut self,
-        found: NameSlot,
+        found: Found,
         routing: u64,
         ask: impl FnOnce(&str, &mut String) -> LevelFilter,
     ) -> LevelFilter {
@@ -100,24 +100,23 @@ impl NameCache {
 }
 
 fn slot_of(name: &str) -> usize {
-    let address = Address::of(name);
-    // The lowest bits of an address are alike, because texts are aligned by what lies between them.
-    (address.start >> 4 ^ address.start >> 10 ^ address.length) % SLOTS
+    let place = name.as_ptr().addr();
+    (place >> 4 ^ place >> 10 ^ name.len()) % SLOTS
 }
 
 impl Slot {
     #[cold]
     fn prepare(&mut self, name: &str) {
         self.name.clear();
-        self.name.shrink_to(MAX_CACHED);
+        self.name.shrink_to(LONGEST);
         self.name.push_str(name);
-        self.address = None;
+        self.place = None;
         self.json.set(|json| write_name(json, name));
         self.level = None;
     }
 }
 
-fn write_name(out: &mut LineBuf, name: &str) {
+fn write_name(out: &mut Buffer, name: &str) {
     out.extend_from_slice(b",\"logger\":\"");
     let mut parts = name.split("::");
     escape(out, parts.next().unwrap_or_default());
@@ -135,7 +134,7 @@ mod tests {
     const LONG: usize = 300;
 
     #[test]
-    fn a_path_is_written_with_dots() {
+    fn shows_paths_with_dots_however_often_asked() {
         let mut cache = NameCache::default();
         let long = "x::".repeat(LONG / 3);
         for _ in 0..3 {
@@ -146,7 +145,7 @@ mod tests {
                 ("a\"\n::b", "a\\\"\\n.b"),
                 (long.as_str(), long.replace("::", ".").as_str()),
             ] {
-                let mut out = LineBuf::default();
+                let mut out = Buffer::default();
                 let found = cache.find(name);
                 cache.json(found).write(&mut out);
                 let expected = format!(",\"logger\":\"{expected}\",\"msg\":");
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_of_a_name_is_asked_for_once_a_routing() {
+    fn l6_the_level_of_a_name_is_asked_for_once_a_routing() {
         let mut cache = NameCache::default();
         let mut reused = String::from("first");
         let mut asked = Vec::new();
@@ -178,16 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn a_static_name_is_told_from_another_at_its_slot() {
+    fn a_name_that_stays_is_told_from_one_that_was_in_its_slot() {
         let mut cache = NameCache::default();
-        static TEXT: [u8; MAX_CACHED + 1] = [b'k'; MAX_CACHED + 1];
+        static TEXT: [u8; LONGEST + 1] = [b'k'; LONGEST + 1];
         let text = str::from_utf8(&TEXT).unwrap();
         for _ in 0..2 {
-            // All of them begin at one address, and share slots with texts that are not static.
-            for length in 1..=MAX_CACHED + 1 {
+            // All of them begin at one place, and share slots with texts that do not stay.
+            for length in 1..=LONGEST + 1 {
                 let (name, elsewhere) = (&text[..length], text[..length].to_owned());
-                for is_static in [true, false, true] {
-                    let found = if is_static { cache.find_static(name) } else { cache.find(&elsewhere) };
+                for stays in [true, false, true] {
+                    let found = if stays { cache.find_static(name) } else { cache.find(&elsewhere) };
                     let expected = format!(",\"logger\":\"{name}\",\"msg\":");
                     assert_eq!(cache.json(found).as_bytes(), expected.as_bytes());
                 }

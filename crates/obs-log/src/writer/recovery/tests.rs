@@ -1,13 +1,12 @@
-//! Hand-over files as dead processes leave them, and damaged ones.
+//! Files as dead processes leave them, and as nobody should.
 
 use super::*;
-
+use crate::api::secret::Redactor;
 use crate::backtrace::Trace;
 use crate::clock::DAY_NANOS;
-use crate::config::redactor::Redactor;
-use crate::journal::format::HEADER_BYTES;
+use crate::journal::arena::HEADER_BYTES;
 use crate::json::Encoder;
-use crate::queue::Queue;
+use crate::queue::Batch;
 use log::{Level, Record};
 use proptest::prelude::*;
 use std::io::Write;
@@ -26,22 +25,22 @@ fn line(nanos: i64, message: &str) -> Vec<u8> {
     encoded.unwrap().to_vec()
 }
 
-/// Leaves a file as a process that was killed does.
-fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Queue)) {
-    let queue = Queue::new(journal::create(dir, 1 << 20).unwrap());
+/// As a process that was killed leaves it.
+fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Batch)) {
+    let batch = Batch::new(file::create(dir, 1 << 20).unwrap());
     for (nanos, message) in lines {
-        assert!(queue.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
+        assert!(batch.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
     }
-    before_death(&queue);
-    drop(queue);
+    before_death(&batch);
+    drop(batch);
     wait_for_locks(dir);
 }
 
-/// Waits until no child that another test forked has the lock any more. Such a child keeps it until its `exec`.
+/// A child that another test forks has the lock too, until it runs its program.
 fn wait_for_locks(dir: &Path) {
     let is_held = |path: &PathBuf| {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        file.is_ok_and(|file| journal::file::try_lock(&file).is_err())
+        file.is_ok_and(|file| file::try_lock(&file).is_err())
     };
     let deadline = Instant::now() + Duration::from_secs(10);
     while left_files(dir).iter().any(is_held) {
@@ -66,11 +65,11 @@ fn read(dir: &Path, day: &str) -> Vec<u8> {
 }
 
 #[test]
-fn each_line_goes_to_the_file_of_its_day_once() {
+fn l10_each_line_goes_to_the_file_of_its_own_day_once() {
     let dir = tempfile::tempdir().unwrap();
     let lines = [(FEB_28, "a"), (FEB_28 + DAY_NANOS - 1, "b"), (FEB_28 + DAY_NANOS, "c")];
     leave(dir.path(), &lines, |_| {
-        // Its owner is alive, so it is left alone.
+        // Its owner lives: nobody touches it.
         assert_eq!(recovered(dir.path()), Recovered::default());
     });
     assert_eq!(recovered(dir.path()), Recovered { lines: 3, torn: 0 });
@@ -81,12 +80,12 @@ fn each_line_goes_to_the_file_of_its_day_once() {
 }
 
 #[test]
-fn torn_lines_are_left_out_and_counted() {
+fn l10_what_is_torn_is_cut_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), &[(FEB_28, "a"), (FEB_28, "b"), (FEB_28, "c")], |_| {});
     let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
     let first_chunk = HEADER_BYTES as u64;
-    // A line that was begun and not accepted, and a page that a crash of the machine has lost.
+    // A line begun and not accepted; and a page that a crash of the machine has lost.
     file.write_all_at(&4_u64.to_ne_bytes(), first_chunk + 16).unwrap();
     file.write_all_at(&[0; 8], first_chunk + 64 + line(FEB_28, "a").len() as u64).unwrap();
     assert_eq!(recovered(dir.path()), Recovered { lines: 2, torn: 2 });
@@ -94,9 +93,9 @@ fn torn_lines_are_left_out_and_counted() {
     assert!(left_files(dir.path()).is_empty());
 }
 
-/// The process is killed after any number of bytes of a write, with and without another process that wrote before it.
+/// Killed after any number of bytes of a write, with and without another process that wrote before it.
 #[test]
-fn an_interrupted_write_continues_where_it_ended() {
+fn l10_a_write_that_was_cut_short_goes_on_where_it_ended() {
     let lines = [(FEB_28, "same"), (FEB_28, "same"), (FEB_28, "last")];
     let run = lines.map(|(nanos, message)| line(nanos, message)).concat();
     for others in [&b""[..], b"{\"ts\":\"of another process\"}\n"] {
@@ -104,14 +103,14 @@ fn an_interrupted_write_continues_where_it_ended() {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("2024-02-28.log");
             fs::write(&path, "before\n").unwrap();
-            leave(dir.path(), &lines, |queue| {
+            leave(dir.path(), &lines, |batch| {
                 let mut backlog = Backlog::default();
-                backlog.take_from(queue);
+                backlog.take_from(batch);
                 let mut planned = Run::default();
                 assert!(backlog.next_run(&mut planned));
                 let file = fs::metadata(&path).unwrap();
-                let position = FilePosition { device: file.dev(), inode: file.ino(), offset: file.len() };
-                queue.arena().intend(position, backlog.pieces(&planned));
+                let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
+                batch.arena().intend(place, backlog.pieces(&planned));
                 let mut file = OpenOptions::new().append(true).open(&path).unwrap();
                 file.write_all(&[others, &run[..written]].concat()).unwrap();
             });
@@ -123,7 +122,7 @@ fn an_interrupted_write_continues_where_it_ended() {
 }
 
 #[test]
-fn lines_that_cannot_be_written_wait_for_the_next_start() {
+fn l10_what_cannot_be_written_waits_for_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), &[(FEB_28, "a")], |_| {});
     let in_the_way = dir.path().join("2024-02-28.log");
@@ -134,15 +133,15 @@ fn lines_that_cannot_be_written_wait_for_the_next_start() {
     assert_eq!(recovered(dir.path()).lines, 1);
 }
 
-/// Files that are not hand-over files of this user stay as they are.
+/// What is not a hand-over file of this user's stays as it is.
 #[test]
-fn foreign_files_are_left_alone() {
+fn l10_what_is_foreign_is_left_alone() {
     use std::os::unix::fs::{chown, symlink};
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     fs::write(path(".handover-notes"), "notes").unwrap();
     fs::write(path(".handover-1-2-3-4"), vec![0; 64 << 10]).unwrap();
-    // A file of a later version.
+    // A later version's, say.
     fs::write(path(".handover-1-2-3"), [&b"obs-log9"[..], &[0; 64 << 10]].concat()).unwrap();
     fs::create_dir(path(".handover-4-5-6")).unwrap();
     symlink(path(".handover-1-2-3"), path(".handover-7-8-9")).unwrap();
@@ -161,7 +160,7 @@ fn foreign_files_are_left_alone() {
 }
 
 #[test]
-fn a_file_that_was_not_prepared_is_removed() {
+fn l10_a_file_that_was_not_prepared_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in [(".handover-1-2-3", 0), (".handover-1-2-4", 100), (".handover-1-2-5", 1 << 20)] {
         fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
@@ -170,8 +169,8 @@ fn a_file_that_was_not_prepared_is_removed() {
     assert!(left_files(dir.path()).is_empty());
 }
 
-/// Offset in a hand-over file at which a wrong word could do harm.
-fn any_offset() -> impl Strategy<Value = u64> {
+/// A place in a hand-over file where a wrong word could do harm.
+fn any_place() -> impl Strategy<Value = u64> {
     let chunk = |number: u64| HEADER_BYTES as u64 + number * 260_000 / 128 * 128;
     prop_oneof![
         (0..20_u64).prop_map(|word| word * 8),
@@ -188,27 +187,27 @@ fn any_word() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever the file contains, recovery ends, does not panic, and writes whole lines only.
+    /// R1: whatever is in the file, recovery ends, does not panic, and writes whole lines only.
     #[test]
-    fn a_damaged_hand_over_file_does_no_harm(
-        words in prop::collection::vec((any_offset(), any_word()), 1..6),
+    fn r1_a_damaged_hand_over_file_does_no_harm(
+        words in prop::collection::vec((any_place(), any_word()), 1..6),
         intended in any::<bool>(),
         length in prop::option::weighted(0.1, 0..2_000_000_u64),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let lines = [(FEB_28, "a"), (FEB_28, "b"), (FEB_28 + DAY_NANOS, "c")];
-        leave(dir.path(), &lines, |queue| {
+        leave(dir.path(), &lines, |batch| {
             let mut backlog = Backlog::default();
-            backlog.take_from(queue);
+            backlog.take_from(batch);
             let mut planned = Run::default();
             if intended && backlog.next_run(&mut planned) {
-                let position = FilePosition { device: 0, inode: 0, offset: 0 };
-                queue.arena().intend(position, backlog.pieces(&planned));
+                let place = Place { device: 0, inode: 0, offset: 0 };
+                batch.arena().intend(place, backlog.pieces(&planned));
             }
         });
         let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
-        for (offset, word) in words {
-            file.write_all_at(&word.to_ne_bytes(), offset).unwrap();
+        for (place, word) in words {
+            file.write_all_at(&word.to_ne_bytes(), place).unwrap();
         }
         if let Some(length) = length {
             file.set_len(length).unwrap();
@@ -228,9 +227,9 @@ proptest! {
     }
 }
 
-/// The process is killed while it writes a line whose backtrace has just got its symbols.
+/// A process is killed while it writes a line whose backtrace got its symbols only then.
 #[test]
-fn a_line_whose_symbols_came_late_is_written_once() {
+fn a_line_whose_symbols_came_late_is_there_once() {
     let Trace::Unresolved(trace) = Trace::current() else { panic!("it was seen before") };
     let mut record = Record::builder();
     let record = record.level(Level::Error).args(format_args!("failed")).build();
@@ -247,18 +246,18 @@ fn a_line_whose_symbols_came_late_is_written_once() {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("2024-02-28.log");
             fs::write(&path, "before\n").unwrap();
-            leave(dir.path(), &[], |queue| {
+            leave(dir.path(), &[], |batch| {
                 let patience = Duration::ZERO;
-                queue.append_draft(0, Level::Error, FEB_28, &staged, Some(draft.clone()), patience);
-                queue.append(0, Level::Info, FEB_28 + 1, &next, patience);
+                batch.append_draft(0, Level::Error, FEB_28, &staged, Some(draft.clone()), patience);
+                batch.append(0, Level::Info, FEB_28 + 1, &next, patience);
                 let mut backlog = Backlog::default();
-                backlog.take_from(queue);
+                backlog.take_from(batch);
                 let mut planned = Run::default();
                 assert!(backlog.next_run(&mut planned));
                 assert_eq!(planned.bytes, staged.len(), "a draft is written alone");
                 let file = fs::metadata(&path).unwrap();
-                let position = FilePosition { device: file.dev(), inode: file.ino(), offset: file.len() };
-                queue.arena().intend(position, backlog.pieces(&planned));
+                let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
+                batch.arena().intend(place, backlog.pieces(&planned));
                 let mut file = OpenOptions::new().append(true).open(&path).unwrap();
                 file.write_all(&[others, &completed[..written]].concat()).unwrap();
             });
@@ -270,10 +269,10 @@ fn a_line_whose_symbols_came_late_is_written_once() {
     }
 }
 
-/// The process is killed after a write that it had no time to note, and its file becomes immutable.
+/// A process is killed after a write that it had no time to note, and its file becomes immutable.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_write_to_a_file_that_became_immutable_is_found() {
+fn a_write_in_a_file_that_became_immutable_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("2024-02-28.log");
     fs::write(&path, "").unwrap();
@@ -283,14 +282,14 @@ fn a_write_to_a_file_that_became_immutable_is_found() {
     };
     let lines = [(FEB_28, "first"), (FEB_28, "second")];
     let [first, second] = lines.map(|(nanos, message)| line(nanos, message));
-    leave(dir.path(), &lines, |queue| {
+    leave(dir.path(), &lines, |batch| {
         let mut backlog = Backlog::default();
-        backlog.take_from(queue);
+        backlog.take_from(batch);
         let mut planned = Run::default();
         assert!(backlog.next_run(&mut planned));
         let file = fs::metadata(&path).unwrap();
-        let position = FilePosition { device: file.dev(), inode: file.ino(), offset: 0 };
-        queue.arena().intend(position, backlog.pieces(&planned));
+        let place = Place { device: file.dev(), inode: file.ino(), offset: 0 };
+        batch.arena().intend(place, backlog.pieces(&planned));
         fs::write(&path, [&first[..], &second[..9]].concat()).unwrap();
     });
     if !chattr("+i") {

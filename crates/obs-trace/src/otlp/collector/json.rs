@@ -1,18 +1,18 @@
-//! The answers of OTLP in JSON, as far as we read them. Unknown fields are skipped without being kept.
+//! OTLP responses in JSON, reduced to the fields that are used. Unknown fields are skipped.
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
 
 use super::super::message::PartialSuccess;
 
-/// Reads a message; `None` if the body is no JSON object of this kind.
+/// Parses a message. `None` if the body is not a JSON object of this kind.
 pub(in crate::otlp) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
 }
 
-/// `ExportTraceServiceResponse`.
+/// Message `ExportTraceServiceResponse`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::otlp) struct Answer {
+pub(in crate::otlp) struct ExportResponse {
     #[serde(default)]
     partial_success: Option<Partial>,
 }
@@ -24,33 +24,33 @@ struct Partial {
     error_message: Option<String>,
 }
 
-/// `google.rpc.Status`.
+/// Message `google.rpc.Status`.
 #[derive(serde::Deserialize)]
 pub(in crate::otlp) struct Status {
     #[serde(default)]
     pub(in crate::otlp) message: Option<String>,
 }
 
-impl Answer {
+impl ExportResponse {
     pub(in crate::otlp) fn partial_success(self) -> PartialSuccess {
         let Partial { rejected_spans, error_message } = self.partial_success.unwrap_or_default();
         PartialSuccess { rejected_spans: rejected_spans.0, error_message: error_message.unwrap_or_default() }
     }
 }
 
-/// An `int64` of protobuf's JSON: written as text, and read as a number too.
+/// An `int64` in protobuf's JSON: written as text, but numbers are accepted too.
 #[derive(Default)]
 struct Int64(i64);
 
 impl<'de> Deserialize<'de> for Int64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Int64, D::Error> {
-        struct OfNumberOrText;
+        struct NumberOrText;
 
-        impl Visitor<'_> for OfNumberOrText {
+        impl Visitor<'_> for NumberOrText {
             type Value = Int64;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a whole number, or its text")
+                f.write_str("a whole number or its text")
             }
 
             fn visit_i64<E: Error>(self, number: i64) -> Result<Int64, E> {
@@ -62,8 +62,9 @@ impl<'de> Deserialize<'de> for Int64 {
             }
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<Int64, E> {
+                // Up to 2^53 an `f64` is exact.
                 let is_whole = number.fract() == 0.0 && number.abs() < 9e15;
-                if is_whole { Ok(Int64(number as i64)) } else { Err(E::custom("no whole number")) }
+                if is_whole { Ok(Int64(number as i64)) } else { Err(E::custom("not a whole number")) }
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Int64, E> {
@@ -74,7 +75,7 @@ impl<'de> Deserialize<'de> for Int64 {
                 Ok(Int64(0))
             }
         }
-        deserializer.deserialize_any(OfNumberOrText)
+        deserializer.deserialize_any(NumberOrText)
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partial_success_is_read_in_every_way_that_protobuf_allows() {
+    fn partial_success_is_read_in_every_form_that_protobuf_allows() {
         for (text, expected) in [
             ("{}", Some((0, ""))),
             (r#"{"partialSuccess":{}}"#, Some((0, ""))),
@@ -101,7 +102,7 @@ mod tests {
             ("\"OK\"", None),
             ("{", None),
         ] {
-            let read = read::<Answer>(text.as_bytes()).map(Answer::partial_success);
+            let read = read::<ExportResponse>(text.as_bytes()).map(ExportResponse::partial_success);
             let read = read.as_ref().map(|read| (read.rejected_spans, read.error_message.as_str()));
             assert_eq!(read, expected, "{text}");
         }

@@ -1,6 +1,6 @@
-//! Requests to the collector and its answers.
+//! Requests to the collector and its replies.
 
-pub(super) mod answer;
-pub(super) mod json;
+mod json;
 pub(super) mod payload;
+pub(super) mod reply;
 pub(super) mod transport;

@@ -1,4 +1,4 @@
-//! The body of a request, compressed or not.
+//! Body of a request, compressed or not.
 
 use std::io::{self, Read, Write};
 
@@ -15,7 +15,7 @@ pub(in crate::otlp) struct Payload {
 impl Payload {
     pub(in crate::otlp) fn new(bytes: Vec<u8>, compression: Compression) -> Payload {
         let gzipped = match compression {
-            // Memory takes every byte, so an error cannot come about. If one did, the plain form would do.
+            // Writing to memory does not fail. If it did, the plain body would do.
             Compression::Gzip => gzipped(&bytes).ok(),
             Compression::Off => None,
         };
@@ -23,7 +23,7 @@ impl Payload {
         Payload { bytes: gzipped.unwrap_or(bytes), is_gzipped }
     }
 
-    /// The same without compression. Bytes that were compressed here can always be decompressed.
+    /// Returns the same body without compression.
     pub(in crate::otlp) fn unpacked(self) -> Payload {
         let mut bytes = Vec::new();
         if !self.is_gzipped || GzDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).is_err() {
@@ -33,7 +33,7 @@ impl Payload {
     }
 }
 
-/// The fastest level: spans repeat themselves so much that it already leaves a quarter of them.
+/// Compresses at the fastest level. Spans repeat themselves, so this already leaves a quarter of the bytes.
 fn gzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
     encoder.write_all(bytes)?;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_compressed_and_can_be_had_without() {
+    fn a_compressed_body_can_be_unpacked() {
         let spans = b"hearthnet.capability".repeat(1_000);
         let packed = Payload::new(spans.clone(), Compression::Gzip);
         assert!(packed.is_gzipped && packed.bytes.len() < spans.len() / 10);

@@ -1,4 +1,4 @@
-//! One request to the collector, bounded in time and in bytes.
+//! A request to the collector, bounded in time and in bytes.
 
 use std::thread;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use ureq::Agent;
 use ureq::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use super::answer::{self, Answer};
 use super::payload::Payload;
+use super::reply::{self, Reply};
 
 pub(in crate::otlp) struct Transport {
     agent: Agent,
@@ -17,8 +17,9 @@ pub(in crate::otlp) struct Transport {
 }
 
 const PROTOBUF: &str = "application/x-protobuf";
-/// Some collectors answer in JSON whatever they are asked in.
+/// Some collectors respond in JSON to every request.
 const ACCEPTED: &str = "application/x-protobuf, application/json;q=0.9";
+/// Maximum length of a response's head. Collectors send a few hundred bytes, proxies some KiB.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
 impl Transport {
@@ -28,11 +29,11 @@ impl Transport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .max_response_header_size(MAX_HEAD_BYTES)
-            // A connection that is kept breaks when the collector is restarted, which would look like a failure.
+            // A kept connection breaks when the collector restarts, which would look like a failed request.
             .max_idle_connections(0)
             .proxy(None)
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        // A collector at home often has a certificate that its owner made, and told only the system about.
+        // A collector at home often has a private certificate that only the system trusts.
         #[cfg(feature = "tls")]
         let config = config.tls_config(
             ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build(),
@@ -40,14 +41,15 @@ impl Transport {
         Transport { agent: config.build().new_agent(), address, headers }
     }
 
-    /// Sends `body`, and reads the answer, within `timeout`.
-    pub(in crate::otlp) fn post(&self, body: &Payload, timeout: Duration) -> Answer {
-        // `ureq` looks an address up in a thread of its own, and panics where the process gets none. At the end of this
-        // thread its memory is free for the next one.
+    /// Sends `body` and reads the reply, within `timeout`.
+    pub(in crate::otlp) fn post(&self, body: &Payload, timeout: Duration) -> Reply {
+        // ureq starts a thread for each DNS lookup, and panics if the system refuses it. Catching the panic would not do:
+        // the panic hook prints first, at every retry. So a thread is started here to see whether one can be. It has ended
+        // before ureq's starts, so the limit admits that one too.
         match thread::Builder::new().spawn(|| ()) {
             Ok(thread) => drop(thread.join()),
             Err(error) => {
-                return Answer::Later { why: format!("no thread can be started: {error}"), after: None };
+                return Reply::Retry { why: format!("no thread can be started: {error}"), after: None };
             }
         }
         let request = self.agent.post(&self.address).header(CONTENT_TYPE, PROTOBUF).header(ACCEPT, ACCEPTED);
@@ -55,21 +57,21 @@ impl Transport {
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.config().timeout_global(Some(timeout)).build();
         match request.send(&body.bytes[..]) {
-            Ok(response) => answer::read(response, body.is_gzipped),
-            Err(error) => no_answer(&error),
+            Ok(response) => reply::read(response, body.is_gzipped),
+            Err(error) => no_response(&error),
         }
     }
 }
 
-/// Without a whole head there is no answer. A collector that cannot be reached or is silent may be
-/// better later; one that does not speak HTTP is none.
-fn no_answer(error: &ureq::Error) -> Answer {
+/// Returns the reply that stands for a missing one. A collector that cannot be reached or is silent may respond later. A
+/// server that does not speak HTTP is not a collector.
+fn no_response(error: &ureq::Error) -> Reply {
     let why = error.to_string();
     match error {
         ureq::Error::Io(_)
         | ureq::Error::Timeout(_)
         | ureq::Error::HostNotFound
-        | ureq::Error::ConnectionFailed => Answer::Later { why, after: None },
-        _ => Answer::Refused { why },
+        | ureq::Error::ConnectionFailed => Reply::Retry { why, after: None },
+        _ => Reply::Refused { why },
     }
 }

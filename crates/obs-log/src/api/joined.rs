@@ -1,8 +1,8 @@
-//! Fields of a record followed by further ones.
+//! A record's fields with some of ours behind them.
 
 use log::kv::{Error, Source, VisitSource};
 
-/// Source of the fields of `first`, then those of `then`.
+/// The fields of `first`, then those of `then`.
 pub(crate) struct Joined<'a> {
     pub(crate) first: &'a dyn Source,
     pub(crate) then: &'a dyn Source,

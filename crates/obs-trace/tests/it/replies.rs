@@ -1,4 +1,4 @@
-//! What a collector may answer, and what is made of it.
+//! Replies of a collector and their effect.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use obs_trace::otlp::Compression;
 use crate::collector::{Collector, Export, TAKEN, all_counted, config, status};
 
 #[test]
-fn t8_the_retryable_answers_are_tried_again_and_no_others() {
+fn only_retryable_replies_are_retried() {
     for again in
         ["429 Too Many Requests", "502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"]
     {
@@ -54,7 +54,7 @@ fn t8_the_retryable_answers_are_tried_again_and_no_others() {
 }
 
 #[test]
-fn t8_retry_after_is_honoured() {
+fn retry_after_is_honoured() {
     let times = Arc::new(Mutex::new(Vec::new()));
     let collector = Collector::new({
         let times = Arc::clone(&times);
@@ -72,7 +72,7 @@ fn t8_retry_after_is_honoured() {
 }
 
 #[test]
-fn t8_what_a_collector_rejects_is_counted() {
+fn rejected_spans_are_counted() {
     // partial_success { rejected_spans: 1, error_message: "no" }
     let body = b"\x0a\x06\x08\x01\x12\x02no";
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 8\r\n\r\n";
@@ -82,7 +82,7 @@ fn t8_what_a_collector_rejects_is_counted() {
     export.exporter.flush(Duration::from_secs(10));
     let stats = export.exporter.stats();
     assert_eq!((stats.exported, stats.exported_spans, stats.rejected_spans), (2, 4, 1));
-    assert_eq!((stats.retries, stats.is_failing), (0, true), "never sent again");
+    assert_eq!((stats.retries, stats.is_failing), (0, true), "not sent again");
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -91,28 +91,28 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// An answer with these lines of head and this body.
-fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+/// Returns a response with these lines of head and this body.
+fn response(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
-/// Whatever a 2xx says beside it, the spans are taken, and never sent again.
+/// Spans are accepted by every 2xx, whatever its body, and are not sent again.
 #[test]
-fn every_2xx_is_taken() {
+fn every_2xx_accepts_the_spans() {
     let protobuf = b"\x0a\x06\x08\x01\x12\x02no";
     let json = r#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"no"}}"#;
     let compressed = gzip(json.as_bytes());
     let rejected = [
-        answer("200 OK\r\ncontent-type: application/x-protobuf", protobuf),
-        answer("200 OK\r\ncontent-type: Application/X-Protobuf ;v=1", protobuf),
-        answer("202 Accepted\r\ncontent-type: application/protobuf", protobuf),
-        answer("200 OK", protobuf),
-        answer("200 OK\r\ncontent-type: application/json", json),
-        answer("200 OK\r\nContent-Type: APPLICATION/JSON; charset=utf-8", json.replace("\"1\"", "1")),
-        answer("200 OK", json),
-        answer("200 OK\r\ncontent-type: application/json\r\ncontent-encoding: GZIP", compressed),
+        response("200 OK\r\ncontent-type: application/x-protobuf", protobuf),
+        response("200 OK\r\ncontent-type: Application/X-Protobuf ;v=1", protobuf),
+        response("202 Accepted\r\ncontent-type: application/protobuf", protobuf),
+        response("200 OK", protobuf),
+        response("200 OK\r\ncontent-type: application/json", json),
+        response("200 OK\r\nContent-Type: APPLICATION/JSON; charset=utf-8", json.replace("\"1\"", "1")),
+        response("200 OK", json),
+        response("200 OK\r\ncontent-type: application/json\r\ncontent-encoding: GZIP", compressed),
     ];
     for says in rejected {
         let export = Export::to(&config(&Collector::says(says.clone()).address));
@@ -123,23 +123,23 @@ fn every_2xx_is_taken() {
     }
     let words = format!(r#"{{"partialSuccess":{{"errorMessage":"{}"}}}}"#, "x".repeat(1 << 20));
     let taken = [
-        answer("200 OK\r\ncontent-type: application/json", "{}"),
-        answer("200 OK\r\ncontent-type: application/json", r#"{"partialSuccess":{}}"#),
-        answer("200 OK\r\ncontent-type: application/json", ""),
-        answer("200 OK\r\ncontent-type: application/json", "no JSON"),
-        answer("200 OK\r\ncontent-type: text/plain", "OK"),
-        answer("200 OK\r\ncontent-type: text/html", "<html>"),
-        answer("200 OK\r\ncontent-type: application/x-protobuf", "<html>"),
-        answer("200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip", "no gzip"),
-        answer("200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip", ""),
-        answer("200 OK\r\ncontent-type: application/x-protobuf", "\x0a\x04\x12\x02ok"),
-        answer("200 OK\r\ncontent-type: Application/X-Protobuf", ""),
-        answer("202 Accepted\r\ncontent-type: text/plain", "accepted"),
-        answer("202 Accepted", ""),
-        answer("299 Odd\r\ncontent-type: application/json", json.replace("\"1\"", "0")),
+        response("200 OK\r\ncontent-type: application/json", "{}"),
+        response("200 OK\r\ncontent-type: application/json", r#"{"partialSuccess":{}}"#),
+        response("200 OK\r\ncontent-type: application/json", ""),
+        response("200 OK\r\ncontent-type: application/json", "no JSON"),
+        response("200 OK\r\ncontent-type: text/plain", "OK"),
+        response("200 OK\r\ncontent-type: text/html", "<html>"),
+        response("200 OK\r\ncontent-type: application/x-protobuf", "<html>"),
+        response("200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip", "no gzip"),
+        response("200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip", ""),
+        response("200 OK\r\ncontent-type: application/x-protobuf", "\x0a\x04\x12\x02ok"),
+        response("200 OK\r\ncontent-type: Application/X-Protobuf", ""),
+        response("202 Accepted\r\ncontent-type: text/plain", "accepted"),
+        response("202 Accepted", ""),
+        response("299 Odd\r\ncontent-type: application/json", json.replace("\"1\"", "0")),
         b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
         b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9\r\n\r\nx".to_vec(),
-        answer("200 OK\r\ncontent-type: application/json", words),
+        response("200 OK\r\ncontent-type: application/json", words),
     ];
     for says in taken {
         let export = Export::to(&config(&Collector::says(says.clone()).address));
@@ -151,9 +151,9 @@ fn every_2xx_is_taken() {
     }
 }
 
-/// One that reads no gzip says 415, and gets the same spans uncompressed, and all later ones too.
+/// A collector that cannot read gzip responds with 415. It gets the same spans uncompressed, and all later ones too.
 #[test]
-fn a_collector_that_reads_no_gzip_gets_none() {
+fn a_collector_without_gzip_gets_uncompressed_bodies() {
     let gzipped = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&gzipped);
     let collector = Collector::with_heads(move |_, head, stream| {
@@ -172,18 +172,18 @@ fn a_collector_that_reads_no_gzip_gets_none() {
     let bodies = collector.bodies.lock().unwrap();
     assert_eq!(bodies[0], bodies[1], "the same spans");
 
-    // Without compression a 415 is about the spans themselves.
+    // Without compression a 415 refuses the spans themselves.
     let collector = Collector::says(status("415 Unsupported Media Type"));
     let export = Export::to(&config(&collector.address).compression(Compression::Off));
     export.traces(1);
     assert_eq!(export.until(|stats| stats.failed == 1).requests, 1);
 }
 
-/// Seldom, and right.
+/// Rare but valid forms of a response.
 #[test]
-fn t8_answers_that_are_unusual_are_understood() {
+fn unusual_responses_are_understood() {
     let type_ = "content-type: application/x-protobuf";
-    let answers = [
+    let responses = [
         ("HTTP/1.0 and an end by closing", format!("HTTP/1.0 200 OK\r\n{type_}\r\n\r\n")),
         ("no type and no body", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()),
         ("no content", "HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
@@ -205,8 +205,8 @@ fn t8_answers_that_are_unusual_are_understood() {
             ),
         ),
     ];
-    for (what, answer) in answers {
-        let collector = Collector::says(answer);
+    for (what, response) in responses {
+        let collector = Collector::says(response);
         let export = Export::to(&config(&collector.address));
         export.traces(1);
         let stats = export.until(|stats| stats.exported + stats.failed == 1 || stats.retries > 3);
@@ -214,9 +214,9 @@ fn t8_answers_that_are_unusual_are_understood() {
     }
 }
 
-/// Each of them costs a bounded time and a bounded number of bytes, and the traces of one request.
+/// Hostile responses cost a bounded time, a bounded number of bytes, and the traces of one request.
 #[test]
-fn t8_collectors_that_lie() {
+fn hostile_responses_are_bounded() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n";
     let endless = |stream: &mut TcpStream, begin: &str, piece: &[u8]| {
         let _ = stream.write_all(begin.as_bytes());
@@ -260,17 +260,17 @@ fn t8_collectors_that_lie() {
         let stats = export.until(|stats| stats.failed == 1);
         assert_eq!(stats.retries, 0, "{what}");
         all_counted(&stats);
-        // One that was fooled is not fooled for good.
+        // The export goes on with the next request.
         export.traces(1);
         export.until(|stats| stats.failed == 2);
     }
-    // What the sockets hold, on both sides.
+    // The sockets of both sides hold some MiB beyond the limit.
     assert!(sent.load(Ordering::Relaxed) < 64 << 20, "{sent:?}");
 }
 
-/// Tried again, because the collector may be slow for a while; each try is over in its time.
+/// A slow collector may recover, so the request is repeated. Each attempt ends at its timeout.
 #[test]
-fn t8_slow_collectors_cost_their_time_and_no_more() {
+fn slow_collectors_are_bounded_by_the_timeout() {
     let drip = |begin: &'static str, piece: &'static [u8]| {
         Collector::new(move |_, stream| {
             let _ = stream.write_all(begin.as_bytes());
@@ -287,7 +287,7 @@ fn t8_slow_collectors_cost_their_time_and_no_more() {
         export.until(|stats| stats.requests == 3);
         assert!(begin.elapsed() < Duration::from_secs(10), "{what}");
     }
-    // A body that takes for ever comes after a head that says 200: taken, and never sent again.
+    // An endless body follows a head with status 200: the spans are accepted and not sent again.
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 60000\r\n\r\n";
     let export = Export::to(&config(&drip(head, b"x").address).timeout(Duration::from_millis(150)));
     export.traces(1);

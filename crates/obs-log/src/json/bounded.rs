@@ -1,11 +1,12 @@
-//! Text of a `Display`, which may be long or panic.
+//! Text of a `Display` that may be long or panic.
 
 use std::fmt::{self, Display, Write as _};
 
-use crate::json::catch::{PANICKED, caught};
+use crate::json::PANICKED;
+use crate::json::catch::caught;
 
-/// Returns the text of `value`, up to where its `Display` fails or panics. Bytes beyond `most` are counted and dropped.
-pub(crate) fn bounded_text(value: &dyn Display, most: usize) -> String {
+/// Text of `value`, up to where its `Display` fails or panics. Bytes beyond `most` are counted and not kept.
+pub(crate) fn text(value: &dyn Display, most: usize) -> String {
     let mut bounded = Bounded { text: String::new(), most, cut: 0 };
     let shown = caught(|| write!(bounded, "{value}"));
     let Bounded { mut text, cut, .. } = bounded;

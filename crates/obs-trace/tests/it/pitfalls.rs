@@ -1,4 +1,4 @@
-//! What hurt users of other tracing crates, a test each.
+//! Known pitfalls of tracing crates, one test each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use obs_trace::{InSpan, Store, TraceRecord};
 
 use crate::{on_both_runtimes, yields};
 
-/// The one trace of a store.
+/// Returns the only trace of a store.
 fn single(store: &Store) -> Arc<TraceRecord> {
     let recent = store.get_recent(2);
     assert_eq!(recent.len(), 1, "{recent:?}");
@@ -17,7 +17,7 @@ fn single(store: &Store) -> Arc<TraceRecord> {
 }
 
 #[test]
-fn pain_01_guards_across_await_stay_in_their_trace() {
+fn guards_across_await_stay_in_their_trace() {
     on_both_runtimes(|| async {
         let traces: Vec<_> = (0..1_000)
             .map(|number| {
@@ -38,14 +38,14 @@ fn pain_01_guards_across_await_stay_in_their_trace() {
             task.await.unwrap();
             let spans = trace.spans();
             assert_eq!(spans.iter().map(|span| span.name()).collect::<Vec<_>>(), ["outer", "inner"]);
-            assert!(spans.iter().all(|span| span.parent().is_none()), "a guard is no parent");
+            assert!(spans.iter().all(|span| span.parent().is_none()), "a guard is not a parent");
             assert!(spans.iter().all(|span| span.field("number") == Some(&number.into())), "{spans:?}");
         }
     });
 }
 
 #[test]
-fn pain_02_any_order_of_drops_gives_right_durations() {
+fn durations_are_right_in_any_order_of_drops() {
     let store = Store::default();
     let _scope = store.enter();
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
@@ -70,7 +70,7 @@ fn pain_02_any_order_of_drops_gives_right_durations() {
 
 #[cfg(feature = "rt")]
 #[test]
-fn pain_03_helpers_carry_the_trace_and_a_bare_spawn_does_not() {
+fn helpers_carry_the_trace_and_a_bare_spawn_does_not() {
     on_both_runtimes(|| async {
         let trace = obs_trace::new_trace("spawn");
         let id = trace.id();
@@ -110,7 +110,7 @@ fn pain_03_helpers_carry_the_trace_and_a_bare_spawn_does_not() {
 
 #[cfg(feature = "rt")]
 #[test]
-fn pain_04_detach_records_at_once_and_late_spans_are_counted() {
+fn detach_records_at_once_and_late_spans_are_counted() {
     on_both_runtimes(|| async {
         let (open, opened) = tokio::sync::oneshot::channel();
         let (go, gone) = tokio::sync::oneshot::channel();
@@ -119,7 +119,7 @@ fn pain_04_detach_records_at_once_and_late_spans_are_counted() {
             let _scope = store.enter();
             obs_trace::new_trace("late")
         };
-        let (hand_out, handed) = tokio::sync::oneshot::channel();
+        let (hand_over, handed) = tokio::sync::oneshot::channel();
         trace
             .clone()
             .scope(async move {
@@ -133,14 +133,14 @@ fn pain_04_detach_records_at_once_and_late_spans_are_counted() {
                 });
                 opened.await.unwrap();
                 obs_trace::detach().unwrap();
-                hand_out.send(task).unwrap();
+                hand_over.send(task).unwrap();
             })
             .await;
         let record = single(&store);
         assert_eq!(record.spans().len(), 1);
         go.send(()).unwrap();
         handed.await.unwrap().await.unwrap();
-        assert_eq!(record.spans().len(), 1, "fixed at the end");
+        assert_eq!(record.spans().len(), 1, "the record is fixed");
         assert_eq!(record.spans()[0].name(), "in time");
         assert_eq!(record.dropped_spans(), 2);
         assert_eq!((store.stats().late_spans, store.stats().dropped_spans), (1, 2));
@@ -148,12 +148,12 @@ fn pain_04_detach_records_at_once_and_late_spans_are_counted() {
         assert_eq!(record.status().as_str(), "ok");
         let weak = Arc::downgrade(&record);
         drop((trace, store, record));
-        assert!(weak.upgrade().is_none(), "nothing is kept alive");
+        assert!(weak.upgrade().is_none(), "the record is freed");
     });
 }
 
 #[test]
-fn pain_05_a_client_that_goes_gives_one_record_cancelled() {
+fn a_client_that_disconnects_leaves_one_cancelled_record() {
     on_both_runtimes(|| async {
         let store = Store::default();
         let trace = {
@@ -166,13 +166,13 @@ fn pain_05_a_client_that_goes_gives_one_record_cancelled() {
         assert!(tokio::time::timeout(Duration::from_millis(5), handler).await.is_err());
         let record = single(&store);
         assert_eq!(record.status().as_str(), "cancelled");
-        assert_eq!(record.spans()[0].name(), "waiting", "what it was doing is in the record");
+        assert_eq!(record.spans()[0].name(), "waiting", "the open span is in the record");
         assert_eq!(store.stats().cancelled, 1);
     });
 }
 
 #[test]
-fn pain_06_a_panic_is_a_status_and_poisons_nothing() {
+fn a_panic_is_a_status_and_poisons_nothing() {
     on_both_runtimes(|| async {
         let store = Store::default();
         let trace = {
@@ -195,7 +195,7 @@ fn pain_06_a_panic_is_a_status_and_poisons_nothing() {
         assert!(spans.iter().all(|span| span.field("error") == Some(&"panic".into())), "{spans:?}");
         assert!(obs_trace::current_trace().is_none());
 
-        // The same in code that is no future.
+        // The same outside futures.
         let _scope = store.enter();
         let trace = obs_trace::new_trace("panics");
         assert!(catch_unwind(AssertUnwindSafe(|| trace.run(|| panic!("as asked")))).is_err());
@@ -213,7 +213,7 @@ fn pain_06_a_panic_is_a_status_and_poisons_nothing() {
 }
 
 #[test]
-fn pain_07_a_million_spans_in_one_trace_are_capped_with_an_exact_count() {
+fn a_million_spans_in_one_trace_are_capped_with_an_exact_count() {
     let trace = obs_trace::new_trace("many");
     trace.enter(|| {
         std::thread::scope(|threads| {
@@ -239,7 +239,7 @@ fn pain_07_a_million_spans_in_one_trace_are_capped_with_an_exact_count() {
 }
 
 #[test]
-fn pain_12_hostile_headers_are_refused_and_hostile_names_bounded() {
+fn hostile_headers_are_refused_and_names_bounded() {
     for text in
         ["8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "", "00000000000000000000000000", "01HXR3F2Q4T6V8X0Z2B4D6F8H\n"]
     {
@@ -255,7 +255,7 @@ fn pain_12_hostile_headers_are_refused_and_hostile_names_bounded() {
 }
 
 #[test]
-fn siblings_of_join_are_not_adopted_by_each_other() {
+fn siblings_of_join_are_not_parents_of_each_other() {
     on_both_runtimes(|| async {
         let trace = obs_trace::new_trace("join");
         trace
