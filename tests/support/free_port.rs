@@ -1,17 +1,17 @@
-//! A port for a listener under test. The file is part of each test harness that starts listeners.
+//! Port for a listener under test. Each test harness that starts listeners includes this file.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range that systems hand out by themselves: asked for port 0, the system may give the same port
-/// twice before its first taker listens on it, or to a connection that some other test makes in between.
+/// First port below the system's ephemeral range. For port 0 the system may return one port twice before the first caller
+/// listens on it, or give it to a connection of another test.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 20_000;
 
-/// A port that nobody has at this moment, and that no other call in this process gets.
+/// Returns a free port that no other call in this process returns.
 pub(crate) fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
-    // Each process begins elsewhere, for those that run side by side.
+    // Each process starts at another port, because test processes run at the same time.
     let start = std::process::id().wrapping_mul(61);
     loop {
         let nth = u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));

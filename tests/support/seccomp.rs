@@ -3,7 +3,7 @@
 
 use std::io;
 
-/// Steps of a filter.
+/// Instructions of a filter.
 pub(crate) struct Filter(Vec<libc::sock_filter>);
 
 impl Filter {
@@ -22,8 +22,8 @@ impl Filter {
         Filter(steps)
     }
 
-    /// Installs the filter in this thread and in those that it starts. Allocates nothing, so that a forked child may call
-    /// it.
+    /// Installs the filter in this thread and in those that it starts. Allocates nothing, so that a forked child may
+    /// call it.
     pub(crate) fn install(&mut self) -> io::Result<()> {
         let program = libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_mut_ptr() };
         // SAFETY: `program` and the steps that it points to live until both calls have returned; the kernel copies them.

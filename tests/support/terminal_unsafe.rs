@@ -1,5 +1,5 @@
-//! Characters that text from elsewhere must not bring to a terminal. Each test harness that checks terminal output
-//! includes this file.
+//! Characters that untrusted text must not bring to a terminal. Each test harness that checks terminal output includes this
+//! file.
 
 /// One test vector for every crate that prints text for people.
 ///

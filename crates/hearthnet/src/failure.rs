@@ -29,6 +29,7 @@ impl Failure {
 
     /// Returns the failure to do `doing` to `path`.
     pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Failure {
+        // A quota is a full disk to the user.
         let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         let code = if full { DISK_FULL } else { ERROR };
         Failure { code, message: format!("cannot {doing} {}: {error}", path.display()) }

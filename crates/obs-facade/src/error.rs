@@ -136,12 +136,11 @@ impl From<obs_log::Error> for Error {
             obs_log::ErrorKind::FileSize => "log_max_bytes",
             _ => "",
         };
-        let (problem, advice) = split(&error);
         Error {
             kind: ErrorKind::Log(error.kind()),
             field: field.into(),
-            problem,
-            advice,
+            problem: error.problem().to_owned().into(),
+            advice: error.advice().to_owned().into(),
             source: Some(Box::new(Source::Log(error))),
         }
     }

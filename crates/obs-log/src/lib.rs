@@ -122,23 +122,24 @@ mod dispatch;
 mod files;
 mod journal;
 mod json;
+mod limits;
 mod process;
 mod queue;
 mod sync;
-mod ticks;
 mod writer;
 
 pub use crate::api::configure::{Guard, configure};
-pub use crate::api::flush::{Stats, flush, stats};
+pub use crate::api::flush::flush;
 pub use crate::api::limited::{Keyed, RateLimited};
 pub use crate::api::logger::{Logger, get_logger};
 pub use crate::api::secret::Secret;
+pub use crate::api::stats::{Stats, stats};
 pub use crate::api::testing::{Capture, CaptureScope};
 pub use crate::config::error::{Error, ErrorKind};
 pub use crate::config::{Config, Console, LOG_RETENTION_DAYS, REDACTED_FIELDS};
 pub use crate::files::name::DayFileName;
-pub use crate::json::MAX_LINE_BYTES;
 pub use crate::json::trace_id::{TraceIdSource, set_trace_id_source};
+pub use crate::limits::MAX_LINE_BYTES;
 pub use log::{self, log_enabled};
 
 /// What the macros of this crate expand to; not part of its interface.

@@ -51,18 +51,18 @@ fn configure_again_and_again() {
 
     // What is wrong is named, and nothing changes.
     let error = configure(&config.clone().level("loud")).unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Level, "log_level"));
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Level, "level"));
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     for bad in [file.as_path(), &file.join("below"), Path::new("/proc/nowhere")] {
         let error = configure(&Config::new(bad)).unwrap_err();
-        assert_eq!((error.kind(), error.field()), (ErrorKind::Folder, "log_dir"));
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Folder, "dir"));
         assert!(error.to_string().contains(&bad.display().to_string()), "{error}");
     }
     let error = configure(&config.clone().queue_bytes(5)).unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "log_queue_bytes"));
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "queue_bytes"));
     let error = configure(&config.clone().queue_bytes(usize::MAX)).unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "log_queue_bytes"));
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "queue_bytes"));
     debug!(logger: BUS, "still debug");
     assert_eq!(messages(&first).len(), 5);
 

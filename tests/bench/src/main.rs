@@ -1,24 +1,22 @@
-//! The race of the workspace's crates against their peers and against hand-written limits.
+//! Benchmarks of the workspace's crates beside their peers and hand-written limits.
 //!
-//! `cargo xtask bench [log|metrics|trace]` builds and runs this package; nothing else compiles the peers.
+//! `cargo xtask bench [log|metrics|trace]` builds and runs this package. No other build compiles the peers.
 //!
-//! # How it measures
+//! # Method
 //!
-//! An area has contenders and tasks. A round runs every task for every contender, one after the other, so that what
-//! else the machine does meets them all alike; 15 rounds make a run. Each measurement is a process of its own: this
-//! program starts itself again with the names of the contender and the task. So whatever a contender installs for the
-//! whole process (a logger, a subscriber, a recorder) is alone there, and no contender inherits a warm allocator
-//! or a background thread of another. The contenders on spdlog-rs are in a second build of the program, because what that
-//! crate asks of the `log` crate's values would cost all others (`Cargo.toml` says how much).
+//! An area has contenders and tasks. A round runs every task of every contender in turn, so that other work on the machine
+//! affects all alike. A run has 15 rounds. Each measurement is a process of its own: this program starts itself again with the
+//! names of the contender and the task. So each contender has its global logger, subscriber or recorder to itself, and a fresh
+//! allocator. The contenders on spdlog-rs are in a second build of the program, because that crate makes values of the `log`
+//! crate slower for all contenders in its program (`Cargo.toml` has the figure).
 //!
-//! Before the first round each contender does its work once and what it made is read back; one that made something
-//! else is refused.
+//! Before the first round, each contender does its work once, and the result is read back. A wrong result ends the run.
 //!
-//! # How to read it
+//! # Reading the tables
 //!
-//! A cell is `minimum / median` of the rounds (`maximum / median` for rates), and how it compares to the table's
-//! base row. Machines are shared and noisy: only ratios within one run say something. With one thread the minimum is
-//! judged, with more the median.
+//! A cell is `minimum / median` of the rounds (`maximum / median` for rates) and its ratio to the table's base row. Machines are
+//! shared and noisy, so only ratios within one run are meaningful. The targets judge the minimum for one thread and the median
+//! for more.
 
 mod harness;
 mod log;

@@ -67,6 +67,7 @@ impl Answer {
                 wire::json(&json!({ "output": output, "meta": meta }))
             }
             Answer::Frames(frames) => {
+                // A cached or transformed stream would arrive late.
                 let headers =
                     [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
                 (headers, Body::from_stream(event_stream(frames, served))).into_response()
@@ -83,6 +84,7 @@ fn event_stream(
     let span = trace::span("stream").enter();
     stream::unfold(Some((frames, served, span)), |state| async move {
         let (mut frames, served, span) = state?;
+        // The head of the response is gone, so that no layer around can turn a panic into an answer.
         let next = AssertUnwindSafe(frames.next()).catch_unwind().await;
         let frame = match next {
             Ok(Some(frame)) => frame,
@@ -92,6 +94,7 @@ fn event_stream(
         Some(match frame {
             Ok(frame) if frame.event == DONE => {
                 served.end(true);
+                // The state is dropped. Frames after the last one are never asked for.
                 (Ok(sse::encode(DONE, &frame.data)), None)
             }
             Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, span))),
@@ -119,6 +122,7 @@ fn mark(error: &CallError) {
 
 /// Returns the error for a capability that panicked. The message of the panic goes to the log, not to the caller.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
+    // `panic!` with a literal carries `&str`, with arguments a `String`.
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     error!(logger: LOG, panic = message; "a capability panicked");

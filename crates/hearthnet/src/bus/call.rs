@@ -44,16 +44,21 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
     let capability = match bus.admit_unsigned(headers, address) {
         Ok(capability) => capability,
         Err(error) => {
+            // Most clients read the answer only after they have sent the body.
             body::discard(body).await;
             return Err(error);
         }
     };
+    // It lives until the answer is sent, because the answer may be as large as the call.
     let mut reservation = Reservation::default();
     let proven = bus.prove(headers, address, capability, body, &mut reservation).await;
+    // A signed call is counted once its signer is known. A call with an invalid signature counts against its address,
+    // so that forging costs the forger.
     if signature::is_signed(headers) {
         let party = proven.as_ref().map_or(Party::Address(address), |(_, _, party)| *party);
         bus.admit(party, capability)?;
     }
+    // Only now, so that a refused signature has been counted too.
     let (raw, body, _) = proven?;
 
     let route = bus.route(headers, capability)?;
@@ -62,6 +67,7 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
         logger: LOG, capability = capability, from = from(headers), to = node_id,
         local = matches!(route, Route::Local(_)), bytes_in = raw.len(); "routed"
     );
+    // From here on the outcome says something about the node that answers.
     let served = bus.health.begin(capability, node_id);
     let version = headers.get(VERSION_HEADER);
     let answered = match &route {
@@ -121,6 +127,7 @@ impl Bus {
         let Some(proof) = signature::check(headers, capability, &body)? else {
             return Ok((raw, body, Party::Address(address)));
         };
+        // Anyone can make a key. Only the configuration makes a signer a peer.
         let peer = self.peers.contains(proof.signer);
         self.replays.take(&proof, peer, address, chrono::Utc::now()).map_err(signature::refused)?;
         let party = if peer { Party::Peer(proof.signer) } else { Party::Signer(proof.signer, address) };
@@ -129,6 +136,7 @@ impl Bus {
 
     fn route(&self, headers: &HeaderMap, capability: &str) -> Result<Route, CallError> {
         match self.capabilities.get(capability) {
+            // The node's own capability comes first: it saves a hop.
             Some(local) => Ok(Route::Local(local.clone())),
             None if forward::may_forward(headers, self.profile.identity.node_id()) => {
                 self.peers.offering(capability).map(Route::Peer)
@@ -142,6 +150,7 @@ impl Bus {
     /// name.
     fn offered_name<'a>(&self, capability: &'a str) -> &'a str {
         match self.capabilities.contains_key(capability) || self.peers.offering(capability).is_ok() {
+            // A name that no node offers would let a caller create limits without bound.
             true => capability,
             false => "unknown",
         }
@@ -180,9 +189,12 @@ async fn answer_here(
     body: Value,
 ) -> Result<Answer, CallError> {
     if version.is_some_and(|version| version != VERSION) {
+        // A missing version means the current one.
         return Err(Code::SCHEMA_MISMATCH.because(format!("this capability has the version {VERSION}")));
     }
     let call = Call::from_body(body)?;
+    // A panic must not take the connection with it. The capability is called inside the future, because the call
+    // itself may panic too.
     let answered = AssertUnwindSafe(async { capability.call(call).await }).catch_unwind().await;
     answered.unwrap_or_else(|panic| Err(answer::panicked(&*panic)))
 }

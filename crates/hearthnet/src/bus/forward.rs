@@ -19,6 +19,7 @@ use crate::wire::{VERSION, client, sse};
 /// Marks a call that another node has forwarded.
 const HOPS: HeaderName = HeaderName::from_static("x-hearthnet-hops");
 
+// Eight times the maximum of a call: answers of language models are longer than their questions.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// Maximum length of a peer's error message that is passed on to the caller.
 const MAX_MESSAGE_CHARS: usize = 1000;
@@ -44,7 +45,9 @@ pub(super) async fn forward(
         .map_err(|_| Code::BAD_REQUEST.because("the name of the capability is not valid in a header"))?;
     headers.insert(obs_facade::http::CAPABILITY, name);
     headers.insert(VERSION_HEADER, version.cloned().unwrap_or(HeaderValue::from_static(VERSION)));
+    // The value has no meaning. Its presence stops the peer from forwarding again.
     headers.insert(HOPS, HeaderValue::from_static("1"));
+    // The raw bytes are forwarded, so that the peer sees the same numbers and key order as this node.
     let request = bus.http.post(client::join(&peer.url, "/bus/v1/call")).body(raw);
     trace::span("forward")
         .field("to", &peer.node_id)
@@ -70,6 +73,7 @@ async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, Call
 
 async fn read(response: Response, patience: Duration) -> Result<Answer, CallError> {
     let content_type = response.headers().get(header::CONTENT_TYPE);
+    // The type may have parameters, such as a charset.
     let streamed = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
     let ok = response.status().is_success();
     if ok && streamed {
@@ -78,6 +82,7 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
     let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
     let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense("it is not JSON"))?;
     match ok {
+        // `take` moves the value. A copy of 8 MiB of JSON would double the memory.
         true if body["output"].is_object() => {
             Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() })
         }
@@ -122,6 +127,7 @@ impl FrameSource for Relay {
 }
 
 fn frame_of(event: &sse::Event) -> Result<Frame, CallError> {
+    // A name with a line feed would let a peer insert events of its own.
     let proper = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     if !(1..=32).contains(&event.name.len()) || !event.name.bytes().all(proper) {
         return Err(nonsense("the name of a frame is invalid"));

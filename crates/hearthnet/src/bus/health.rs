@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use obs_facade::metrics::standard;
 
 /// Number of calls in the window of a rate.
+// Long enough to be steady, short enough to forget an old failure.
 const HEALTH_WINDOW_CALLS: usize = 100;
 
 /// Windows of all capabilities that this node or its peers offer.
 #[derive(Default)]
 pub(super) struct Health {
+    // The series are set under this lock, so that two calls that end at once cannot leave the older rate.
     windows: Mutex<HashMap<Key, VecDeque<bool>>>,
 }
 
@@ -36,6 +38,7 @@ impl Health {
 
     fn record(&self, key: Key, ok: bool) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before `entry`, which takes the key.
         let series = standard::capability_health_success_rate().with([&key.0, &key.1]);
         let window = windows.entry(key).or_default();
         if window.len() == HEALTH_WINDOW_CALLS {

@@ -21,6 +21,7 @@ pub(super) async fn serve(State(bus): State<Arc<Bus>>) -> Response {
 fn own(bus: &Bus) -> Value {
     let now = Utc::now();
     let capabilities = bus.capabilities.keys().map(|name| {
+        // The prefix is the convention of the bus. A capability has no other mark.
         let stability = if name.starts_with("experimental.") { "experimental" } else { "stable" };
         json!({ "name": name, "version": VERSION, "stability": stability })
     });
@@ -33,6 +34,7 @@ fn own(bus: &Bus) -> Value {
         "capabilities": capabilities.collect::<Vec<_>>(),
         "uptime_seconds": bus.started.elapsed().as_secs(),
         "issued_at": clock::text(now),
+        // Peers ask again every few seconds. A longer validity would only help a replayed manifest.
         "expires_at": clock::text(now + TTL),
     }))
 }

@@ -15,6 +15,7 @@ pub(crate) fn routes(bus: Arc<Bus>) -> Router {
     Router::new()
         .route("/bus/v1/call", post(call::handle))
         .route("/manifest", get(manifest::serve))
+        // axum's own answers for these two have no body, and callers expect an error of the bus.
         .fallback(|| async { Code::NOT_FOUND.because("no such route") })
         .method_not_allowed_fallback(|| async {
             let refused = Code::BAD_REQUEST.because("the route does not allow this method");

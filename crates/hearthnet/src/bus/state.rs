@@ -32,6 +32,7 @@ pub(crate) struct Bus {
     pub(super) limiter: Limiter,
     pub(super) replays: Replays,
     pub(super) health: Arc<Health>,
+    // One client for all: its pool keeps connections to peers open.
     pub(super) http: reqwest::Client,
     pub(super) call_timeout: Duration,
 }
@@ -48,6 +49,7 @@ impl Bus {
             capabilities,
             peers: Peers::new(&config.discovery.static_peers, &profile.community_id),
             limiter: Limiter::new(config.transport.rate_limit_soft_rps, config.transport.rate_limit_hard_rps),
+            // A process before this one may have answered calls that were signed before now.
             replays: Replays::new(chrono::Utc::now()),
             health: Arc::default(),
             http,

@@ -42,6 +42,7 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
     };
     let name = match &args.name {
         Some(name) => name.clone(),
+        // With a configuration the name is chosen already, and a second run must not ask again.
         None if !args.non_interactive && !config_file.exists() && io::stdin().is_terminal() => ask_name()?,
         None => config.node_name(),
     };
@@ -73,6 +74,7 @@ fn ask_name() -> Result<String, Failure> {
         let mut out = io::stdout().lock();
         let _ = write!(out, "Name of this node [{}]: ", visible(&usual)).and_then(|()| out.flush());
         let mut answer = String::new();
+        // The lock of stdout is still held, so that no other output comes between question and answer.
         let read = io::stdin().lock().read_line(&mut answer);
         match (read, answer.trim()) {
             (Err(error), _) => return Err(Failure::error(format!("cannot read the answer: {error}"))),

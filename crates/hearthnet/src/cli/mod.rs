@@ -55,6 +55,7 @@ struct VersionArgs {
 }
 
 pub(crate) fn main() -> ExitCode {
+    // Before any thread starts and any file is written.
     file_size::ignore_signal();
     match CommandLine::try_parse() {
         Ok(line) => run(&line).unwrap_or_else(|failure| report(&failure)),
@@ -65,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
 /// Prints help, or the mistake on the command line.
 fn show(message: &clap::Error) -> ExitCode {
     match message.print() {
+        // A reader that has closed the pipe has seen enough.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => report(&output::not_written(&error)),
         _ => ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(1)),
     }
@@ -77,11 +79,13 @@ fn report(failure: &Failure) -> ExitCode {
 }
 
 fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
+    // Before the configuration is read: the version is needed most when nothing works.
     if let Command::Version(args) = &line.command {
         output::print(&format!("{}\n", version(args))).map_err(|error| output::not_written(&error))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (paths, named) = (Paths::discover(), line.overrides.config.as_deref());
+    // A closure, because `init` must not fail on a configuration that does not exist yet.
     let config = || {
         let mut config = Config::load(named, &paths)?;
         config.transport.port = line.overrides.port.unwrap_or(config.transport.port);

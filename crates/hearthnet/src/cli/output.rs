@@ -21,6 +21,7 @@ pub(crate) fn safe_line(line: impl Display) -> String {
 /// A reader that has gone away, as in `hearthnet doctor | head -1`, is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    // stdout is line buffered. Without the flush an error of the device would be lost at exit.
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
@@ -34,6 +35,7 @@ pub(crate) fn not_written(error: &io::Error) -> Failure {
 
 /// Prints a line on stderr after the name of the command, with unsafe characters as escapes.
 pub(crate) fn say_on_stderr(line: impl Display) {
+    // One write, so that lines of several processes do not mix.
     let _ = io::stderr().lock().write_all(format!("hearthnet: {}", safe_line(line)).as_bytes());
 }
 

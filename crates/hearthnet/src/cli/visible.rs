@@ -36,7 +36,7 @@ pub(crate) fn short_id(id: &str, head: usize, ellipsis: char) -> String {
     head.iter().chain([&ellipsis]).chain(tail).collect()
 }
 
-/// Returns whether `letter` is a control character (C0, DEL or C1), a line or paragraph separator, or changes the
+/// Returns whether `letter` is a control character (including DEL), a line or paragraph separator, or changes the
 /// direction of writing.
 pub(crate) fn is_unsafe(letter: char) -> bool {
     // `is_control` is category Cc. U+2028 and U+2029 end a line for some programs, but are no controls.

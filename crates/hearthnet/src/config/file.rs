@@ -14,6 +14,7 @@ impl Config {
         let file = &named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
         match read(file) {
             Ok(bytes) => Config::parse(text_of(&bytes, file)?, file, paths),
+            // A node runs without a file. A file named by its user must exist.
             Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
                 Config::default().resolved(file, paths)
             }
@@ -27,7 +28,9 @@ impl Config {
             let field = if field == "." { String::new() } else { format!("{field}: ") };
             Failure::error(format!("{position}: {field}{}", error.message()))
         };
+        // Parsed apart from the types, because an error of the syntax belongs to no field.
         let document = toml::Deserializer::parse(text).map_err(|error| refused(".".to_owned(), &error))?;
+        // serde itself names no path, such as `llm.backends[0].url`.
         let config: Config = serde_path_to_error::deserialize(document)
             .map_err(|error| refused(error.path().to_string(), error.inner()))?;
         config.resolved(file, paths)
@@ -36,12 +39,14 @@ impl Config {
 
 /// Reads the file, up to the maximum size of a configuration.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
+    // Far more than any configuration. A device such as `/dev/zero` would never end.
     const MAX_BYTES: u64 = 1 << 20;
     // Opening a pipe without a writer blocks for ever.
     if is_pipe(file)? {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is a pipe: name a regular file"));
     }
     let mut bytes = Vec::new();
+    // One byte more than allowed tells a file that is too large from one that just fits.
     File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
         ..=MAX_BYTES => Ok(bytes),
@@ -73,6 +78,7 @@ fn text_of<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str, Failure> {
 
 /// Returns `file:line:column` of the byte at `offset`. Both numbers count from 1.
 fn position(file: &Path, text: &str, offset: usize) -> String {
+    // An offset inside a character cannot be sliced.
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
@@ -209,7 +215,7 @@ mod tests {
         check(
             "[observability]\nlog_level = \"loud\"",
             "2:13",
-            "observability.log_level: `loud` is no level",
+            "observability.log_level: `loud` is not a level",
             "debug",
         );
         check(

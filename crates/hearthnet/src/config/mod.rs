@@ -39,6 +39,7 @@ pub(crate) struct Config {
 
     // Other modules of a node read these sections from the same file.
     #[serde(rename = "bus")]
+    // `deny_unknown_fields` would refuse them otherwise.
     _bus: Option<IgnoredAny>,
     #[serde(rename = "embedding")]
     _embedding: Option<IgnoredAny>,
@@ -74,6 +75,7 @@ impl Config {
     pub(crate) fn communities_dir(&self, id: &str) -> &Path {
         let dir = self.community.state_dir.as_path();
         match dir.parent() {
+            // `ends_with` compares whole components, and an empty path is the end of every other.
             Some(parent) if !id.is_empty() && dir.ends_with(id) => parent,
             _ => dir,
         }
@@ -87,6 +89,7 @@ impl Config {
     /// Returns the configuration of the doctor's checks.
     pub(crate) fn for_doctor(&self, paths: &Paths) -> doctor::Config {
         let backends = self.llm.backends.iter().map(|backend| {
+            // The doctor appends paths of its own.
             let url = backend.url.as_str().trim_end_matches('/');
             doctor::LlmBackend::new(&backend.name, url).api_key_env(backend.api_key_env.clone())
         });
@@ -119,6 +122,7 @@ impl Config {
     pub(crate) fn local_address(&self) -> SocketAddr {
         let ip = match self.transport.host {
             ip if !ip.is_unspecified() => ip,
+            // Connecting to the unspecified address works on Linux only.
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };

@@ -5,6 +5,7 @@ pub(crate) const NAME: &str = "a name of 1 to 64 characters on one line";
 
 /// Returns whether `text` can be the name of a node.
 pub(crate) fn is_name(text: &str) -> bool {
+    // A name appears in prompts, log lines and TOML. Blanks alone would be invisible.
     (1..=64).contains(&text.trim().chars().count()) && !text.contains(char::is_control)
 }
 

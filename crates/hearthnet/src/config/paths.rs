@@ -19,10 +19,12 @@ pub(crate) struct Paths {
 
 impl Paths {
     pub(crate) fn discover() -> Paths {
+        // These platforms have fixed folders and ignore the XDG variables.
         if cfg!(any(windows, target_os = "macos")) {
             return Paths::of_platform();
         }
         let place = |variable, below_home| {
+            // The XDG specification says to ignore relative values.
             let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
             set.or_else(|| home().map(|home| home.join(below_home))).map(|base| base.join("hearthnet"))
         };
@@ -34,6 +36,7 @@ impl Paths {
     }
 
     fn of_platform() -> Paths {
+        // A relative home would give each working folder its own node.
         let dirs = ProjectDirs::from("", "", "hearthnet").filter(|dirs| dirs.data_dir().is_absolute());
         let dirs = dirs.as_ref();
         Paths {

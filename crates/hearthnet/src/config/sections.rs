@@ -56,8 +56,10 @@ pub(crate) struct TransportSection {
 impl Default for TransportSection {
     fn default() -> TransportSection {
         TransportSection {
+            // Neighbours must reach the node without configuration.
             host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: 7080,
+            // A person with a chat client makes fewer. A loop makes more within a second.
             rate_limit_soft_rps: 10,
             rate_limit_hard_rps: 100,
             call_timeout_seconds: Duration::from_secs(30),
@@ -85,6 +87,7 @@ impl Default for DiscoverySection {
         DiscoverySection {
             mdns_enabled: true,
             udp_enabled: true,
+            // Administratively scoped: it does not leave the home network.
             udp_multicast_group: Ipv4Addr::new(239, 255, 42, 42),
             udp_port: 42424,
             static_peers: Vec::new(),
@@ -133,6 +136,7 @@ pub(crate) struct EmergencySection {
 
 impl Default for EmergencySection {
     fn default() -> EmergencySection {
+        // Two by address and two by name, of different operators.
         let targets = ["1.1.1.1", "8.8.8.8", "cloudflare.com", "quad9.net"];
         EmergencySection { probe_targets: targets.map(Target::https).to_vec() }
     }

@@ -27,6 +27,7 @@ impl Target {
             false => format!("https://{text}"),
         };
         let url = parse_base_url(&with_scheme)?;
+        // `TcpStream::connect` takes an IPv6 address without brackets.
         let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
         Some(Target { host, port: url.port_or_known_default()? })
     }

@@ -2,6 +2,7 @@
 
 /// Returns a file with the required fields. All other fields are comments that show their defaults.
 pub(crate) fn config_text(name: &str, community_id: &str) -> String {
+    // Quotes and backslashes in the name need escapes.
     let name = toml::Value::String(name.to_owned());
     format!(
         r#"# Configuration of a HearthNet node. A comment shows the default of its field. "Example" marks a field without a default.

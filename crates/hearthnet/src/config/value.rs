@@ -36,6 +36,7 @@ impl Visitor<'_> for Whole {
 
 pub(crate) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let whole = Whole { range: 1..=65535, allowed: "a port from 1 to 65535" };
+    // The cast is lossless within the range.
     deserializer.deserialize_i64(whole).map(|port| port as u16)
 }
 
@@ -79,6 +80,7 @@ pub(crate) fn multicast_group<'de, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 pub(crate) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    // A path with NUL fails at its first use, far from the line that holds it.
     let parse = |text: &str| (!text.contains('\0')).then(|| PathBuf::from(text));
     deserializer
         .deserialize_str(Text { parse, allowed: "the path of a folder, or an empty string for the default" })
@@ -110,6 +112,7 @@ pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url
 pub(super) fn parse_base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    // Port 0 means any free port to `bind` and nothing to `connect`.
     let usable = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.port() != Some(0);
     (plain && usable && url.fragment().is_none() && is_as_written(text, &url)).then_some(url)
 }
@@ -146,6 +149,7 @@ pub(crate) fn base_urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Url>, A::Error> {
             let mut urls = Vec::new();
+            // Each element is checked before the count, so that the message names the first wrong one.
             while let Some(BaseUrl(url)) = seq.next_element()? {
                 urls.push(url);
             }

@@ -13,7 +13,9 @@ use crate::wire::error::{CallError, Code};
 
 pub(super) const NAME: &str = "experimental.echo";
 
+// Long enough to try every timeout, short enough that a forgotten call ends.
 const MAX_DELAY_MS: u64 = 60_000;
+// A stream that can fill the send buffer of a slow client.
 const MAX_FRAMES: u64 = 10_000;
 
 pub(super) struct Echo;
@@ -66,6 +68,7 @@ impl Wanted {
     }
 
     async fn wait(&self) {
+        // A span of no time would only fill the trace.
         if !self.delay.is_zero() {
             trace::span("delay").wrap(sleep(self.delay)).await;
         }

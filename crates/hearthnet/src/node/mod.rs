@@ -39,9 +39,11 @@ impl Node {
         if let Some(backend) = config.llm.backends.first() {
             capabilities.insert(chat::NAME, Arc::new(chat::Chat::new(backend, http.clone())));
         }
+        // From here on these names have series of their own, which invented names cannot take.
         obs_facade::offer(&capabilities.keys().copied().collect::<Vec<_>>());
         standard::trust_nodes(&[node_id]);
         for name in capabilities.keys() {
+            // A gauge that is absent until the first call would leave gaps in graphs and alerts.
             standard::active_streams().set([name], 0.0);
         }
         Arc::new(Node { bus: Bus::new(config, profile, capabilities, http) })
@@ -50,6 +52,7 @@ impl Node {
     /// Returns all routes of the transport server.
     pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup) -> Router {
         bus::routes(self.bus.clone())
+            // After the bus's routes, and inside the layer, which must see every request.
             .merge(obs_facade::http::router(self.clone()))
             .merge(checkup.router())
             .layer(obs_facade::http::layer())

@@ -28,6 +28,7 @@ impl ModelSpan {
     /// Returns the headers of the request: `traceparent` alone, because the server belongs to a third party.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        // The span is named explicitly, because its ID must be the parent of the server's spans.
         http::inject_traceparent(&self.0, &mut headers);
         headers
     }

@@ -17,6 +17,7 @@ pub(super) const NAME: &str = "experimental.node.status";
 pub(super) struct Status {
     node_id: String,
     started: Instant,
+    // Held for one reading. Two readings at once would halve each other's interval of CPU usage.
     system: Arc<Mutex<System>>,
 }
 
@@ -34,6 +35,7 @@ impl Capability for Status {
         let (system, node_id) = (self.system.clone(), self.node_id.clone());
         let uptime = self.started.elapsed().as_secs();
         Box::pin(async move {
+            // The facade's `spawn_blocking` keeps the trace: spans and lines of the thread belong to the call.
             let machine = trace::spawn_blocking(move || look(&system)).await;
             let mut output =
                 machine.map_err(|_| Code::INTERNAL_ERROR.because("cannot look at the machine"))?;

@@ -27,7 +27,9 @@ use self::descriptors::Bound;
 static LOG: Logger = Logger::new(module_path!());
 
 /// Maximum time to send the head of a request, and maximum idle time between requests.
+// Long enough for a slow link, short enough that idle clients give their connections back.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+// hyper's default is 400 KiB. Each connection may use this much.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Maximum time for which a client may leave received data unread. After it the client is disconnected.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,6 +54,7 @@ pub(crate) async fn serve<T, G: Future>(
         let full = connections.len() >= all;
         tokio::select! {
             ended = &mut end => break ended,
+            // Finished tasks would stay in memory otherwise.
             Some(_) = connections.join_next() => {}
             () = sleep(FULL_INTERVAL), if full => {}
             accepted = listener.accept(), if !full => match accepted {
@@ -71,8 +74,10 @@ pub(crate) async fn serve<T, G: Future>(
             },
         }
     };
+    // New clients are refused at once instead of waiting in the backlog.
     drop(listener);
     let cut_short = tokio::select! {
+        // If both are ready, the requests have ended in time.
         biased;
         () = graceful.shutdown() => None,
         why = grace(ended) => Some(why),
@@ -117,6 +122,7 @@ async fn accept_failed(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
         warn_limited!(LOG, "accept", error:% = error; "cannot accept connections");
+        // Without the pause, a lack of descriptors would be a busy loop: the connection stays in the backlog.
         sleep(Duration::from_millis(500)).await;
     }
 }

@@ -40,6 +40,7 @@ pub(crate) fn load(file: &Path, id: &str, ours: &Identity) -> Result<Value, Fail
     let text = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
     let manifest: Value = serde_json::from_slice(&text)
         .map_err(|error| Failure::error(format!("{} is not JSON: {error}", file.display())))?;
+    // A valid manifest of another community must not be taken for this one.
     if manifest["community_id"] != id {
         return Err(Failure::error(format!("{} is not the manifest of {id}", file.display())));
     }

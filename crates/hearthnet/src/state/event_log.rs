@@ -62,7 +62,9 @@ pub(crate) fn create(path: &Path) -> Result<Placed, Failure> {
 }
 
 fn prepare(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    // Another process may hold the lock for a moment.
     connection.busy_timeout(Duration::from_secs(2))?;
+    // Readers and one writer do not block each other in this mode.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // SQLite refuses to write if it is told to sync and cannot.
     let synchronous = if path.parent().is_none_or(create_once::can_sync) { "NORMAL" } else { "OFF" };
@@ -85,6 +87,7 @@ impl EventLog {
         data: &Value,
     ) -> rusqlite::Result<()> {
         let transaction =
+            // The lock is taken before the clock is read. Two processes would use the same tick otherwise.
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let head: Option<i64> = transaction
             .query_row("SELECT lamport FROM clock WHERE community_id = ?1", [&self.community_id], |row| {

@@ -47,6 +47,7 @@ pub(crate) fn ensure(
 
 fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Result<Identity, Failure> {
     let (seed_file, public_file) = (keys::seed_file(keys_dir), keys::public_file(keys_dir));
+    // A new seed would silently give the node another identity.
     if public_file.exists() && !seed_file.exists() {
         return Err(Failure::error(format!(
             "{} is missing, but device.pub exists in the same folder: restore the key from a backup, \
@@ -58,6 +59,7 @@ fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Re
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| Failure::error(format!("cannot get random bytes for a key: {error}")))?;
+    // The random bytes are dropped if the file exists.
     tell("device key", &seed_file, create_once::file(&seed_file, &seed, Access::Private)?);
     // The seed is read back: if two processes start at once, one loses, and both must go on with the same key.
     let identity = keys::load(keys_dir)?;

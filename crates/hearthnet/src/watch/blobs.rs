@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::LOG;
 
+// More often than scrapers usually ask.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Updates the gauge of the blobs folder at an interval. The interval grows with the time that a walk takes.
@@ -21,12 +22,14 @@ pub(crate) async fn watch(folder: PathBuf) {
             Ok(Err(error)) => exception!(LOG, &error; "the blobs folder cannot be read"),
             Err(_) => {}
         }
+        // Walking a large folder takes about a twentieth of the time at most.
         sleep(INTERVAL.max(begun.elapsed() * 20)).await;
     }
 }
 
 /// Returns the size of all files below `folder`. Links are not followed.
 fn size(folder: PathBuf) -> std::io::Result<u64> {
+    // A list instead of recursion: a deep tree must not overflow the stack.
     let (mut folders, mut bytes) = (vec![folder.clone()], 0);
     while let Some(next) = folders.pop() {
         let entries = match next.read_dir() {

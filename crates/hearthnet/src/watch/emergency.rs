@@ -11,7 +11,9 @@ use tokio::time::{sleep, timeout};
 use super::LOG;
 use crate::config::target::Target;
 
+// An outage shows within the interval and the timeout.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+// A satellite link takes less than a second.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Values of `hearthnet_emergency_mode{state}`. Exactly one of them is 1.
@@ -31,6 +33,7 @@ impl Mode {
     fn of(reached: usize, targets: usize) -> Mode {
         match targets - reached {
             0 => Mode::Online,
+            // With one target in all, its silence is offline.
             1 if reached > 0 => Mode::Degraded,
             _ => Mode::Offline,
         }
@@ -54,6 +57,7 @@ impl Mode {
 /// Probes the targets for as long as the node runs.
 pub(crate) async fn watch(targets: Vec<Target>) {
     let mut known = None;
+    // The first probe takes up to the timeout, and the family needs its series before.
     Mode::Online.publish();
     while !targets.is_empty() {
         let now = Mode::of(reached(&targets).await, targets.len());
@@ -76,6 +80,7 @@ async fn reached(targets: &[Target]) -> usize {
     let mut probes = JoinSet::new();
     for target in targets.iter().cloned() {
         probes.spawn(async move {
+            // A handshake is enough: the probe sends nothing to the target.
             let connect = TcpStream::connect((target.host.as_str(), target.port));
             timeout(PROBE_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
         });

@@ -14,6 +14,7 @@ use super::LOG;
 use crate::state::event_log::EventLog;
 use crate::wire::signing::identity::Identity;
 
+// More often than scrapers usually ask.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Event log of the node's community. If it cannot be opened or written, a warning is logged, the node goes on, and
@@ -23,6 +24,8 @@ pub(crate) struct Events {
     author: Arc<Identity>,
     community_id: Arc<str>,
     file: Arc<Path>,
+    // `None` before the first use and after an error. Held while SQLite works, so that only blocking threads may lock
+    // it.
     log: Arc<Mutex<Option<EventLog>>>,
 }
 

@@ -16,6 +16,7 @@ impl Call {
     pub(crate) fn from_body(body: Value) -> Result<Call, CallError> {
         let Value::Object(mut body) = body else { return Err(mismatch("the body", "an object")) };
         let mut part = |name: &str| match body.remove(name) {
+            // Some clients write `null` for an absent part.
             None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(part)) => Ok(part),
             Some(_) => Err(mismatch(name, "an object")),

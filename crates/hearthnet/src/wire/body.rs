@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::body_budget::Reservation;
 use super::error::{CallError, Code};
 
+// A long conversation has a few hundred kilobytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Maximum number of bytes that are read and thrown away beyond the limit. A client that sends everything before it
@@ -49,6 +50,7 @@ async fn collect(mut body: Body, reservation: &mut Reservation) -> Result<Bytes,
     let (mut whole, mut size, mut refused) = (Vec::new(), 0, None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Code::BAD_REQUEST.because("the body of the call ended early"))?;
+        // Trailers.
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
         if size > MAX_WASTE_BYTES {
@@ -58,6 +60,7 @@ async fn collect(mut body: Body, reservation: &mut Reservation) -> Result<Bytes,
             refused = reservation.grow_to(size).await.err();
         }
         if refused.is_some() || size > MAX_BODY_BYTES {
+            // Releases memory and budget at once, although the rest is still read.
             (whole, *reservation) = (Vec::new(), Reservation::default());
         } else {
             whole.extend_from_slice(&data);

@@ -19,6 +19,7 @@ use super::error::{CallError, Code};
 
 /// Budget of all bodies together: 64 MiB, in units.
 static BUDGET: Semaphore = Semaphore::const_new((64 << 20) / UNIT);
+// Coarse, so that a body that arrives in small pieces does not ask for permits at each of them.
 const UNIT: usize = 1 << 10;
 
 /// Size up to which a body needs no reservation. Small calls are answered even when the budget is used up.
@@ -37,6 +38,7 @@ impl Reservation {
     /// Grows the reservation to the size of a body of `bytes`.
     pub(crate) async fn grow_to(&mut self, bytes: usize) -> Result<(), CallError> {
         let taken = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
+        // Grows only. A body never shrinks before it is dropped.
         let more = bytes.saturating_sub(SMALL).div_ceil(UNIT).saturating_sub(taken);
         if more == 0 {
             return Ok(());
@@ -45,6 +47,8 @@ impl Reservation {
             || Code::CAPACITY_EXCEEDED.because("too many large bodies are in progress: try again later");
         let more = u32::try_from(more).map_err(|_| full())?;
         let more =
+            // Waiting, because most bodies are gone within a second. The second error cannot occur: the semaphore is
+            // never closed.
             timeout(PATIENCE, BUDGET.acquire_many(more)).await.map_err(|_| full())?.map_err(|_| full())?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),
@@ -57,6 +61,7 @@ impl Reservation {
     /// call.
     pub(crate) fn held_by(self, response: Response) -> Response {
         match self.taken {
+            // Small answers keep their body type and cost nothing.
             None => response,
             Some(_) => response.map(|body| Body::new(Held { body, _reservation: self })),
         }

@@ -13,6 +13,7 @@ use super::error::{CallError, Code};
 static LOG: Logger = Logger::new(module_path!());
 
 /// Maximum time to connect.
+// A host that is switched off does not answer at all. The system would wait for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds a client without proxy and redirects, so that it contacts the given address only.
@@ -30,6 +31,7 @@ pub(crate) fn build() -> Client {
 /// Appends `path` to the path of `url`.
 pub(crate) fn join(url: &reqwest::Url, path: &str) -> reqwest::Url {
     let mut joined = url.clone();
+    // `Url::join` would replace the path of `url`.
     joined.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
     joined
 }
@@ -64,6 +66,7 @@ pub(crate) async fn next_piece(
 
 /// Returns the error for the caller. It leaves out the client's message, which holds addresses.
 pub(crate) fn failed(error: &reqwest::Error) -> CallError {
+    // No connection means that nothing was done. A caller may try elsewhere then.
     match error.is_timeout() && !error.is_connect() {
         true => Code::TIMEOUT.because("the server did not answer in time"),
         false => Code::PARTITION.because("the server cannot be reached"),

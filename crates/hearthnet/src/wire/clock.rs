@@ -16,9 +16,11 @@ pub(crate) fn text(time: DateTime<Utc>) -> String {
 /// Returns the current time in RFC 3339, in UTC and microseconds. Every call in a process returns a later time than
 /// the one before, even if the clock is set back.
 pub(crate) fn unique_now_text() -> String {
+    // Microseconds of the latest time that was returned.
     static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
     let now = Utc::now().timestamp_micros();
     let later = |last: i64| now.max(last.saturating_add(1));
+    // Relaxed: the value is all that threads share. The read-modify-write alone makes it unique.
     let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));
     let time = DateTime::from_timestamp_micros(last.map_or(now, later)).unwrap_or_else(Utc::now);
     time.to_rfc3339_opts(SecondsFormat::Micros, true)

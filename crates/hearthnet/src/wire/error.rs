@@ -89,6 +89,7 @@ pub(crate) fn mismatch(what: &str, allowed: &str) -> CallError {
 impl IntoResponse for CallError {
     fn into_response(self) -> Response {
         let mut response = (self.status, super::json(&self.body())).into_response();
+        // The facade's layer records this code instead of one derived from the status.
         response.extensions_mut().insert(ResultCode(self.code.text));
         response
     }

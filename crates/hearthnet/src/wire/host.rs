@@ -9,7 +9,9 @@ pub(crate) fn is_localhost(address: IpAddr) -> bool {
 /// Returns the host that owns `address`: an IPv4 address, or the /64 network of an IPv6 address, which is the smallest
 /// part that providers assign.
 pub(crate) fn host(address: IpAddr) -> IpAddr {
+    // The upper half of the address.
     const NETWORK: u128 = !0 << 64;
+    // An IPv4 address may arrive as an IPv6 one (`::ffff:192.0.2.1`).
     match address.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
         ip => ip,

@@ -13,7 +13,9 @@ pub(crate) struct Manifest {
     pub(crate) capabilities: Vec<String>,
 }
 
+// Names become labels of metrics, which are kept for as long as the node runs.
 const MAX_NAME_BYTES: usize = 128;
+// Each capability of a peer costs a few series.
 const MAX_CAPABILITIES: usize = 64;
 
 impl Manifest {

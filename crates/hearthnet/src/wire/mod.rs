@@ -21,5 +21,6 @@ pub(crate) const VERSION: &str = "1.0";
 
 /// Returns a JSON answer.
 pub(crate) fn json(value: &Value) -> Response {
+    // Not `axum::Json`, which may fail and then answers in plain text.
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }

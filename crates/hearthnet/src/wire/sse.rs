@@ -75,7 +75,9 @@ impl Parser {
         }
         let found = self.pending[self.scanned..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
         let Some(end) = found else {
+            // The next piece is searched from here, so that many small pieces do not cost quadratic time.
             self.scanned = self.pending.len();
+            // Without this a stream without line ends would grow the buffer without bound.
             self.within(self.pending.len())?;
             return Ok(None);
         };
@@ -103,8 +105,10 @@ impl Parser {
             let name = std::mem::take(&mut self.name);
             return Ok(self.data.take().map(|data| Event { name, data }));
         }
+        // The standard decodes with replacement characters and never fails.
         let line = String::from_utf8_lossy(line);
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+        // The standard removes one space, not more.
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.name),

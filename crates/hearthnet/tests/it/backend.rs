@@ -1,4 +1,4 @@
-//! A language model that speaks the OpenAI protocol and does as it is told.
+//! Fake language model that speaks the OpenAI protocol and follows a script.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,29 +17,29 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tower_service::Service as _;
 
-/// How the backend answers.
+/// Script of the backend.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
-    /// The pieces of its text.
+    /// Pieces of the text.
     pub(crate) tokens: Vec<&'static str>,
-    /// Waited before each piece.
+    /// Delay before each piece.
     pub(crate) delay: Duration,
-    /// Waited for before the first piece.
+    /// Signal to wait for before the first piece.
     pub(crate) go: Option<Arc<Notify>>,
-    /// What it says it counted; nothing when `None`.
+    /// Reported number of tokens. `None` reports none.
     pub(crate) usage: Option<u64>,
-    /// Status instead of an answer, or that of `raw`.
+    /// Status instead of an answer, or status of `raw`.
     pub(crate) status: Option<u16>,
-    /// Breaks off after the last piece, without saying why.
+    /// Ends the stream after the last piece without a final event.
     pub(crate) breaks: bool,
-    /// A content type and the pieces of a body, sent as they are instead of an answer.
+    /// Content type and pieces of a body that replace the answer.
     pub(crate) raw: Option<(&'static str, Vec<Vec<u8>>)>,
 }
 
-/// The backend at `url`, for as long as the test's runtime lives.
+/// Backend at `url`. It runs as long as the runtime of the test.
 pub(crate) struct Backend {
     pub(crate) url: String,
-    /// The requests so far, the value of their authorization, and all of their headers.
+    /// Requests so far: body, value of `Authorization`, and all headers.
     pub(crate) seen: Seen,
 }
 
@@ -61,7 +61,7 @@ impl Backend {
         backend
     }
 
-    /// The section of a configuration that names this backend.
+    /// Returns the section of a configuration that names this backend.
     pub(crate) fn section(&self) -> String {
         format!(
             "[[llm.backends]]\nname = \"fake\"\nurl = \"{}\"\nmodel = \"tiny\"\ntimeout_seconds = 1\n",

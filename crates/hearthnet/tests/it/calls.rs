@@ -1,4 +1,4 @@
-//! Calls of every outcome, and that each is recorded exactly once.
+//! Calls of every outcome. Each is recorded exactly once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The command line: what is made, what is refused, and with which exit code.
+//! Command line: created files, refusals and exit codes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,7 @@ fn files(home: &Home) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn init_says_what_it_made_where_and_a_second_one_changes_no_byte() {
+fn init_prints_its_files_and_a_second_run_changes_no_byte() {
     let home = Home::new();
     let first = home.run(&["init", "--name", "garage", "--non-interactive"]);
     assert_eq!(first.status.code(), Some(0));
@@ -56,7 +56,7 @@ fn init_says_what_it_made_where_and_a_second_one_changes_no_byte() {
 }
 
 #[test]
-fn what_a_broken_off_init_left_is_completed() {
+fn an_interrupted_init_is_completed() {
     let home = Home::new();
     assert!(home.run(&["init", "--non-interactive"]).status.success());
     let key = fs::read(home.data().join("keys/device.ed25519")).unwrap();
@@ -68,7 +68,7 @@ fn what_a_broken_off_init_left_is_completed() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_with_file_line_field_and_what_is_allowed() {
+fn a_bad_configuration_is_refused_with_file_line_field_and_allowed_values() {
     let home = Home::new();
     for (text, wanted) in [
         ("[transport]\nport = 0\n", "config.toml:2:8: transport.port"),
@@ -93,7 +93,7 @@ fn a_bad_configuration_is_refused_with_file_line_field_and_what_is_allowed() {
 }
 
 #[test]
-fn a_configuration_that_was_named_has_to_be_there() {
+fn a_named_configuration_must_exist() {
     let home = Home::new();
     for path in ["/nonexistent/hearthnet.toml", home.path().to_str().unwrap()] {
         let refused = home.run(&["run", "--config", path]);
@@ -103,7 +103,7 @@ fn a_configuration_that_was_named_has_to_be_there() {
 }
 
 #[test]
-fn bad_usage_is_exit_2_with_what_is_allowed() {
+fn bad_usage_is_exit_2_with_the_allowed_values() {
     let home = Home::new();
     for (args, wanted) in [
         (&["run", "--port", "0"][..], "1..=65535"),
@@ -131,7 +131,7 @@ fn version() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_exit_1_that_says_by_what() {
+async fn a_taken_port_is_exit_1_and_names_its_owner() {
     let node = Home::new().start("");
     let port = node.port.to_string();
     let refused = Home::new().run(&["run", "--port", &port]);
@@ -148,10 +148,10 @@ async fn a_taken_port_is_exit_1_that_says_by_what() {
 }
 
 #[test]
-fn a_log_folder_that_cannot_be_used_is_exit_1_that_names_it() {
+fn an_unusable_log_folder_is_exit_1_and_is_named() {
     let home = Home::new();
     fs::create_dir_all(home.log().parent().unwrap()).unwrap();
-    // A file where the folder should be: root may write everywhere else.
+    // A file stands where the folder should be. Root may write to any other folder.
     fs::write(home.log(), "").unwrap();
     let refused = home.run(&["run", "--port", &free_port().to_string()]);
     assert_eq!(refused.status.code(), Some(1));
@@ -170,14 +170,14 @@ fn an_edited_manifest_is_exit_4() {
 }
 
 #[tokio::test]
-async fn nodes_live_side_by_side_by_their_folders_alone() {
+async fn nodes_with_folders_of_their_own_run_side_by_side() {
     let (one, two) = (Home::new().start(""), Home::new().start(""));
     assert_ne!(one.id().await, two.id().await);
     assert!(one.greeting.contains(&format!("hearthnet: listening on http://127.0.0.1:{}", one.port)));
 }
 
 #[tokio::test]
-async fn run_on_an_empty_home_makes_everything_and_keeps_it() {
+async fn run_on_an_empty_home_creates_all_files_and_keeps_them() {
     let (home, port) = (Home::new(), free_port());
     home.write_config(&format!("transport.port = {port}\n"));
     let node = Node::start(home, port);
@@ -188,9 +188,9 @@ async fn run_on_an_empty_home_makes_everything_and_keeps_it() {
     assert!(!node.greeting.contains("made the"), "{}", node.greeting);
 }
 
-/// To open a pipe that nobody writes to takes for ever; a HOME that is no path would be one in every folder.
+/// Opening a pipe without a writer blocks for ever. A relative HOME would mean another node in each folder.
 #[test]
-fn a_configuration_that_is_a_pipe_and_a_home_that_is_no_path_are_refused() {
+fn a_pipe_as_configuration_and_a_relative_home_are_refused() {
     let home = Home::new();
     home.run(&["init"]);
     fs::remove_file(home.config()).unwrap();
@@ -237,7 +237,7 @@ fn a_service_user_without_a_home_needs_only_the_folders_it_uses() {
     };
     let made = run(&["init", "--non-interactive", "--name", "a"], &[]);
     assert_eq!(made.status.code(), Some(0), "{made:?}");
-    // `log` finds the folder's place. The folder itself is `run`'s to make.
+    // `log` finds the place of the folder. `run` creates the folder.
     let no_folder = |shown: &std::process::Output, place: &str| {
         let said = text_of(&shown.stderr);
         assert!(said.contains("no log folder at") && said.contains(place), "{said}");
@@ -261,7 +261,7 @@ fn a_service_user_without_a_home_needs_only_the_folders_it_uses() {
     no_folder(&run(&[&["log"][..], &named].concat(), &every), "made/log");
     assert!(all[1].join("data/blobs").is_dir());
 
-    // The advice names what is missing.
+    // The advice names the missing variable.
     for (variable, what) in
         [("XDG_CONFIG_HOME", "configuration"), ("XDG_DATA_HOME", "keys"), ("XDG_STATE_HOME", "log")]
     {

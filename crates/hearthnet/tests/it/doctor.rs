@@ -1,4 +1,4 @@
-//! `hearthnet doctor` and `GET /doctor` with the real binary. What the numbers mean is said in the tests of `obs-doctor`.
+//! `hearthnet doctor` and `GET /doctor` with the real binary. The tests of `obs-doctor` cover the checks themselves.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -48,7 +48,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }
 
-/// Content, time and mode of everything in the folder.
+/// Returns content, time and mode of every file in the folder.
 fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime, u32)> {
     let mut all = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -79,7 +79,7 @@ fn the_command_changes_nothing() {
     assert_eq!(before, snapshot(home.path()));
 }
 
-/// A backend that never answers, and a name server that does not either, which blocks whoever asks it.
+/// The backend never answers. Neither does the name server, whose clients block.
 #[test]
 fn the_command_ends_within_5_s_beside_a_silent_backend() {
     let home = initialised();
@@ -98,9 +98,9 @@ fn the_command_ends_within_5_s_beside_a_silent_backend() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// A backend at home with a certificate that its owner made: trusted when the system trusts it, else told.
+/// A certificate of its owner's own making is accepted if the system trusts it, and refused otherwise.
 #[test]
-fn a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
+fn a_backend_behind_https_is_trusted_by_the_certificates_of_the_system() {
     let home = initialised();
     let backend = TlsBackend::start();
     let config = fs::read_to_string(home.config()).unwrap();
@@ -121,7 +121,7 @@ fn a_backend_behind_https_is_believed_by_the_certificates_of_the_system() {
 }
 
 #[test]
-fn a_password_of_the_configuration_is_nowhere() {
+fn a_password_of_the_configuration_is_not_printed() {
     let home = initialised();
     let config = fs::read_to_string(home.config()).unwrap();
     home.write_config(&format!(
@@ -135,7 +135,7 @@ fn a_password_of_the_configuration_is_nowhere() {
 }
 
 #[test]
-fn a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
+fn output_has_colour_and_width_on_a_terminal_only() {
     let home = initialised();
     let at = |columns, args: &[&str], env: &[(&str, &str)]| {
         let mut command = home.command(&[&["doctor", "--offline"], args].concat());
@@ -143,7 +143,7 @@ fn a_terminal_shows_colour_and_its_width_and_a_pipe_shows_neither() {
             command.env_remove(name);
         }
         command.env("LANG", "C.UTF-8").env("TERM", "xterm").envs(env.iter().map(|(name, value)| {
-            // Stands for a byte that is no text.
+            // Stands for a byte that is not UTF-8.
             (*name, OsStr::from_bytes(if *value == "?" { b"\xff" } else { value.as_bytes() }))
         }));
         pty::run(command, columns, "").0
@@ -177,7 +177,7 @@ fn exit_codes() {
         unknown.stdout.is_empty() && said.contains("nosuch") && said.contains("recent_error_rate"),
         "{said}"
     );
-    // A warning is no failure, unless it is asked to be one.
+    // A warning is a failure with --strict only.
     let log = fs::read_dir(home.data().join("communities")).unwrap().next().unwrap().unwrap().path();
     fs::write(log.join("events.sqlite-journal"), [1; 512]).unwrap();
     assert_eq!((code(&[]), code(&["--strict"])), (Some(0), Some(1)));
@@ -192,9 +192,10 @@ fn exit_codes() {
     );
 }
 
-/// `hearthnet doctor | head -1` has a verdict; a report that could not be written has none.
+/// A reader that leaves early, as in `hearthnet doctor | head -1`, does not change the verdict. A report that cannot
+/// be written has none.
 #[test]
-fn a_reader_that_goes_away_changes_no_verdict_and_a_full_disk_is_told() {
+fn a_gone_reader_keeps_the_verdict_and_a_full_disk_is_an_error() {
     let home = initialised();
     let to = |stdout: Stdio, args: &[&str]| {
         let mut command = home.command(&[&["doctor", "--offline"], args].concat());
@@ -217,7 +218,7 @@ fn a_reader_that_goes_away_changes_no_verdict_and_a_full_disk_is_told() {
 }
 
 #[test]
-fn only_and_list_and_quiet_show_what_they_say() {
+fn only_list_and_quiet_limit_the_output() {
     let home = initialised();
     let text = |args: &[&str]| String::from_utf8(doctor(&home, args).stdout).unwrap();
     assert_eq!(text(&["-q"]), "", "nothing is wrong");
@@ -269,7 +270,7 @@ fn fix_asks_at_a_terminal_and_checks_again() {
 }
 
 #[test]
-fn fix_in_a_script_wants_consent_and_gives_one_report() {
+fn fix_in_a_script_needs_yes_and_prints_one_report() {
     let home = initialised();
     set_mode(&key(&home), 0o666);
     for args in [&["--fix"][..], &["--fix", "--dry-run"]] {
@@ -278,7 +279,7 @@ fn fix_in_a_script_wants_consent_and_gives_one_report() {
         assert!(said.contains("chmod 600 ") && said.contains("mode 0666"), "{said}");
         assert_eq!((mode(&key(&home)), output.status.code()), (0o666, Some(1)));
     }
-    // What was not looked at is not repaired.
+    // A file that was not checked is not repaired.
     doctor(&home, &["--fix", "--yes", "--only", "disk_space"]);
     assert_eq!(mode(&key(&home)), 0o666);
     let output = doctor(&home, &["--fix", "--yes", "--json"]);
@@ -294,7 +295,7 @@ fn fix_in_a_script_wants_consent_and_gives_one_report() {
     assert_eq!((mode(&real), output.status.code()), (0o644, Some(1)));
 }
 
-/// From inside the node and from the command: the same node, the same verdicts.
+/// The node and the command see the same node and reach the same verdicts.
 #[tokio::test]
 async fn both_vantage_points_agree() {
     let node = Home::new().start("[discovery]\nmdns_enabled = false\n");
@@ -320,7 +321,7 @@ async fn both_vantage_points_agree() {
     }
     assert_eq!(inside["node_id"], outside["node_id"]);
 
-    // A name that leads here could be a stranger's.
+    // A foreign name that resolves to this address may belong to an attacker.
     let rebound = node.http.get(node.url("/doctor")).header("Host", "evil.example").send().await.unwrap();
     assert_eq!(rebound.status(), 403);
 }

@@ -1,4 +1,4 @@
-//! The end of a node: nothing that was recorded is lost.
+//! Shutdown of a node. Nothing that was recorded is lost.
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,7 +13,7 @@ use crate::node::{ECHO, Home, events, request_id};
 #[tokio::test]
 async fn sigterm_and_sigint_end_with_0_and_everything_flushed() {
     for signal in ["TERM", "INT"] {
-        // A test that runs in the background of a shell has SIGINT ignored, and so would the node.
+        // A test in the background of a shell has SIGINT ignored, and the node would inherit that.
         let node = Home::new().start_under(&["env", "--default-signal"]);
         for _ in 0..50 {
             node.call(ECHO, &json!({})).send().await.unwrap().bytes().await.unwrap();
@@ -50,7 +50,7 @@ async fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     }
 }
 
-/// The kernel spares process 1 of a container the default action of a signal.
+/// The kernel does not apply the default action of a signal to process 1 of a container.
 #[tokio::test]
 async fn as_process_1_a_node_ends_with_the_status_of_the_signal() {
     let made = Command::new("unshare").args(["--pid", "--fork", "true"]).output();
@@ -105,7 +105,7 @@ async fn a_short_request_is_finished_and_a_long_one_cancelled() {
     assert_eq!(done[0]["status"], "cancelled");
 }
 
-/// A person who presses Ctrl-C again, or a supervisor that asks again, does not wait for calls that are open.
+/// A second Ctrl-C, or a second signal of a supervisor, ends the wait for open calls.
 #[tokio::test]
 async fn a_second_signal_ends_a_node_at_once_and_nothing_recorded_is_lost() {
     for (first, second, status) in [("TERM", "TERM", 143), ("INT", "INT", 130), ("TERM", "INT", 130)] {
@@ -129,7 +129,7 @@ async fn a_second_signal_ends_a_node_at_once_and_nothing_recorded_is_lost() {
     }
 }
 
-/// After the calls have ended, a disk that hangs may hold the node up. A signal still ends it then.
+/// A hanging disk may delay the node after its calls have ended. A signal still ends it then.
 #[tokio::test]
 async fn signals_without_end_end_a_node() {
     let node = Home::new().start_under(&["env", "--default-signal"]);
@@ -143,7 +143,7 @@ async fn signals_without_end_end_a_node() {
     let (ended, home) = node.wait();
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert!(ended.code() == Some(143) || ended.signal() == Some(15), "{ended}");
-    // What the last signal left in the journal is written by the next start.
+    // The next start writes the lines that the last signal left in the journal.
     let home = home.start("").stop();
     let first = home.lines().into_iter().find(|line| line["msg"] == "stopping").unwrap();
     assert_eq!(first["signal"], "SIGTERM");

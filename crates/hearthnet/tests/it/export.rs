@@ -1,4 +1,4 @@
-//! T8: traces that a node exports.
+//! Export of traces.
 
 use std::fs;
 
@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::node::{ECHO, Home};
 use crate::tls_backend::TlsBackend;
 
-/// A collector at home with a certificate that its owner made.
+/// The collector has a certificate of its owner's own making.
 #[tokio::test]
-async fn a_collector_behind_https_is_believed_by_the_certificates_of_the_system() {
+async fn a_collector_behind_https_is_trusted_by_the_certificates_of_the_system() {
     let collector = TlsBackend::start();
     let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
     for (certificates, samples) in [

@@ -1,4 +1,4 @@
-//! Folders on file systems that lack operations: system calls are refused by a seccomp filter, or a FUSE file system is
+//! Folders on file systems that lack operations. A seccomp filter refuses system calls, or a FUSE file system is
 //! mounted.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "`pre_exec` is unsafe")]
@@ -23,7 +23,7 @@ const MODES: [i64; 3] = [libc::SYS_chmod, libc::SYS_fchmod, libc::SYS_fchmodat];
 #[cfg(not(target_arch = "x86_64"))]
 const MODES: [i64; 2] = [libc::SYS_fchmod, libc::SYS_fchmodat];
 
-/// `command` in a process whose system calls `calls` fail with `errno`.
+/// Runs `command` in a process whose system calls `calls` fail with `errno`.
 fn refused(mut command: Command, calls: &[i64], errno: i32) -> Command {
     let calls: Vec<_> = calls.iter().map(|call| *call as u32).collect();
     let mut filter = Filter::refusing(&calls, errno as u32);
@@ -40,7 +40,7 @@ fn succeeded(output: &Output, case: &str) {
     assert!(output.status.success(), "{case}: {}", text_of(&output.stderr));
 }
 
-/// The files of a home after `init`, none of which is temporary.
+/// Returns the files of a home after `init`. None of them is temporary.
 fn files(home: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     fn walk(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -86,7 +86,7 @@ fn an_error_of_the_disk_is_no_missing_operation() {
     }
 }
 
-/// One key is made, and all of them go on with it.
+/// One key is created, and all processes go on with it.
 #[test]
 fn processes_that_start_at_one_time_make_one_key_without_links() {
     for _ in 0..5 {
@@ -99,7 +99,7 @@ fn processes_that_start_at_one_time_make_one_key_without_links() {
         for process in starting {
             succeeded(&process.wait_with_output().unwrap(), "at one time");
         }
-        // Checks that the public key belongs to the seed, and the signature of the manifest.
+        // A second run verifies that the public key belongs to the seed, and the signature of the manifest.
         succeeded(&init(&home).output().unwrap(), "afterwards");
         assert_eq!(files(home.path()).len(), 5);
     }
@@ -118,7 +118,7 @@ async fn a_node_runs_where_nothing_can_be_synced_linked_or_locked() {
     assert!(!home.log_text().contains("event log"), "{}", home.log_text());
 }
 
-/// FUSE knows no flags of `renameat2`, and this file system no modes.
+/// FUSE does not know the flags of `renameat2`, and this file system has no modes.
 #[test]
 fn init_works_on_a_fuse_file_system() {
     let (below, home) = (tempfile::tempdir().unwrap(), Home::new());

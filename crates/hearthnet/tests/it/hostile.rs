@@ -1,4 +1,4 @@
-//! Peers and callers that do not keep to the protocol.
+//! Peers and callers that violate the protocol.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ fn raw(node: &Node, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn whatever_arrives_the_node_lives_and_counts() {
+async fn hostile_requests_are_counted_and_the_node_goes_on() {
     let node = Home::new().start("");
     let head = "POST /bus/v1/call HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
     let call = |headers: &[u8]| [head.as_bytes(), headers, b"Content-Length: 2\r\n\r\n{}"].concat();
@@ -45,9 +45,9 @@ async fn whatever_arrives_the_node_lives_and_counts() {
     assert_eq!(home.done(None).len(), 4);
 }
 
-/// Connections of one host that are opened and left alone keep nobody else out.
+/// Idle connections of one host do not keep other hosts out.
 #[tokio::test]
-async fn one_host_cannot_take_every_place() {
+async fn one_host_cannot_take_all_connections() {
     let node = Home::new().start("");
     let mut idle = Vec::new();
     for _ in 0..260 {
@@ -56,7 +56,7 @@ async fn one_host_cannot_take_every_place() {
         let connected = socket.connect(([127, 0, 0, 1], node.port).into());
         idle.extend(tokio::time::timeout(Duration::from_secs(5), connected).await.unwrap());
     }
-    // The connections beyond its share are closed at once, those before it are left in peace.
+    // Connections beyond the share of the host are closed at once. Those within it stay open.
     let mut ends = idle.iter_mut().rev().map(|connection| connection.read_u8());
     let closed = tokio::time::timeout(Duration::from_secs(10), ends.next().unwrap()).await.unwrap();
     assert_eq!(closed.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
@@ -68,7 +68,7 @@ async fn one_host_cannot_take_every_place() {
     assert!(home.log_text().contains("too many connections are open"));
 }
 
-/// A body of 1 MiB can be 32 MiB once it is read, and its caller decides for how long.
+/// A body of 1 MiB can take 32 MiB once it is parsed, for as long as its caller wants.
 #[tokio::test]
 async fn many_large_bodies_at_one_time_do_not_fill_the_memory() {
     let node = Home::new().start("");
@@ -84,13 +84,13 @@ async fn many_large_bodies_at_one_time_do_not_fill_the_memory() {
     }
 }
 
-/// Those that do not fit are refused, and small ones are answered meanwhile.
+/// Bodies beyond the budget are refused. Small ones are answered meanwhile.
 #[tokio::test]
-async fn large_bodies_beyond_the_room_are_refused_and_small_ones_are_not() {
+async fn large_bodies_beyond_the_budget_are_refused_and_small_ones_are_not() {
     let node = Home::new().start("");
     let large = |delay_ms| json!({ "input": { "delay_ms": delay_ms, "text": "x".repeat(1_000_000) } });
     let mut calls: JoinSet<_> = (0..80).map(|_| node.call(ECHO, &large(60_000)).send()).collect();
-    // The others wait for a minute.
+    // The other calls wait for a minute.
     let refused = calls.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(refused.status().as_u16(), 429);
     assert_eq!(refused.json::<Value>().await.unwrap()["error"], "capacity_exceeded");
@@ -103,12 +103,12 @@ async fn large_bodies_beyond_the_room_are_refused_and_small_ones_are_not() {
     calls.shutdown().await;
     let begun = Instant::now();
     while node.call(ECHO, &large(0)).send().await.unwrap().status().as_u16() != 200 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "there is no room, and nobody who has it");
+        assert!(begun.elapsed() < Duration::from_secs(20), "the budget is used up, but no body holds it");
     }
 }
 
 #[tokio::test]
-async fn names_that_a_peer_makes_up_do_not_crowd_out_ours() {
+async fn invented_names_of_a_peer_do_not_displace_ours() {
     let node = Home::new().start("");
     for i in 0..400 {
         node.call(&format!("made.up.{i}"), &json!({})).send().await.unwrap();
@@ -127,9 +127,9 @@ async fn names_that_a_peer_makes_up_do_not_crowd_out_ours() {
     assert_eq!(traces["traces"][0]["capability"], "made.up.7", "a trace has the name as it was sent");
 }
 
-/// A peer is learned of after a flood that would have taken every place.
+/// A peer appears after a flood of names that would have taken every series.
 #[tokio::test]
-async fn what_a_peer_offers_later_has_its_place_after_a_flood() {
+async fn a_late_peer_has_series_of_its_own_after_a_flood() {
     let peer = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = peer.local_addr().unwrap();
     let node = Home::new().start(&format!("discovery.static_peers = [\"http://{address}\"]\n"));
@@ -154,7 +154,7 @@ async fn what_a_peer_offers_later_has_its_place_after_a_flood() {
     node.wait_for_metric("hearthnet_capability_health_success_rate", health, 0.0).await;
 }
 
-/// Answers each connection with `bytes`, for as long as the test runs.
+/// Serves `bytes` to each connection, for as long as the test runs.
 fn peer_that_says(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -172,14 +172,14 @@ fn answer_with(listener: TcpListener, bytes: &'static [u8]) {
 }
 
 #[tokio::test]
-async fn a_peer_may_say_anything() {
+async fn hostile_peers_do_not_stop_the_node() {
     let manifest = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"node_id\":\"odd\",\"community_id\":\"c\",\"capabilities\":[\"rag.query\"]}";
     let peers = [
         peer_that_says(b""),
         peer_that_says(b"\x00\xff nonsense"),
         peer_that_says(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n[[["),
         peer_that_says(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
-        // Gives its manifest whatever it is asked, so that a call to it gets no answer of the bus.
+        // This peer answers every request with its manifest, so that a call to it gets no valid answer.
         peer_that_says(manifest),
     ];
     let node = Home::new().start(&format!("discovery.static_peers = [{}]\n", peers.join(", ")));

@@ -1,4 +1,4 @@
-//! A node under limits of its process (`ulimit`): it goes on, or ends with a sentence.
+//! Node under limits of its process (`ulimit`). It goes on, or ends with an error message.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ async fn a_limit_on_file_sizes_does_not_end_the_node() {
     assert_eq!(home.done(None).len(), 1);
     assert_eq!(home.lines().last().unwrap()["msg"], "stopped");
 
-    // Less than the event log and the day file need.
+    // The event log and the day file need more.
     let node = home.start_under(&["bash", "-c", "ulimit -f 8; exec \"$@\"", "bash"]);
     for _ in 0..100 {
         node.call(ECHO, &json!({})).send().await.unwrap().bytes().await.unwrap();
@@ -40,7 +40,7 @@ fn under(home: &Home, limit: &str, words: &[&str]) -> Command {
 }
 
 #[test]
-fn a_limit_that_leaves_no_room_for_a_node_is_said() {
+fn a_limit_that_is_too_low_for_a_node_is_an_error() {
     for (command, limit, said) in [
         ("run", "-f 0", "File too large"),
         ("run", "-n 12", "cannot start the runtime: Too many open files"),
@@ -59,7 +59,7 @@ fn a_limit_that_leaves_no_room_for_a_node_is_said() {
     }
 }
 
-/// Connects to `node` from `127.0.0.<host>`, and says nothing.
+/// Connects to `node` from `127.0.0.<host>` and sends nothing.
 async fn idle(node: &Node, host: u8) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, host], 0).into()).unwrap();
@@ -158,7 +158,7 @@ fn open_connections(node: &Node) -> usize {
     links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
 }
 
-/// The limit of a process that runs can be lowered to less than it has open.
+/// The limit of a running process can be lowered below the number of its open descriptors.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_node_without_descriptors_waits_and_goes_on_when_there_are_some() {
@@ -178,7 +178,7 @@ async fn a_node_without_descriptors_waits_and_goes_on_when_there_are_some() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let before = processor_time(&node);
-    // Long enough to tell a loop that spins from one that waits.
+    // Long enough to tell a busy loop from a waiting one.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let used = processor_time(&node) - before;
     assert!(used < 50, "{used} ticks of 200 in two seconds");
@@ -188,7 +188,7 @@ async fn a_node_without_descriptors_waits_and_goes_on_when_there_are_some() {
     node.stop();
 }
 
-/// Ticks of 10 ms that the process has used.
+/// Returns the CPU time of the process, in ticks of 10 ms.
 #[cfg(target_os = "linux")]
 fn processor_time(node: &Node) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", node.pid())).unwrap();

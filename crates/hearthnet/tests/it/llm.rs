@@ -1,4 +1,4 @@
-//! `llm.chat` with a backend behind it.
+//! `llm.chat` with a backend.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ async fn a_whole_answer_has_the_backends_own_count() {
     node.wait_for_metric("hearthnet_llm_tokens_generated_total", "tiny", 34.0).await;
 }
 
-/// The server of the model belongs to somebody else: it learns of the trace what the W3C has for that, and no more.
+/// The server of the model belongs to a third party. It gets the standard trace header and nothing else.
 #[tokio::test]
 async fn a_call_to_a_model_is_a_client_span_by_the_conventions_and_carries_traceparent_alone() {
     let (backend, node) =
@@ -109,7 +109,7 @@ async fn a_call_to_a_model_is_a_client_span_by_the_conventions_and_carries_trace
 }
 
 #[tokio::test]
-async fn what_goes_wrong_behind_the_backend_has_its_code() {
+async fn failures_of_a_backend_have_their_codes() {
     async fn check(script: Script, code: &str) {
         let (_backend, node) = start(script).await;
         for stream in [true, false] {
@@ -132,7 +132,7 @@ async fn what_goes_wrong_behind_the_backend_has_its_code() {
         (503, "capacity_exceeded"),
     ] {
         check(Script { status: Some(status), ..Script::default() }, code).await;
-        // The same status in the body, as a server behind a proxy sends it.
+        // A server behind a proxy sends the same status in the body.
         let body = json!({ "error": { "message": "secret", "code": status } }).to_string();
         let raw = Some(("application/json", vec![body.into_bytes()]));
         check(Script { status: Some(500), raw, ..Script::default() }, code).await;
@@ -185,7 +185,7 @@ async fn another_model_or_a_strange_conversation_is_refused() {
     assert!(backend.seen.lock().unwrap().is_empty());
 }
 
-/// A stream of a server as it is, byte by byte; the text and the reason to stop that the caller gets, or the error.
+/// Sends a stream byte by byte. Returns the text and the stop reason that the caller gets, or the error.
 async fn streamed(kind: &'static str, pieces: Vec<Vec<u8>>) -> (String, Value) {
     let (_backend, node) = start(Script { raw: Some((kind, pieces)), ..Script::default() }).await;
     let answer = node.call("llm.chat", &chat(true)).send().await.unwrap();
@@ -205,7 +205,7 @@ async fn streamed(kind: &'static str, pieces: Vec<Vec<u8>>) -> (String, Value) {
 #[tokio::test]
 async fn streams_of_every_server_are_understood() {
     let table = [
-        // A byte order mark, CR alone, fields that mean nothing, and no blank line after the end.
+        // A byte order mark, CR alone, fields without meaning, and no blank line after the end.
         (
             "\u{feff}: hi\rid: 1\rretry: 2\rdata:{\"choices\":[{\"delta\":{\"content\":\"J\u{e4}\"}}]}\r\rdata: [DONE]",
             "J\u{e4}",

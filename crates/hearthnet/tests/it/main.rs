@@ -1,4 +1,4 @@
-//! The real binary, real sockets, real files: one node, two nodes, and a language model on loopback.
+//! Tests of the binary with real sockets and files: one node, two nodes, and a language model on loopback.
 
 mod backend;
 mod calls;

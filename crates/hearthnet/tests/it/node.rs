@@ -1,4 +1,4 @@
-//! A node under test: a process with a home of its own, and ways to look at what it recorded.
+//! Node under test: a process with a home of its own, and access to its records.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -14,7 +14,7 @@ pub(crate) use crate::free_port::free_port;
 
 pub(crate) const ECHO: &str = "experimental.echo";
 
-/// A user's folders, empty at first.
+/// Folders of a user, empty at first.
 pub(crate) struct Home(TempDir);
 
 impl Home {
@@ -43,7 +43,7 @@ impl Home {
         fs::write(self.config(), text).unwrap();
     }
 
-    /// The command with this home.
+    /// Returns the command with this home.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hearthnet"));
         command
@@ -61,13 +61,13 @@ impl Home {
         self.command(args).output().unwrap()
     }
 
-    /// Starts a node that probes nothing and limits nobody, with `more` in its configuration.
+    /// Starts a node without probes and rate limits. `more` is appended to its configuration.
     pub(crate) fn start(self, more: &str) -> Node {
         let port = self.configure_free_port(more);
         Node::start(self, port)
     }
 
-    /// The same by `prefix`, a command that takes a command.
+    /// Starts a node through `prefix`, a command that runs another command.
     pub(crate) fn start_under(self, prefix: &[&str]) -> Node {
         let port = self.configure_free_port("");
         let node = self.command(&["run"]);
@@ -87,7 +87,7 @@ impl Home {
         port
     }
 
-    /// The same, where the system trusts the certificates in this file and no others.
+    /// Starts a node that trusts the certificates in this file and no others.
     pub(crate) fn start_trusting(self, certificates: &Path, more: &str) -> Node {
         let port = free_port();
         self.write_config(&format!(
@@ -105,23 +105,23 @@ impl Home {
         days.iter().map(|day| fs::read_to_string(day).unwrap()).collect()
     }
 
-    /// The lines of the day files, each of which has to be one JSON object.
+    /// Returns the lines of the day files. Each must be one JSON object.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.log_text().lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// The `done` lines of the trace `id`, or of all.
+    /// Returns the `done` lines of the trace `id`, or of all traces.
     pub(crate) fn done(&self, id: Option<&str>) -> Vec<Value> {
         let of_it = |line: &Value| line["msg"] == "done" && id.is_none_or(|id| line["trace_id"] == id);
         self.lines().into_iter().filter(of_it).collect()
     }
 }
 
-/// A node that runs, until it is dropped at the latest.
+/// Running node. Dropping it ends the process.
 pub(crate) struct Node {
     pub(crate) home: Home,
     pub(crate) port: u16,
-    /// What it printed up to its address.
+    /// Output up to the address of the node.
     pub(crate) greeting: String,
     process: Child,
     pub(crate) http: Client,
@@ -143,7 +143,7 @@ impl Node {
                 panic!("the node did not start: {why}");
             }
         }
-        // Nothing reads the pipe from here on; its few lines fit in it.
+        // No one reads the pipe from here on. The few lines that follow fit in it.
         process.stdout = Some(stdout.into_inner());
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
@@ -154,12 +154,12 @@ impl Node {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// A call of `capability`, to be sent.
+    /// Prepares a call of `capability`.
     pub(crate) fn call(&self, capability: &str, body: &Value) -> RequestBuilder {
         self.post().header("X-HearthNet-Capability", capability).body(body.to_string())
     }
 
-    /// A call without any header of the bus.
+    /// Prepares a call without any header of the bus.
     pub(crate) fn post(&self) -> RequestBuilder {
         self.http.post(self.url("/bus/v1/call"))
     }
@@ -168,7 +168,7 @@ impl Node {
         self.http.get(self.url(path)).send().await.unwrap().json().await.unwrap()
     }
 
-    /// The samples of `family` whose labels contain `labels`, added up; `None` when there is none.
+    /// Returns the sum of the samples of `family` whose labels contain `labels`. `None` if there are none.
     pub(crate) async fn metric(&self, family: &str, labels: &str) -> Option<f64> {
         let page = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
         let values = page.lines().filter_map(|line| {
@@ -195,7 +195,7 @@ impl Node {
         }
     }
 
-    /// Waits until the trace `id` has ended, and gives its record.
+    /// Waits until the trace `id` has ended, and returns its record.
     pub(crate) async fn trace(&self, id: &str) -> Value {
         let begun = Instant::now();
         loop {
@@ -213,14 +213,14 @@ impl Node {
         self.get("/health").await["node_id"].as_str().unwrap().to_owned()
     }
 
-    /// The most memory that the process had so far, in bytes, where the system says so.
+    /// Returns the peak memory of the process in bytes, where the system reports it.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
     }
 
-    /// Sends the process `signal`, as `kill` names it.
+    /// Sends `signal` to the process. The name is one of `kill`.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
         assert!(sent.unwrap().success());
@@ -230,7 +230,7 @@ impl Node {
         self.process.id()
     }
 
-    /// Waits for the end of the process, which has been asked for.
+    /// Waits for the end of the process after a signal.
     pub(crate) fn wait(mut self) -> (ExitStatus, Home) {
         let status = self.process.wait().unwrap();
         (status, std::mem::replace(&mut self.home, Home::new()))
@@ -251,12 +251,12 @@ impl Drop for Node {
     }
 }
 
-/// The request ID that an answer repeats.
+/// Returns the request ID in the headers of an answer.
 pub(crate) fn request_id(response: &Response) -> String {
     response.headers()["x-hearthnet-request-id"].to_str().unwrap().to_owned()
 }
 
-/// The events of a streamed answer, by name and data.
+/// Returns the events of a streamed answer, as name and data.
 pub(crate) fn events(text: &str) -> Vec<(String, Value)> {
     text.split("\n\n")
         .filter(|event| !event.is_empty())

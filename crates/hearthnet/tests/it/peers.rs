@@ -1,11 +1,11 @@
-//! Two nodes, each the other's peer.
+//! Two nodes that are peers of each other.
 
 use serde_json::{Value, json};
 
 use crate::backend::{Backend, Script};
 use crate::node::{ECHO, Home, Node, events, free_port, request_id};
 
-/// Two nodes that know each other; the second has a language model.
+/// Starts two nodes that know each other. The second has a language model.
 async fn pair(script: Script) -> (Node, Node, Backend) {
     let backend = Backend::start(script).await;
     let ports = [free_port(), free_port()];
@@ -59,7 +59,7 @@ async fn one_call_through_both_has_one_trace_id_in_both_logs() {
     assert_eq!(routed["from"], first);
 }
 
-/// A client that tries again keeps its request ID, and may do so within a moment.
+/// A client that retries keeps its request ID, and may do so within a moment.
 #[tokio::test]
 async fn identical_calls_in_one_moment_are_forwarded_and_none_is_a_replay() {
     let (one, two, _backend) = pair(Script { tokens: vec!["Ja"], ..Script::default() }).await;
@@ -112,7 +112,7 @@ async fn a_peer_that_is_gone_is_a_partition_and_one_that_is_slow_a_timeout() {
 }
 
 #[tokio::test]
-async fn a_call_is_not_sent_back_and_forth() {
+async fn a_call_is_forwarded_once() {
     let (one, two, _backend) = pair(Script::default()).await;
     let answer = one.call("llm.chat", &chat(true)).header("X-HearthNet-Hops", "1").send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 404);

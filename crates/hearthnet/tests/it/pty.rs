@@ -1,4 +1,4 @@
-//! A terminal for the command, with somebody at it.
+//! Terminal for the command, with typed input.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// Runs `command` at a terminal of `columns`, where `answer` has been typed; gives all that it showed and its code.
+/// Runs `command` at a terminal of `columns` with `answer` typed. Returns its output and its exit code.
 pub(crate) fn run(mut command: Command, columns: u16, answer: &str) -> (String, Option<i32>) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -23,7 +23,7 @@ pub(crate) fn run(mut command: Command, columns: u16, answer: &str) -> (String, 
     let mut child = command.spawn().unwrap();
     drop((command, theirs));
     let mut shown = Vec::new();
-    // When the last one who has the other end is gone, reading is an error.
+    // Reading fails once the last process at the other end is gone.
     let _ = ours.read_to_end(&mut shown);
     (String::from_utf8(shown).unwrap().replace("\r\n", "\n"), child.wait().unwrap().code())
 }

@@ -1,4 +1,4 @@
-//! Output that nobody reads any more, or that cannot be written.
+//! Output without a reader, or that cannot be written.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -10,7 +10,7 @@ use crate::node::{Home, text_of};
 const LINE: &str =
     r#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"hearthnet.bus","msg":"routed"}"#;
 
-/// A home with one line in its log.
+/// Returns a home with one line in its log.
 fn quiet_home() -> Home {
     let home = Home::new();
     fs::create_dir_all(home.log()).unwrap();
@@ -29,7 +29,7 @@ fn ended(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// The log is quiet, so no line's writing tells that its reader has gone.
+/// The log is quiet. No write fails that could show that the reader is gone.
 #[test]
 fn a_followed_quiet_log_ends_with_its_reader() {
     let home = quiet_home();
@@ -46,7 +46,7 @@ fn a_followed_quiet_log_ends_with_its_reader() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_is_no_error() {
+fn a_pipe_without_a_reader_is_no_error() {
     let home = Home::new();
     home.run(&["init", "--non-interactive"]);
     fs::create_dir_all(home.log()).unwrap();

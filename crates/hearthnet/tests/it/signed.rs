@@ -1,4 +1,4 @@
-//! Signed calls, and the limits of callers that have and have not proven who they are.
+//! Signed calls, and rate limits of callers with and without a verified identity.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use crate::node::{ECHO, Home, Node, free_port};
 
 const ID: &str = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
 
-/// A caller with a key.
+/// Caller with a key.
 struct Signer(SigningKey);
 
 impl Signer {
@@ -22,9 +22,9 @@ impl Signer {
         text_of(self.0.verifying_key().as_bytes())
     }
 
-    /// The signature of a call of `body` at `timestamp`.
+    /// Signs a call of `body` at `timestamp`.
     fn sign(&self, body: &Value, timestamp: &str) -> String {
-        // serde_json writes keys in order, which is all that canonical form asks of this one.
+        // serde_json sorts the keys. This payload needs nothing else for its canonical form.
         let signed = json!({
             "body": body, "capability": ECHO, "community": "c", "from": self.id(), "request_id": ID,
             "timestamp": timestamp, "version": "1.0",
@@ -32,7 +32,7 @@ impl Signer {
         text_of(&self.0.sign(signed.to_string().as_bytes()).to_bytes())
     }
 
-    /// A call that says it is from this signer.
+    /// Prepares a call that names this signer as its caller.
     fn call(&self, node: &Node, body: &Value, timestamp: &str, signature: &str) -> RequestBuilder {
         node.call(ECHO, body)
             .header("X-HearthNet-Capability-Version", "1.0")
@@ -43,7 +43,7 @@ impl Signer {
             .header("X-HearthNet-Signature", signature)
     }
 
-    /// A call that is signed now.
+    /// Prepares a call that is signed now.
     fn signed_call(&self, node: &Node, body: &Value) -> RequestBuilder {
         let now = now();
         self.call(node, body, &now, &self.sign(body, &now))
@@ -62,7 +62,7 @@ async fn status(call: RequestBuilder) -> u16 {
     call.send().await.unwrap().status().as_u16()
 }
 
-/// A node that lets a caller have five calls a second.
+/// Starts a node that allows a caller five calls a second.
 fn limited() -> Node {
     let (home, port) = (Home::new(), free_port());
     home.write_config(&format!(
@@ -76,7 +76,7 @@ fn limited() -> Node {
 async fn a_signed_call_is_verified() {
     let node = Home::new().start("");
     let (ada, body) = (Signer::new(9), json!({ "input": { "text": "Grüße", "delay_ms": 0 } }));
-    // Whole seconds, as other programs write them, from the second in which the node started.
+    // Other programs write whole seconds. The test begins in the second in which the node started.
     let now = chrono::Utc::now().format("%FT%TZ").to_string();
     let signature = ada.sign(&body, &now);
     let call = |body: &Value, timestamp: &str| ada.call(&node, body, timestamp, &signature);
@@ -95,7 +95,7 @@ async fn a_signed_call_is_verified() {
 async fn a_signed_call_is_answered_once() {
     let node = Home::new().start("");
     let (ada, body, now) = (Signer::new(9), json!({ "input": { "n": 1.0 } }), now());
-    // A forged copy that comes first takes nothing from the call itself.
+    // A forged copy that arrives first does not use up the call itself.
     assert_eq!(status(ada.call(&node, &body, &now, &Signer::new(8).sign(&body, &now))).await, 401);
     let signature = ada.sign(&json!({ "input": { "n": 1 } }), &now);
     let call = || ada.call(&node, &body, &now, &signature);
@@ -125,7 +125,7 @@ async fn the_soft_limit_is_counted_and_the_hard_one_refuses() {
     let node = limited();
     let mut refused = 0;
     for call in 0..30 {
-        // Another name each time is no way out.
+        // Another name for each call does not evade the limit.
         let from = format!("ed25519:{call}");
         let response = node.call(ECHO, &json!({})).header("X-HearthNet-From", from).send().await.unwrap();
         if response.status() == StatusCode::TOO_MANY_REQUESTS {

@@ -1,4 +1,4 @@
-//! A language model and a collector of traces behind `https`, with a certificate of their own.
+//! Language model and trace collector behind HTTPS, with a certificate of their own.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,12 +10,12 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub(crate) struct TlsBackend {
     pub(crate) port: u16,
-    /// In PEM.
+    /// Certificate in PEM.
     pub(crate) certificate: String,
 }
 
 impl TlsBackend {
-    /// Serves a list of one model, and takes traces, on `localhost` for as long as the process lives.
+    /// Serves a list of one model and accepts traces on `localhost`, for as long as the process lives.
     pub(crate) fn start() -> TlsBackend {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -34,7 +34,7 @@ impl TlsBackend {
     }
 }
 
-/// A caller that does not trust us leaves in the middle of the handshake.
+/// Answers one request. A client that does not trust the certificate leaves during the handshake.
 fn answer(stream: TcpStream, config: Arc<ServerConfig>) {
     let mut stream = BufReader::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream));
     let (mut line, mut head) = (String::new(), String::new());

@@ -1,29 +1,29 @@
-//! Setting up logging for the process, and changing it (L6).
+//! Set-up of the log for the process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::{fmt, io};
 
-use crate::api::flush::{self, PIPELINE, TERMINAL};
-use crate::api::secret::Redactor;
+use crate::api::flush;
 use crate::clock::{Clock, day_of};
 use crate::config::error::{Error, ErrorKind};
+use crate::config::redactor::Redactor;
 use crate::config::{Config, Console};
 use crate::console::{self, Terminal};
 use crate::dispatch;
 use crate::dispatch::pipeline::Pipeline;
-use crate::dispatch::sinks::{ConsoleSink, FileSink, Sinks};
+use crate::dispatch::sinks::{self, ConsoleSink, FileSink, PIPELINE, Sinks, TERMINAL};
 use crate::files::DayFiles;
-use crate::process::at_exit;
-use crate::process::signals;
-use crate::process::size_limit::without_signal;
+use crate::process::signal_mask::without_file_size_signal;
+use crate::process::{at_exit, fork, signals};
 use crate::sync::lock;
 
-/// The configuration in force.
+/// Configuration in force. The lock also keeps two calls of [`configure`] apart.
 static CURRENT: Mutex<Option<Config>> = Mutex::new(None);
+/// Number of guards.
 static GUARDS: AtomicUsize = AtomicUsize::new(0);
 
-/// Keeps a promise: when the last guard of the process is dropped, what is queued is written (W4).
+/// Guard that flushes the log. When the last guard of the process is dropped, queued lines are written.
 ///
 /// Lines that are made afterwards are still logged.
 ///
@@ -36,7 +36,7 @@ static GUARDS: AtomicUsize = AtomicUsize::new(0);
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "dropping the last guard flushes; bind it to a name"]
+#[must_use = "dropping the last guard flushes the log; bind it to a name"]
 pub struct Guard(());
 
 impl Guard {
@@ -60,22 +60,22 @@ impl fmt::Debug for Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        // AcqRel: the last guard flushes the lines of threads that have dropped theirs.
         if GUARDS.fetch_sub(1, Ordering::AcqRel) == 1 {
-            flush::all(flush::PATIENCE);
+            flush::flush(sinks::FLUSH_PATIENCE);
         }
     }
 }
 
-/// Makes lines of this process, those of all crates that use `log` included, go where `config` says (spec §3.1).
+/// Configures the log of this process, for all crates that use `log`.
 ///
-/// May be called again: with the same configuration nothing happens, with another one the change takes effect at
-/// once, without the loss of a line. It is also what makes the end of the process, by whatever way, write what is
-/// queued (L10).
+/// May be called again. The same configuration changes nothing. Another one takes effect at once and loses no line. From the
+/// first call on, queued lines are written at the end of the process, whatever ends it.
 ///
 /// # Errors
 ///
-/// A bad level, an unusable folder or a queue that is too small is an [`Error`] that names it, and nothing has
-/// changed then. So is another logger that was installed in the `log` crate before.
+/// Returns an [`Error`] for a bad level, an unusable folder, a queue or a file size out of bounds, and another logger that is
+/// installed in the `log` crate. Nothing has changed then.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -85,9 +85,9 @@ impl Drop for Guard {
 /// ```
 pub fn configure(config: &Config) -> Result<Guard, Error> {
     let levels = config.validate()?;
-    if at_exit::in_forked_child() {
-        let message = "a child that was forked off has no writer; let it exec a program of its own";
-        return Err(Error::new(ErrorKind::Thread, message));
+    if fork::in_forked_child() {
+        let problem = "a forked child has no writer";
+        return Err(Error::new(ErrorKind::Thread, problem, "let it exec a program of its own"));
     }
     let mut current = lock(&CURRENT);
     if current.as_ref() == Some(config) {
@@ -97,10 +97,10 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
         (&current.dir, current.max_bytes, current.compress)
             == (&config.dir, config.max_bytes, config.compress)
     });
-    let files = if same_files { None } else { Some(without_signal(|| prepared(config))?) };
+    let files = if same_files { None } else { Some(without_file_size_signal(|| prepared(config))?) };
     dispatch::install()?;
     let redact = Arc::new(Redactor::new(&config.redact));
-    let pipeline = without_signal(|| change_pipeline(config, files))?;
+    let pipeline = without_file_size_signal(|| change_pipeline(config, files))?;
     let file = FileSink { pipeline, redact: Arc::clone(&redact) };
     let console = if wants_console(config.console) {
         let terminal = get_or_start(&TERMINAL, Terminal::start)?;
@@ -108,11 +108,15 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     } else {
         None
     };
-    at_exit::flush_at_exit();
+    fork::watch();
+    at_exit::flush_at_exit(flush::end, sinks::flush_once);
     if config.signals {
-        signals::flush_at_signals();
+        let flush = |timeout| {
+            flush::flush(timeout);
+        };
+        signals::flush_at_signals(signals::Actions { flush, end: flush::end, resume: sinks::resume });
     }
-    dispatch::set_live(&levels, Sinks { file, console });
+    dispatch::set_routing(&levels, Sinks { file, console });
     *current = Some(config.clone());
     Ok(Guard::new())
 }
@@ -142,7 +146,8 @@ fn wants_console(console: Console) -> bool {
     }
 }
 
-/// Only called under the lock of [`CURRENT`].
+/// Returns the value in `place`, started if need be. Only called under the lock of [`CURRENT`], so no other thread starts one
+/// meanwhile.
 fn get_or_start<T>(
     place: &'static OnceLock<T>,
     start: impl FnOnce() -> io::Result<T>,
@@ -155,5 +160,6 @@ fn get_or_start<T>(
 }
 
 fn thread_error(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Thread, format!("the log's writer could not be started: {error}"))
+    let problem = format!("the log's writer could not be started: {error}");
+    Error::new(ErrorKind::Thread, problem, "give the process more threads and memory")
 }

@@ -7,12 +7,12 @@ use std::ops::Deref;
 use log::kv::Value;
 use log::{Log, Metadata, Record};
 
-use crate::api::flush;
-use crate::api::joined::Joined;
 use crate::api::logger::Logger;
 use crate::backtrace::{self, Trace};
-use crate::json::MAX_LINE_BYTES;
-use crate::json::bounded;
+use crate::dispatch::sinks;
+use crate::json::display::bounded_text;
+use crate::json::joined::Joined;
+use crate::limits::MAX_LINE_BYTES;
 
 /// Most causes that are followed; an error may be its own source.
 const CAUSES: usize = 64;
@@ -81,7 +81,7 @@ impl<'a, T: Error> CaughtError<'a> for Probe<'a, T> {
         Caught {
             logger,
             kind: type_name(self.0),
-            message: bounded::text(self.0, LONGEST),
+            message: bounded_text(self.0, LONGEST),
             causes: causes(self.0.source()),
         }
     }
@@ -93,7 +93,7 @@ impl<'a, T: Deref<Target: Error> + Display> CaughtBox<'a> for &Probe<'a, T> {
         Caught {
             logger,
             kind: type_name(error),
-            message: bounded::text(self.0, LONGEST),
+            message: bounded_text(self.0, LONGEST),
             causes: causes(error.source()),
         }
     }
@@ -134,7 +134,7 @@ impl Log for Caught<'_> {
             Trace::Known(text) => backtrace::with_text(&record, &text, |record| self.logger.log(record)),
             Trace::Unresolved(trace) => self.logger.log_unresolved(&record, &trace),
         }
-        flush::ask();
+        sinks::ask();
     }
 
     fn flush(&self) {
@@ -153,7 +153,7 @@ fn causes(source: Option<&dyn Error>) -> Vec<String> {
     let mut room = LONGEST;
     let mut next = source;
     while let Some(error) = next.filter(|_| causes.len() < CAUSES) {
-        let cause = bounded::text(&error, room);
+        let cause = bounded_text(&error, room);
         room = room.saturating_sub(cause.len());
         causes.push(cause);
         next = error.source();

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Level, Log, Metadata, Record};
 
-use crate::api::joined::Joined;
 use crate::api::logger::Logger;
 use crate::dispatch;
+use crate::json::joined::Joined;
 use crate::sync::lock;
 
 /// How far apart the lines of one key are.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use log::{Log, Metadata, Record};
 
-use crate::api::flush;
 use crate::backtrace::Unresolved;
 use crate::dispatch;
+use crate::dispatch::sinks;
 
 /// A name to log under, handed to the `log` macros as `logger:`.
 ///
@@ -76,6 +76,6 @@ impl Log for Logger {
     }
 
     fn flush(&self) {
-        flush::lines(flush::PATIENCE);
+        sinks::flush(sinks::FLUSH_PATIENCE);
     }
 }

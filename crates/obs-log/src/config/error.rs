@@ -1,24 +1,28 @@
-//! What can be wrong with a configuration (L6).
+//! Errors of a configuration.
 
+use std::borrow::Cow;
 use std::fmt;
 
-/// Why [`configure`](crate::configure) refused a configuration. Nothing has changed when it is returned.
+/// Reason why [`configure`](crate::configure) refused a configuration. Nothing has changed when it is returned.
 ///
-/// The message says what was wrong, where, and what to do:
+/// The text says which setting is at fault, what is wrong with it, and what to do:
 ///
 /// ```
 /// let error = obs_log::configure(&obs_log::Config::new("/tmp/x").level("loud")).unwrap_err();
 /// assert_eq!(error.kind(), obs_log::ErrorKind::Level);
-/// assert_eq!(error.field(), "log_level");
-/// assert!(error.to_string().contains("`loud`"));
+/// assert_eq!(error.field(), "level");
+/// assert_eq!(error.problem(), "`loud` is not a level");
+/// assert_eq!(error.advice(), "use off, error, warning, info, debug or trace");
+/// assert_eq!(error.to_string(), format!("level: {}; {}", error.problem(), error.advice()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
-    message: String,
+    problem: Cow<'static, str>,
+    advice: Cow<'static, str>,
 }
 
-/// What an [`Error`] is about.
+/// Kind of an [`Error`].
 ///
 /// ```
 /// # let error = obs_log::configure(&obs_log::Config::new("/dev/null")).unwrap_err();
@@ -31,41 +35,57 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The level text has an unknown level or an empty logger name.
+    /// The level text has an unknown level or a bad logger name.
     Level,
-    /// The folder cannot be made, is not a folder, or a file in it cannot be written.
+    /// The folder cannot be made, is not a folder, or has a file that cannot be written.
     Folder,
-    /// The queue is smaller than one mebibyte or larger than 16 gibibytes.
+    /// The queue is smaller than 1 MiB or larger than 16 GiB.
     Queue,
-    /// The largest size of a file is smaller than one mebibyte.
+    /// The maximum size of a file is smaller than 1 MiB.
     FileSize,
-    /// The process has another logger installed in the `log` crate.
+    /// Another logger is installed in the `log` crate.
     OtherLogger,
-    /// The writer thread could not be started, or this is a forked child, which has none.
+    /// A thread could not be started, or this process is a forked child, which has no writer.
     Thread,
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into() }
+    pub(crate) fn new(
+        kind: ErrorKind,
+        problem: impl Into<Cow<'static, str>>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error { kind, problem: problem.into(), advice: advice.into() }
     }
 
-    /// What the error is about.
+    /// Kind of the mistake.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The configuration's field at fault, as it is called in `config.toml`; empty when no field is.
+    /// Name of the setting at fault: the parameter or the setter of [`Config`](crate::Config). Empty when there is none.
     #[must_use]
-    pub fn field(&self) -> &'static str {
+    pub fn field(&self) -> &str {
         match self.kind {
-            ErrorKind::Level => "log_level",
-            ErrorKind::Folder => "log_dir",
-            ErrorKind::Queue => "log_queue_bytes",
-            ErrorKind::FileSize => "log_max_bytes",
+            ErrorKind::Level => "level",
+            ErrorKind::Folder => "dir",
+            ErrorKind::Queue => "queue_bytes",
+            ErrorKind::FileSize => "max_bytes",
             ErrorKind::OtherLogger | ErrorKind::Thread => "",
         }
+    }
+
+    /// Description of the mistake, without the field and the advice.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Description of a remedy.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        &self.advice
     }
 }
 
@@ -74,7 +94,11 @@ impl fmt::Display for Error {
         if !self.field().is_empty() {
             write!(f, "{}: ", self.field())?;
         }
-        f.write_str(&self.message)
+        f.write_str(&self.problem)?;
+        if !self.advice.is_empty() {
+            write!(f, "; {}", self.advice)?;
+        }
+        Ok(())
     }
 }
 

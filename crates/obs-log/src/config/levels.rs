@@ -1,20 +1,20 @@
-//! The text that says which logger may log what: `info,hearthnet.bus=debug`.
+//! Text with the levels of loggers: `info,hearthnet.bus=debug`.
 
 use crate::config::error::{Error, ErrorKind};
 use log::LevelFilter;
 
-/// A parsed level text.
+/// Parsed level text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Levels {
-    /// For every logger that no directive covers.
+    /// Level of every logger that no directive covers.
     pub(crate) default: LevelFilter,
-    /// Logger name in `::` form, because that is what fern splits on, and its level.
+    /// Logger names with their levels. Names have the `::` form, because fern splits on that.
     pub(crate) directives: Vec<(String, LevelFilter)>,
 }
 
 impl Levels {
-    /// Reads `level` and `logger=level` items separated by commas; the last one for a logger wins, and `info` holds
-    /// where only loggers are named.
+    /// Reads `level` and `logger=level` items separated by commas. The last item of a logger counts. If only loggers are
+    /// named, the others have `info`.
     pub(crate) fn parse(text: &str) -> Result<Levels, Error> {
         let mut levels = Levels { default: LevelFilter::Info, directives: Vec::new() };
         for item in text.split(',').map(str::trim) {
@@ -30,7 +30,7 @@ impl Levels {
         Ok(levels)
     }
 
-    /// The most verbose level that any logger has: what `log::max_level` has to let through.
+    /// Most verbose level of any logger, which `log::max_level` has to let through.
     pub(crate) fn most_verbose(&self) -> LevelFilter {
         self.directives.iter().map(|(_, level)| *level).fold(self.default, Ord::max)
     }
@@ -41,13 +41,12 @@ fn parse_level(level: &str, text: &str) -> Result<LevelFilter, Error> {
         return Ok(LevelFilter::Warn);
     }
     level.parse().map_err(|_| {
-        let what = quoted(level, text);
-        let message = format!("{what} is no level; allowed are off, error, warning, info, debug and trace");
-        Error::new(ErrorKind::Level, message)
+        let problem = format!("{} is not a level", quoted(level, text));
+        Error::new(ErrorKind::Level, problem, "use off, error, warning, info, debug or trace")
     })
 }
 
-/// The part at fault and, if there is more, the text that it stands in.
+/// Part at fault and, if there is more, the text around it.
 fn quoted(part: &str, text: &str) -> String {
     if part == text { format!("`{part}`") } else { format!("`{part}` in `{text}`") }
 }
@@ -55,9 +54,8 @@ fn quoted(part: &str, text: &str) -> String {
 fn route_name(name: &str, text: &str) -> Result<String, Error> {
     let path = name.replace("::", ".").replace('.', "::");
     if path.split("::").any(|part| part.is_empty() || part.contains(char::is_whitespace)) {
-        let what = quoted(name, text);
-        let message = format!("{what} is no logger name; write it as in `info,hearthnet.bus=debug`");
-        return Err(Error::new(ErrorKind::Level, message));
+        let problem = format!("{} is not a logger name", quoted(name, text));
+        return Err(Error::new(ErrorKind::Level, problem, "write it as in `info,hearthnet.bus=debug`"));
     }
     Ok(path)
 }
@@ -67,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_levels_for_all_and_for_one_logger() {
+    fn levels_of_all_loggers_and_of_one_are_read() {
         let levels =
             Levels::parse("warning, hearthnet.bus = DEBUG,tokio::net=off,hearthnet.bus=trace").unwrap();
         assert_eq!(levels.default, LevelFilter::Warn);
@@ -78,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_is_wrong() {
+    fn an_error_quotes_the_part_at_fault() {
         for (text, wrong) in [
             ("", "``"),
             ("info,", "``"),

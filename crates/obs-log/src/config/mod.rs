@@ -1,19 +1,20 @@
-//! What a user can set.
+//! Settings of the log.
 
 pub(crate) mod error;
 pub(crate) mod levels;
+pub(crate) mod redactor;
 
 use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::error::{Error, ErrorKind};
 use crate::config::levels::Levels;
-use crate::journal::arena::MOST_QUEUE_BYTES;
+use crate::limits::{MAX_QUEUE_BYTES, MIN_FILE_BYTES, MIN_QUEUE_BYTES};
 
-/// Days of log files that are kept, today's included (spec §3.3).
+/// Number of days whose log files are kept, today included.
 pub const LOG_RETENTION_DAYS: u16 = 14;
 
-/// Names of fields that are written as `[redacted]` unless [`Config::redact`] says otherwise.
+/// Names of fields whose values are written as `[redacted]`. [`Config::redact`] replaces them.
 pub const REDACTED_FIELDS: [&str; 8] = [
     "password",
     "passphrase",
@@ -25,7 +26,7 @@ pub const REDACTED_FIELDS: [&str; 8] = [
     "refresh_token",
 ];
 
-/// How to log: the folder, the levels, the console, what to hide, how much memory to use.
+/// Settings of the log: folder, levels, console, hidden fields, memory.
 ///
 /// ```
 /// use obs_log::{Config, Console};
@@ -38,7 +39,7 @@ pub const REDACTED_FIELDS: [&str; 8] = [
 /// assert_eq!(config, config.clone());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[must_use]
+#[must_use = "a `Config` does nothing until it is passed to `configure`"]
 pub struct Config {
     pub(crate) dir: PathBuf,
     pub(crate) level: String,
@@ -51,7 +52,7 @@ pub struct Config {
     pub(crate) signals: bool,
 }
 
-/// Whether lines are also shown to people, on stderr (L11).
+/// Condition for showing lines on stderr too.
 ///
 /// ```
 /// let config = obs_log::Config::new("log").console(obs_log::Console::Always);
@@ -61,16 +62,16 @@ pub struct Config {
 pub enum Console {
     /// Never.
     Off,
-    /// When stderr is a terminal.
+    /// If stderr is a terminal.
     #[default]
     Terminal,
-    /// Also into a file or a pipe; without colour there.
+    /// Always, also into a file or a pipe. There the lines have no colour.
     Always,
 }
 
 impl Config {
-    /// Day files in `dir`, level `info`, console on a terminal, an 8 MiB queue. A relative `dir` is one below the working
-    /// directory of this moment, wherever the process goes later.
+    /// Returns settings for day files in `dir`, with level `info`, the console on a terminal, and a queue of 8 MiB. A
+    /// relative `dir` is resolved now: the working directory may change later.
     pub fn new(dir: impl AsRef<Path>) -> Config {
         let dir = dir.as_ref();
         Config {
@@ -86,50 +87,50 @@ impl Config {
         }
     }
 
-    /// Levels, as in `info,hearthnet.bus=debug,hyper=off`: one for every logger, then exceptions by name, each of
-    /// which holds for the names below it too. `::` and `.` mean the same.
+    /// Sets the levels, as in `info,hearthnet.bus=debug,hyper=off`: one for every logger, then exceptions by name. An
+    /// exception holds for the names below it too. `::` and `.` mean the same.
     pub fn level(mut self, level: impl Into<String>) -> Config {
         self.level = level.into();
         self
     }
 
-    /// Whether lines are also shown on stderr.
+    /// Sets when lines are shown on stderr too.
     pub fn console(mut self, console: Console) -> Config {
         self.console = console;
         self
     }
 
-    /// The names of fields whose value is written as `[redacted]`, at any depth of a nested value and whatever
-    /// their case. Replaces [`REDACTED_FIELDS`].
+    /// Sets the names of fields whose values are written as `[redacted]`, in any case and at any depth of a nested value.
+    /// Replaces [`REDACTED_FIELDS`].
     pub fn redact<I: IntoIterator<Item: Into<String>>>(mut self, fields: I) -> Config {
         self.redact = fields.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The most memory in bytes that lines may use between the caller and the file; from 1 MiB to 16 GiB. It is also the
-    /// size of the hand-over file, in which they survive a SIGKILL.
+    /// Sets the maximum memory in bytes for lines between the caller and the file: 1 MiB to 16 GiB. It is also the size of
+    /// the hand-over file, in which the lines survive a SIGKILL.
     pub fn queue_bytes(mut self, bytes: usize) -> Config {
         self.queue_bytes = bytes;
         self
     }
 
-    /// How long a caller waits when the queue is full before its line is dropped and counted. Only the first caller
-    /// of a stall waits; the next lines are dropped at once until the writer makes room.
+    /// Sets the time that a caller waits for room in a full queue. After it, the line is dropped and counted. Only the
+    /// first caller of a stall waits. Later lines are dropped at once until the writer makes room.
     pub fn max_wait(mut self, wait: Duration) -> Config {
         self.max_wait = wait;
         self
     }
 
-    /// The most bytes that a file may have; at least 1 MiB. A day whose `<YYYY-MM-DD>.log` is full goes on in
-    /// `<YYYY-MM-DD>.1.log`, then in `<YYYY-MM-DD>.2.log`, and so on. No limit by default.
+    /// Sets the maximum size of a file in bytes: at least 1 MiB. A day whose `<YYYY-MM-DD>.log` is full continues in
+    /// `<YYYY-MM-DD>.1.log`, then in `<YYYY-MM-DD>.2.log`, and so on. There is no limit by default.
     pub fn max_bytes(mut self, bytes: impl Into<Option<u64>>) -> Config {
         self.max_bytes = bytes.into();
         self
     }
 
-    /// Whether the files of finished days are compressed, each to `<its name>.gz`, by a thread of its own when the next
-    /// day or the program begins. As long as it is on, they age like the others; where it is off, a `.gz` is taken for
-    /// somebody else's. Off by default. Needs the feature `compress`.
+    /// Sets whether the files of finished days are compressed, each to `<its name>.gz`. A thread of its own does so when
+    /// the next day or the program begins. While this is on, compressed files age like the others. While it is off, a `.gz`
+    /// is a foreign file and stays. Off by default. Requires the feature `compress`.
     ///
     /// ```
     /// let config = obs_log::Config::new("log").compress(true);
@@ -140,19 +141,19 @@ impl Config {
         self
     }
 
-    /// Whether to write what is queued before the process dies of SIGTERM, SIGINT or SIGHUP. A signal that the
-    /// program handles or ignores itself is left to it, and so is one that it was started with ignored. Process 1, which
-    /// cannot die of a signal, ends with 128 and the signal's number. On by default.
+    /// Sets whether queued lines are written before the process dies of SIGTERM, SIGINT or SIGHUP. A signal that the
+    /// program handles or ignores stays as it is, and so does one that was ignored when the program started. Process 1,
+    /// which cannot die of a signal, exits with 128 plus the signal's number. On by default.
     pub fn signals(mut self, on: bool) -> Config {
         self.signals = on;
         self
     }
 
-    /// Checks what can be checked without touching the disk; [`configure`](crate::configure) does so too.
+    /// Checks everything that does not need the disk. [`configure`](crate::configure) does so too.
     ///
     /// # Errors
     ///
-    /// A bad level, a queue that is too small or too large, or a file size that is too small.
+    /// Returns an error for a bad level, a queue that is too small or too large, or a file size that is too small.
     ///
     /// ```
     /// assert!(obs_log::Config::new("log").level("loud").check().is_err());
@@ -162,20 +163,20 @@ impl Config {
     }
 
     pub(crate) fn validate(&self) -> Result<Levels, Error> {
-        if self.queue_bytes < 1 << 20 {
-            let message = format!("{} bytes are too few; give it at least 1 MiB (1048576)", self.queue_bytes);
-            return Err(Error::new(ErrorKind::Queue, message));
+        if self.queue_bytes < MIN_QUEUE_BYTES {
+            let problem = format!("{} bytes are too few", self.queue_bytes);
+            return Err(Error::new(ErrorKind::Queue, problem, "give it at least 1 MiB (1048576)"));
         }
-        if self.queue_bytes as u64 > MOST_QUEUE_BYTES {
-            let message = format!("{} bytes are too many; give it at most 16 GiB", self.queue_bytes);
-            return Err(Error::new(ErrorKind::Queue, message));
+        if self.queue_bytes as u64 > MAX_QUEUE_BYTES {
+            let problem = format!("{} bytes are too many", self.queue_bytes);
+            return Err(Error::new(ErrorKind::Queue, problem, "give it at most 16 GiB"));
         }
         if let Some(bytes) = self.max_bytes
-            && bytes < 1 << 20
+            && bytes < MIN_FILE_BYTES
         {
-            let message =
-                format!("{bytes} bytes are too few; give it at least 1 MiB (1048576), or leave it out");
-            return Err(Error::new(ErrorKind::FileSize, message));
+            let problem = format!("{bytes} bytes are too few");
+            let advice = "give it at least 1 MiB (1048576), or leave it out";
+            return Err(Error::new(ErrorKind::FileSize, problem, advice));
         }
         Levels::parse(&self.level)
     }

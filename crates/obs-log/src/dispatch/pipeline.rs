@@ -1,74 +1,47 @@
-//! The way of a line to the day file: the callers' side.
+//! Pipeline of a line to the day files: the queue, its writer thread, and the side of the callers.
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use log::Record;
 
-use crate::api::secret::Redactor;
 use crate::backtrace::{self, Unresolved};
-use crate::clock::Clock;
-use crate::dispatch::thread::Caller;
+use crate::clock::{self, Clock, LastReading};
+use crate::config::redactor::Redactor;
 use crate::files::DayFiles;
-use crate::journal::arena::Arena;
-use crate::journal::file::{self, File};
-use crate::json::cache::names::Found;
-use crate::process::at_exit;
+use crate::journal::{self, file::HandoverFile};
+use crate::json::Encoder;
+use crate::json::cache::names::NameSlot;
+use crate::process::fork::in_forked_child;
 use crate::process::stderr;
-use crate::queue::Batch;
 use crate::sync::lock;
-use crate::ticks;
 use crate::writer::Writer;
-use crate::writer::recovery::{self, Recovered};
+use crate::writer::recovery;
+use crate::writer::shared::Shared;
 
-/// A queue and its writer thread.
+/// Queue with its writer thread.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What callers and the writer have in common.
+/// State of the thread that makes a line.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) batch: Batch,
-    pub(crate) clock: Clock,
-    /// A folder to change over to.
-    pub(crate) next_files: Mutex<Option<DayFiles>>,
-    pub(crate) counts: Counts,
-    pub(crate) queue_bytes: AtomicUsize,
-    max_wait_ms: AtomicU64,
-    /// It has been said that lines wait in memory.
-    pub(crate) told_of_memory: AtomicBool,
-    /// The process is ending: lines that are still made are waited for one by one.
-    pub(crate) ended: AtomicBool,
-}
-
-/// What the writer has done so far.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) written: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) write_errors: AtomicU64,
-    pub(crate) recovered: AtomicU64,
-    pub(crate) torn: AtomicU64,
-    pub(crate) crash_safe: AtomicBool,
-}
-
-impl Counts {
-    pub(crate) fn add_recovered(&self, recovered: Recovered) {
-        self.recovered.fetch_add(recovered.lines, Ordering::Relaxed);
-        self.torn.fetch_add(recovered.torn, Ordering::Relaxed);
-    }
+pub(crate) struct Producer<'a> {
+    /// Number of the thread.
+    pub(crate) number: usize,
+    pub(crate) encoder: &'a mut Encoder,
+    pub(crate) last_reading: &'a mut LastReading,
 }
 
 impl Pipeline {
-    /// Writes what dead processes have left in the folder of `files`, and starts the writer.
+    /// Writes the lines that dead processes left in the folder of `files`, and starts the writer.
     pub(crate) fn start(
         files: DayFiles,
         clock: Clock,
@@ -76,30 +49,18 @@ impl Pipeline {
         max_wait: Duration,
     ) -> io::Result<Pipeline> {
         let mut files = files;
-        ticks::prepare();
-        let counts = Counts::default();
-        // What cannot be written yet is tried again by the writer.
+        clock::prepare();
+        // Lines that cannot be written yet are tried again by the writer.
         let (recovered, _) = recovery::recover(&mut files);
-        counts.add_recovered(recovered);
-        let arena = arena_in(files.dir(), queue_bytes)?;
-        let in_memory = arena.file().is_none();
-        counts.crash_safe.store(!in_memory, Ordering::Relaxed);
-        let shared = Arc::new(Shared {
-            batch: Batch::new(arena),
-            clock,
-            next_files: Mutex::default(),
-            counts,
-            queue_bytes: AtomicUsize::new(queue_bytes),
-            max_wait_ms: AtomicU64::new(millis(max_wait)),
-            told_of_memory: AtomicBool::new(in_memory),
-            ended: AtomicBool::new(false),
-        });
+        let arena = journal::create_or_fall_back(files.dir(), queue_bytes)?;
+        let shared = Arc::new(Shared::new(arena, clock, queue_bytes, max_wait));
+        shared.counts.add_recovered(recovered);
         let writer = Writer::new(Arc::clone(&shared), files);
         let thread = thread::Builder::new().name("obs-log".to_owned()).spawn(move || writer.run())?;
         Ok(Pipeline { shared, thread: Some(thread) })
     }
 
-    /// Changes what can be changed while lines go on, after writing those that were made until now.
+    /// Changes the settings while lines go on. Lines made before are written to the former files.
     pub(crate) fn change(
         &self,
         files: Option<DayFiles>,
@@ -108,8 +69,8 @@ impl Pipeline {
         max_wait: Duration,
     ) -> io::Result<()> {
         let changed = files.is_some() || queue_bytes != self.shared.queue_bytes.load(Ordering::Relaxed);
-        // First, because it can fail, and nothing has changed then.
-        let arena = if changed { Some(arena_in(dir, queue_bytes)?) } else { None };
+        // First, because it can fail, and nothing must have changed then.
+        let arena = if changed { Some(journal::create_or_fall_back(dir, queue_bytes)?) } else { None };
         self.shared.queue_bytes.store(queue_bytes, Ordering::Relaxed);
         if let Some(mut files) = files {
             let (recovered, _) = recovery::recover(&mut files);
@@ -118,24 +79,29 @@ impl Pipeline {
             *lock(&self.shared.next_files) = Some(files);
         }
         if let Some(arena) = arena {
-            self.shared.told_of_memory.store(arena.file().is_none(), Ordering::Relaxed);
-            self.shared.batch.change_arena(arena);
+            self.shared.warned_of_memory.store(arena.file().is_none(), Ordering::Relaxed);
+            self.shared.queue.change_arena(arena);
         }
-        self.shared.max_wait_ms.store(millis(max_wait), Ordering::Relaxed);
+        self.shared.set_max_wait(max_wait);
         Ok(())
     }
 
-    /// Encodes `record` and queues its line, for this thread.
-    pub(crate) fn accept(&self, caller: Caller<'_>, name: Found, record: &Record<'_>, redact: &Redactor) {
-        let batch = &self.shared.batch;
+    /// Encodes `record` and queues its line.
+    pub(crate) fn accept(
+        &self,
+        producer: Producer<'_>,
+        name: NameSlot,
+        record: &Record<'_>,
+        redact: &Redactor,
+    ) {
+        let queue = &self.shared.queue;
         let level = record.level();
-        let nanos = self.shared.clock.now_after(caller.last_look);
-        // A user's code that runs while the line is encoded may fork.
-        let line =
-            caller.encoder.encode_as(name, nanos, record, redact).filter(|_| !at_exit::in_forked_child());
-        let Some(line) = line else { return batch.count_dropped(level, 1) };
-        let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
-        batch.append(caller.number, level, nanos, line, wait);
+        let nanos = self.shared.clock.now_after(producer.last_reading);
+        // Asked after the encoding, because a user's code that runs during it may fork.
+        let line = producer.encoder.encode_as(name, nanos, record, redact).filter(|_| !in_forked_child());
+        let Some(line) = line else { return queue.count_dropped(level, 1) };
+        let wait = self.shared.max_wait();
+        queue.append(producer.number, level, nanos, line, wait);
         if self.shared.ended.load(Ordering::Relaxed) {
             self.flush_once(Instant::now() + wait);
         }
@@ -144,35 +110,36 @@ impl Pipeline {
     /// Queues the draft of a line whose backtrace has no symbols yet.
     pub(crate) fn accept_unresolved(
         &self,
-        caller: Caller<'_>,
-        name: Found,
+        producer: Producer<'_>,
+        name: NameSlot,
         record: &Record<'_>,
         redact: &Redactor,
         trace: &Arc<Unresolved>,
     ) {
-        let batch = &self.shared.batch;
+        let queue = &self.shared.queue;
         let level = record.level();
-        let nanos = self.shared.clock.now_after(caller.last_look);
-        let encoded = backtrace::encode(caller.encoder, name, nanos, record, redact, trace);
-        let Some((line, draft)) = encoded.filter(|_| !at_exit::in_forked_child()) else {
-            return batch.count_dropped(level, 1);
+        let nanos = self.shared.clock.now_after(producer.last_reading);
+        let encoded = backtrace::encode(producer.encoder, name, nanos, record, redact, trace);
+        let Some((line, draft)) = encoded.filter(|_| !in_forked_child()) else {
+            return queue.count_dropped(level, 1);
         };
-        let wait = Duration::from_millis(self.shared.max_wait_ms.load(Ordering::Relaxed));
-        batch.append_draft(caller.number, level, nanos, &line, draft, wait);
+        let wait = self.shared.max_wait();
+        queue.append_draft(producer.number, level, nanos, &line, draft, wait);
         if self.shared.ended.load(Ordering::Relaxed) {
             self.flush_once(Instant::now() + wait);
         }
     }
 
-    /// Writes what is queued for the last time and removes the hand-over file. What cannot be written stays in it, and
-    /// is counted on stderr.
+    /// Writes what is queued for the last time and removes the hand-over file. If lines cannot be written, the file stays, and
+    /// a message on stderr says how many.
     pub(crate) fn end(&self, deadline: Instant) {
+        // SeqCst: the writer must not make a new hand-over file after the check of the old one below.
         self.shared.ended.store(true, Ordering::SeqCst);
-        if at_exit::in_forked_child() || self.flush(deadline) {
-            let arena = self.shared.batch.arena();
-            return arena.file().filter(|_| arena.undrained() == 0).map_or((), File::remove);
+        if in_forked_child() || self.flush(deadline) {
+            let arena = self.shared.queue.arena();
+            return arena.file().filter(|_| arena.undrained() == 0).map_or((), HandoverFile::remove);
         }
-        let arena = self.shared.batch.arena();
+        let arena = self.shared.queue.arena();
         let lines = arena.undrained();
         stderr::say(match arena.file().filter(|file| file.is_in_place()) {
             Some(file) => {
@@ -183,27 +150,27 @@ impl Pipeline {
         });
     }
 
-    /// Takes [`end`](Pipeline::end) back: the writer makes a new hand-over file within a second or so.
+    /// Continues after an [`end`](Pipeline::end). The writer makes a new hand-over file within about a second.
     pub(crate) fn resume(&self) {
         self.shared.ended.store(false, Ordering::SeqCst);
-        self.shared.batch.wake.hurry();
+        self.shared.queue.hurry();
     }
 
-    /// Waits until all lines made before are in their file; `false` at `deadline`.
+    /// Waits until all lines made before are in their file. Returns `false` at `deadline`.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
-        self.can_wait() && self.shared.batch.wake.flush(&self.shared.batch, deadline)
+        self.can_wait() && self.shared.queue.flush(deadline)
     }
 
-    /// The same, but no longer than the writer needs to see that it cannot write now.
+    /// Waits until all lines made before are in their file, or the writer has seen that it cannot write now.
     pub(crate) fn flush_once(&self, deadline: Instant) -> bool {
-        self.can_wait() && self.shared.batch.wake.flush_once(deadline)
+        self.can_wait() && self.shared.queue.flush_once(deadline)
     }
 
-    /// There is a writer, and this is not its thread.
+    /// Whether this process has a writer and this is not its thread.
     fn can_wait(&self) -> bool {
         let own_thread =
             self.thread.as_ref().is_some_and(|writer| writer.thread().id() == thread::current().id());
-        !own_thread && !at_exit::in_forked_child()
+        !own_thread && !in_forked_child()
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -213,23 +180,11 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.shared.batch.wake.stop();
+        self.shared.queue.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
-}
-
-/// Memory for lines: a hand-over file in `dir`, or else plain memory, and a word on stderr about it.
-fn arena_in(dir: &Path, bytes: usize) -> io::Result<Arena> {
-    file::create(dir, bytes).or_else(|error| {
-        file::warn_of_memory(dir, &error);
-        Arena::in_memory(bytes)
-    })
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,31 +1,41 @@
-//! Where lines go.
+//! Sinks of the process: the day files and the console.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use log::Record;
+use log::{Level, Record};
 
-use crate::api::secret::Redactor;
 use crate::backtrace::Unresolved;
+use crate::config::redactor::Redactor;
 use crate::console::Terminal;
-use crate::dispatch::pipeline::Pipeline;
-use crate::dispatch::thread::Caller;
-use crate::json::cache::names::Found;
+use crate::dispatch::pipeline::{Pipeline, Producer};
+use crate::json::cache::names::NameSlot;
+use crate::process::fork::in_forked_child;
 
-/// Where the lines of a routing go.
+/// Maximum time of a flush that has no limit of its own, such as `Log::flush`.
+pub(crate) const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Pipeline to the day files, from the first `configure` on.
+pub(crate) static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
+
+/// Queue to the console, once there is one.
+pub(crate) static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+/// Sinks of a routing.
 #[derive(Debug)]
 pub(crate) struct Sinks {
     pub(crate) file: FileSink,
     pub(crate) console: Option<ConsoleSink>,
 }
 
-/// The day files.
+/// Sink to the day files.
 #[derive(Debug)]
 pub(crate) struct FileSink {
     pub(crate) pipeline: &'static Pipeline,
     pub(crate) redact: Arc<Redactor>,
 }
 
-/// The people in front of the screen.
+/// Sink to stderr.
 #[derive(Clone, Debug)]
 pub(crate) struct ConsoleSink {
     pub(crate) terminal: &'static Terminal,
@@ -34,24 +44,69 @@ pub(crate) struct ConsoleSink {
 
 impl FileSink {
     #[inline]
-    pub(crate) fn accept(&self, caller: Caller<'_>, name: Found, record: &Record<'_>) {
-        self.pipeline.accept(caller, name, record, &self.redact);
+    pub(crate) fn accept(&self, producer: Producer<'_>, name: NameSlot, record: &Record<'_>) {
+        self.pipeline.accept(producer, name, record, &self.redact);
     }
 
     #[cold]
     pub(crate) fn accept_unresolved(
         &self,
-        caller: Caller<'_>,
-        name: Found,
+        producer: Producer<'_>,
+        name: NameSlot,
         record: &Record<'_>,
         trace: &Arc<Unresolved>,
     ) {
-        self.pipeline.accept_unresolved(caller, name, record, &self.redact, trace);
+        self.pipeline.accept_unresolved(producer, name, record, &self.redact, trace);
     }
 }
 
 impl ConsoleSink {
     pub(crate) fn accept(&self, name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) {
         self.terminal.accept(name, record, &self.redact, trace);
+    }
+}
+
+/// Waits until all lines made before are written. Returns `false` after `timeout`.
+pub(crate) fn flush(timeout: Duration) -> bool {
+    let now = Instant::now();
+    let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
+    let written = PIPELINE.get().is_none_or(|pipeline| pipeline.flush(deadline));
+    TERMINAL.get().is_none_or(|terminal| terminal.flush(deadline)) && written
+}
+
+/// Waits until the lines made before are in their file, or cannot be written now. Does not wait for a broken disk, nor for
+/// the console.
+pub(crate) fn flush_once(timeout: Duration) {
+    PIPELINE.get().map(|pipeline| pipeline.flush_once(Instant::now() + timeout));
+}
+
+/// Has the writer write at once, without waiting for it.
+pub(crate) fn ask() {
+    if let Some(pipeline) = PIPELINE.get().filter(|_| !in_forked_child()) {
+        pipeline.shared().queue.ask();
+    }
+}
+
+/// Writes all lines for the last time.
+pub(crate) fn end(deadline: Instant) {
+    if let Some(pipeline) = PIPELINE.get() {
+        pipeline.end(deadline);
+    }
+    if let Some(terminal) = TERMINAL.get() {
+        terminal.flush(deadline);
+    }
+}
+
+/// Continues after an [`end`] that was not the end of the process.
+pub(crate) fn resume() {
+    if let Some(pipeline) = PIPELINE.get() {
+        pipeline.resume();
+    }
+}
+
+/// Counts a line as dropped that is not even queued.
+pub(crate) fn count_dropped(level: Level) {
+    if let Some(pipeline) = PIPELINE.get() {
+        pipeline.shared().queue.count_dropped(level, 1);
     }
 }

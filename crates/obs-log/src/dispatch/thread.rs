@@ -1,40 +1,35 @@
-//! What a thread keeps from line to line.
+//! State that a thread keeps from line to line.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::dispatch::Live;
+use crate::clock::LastReading;
+use crate::dispatch::pipeline::Producer;
+use crate::dispatch::routing::Routing;
 use crate::json::Encoder;
-use crate::ticks::LastLook;
 
-/// A thread's buffers and its place in the hand-over.
+/// Buffers of a thread, and its number in the queue.
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) encoder: Encoder,
-    /// The routing that was in force at its last line.
-    pub(crate) live: Option<Arc<Live>>,
-    pub(crate) last_look: LastLook,
-    /// A number of the thread's own; the hand-over takes it modulo its shards.
-    pub(crate) number: usize,
-}
-
-/// What of a thread the making of a line takes.
-#[derive(Debug)]
-pub(crate) struct Caller<'a> {
-    pub(crate) number: usize,
-    pub(crate) encoder: &'a mut Encoder,
-    pub(crate) last_look: &'a mut LastLook,
+    /// Routing of the thread's last line.
+    routing: Option<Arc<Routing>>,
+    last_reading: LastReading,
+    /// Number of the thread, which the queue takes modulo its shards.
+    number: usize,
 }
 
 thread_local! {
     static LOCAL: Cell<Option<Box<Local>>> = const { Cell::new(None) };
 }
 
-/// Runs `f` with the thread's buffers. They are taken out meanwhile: a line made inside of `f`, by a `Display` that
-/// logs, gets buffers of its own, and a panic in `f` leaves nothing half written behind (L7).
+/// Runs `f` with the thread's buffers.
+///
+/// They are taken out meanwhile. A line that is made inside of `f`, by a `Display` that logs, gets buffers of its own, and a
+/// panic in `f` leaves nothing half written behind.
 pub(crate) fn with<R>(f: impl FnOnce(&mut Local) -> R) -> R {
-    // A thread that is ending has no thread-locals any more; it still logs.
+    // A thread that is ending has no thread-locals any more, but it still logs.
     let mut local = LOCAL.try_with(Cell::take).ok().flatten().unwrap_or_else(Local::new);
     let result = f(&mut local);
     let _ = LOCAL.try_with(|slot| slot.set(Some(local)));
@@ -42,16 +37,22 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Local) -> R) -> R {
 }
 
 impl Local {
-    /// The routing and, beside it, the rest.
+    /// Returns the routing and the rest, to be borrowed apart.
     #[inline]
-    pub(crate) fn parts(&mut self) -> (&mut Option<Arc<Live>>, Caller<'_>) {
-        let Local { encoder, live, last_look, number } = self;
-        (live, Caller { number: *number, encoder, last_look })
+    pub(crate) fn parts(&mut self) -> (&mut Option<Arc<Routing>>, Producer<'_>) {
+        let Local { encoder, routing, last_reading, number } = self;
+        (routing, Producer { number: *number, encoder, last_reading })
     }
 
     fn new() -> Box<Local> {
+        // Numbers in sequence spread threads evenly over the shards.
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         let number = THREADS.fetch_add(1, Ordering::Relaxed);
-        Box::new(Local { encoder: Encoder::default(), live: None, last_look: LastLook::default(), number })
+        Box::new(Local {
+            encoder: Encoder::default(),
+            routing: None,
+            last_reading: LastReading::default(),
+            number,
+        })
     }
 }

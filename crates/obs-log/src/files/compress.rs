@@ -1,12 +1,12 @@
-//! Finished days are compressed, by a thread of their own (pain 5).
+//! Compression of finished days, on a thread of its own.
 //!
-//! A day file is written by several processes, and one of them may have lines for yesterday still. So the compressed
-//! file is made beside it, and takes its place under the lock that writers hold for a write, if nobody has added to
-//! it meanwhile. A writer that waited for the lock finds that its file is gone and begins it anew; what is in there
-//! joins the compressed lines a day later, as a further member of the gzip file.
+//! Several processes write a day file, and one of them may still have lines for yesterday. So the compressed file is made
+//! beside it. It replaces the plain file under the lock that writers hold for a write, if the plain file has not grown
+//! meanwhile. A writer that waited for the lock finds that its file is gone and begins it again. Those lines join the
+//! compressed ones a day later, as a further member of the gzip file.
 //!
-//! Whatever moment a process dies at, each line is in one of the two files: when both have it, the next run tells by
-//! the check sum and the length that end a gzip file, and only removes the plain one.
+//! If a process dies at any step, each line is in one of the two files. If both have it, the next run sees that by the check
+//! sum and the length at the end of a gzip file, and only removes the plain one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,27 +18,25 @@ use std::thread;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::files::attributes;
-use crate::files::lockless;
-use crate::files::name::DayFileName;
-use crate::files::names_in;
-use crate::files::open::Held;
-use crate::process::at_exit;
-use crate::process::stderr;
+use crate::files::name::{DayFileName, names_in};
+use crate::files::open::FileLock;
+use crate::files::{attributes, lockless};
+use crate::process::{signal_mask, stderr};
 
-/// What ends a gzip file: a check sum and a length, four bytes each.
+/// Length of the end of a gzip file: a check sum and a length, four bytes each.
 const TRAILER_BYTES: i64 = 8;
 
-/// Compresses the files of days before `today`, unless that is going on already. A failure is told on stderr, and what
-/// could not be compressed is tried again a day later.
+/// Starts to compress the files of days before `today`, unless a compression is under way. A failure is reported on stderr
+/// and tried again a day later.
 pub(crate) fn in_background(dir: &Path, today: i32) {
+    // Acquire and Release: the next compression sees the files as the last one left them.
     static BUSY: AtomicBool = AtomicBool::new(false);
     if BUSY.swap(true, Ordering::Acquire) {
         return;
     }
     let dir = dir.to_owned();
     let started = thread::Builder::new().name("obs-log-compress".to_owned()).spawn(move || {
-        at_exit::block_signals();
+        signal_mask::block_all();
         if let Err(error) = finished_days(&dir, today) {
             stderr::say(format!("cannot compress the days in {}: {error}", dir.display()));
         }
@@ -49,7 +47,7 @@ pub(crate) fn in_background(dir: &Path, today: i32) {
     }
 }
 
-/// Tries all of them; the first error.
+/// Compresses each of them. Returns the first error.
 fn finished_days(dir: &Path, today: i32) -> io::Result<()> {
     let mut names: Vec<_> = names_in(dir).filter(|name| name.day < today && !name.is_compressed()).collect();
     names.sort();
@@ -57,7 +55,7 @@ fn finished_days(dir: &Path, today: i32) -> io::Result<()> {
 }
 
 fn compress(dir: &Path, name: DayFileName) -> io::Result<()> {
-    // Neither the draft nor the plain file could be removed: the work would be in vain, and lines would be there twice.
+    // Neither the draft nor the plain file could be removed. The work would be in vain, and lines would be there twice.
     if attributes::keeps_all(dir) || attributes::keeps_all(&dir.join(name.to_string())) {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
@@ -69,23 +67,23 @@ fn compress(dir: &Path, name: DayFileName) -> io::Result<()> {
     outcome.map(drop)
 }
 
-/// The compressed file before it has its name. Whoever writes it holds its lock.
+/// Compressed file under its temporary name. Its writer holds its lock.
 struct Draft {
     file: File,
     path: PathBuf,
 }
 
 impl Draft {
-    /// `None` when another process is at it.
+    /// Returns `None` if another process is at it.
     fn begin(dir: &Path, name: DayFileName) -> io::Result<Option<Draft>> {
         let path = dir.join(format!(".{name}.gz"));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path)?;
-        // It may have become somebody's compressed file between the two steps, and be locked no more.
+        // Another process may have finished it between the two steps, and it is no longer locked then.
         match file.try_lock() {
             Ok(()) => {}
-            // Without locks a line that comes meanwhile would be lost with the plain file.
+            // Without locks, a line that is appended meanwhile would be removed with the plain file.
             Err(TryLockError::Error(_)) => {
                 let _ = fs::remove_file(&path);
                 return Ok(None);
@@ -95,14 +93,14 @@ impl Draft {
         if !is_at(&file, &path)? {
             return Ok(None);
         }
-        // A process may have died over it. A file that may only grow cannot be emptied.
+        // A process may have died while it wrote the file. A file that may only grow cannot be emptied.
         if file.metadata()?.len() > 0 {
             file.set_len(0)?;
         }
         Ok(Some(Draft { file, path }))
     }
 
-    /// Whether it has taken the place of the plain file.
+    /// Compresses the plain file. Returns whether the result has replaced it.
     fn finish(&self, dir: &Path, name: DayFileName) -> io::Result<bool> {
         let plain_path = dir.join(name.to_string());
         let packed_path = dir.join(DayFileName { compressed: true, ..name }.to_string());
@@ -115,10 +113,10 @@ impl Draft {
         let mut encoder = GzEncoder::new(&self.file, Compression::default());
         let bytes = io::copy(&mut plain, &mut encoder)?;
         encoder.finish()?;
-        // A loss of power must not find the plain file gone and this one not there.
+        // After a loss of power, the plain file must not be gone without the compressed one being there.
         lockless::if_possible(self.file.sync_all())?;
-        let held = Held::take(&plain)?;
-        if !held.is_locked() || plain.metadata()?.len() != bytes || !is_at(&plain, &plain_path)? {
+        let lock = FileLock::take(&plain)?;
+        if !lock.is_locked() || plain.metadata()?.len() != bytes || !is_at(&plain, &plain_path)? {
             return Ok(false);
         }
         let done_before = match &mut packed {
@@ -129,7 +127,7 @@ impl Draft {
             fs::rename(&self.path, &packed_path)?;
         }
         fs::remove_file(plain_path).inspect_err(|_| {
-            // No reader is to find its lines twice: the compressed file gets back what it was.
+            // Readers must not find its lines twice, so the compressed file becomes what it was before.
             let _ = match packed_bytes {
                 0 => fs::remove_file(&packed_path),
                 before if !done_before => self.file.set_len(before),
@@ -140,14 +138,14 @@ impl Draft {
     }
 }
 
-/// `None` when there is no regular file.
+/// Opens a regular file. Returns `None` if there is none.
 fn open_regular(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     match opened {
         Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        // A link that somebody put there.
+        // A symbolic link that was put in its place.
         Err(error) if error.raw_os_error() == Some(libc::ELOOP) => Ok(None),
         Err(error) => Err(error),
     }
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn pain_05_finished_days_are_compressed_and_what_is_foreign_stays() {
+    fn finished_days_are_compressed_and_foreign_files_stay() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
         write("2026-05-25.log", "first\n");
@@ -221,9 +219,9 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
     }
 
-    /// A writer has yesterday's file open and lines for it while it is compressed and removed.
+    /// A writer has yesterday's file open, and lines for it, while it is compressed and removed.
     #[test]
-    fn pain_05_a_line_that_comes_late_is_neither_lost_nor_doubled() {
+    fn a_late_line_is_neither_lost_nor_doubled() {
         let dir = tempfile::tempdir().unwrap();
         let mut files = DayFiles::new(dir.path());
         let mut append = |line: &str| {
@@ -241,11 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_died_at_any_step_left_each_line_once_for_the_next() {
+    fn a_process_that_died_at_any_step_leaves_each_line_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(plain(MAY_26 - 1));
         fs::write(&path, "a\nb\n").unwrap();
-        // Over the draft.
+        // While it wrote the draft.
         fs::write(dir.path().join(".2026-05-25.log.gz"), "half a draft").unwrap();
         finished_days(dir.path(), MAY_26).unwrap();
         // Between the two steps of the exchange.
@@ -257,7 +255,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_day_that_cannot_be_removed_is_not_there_twice() {
+    fn a_day_that_cannot_be_removed_is_not_compressed_too() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(plain(MAY_26 - 1));
         fs::write(&path, "a\n").unwrap();
@@ -279,7 +277,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_late_line_that_cannot_be_removed_is_not_there_twice() {
+    fn a_late_line_that_cannot_be_removed_is_not_compressed_too() {
         let dir = tempfile::tempdir().unwrap();
         let name = DayFileName::first_of(MAY_26 - 1);
         let [path, packed] =
@@ -296,7 +294,7 @@ mod tests {
             let _ = io::Write::write_all(&mut io::stderr(), b"skipped: needs the right to set attributes\n");
             return;
         }
-        // With the attribute seen before the work, and only by its end, where the file system does not tell.
+        // The attribute is seen before the work, or only at its end where the file system does not tell it.
         let early = finished_days(dir.path(), MAY_26);
         let draft = Draft::begin(dir.path(), name).unwrap().unwrap();
         let late = draft.finish(dir.path(), name);
@@ -311,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_at_the_same_file_is_left_to_it() {
+    fn a_file_that_another_process_compresses_is_left_to_it() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(plain(MAY_26 - 1)), "a\n").unwrap();
         let theirs = Draft::begin(dir.path(), DayFileName::first_of(MAY_26 - 1)).unwrap().unwrap();
@@ -322,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn l4_a_new_day_compresses_the_one_before_and_old_ones_go() {
+    fn a_new_day_compresses_the_one_before_and_removes_old_ones() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("2026-05-12.log.gz"), "old").unwrap();
         let mut files = DayFiles::of(&Config::new(dir.path()).compress(true));
@@ -335,7 +333,7 @@ mod tests {
         let mut day = MAY_26;
         while !dir.path().join("2026-05-25.log.gz").exists() {
             assert!(Instant::now() < patience, "{:?}", names(dir.path()));
-            // Another test's compression may have been under way; then it is the next day's turn.
+            // Another test's compression may have been under way. The next day tries again.
             append(day, "today\n");
             day += 1;
             thread::sleep(Duration::from_millis(5));

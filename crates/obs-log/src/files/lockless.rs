@@ -1,4 +1,4 @@
-//! File systems that lack locks or another operation which the log can do without.
+//! File systems without locks, or without another operation that the log can do without.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,20 +7,20 @@ use crate::process::stderr;
 
 static WRITTEN_UNLOCKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether `error` says that the file system, or a filter of system calls, has no such operation.
+/// Whether `error` says that the file system, or a filter of system calls, does not offer the operation.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
-    // Not in a `match`: two of them have the same value on some systems.
+    // Not a `match`, because two of them have the same value on some systems.
     let missing = [libc::ENOSYS, libc::EOPNOTSUPP, libc::ENOTSUP, libc::ENOLCK, libc::EINVAL, libc::EPERM];
     error.raw_os_error().is_some_and(|code| missing.contains(&code))
 }
 
-/// Ignores `result` where the operation does not exist here.
+/// Ignores an error that only says that the operation does not exist here.
 #[cfg(feature = "compress")]
 pub(crate) fn if_possible(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
 }
 
-/// Notes that day files are written without a lock, and says so on stderr the first time.
+/// Notes that day files are written without a lock. Says so on stderr the first time.
 pub(crate) fn note(error: &io::Error) {
     if !WRITTEN_UNLOCKED.swap(true, Ordering::Relaxed) {
         stderr::say(format!(
@@ -30,7 +30,7 @@ pub(crate) fn note(error: &io::Error) {
     }
 }
 
-/// Whether a day file was written without a lock so far.
+/// Whether a day file was written without a lock.
 pub(crate) fn was_noted() -> bool {
     WRITTEN_UNLOCKED.load(Ordering::Relaxed)
 }

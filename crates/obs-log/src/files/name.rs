@@ -1,20 +1,21 @@
-//! What a day file is called (L4).
+//! Names of day files.
 
 use std::cmp::Ordering;
-use std::fmt;
+use std::path::Path;
+use std::{fmt, fs};
 
 use chrono::{Datelike, NaiveDate};
 
-/// The last part of a day. A file that claims to be a later one is none of ours.
+/// Number of the last part of a day. A file with a higher number is foreign.
 pub(crate) const LAST_PART: u32 = 999_999;
 
-/// 1970-01-01, counted as chrono counts days.
+/// Number of 1970-01-01 as chrono counts days.
 const EPOCH_FROM_CE: i32 = 719_163;
 
-/// The name of a day file: `2026-05-26.log`; then, when that is as large as it may be, `2026-05-26.1.log`,
-/// `2026-05-26.2.log`, …; each with `.gz` behind it once it is finished and compressed.
+/// Name of a day file: `2026-05-26.log`, followed by `2026-05-26.1.log`, `2026-05-26.2.log` and so on when a file is full.
+/// A finished file may be compressed and then ends in `.gz`.
 ///
-/// Names are in the order in which their lines were written. Whoever reads a folder needs no more:
+/// Names are ordered as their lines were written, which is enough to read a folder:
 ///
 /// ```
 /// use obs_log::DayFileName;
@@ -29,13 +30,13 @@ const EPOCH_FROM_CE: i32 = 719_163;
 pub struct DayFileName {
     /// Days since 1970-01-01.
     pub(crate) day: i32,
-    /// Of one day the first is 0.
+    /// Number among the files of the day, from 0.
     pub(crate) part: u32,
     pub(crate) compressed: bool,
 }
 
 impl DayFileName {
-    /// Reads a name; `None` unless it is exactly as this crate writes it.
+    /// Reads a name. Returns `None` unless it is exactly as this crate writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<DayFileName> {
         let (plain, compressed) = text.strip_suffix(".gz").map_or((text, false), |plain| (plain, true));
@@ -48,24 +49,24 @@ impl DayFileName {
         (name.to_string() == text).then_some(name)
     }
 
-    /// Whether it is a finished file, compressed with gzip.
+    /// Whether the file is a finished one that is compressed with gzip.
     #[must_use]
     pub fn is_compressed(self) -> bool {
         self.compressed
     }
 
-    /// The first file of a day.
+    /// Returns the name of the first file of a day.
     pub(crate) fn first_of(day: i32) -> DayFileName {
         DayFileName { day, part: 0, compressed: false }
     }
 
-    /// What follows when this one is full.
+    /// Returns the name of the file that follows when this one is full.
     pub(crate) fn next_part(self) -> DayFileName {
         DayFileName { part: (self.part + 1).min(LAST_PART), ..self }
     }
 }
 
-/// `2026-05-26.1.log`
+/// Formats the name as in `2026-05-26.1.log`.
 impl fmt::Display for DayFileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = self.day.saturating_add(EPOCH_FROM_CE);
@@ -78,7 +79,8 @@ impl fmt::Display for DayFileName {
     }
 }
 
-/// By day, then by part. Lines that come late for a finished file begin it anew: so what is compressed goes first.
+/// Orders by day, then by part. Late lines for a compressed file begin a plain one of the same name, so the compressed one
+/// comes first.
 impl Ord for DayFileName {
     fn cmp(&self, other: &DayFileName) -> Ordering {
         let key = |name: &DayFileName| (name.day, name.part, !name.compressed);
@@ -92,13 +94,19 @@ impl PartialOrd for DayFileName {
     }
 }
 
+/// Lists the names in `dir` that are those of day files.
+pub(crate) fn names_in(dir: &Path) -> impl Iterator<Item = DayFileName> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| DayFileName::parse(entry.file_name().to_str()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn l4_only_the_exact_name_is_ours() {
+    fn only_the_exact_name_is_a_day_file() {
         let name = |part, compressed| Some(DayFileName { day: 20_599, part, compressed });
         assert_eq!(DayFileName::first_of(0).to_string(), "1970-01-01.log");
         assert_eq!(DayFileName::parse("2026-05-26.log"), name(0, false));
@@ -126,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_refused_or_comes_back_as_it_was(text in "\\PC*|[0-9]{4}-[0-9]{2}-[0-9]{2}(\\.[0-9]{1,3})?\\.log(\\.gz)?") {
+        fn any_text_is_refused_or_reads_back_unchanged(text in "\\PC*|[0-9]{4}-[0-9]{2}-[0-9]{2}(\\.[0-9]{1,3})?\\.log(\\.gz)?") {
             if let Some(name) = DayFileName::parse(&text) {
                 prop_assert_eq!(name.to_string(), text);
             }

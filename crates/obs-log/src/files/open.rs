@@ -1,4 +1,7 @@
-//! An open day file: whole lines are appended, and nothing torn stays in it (L9).
+//! Open day file, to which whole lines are appended.
+//!
+//! A write that is interrupted leaves no torn line behind: it is cut off, or ended with a newline where the file may only
+//! grow.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Write};
@@ -9,36 +12,44 @@ use std::time::{Duration, Instant};
 
 use crate::files::lockless;
 use crate::files::name::DayFileName;
-use crate::journal::arena::Place;
-use crate::json::MAX_LINE_BYTES;
+use crate::limits::MAX_LINE_BYTES;
 
-/// How every line of ours begins.
+/// Beginning of every line that this crate writes.
 const LINE_START: &[u8] = b"{\"ts\":\"";
-/// How long another process may hold a file: it does so for the time of one write.
+/// Maximum time to wait for the lock of another process, which holds it for one write.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Position in a day file that holds whatever the file is called by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FilePosition {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) offset: u64,
+}
+
+/// Open day file.
 #[derive(Debug)]
 pub(crate) struct OpenDay {
     pub(crate) name: DayFileName,
     file: File,
     device: u64,
     inode: u64,
-    /// Where the file ended when it was last seen to end with a line.
+    /// Length of the file when it was last known to end with a whole line.
     end: Option<u64>,
 }
 
-/// A write that did not come to its end.
+/// Write that was not completed.
 #[derive(Debug)]
 pub(crate) struct Interrupted {
-    /// Bytes that are in the file: whole lines.
+    /// Bytes of whole lines that are in the file.
     pub(crate) written: usize,
-    /// The file has no name any more, and nothing was written.
+    /// The file has been removed, and nothing was written.
     pub(crate) removed: bool,
     pub(crate) error: io::Error,
 }
 
 impl Interrupted {
-    /// Whether the file may not be written any more, because it has become immutable, say.
+    /// Whether the file may no longer be written, for example because it has become immutable.
     pub(crate) fn is_refused(&self) -> bool {
         self.written == 0 && self.error.kind() == io::ErrorKind::PermissionDenied
     }
@@ -52,7 +63,7 @@ impl From<io::Error> for Interrupted {
 
 impl OpenDay {
     pub(crate) fn open(dir: &Path, name: DayFileName) -> io::Result<OpenDay> {
-        // Neither a link nor a pipe that somebody put there is followed or waited for.
+        // Never follow a symbolic link, nor wait for the reader of a pipe, that was put in its place.
         let file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -67,7 +78,7 @@ impl OpenDay {
         Ok(OpenDay { name, file, device: metadata.dev(), inode: metadata.ino(), end: None })
     }
 
-    /// Whether it is still the file under its name.
+    /// Whether the file is still the one under its name.
     pub(crate) fn is_in_place(&self, dir: &Path) -> bool {
         let there = dir.join(self.name.to_string()).symlink_metadata();
         there.is_ok_and(|there| there.dev() == self.device && there.ino() == self.inode)
@@ -77,17 +88,18 @@ impl OpenDay {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Appends `lines`, which are whole. Tells `before` where they will be, and adds to `torn` what was cut off.
+    /// Appends `lines`, which are whole. Calls `before` with their position, and adds the torn lines that were cut off to
+    /// `torn`.
     ///
-    /// Under a lock where the file system has locks: so what is cut off the file's end belongs to nobody who is still writing, and
-    /// whoever removes the file under the same lock takes no line with it.
+    /// Holds the file's lock where the file system has locks. So a torn line at the end has no writer that is still at it,
+    /// and a process that removes the file under the same lock loses no line.
     pub(crate) fn append(
         &mut self,
         lines: &mut [IoSlice<'_>],
-        before: &mut dyn FnMut(Place),
+        before: &mut dyn FnMut(FilePosition),
         torn: &mut u64,
     ) -> Result<(), Interrupted> {
-        let held = Held::take(&self.file)?;
+        let lock = FileLock::take(&self.file)?;
         let there = self.file.metadata()?;
         if there.nlink() == 0 {
             let error = io::Error::other("it has been removed");
@@ -95,11 +107,12 @@ impl OpenDay {
         }
         let mut offset = there.len();
         if self.end != Some(offset) {
-            *torn += u64::from(end_torn_line(&held, offset)?);
+            *torn += u64::from(end_torn_line(&lock, offset)?);
             offset = self.size()?;
         }
+        // Unknown until the write is complete.
         self.end = None;
-        before(Place { device: self.device, inode: self.inode, offset });
+        before(FilePosition { device: self.device, inode: self.inode, offset });
         match write_all(&self.file, lines) {
             Ok(bytes) => {
                 self.end = Some(offset + bytes as u64);
@@ -107,8 +120,8 @@ impl OpenDay {
             }
             Err((pieces, written, error)) => {
                 let whole = whole_lines(&pieces, written);
-                if held.locked && self.size().is_ok_and(|size| size == offset + written as u64) {
-                    // Where this fails, the next write finds the beginning of a line and ends it.
+                if lock.locked && self.size().is_ok_and(|size| size == offset + written as u64) {
+                    // If this fails, the next write finds the beginning of a line and ends it.
                     let _ = self.file.set_len(offset + whole as u64);
                 }
                 Err(Interrupted { written: whole, removed: false, error })
@@ -117,24 +130,25 @@ impl OpenDay {
     }
 }
 
-/// An exclusive lock on a file, among processes that write it.
+/// Exclusive lock on a file among the processes that write it.
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
+pub(crate) struct FileLock<'a> {
     file: &'a File,
     /// `false` where the file system has no locks.
     locked: bool,
 }
 
-impl<'a> Held<'a> {
-    /// Without the lock where there are none. An error when somebody keeps it for long: a process that is stopped, say.
-    pub(crate) fn take(file: &'a File) -> io::Result<Held<'a>> {
+impl<'a> FileLock<'a> {
+    /// Takes the lock, or notes that the file system has none. Returns an error if another process holds the lock for long,
+    /// for example because it is stopped.
+    pub(crate) fn take(file: &'a File) -> io::Result<FileLock<'a>> {
         let started = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Held { file, locked: true }),
+                Ok(()) => return Ok(FileLock { file, locked: true }),
                 Err(TryLockError::Error(error)) if lockless::is_missing(&error) => {
                     lockless::note(&error);
-                    return Ok(Held { file, locked: false });
+                    return Ok(FileLock { file, locked: false });
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if started.elapsed() > PATIENCE => {
@@ -146,15 +160,15 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Held<'_> {
-    /// Whether nobody else writes to the file meanwhile.
+impl FileLock<'_> {
+    /// Whether no other process writes to the file meanwhile.
     #[cfg(feature = "compress")]
     pub(crate) fn is_locked(&self) -> bool {
         self.locked
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for FileLock<'_> {
     fn drop(&mut self) {
         if self.locked {
             let _ = self.file.unlock();
@@ -162,7 +176,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Writes all of `lines`; otherwise what they were, how much was written, and why no more.
+/// Writes all of `lines`. On an error, also returns the original lines and the number of bytes written.
 fn write_all<'a>(
     file: &File,
     lines: &mut [IoSlice<'a>],
@@ -185,7 +199,7 @@ fn write_all<'a>(
     Ok(written)
 }
 
-/// How many of the first `written` bytes are whole lines.
+/// Returns how many of the first `written` bytes are whole lines.
 fn whole_lines(pieces: &[IoSlice<'_>], written: usize) -> usize {
     let (mut whole, mut seen) = (0, 0);
     for piece in pieces {
@@ -196,12 +210,13 @@ fn whole_lines(pieces: &[IoSlice<'_>], written: usize) -> usize {
     whole
 }
 
-/// Sees to it that the file ends with a line. What has the form of a line of ours that did not come to its end is
-/// cut off: its writer died, and its next start writes the line whole if it had been accepted. Anything else is ended.
-/// Without a lock nothing is cut off, because its writer may be alive; and nothing where the file may only grow. Returns
-/// whether a line of ours was found torn by a writer that is dead.
-pub(crate) fn end_torn_line(held: &Held<'_>, end: u64) -> io::Result<bool> {
-    let mut file = held.file;
+/// Makes the file end with a whole line. Returns whether it cut off or ended a torn line of this crate.
+///
+/// A torn line of this crate is cut off: its writer has died, and the writer's next start writes the line whole if it was
+/// accepted. Anything else is ended with a newline. So is a torn line without a lock, because its writer may be alive, and in
+/// a file that may only grow.
+pub(crate) fn end_torn_line(lock: &FileLock<'_>, end: u64) -> io::Result<bool> {
+    let mut file = lock.file;
     let mut last = [0];
     if end == 0 || (file.read_exact_at(&mut last, end - 1).is_ok() && last == *b"\n") {
         return Ok(false);
@@ -212,8 +227,8 @@ pub(crate) fn end_torn_line(held: &Held<'_>, end: u64) -> io::Result<bool> {
     let newline = tail.iter().rposition(|&byte| byte == b'\n');
     let fragment = newline.map_or(&tail[..], |at| &tail[at + 1..]);
     let ours = fragment.starts_with(LINE_START) || LINE_START.starts_with(fragment);
-    if held.locked && ours && (newline.is_some() || start == 0) {
-        // Refused where the file has the append-only attribute.
+    if lock.locked && ours && (newline.is_some() || start == 0) {
+        // Refused if the file has the append-only attribute.
         file.set_len(end - fragment.len() as u64).or_else(|_| file.write_all(b"\n"))?;
         return Ok(true);
     }

@@ -1,35 +1,36 @@
-//! Which day files are too old, and when their age is believed.
+//! Age of day files, and the point from which it is believed.
 //!
-//! A clock can be wrong once: a computer without a battery for it starts in 1970, a dead one in any year. So a file is not
-//! old because the clock says so. The clock has to have passed the file's age while this process looked on, or this
-//! process has to have run for a day since the clock last jumped. Until then the newest days are kept whatever their
-//! dates are, so that a process that never runs for a day does not fill the disk either.
+//! A clock can be wrong for a while: a computer without a battery for it starts in 1970, one with a dying battery in any
+//! year. So a file is not removed just because the clock says that it is old. Either the clock has passed the file's age
+//! while this process was running, or this process has run for a day since the clock last jumped. Until then the newest days
+//! are kept, whatever their dates are. A process that never runs for a day therefore does not fill the disk either.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::config::LOG_RETENTION_DAYS;
 
-/// After this time without a jump the clock is believed.
+/// Time without a jump after which the clock is believed.
 const TRIAL: Duration = Duration::from_secs(86_400);
-/// Days that are kept.
+/// Number of days that are kept.
 const KEPT: i32 = LOG_RETENTION_DAYS as i32;
-/// Days of files of this process that are remembered. More are there only if the clock jumps all the time.
-const MOST_OWN: usize = 64;
+/// Maximum number of days of own files that are remembered. There are more only if the clock jumps all the time.
+const MAX_OWN: usize = 64;
 
-/// What is known of the clock, which says how old files are.
+/// Record of the clock, by which the age of files is judged.
 #[derive(Debug, Default)]
 pub(crate) struct Retention {
     clock: Option<Watched>,
-    /// Days that this process has opened a file of since the clock last became doubtful.
+    /// Days whose file this process has opened since the clock last became doubtful.
     own: BTreeSet<i32>,
 }
 
+/// Clock since its last jump.
 #[derive(Debug)]
 struct Watched {
-    /// The day when the watch began: at the start, or at the clock's last jump.
+    /// Earliest day since the start or the clock's last jump.
     from: i32,
-    /// The day at the last look.
+    /// Day at the last look.
     day: i32,
     since: Instant,
     believed: bool,
@@ -42,15 +43,15 @@ impl Watched {
 }
 
 impl Retention {
-    /// Looks at the clock, which reads `day`; `now` is a clock that nobody sets. Returns whether more files than before may
-    /// be too old.
+    /// Notes that the clock reads `day`. `now` is a clock that cannot be set. Returns whether more files than before may be
+    /// too old.
     pub(crate) fn look(&mut self, day: i32, now: Instant) -> bool {
         let Some(clock) = &mut self.clock else {
             self.clock = Some(Watched::begin(day, now));
             return true;
         };
         let before = (clock.day, clock.believed);
-        // The writer looks every 30 s or more often: a clock that runs is never more than a midnight ahead of the last look.
+        // The writer looks at least every 30 s, so a clock that just runs is at most one midnight ahead of the last look.
         if day.abs_diff(clock.day) > 1 {
             *clock = Watched::begin(day, now);
         }
@@ -63,14 +64,14 @@ impl Retention {
         before != (clock.day, clock.believed)
     }
 
-    /// Notes that a file of `day` was opened: what is being written is not old, whatever the clock says next.
+    /// Notes that a file of `day` was opened. A file that is being written is not old, whatever the clock says next.
     pub(crate) fn note_open(&mut self, day: i32) {
-        if self.own.insert(day) && self.own.len() > MOST_OWN {
+        if self.own.insert(day) && self.own.len() > MAX_OWN {
             self.own.pop_first();
         }
     }
 
-    /// Those of `days`, which have files, that are to be removed.
+    /// Returns those of `days`, which have files, that are to be removed.
     pub(crate) fn too_old(&self, days: &BTreeSet<i32>) -> BTreeSet<i32> {
         let Some(clock) = &self.clock else { return BTreeSet::new() };
         let oldest_kept = oldest_kept(days, clock.from);
@@ -81,8 +82,9 @@ impl Retention {
     }
 }
 
-/// The oldest of the days up to `from` that are kept although the clock is doubtful. `from` itself counts as one of them
-/// only if another file shows that the clock was near it before: the file of a day that never was takes no other's place.
+/// Oldest of the days up to `from` that are kept while the clock is doubtful. `from` itself is one of them only if another
+/// file shows that the clock was near it before. Otherwise `from` may be a day that never was, and its file must not displace
+/// another.
 fn oldest_kept(days: &BTreeSet<i32>, from: i32) -> i32 {
     let was_near = days.range(from - KEPT + 1..from).next().is_some();
     let kept = days.range(..=if was_near { from } else { from - 1 }).rev().take(KEPT as usize);
@@ -100,7 +102,7 @@ mod tests {
         days.into_iter().collect()
     }
 
-    /// Looks at the clock once and removes what is too old, as the writer does.
+    /// Looks at the clock once and removes old files, as the writer does.
     fn turn(retention: &mut Retention, day: i32, now: Instant, files: &mut BTreeSet<i32>) {
         retention.note_open(day);
         files.insert(day);
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_start_with_a_wrong_clock_removes_nothing_of_the_newest_14() {
+    fn a_start_with_a_wrong_clock_keeps_the_newest_14() {
         let start = Instant::now();
         for jump in [60, 400, 20_000] {
             let mut files = days(TODAY - 13..=TODAY);
@@ -124,11 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_while_the_process_runs_and_back_removes_nothing() {
+    fn a_jump_of_the_clock_and_back_removes_nothing() {
         let start = Instant::now();
         let mut files = days(TODAY - 13..=TODAY);
         let mut retention = Retention::default();
-        // Even after weeks: it was another clock that was believed.
+        // Even after weeks, because the clock that was believed was another one.
         turn(&mut retention, TODAY, start, &mut files);
         turn(&mut retention, TODAY, start + TRIAL * 20, &mut files);
         turn(&mut retention, TODAY + 60, start + TRIAL * 20, &mut files);
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_slept_for_60_days_removes_old_files_after_a_day_of_running() {
+    fn a_device_that_slept_for_60_days_removes_old_files_after_running_for_a_day() {
         let start = Instant::now();
         let mut files = days(TODAY - 13..=TODAY);
         let mut retention = Retention::default();
@@ -151,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_computer_that_starts_in_1970_keeps_all_and_its_first_lines() {
+    fn a_computer_that_starts_in_1970_keeps_every_file() {
         let start = Instant::now();
         let mut files = days(TODAY - 14..TODAY);
         for _restart in 0..3 {
             let mut retention = Retention::default();
             turn(&mut retention, 0, start, &mut files);
             turn(&mut retention, TODAY, start + HOUR, &mut files);
-            assert!(files.contains(&0), "what this process has just written");
+            assert!(files.contains(&0), "the file that this process has just written");
             assert!(files.is_superset(&days(TODAY - 12..=TODAY)));
         }
         let mut retention = Retention::default();
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_clock_was_seen_to_pass_goes_at_midnight() {
+    fn an_age_that_the_clock_was_seen_to_pass_is_believed() {
         let start = Instant::now();
         let mut files = days(TODAY - 13..=TODAY);
         let mut retention = Retention::default();
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn midnight_to_and_fro_is_no_jump() {
+    fn a_clock_that_crosses_midnight_repeatedly_does_not_jump() {
         let start = Instant::now();
         let mut files = days(TODAY - 13..=TODAY);
         let mut retention = Retention::default();

@@ -1,46 +1,46 @@
-//! The owner of a hand-over file, as the file's name tells it, and whether that process still lives.
+//! Owner of a hand-over file, as the file's name tells it, and whether that process is alive.
 //!
-//! A lock answers the same question where the file system has locks and no forked child keeps one. The name answers
-//! it on file systems without locks, for processes of the same boot and the same PID namespace. It is part of the name
-//! and not of the content, so that a rename hands a file over in one step.
-//!
-//! Unsafe is here the call of `kill` with signal 0, which only asks.
-#![allow(unsafe_code)]
+//! The lock on the file answers the same question where the file system has locks and no forked child keeps one. The name
+//! answers it without locks, for processes of the same boot and the same PID namespace. It is in the name and not in the
+//! content, so that a rename hands the file over in one step.
 
 use std::sync::LazyLock;
 use std::{fs, process};
 
-/// Set in [`Owner::mark`] where the owner could not lock its file.
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+/// Bit in [`Owner::mark`] of an owner that could not lock its file.
 const UNLOCKED: u64 = 1 << 63;
 
-/// A process, told apart from others that had or will have its PID.
+/// Identity of a process, which differs from earlier and later processes with the same PID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pid: u32,
     /// [`UNLOCKED`]; 31 bits for the boot and the PID namespace; the low 32 bits of the start time in ticks. Names of
-    /// earlier versions have the time in nanoseconds here, which is no place of ours.
+    /// earlier versions have the time in nanoseconds here, whose upper bits match no boot of ours.
     mark: u64,
 }
 
-/// An answer to "does the owner live?".
+/// Whether an owner is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     Alive,
     Dead,
-    /// It ran in another PID namespace, before the last boot, or on another machine; or `/proc` is hidden.
+    /// The owner ran in another PID namespace, before the last boot, or on another machine; or `/proc` is hidden.
     Unknown,
 }
 
 impl Owner {
-    /// This process; `nanos` keeps names apart where `/proc` does not say when it started.
+    /// Returns this process. `nanos` tells names apart where `/proc` does not say when it started.
     pub(crate) fn current(nanos: i64) -> Owner {
         static MARK: LazyLock<Option<u64>> = LazyLock::new(current_mark);
-        // A forked child has a start of its own, but makes no file.
+        // A forked child has another start time, but it makes no file.
         let mark = MARK.unwrap_or(nanos.unsigned_abs() & !UNLOCKED);
         Owner { pid: process::id(), mark }
     }
 
-    /// The same owner, which cannot lock its file.
+    /// Returns the same owner, marked as unable to lock its file.
     pub(crate) fn without_lock(self) -> Owner {
         Owner { mark: self.mark | UNLOCKED, ..self }
     }
@@ -53,7 +53,7 @@ impl Owner {
         self.pid == process::id()
     }
 
-    /// The file's name without its prefix.
+    /// Returns the file's name without its prefix.
     pub(crate) fn to_name(self, count: u64) -> String {
         format!("{}-{}-{count}", self.pid, self.mark)
     }
@@ -70,14 +70,14 @@ impl Owner {
         }
     }
 
-    /// Whether the owner lives, for a file that this process does not hold itself.
+    /// Whether the owner is alive. Only for a file that this process does not hold itself.
     pub(crate) fn life(self) -> Life {
         let Some(ours) = current_mark() else { return Life::Unknown };
         if (self.mark & !UNLOCKED) >> 32 != ours >> 32 || self.pid == 0 {
             return Life::Unknown;
         }
-        // Our own PID, and we do not hold the file: a program before us, which became this one by `exec`, or it
-        // is one that we gave up.
+        // Our own PID, and we do not hold the file: it is of the program before us, which became this one by `exec`, or
+        // one that we gave up.
         if self.is_this_process() || !exists(self.pid) {
             return Life::Dead;
         }
@@ -88,8 +88,7 @@ impl Owner {
     }
 }
 
-/// The mark of a process here that started when this one did; `None` where `/proc` is missing or is that of another
-/// PID namespace.
+/// Returns the mark of this process. `None` if `/proc` is missing or is that of another PID namespace.
 fn current_mark() -> Option<u64> {
     let shown = fs::read_link("/proc/self").ok()?;
     if shown.to_str()?.parse() != Ok(process::id()) {
@@ -97,22 +96,22 @@ fn current_mark() -> Option<u64> {
     }
     let boot = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
-    let place = fnv1a(boot.iter().chain(namespace.to_str()?.as_bytes()));
-    Some((place >> 33) << 32 | Stat::of("self")?.start)
+    let machine = fnv1a(boot.iter().chain(namespace.to_str()?.as_bytes()));
+    Some((machine >> 33) << 32 | Stat::of("self")?.start)
 }
 
-/// What `/proc/<process>/stat` says.
+/// Content of `/proc/<process>/stat`.
 struct Stat {
-    /// The low 32 bits of the start time.
+    /// Low 32 bits of the start time in ticks.
     start: u64,
-    /// It is a zombie without another thread.
+    /// The process is a zombie without another thread.
     ended: bool,
 }
 
 impl Stat {
     fn of(process: &str) -> Option<Stat> {
         let text = fs::read(format!("/proc/{process}/stat")).ok()?;
-        // The command may contain spaces and parentheses.
+        // The command before the last parenthesis may contain spaces and parentheses itself.
         let rest = &text[text.iter().rposition(|&byte| byte == b')')? + 1..];
         let fields: Vec<_> = std::str::from_utf8(rest).ok()?.split_ascii_whitespace().collect();
         let threads: u64 = fields.get(17)?.parse().ok()?;
@@ -121,15 +120,14 @@ impl Stat {
     }
 }
 
-/// Whether a process has this PID. Asked of the kernel, because `/proc` may hide processes (`hidepid`).
+/// Whether a process has this PID. Asks the kernel, because `/proc` may hide processes (`hidepid`).
 fn exists(pid: u32) -> bool {
-    let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
-    // SAFETY: signal 0 is not sent; the call only checks whether it could be.
-    let result = unsafe { libc::kill(pid, 0) };
-    result == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // Another error says that the process may not be signalled, so it exists.
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
-/// A hash that is the same in every process.
+/// Hash that is the same in every process and version.
 fn fnv1a<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -139,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_exact_name_is_ours() {
+    fn only_the_exact_name_has_an_owner() {
         assert!(Owner::parse("1-22-333").is_some());
         for name in ["", "1-2", "1-2-3-4", "1-2-x", "1--3", "1-+2-3"] {
             assert_eq!(Owner::parse(name), None, "{name}");
@@ -151,15 +149,15 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_is_told_from_a_later_one_with_its_pid() {
+    fn a_process_is_told_from_a_later_one_with_the_same_pid() {
         let mut child = process::Command::new("sleep").arg("60").spawn().unwrap();
-        let place = Owner::current(1).mark >> 32 << 32;
+        let machine = Owner::current(1).mark >> 32 << 32;
         let start = Stat::of(&child.id().to_string()).unwrap().start;
         let owner = |mark| Owner { pid: child.id(), mark };
-        assert_eq!(owner(place | start).life(), Life::Alive);
-        assert_eq!(owner(place | (start + 1)).life(), Life::Dead);
+        assert_eq!(owner(machine | start).life(), Life::Alive);
+        assert_eq!(owner(machine | (start + 1)).life(), Life::Dead);
         assert_eq!(owner(start).life(), Life::Unknown, "of another namespace");
-        let owner = owner(place | start);
+        let owner = owner(machine | start);
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(owner.life(), Life::Dead);

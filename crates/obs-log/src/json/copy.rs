@@ -1,32 +1,34 @@
-//! Short texts, copied without a call: most pieces of a line are shorter than the call of `memcpy` takes long. And in
-//! one go where it can be: each piece that is appended waits for the length that the one before has stored.
+//! Copies of short texts without a call to `memcpy`.
+//!
+//! Most pieces of a line are so short that the call would cost more than the copy. Pieces that follow each other are
+//! appended in one step where possible, because each append has to wait for the length that the one before has stored.
 
-use crate::json::line_buf::Buffer;
+use crate::json::line_buf::LineBuf;
 
-/// A text of at most this length is copied in a fixed number of bytes.
+/// Texts of at most this many bytes are copied with a copy of this fixed size.
 const SHORT: usize = 48;
-/// Room for a short text and, in quotes, 16 bytes more.
+/// Bytes for a short text followed by 16 bytes in quotes.
 const ROOM: usize = SHORT + 18;
 
-/// A text that is made once and copied often.
+/// Text that is encoded once and copied often.
 #[derive(Debug)]
-pub(crate) struct Ready {
-    /// Filled up with quotes.
+pub(crate) struct CopyText {
+    /// The text, if it is short, padded with quotes.
     short: [u8; SHORT],
     length: usize,
-    /// What is longer.
-    long: Buffer,
+    /// The text, whatever its length.
+    long: LineBuf,
 }
 
-impl Default for Ready {
-    fn default() -> Ready {
-        Ready { short: [b'"'; SHORT], length: 0, long: Buffer::default() }
+impl Default for CopyText {
+    fn default() -> CopyText {
+        CopyText { short: [b'"'; SHORT], length: 0, long: LineBuf::default() }
     }
 }
 
-impl Ready {
-    /// Makes it what `write` appends.
-    pub(crate) fn set(&mut self, write: impl FnOnce(&mut Buffer)) {
+impl CopyText {
+    /// Replaces the text by what `write` appends.
+    pub(crate) fn set(&mut self, write: impl FnOnce(&mut LineBuf)) {
         self.long.clear();
         self.long.shrink_to(SHORT);
         write(&mut self.long);
@@ -45,8 +47,9 @@ impl Ready {
         self.length
     }
 
+    /// Appends the text.
     #[inline]
-    pub(crate) fn write(&self, out: &mut Buffer) {
+    pub(crate) fn write(&self, out: &mut LineBuf) {
         if self.length > SHORT {
             return out.extend_from_slice(&self.long);
         }
@@ -54,9 +57,9 @@ impl Ready {
         out.advance(self.length);
     }
 
-    /// Appends it and then the first `length` bytes of `tail`.
+    /// Appends the text and then the first `length` bytes of `tail`.
     #[inline]
-    pub(crate) fn write_with<const N: usize>(&self, out: &mut Buffer, tail: [u8; N], length: usize) {
+    pub(crate) fn write_with<const N: usize>(&self, out: &mut LineBuf, tail: [u8; N], length: usize) {
         let room: &mut [u8; ROOM] = out.room();
         if self.length > SHORT || self.length + N > ROOM {
             out.extend_from_slice(&self.long);
@@ -67,9 +70,9 @@ impl Ready {
         out.advance(self.length + length);
     }
 
-    /// Appends it and then, in quotes, a text.
+    /// Appends the text and then `text` in quotes.
     #[inline]
-    pub(crate) fn write_with_quoted<const N: usize>(&self, out: &mut Buffer, text: Ends<'_, N>) {
+    pub(crate) fn write_with_quoted<const N: usize>(&self, out: &mut LineBuf, text: Ends<'_, N>) {
         let begin = self.length + 1;
         let end = begin + text.length;
         let room: &mut [u8; ROOM] = out.room();
@@ -79,7 +82,7 @@ impl Ready {
             text.write(out);
             return out.push(b'"');
         }
-        // The first quote is one of those that it is filled up with.
+        // The opening quote is part of the padding.
         room[..SHORT].copy_from_slice(&self.short);
         room[begin..begin + N].copy_from_slice(text.first);
         room[end - N..end].copy_from_slice(text.last);
@@ -88,7 +91,8 @@ impl Ready {
     }
 }
 
-/// The first and the last `N` bytes of a text that they cover.
+/// First and last `N` bytes of a text of `N` to `2 * N` bytes. Together they cover it, possibly overlapping, so two copies
+/// of fixed size are enough.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends<'a, const N: usize> {
     pub(crate) first: &'a [u8; N],
@@ -97,7 +101,7 @@ pub(crate) struct Ends<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Ends<'a, N> {
-    /// `None` where they do not cover it.
+    /// Returns `None` if the two ends do not cover `bytes`.
     #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Option<Ends<'a, N>> {
         let ends = Ends { first: bytes.first_chunk()?, last: bytes.last_chunk()?, length: bytes.len() };
@@ -106,7 +110,7 @@ impl<'a, const N: usize> Ends<'a, N> {
 
     /// Appends the text.
     #[inline]
-    pub(crate) fn write(self, out: &mut Buffer) {
+    pub(crate) fn write(self, out: &mut LineBuf) {
         let Some(rest) = self.length.checked_sub(N) else { return };
         let room: &mut [u8; 32] = out.room();
         room[..N].copy_from_slice(self.first);
@@ -117,7 +121,7 @@ impl<'a, const N: usize> Ends<'a, N> {
 
 /// Appends `bytes`.
 #[inline]
-pub(crate) fn put(out: &mut Buffer, bytes: &[u8]) {
+pub(crate) fn put(out: &mut LineBuf, bytes: &[u8]) {
     if let Some(text) = Ends::<8>::of(bytes) {
         text.write(out);
     } else if let Some(text) = Ends::<4>::of(bytes) {
@@ -136,12 +140,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_every_length_come_out_as_they_went_in() {
+    fn texts_of_every_length_are_copied_unchanged() {
         let bytes: Vec<u8> = (0..100).collect();
-        let mut ready = Ready::default();
+        let mut ready = CopyText::default();
         for length in (0..100).chain((0..100).rev()) {
             let text = &bytes[..length];
-            let mut out = Buffer::default();
+            let mut out = LineBuf::default();
             out.extend_from_slice(b"before");
             put(&mut out, text);
             ready.set(|ready| ready.extend_from_slice(text));
@@ -152,23 +156,23 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_text_in_one_go_is_the_same() {
-        let mut ready = Ready::default();
+    fn a_text_appended_together_with_another_is_unchanged() {
+        let mut ready = CopyText::default();
         for head in 0..100 {
             let head = vec![b'h'; head];
             ready.set(|ready| ready.extend_from_slice(&head));
             for length in 4..=16_u8 {
                 let text: Vec<u8> = (b'a'..b'a' + length).collect();
-                let mut out = Buffer::default();
+                let mut out = LineBuf::default();
                 out.extend_from_slice(b"before");
                 match (Ends::<4>::of(&text), Ends::<8>::of(&text)) {
                     (_, Some(text)) => ready.write_with_quoted(&mut out, text),
                     (Some(text), _) => ready.write_with_quoted(&mut out, text),
-                    (None, None) => unreachable!("one of the two covers it"),
+                    (None, None) => unreachable!("one of the two covers the text"),
                 }
                 assert_eq!(*out, [b"before", &head[..], b"\"", &text, b"\""].concat());
             }
-            let mut out = Buffer::default();
+            let mut out = LineBuf::default();
             out.extend_from_slice(b"before");
             ready.write_with(&mut out, *b"12345", 3);
             assert_eq!(*out, [b"before", &head[..], b"123"].concat());

@@ -1,15 +1,16 @@
-//! Text inside a JSON string.
+//! Escapes for text inside a JSON string.
 //!
-//! Escaped are `"`, `\`, and every control character: C0, DEL and C1 (U+0080 to U+009F, which some terminals obey).
+//! `"`, `\` and every control character are escaped: C0, DEL and C1 (U+0080 to U+009F, which some terminals obey).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use crate::json::copy::{Ends, Ready, put};
-use crate::json::line_buf::Buffer;
+use crate::json::catch::{PANICKED, caught};
+use crate::json::copy::{CopyText, Ends, put};
+use crate::json::line_buf::LineBuf;
 
 /// Appends `head` and then `text` as a JSON string.
 #[inline]
-pub(crate) fn write_string(out: &mut Buffer, head: &Ready, text: &str) {
+pub(crate) fn write_string(out: &mut LineBuf, head: &CopyText, text: &str) {
     let bytes = text.as_bytes();
     if let Some(short) = Ends::<8>::of(bytes) {
         if eights_are_clean(short) {
@@ -23,29 +24,48 @@ pub(crate) fn write_string(out: &mut Buffer, head: &Ready, text: &str) {
     write_any_string(out, head, text);
 }
 
-fn write_any_string(out: &mut Buffer, head: &Ready, text: &str) {
+fn write_any_string(out: &mut LineBuf, head: &CopyText, text: &str) {
     head.write(out);
     out.push(b'"');
     escape(out, text);
     out.push(b'"');
 }
 
+/// Appends `head` and then `text` as a JSON string. If a `Display` panics, the text before that stays.
+#[inline]
+pub(crate) fn write_text(out: &mut LineBuf, head: &CopyText, text: &fmt::Arguments<'_>) {
+    if let Some(text) = text.as_str() {
+        return write_string(out, head, text);
+    }
+    head.write(out);
+    out.push(b'"');
+    let written = caught(|| {
+        // An error that a `Display` returns ends its text there.
+        let _ = Escaped(out).write_fmt(*text);
+    });
+    if written.is_none() {
+        out.extend_from_slice(PANICKED.as_bytes());
+    }
+    out.push(b'"');
+}
+
 /// Appends `text`, escaped.
 #[inline]
-pub(crate) fn escape(out: &mut Buffer, text: &str) {
+pub(crate) fn escape(out: &mut LineBuf, text: &str) {
     let bytes = text.as_bytes();
     if is_clean(bytes) {
         put(out, bytes);
     } else {
-        escape_what_needs_it(out, bytes);
+        escape_each(out, bytes);
     }
 }
 
-fn escape_what_needs_it(out: &mut Buffer, bytes: &[u8]) {
+fn escape_each(out: &mut LineBuf, bytes: &[u8]) {
     let mut clean = 0;
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&byte| needs_look(byte)) {
         at += found;
+        // U+00A0 to U+00BF begin with 0xC2 as well and stay as they are.
         let next = bytes.get(at + 1).copied().unwrap_or(0);
         if bytes[at] == 0xc2 && next > 0x9f {
             at += 2;
@@ -58,8 +78,10 @@ fn escape_what_needs_it(out: &mut Buffer, bytes: &[u8]) {
     out.extend_from_slice(&bytes[clean..]);
 }
 
-/// Whether nothing in `bytes` needs a look. Most text is short and clean, and this is the heart of a line's cost: eight
-/// bytes are tested at once, the last ones overlapping those before.
+/// Whether no byte needs a look.
+///
+/// Most text is short and clean, and this test dominates the cost of a line. So it takes eight bytes at a time. The last
+/// eight may overlap those before.
 #[inline]
 fn is_clean(bytes: &[u8]) -> bool {
     if let Some(text) = Ends::<8>::of(bytes) {
@@ -87,7 +109,7 @@ fn fours_are_clean(text: Ends<'_, 4>) -> bool {
     word_is_clean(first | last << 32)
 }
 
-/// [`needs_look`] for eight bytes.
+/// Whether none of eight bytes needs a look.
 #[inline]
 fn word_is_clean(word: u64) -> bool {
     suspects(word) & TOPS == 0 || !word.to_ne_bytes().into_iter().any(needs_look)
@@ -96,8 +118,9 @@ fn word_is_clean(word: u64) -> bool {
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const TOPS: u64 = ONES << 7;
 
-/// A word with the top bit set in some byte if a byte of `word` needs a look, or is none of ASCII. Adding and
-/// subtracting reaches the top bit just there: 0x7f + 1, and what is less than zero.
+/// Word whose top bits mark bytes of `word` that may need a look. If any byte does, or is not ASCII, some top bit is set.
+///
+/// Adding 1 to 0x7f sets the top bit, and so does a subtraction below zero.
 #[inline]
 fn suspects(word: u64) -> u64 {
     let less = |word: u64, than: u64| word.wrapping_sub(ONES * than);
@@ -106,14 +129,14 @@ fn suspects(word: u64) -> u64 {
     word | word.wrapping_add(ONES) | less(word, 0x20) | quote | backslash
 }
 
-/// 0xC2 is the first byte of U+0080 to U+00BF, of which the first half are controls.
+/// Whether the byte may have to be escaped. 0xC2 begins U+0080 to U+00BF, and the first half of those are controls.
 #[inline]
 fn needs_look(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f) | (byte == 0xc2)
 }
 
-/// Appends the escape of the character that begins with `byte`; returns how many bytes it had.
-fn write_escape(out: &mut Buffer, byte: u8, next: u8) -> usize {
+/// Appends the escape of the character that begins with `byte`. Returns the length of the character in bytes.
+fn write_escape(out: &mut LineBuf, byte: u8, next: u8) -> usize {
     match byte {
         b'"' => out.extend_from_slice(b"\\\""),
         b'\\' => out.extend_from_slice(b"\\\\"),
@@ -129,14 +152,14 @@ fn write_escape(out: &mut Buffer, byte: u8, next: u8) -> usize {
     1
 }
 
-fn write_hex(out: &mut Buffer, code: u8) {
+fn write_hex(out: &mut LineBuf, code: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(b"\\u00");
     out.extend_from_slice(&[HEX[usize::from(code >> 4)], HEX[usize::from(code & 15)]]);
 }
 
-/// Lets `write!` put a user's `Display` straight into the line.
-pub(crate) struct Escaped<'a>(pub(crate) &'a mut Buffer);
+/// Adapter that lets `write!` put a `Display` straight into the line, escaped.
+pub(crate) struct Escaped<'a>(pub(crate) &'a mut LineBuf);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -151,7 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn quoted(text: &str) -> Vec<u8> {
-        let mut out = Buffer::default();
+        let mut out = LineBuf::default();
         out.push(b'"');
         escape(&mut out, text);
         out.push(b'"');
@@ -159,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_what_ends_a_string_or_reaches_a_terminal() {
+    fn quotes_backslashes_and_control_characters_are_escaped() {
         let cases: [(&str, &str); 7] = [
             ("plain ünïcode ¿ \u{2028}", "plain ünïcode ¿ \u{2028}"),
             ("a\"b\\c", "a\\\"b\\\\c"),
@@ -175,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn many_bytes_at_once_are_judged_like_one() {
+    fn bytes_tested_at_once_are_judged_like_single_ones() {
         for byte in 0..=255 {
             for length in 1..=40 {
                 for place in 0..length {
@@ -189,13 +212,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_back_as_the_same_text(text in any::<String>()) {
+        fn any_text_reads_back_unchanged(text in any::<String>()) {
             let json = quoted(&text);
             prop_assert_eq!(&serde_json::from_slice::<String>(&json).unwrap(), &text);
             let shown = String::from_utf8(json).unwrap();
             prop_assert!(!shown.chars().any(char::is_control));
-            let mut out = Buffer::default();
-            write_string(&mut out, &Ready::default(), &text);
+            let mut out = LineBuf::default();
+            write_string(&mut out, &CopyText::default(), &text);
             prop_assert_eq!(std::str::from_utf8(&out).unwrap(), shown);
         }
     }

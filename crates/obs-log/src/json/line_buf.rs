@@ -1,42 +1,44 @@
-//! Bytes that grow at their end, up to a bound.
+//! Bounded byte buffer that a line is built in.
 
 use std::io;
 use std::ops::{Deref, Range};
 
-use crate::json::MAX_LINE_BYTES;
+use crate::limits::MAX_LINE_BYTES;
 
-/// So many bytes are held at most: a line that is about to be cut, and the longest value that may still be of use.
-pub(crate) const MOST: usize = WHOLE + (1 << 10);
-/// So many bytes are held as they were appended; of what comes behind them only the number is known for sure.
-pub(crate) const WHOLE: usize = 3 * MAX_LINE_BYTES;
+/// Maximum number of bytes held: [`INTACT_BYTES`] and some slack for [`LineBuf::room`].
+pub(crate) const MAX_BYTES: usize = INTACT_BYTES + (1 << 10);
 
-/// A `Vec<u8>` whose memory behind its end may be written to: so a few short texts are put there side by side, each in
+/// Number of leading bytes that are held exactly as they were appended. Of later bytes only the number is certain. Three
+/// lines: one that is about to be cut, and the longest value that may still be of use.
+pub(crate) const INTACT_BYTES: usize = 3 * MAX_LINE_BYTES;
+
+/// Byte vector whose memory behind its end may be written to. Several short texts are copied there side by side, each in
 /// a fixed number of bytes, and the end is moved once.
 ///
-/// It never holds more than [`MOST`] bytes. What does not find room is counted as missing, so that whatever a caller
-/// brings costs no more memory than that.
+/// It never holds more than [`MAX_BYTES`]. Bytes that do not fit are counted as missing, so that no value, however long,
+/// takes more memory than that.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Buffer {
-    /// All of it is initialised; the first `length` count.
+pub(crate) struct LineBuf {
+    /// Initialised throughout. The first `length` bytes are the content.
     bytes: Vec<u8>,
     length: usize,
     missing: usize,
 }
 
-impl Buffer {
+impl LineBuf {
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.length = 0;
         self.missing = 0;
     }
 
-    /// How many bytes were appended that found no room.
+    /// Number of appended bytes that did not fit.
     #[inline]
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
 
-    /// Gives memory beyond `bytes` back, unless it is in use.
+    /// Frees memory beyond `bytes`, unless it is in use.
     #[inline]
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let bytes = bytes.max(self.length);
@@ -53,7 +55,7 @@ impl Buffer {
 
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, more: &[u8]) {
-        // In this form the compiler needs no second look at the bounds.
+        // In this form the compiler checks the bounds once.
         let room = self.bytes.get_mut(self.length..).and_then(|rest| rest.get_mut(..more.len()));
         let Some(room) = room else { return self.extend_grown(more) };
         room.copy_from_slice(more);
@@ -62,14 +64,14 @@ impl Buffer {
 
     #[cold]
     fn extend_grown(&mut self, more: &[u8]) {
-        let (held, rest) = more.split_at(more.len().min(MOST - self.length));
+        let (held, rest) = more.split_at(more.len().min(MAX_BYTES - self.length));
         self.missing += rest.len();
         self.grow(held.len());
         self.bytes[self.length..][..held.len()].copy_from_slice(held);
         self.length += held.len();
     }
 
-    /// The next `N` bytes, whatever is in them; [`Buffer::advance`] makes them count.
+    /// Returns the next `N` bytes with arbitrary content. [`LineBuf::advance`] appends them.
     #[inline]
     pub(crate) fn room<const N: usize>(&mut self) -> &mut [u8; N] {
         match self.bytes.len().checked_sub(self.length) {
@@ -80,40 +82,40 @@ impl Buffer {
 
     #[cold]
     fn grown_room<const N: usize>(&mut self) -> &mut [u8; N] {
-        // Full: the last bytes are given up for the next ones. There are as many as before, and those are missing.
-        let given_up = (self.length + N).saturating_sub(MOST);
+        // The buffer is full. The last bytes make way for the next ones and are counted as missing.
+        let given_up = (self.length + N).saturating_sub(MAX_BYTES);
         self.length -= given_up;
         self.missing += given_up;
         self.grow(N);
         self.room()
     }
 
-    /// Makes so many bytes more count.
+    /// Appends the next `bytes` bytes, which [`LineBuf::room`] has filled.
     #[inline]
     pub(crate) fn advance(&mut self, bytes: usize) {
         self.length = (self.length + bytes).min(self.bytes.len());
     }
 
-    /// What is missing was behind the end, too.
+    /// Keeps the first `length` bytes. Missing bytes came after them, so none is missing afterwards.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
         self.missing = 0;
     }
 
-    /// Copies these bytes to `to`, over what is there.
+    /// Copies the bytes in `range` to `to`.
     pub(crate) fn copy_within(&mut self, range: Range<usize>, to: usize) {
         self.bytes.copy_within(range, to);
     }
 
-    /// Makes room for so many bytes more.
+    /// Makes room for `bytes` more bytes.
     fn grow(&mut self, bytes: usize) {
-        let wanted = (self.length + bytes).max(self.bytes.len() * 2).clamp(256, MOST);
+        let wanted = (self.length + bytes).max(self.bytes.len() * 2).clamp(256, MAX_BYTES);
         self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
         self.bytes.resize(wanted.max(self.bytes.len()), 0);
     }
 }
 
-impl Deref for Buffer {
+impl Deref for LineBuf {
     type Target = [u8];
 
     #[inline]
@@ -122,7 +124,7 @@ impl Deref for Buffer {
     }
 }
 
-impl io::Write for Buffer {
+impl io::Write for LineBuf {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend_from_slice(bytes);
@@ -168,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn l8_what_finds_no_room_is_counted() {
+    fn bytes_that_do_not_fit_are_counted() {
         let text: Vec<u8> = (0..=255).cycle().take(100).collect();
         for by_room in [true, false] {
-            let mut buffer = Buffer::default();
-            for _ in 0..2 * MOST / 70 {
+            let mut buffer = LineBuf::default();
+            for _ in 0..2 * MAX_BYTES / 70 {
                 if by_room {
                     *buffer.room() = *text.first_chunk::<80>().unwrap();
                     buffer.advance(70);
@@ -180,10 +182,10 @@ mod tests {
                     buffer.extend_from_slice(&text[..70]);
                 }
             }
-            assert_eq!(buffer.len() + buffer.missing(), 2 * MOST / 70 * 70);
-            assert!(buffer.len() <= MOST && buffer.bytes.capacity() <= MOST);
+            assert_eq!(buffer.len() + buffer.missing(), 2 * MAX_BYTES / 70 * 70);
+            assert!(buffer.len() <= MAX_BYTES && buffer.bytes.capacity() <= MAX_BYTES);
             let expected = text[..70].iter().cycle();
-            assert!(buffer[..WHOLE].iter().eq(expected.take(WHOLE)));
+            assert!(buffer[..INTACT_BYTES].iter().eq(expected.take(INTACT_BYTES)));
             buffer.truncate(3);
             assert_eq!((&*buffer, buffer.missing()), (&text[..3], 0));
         }
@@ -191,8 +193,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_holds_what_a_vector_would(steps in prop::collection::vec(any_step(), 0..40)) {
-            let (mut buffer, mut vector) = (Buffer::default(), Vec::new());
+        fn it_holds_the_same_bytes_as_a_vector(steps in prop::collection::vec(any_step(), 0..40)) {
+            let (mut buffer, mut vector) = (LineBuf::default(), Vec::new());
             for step in steps {
                 match step {
                     Step::Extend(bytes) => {

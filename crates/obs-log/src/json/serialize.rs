@@ -1,9 +1,9 @@
-//! Values that write themselves: nested ones by `Serialize`, others by `Debug` or `Display`.
+//! Values that write themselves: nested values by `Serialize`, others by `Debug` or `Display`.
 //!
-//! serde_json drives a formatter of our own, so that what holds for a field holds at every depth: control
-//! characters escaped, integers beyond 2^53 as strings, hidden names redacted. The rare value that repeats a key or
-//! brings raw JSON is read into a `serde_json::Value` first, where the last one counts; unless it is longer than a line
-//! can be: such a tree takes many times the memory of its text.
+//! serde_json drives a [`Formatter`], so that the rules for a field hold at every depth: control characters are escaped,
+//! integers beyond 2^53 are strings, hidden names are redacted. A value that repeats a key or contains raw JSON is rare. It
+//! is read into a `serde_json::Value` first, in which the last value of a key counts. If it is longer than a line, it is left
+//! out instead, because such a tree takes many times the memory of its text.
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
@@ -12,41 +12,41 @@ use std::io;
 use log::kv::Value;
 use serde_json::ser::{CharEscape, Formatter, Serializer};
 
-use crate::api::secret::{REDACTED, Redactor};
+use crate::config::redactor::{REDACTED, Redactor};
 use crate::json::escape::{Escaped, escape};
-use crate::json::float::as_shown;
-use crate::json::line_buf::Buffer;
-use crate::json::truncate;
-use crate::json::{EXACT, MAX_LINE_BYTES};
+use crate::json::float::shortest_f64;
+use crate::json::line_buf::LineBuf;
+use crate::json::truncate::write_left_out;
+use crate::limits::{MAX_EXACT_INTEGER, MAX_LINE_BYTES};
 
-/// Text is escaped in pieces of so many bytes at most.
-const PIECE: usize = 4 << 10;
+/// Length in bytes of the pieces in which a long text is escaped.
+const PIECE_BYTES: usize = 4 << 10;
 
-/// Buffers for writing nested values, kept by a thread.
+/// Buffers of a thread for nested values.
 #[derive(Debug, Default)]
 pub(crate) struct Nested {
     key: String,
-    scratch: Buffer,
+    scratch: LineBuf,
     hasher: RandomState,
-    /// Hashes of the keys of all objects that are open, innermost last.
+    /// Hashes of the keys of all open objects, innermost last.
     keys: Vec<u64>,
-    /// Where each open object's keys begin.
+    /// Index in `keys` of the first key of each open object.
     objects: Vec<usize>,
 }
 
 impl Nested {
-    /// Appends `value`. One whose `Serialize` fails becomes a string that says so.
-    pub(crate) fn write(&mut self, line: &mut Buffer, value: &Value<'_>, redact: &Redactor) {
+    /// Appends `value`. If its `Serialize` fails, appends a string that says so.
+    pub(crate) fn write(&mut self, line: &mut LineBuf, value: &Value<'_>, redact: &Redactor) {
         let start = line.len();
         let written = match self.serialize(line, value, redact) {
             Ok(Written { is_clean: true, .. }) => return,
             Ok(Written { shown, unseen, .. }) if shown + unseen > MAX_LINE_BYTES => {
                 line.truncate(start);
-                return truncate::write_left_out(line, shown + unseen);
+                return write_left_out(line, shown + unseen);
             }
-            Ok(Written { has_single, .. }) => {
+            Ok(Written { has_f32, .. }) => {
                 line.truncate(start);
-                tree(value, has_single).and_then(|tree| self.serialize(line, &tree, redact))
+                tree(value, has_f32).and_then(|tree| self.serialize(line, &tree, redact))
             }
             Err(error) => Err(error),
         };
@@ -58,59 +58,60 @@ impl Nested {
         }
     }
 
-    /// Gives back what very long values took.
+    /// Frees the memory of very long values.
     pub(crate) fn shrink(&mut self) {
         *self = Nested::default();
     }
 
     fn serialize<T: serde_core::Serialize>(
         &mut self,
-        line: &mut Buffer,
+        line: &mut LineBuf,
         value: &T,
         redact: &Redactor,
     ) -> serde_json::Result<Written> {
         self.key.clear();
         self.keys.clear();
         self.objects.clear();
-        let mut written = Written { is_clean: true, has_single: false, shown: 0, unseen: 0 };
-        let form = Form { nested: self, redact, written: &mut written, in_key: false, hidden: 0 };
+        let mut written = Written { is_clean: true, has_f32: false, shown: 0, unseen: 0 };
+        let form = LineFormatter { nested: self, redact, written: &mut written, in_key: false, hidden: 0 };
         value.serialize(&mut Serializer::with_formatter(line, form))?;
         Ok(written)
     }
 }
 
-/// Reads `value` into a tree. A tree holds each number as an `f64`, so an `f32` goes there by its text.
-fn tree(value: &Value<'_>, has_single: bool) -> serde_json::Result<serde_json::Value> {
-    if has_single {
+/// Reads `value` into a tree. A tree holds each number as an `f64`, so an `f32` is passed by its text.
+fn tree(value: &Value<'_>, has_f32: bool) -> serde_json::Result<serde_json::Value> {
+    if has_f32 {
         serde_json::to_string(value).and_then(|text| serde_json::from_str(&text))
     } else {
         serde_json::to_value(value)
     }
 }
 
-/// What is known of a value when it has been written.
+/// Properties of a value, known once it is written.
 struct Written {
-    /// It has no repeated key and no raw JSON.
+    /// No key is repeated, and there is no raw JSON.
     is_clean: bool,
-    /// It has a number of type `f32`.
-    has_single: bool,
-    /// How long it is.
+    /// Some number is of type `f32`.
+    has_f32: bool,
+    /// Length in bytes.
     shown: usize,
-    /// How long is what is hidden of it, or is raw.
+    /// Length in bytes of its hidden or raw parts.
     unseen: usize,
 }
 
-struct Form<'a> {
+/// serde_json's formatter of one value.
+struct LineFormatter<'a> {
     nested: &'a mut Nested,
     redact: &'a Redactor,
     written: &'a mut Written,
     in_key: bool,
-    /// How deep inside a hidden value we are; 0 is outside.
+    /// Depth inside a hidden value; 0 is outside.
     hidden: u32,
 }
 
-impl Form<'_> {
-    /// Hands `text` on to the key or the line, unless it is inside a hidden value.
+impl LineFormatter<'_> {
+    /// Passes `text` on, unless it is inside a hidden value.
     fn put<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &[u8]) -> io::Result<()> {
         if self.hidden > 0 {
             self.written.unseen += text.len();
@@ -123,7 +124,7 @@ impl Form<'_> {
     fn escaped<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
         let mut scratch = std::mem::take(&mut self.nested.scratch);
         scratch.clear();
-        let put = if text.len() <= PIECE {
+        let put = if text.len() <= PIECE_BYTES {
             escape(&mut scratch, text);
             self.put(out, &scratch)
         } else {
@@ -136,13 +137,13 @@ impl Form<'_> {
     #[cold]
     fn escaped_in_pieces<W: io::Write + ?Sized>(
         &mut self,
-        scratch: &mut Buffer,
+        scratch: &mut LineBuf,
         out: &mut W,
         text: &str,
     ) -> io::Result<()> {
         let mut rest = text;
         while !rest.is_empty() {
-            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
             scratch.clear();
             escape(scratch, piece);
             self.put(out, scratch)?;
@@ -151,7 +152,7 @@ impl Form<'_> {
         Ok(())
     }
 
-    /// Of a key that no line can hold only the beginning is kept.
+    /// Appends to the current key, up to the length of a line.
     fn add_to_key(&mut self, text: &str) {
         let room = MAX_LINE_BYTES.saturating_sub(self.nested.key.len());
         self.nested.key.push_str(&text[..text.floor_char_boundary(room)]);
@@ -168,7 +169,7 @@ impl Form<'_> {
         if self.in_key {
             self.nested.key.push_str(text);
         }
-        // A key is in quotes already.
+        // A key is in quotes anyway.
         let quote: &[u8] = if exact || self.in_key { b"" } else { b"\"" };
         self.put(out, quote)?;
         self.put(out, text.as_bytes())?;
@@ -179,19 +180,19 @@ impl Form<'_> {
 macro_rules! integers {
     ($($method:ident: $type:ty),*) => {$(
         fn $method<W: io::Write + ?Sized>(&mut self, out: &mut W, value: $type) -> io::Result<()> {
-            let exact = i128::try_from(value).is_ok_and(|value| value.unsigned_abs() <= u128::from(EXACT));
+            let exact = i128::try_from(value).is_ok_and(|value| value.unsigned_abs() <= u128::from(MAX_EXACT_INTEGER));
             self.integer(out, value, exact)
         }
     )*};
 }
 
-impl Formatter for Form<'_> {
+impl Formatter for LineFormatter<'_> {
     integers!(write_i8: i8, write_i16: i16, write_i32: i32, write_i64: i64, write_i128: i128);
     integers!(write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64, write_u128: u128);
 
     fn write_f32<W: io::Write + ?Sized>(&mut self, out: &mut W, value: f32) -> io::Result<()> {
-        self.written.has_single = true;
-        self.write_f64(out, as_shown(value))
+        self.written.has_f32 = true;
+        self.write_f64(out, shortest_f64(value))
     }
 
     fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
@@ -262,6 +263,7 @@ impl Formatter for Form<'_> {
     fn end_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
         let start = self.nested.objects.pop().unwrap_or(0);
         let keys = &mut self.nested.keys[start..];
+        // Equal hashes stand for a repeated key. A collision only costs the way through a tree.
         keys.sort_unstable();
         self.written.is_clean &= keys.windows(2).all(|pair| pair[0] != pair[1]);
         self.nested.keys.truncate(start);
@@ -276,7 +278,7 @@ impl Formatter for Form<'_> {
 
     fn end_object_key<W: io::Write + ?Sized>(&mut self, _out: &mut W) -> io::Result<()> {
         self.in_key = false;
-        // The others are not seen: they are hidden, or the value is left out.
+        // Other keys do not show: they are hidden, or the value is left out.
         if self.hidden == 0 && self.written.shown <= MAX_LINE_BYTES {
             let hash = self.nested.hasher.hash_one(&self.nested.key);
             self.nested.keys.push(hash);
@@ -304,7 +306,7 @@ impl Formatter for Form<'_> {
 
     fn write_raw_fragment<W: io::Write + ?Sized>(&mut self, _out: &mut W, text: &str) -> io::Result<()> {
         self.written.unseen += text.len();
-        // Raw JSON may hold line breaks and repeated keys.
+        // Raw JSON may contain line breaks and repeated keys.
         self.written.is_clean = false;
         Ok(())
     }
@@ -321,5 +323,70 @@ fn char_of(escaped: &CharEscape) -> char {
         CharEscape::CarriageReturn => '\r',
         CharEscape::Tab => '\t',
         CharEscape::AsciiControl(code) => char::from(*code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::json::tests::fields;
+    use log::kv::Value;
+    use serde::Serialize;
+    use std::collections::BTreeMap;
+
+    #[derive(Serialize)]
+    struct Login {
+        name: &'static str,
+        big: u64,
+        password: Vec<u8>,
+        inner: BTreeMap<u64, f32>,
+    }
+
+    #[test]
+    fn nested_values_stay_objects_and_follow_the_same_rules() {
+        let value = Login {
+            name: "q\"\u{7f}\u{9b}\n",
+            big: u64::MAX,
+            password: vec![1, 2],
+            inner: BTreeMap::from([(1 << 60, 0.1)]),
+        };
+        assert_eq!(
+            fields(&[("n", Value::from_serde(&value))]),
+            ",\"n\":{\"name\":\"q\\\"\\u007f\\u009b\\n\",\"big\":\"18446744073709551615\",\"password\":\"[redacted]\",\
+             \"inner\":{\"1152921504606846976\":0.1}}"
+        );
+    }
+
+    /// Map that repeats a key, as `#[serde(flatten)]` can.
+    struct Twice;
+
+    impl Serialize for Twice {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([("k", 1), ("other", 2), ("k", 3)])
+        }
+    }
+
+    struct Fails;
+
+    impl Serialize for Fails {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::{Error, SerializeMap};
+            let mut map = serializer.serialize_map(None)?;
+            map.serialize_entry("half", "way")?;
+            Err(S::Error::custom("no \"more\""))
+        }
+    }
+
+    #[test]
+    fn nested_values_may_repeat_keys_or_fail() {
+        let (twice, list) = (Twice, [Twice, Twice]);
+        assert_eq!(fields(&[("v", Value::from_serde(&twice))]), ",\"v\":{\"k\":3,\"other\":2}");
+        assert_eq!(
+            fields(&[("v", Value::from_serde(&list))]),
+            ",\"v\":[{\"k\":3,\"other\":2},{\"k\":3,\"other\":2}]"
+        );
+        assert_eq!(
+            fields(&[("v", Value::from_serde(&Fails))]),
+            ",\"v\":\"[not serialisable: `serde` serialization failed: no \\\"more\\\"]\""
+        );
     }
 }

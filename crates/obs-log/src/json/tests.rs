@@ -1,9 +1,9 @@
-//! Lines against serde_json and against a reader that refuses repeated keys.
+//! Whole lines, read back by serde_json and by a reader that refuses repeated keys.
 
 use super::*;
 use crate::json::cache::keys::is_reserved;
+use crate::limits::MAX_EXACT_INTEGER;
 use proptest::prelude::*;
-use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ fn redactor() -> Redactor {
     Redactor::new(&["password".to_owned()])
 }
 
-fn encode_with(
+pub(super) fn encode_with(
     encoder: &mut Encoder,
     message: fmt::Arguments<'_>,
     fields: &[(&str, Value<'_>)],
@@ -25,12 +25,12 @@ fn encode_with(
     Some(String::from_utf8(line.to_vec()).expect("a line is UTF-8"))
 }
 
-fn line(message: &str, fields: &[(&str, Value<'_>)]) -> String {
+pub(super) fn line(message: &str, fields: &[(&str, Value<'_>)]) -> String {
     encode_with(&mut Encoder::default(), format_args!("{message}"), fields).expect("the line fits")
 }
 
-/// The fields behind the fixed keys, as text.
-fn fields(fields: &[(&str, Value<'_>)]) -> String {
+/// Returns the fields behind the fixed keys as text.
+pub(super) fn fields(fields: &[(&str, Value<'_>)]) -> String {
     let line = line("m", fields);
     let read: Strict = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     assert!(matches!(read, Strict::Object(_)));
@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 }
 
 #[test]
-fn l2_the_line_of_the_specification() {
+fn a_line_has_the_keys_in_the_specified_order() {
     let fields = [("capability", "llm.chat".into()), ("to", "7H4G".into()), ("ms", 12.into())];
     assert_eq!(
         line("routed", &fields),
@@ -102,128 +102,8 @@ fn l2_the_line_of_the_specification() {
     );
 }
 
-#[test]
-fn l2_values_keep_their_kind() {
-    let cases: [(Value<'_>, &str); 20] = [
-        (true.into(), "true"),
-        (().to_value(), "null"),
-        (None::<u8>.to_value(), "null"),
-        ('x'.into(), "\"x\""),
-        (12_u64.into(), "12"),
-        ((-3_i64).into(), "-3"),
-        ((1_u64 << 53).into(), "9007199254740992"),
-        (((1_u64 << 53) + 1).into(), "\"9007199254740993\""),
-        (i64::MIN.into(), "\"-9223372036854775808\""),
-        (Value::from(&u128::MAX), "\"340282366920938463463374607431768211455\""),
-        (Value::from(&5_i128), "5"),
-        (0.1.into(), "0.1"),
-        (12.0.into(), "12.0"),
-        ((-0.0).into(), "-0.0"),
-        (1e300.into(), "1e+300"),
-        (f64::NAN.into(), "\"NaN\""),
-        (f64::INFINITY.into(), "\"Infinity\""),
-        (f64::NEG_INFINITY.into(), "\"-Infinity\""),
-        (Value::from_debug(&Some("a\"b")), "\"Some(\\\"a\\\\\\\"b\\\")\""),
-        (Value::from_display(&"a\u{9b}\n"), "\"a\\u009b\\n\""),
-    ];
-    for (value, expected) in cases {
-        assert_eq!(fields(&[("v", value)]), format!(",\"v\":{expected}"));
-    }
-}
-
-use log::kv::ToValue;
-
-/// L2.
-#[test]
-fn pain_07_key_collisions_leave_no_repeated_key() {
-    let one = Value::from(1);
-    let reserved: Vec<_> = ["ts", "level", "logger", "msg", "trace_id", "field_ts", "field_", "r#type"]
-        .map(|key| (key, one.clone()))
-        .to_vec();
-    assert_eq!(
-        fields(&reserved),
-        ",\"field_ts\":1,\"field_level\":1,\"field_logger\":1,\"field_msg\":1,\"field_trace_id\":1,\
-         \"field_field_ts\":1,\"field_\":1,\"type\":1"
-    );
-}
-
-#[test]
-fn l2_a_repeated_field_keeps_the_last() {
-    let repeated =
-        [("a", 1.into()), ("b", 2.into()), ("a", "three".into()), ("c", 4.into()), ("b", 5.into())];
-    assert_eq!(fields(&repeated), ",\"a\":\"three\",\"c\":4,\"b\":5");
-}
-
-#[derive(Serialize)]
-struct Nested2 {
-    name: &'static str,
-    big: u64,
-    password: Vec<u8>,
-    inner: BTreeMap<u64, f32>,
-}
-
-#[test]
-fn l2_nested_values_stay_objects_and_follow_the_same_rules() {
-    let value = Nested2 {
-        name: "q\"\u{7f}\u{9b}\n",
-        big: u64::MAX,
-        password: vec![1, 2],
-        inner: BTreeMap::from([(1 << 60, 0.1)]),
-    };
-    assert_eq!(
-        fields(&[("n", Value::from_serde(&value))]),
-        ",\"n\":{\"name\":\"q\\\"\\u007f\\u009b\\n\",\"big\":\"18446744073709551615\",\"password\":\"[redacted]\",\
-         \"inner\":{\"1152921504606846976\":0.1}}"
-    );
-}
-
-/// A map that gives a key twice, as `#[serde(flatten)]` can.
-struct Twice;
-
-impl Serialize for Twice {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map([("k", 1), ("other", 2), ("k", 3)])
-    }
-}
-
-struct Fails;
-
-impl Serialize for Fails {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::{Error, SerializeMap};
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("half", "way")?;
-        Err(S::Error::custom("no \"more\""))
-    }
-}
-
-#[test]
-fn l2_nested_values_that_repeat_keys_or_fail() {
-    let (twice, list) = (Twice, [Twice, Twice]);
-    assert_eq!(fields(&[("v", Value::from_serde(&twice))]), ",\"v\":{\"k\":3,\"other\":2}");
-    assert_eq!(
-        fields(&[("v", Value::from_serde(&list))]),
-        ",\"v\":[{\"k\":3,\"other\":2},{\"k\":3,\"other\":2}]"
-    );
-    assert_eq!(
-        fields(&[("v", Value::from_serde(&Fails))]),
-        ",\"v\":\"[not serialisable: `serde` serialization failed: no \\\"more\\\"]\""
-    );
-}
-
-#[test]
-fn l12_hidden_names_and_secrets() {
-    let secret = crate::Secret::new("hunter2");
-    let all = [("password", 1.into()), ("PassWord", "x".into()), ("key", secret.to_value())];
-    assert_eq!(
-        fields(&all),
-        ",\"password\":\"[redacted]\",\"PassWord\":\"[redacted]\",\"key\":\"[redacted]\""
-    );
-    let nested = BTreeMap::from([("key", &secret)]);
-    assert_eq!(fields(&[("v", Value::from_serde(&nested))]), ",\"v\":{\"key\":\"[redacted]\"}");
-}
-
-struct Panics;
+/// Value whose `Display` writes something and then panics.
+pub(super) struct Panics;
 
 impl fmt::Display for Panics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,30 +112,7 @@ impl fmt::Display for Panics {
     }
 }
 
-#[test]
-fn l7_a_panic_or_an_error_in_a_display_gives_one_clean_line() {
-    struct Refuses;
-    impl fmt::Display for Refuses {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("begun")?;
-            Err(fmt::Error)
-        }
-    }
-    let mut encoder = Encoder::default();
-    let line = encode_with(
-        &mut encoder,
-        format_args!("{Panics}"),
-        &[("v", Value::from_display(&Panics)), ("n", 1.into())],
-    );
-    let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-    assert_eq!(line["msg"], "half a \"text[panicked while formatting]");
-    assert_eq!(line["v"], "[panicked while formatting]");
-    assert_eq!(line["n"], 1);
-    let line = encode_with(&mut encoder, format_args!("{Refuses}"), &[("n", 2.into())]).unwrap();
-    assert!(line.ends_with("\"msg\":\"begun\",\"n\":2}\n"), "{line}");
-}
-
-/// A source of fields that gives two and then panics, in the middle of a third or between them.
+/// Source that gives two fields and then panics, within a third or between them.
 struct BadSource {
     in_a_value: bool,
 }
@@ -272,7 +129,7 @@ impl log::kv::Source for BadSource {
 }
 
 #[test]
-fn l7_a_panic_in_the_source_of_the_fields_gives_one_clean_line() {
+fn a_panic_in_the_source_of_the_fields_gives_one_clean_line() {
     let mut encoder = Encoder::default();
     let mut encode = |source: &dyn log::kv::Source| {
         let mut record = Record::builder();
@@ -290,27 +147,7 @@ fn l7_a_panic_in_the_source_of_the_fields_gives_one_clean_line() {
     }
 }
 
-#[test]
-fn a_line_that_is_too_long_is_cut_in_its_longest_values() {
-    let long = "\u{1}ü\\\"".repeat(MAX_LINE_BYTES);
-    let list = vec!["x"; MAX_LINE_BYTES];
-    let all = [("short", "kept".into()), ("long", long.as_str().into()), ("list", Value::from_serde(&list))];
-    let line = line(&long, &all);
-    assert!(line.len() <= MAX_LINE_BYTES && line.len() > MAX_LINE_BYTES / 2, "{}", line.len());
-    let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(read["short"], "kept");
-    assert!(read["long"].as_str().unwrap().ends_with(" bytes cut]"));
-    assert!(read["msg"].as_str().unwrap().starts_with("\u{1}ü\\\""));
-    assert_eq!(read["list"], format!("[{} bytes of JSON left out]", 4 * MAX_LINE_BYTES + 1));
-}
-
-#[test]
-fn a_line_that_cannot_be_cut_is_refused() {
-    let key = "k".repeat(MAX_LINE_BYTES);
-    assert_eq!(encode_with(&mut Encoder::default(), format_args!("m"), &[(&key, 1.into())]), None);
-}
-
-/// Any value that a caller can give.
+/// Any value that a caller can log.
 #[derive(Clone, Debug)]
 enum Given {
     Text(String),
@@ -334,7 +171,7 @@ impl Given {
     fn expected(&self) -> serde_json::Value {
         match self {
             Given::Text(text) | Given::Shown(text) => text.clone().into(),
-            Given::Whole(number) if number.unsigned_abs() > EXACT => number.to_string().into(),
+            Given::Whole(number) if number.unsigned_abs() > MAX_EXACT_INTEGER => number.to_string().into(),
             Given::Whole(number) => (*number).into(),
             Given::Real(number) if number.is_nan() => "NaN".into(),
             Given::Real(number) if number.is_infinite() => {
@@ -379,7 +216,7 @@ fn any_key() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn l2_any_line_reads_back_as_what_was_given(
+    fn any_line_reads_back_as_it_was_given(
         message in any::<String>(),
         given in prop::collection::vec((any_key(), any_given()), 0..6),
     ) {
@@ -402,125 +239,5 @@ proptest! {
         for (key, value) in expected {
             prop_assert_eq!(&read[&key], &value, "{}", key);
         }
-    }
-}
-
-/// L7: what finds a repeated name must not cost the square of the number of names.
-#[test]
-fn l7_many_fields_are_not_each_compared_with_all_others() {
-    const NAMES: usize = 12_000;
-    let names: Vec<_> = (0..NAMES).map(|at| format!("{at:x}")).collect();
-    let twice =
-        [0, 1].map(|round| names.iter().map(move |name| (name.as_str(), Value::from(round)))).into_iter();
-    let fields: Vec<_> = twice.flatten().collect();
-    let mut encoder = Encoder::default();
-    let line = encode_with(&mut encoder, format_args!("m"), &fields).expect("each counts once");
-    let start = line.find(",\"0\":").unwrap();
-    let expected: Vec<_> = names.iter().map(|name| format!(",\"{name}\":1")).collect();
-    assert_eq!(line[start..], expected.concat() + "}\n");
-    let compared = encoder.places.compared.get();
-    assert!(compared < 3 * NAMES, "{compared} comparisons");
-}
-
-/// L2: few or many, with some of them repeated in any order.
-#[test]
-fn l2_of_each_name_the_last_counts_however_many_there_are() {
-    for names in [1, 5, 31, 32, 33, 64, 100, 1_000] {
-        let names: Vec<_> = (0..names).map(|at| format!("n{at}")).collect();
-        let given: Vec<_> =
-            (0..3 * names.len()).map(|at| (names[at * at % names.len()].as_str(), at)).collect();
-        let shown: Vec<_> = given.iter().map(|(name, at)| (*name, Value::from(*at))).collect();
-        let is_last = |at: usize| given[at + 1..].iter().all(|(name, _)| *name != given[at].0);
-        let lasts = (0..given.len()).filter(|at| is_last(*at));
-        let expected: Vec<_> = lasts.map(|at| format!(",\"{}\":{}", given[at].0, given[at].1)).collect();
-        assert_eq!(fields(&shown), expected.concat());
-    }
-}
-
-/// L7: a source is left when no line can hold what it gives, whatever else it has.
-#[test]
-fn l7_more_fields_than_a_line_can_hold_are_not_asked_for() {
-    struct Many(Vec<String>, std::cell::Cell<usize>);
-    impl kv::Source for Many {
-        fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
-            self.0.iter().try_for_each(|name| {
-                self.1.set(self.1.get() + 1);
-                visitor.visit_pair(Key::from_str(name), Value::from(1))
-            })
-        }
-    }
-    let names = (0..10 * MOST_FIELDS).map(|at| format!("{at:x}")).collect();
-    let many = Many(names, std::cell::Cell::new(0));
-    let mut record = Record::builder();
-    let record = record.key_values(&many).args(format_args!("m")).build();
-    assert!(Encoder::default().encode(0, &record, &Redactor::default()).is_none());
-    assert_eq!(many.1.get(), MOST_FIELDS + 2);
-}
-
-/// L8: what is kept of a line that is made longer than it can be is cut as if all of it were there.
-#[test]
-fn l8_a_line_of_any_length_is_cut_as_if_it_were_all_there() {
-    let long = "\u{1}ü\\\"".repeat(MAX_LINE_BYTES / 4);
-    let texts: Vec<_> = (0..40).map(|at| (format!("k{at}"), &long[..5 * (1 << (at % 15))])).collect();
-    let numbers = vec![(); 200_000];
-    let mut all: Vec<_> = texts.iter().map(|(key, text)| (key.as_str(), Value::from(*text))).collect();
-    all.push(("nulls", Value::from_serde(&numbers)));
-    all.push(("shown", Value::from_display(&long)));
-    all.push(("same", Value::from_display(&long)));
-    all.push(("same", 1.into()));
-    all.push(("last", 2.into()));
-    let line = line(&long, &all);
-    assert!(line.len() <= MAX_LINE_BYTES && line.len() > MAX_LINE_BYTES / 2, "{}", line.len());
-    let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(read.as_object().unwrap().len(), 4 + all.len() - 1);
-    assert_eq!(read["nulls"], "[1000001 bytes of JSON left out]");
-    assert_eq!((&read["same"], &read["last"]), (&1.into(), &2.into()));
-    let in_json = |text: &str| serde_json::to_string(text).unwrap().len() - 2;
-    let given = [("msg", long.as_str()), ("shown", long.as_str())];
-    for (key, given) in given.into_iter().chain(texts.iter().map(|(key, text)| (key.as_str(), *text))) {
-        let text = read[key].as_str().unwrap();
-        let Some((kept, note)) = text.rsplit_once('[') else {
-            assert_eq!(text, given);
-            continue;
-        };
-        assert!(given.starts_with(kept), "{key}");
-        assert_eq!(note, format!("{} bytes cut]", in_json(given) - in_json(kept)), "{key}");
-    }
-}
-
-/// L2, L8: too long to be read into a tree; what is hidden stays so.
-#[test]
-fn l8_a_long_nested_value_that_repeats_a_key_is_left_out() {
-    struct Repeats(&'static str);
-    impl Serialize for Repeats {
-        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_map([("k", "1"), (self.0, &"x".repeat(MAX_LINE_BYTES)), ("k", "3")])
-        }
-    }
-    for (key, bytes) in [("text", MAX_LINE_BYTES + 27), ("password", MAX_LINE_BYTES + 43)] {
-        let note = format!(",\"v\":\"[{bytes} bytes of JSON left out]\"");
-        assert_eq!(fields(&[("v", Value::from_serde(&Repeats(key)))]), note);
-    }
-}
-
-/// L8: where the room ends makes no difference.
-#[test]
-fn l8_a_field_too_many_refuses_the_line_wherever_it_is() {
-    let key = "k".repeat(MAX_LINE_BYTES - 200);
-    let value = "v".repeat(4 * MAX_LINE_BYTES);
-    let value = || Value::from(value.as_str());
-    let lines: [&[(&str, Value<'_>)]; 4] = [
-        &[("a", value()), (&key, value())],
-        &[(&key, value()), ("a", value())],
-        &[("a", value()), ("a", value()), ("b", value()), (&key, value())],
-        &[(&key, value()), (&key, 1.into()), (&key, value()), (&key, 1.into())],
-    ];
-    let mut encoder = Encoder::default();
-    let long = encode_with(&mut encoder, format_args!("m"), lines[3]).expect("its value is short in the end");
-    assert!(long.ends_with("\":1}\n"));
-    for fields in &lines[..3] {
-        assert_eq!(encode_with(&mut encoder, format_args!("m"), fields), None);
-        let next = encode_with(&mut encoder, format_args!("m"), &[("n", 1.into())]).unwrap();
-        assert!(next.ends_with("\"msg\":\"m\",\"n\":1}\n"));
     }
 }

@@ -1,20 +1,22 @@
-//! The `ts` of a line: RFC 3339, UTC, exactly three decimals, `Z` (L2).
+//! Timestamp of a line: RFC 3339, UTC, exactly three decimals, `Z`.
 
 use chrono::{DateTime, Datelike, Timelike};
 
-const MILLI: i64 = 1_000_000;
-const MILLIS: i64 = 1_000;
+/// Nanoseconds in a millisecond.
+const MILLI_NANOS: i64 = 1_000_000;
+/// Milliseconds in a second.
+const SECOND_MILLIS: i64 = 1_000;
 
-/// Where in [`Stamper::head`] the date, the digits of the millisecond, and the time's end are.
+/// Offsets in [`Stamper::head`] of the date, of the milliseconds, and of the closing quote.
 const DATE: usize = 7;
 const MILLISECOND: usize = DATE + 20;
 const END: usize = MILLISECOND + 4;
 
-/// Makes timestamps. The last one is kept, because thousands of lines share a second and many a millisecond.
+/// Formatter of timestamps. Keeps the last one, because thousands of lines share a second and many share a millisecond.
 #[derive(Debug)]
 pub(crate) struct Stamper {
     second: i64,
-    /// When the millisecond of `head` begins.
+    /// Start of the millisecond in `head`, in nanoseconds.
     start: i64,
     head: [u8; END + 1],
 }
@@ -26,32 +28,32 @@ impl Default for Stamper {
 }
 
 impl Stamper {
-    /// How a line begins: `{"ts":"2026-05-26T08:14:22.281Z"`.
+    /// Returns the beginning of a line: `{"ts":"2026-05-26T08:14:22.281Z"`.
     #[inline]
     pub(crate) fn head(&mut self, nanos: i64) -> &[u8; END + 1] {
-        if !(0..MILLI).contains(&nanos.wrapping_sub(self.start)) {
+        if !(0..MILLI_NANOS).contains(&nanos.wrapping_sub(self.start)) {
             self.change(nanos);
         }
         &self.head
     }
 
-    /// `08:14:22.281`
+    /// Returns the time of day: `08:14:22.281`.
     pub(crate) fn time_of_day(&mut self, nanos: i64) -> String {
         const TIME: usize = DATE + "2026-05-26T".len();
         String::from_utf8_lossy(&self.head(nanos)[TIME..END - 1]).into_owned()
     }
 
     fn change(&mut self, nanos: i64) {
-        let milli = nanos.div_euclid(MILLI);
-        let second = milli.div_euclid(MILLIS);
+        let milli = nanos.div_euclid(MILLI_NANOS);
+        let second = milli.div_euclid(SECOND_MILLIS);
         if second != self.second {
             self.head[DATE..MILLISECOND].copy_from_slice(&text_of(second));
             self.second = second;
         }
-        let of_second = milli.rem_euclid(MILLIS) as u32;
+        let of_second = milli.rem_euclid(SECOND_MILLIS) as u32;
         self.head[MILLISECOND..END - 1]
             .copy_from_slice(&[of_second / 100, of_second / 10, of_second].map(digit));
-        self.start = milli * MILLI;
+        self.start = milli * MILLI_NANOS;
     }
 }
 
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_as_in_the_specification() {
+    fn a_timestamp_has_three_decimals_and_a_z() {
         let mut stamper = Stamper::default();
         assert_eq!(stamp(&mut stamper, 1_779_783_262_281_999_999), "2026-05-26T08:14:22.281Z");
         assert_eq!(stamp(&mut stamper, 0), "1970-01-01T00:00:00.000Z");

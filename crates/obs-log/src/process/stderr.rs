@@ -1,7 +1,7 @@
-//! What is said on stderr because the log itself cannot say it.
+//! Messages on stderr about the log itself.
 //!
-//! stderr can stand still, because somebody holds the terminal or nobody reads the pipe; and whoever writes to it then
-//! holds its lock. The writer must not wait for that: a thread that ends with its last word does.
+//! stderr can block, because a terminal is stopped or nobody reads the pipe, and its writer then holds stderr's lock. The
+//! log's writer must not wait for that, so a thread of its own writes the messages. It ends after the last one.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -9,64 +9,66 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::at_exit;
+use crate::process::signal_mask;
 use crate::sync::lock;
 
-/// What waits at most while stderr stands still; what comes then is not said.
-const MOST: usize = 16;
-/// How long the end of the process may take for it.
+/// Maximum number of messages that wait while stderr blocks. Later ones are dropped.
+const MAX_WAITING: usize = 16;
+/// Maximum time that the end of the process waits for the messages.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-static WORDS: Mutex<Words> = Mutex::new(Words { waiting: VecDeque::new(), speaking: false });
-static SAID: Condvar = Condvar::new();
+static MESSAGES: Mutex<Messages> = Mutex::new(Messages { waiting: VecDeque::new(), has_thread: false });
+static WRITTEN: Condvar = Condvar::new();
 
 #[derive(Debug)]
-struct Words {
+struct Messages {
     waiting: VecDeque<String>,
-    /// The thread is there.
-    speaking: bool,
+    /// The thread runs and will see every waiting message.
+    has_thread: bool,
 }
 
-/// Says `text` on stderr, soon.
+/// Writes `text` to stderr soon.
 pub(crate) fn say(text: String) {
-    let mut words = lock(&WORDS);
-    if words.waiting.len() < MOST {
-        words.waiting.push_back(text);
+    let mut messages = lock(&MESSAGES);
+    if messages.waiting.len() < MAX_WAITING {
+        messages.waiting.push_back(text);
     }
-    start_speaking(&mut words);
+    start_thread(&mut messages);
 }
 
-/// Where the process gets no thread, the words wait for the next ones or for its end.
-fn start_speaking(words: &mut Words) {
-    if !words.speaking && !words.waiting.is_empty() {
-        words.speaking = thread::Builder::new().name("obs-log-stderr".to_owned()).spawn(speak).is_ok();
+/// Starts the thread if need be. If the process gets no thread, messages wait for the next one or for its end.
+fn start_thread(messages: &mut Messages) {
+    if !messages.has_thread && !messages.waiting.is_empty() {
+        messages.has_thread =
+            thread::Builder::new().name("obs-log-stderr".to_owned()).spawn(write_messages).is_ok();
     }
 }
 
-/// Waits until all is said, for a moment.
+/// Waits for a moment until all messages are written.
 pub(crate) fn finish() {
     let deadline = Instant::now() + PATIENCE;
-    let mut words = lock(&WORDS);
-    start_speaking(&mut words);
-    while words.speaking {
+    let mut messages = lock(&MESSAGES);
+    start_thread(&mut messages);
+    while messages.has_thread {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
         }
-        words = SAID.wait_timeout(words, left).unwrap_or_else(PoisonError::into_inner).0;
+        messages = WRITTEN.wait_timeout(messages, left).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
-fn speak() {
-    at_exit::block_signals();
+fn write_messages() {
+    signal_mask::block_all();
     loop {
-        let mut words = lock(&WORDS);
-        let Some(text) = words.waiting.pop_front() else {
-            words.speaking = false;
-            return SAID.notify_all();
+        let mut messages = lock(&MESSAGES);
+        let Some(text) = messages.waiting.pop_front() else {
+            // Under the lock, so that a message after this one starts a new thread.
+            messages.has_thread = false;
+            return WRITTEN.notify_all();
         };
-        drop(words);
-        // Nobody is there to hear that stderr fails.
+        drop(messages);
+        // There is no place to report that stderr fails.
         let _ = writeln!(io::stderr(), "obs-log: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Lines of several shards in the order of their time.
+//! Backlog of the writer: lines of all shards, planned into writes in the order of their time.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,64 +6,66 @@ use std::sync::Arc;
 
 use crate::backtrace::Draft;
 use crate::clock::day_of;
-use crate::journal::arena::{Arena, Chunk, MAX_SEGMENTS, Piece};
-use crate::queue::{Batch, SHARDS};
+use crate::journal::arena::Arena;
+use crate::journal::chunk::Chunk;
+use crate::journal::format::{MAX_PIECES, Piece};
+use crate::queue::{Queue, SHARDS};
 
-/// Most bytes that are written at once; a longer line is written alone.
+/// Maximum number of bytes in one write. A longer line is written alone.
 pub(crate) const WRITE_BYTES: usize = 256 << 10;
 
-/// What the writer has taken and not yet written.
+/// Chunks that the writer has taken and not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     shards: [VecDeque<Chunk>; SHARDS],
 }
 
-/// Lines of one day and of one arena, to be written in one go.
+/// Lines of one day and one arena, to be written in one go.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     pub(crate) day: i32,
     segments: Vec<Segment>,
-    /// Bytes as they are staged.
+    /// Number of staged bytes. A draft is written with another length.
     pub(crate) bytes: usize,
 }
 
-/// Lines of a chunk that follow one another.
+/// Consecutive lines of a chunk.
 #[derive(Debug)]
 struct Segment {
     shard: usize,
-    /// The chunk's place in its shard.
+    /// Number of the chunk in its shard.
     chunk: usize,
     lines: Range<usize>,
     bytes: Range<usize>,
 }
 
-/// How far the planning of a run has come in a shard: the next line.
+/// Next line of a shard while a run is planned.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cursor {
     chunk: usize,
     line: usize,
-    /// When it was made; `None` at the end.
+    /// Time of the line. `None` at the end.
     nanos: Option<i64>,
 }
 
 impl Backlog {
-    /// Takes over what is staged in `batch`.
-    pub(crate) fn take_from(&mut self, batch: &Batch) {
-        batch.drain(|shard, chunk| self.push(shard, chunk));
+    /// Takes everything that is staged in `queue`.
+    pub(crate) fn take_from(&mut self, queue: &Queue) {
+        queue.drain(|shard, chunk| self.push(shard, chunk));
     }
 
     pub(crate) fn push(&mut self, shard: usize, chunk: Chunk) {
         self.shards[shard % SHARDS].push_back(chunk);
     }
 
-    /// Plans the write of the oldest lines; `false` when there are none.
+    /// Plans the write of the oldest lines. Returns `false` when there are none.
     ///
-    /// Of each shard the order stays, and between shards the earlier line goes first.
+    /// The lines of a shard keep their order. Between shards, the earlier line goes first.
     pub(crate) fn next_run(&self, run: &mut Run) -> bool {
         run.segments.clear();
         run.bytes = 0;
         let mut cursors: [Cursor; SHARDS] = std::array::from_fn(|shard| self.start(shard));
-        while run.segments.len() < MAX_SEGMENTS {
+        while run.segments.len() < MAX_PIECES {
             let Some((shard, rival)) = earliest(&cursors) else { break };
             if !self.extend(run, shard, &mut cursors[shard], rival) {
                 break;
@@ -77,7 +79,7 @@ impl Backlog {
         self.settled(shard, Cursor { chunk: 0, line, nanos: None })
     }
 
-    /// `cursor` at the next line that there is.
+    /// Moves `cursor` to the next line that may be written.
     fn settled(&self, shard: usize, mut cursor: Cursor) -> Cursor {
         while let Some(chunk) = self.shards[shard].get(cursor.chunk) {
             let lines = chunk.lines();
@@ -94,7 +96,7 @@ impl Backlog {
         Cursor { nanos: None, ..cursor }
     }
 
-    /// Adds lines of the cursor's chunk up to the time of `rival`, of the run's day and while there is room; `false`
+    /// Adds lines of the cursor's chunk up to the time of `rival`, of the run's day, and while there is room. Returns `false`
     /// when the run is complete.
     fn extend(&self, run: &mut Run, shard: usize, cursor: &mut Cursor, rival: i64) -> bool {
         let (Some(chunk), Some(nanos)) = (self.shards[shard].get(cursor.chunk), cursor.nanos) else {
@@ -104,7 +106,7 @@ impl Backlog {
         let bytes = chunk.range(first);
         let day = day_of(nanos);
         let next_draft = chunk.next_draft(first).map_or(usize::MAX, |(line, _)| *line);
-        // A draft is written alone: it does not stay as it is staged.
+        // A draft is a run of its own, because it is not written as it is staged.
         let is_draft = next_draft == first;
         if is_draft && !run.segments.is_empty() {
             return false;
@@ -139,7 +141,7 @@ impl Backlog {
         !is_draft
     }
 
-    /// The draft that `run` consists of, and its line.
+    /// Returns the draft that `run` consists of, with its line.
     pub(crate) fn draft(&self, run: &Run) -> Option<(&Draft, &[u8])> {
         let segment = run.segments.first()?;
         let chunk = self.shards[segment.shard].get(segment.chunk)?;
@@ -151,12 +153,12 @@ impl Backlog {
         self.shards[segment.shard].get(segment.chunk).map(Chunk::arena)
     }
 
-    /// Where the lines of `run` are staged.
+    /// Returns the arena of the lines of `run`.
     pub(crate) fn arena(&self, run: &Run) -> Option<Arc<Arena>> {
         run.segments.first().and_then(|segment| self.arena_of(segment)).cloned()
     }
 
-    /// The bytes of `run`, straight from where they are staged.
+    /// Returns the bytes of `run` without copying them.
     pub(crate) fn bytes<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a [u8]> {
         let bytes = |segment: &Segment| {
             self.shards[segment.shard]
@@ -166,7 +168,7 @@ impl Backlog {
         run.segments.iter().map(bytes)
     }
 
-    /// The lines of `run` as they are named in its arena.
+    /// Returns the lines of `run` as its arena names them.
     pub(crate) fn pieces<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Piece> {
         let piece = |segment: &Segment| {
             let chunk = self.shards[segment.shard].get(segment.chunk)?;
@@ -175,8 +177,7 @@ impl Backlog {
         run.segments.iter().filter_map(piece)
     }
 
-    /// Takes note that the first `written` bytes of `run`, which are whole lines, are in a day file; returns how many
-    /// lines they are.
+    /// Notes that the first `written` bytes of `run`, which are whole lines, are in a day file. Returns the number of lines.
     pub(crate) fn retire(&self, run: &Run, written: usize) -> u64 {
         let (mut left, mut lines) = (written, 0);
         for segment in &run.segments {
@@ -197,7 +198,7 @@ impl Backlog {
         lines
     }
 
-    /// Forgets all lines.
+    /// Removes all lines.
     pub(crate) fn clear(&mut self) {
         self.shards.iter_mut().flat_map(|shard| shard.drain(..)).for_each(|mut chunk| chunk.clear());
     }
@@ -206,19 +207,19 @@ impl Backlog {
         self.shards.iter().all(VecDeque::is_empty)
     }
 
-    /// Gives chunks that are through back to `batch`.
-    pub(crate) fn recycle(&mut self, batch: &Batch) {
+    /// Gives chunks back to `queue` whose lines are all written.
+    pub(crate) fn recycle(&mut self, queue: &Queue) {
         for shard in &mut self.shards {
             while shard.front().is_some_and(|chunk| chunk.drained() == chunk.lines())
                 && let Some(chunk) = shard.pop_front()
             {
-                batch.recycle(chunk);
+                queue.recycle(chunk);
             }
         }
     }
 }
 
-/// The shard with the earliest line, and the time of the earliest line of another.
+/// Returns the shard with the earliest line, and the time of the earliest line of any other shard.
 fn earliest(cursors: &[Cursor; SHARDS]) -> Option<(usize, i64)> {
     let mut first = None;
     let mut rival = i64::MAX;
@@ -245,36 +246,36 @@ mod tests {
 
     #[test]
     fn earlier_lines_go_first_and_a_run_has_one_day() {
-        let batch = Batch::new(Arena::in_memory(8 << 20).unwrap());
+        let queue = Queue::new(Arena::in_memory(8 << 20).unwrap());
         let put = |thread, nanos: i64| {
             let line = format!("{thread}@{nanos}\n");
-            batch.append(thread, Level::Info, nanos, line.as_bytes(), Duration::ZERO);
+            queue.append(thread, Level::Info, nanos, line.as_bytes(), Duration::ZERO);
         };
         [1, 4, 5, DAY_NANOS].iter().for_each(|at| put(0, *at));
         [2, 3, 6, 1, DAY_NANOS - 1].iter().for_each(|at| put(1, *at));
         let mut backlog = Backlog::default();
-        backlog.take_from(&batch);
+        backlog.take_from(&queue);
         let mut run = Run::default();
         let mut runs = Vec::new();
         while backlog.next_run(&mut run) {
             let bytes = backlog.bytes(&run).collect::<Vec<_>>().concat();
             let lines = backlog.retire(&run, bytes.len());
-            backlog.recycle(&batch);
+            backlog.recycle(&queue);
             runs.push((run.day, lines, String::from_utf8(bytes).unwrap()));
         }
         let first = "0@1\n1@2\n1@3\n0@4\n0@5\n1@6\n1@1\n1@86399999999999\n".to_owned();
         assert_eq!(runs, [(0, 8, first), (1, 1, "0@86400000000000\n".to_owned())]);
-        assert!(batch.is_empty());
+        assert!(queue.is_empty());
     }
 
     #[test]
-    fn a_run_that_was_written_in_part_goes_on_where_it_ended() {
-        let batch = Batch::new(Arena::in_memory(1 << 20).unwrap());
+    fn a_run_that_was_written_in_part_continues_where_it_ended() {
+        let queue = Queue::new(Arena::in_memory(1 << 20).unwrap());
         for at in 0..6 {
-            batch.append(at % 2, Level::Info, at as i64, format!("{at}\n").as_bytes(), Duration::ZERO);
+            queue.append(at % 2, Level::Info, at as i64, format!("{at}\n").as_bytes(), Duration::ZERO);
         }
         let mut backlog = Backlog::default();
-        backlog.take_from(&batch);
+        backlog.take_from(&queue);
         let mut run = Run::default();
         assert!(backlog.next_run(&mut run));
         assert_eq!(backlog.retire(&run, 6), 3);

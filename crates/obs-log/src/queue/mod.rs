@@ -1,94 +1,98 @@
-//! The bounded hand-over from callers to the writer (L8).
+//! Bounded queue from callers to the writer.
 //!
-//! Lines are staged in chunks. Each of a few shards has one chunk that its threads append to under a lock that they
-//! rarely share; a full chunk waits in the shard for the writer. Chunks come from one [`Arena`] that is bounded in
-//! bytes: when they run out, callers wait briefly and then lines are dropped and counted, the least important levels
-//! first.
+//! Lines are staged in chunks. Each of a few shards has one open chunk, which its threads append to under a lock that is
+//! rarely contended. A full chunk waits in the shard for the writer. Chunks come from one [`Arena`], which is bounded in
+//! bytes. When no chunk is left, callers wait briefly. After that, lines are dropped and counted, the least important
+//! levels first.
 
 pub(crate) mod backlog;
 #[cfg(all(test, obs_loom))]
 mod models;
-pub(crate) mod notify;
+mod notify;
 
 use std::array;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use log::Level;
 
+use self::notify::Notify;
+pub(crate) use self::notify::Turn;
 use crate::backtrace::Draft;
-use crate::journal::arena::{Arena, CHUNK_BYTES, Chunk};
-use crate::queue::notify::Wake;
+use crate::journal::arena::Arena;
+use crate::journal::chunk::Chunk;
+use crate::limits::CHUNK_BYTES;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, lock};
 
-/// A model has fewer, because each of their locks multiplies the orders that it has to try.
+/// Number of shards: enough that threads of a home server's few cores rarely share one. A loom model has fewer, because
+/// each lock multiplies the orders that it has to try.
 pub(crate) const SHARDS: usize = if cfg!(obs_loom) { 2 } else { 8 };
-/// More than a quiet process logs between two turns of the writer.
-const MUCH: usize = CHUNK_BYTES / 4;
 
-/// The hand-over of one writer.
+/// Bytes of lines from which a chunk counts as well filled. A quiet process logs less between two turns of the writer.
+const WELL_FILLED_BYTES: usize = CHUNK_BYTES / 4;
+
+/// Queue of one writer.
 #[derive(Debug)]
-pub(crate) struct Batch {
-    shards: [Padded; SHARDS],
+pub(crate) struct Queue {
+    /// Each on cache lines of its own, so that threads of different shards do not slow each other down.
+    shards: [CachePadded<Mutex<Shard>>; SHARDS],
     pool: Mutex<Pool>,
     freed: Condvar,
-    /// A caller has waited in vain; nobody waits again until the writer frees a chunk.
+    /// A caller has waited in vain. No other caller waits until the writer frees a chunk.
     stalled: AtomicBool,
     dropped: [AtomicU64; 5],
-    pub(crate) wake: Wake,
+    notify: Notify,
 }
-
-/// A shard on cache lines of its own.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded(Mutex<Shard>);
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// Never empty: it comes with its first line.
-    open: Option<Open>,
+    /// Never empty: it is added together with its first line.
+    open: Option<OpenChunk>,
     full: VecDeque<Chunk>,
 }
 
-/// A chunk that lines are put into.
+/// Chunk that lines are appended to.
 #[derive(Debug)]
-struct Open {
+struct OpenChunk {
     chunk: Chunk,
-    /// The least important level that may be put in here.
-    grade: Level,
+    /// Least important level that this chunk takes.
+    max_level: Level,
 }
 
 #[derive(Debug)]
 struct Pool {
-    /// The next to be taken comes first.
+    /// The front is the next to be taken.
     spare: VecDeque<Chunk>,
     arena: Arc<Arena>,
-    /// Chunks of the arena, and those of them that are out, in a shard or with the writer.
+    /// Number of chunks in the arena.
     limit: usize,
+    /// Number of chunks that are in a shard or with the writer.
     used: usize,
-    /// Chunks that have ever been taken.
+    /// Number of chunks that have been taken so far.
     sequence: u64,
 }
 
-impl Batch {
-    pub(crate) fn new(arena: Arena) -> Batch {
-        Batch {
-            shards: array::from_fn(|_| Padded::default()),
+impl Queue {
+    pub(crate) fn new(arena: Arena) -> Queue {
+        Queue {
+            shards: array::from_fn(|_| CachePadded::default()),
             pool: Mutex::new(Pool::new(arena)),
             freed: Condvar::new(),
             stalled: AtomicBool::new(false),
             dropped: Default::default(),
-            wake: Wake::default(),
+            notify: Notify::default(),
         }
     }
 
-    /// Takes the memory of further lines from `arena`; the one before ends with the last of its lines.
+    /// Takes the memory of further lines from `arena`. The former arena is freed with the last of its lines.
     pub(crate) fn change_arena(&self, arena: Arena) {
         let mut pool = lock(&self.pool);
         let sequence = pool.sequence;
         let before = std::mem::replace(&mut *pool, Pool { sequence, ..Pool::new(arena) });
+        // Unmapping takes long enough that callers should not wait for it under the lock.
         drop(pool);
         drop(before);
         self.freed.notify_all();
@@ -98,8 +102,8 @@ impl Batch {
         Arc::clone(&lock(&self.pool).arena)
     }
 
-    /// Stages `line`, which is no longer than a chunk, for the thread with this number. `false` when there is no
-    /// room for it within `wait`; it is counted then.
+    /// Stages `line`, which is no longer than a chunk, for the thread with this number. Returns `false` and counts the
+    /// line as dropped when there is no room for it within `wait`.
     pub(crate) fn append(
         &self,
         thread: usize,
@@ -111,7 +115,7 @@ impl Batch {
         self.append_and(thread, level, nanos, line, wait, |_| {})
     }
 
-    /// The same for a line that is a draft.
+    /// Stages a line whose backtrace is a draft.
     pub(crate) fn append_draft(
         &self,
         thread: usize,
@@ -136,7 +140,8 @@ impl Batch {
         then: impl Fn(&mut Chunk),
     ) -> bool {
         let shard = thread % SHARDS;
-        let pushed = lock(&self.shards[shard].0).push(level, nanos, line, &then);
+        // The lock is released before the slow path takes it again.
+        let pushed = lock(&self.shards[shard]).push(level, nanos, line, &then);
         let filled = if pushed {
             Some(false)
         } else {
@@ -146,11 +151,11 @@ impl Batch {
             self.count_dropped(level, 1);
             return false;
         };
-        self.wake.staged(filled);
+        self.notify.staged(filled);
         true
     }
 
-    /// Whether a full chunk is ready now; `None` when there is no room.
+    /// Returns whether a full chunk is ready now, or `None` when there is no room.
     #[cold]
     fn append_in_new_chunk(
         &self,
@@ -166,7 +171,7 @@ impl Batch {
             if let Some(filled) = self.open_chunk(shard, level, nanos, line, then) {
                 return Some(filled);
             }
-            self.wake.hurry();
+            self.notify.hurry();
             if !self.wait_for_chunk(level, deadline) {
                 return None;
             }
@@ -181,8 +186,8 @@ impl Batch {
         line: &[u8],
         then: &impl Fn(&mut Chunk),
     ) -> Option<bool> {
-        let mut shard = lock(&self.shards[number].0);
-        // Another thread of the shard may have brought a chunk meanwhile.
+        let mut shard = lock(&self.shards[number]);
+        // Another thread of the shard may have opened a chunk meanwhile.
         if shard.push(level, nanos, line, then) {
             return Some(false);
         }
@@ -195,27 +200,29 @@ impl Batch {
         Some(filled)
     }
 
-    fn take_chunk(&self, shard: usize, level: Level) -> Option<Open> {
+    /// Takes a chunk from the pool. The caller holds the shard's lock: the order is shard, then pool.
+    fn take_chunk(&self, shard: usize, level: Level) -> Option<OpenChunk> {
         let mut pool = lock(&self.pool);
-        let grade = grade(pool.used, pool.limit)?;
-        if level > grade {
+        let max_level = max_level(pool.used, pool.limit)?;
+        if level > max_level {
             return None;
         }
         let mut chunk = pool.spare.pop_front()?;
         pool.used += 1;
         pool.sequence += 1;
         chunk.open(pool.sequence, shard);
-        Some(Open { chunk, grade })
+        Some(OpenChunk { chunk, max_level })
     }
 
-    /// Waits until there may be a chunk for `level`; `false` when there is none by `deadline` or during a stall.
+    /// Waits until there may be a chunk for `level`. Returns `false` when there is none by `deadline` or during a stall.
     fn wait_for_chunk(&self, level: Level, deadline: Instant) -> bool {
         let mut pool = lock(&self.pool);
         loop {
-            if grade(pool.used, pool.limit).is_some_and(|grade| level <= grade) {
+            if max_level(pool.used, pool.limit).is_some_and(|max_level| level <= max_level) {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
+            // Relaxed: the flag guards no other data, and a caller that reads it late waits once more.
             if left.is_zero() || self.stalled.load(Ordering::Relaxed) {
                 self.stalled.store(true, Ordering::Relaxed);
                 return false;
@@ -224,34 +231,35 @@ impl Batch {
         }
     }
 
-    /// Takes all that is staged: calls `take` with the number of a shard and each of its chunks, oldest first.
+    /// Takes everything that is staged. Calls `take` with the number of a shard and each of its chunks, oldest first.
     pub(crate) fn drain(&self, mut take: impl FnMut(usize, Chunk)) {
         for (at, shard) in self.shards.iter().enumerate() {
-            let mut shard = lock(&shard.0);
+            let mut shard = lock(shard);
             let open = shard.open.take();
             shard.full.drain(..).chain(open.map(|open| open.chunk)).for_each(|chunk| take(at, chunk));
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.shards.iter().all(|shard| {
-            let shard = lock(&shard.0);
+            let shard = lock(shard);
             shard.full.is_empty() && shard.open.is_none()
         })
     }
 
-    /// Gives a chunk back whose lines are written.
+    /// Gives back a chunk whose lines are written.
     ///
-    /// One that held much waits for its turn: by then it has left the cache of the writer's processor, from which a
-    /// caller would have to get it back line by line. One that held little is the next to be taken, so that a quiet
-    /// process makes few pages that the system writes to the disk.
+    /// A well filled chunk goes to the end of the pool. When its turn comes, it has left the cache of the writer's
+    /// processor, from which a caller would have to fetch it line by line. Any other chunk is the next to be taken, so
+    /// that a quiet process dirties few pages that the system writes to the disk.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
-        let held_much = chunk.line_bytes() >= MUCH;
+        let well_filled = chunk.line_bytes() >= WELL_FILLED_BYTES;
         chunk.clear();
         let mut pool = lock(&self.pool);
+        // A chunk of a former arena is dropped, and with the last of them its memory.
         if Arc::ptr_eq(chunk.arena(), &pool.arena) {
             pool.used -= 1;
-            if held_much {
+            if well_filled {
                 pool.spare.push_back(chunk);
             } else {
                 pool.spare.push_front(chunk);
@@ -262,6 +270,7 @@ impl Batch {
         self.freed.notify_all();
     }
 
+    /// Counts lines of `level` as dropped.
     pub(crate) fn count_dropped(&self, level: Level, lines: u64) {
         self.dropped[level as usize - 1].fetch_add(lines, Ordering::Relaxed);
     }
@@ -270,12 +279,59 @@ impl Batch {
     pub(crate) fn dropped(&self) -> [u64; 5] {
         array::from_fn(|at| self.dropped[at].load(Ordering::Relaxed))
     }
+
+    /// Asks for a turn and waits until one has written everything. Returns `false` at `deadline`, unless there was
+    /// nothing to write.
+    pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        self.notify.flush(|| self.is_empty(), deadline)
+    }
+
+    /// Asks for a turn and waits for it, even if it fails. Returns whether it has written everything.
+    pub(crate) fn flush_once(&self, deadline: Instant) -> bool {
+        self.notify.flush_once(deadline)
+    }
+
+    /// Asks for a turn without waiting for it.
+    pub(crate) fn ask(&self) {
+        self.notify.ask();
+    }
+
+    /// Wakes the writer at once.
+    pub(crate) fn hurry(&self) {
+        self.notify.hurry();
+    }
+
+    /// Asks for the last turn.
+    pub(crate) fn stop(&self) {
+        self.notify.stop();
+    }
+
+    /// Waits, as the writer, for `gather` while lines are likely.
+    pub(crate) fn likely_turn(&self, gather: Duration) -> Turn {
+        self.notify.likely_turn(gather)
+    }
+
+    /// Waits, as the writer, after a while without lines. Returns `gather` after the first line, or when `idle` has
+    /// passed without one.
+    pub(crate) fn next_turn(&self, gather: Duration, idle: Duration) -> Turn {
+        self.notify.next_turn(|| self.is_empty(), gather, idle)
+    }
+
+    /// Waits, as the writer, after a failed turn: for `pause`, or until a flush asks for another try.
+    pub(crate) fn retry_turn(&self, pause: Duration) -> Turn {
+        self.notify.retry_turn(pause)
+    }
+
+    /// Ends a turn of the writer. `written` tells whether nothing is left over from it.
+    pub(crate) fn end_turn(&self, turn: Turn, written: bool) {
+        self.notify.end_turn(turn, written);
+    }
 }
 
-/// The least important level that gets a chunk when `used` of `limit` are out; `None` when all are.
-fn grade(used: usize, limit: usize) -> Option<Level> {
+/// Least important level that gets a chunk when `used` of `limit` are taken. `None` when all are.
+fn max_level(used: usize, limit: usize) -> Option<Level> {
     let left = limit.checked_sub(used).filter(|left| *left > 0)?;
-    // The last eighth is for errors, the one before for warnings too, the quarter before for info too.
+    // The last eighth is for errors, the eighth before for warnings too, the quarter before for info too.
     Some(if left <= (limit / 8).max(1) {
         Level::Error
     } else if left <= (limit / 4).max(2) {
@@ -288,11 +344,11 @@ fn grade(used: usize, limit: usize) -> Option<Level> {
 }
 
 impl Shard {
-    /// Adds a line to the open chunk; `false` when there is none that may take it.
+    /// Appends a line to the open chunk. Returns `false` when there is none that takes it.
     #[inline]
     fn push(&mut self, level: Level, nanos: i64, line: &[u8], then: &impl Fn(&mut Chunk)) -> bool {
         match &mut self.open {
-            Some(open) if level <= open.grade && open.chunk.has_room(line.len()) => {
+            Some(open) if level <= open.max_level && open.chunk.has_room(line.len()) => {
                 open.chunk.push(nanos, line);
                 then(&mut open.chunk);
                 true
@@ -314,50 +370,50 @@ impl Pool {
 mod tests {
     use super::*;
 
-    fn batch(chunks: usize) -> Batch {
-        Batch::new(Arena::in_memory(chunks * CHUNK_BYTES).unwrap())
+    fn queue(chunks: usize) -> Queue {
+        Queue::new(Arena::in_memory(chunks * CHUNK_BYTES).unwrap())
     }
 
-    /// Two of them fill a chunk.
+    /// A line of which two fill a chunk.
     fn line(letter: u8) -> Vec<u8> {
         let mut line = vec![letter; CHUNK_BYTES / 2 - 2048];
         line.push(b'\n');
         line
     }
 
-    fn append(batch: &Batch, thread: usize, level: Level) -> bool {
-        batch.append(thread, level, 0, &line(b'x'), Duration::ZERO)
+    fn append(queue: &Queue, thread: usize, level: Level) -> bool {
+        queue.append(thread, level, 0, &line(b'x'), Duration::ZERO)
     }
 
     #[test]
-    fn l8_drops_unimportant_levels_first_and_counts_them() {
-        let batch = batch(8);
-        let staged = |level| (0..100).take_while(|_| append(&batch, 0, level)).count();
+    fn unimportant_levels_are_dropped_first_and_counted() {
+        let queue = queue(8);
+        let staged = |level| (0..100).take_while(|_| append(&queue, 0, level)).count();
         assert_eq!([Level::Debug, Level::Info, Level::Warn, Level::Error].map(staged), [8, 4, 2, 2]);
-        assert_eq!(batch.dropped(), [1, 1, 1, 1, 0]);
+        assert_eq!(queue.dropped(), [1, 1, 1, 1, 0]);
         let mut lines = 0;
-        batch.drain(|_, chunk| lines += chunk.lines());
+        queue.drain(|_, chunk| lines += chunk.lines());
         assert_eq!(lines, 16);
     }
 
     #[test]
     fn room_returns_with_the_chunks() {
-        let batch = batch(4);
-        while append(&batch, 3, Level::Info) {}
-        batch.drain(|_, chunk| batch.recycle(chunk));
-        assert!(batch.is_empty());
-        assert!(append(&batch, 3, Level::Trace));
+        let queue = queue(4);
+        while append(&queue, 3, Level::Info) {}
+        queue.drain(|_, chunk| queue.recycle(chunk));
+        assert!(queue.is_empty());
+        assert!(append(&queue, 3, Level::Trace));
     }
 
     #[test]
     fn a_waiting_caller_gets_the_chunk_that_is_freed() {
-        let batch = batch(4);
-        while append(&batch, 0, Level::Info) {}
-        batch.stalled.store(false, Ordering::Relaxed);
+        let queue = queue(4);
+        while append(&queue, 0, Level::Info) {}
+        queue.stalled.store(false, Ordering::Relaxed);
         std::thread::scope(|scope| {
             let waiter =
-                scope.spawn(|| batch.append(0, Level::Info, 0, &line(b'y'), Duration::from_secs(60)));
-            batch.drain(|_, chunk| batch.recycle(chunk));
+                scope.spawn(|| queue.append(0, Level::Info, 0, &line(b'y'), Duration::from_secs(60)));
+            queue.drain(|_, chunk| queue.recycle(chunk));
             assert!(waiter.join().unwrap());
         });
     }

@@ -1,16 +1,17 @@
-//! How callers and the writer of a queue wait for each other.
+//! Wake-ups between callers and the writer of a queue.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::queue::Batch;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
-/// What a writer is told. A caller pays one load a line: it wakes the writer only out of idleness or for a full
-/// chunk; in between, the writer gathers for a moment and then comes by itself.
+/// Requests to the writer, and the turns that answer them.
+///
+/// A caller pays one load a line. It wakes the writer only when the writer is idle or a chunk is full. Otherwise the
+/// writer gathers lines for a moment and then comes by itself.
 #[derive(Debug, Default)]
-pub(crate) struct Wake {
+pub(crate) struct Notify {
     idle: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
@@ -21,38 +22,40 @@ struct State {
     woken: bool,
     hurry: bool,
     stop: bool,
-    /// Flushes asked for, tried, and come to a good end, counted.
+    /// Flushes asked for so far. Each gets the number that it raises this to.
     wanted: u64,
+    /// Number of the last flush that a turn has tried.
     tried: u64,
+    /// Number of the last flush after which everything was written.
     done: u64,
     /// A turn is under way.
     in_turn: bool,
-    /// The last one did not write everything.
+    /// The last turn did not write everything.
     left_over: bool,
 }
 
-/// A turn of the writer: what it was asked for before it took the lines.
+/// Turn of the writer, with the requests that were made before it took the lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     wanted: u64,
-    /// Somebody waits for this turn.
+    /// A flush waits for this turn.
     pub(crate) asked: bool,
-    /// It is the last one.
+    /// It is the last turn.
     pub(crate) stop: bool,
 }
 
-impl Wake {
-    /// After a line has been staged.
+impl Notify {
+    /// Notes that a line was staged.
     #[inline]
     pub(crate) fn staged(&self, chunk_filled: bool) {
-        // Relaxed is enough: a line staged before the writer's look into the shards is seen there, and one staged
-        // after it has taken the shard's lock after the writer, whose `idle` it therefore sees.
+        // Relaxed is enough: a line staged before the writer looks into the shards is seen there. A line staged after
+        // it has taken the shard's lock after the writer, and therefore sees the writer's store to `idle`.
         if chunk_filled || self.idle.load(Ordering::Relaxed) {
             self.rouse(chunk_filled);
         }
     }
 
-    /// A caller waits for room.
+    /// Wakes the writer at once, because a caller waits for room.
     pub(crate) fn hurry(&self) {
         self.rouse(true);
     }
@@ -62,34 +65,36 @@ impl Wake {
         let mut state = lock(&self.state);
         state.woken = true;
         state.hurry |= hurry;
+        // Under the lock, so that callers after this one do not take the lock again for the same wake-up. Relaxed is
+        // enough, because the writer reads `woken` under the lock.
         self.idle.store(false, Ordering::Relaxed);
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Asks for one more turn and waits until one has written everything; `false` at `deadline`, unless there was nothing
-    /// to write.
-    pub(crate) fn flush(&self, batch: &Batch, deadline: Instant) -> bool {
-        // Looked at first, because the turn that is asked for begins at once.
-        let had_nothing = self.has_nothing(batch);
+    /// Asks for a turn and waits until one has written everything. Returns `false` at `deadline`, unless there was
+    /// nothing to write. `is_empty` tells whether no line is staged.
+    pub(crate) fn flush(&self, is_empty: impl FnOnce() -> bool, deadline: Instant) -> bool {
+        // Before the request, because the turn that it asks for begins at once.
+        let had_nothing = self.had_nothing(is_empty);
         self.wait_for_turn(deadline, |_, _| false) || had_nothing
     }
 
-    /// Whether everything that was staged before is written. During a turn nobody knows.
-    fn has_nothing(&self, batch: &Batch) -> bool {
-        // In this order: what a turn takes away in between is seen as that turn, or as what came of it.
-        batch.is_empty() && {
+    /// Whether everything that was staged before is written. The answer is `false` during a turn.
+    fn had_nothing(&self, is_empty: impl FnOnce() -> bool) -> bool {
+        // The shards first, then the state: lines that a turn takes in between show as that turn, or as its outcome.
+        is_empty() && {
             let state = lock(&self.state);
             !state.in_turn && !state.left_over
         }
     }
 
-    /// The same for who has better things to do than to wait for the disk: one turn that fails is enough.
+    /// Asks for a turn and waits for it, even if it fails. Returns whether it has written everything.
     pub(crate) fn flush_once(&self, deadline: Instant) -> bool {
         self.wait_for_turn(deadline, |state, mine| state.tried >= mine)
     }
 
-    /// Asks for one more turn, at once, and waits for nothing.
+    /// Asks for a turn without waiting for it.
     pub(crate) fn ask(&self) {
         lock(&self.state).wanted += 1;
         self.changed.notify_all();
@@ -110,22 +115,29 @@ impl Wake {
         true
     }
 
+    /// Asks for the last turn.
     pub(crate) fn stop(&self) {
         lock(&self.state).stop = true;
         self.changed.notify_all();
     }
 
-    /// The writer's wait while lines are likely: it comes by itself after `gather`, and no caller has to wake it.
+    /// Waits, as the writer, for `gather` while lines are likely. No caller has to wake it.
     pub(crate) fn likely_turn(&self, gather: Duration) -> Turn {
         let state = lock(&self.state);
         self.wait_while(state, gather, |state| !state.urgent()).take_turn()
     }
 
-    /// The writer's wait when there was nothing to write for a while. Returns when there is something, after `gather`
-    /// for more of it, or when `idle` has passed without anything.
-    pub(crate) fn next_turn(&self, batch: &Batch, gather: Duration, idle: Duration) -> Turn {
+    /// Waits, as the writer, after a while without lines. Returns `gather` after the first line, or when `idle` has
+    /// passed without one.
+    pub(crate) fn next_turn(
+        &self,
+        is_empty: impl FnOnce() -> bool,
+        gather: Duration,
+        idle: Duration,
+    ) -> Turn {
+        // Before the look into the shards. Their locks order it: see `staged`.
         self.idle.store(true, Ordering::Relaxed);
-        let empty = batch.is_empty();
+        let empty = is_empty();
         let mut state = lock(&self.state);
         if empty {
             state = self.wait_while(state, idle, |state| !state.woken && !state.urgent());
@@ -137,14 +149,14 @@ impl Wake {
         state.take_turn()
     }
 
-    /// The writer's wait when it could not write: `pause`, or until a flush asks for another try.
+    /// Waits, as the writer, after a failed turn: for `pause`, or until a flush asks for another try.
     pub(crate) fn retry_turn(&self, pause: Duration) -> Turn {
         let state = lock(&self.state);
         let mut state = self.wait_while(state, pause, |state| !state.stop && state.wanted == state.tried);
         state.take_turn()
     }
 
-    /// Ends a turn: `written` if nothing is left over from it.
+    /// Ends a turn. `written` tells whether nothing is left over from it.
     pub(crate) fn end_turn(&self, turn: Turn, written: bool) {
         let mut state = lock(&self.state);
         let before = (state.tried, state.done);
@@ -190,47 +202,47 @@ impl State {
 mod tests {
     use super::*;
     use crate::journal::arena::Arena;
+    use crate::queue::Queue;
     use log::Level;
     use std::sync::atomic::AtomicUsize;
     use std::thread;
 
-    /// L13: a flush without time says what is the case.
     #[test]
-    fn l13_a_flush_without_time_knows_whether_anything_is_left() {
-        let batch = Batch::new(Arena::in_memory(1 << 20).unwrap());
-        let is_flushed = || batch.wake.flush(&batch, Instant::now());
-        let begin = || batch.wake.next_turn(&batch, Duration::ZERO, Duration::ZERO);
+    fn a_flush_without_time_tells_whether_anything_is_left() {
+        let queue = Queue::new(Arena::in_memory(1 << 20).unwrap());
+        let is_flushed = || queue.flush(Instant::now());
+        let begin = || queue.next_turn(Duration::ZERO, Duration::ZERO);
         assert!(is_flushed());
-        assert!(batch.append(0, Level::Info, 0, b"x\n", Duration::ZERO));
+        assert!(queue.append(0, Level::Info, 0, b"x\n", Duration::ZERO));
         assert!(!is_flushed(), "it is staged");
         let turn = begin();
-        batch.drain(|_, chunk| batch.recycle(chunk));
+        queue.drain(|_, chunk| queue.recycle(chunk));
         assert!(!is_flushed(), "it is being written");
-        batch.wake.end_turn(turn, false);
+        queue.notify.end_turn(turn, false);
         assert!(!is_flushed(), "it could not be written");
         let turn = begin();
         assert!(!is_flushed(), "it is tried again");
-        batch.wake.end_turn(turn, true);
+        queue.notify.end_turn(turn, true);
         assert!(is_flushed());
     }
 
-    /// R1: callers that stage single lines and wait for each, against a writer that would sleep for a minute: a wake-up
-    /// that gets lost shows as a line that nobody fetches.
+    /// Callers stage single lines and wait for each. The writer would sleep for a minute, so a lost wake-up shows as a
+    /// line that is never fetched.
     #[test]
-    fn r1_no_line_is_slept_over() {
+    fn no_wake_up_is_lost() {
         const CALLERS: usize = 3;
         const LINES: usize = if cfg!(miri) { 20 } else { 3_000 };
-        let batch = Batch::new(Arena::in_memory(8 << 20).unwrap());
+        let queue = Queue::new(Arena::in_memory(8 << 20).unwrap());
         let fetched: [AtomicUsize; CALLERS] = Default::default();
         thread::scope(|scope| {
             scope.spawn(|| {
                 loop {
-                    let turn = batch.wake.next_turn(&batch, Duration::ZERO, Duration::from_secs(60));
-                    batch.drain(|shard, chunk| {
+                    let turn = queue.next_turn(Duration::ZERO, Duration::from_secs(60));
+                    queue.drain(|shard, chunk| {
                         fetched[shard].fetch_add(chunk.lines(), Ordering::Release);
-                        batch.recycle(chunk);
+                        queue.recycle(chunk);
                     });
-                    batch.wake.end_turn(turn, true);
+                    queue.notify.end_turn(turn, true);
                     if turn.stop {
                         return;
                     }
@@ -239,16 +251,16 @@ mod tests {
             let call = |caller: usize| {
                 let patience = Instant::now() + Duration::from_secs(40);
                 for line in 1..=LINES {
-                    assert!(batch.append(caller, Level::Error, 0, b"x\n", Duration::ZERO));
+                    assert!(queue.append(caller, Level::Error, 0, b"x\n", Duration::ZERO));
                     while fetched[caller].load(Ordering::Acquire) < line {
-                        assert!(Instant::now() < patience, "line {line} of caller {caller} is slept over");
+                        assert!(Instant::now() < patience, "line {line} of caller {caller} is not fetched");
                         thread::yield_now();
                     }
                 }
             };
             let callers: Vec<_> = (0..CALLERS).map(|caller| scope.spawn(move || call(caller))).collect();
             let ends: Vec<_> = callers.into_iter().map(thread::ScopedJoinHandle::join).collect();
-            batch.wake.stop();
+            queue.notify.stop();
             assert!(ends.iter().all(Result::is_ok));
         });
     }

@@ -1,7 +1,8 @@
-//! The writer thread: large writes, one file a day, faults survived (L8, L9).
+//! Writer thread: large writes, one file a day, in spite of every fault of the disk.
 
 mod commit;
 pub(crate) mod recovery;
+pub(crate) mod shared;
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -11,35 +12,35 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Level, Record};
 
-use crate::api::secret::Redactor;
+use self::commit::commit;
+use self::shared::Shared;
 use crate::clock::{DAY_NANOS, day_of};
-use crate::dispatch::pipeline::Shared;
+use crate::config::redactor::Redactor;
 use crate::files::DayFiles;
+use crate::journal;
 use crate::journal::arena::Arena;
-use crate::journal::file;
 use crate::json::Encoder;
-use crate::process::at_exit;
-use crate::process::stderr;
+use crate::process::{signal_mask, stderr};
 use crate::queue::backlog::{Backlog, Run};
 use crate::sync::lock;
-use crate::writer::commit::transfer;
 
-/// How long lines gather before they are written.
+/// Time for which lines gather before they are written. Longer gains no larger writes, shorter more system calls.
 const GATHER: Duration = Duration::from_millis(20);
-/// After so many turns without a line the writer sleeps until it is woken, which costs the caller of the next line a
-/// system call, and the machine another processor that is awake.
-const ATTENTIVE: u32 = 50;
-/// The longest idle sleep. A computer that was suspended learns by it that midnight has passed.
-const IDLE: Duration = Duration::from_secs(30);
-/// The shortest and the longest pause before a failed write is tried again.
+/// Number of turns without a line, one second in all, after which the writer sleeps until it is woken. To be woken costs the
+/// caller of the next line a system call. To stay awake costs the machine power.
+const ATTENTIVE_TURNS: u32 = 50;
+/// Longest sleep. After it, a computer that was suspended notices that midnight has passed.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+/// Shortest and longest pause before a failed write is tried again. The pause doubles from one to the other.
 const RETRY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
-/// How often lines of dead processes are looked for, and how often a missing hand-over file is tried to be made.
-const RECOVER_EVERY: Duration = Duration::from_secs(60);
-const REMAKE_EVERY: Duration = Duration::from_secs(1);
-/// Reports of dropped lines are at least this far apart, unless somebody flushes.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Interval at which hand-over files of dead processes are looked for.
+const RECOVER_INTERVAL: Duration = Duration::from_secs(60);
+/// Interval at which a missing hand-over file is tried again.
+const REMAKE_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest interval between reports of dropped lines, unless a flush asks for one.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The state of the writer thread.
+/// State of the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<Shared>,
@@ -51,9 +52,9 @@ pub(crate) struct Writer {
     reported: [u64; 5],
     last_report: Option<Instant>,
     retry: Option<Duration>,
-    /// Turns since there was something to write.
+    /// Number of turns since the last line.
     quiet_turns: u32,
-    /// When a hand-over file was last missing, and lines of the dead were last looked for.
+    /// Time of the last look for files of dead processes, or of the last try to make a hand-over file.
     looked: Option<Instant>,
 }
 
@@ -70,23 +71,23 @@ impl Writer {
             reported: [0; 5],
             last_report: None,
             retry: None,
-            quiet_turns: ATTENTIVE,
+            quiet_turns: ATTENTIVE_TURNS,
             looked: None,
         }
     }
 
     pub(crate) fn run(mut self) {
-        at_exit::block_signals();
-        self.shared.batch.arena().provide();
+        signal_mask::block_all();
+        self.shared.queue.arena().provide();
         loop {
-            let wake = &self.shared.batch.wake;
+            let queue = &self.shared.queue;
             let turn = match self.retry {
-                None if self.quiet_turns < ATTENTIVE => wake.likely_turn(GATHER),
-                None => wake.next_turn(&self.shared.batch, GATHER, self.idle_time()),
-                Some(pause) => wake.retry_turn(pause),
+                None if self.quiet_turns < ATTENTIVE_TURNS => queue.likely_turn(GATHER),
+                None => queue.next_turn(GATHER, self.idle_time()),
+                Some(pause) => queue.retry_turn(pause),
             };
             let result = self.turn(turn.asked || turn.stop);
-            self.shared.batch.wake.end_turn(turn, result.is_ok());
+            self.shared.queue.end_turn(turn, result.is_ok());
             self.note(result);
             if turn.stop {
                 return;
@@ -95,23 +96,23 @@ impl Writer {
     }
 
     fn idle_time(&self) -> Duration {
-        if self.shared.batch.dropped() != self.reported {
-            return REPORT_EVERY;
+        if self.shared.queue.dropped() != self.reported {
+            return REPORT_INTERVAL;
         }
-        // From the day that was begun last, so that a midnight that has just passed is not slept over.
+        // Counted from the day that was begun last, so that the writer does not sleep through a midnight that has just passed.
         let midnight = (i64::from(self.today) + 1).saturating_mul(DAY_NANOS);
         let left = midnight.saturating_sub(self.shared.clock.now()).max(0);
-        IDLE.min(Duration::from_nanos(left.unsigned_abs()))
+        MAX_IDLE.min(Duration::from_nanos(left.unsigned_abs()))
     }
 
-    /// Writes all there is.
+    /// Writes everything that is staged.
     fn turn(&mut self, report_now: bool) -> io::Result<()> {
         if let Some(files) = lock(&self.shared.next_files).take() {
             self.files = files;
         }
         self.files.notice_changes();
         let written = self.write_staged();
-        self.backlog.recycle(&self.shared.batch);
+        self.backlog.recycle(&self.shared.queue);
         add(&self.shared.counts.torn, self.files.take_torn());
         written?;
         self.begin_day()?;
@@ -119,34 +120,34 @@ impl Writer {
         self.report_dropped(report_now)
     }
 
-    /// What is left over from a turn that failed goes first. As long as it cannot be written lines gather where callers
-    /// have put them: to take a chunk with a line or two at each attempt would soon take all of the queue.
+    /// Writes the lines that a failed turn left over, then the staged ones. While the first cannot be written, no further chunk
+    /// is taken: a chunk with a line or two for each attempt would soon use up the queue.
     fn write_staged(&mut self) -> io::Result<()> {
         self.write_backlog()?;
-        self.backlog.take_from(&self.shared.batch);
+        self.backlog.take_from(&self.shared.queue);
         self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
         self.write_backlog()
     }
 
     fn write_backlog(&mut self) -> io::Result<()> {
         while self.backlog.next_run(&mut self.run) {
-            let transfer = transfer(&self.backlog, &self.run, &mut self.files);
-            add(&self.shared.counts.bytes, transfer.bytes);
-            add(&self.shared.counts.written, transfer.lines);
-            transfer.result?;
-            self.backlog.recycle(&self.shared.batch);
+            let committed = commit(&self.backlog, &self.run, &mut self.files);
+            add(&self.shared.counts.bytes, committed.bytes);
+            add(&self.shared.counts.written, committed.lines);
+            committed.result?;
+            self.backlog.recycle(&self.shared.queue);
         }
         Ok(())
     }
 
-    /// Looks after the hand-over file: makes one where there is none, because the disk was full, say, or because it
-    /// was removed with the folder; and takes over what other processes have left (L10).
+    /// Makes a hand-over file if there is none, because the disk was full or the folder was removed. Otherwise writes the lines
+    /// that dead processes have left.
     fn keep_safe(&mut self) {
         let shared = &self.shared;
-        let safe = shared.batch.arena().file().is_some_and(|file| file.is_in_place());
+        let safe = shared.queue.arena().file().is_some_and(|file| file.is_in_place());
         shared.counts.crash_safe.store(safe, Ordering::Relaxed);
-        let every = if safe { RECOVER_EVERY } else { REMAKE_EVERY };
-        if shared.ended.load(Ordering::SeqCst) || self.looked.is_some_and(|last| last.elapsed() < every) {
+        let interval = if safe { RECOVER_INTERVAL } else { REMAKE_INTERVAL };
+        if shared.ended.load(Ordering::SeqCst) || self.looked.is_some_and(|last| last.elapsed() < interval) {
             return;
         }
         self.looked = Some(Instant::now());
@@ -154,7 +155,7 @@ impl Writer {
             let (recovered, _) = recovery::recover(&mut self.files);
             shared.counts.add_recovered(recovered);
         } else {
-            match file::create(self.files.dir(), shared.queue_bytes.load(Ordering::Relaxed)) {
+            match journal::create(self.files.dir(), shared.queue_bytes.load(Ordering::Relaxed)) {
                 Ok(arena) => self.change_arena(arena),
                 Err(error) => self.warn_of_memory(&error),
             }
@@ -163,18 +164,18 @@ impl Writer {
 
     fn change_arena(&mut self, arena: Arena) {
         arena.provide();
-        self.shared.batch.change_arena(arena);
+        self.shared.queue.change_arena(arena);
         self.shared.counts.crash_safe.store(true, Ordering::Relaxed);
-        self.shared.told_of_memory.store(false, Ordering::Relaxed);
+        self.shared.warned_of_memory.store(false, Ordering::Relaxed);
     }
 
     fn warn_of_memory(&mut self, error: &io::Error) {
-        if !self.shared.told_of_memory.swap(true, Ordering::Relaxed) {
-            file::warn_of_memory(self.files.dir(), error);
+        if !self.shared.warned_of_memory.swap(true, Ordering::Relaxed) {
+            journal::warn_of_memory(self.files.dir(), error);
         }
     }
 
-    /// At midnight, also without a line (L4).
+    /// Begins a new day's file at midnight, even without a line.
     fn begin_day(&mut self) -> io::Result<()> {
         let today = day_of(self.shared.clock.now());
         if today > self.today {
@@ -186,10 +187,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Logs how many lines were dropped since the last report (L8).
+    /// Logs how many lines were dropped since the last report.
     fn report_dropped(&mut self, now: bool) -> io::Result<()> {
-        let dropped = self.shared.batch.dropped();
-        let recent = self.last_report.is_some_and(|last| last.elapsed() < REPORT_EVERY);
+        let dropped = self.shared.queue.dropped();
+        let recent = self.last_report.is_some_and(|last| last.elapsed() < REPORT_INTERVAL);
         if dropped == self.reported || (recent && !now) {
             return Ok(());
         }
@@ -208,6 +209,7 @@ impl Writer {
         Ok(())
     }
 
+    /// Notes the result of a turn. The first failure in a row is reported on stderr.
     fn note(&mut self, result: io::Result<()>) {
         let Err(error) = result else {
             self.retry = None;
@@ -217,7 +219,7 @@ impl Writer {
         if self.retry.is_none() {
             let path = self.files.path_of(self.today);
             stderr::say(format!(
-                "cannot write {}: {error}; lines are kept in memory and dropped when it is full",
+                "cannot write {}: {error}; lines wait in the queue and are dropped when it is full",
                 path.display()
             ));
         }
@@ -238,7 +240,7 @@ fn dropped_line(encoder: &mut Encoder, nanos: i64, counts: [u64; 5]) -> &[u8] {
     encoder.encode(nanos, &record, &Redactor::default()).unwrap_or_default()
 }
 
-/// Only the writer counts, so a load and a store do.
+/// Adds to a number that only this thread stores, so a load and a store are enough.
 fn add(count: &AtomicU64, by: u64) {
     count.store(count.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }

@@ -1,7 +1,7 @@
-//! What a dead process had accepted and not written, found and written (L10).
+//! Recovery of the lines that dead processes had accepted and not written.
 //!
-//! It may die at any moment of this too: what is done is noted in the hand-over file as its owner would have, and
-//! the next start goes on from there.
+//! This process may die at any moment of it too. So progress is noted in the hand-over file as its owner would have noted
+//! it, and the next start continues from there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -13,30 +13,33 @@ use serde_core::de::IgnoredAny;
 use crate::backtrace;
 use crate::clock::day_of;
 use crate::files::DayFiles;
-use crate::files::open::{Held, end_torn_line};
-use crate::journal::arena::{Arena, Chunk, Place};
-use crate::journal::file;
+use crate::files::open::{FileLock, FilePosition, end_torn_line};
+use crate::journal;
+use crate::journal::arena::Arena;
+use crate::journal::chunk::Chunk;
 use crate::json::timestamp::Stamper;
 use crate::queue::backlog::{Backlog, Run, WRITE_BYTES};
-use crate::writer::commit::transfer;
+use crate::writer::commit::commit;
 
-/// How far behind the place of an interrupted write its bytes are looked for: other processes may have appended.
-const SEARCHED: usize = 16 << 20;
+/// Maximum distance in bytes from the intended position at which an interrupted write is looked for. Other processes may have
+/// appended in between.
+const SEARCHED_BYTES: usize = 16 << 20;
 
-/// What was found.
+/// Numbers of recovered lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recovered {
     /// Lines that are in a day file now.
     pub(crate) lines: u64,
-    /// Lines of which only a part was there.
+    /// Lines of which only a part was found.
     pub(crate) torn: u64,
 }
 
-/// Writes what dead processes have left in the folder of `files`. What cannot be written stays for the next time.
+/// Writes the lines that dead processes have left in the folder of `files`. Lines that cannot be written stay for the next
+/// time.
 pub(crate) fn recover(files: &mut DayFiles) -> (Recovered, io::Result<()>) {
     let mut recovered = Recovered::default();
     let mut result = Ok(());
-    for arena in file::left_behind(files.dir()) {
+    for arena in journal::left_behind(files.dir()) {
         result = result.and(drain(arena, files, &mut recovered));
     }
     (recovered, result)
@@ -53,19 +56,19 @@ fn drain(arena: Arena, files: &mut DayFiles, recovered: &mut Recovered) -> io::R
     }
     let mut run = Run::default();
     while backlog.next_run(&mut run) {
-        let transfer = transfer(&backlog, &run, files);
-        recovered.lines += transfer.lines;
-        transfer.result?;
+        let committed = commit(&backlog, &run, files);
+        recovered.lines += committed.lines;
+        committed.result?;
     }
     recovered.torn += torn;
     backlog.clear();
     Ok(())
 }
 
-/// Sees how far the write that was under way has come, and notes it.
+/// Finds out how far the write that was under way has come, and notes it.
 fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
     let Some(arena) = chunks.first().map(Chunk::arena) else { return Ok(()) };
-    let Some((place, pieces)) = arena.intent() else { return Ok(()) };
+    let Some((position, pieces)) = arena.intent() else { return Ok(()) };
     let mut run = Vec::new();
     let mut ends = Vec::new();
     for piece in &pieces {
@@ -83,8 +86,8 @@ fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
             return Ok(());
         }
     }
-    let written = match day_file(dir, place) {
-        Some(file) => written_of(&file, place.offset, &run)?,
+    let written = match day_file(dir, position) {
+        Some(file) => written_of(&file, position.offset, &run)?,
         None => 0,
     };
     for (chunk, lines, _) in ends.iter().take_while(|(_, _, end)| *end <= written) {
@@ -94,24 +97,27 @@ fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The file that was written to, whatever it is called by now.
-fn day_file(dir: &Path, place: Place) -> Option<File> {
+/// Opens the file that was written to, whatever its name is by now.
+fn day_file(dir: &Path, position: FilePosition) -> Option<File> {
     let entries = fs::read_dir(dir).ok()?;
     let is_it = |entry: &fs::DirEntry| {
         let found = fs::symlink_metadata(entry.path());
-        found.is_ok_and(|found| found.is_file() && (found.dev(), found.ino()) == (place.device, place.inode))
+        found.is_ok_and(|found| {
+            found.is_file() && (found.dev(), found.ino()) == (position.device, position.inode)
+        })
     };
     let path = entries.flatten().find(is_it)?.path();
     // An immutable file can still be read, to see which lines are in it.
     OpenOptions::new().read(true).append(true).open(&path).or_else(|_| File::open(&path)).ok()
 }
 
-/// How many bytes of `run` are in `file` at `offset` or, if others were faster, at the beginning of a line behind it.
+/// Returns how many bytes of `run` are in `file`: at `offset` or, if another process was faster, at the beginning of a later
+/// line.
 fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
-    let held = Held::take(file)?;
+    let lock = FileLock::take(file)?;
     let end = file.metadata()?.len();
     let size = end.saturating_sub(offset);
-    let mut tail = vec![0; usize::try_from(size).unwrap_or(usize::MAX).min(run.len() + SEARCHED)];
+    let mut tail = vec![0; usize::try_from(size).unwrap_or(usize::MAX).min(run.len() + SEARCHED_BYTES)];
     file.read_exact_at(&mut tail, offset)?;
     let starts = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     let same = |start: usize| tail[start..].iter().zip(run).take_while(|(a, b)| a == b).count();
@@ -126,33 +132,34 @@ fn written_of(file: &File, offset: u64, run: &[u8]) -> io::Result<usize> {
             break;
         }
     }
-    match end_torn_line(&held, end) {
+    match end_torn_line(&lock, end) {
         Err(error) if !is_read_only(&error) => Err(error),
         _ => Ok(written),
     }
 }
 
-/// Whether the file was opened for reading alone.
+/// Whether the error says that the file is open for reading alone.
 fn is_read_only(error: &io::Error) -> bool {
     [libc::EBADF, libc::EINVAL].map(Some).contains(&error.raw_os_error())
 }
 
-/// What `run` has before its backtrace, if it is a draft. Its writer puts symbols behind that, which nobody else knows.
+/// Returns the part of `run` before its backtrace, if it is a draft. The rest differs in the file, because its writer put
+/// symbols there that this process does not know.
 fn beginning_of_draft(run: &[u8]) -> Option<&[u8]> {
-    // A draft is written alone.
+    // A draft is a run of its own.
     let is_one_line = run.iter().position(|&byte| byte == b'\n') == run.len().checked_sub(1);
     let text = backtrace::text_of_draft(run).filter(|_| is_one_line)?;
     run.get(..text.start)
 }
 
-/// Whether `text` begins with a whole line that begins so.
+/// Whether `text` begins with a whole line that begins with `beginning`.
 fn is_completed(beginning: &[u8], text: &[u8]) -> bool {
     let end = text.iter().position(|&byte| byte == b'\n');
     text.starts_with(beginning) && end.is_some_and(|end| text[..end].ends_with(b"\"}"))
 }
 
-/// Marks lines that are not whole, which only a crash of the machine can leave, and counts them with the one that was
-/// being staged.
+/// Marks lines that are not whole, which only a crash of the machine can leave. Returns their number, and that of the line
+/// that was being staged.
 fn set_aside_broken(chunk: &mut Chunk) -> u64 {
     let broken: Vec<_> = (chunk.drained()..chunk.lines()).filter(|&line| !is_whole(chunk, line)).collect();
     let torn = broken.len() as u64 + u64::from(chunk.ends_torn());

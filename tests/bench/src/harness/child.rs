@@ -1,4 +1,4 @@
-//! A measurement's process: this program, started again to do one job.
+//! Process of a measurement: this program starts itself again for one job.
 
 use std::env;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::{Area, Scale, Values};
 use crate::Failure;
 
-/// Set in a child; holds what it has to do.
+/// Variable with a child's job.
 const VARIABLE: &str = "OBSERVABILITY_BENCH_JOB";
 
-/// Holds the path of this program without spdlog-rs (see `Cargo.toml`), which does the jobs of all others.
+/// Variable with the path of this program without spdlog-rs, which runs the jobs of all other contenders.
 const WITHOUT_SPDLOG: &str = "OBSERVABILITY_BENCH_WITHOUT_SPDLOG";
 
 const CHECK: &str = "check";
@@ -30,12 +30,12 @@ impl Job {
         Job { area: area.name.to_owned(), contender: contender.to_owned(), task: task.to_owned(), scale }
     }
 
-    /// The job that reads a contender's work back.
+    /// Returns the job that reads a contender's work back.
     pub(crate) fn check(area: &Area, contender: &str) -> Job {
         Job::new(area, contender, CHECK, Scale::Quick)
     }
 
-    /// What this process has to do, if it is a child.
+    /// Returns this process's job if it is a child.
     pub(crate) fn from_env() -> Option<Job> {
         let text = env::var(VARIABLE).ok()?;
         let mut words = text.split(' ').map(str::to_owned);
@@ -50,7 +50,7 @@ impl Job {
         format!("{} {} {} {scale}", self.area, self.contender, self.task)
     }
 
-    /// Does the job in this process; the values go to standard output as the last line.
+    /// Runs the job in this process. The last line of stdout has the values.
     pub(crate) fn work(&self, areas: &[Area]) -> Result<(), Failure> {
         let contender = areas
             .iter()
@@ -75,9 +75,9 @@ impl Job {
         }
     }
 
-    /// Has a process of its own do the job.
+    /// Runs the job in a process of its own.
     ///
-    /// Its standard error is no terminal, so that no contender shows its lines there.
+    /// Its stderr is no terminal, so that no contender prints lines there.
     pub(crate) fn run(&self) -> Result<Values, Failure> {
         let output = Command::new(self.program()?)
             .env(VARIABLE, self.to_text())

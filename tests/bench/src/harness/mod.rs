@@ -1,4 +1,4 @@
-//! What every area shares: who races, in what, how often, and how the outcome is judged and shown.
+//! Parts that every area shares: contenders, tasks, rounds, targets and the report.
 
 pub(crate) mod child;
 pub(crate) mod report;
@@ -12,35 +12,35 @@ pub(crate) use samples::{Results, Samples, median};
 pub(crate) use table::{Column, Table, Unit};
 pub(crate) use target::{Bound, Judged, Target};
 
-/// What a task has measured: values by column.
+/// Values of a task, by column.
 pub(crate) type Values = Vec<(String, f64)>;
 
 /// One of the three races.
 pub(crate) struct Area {
     pub(crate) name: &'static str,
     pub(crate) contenders: Vec<Contender>,
-    /// What a round runs for each contender. A contender that has nothing to show in one returns no values.
+    /// Tasks of a round. A contender returns no values for a task that it does not support.
     pub(crate) tasks: Vec<String>,
     pub(crate) tables: Vec<Table>,
     pub(crate) targets: Vec<Target>,
 }
 
-/// A library as a user would set it up, or a limit written by hand.
+/// A library with a user's set-up, or a hand-written limit.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
-    /// How it is called in a table.
+    /// Name in a table.
     pub(crate) label: &'static str,
-    /// Does the work once and reads back what came of it.
+    /// Does the work once and reads its result back.
     pub(crate) check: fn() -> Result<(), String>,
     /// Measures a task.
     pub(crate) measure: fn(task: &str, scale: Scale) -> Values,
 }
 
-/// How much work a measurement is.
+/// Amount of work of a measurement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
     Full,
-    /// A tenth: shows that everything works.
+    /// A tenth of the work, which shows that everything runs.
     Quick,
 }
 
@@ -58,7 +58,7 @@ impl Area {
         self.contenders.iter().find(|contender| contender.name == name)
     }
 
-    /// The table's words for a contender.
+    /// Name of a contender in the table.
     pub(crate) fn label(&self, name: &str) -> &'static str {
         self.contender(name).map_or("?", |contender| contender.label)
     }

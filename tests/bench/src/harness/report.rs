@@ -1,4 +1,4 @@
-//! What a run has to say: text for people, JSON with every round for programs.
+//! Report of a run: text for people, JSON with every round for programs.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Area, Results, Scale};
 
-/// The tables of an area and what has come of its targets.
+/// Prints the tables of an area and the verdicts on its targets.
 pub(crate) fn text(area: &Area, results: &Results) -> String {
     let mut text = format!(
         "{}: {} rounds in {:.0} s on {} processors ({})\n",
@@ -33,7 +33,7 @@ pub(crate) fn text(area: &Area, results: &Results) -> String {
     text
 }
 
-/// The same, and every round.
+/// Returns the report as JSON with every round.
 pub(crate) fn json(area: &Area, results: &Results) -> Value {
     let samples = results.all().map(|(contender, column, samples)| {
         json!({

@@ -1,4 +1,4 @@
-//! Running an area: every task of every contender in turn, round after round.
+//! Runs an area: every task of every contender in turn, in rounds.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::Failure;
 /// Checks the contenders, then measures.
 ///
 /// # Errors
-/// When a contender does not do its work, or dies of it.
+/// A contender did other work than expected, or its process failed.
 pub(crate) fn run(area: &Area, rounds: usize, scale: Scale) -> Result<Results, Failure> {
     for contender in &area.contenders {
         Job::check(area, contender.name).run()?;
@@ -20,7 +20,7 @@ pub(crate) fn run(area: &Area, rounds: usize, scale: Scale) -> Result<Results, F
     for round in 1..=rounds {
         progress(&format!("{}: round {round} of {rounds}", area.name));
         for task in &area.tasks {
-            // Not always the same neighbours in time.
+            // The order changes, so that a contender has other neighbours in time.
             let start = round % area.contenders.len();
             for contender in area.contenders[start..].iter().chain(&area.contenders[..start]) {
                 for (column, value) in Job::new(area, contender.name, task, scale).run()? {
@@ -34,7 +34,7 @@ pub(crate) fn run(area: &Area, rounds: usize, scale: Scale) -> Result<Results, F
     Ok(results)
 }
 
-/// Shows on a terminal where the run is.
+/// Shows the progress on a terminal.
 fn progress(text: &str) {
     if stderr().is_terminal() {
         let _ = write!(stderr(), "\r\x1b[K{text}");

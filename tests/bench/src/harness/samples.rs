@@ -1,4 +1,4 @@
-//! What the rounds have measured.
+//! Values of all rounds.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ impl Samples {
     }
 }
 
-/// The middle of `values`; the mean of the two middle ones when there is none.
+/// Returns the median of `values`.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -5,25 +5,25 @@ use std::iter::once;
 use super::threads::{COUNTS, in_words};
 use super::{Area, Results, Samples};
 
-/// What a table's figures are.
+/// Unit of a table's figures.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Nanoseconds,
     Microseconds,
     /// Million a second.
     Millions,
-    /// A second.
+    /// Events a second.
     Megabytes,
     /// Summed over the rounds.
     Count,
 }
 
-/// A table: contenders down, columns across.
+/// Table with a row for each contender.
 pub(crate) struct Table {
     pub(crate) title: &'static str,
     pub(crate) unit: Unit,
     pub(crate) columns: Vec<Column>,
-    /// The contender that the others are compared to.
+    /// Contender that the others are compared with.
     pub(crate) base: Option<&'static str>,
 }
 
@@ -109,7 +109,7 @@ fn aligned(cells: Vec<String>) -> Vec<String> {
     cells.into_iter().map(|cell| format!("{cell:>width$}")).collect()
 }
 
-/// Three digits that matter.
+/// Formats a number with three significant digits.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         size if size < 10.0 => format!("{value:.2}"),

@@ -1,27 +1,27 @@
-//! Targets: how our figure has to compare to those of others in the same run.
+//! Targets: required ratios between our figure and those of others in the same run.
 
 use std::fmt;
 
 use super::{Area, Results, Samples};
 
-/// Which of a measurement's rounds counts.
+/// Statistic over a measurement's rounds.
 #[derive(Clone, Copy)]
 pub(crate) enum Judged {
-    /// The best round, for a time on one thread: what the machine does besides only adds to it.
+    /// Best round, for a time on one thread. Other work on the machine only adds to it.
     Minimum,
-    /// The best round, for a rate.
+    /// Best round, for a rate.
     Maximum,
-    /// The usual round, where threads meet each other.
+    /// Median round, for contended threads.
     Median,
 }
 
 impl Judged {
-    /// How a time is judged that was taken on so many threads.
+    /// Returns the statistic for a time on `threads` threads.
     pub(crate) fn time_on(threads: usize) -> Judged {
         if threads == 1 { Judged::Minimum } else { Judged::Median }
     }
 
-    /// How a rate is judged.
+    /// Returns the statistic for a rate.
     pub(crate) fn rate_on(threads: usize) -> Judged {
         if threads == 1 { Judged::Maximum } else { Judged::Median }
     }
@@ -35,7 +35,7 @@ impl Judged {
     }
 }
 
-/// What our figure is held against.
+/// Bound of a target.
 pub(crate) enum Bound {
     /// At most this many times the lowest of the others.
     AtMost(f64),
@@ -50,25 +50,25 @@ pub(crate) struct Target {
     pub(crate) ours: &'static str,
     pub(crate) column: String,
     pub(crate) bound: Bound,
-    /// Contenders, and the column of theirs. None: the bound is a figure of its own.
+    /// Contenders and their column. Without contenders the bound is an absolute figure.
     pub(crate) others: Vec<&'static str>,
     pub(crate) other_column: String,
 }
 
-/// What has come of a target.
+/// Outcome of a target.
 pub(crate) struct Verdict {
     pub(crate) ours: f64,
     pub(crate) other: f64,
-    /// Who that is.
+    /// Contender with that figure.
     pub(crate) best: Option<&'static str>,
     pub(crate) ratio: f64,
     pub(crate) met: bool,
-    /// How many times more (of a rate: less) it is than allowed.
+    /// Factor between our figure and the allowed one. More than 1 misses the target.
     pub(crate) excess: f64,
 }
 
 impl Target {
-    /// A target for `column` against the same column of `others`.
+    /// Creates a target for `column` against the same column of `others`.
     pub(crate) fn new(
         what: impl Into<String>,
         judged: Judged,
@@ -89,7 +89,7 @@ impl Target {
         }
     }
 
-    /// `None` when one side was not measured.
+    /// Judges the target. Returns `None` when one side was not measured.
     pub(crate) fn judge(&self, results: &Results) -> Option<Verdict> {
         let figure = |who, column: &str| results.get(who, column).map(|samples| self.judged.of(samples));
         let ours = figure(self.ours, &self.column)?;

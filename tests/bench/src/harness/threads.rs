@@ -1,19 +1,19 @@
-//! Threads that begin at the same moment.
+//! Threads that start at the same moment.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
-/// On how many threads everything is measured.
+/// Numbers of threads of each measurement.
 pub(crate) const COUNTS: [usize; 3] = [1, 2, 8];
 
-/// `1 thread`, `2 threads`.
+/// Formats a number of threads: `1 thread`, `2 threads`.
 pub(crate) fn in_words(count: usize) -> String {
     if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") }
 }
 
-/// Lets `count` threads do `work` at once; returns what each made of it.
+/// Runs `work` on `count` threads at once and returns their results.
 pub(crate) fn together<R: Send>(count: usize, work: impl Fn(&Team, usize) -> R + Sync) -> Vec<R> {
     let team = Team { count, arrived: AtomicUsize::new(0), rest: Barrier::new(count) };
     if count == 1 {
@@ -30,8 +30,8 @@ pub(crate) fn together<R: Send>(count: usize, work: impl Fn(&Team, usize) -> R +
     })
 }
 
-/// Keeps the calling thread on one of the processors that it may use. Left to itself, a thread that is woken often
-/// comes to run on the processor of whoever woke it, and after it: then nothing that threads share is ever contended.
+/// Pins the calling thread to one of its processors. The scheduler often runs a woken thread on the waker's processor, after
+/// the waker. Then the threads never contend for shared data.
 fn take_processor(number: usize) {
     #[cfg(target_os = "linux")]
     {
@@ -41,7 +41,7 @@ fn take_processor(number: usize) {
         let Some(mine) = usable.cycle().nth(number) else { return };
         let mut only = CpuSet::new();
         only.set(mine);
-        // Where that is not allowed, it stays as it is.
+        // A sandbox may refuse. The thread stays unpinned then.
         let _ = sched_setaffinity(None, &only);
     }
 }
@@ -54,8 +54,8 @@ pub(crate) struct Team {
 }
 
 impl Team {
-    /// Returns in all threads within a few nanoseconds, as far as there are processors for them: waking a sleeper takes
-    /// as long as a short measurement, so the threads first wake and then wait for each other in a loop.
+    /// Returns in all threads within a few nanoseconds if each has a processor. Waking a thread takes as long as a short
+    /// measurement, so the threads first wake and then spin until all are awake.
     pub(crate) fn start_together(&self) {
         if self.count == 1 {
             return;
@@ -70,19 +70,19 @@ impl Team {
         }
     }
 
-    /// Waits for the others, asleep.
+    /// Waits for the others without spinning.
     pub(crate) fn rest(&self) {
         self.rest.wait();
     }
 }
 
-/// Nanoseconds that each of `calls` took of `time`.
+/// Returns the nanoseconds of each of `calls` in `time`.
 pub(crate) fn nanos_each(time: Duration, calls: usize) -> f64 {
     time.as_secs_f64() * 1e9 / calls as f64
 }
 
-/// How long `calls` calls a thread take, from the start of the first thread to the end of the last, as nanoseconds of
-/// a processor for each call: with more threads than processors, those that wait for their turn cost nothing.
+/// Measures `calls` calls on each thread, from the start of the first thread to the end of the last. Returns nanoseconds of a
+/// processor for each call, so that threads that wait for a processor cost nothing.
 pub(crate) fn time_each<W: FnMut()>(threads: usize, calls: usize, make: impl Fn(usize) -> W + Sync) -> f64 {
     const REPEATS: usize = 5;
     let spans = together(threads, |team, number| {
@@ -93,7 +93,7 @@ pub(crate) fn time_each<W: FnMut()>(threads: usize, calls: usize, make: impl Fn(
             let begin = Instant::now();
             for call in 0..calls {
                 work();
-                // A loop that does nothing takes its time, too.
+                // The black box keeps the compiler from removing the loop.
                 hint::black_box(call);
             }
             (begin, Instant::now())
@@ -104,14 +104,14 @@ pub(crate) fn time_each<W: FnMut()>(threads: usize, calls: usize, make: impl Fn(
     processor_nanos(Duration::from_secs_f64(time), threads, calls)
 }
 
-/// From the first begin to the last end.
+/// Returns the time from the first start to the last end.
 pub(crate) fn wall(spans: impl Iterator<Item = (Instant, Instant)>) -> Duration {
     let (begins, ends): (Vec<_>, Vec<_>) = spans.unzip();
     let end = ends.into_iter().max().expect("at least one thread");
     end - begins.into_iter().min().expect("at least one thread")
 }
 
-/// The share of `time` that one of `calls` calls on each of `threads` threads had of a processor.
+/// Returns the processor time of one of `calls` calls on each of `threads` threads in `time`.
 pub(crate) fn processor_nanos(time: Duration, threads: usize, calls: usize) -> f64 {
     let processors = thread::available_parallelism().map_or(1, usize::from).min(threads);
     nanos_each(time, calls) * processors as f64 / threads as f64

@@ -1,4 +1,4 @@
-//! Limit: a batch behind a mutex; who fills it writes it.
+//! Limit: a batch behind a mutex. The thread that fills it writes it.
 
 use std::fs::File;
 use std::io::Write;

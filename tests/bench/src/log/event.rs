@@ -1,8 +1,8 @@
-//! What everybody logs.
+//! The event that every contender logs.
 
 use std::hint::black_box;
 
-/// A call that was routed: two texts, a number, a truth value.
+/// A routed call: two strings, a number and a Boolean.
 #[derive(Clone, Copy)]
 pub(super) struct Event {
     pub(super) capability: &'static str,
@@ -11,7 +11,7 @@ pub(super) struct Event {
     pub(super) ok: bool,
 }
 
-/// Events to log in turn; the compiler does not know what is in them.
+/// Returns events to log in turn. Their content is opaque to the compiler.
 pub(super) fn events() -> [Event; 64] {
     let event = |at: usize| Event {
         capability: ["llm.chat", "rag.query", "node.status", "blob.get"][at % 4],

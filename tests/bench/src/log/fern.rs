@@ -1,4 +1,4 @@
-//! fern with a closure that makes the line with serde_json, into its file, which is flushed after every line.
+//! fern with a closure that renders the line with serde_json. fern flushes its file after every line.
 
 use std::path::Path;
 

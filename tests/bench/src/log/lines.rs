@@ -1,4 +1,4 @@
-//! What has got into a folder.
+//! Lines in a contender's folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Event;
 
-/// The files that hold lines. What else a contender needs in its folder is hidden or has another name.
+/// Returns the files with lines. A contender's other files are hidden or have another name.
 fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder can be read");
     let paths = entries.map(|entry| entry.expect("the folder can be read").path());
@@ -22,22 +22,22 @@ fn contents(folder: &Path) -> Vec<u8> {
     files(folder).flat_map(|path| fs::read(path).expect("a log file can be read")).collect()
 }
 
-/// How many events have got there.
+/// Counts the events in the folder.
 pub(super) fn count(folder: &Path) -> usize {
     contents(folder).split(|&byte| byte == b'\n').filter(|line| holds_routed(line)).count()
 }
 
-/// Other lines than the event's, such as a note about dropped ones, do not count.
+/// Tells whether a line is one of the events, and not a note about dropped ones.
 fn holds_routed(line: &[u8]) -> bool {
     line.windows(8).any(|window| window == b"\"routed\"")
 }
 
-/// The size of all files.
+/// Returns the size of all files in bytes.
 pub(super) fn bytes(folder: &Path) -> u64 {
     files(folder).filter_map(|path| Some(path.metadata().ok()?.len())).sum()
 }
 
-/// Whether the folder holds the event, once, as JSON, with its types.
+/// Tells whether the folder holds the event once, as JSON with its types.
 pub(super) fn check(folder: &Path, event: &Event) -> Result<(), String> {
     let text = String::from_utf8(contents(folder)).map_err(|error| error.to_string())?;
     let mut lines = text.lines().filter(|line| holds_routed(line.as_bytes()));
@@ -60,7 +60,7 @@ pub(super) fn check(folder: &Path, event: &Event) -> Result<(), String> {
     }
 }
 
-/// The object's fields and those of the objects in it: some put the event's into one of their own.
+/// Returns the fields of an object and of its objects, because some contenders nest the event's fields.
 fn collect<'a>(object: &'a Map<String, Value>, found: &mut Vec<(&'a str, &'a Value)>) {
     for (key, value) in object {
         found.push((key, value));

@@ -1,4 +1,4 @@
-//! The event for those behind the `log` crate.
+//! The event for contenders behind the `log` crate.
 
 use log::{debug, info};
 

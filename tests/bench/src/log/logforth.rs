@@ -1,4 +1,4 @@
-//! logforth: its file, as JSON, behind its asynchronous appender, whose queue has no bound.
+//! logforth: a JSON file behind its asynchronous appender, whose queue is unbounded.
 
 use std::path::Path;
 

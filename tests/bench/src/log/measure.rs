@@ -36,7 +36,7 @@ pub(super) fn task<P: Peer>(task: &str, scale: Scale) -> Values {
     }
 }
 
-/// On a disk, where logs are; `TMPDIR` says which.
+/// Creates a folder on a disk, as for real logs. `TMPDIR` chooses the disk.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("the folder for temporary files is writable")
 }
@@ -45,7 +45,7 @@ fn number(text: &str) -> usize {
     text.parse().expect("a task ends in its number of threads")
 }
 
-/// Nanoseconds of an event in the usual burst: every thread logs 1 000, then all wait until they are written.
+/// Measures the nanoseconds of an event in a burst: every thread logs 1 000 events, then all wait until they are written.
 fn bursts<P: Peer>(peer: &P, folder: &Path, threads: usize, bursts: usize) -> f64 {
     const WARM_UP: usize = 5;
     let times = together(threads, |team, number| {
@@ -66,7 +66,7 @@ fn bursts<P: Peer>(peer: &P, folder: &Path, threads: usize, bursts: usize) -> f6
     median((0..bursts).map(|burst| mean(times.iter().map(|times| times[burst]))).collect())
 }
 
-/// Waits until nothing more is written. Not every contender says when that is.
+/// Waits until the files stop growing, because some contenders have no flush.
 fn settle<P: Peer>(peer: &P, folder: &Path) {
     peer.flush();
     let mut before = lines::bytes(folder);
@@ -80,7 +80,7 @@ fn settle<P: Peer>(peer: &P, folder: &Path) {
     }
 }
 
-/// What an event costs its caller when they never end, how many a second get on disk, how many got lost.
+/// Measures a stream without end: cost of an event for its caller, events on disk a second, lost events.
 fn sustained<P: Peer>(peer: P, folder: &Path, threads: usize, total: usize) -> Values {
     const WARM_UP: usize = 1_000;
     let each = total / threads;
@@ -88,7 +88,7 @@ fn sustained<P: Peer>(peer: P, folder: &Path, threads: usize, total: usize) -> V
         let events = events();
         log_events(&peer, &events, WARM_UP);
         team.rest();
-        // What the warm-up left may go on being written: there is no calm in an endless stream.
+        // The rest of the warm-up may still be written meanwhile. An endless stream has no quiet moment.
         team.start_together();
         let begin = Instant::now();
         log_events(&peer, &events, each);

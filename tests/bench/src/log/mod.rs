@@ -26,20 +26,20 @@ use std::path::Path;
 use self::event::Event;
 use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
 
-/// A way to log, set up for the whole process.
+/// A logger, set up for the whole process.
 trait Peer: Sync + Sized {
-    /// Whether lines get into a file.
+    /// Tells whether lines are written to a file.
     const WRITES: bool = true;
 
-    /// Logs into this empty folder from now on.
+    /// Sets the logger up for this empty folder.
     fn start(folder: &Path) -> Self;
 
     fn log(&self, event: &Event);
 
-    /// A line of a level that is off.
+    /// Logs an event of a disabled level.
     fn log_disabled(&self, event: &Event);
 
-    /// Asks for what is buffered to be written; between two bursts.
+    /// Requests a write of the buffer, between two bursts.
     fn flush(&self) {}
 
     /// Returns when everything is written.
@@ -79,7 +79,7 @@ fn on_spdlog() -> [Contender; 2] {
     ]
 }
 
-/// They are in the other program; see `Cargo.toml`.
+/// Contenders on spdlog-rs, which are in the other program; see `Cargo.toml`.
 #[cfg(not(feature = "spdlog"))]
 fn on_spdlog() -> [Contender; 0] {
     []
@@ -129,7 +129,7 @@ fn targets(contenders: &[Contender]) -> Vec<Target> {
         burst(2, Bound::AtMost(0.7), &[BATCHED]),
         on_disk(1, Bound::AtLeast(2.0)),
         on_disk(2, Bound::AtLeast(2.5)),
-        // The hand-written limit is behind the `log` macros' own check.
+        // The hand-written limit is behind the level check of the `log` macros.
         Target::new("disabled level", Judged::Minimum, OURS, "disabled", Bound::AtMost(1.05), &[BATCHED]),
     ];
     targets.extend(below_peers);

@@ -1,4 +1,4 @@
-//! Limit: each line goes to the operating system at once.
+//! Limit: one `write` for each line.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Limit: the line is made and thrown away.
+//! Limit: the line is rendered and thrown away.
 
 use std::fs;
 use std::hint::black_box;
@@ -26,7 +26,7 @@ impl Peer for Rendered {
         log_line::log_disabled(event);
     }
 
-    /// Only here it is seen what was rendered.
+    /// Writes the last line, so that it can be read back.
     fn finish(self) {
         fs::write(self.0, tight::last()).expect("the folder is writable");
     }

@@ -1,5 +1,5 @@
-//! slog-async with slog-json into a buffered file. Its channel of 128 lines would drop most of a burst, so it gets room
-//! for some bursts and waits when it is full.
+//! slog-async with slog-json into a buffered file. The default channel of 128 lines would drop most of a burst, so this one
+//! has room for some bursts and blocks when it is full.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -36,7 +36,7 @@ impl Peer for Slog {
         debug!(self.logger, "routed"; "capability" => event.capability, "to" => event.to, "ms" => event.ms, "ok" => event.ok);
     }
 
-    /// The guard ends the writer, whose buffer is written when it goes.
+    /// Dropping the guard ends the writer, which writes its buffer.
     fn finish(self) {
         drop(self.logger);
         drop(self.guard);

@@ -1,4 +1,4 @@
-//! spdlog-rs, its file sink behind its thread pool, which waits when its 8 192 places are taken.
+//! spdlog-rs, its file sink behind its thread pool, whose queue of 8 192 events blocks when it is full.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Peer for SpdlogAsync {
         self.0.flush();
     }
 
-    /// The pool goes with the logger, after its last line, and the file with the pool.
+    /// Dropping the logger ends the pool after its last line, and then closes the file.
     fn finish(self) {
         drop(self.0);
     }

@@ -1,11 +1,11 @@
-//! The line of the hand-written limits: the same keys and the same care as ours, and nothing that a library needs to be
-//! one. The fields are known, so nobody visits them.
+//! The line of the hand-written limits: the same keys and escapes as ours, without the generality of a library. The fields
+//! are known at compile time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Event;
 
-/// Renders lines, one after the other, into the same memory.
+/// Renders lines into one buffer.
 pub(super) struct Line {
     second: u64,
     date: [u8; 20],
@@ -17,7 +17,7 @@ impl Line {
         Line { second: 0, date: *b"1970-01-01T00:00:00.", bytes: Vec::new() }
     }
 
-    /// The line of `event`, made now.
+    /// Renders the line of `event` with the present time.
     #[inline]
     pub(super) fn render(&mut self, event: &Event) -> &[u8] {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -55,7 +55,7 @@ fn escape(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// `2026-05-26T08:14:22.`, once a second.
+/// Text of the present second, such as `2026-05-26T08:14:22.`, rendered once a second.
 #[cold]
 fn date(second: u64) -> [u8; 20] {
     let time = chrono::DateTime::from_timestamp(second as i64, 0).unwrap_or_default();
@@ -66,18 +66,18 @@ thread_local! {
     static LINE: std::cell::RefCell<Line> = const { std::cell::RefCell::new(Line::new()) };
 }
 
-/// Hands the line of `event` to `take`.
+/// Calls `take` with the line of `event`.
 #[inline]
 pub(super) fn with_line<R>(event: &Event, take: impl FnOnce(&[u8]) -> R) -> R {
     LINE.with_borrow_mut(|line| take(line.render(event)))
 }
 
-/// The line that this thread made last.
+/// Returns the last line of this thread.
 pub(super) fn last() -> Vec<u8> {
     LINE.with_borrow(|line| line.bytes.clone())
 }
 
-/// What is installed in the `log` crate: the limits log nothing through it, but a line that is off costs its check.
+/// Logger for the `log` crate. The limits do not log through it, but a disabled line costs its level check.
 pub(super) struct Nobody;
 
 impl log::Log for Nobody {

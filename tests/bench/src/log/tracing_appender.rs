@@ -1,4 +1,4 @@
-//! tracing-subscriber's JSON into a file behind tracing-appender's queue of 128 000 lines, which drops what has no place.
+//! tracing-subscriber's JSON into a file behind tracing-appender's queue of 128 000 lines, which drops lines when it is full.
 
 use std::fs::File;
 use std::path::Path;
@@ -25,7 +25,7 @@ impl Peer for TracingAppender {
         tracing_line::log_disabled(event);
     }
 
-    /// The guard writes what is queued, unless that takes longer than a second.
+    /// Dropping the guard writes the queue, within a second.
     fn finish(self) {
         drop(self.0);
     }

@@ -8,28 +8,28 @@ use crate::harness::{Scale, Values, median};
 /// Numbers of series.
 pub(super) const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
-/// Writes the page once; returns how many bytes it has.
+/// Writes the page once and returns its length in bytes.
 type Write = Box<dyn FnMut() -> usize>;
 
-/// What a contender can write.
+/// Formats of a contender.
 pub(super) struct Encoder {
     pub(super) text: Option<Write>,
     pub(super) open_metrics: Option<Write>,
 }
 
-/// The label values of every series: some capabilities, many peers.
+/// Returns the label values of every series: some capabilities, many peers.
 pub(super) fn labels(series: usize) -> impl Iterator<Item = [String; 2]> {
     (0..series).map(|at| [format!("capability-{}", at % 10), format!("node-{:06}", at / 10)])
 }
 
-/// Where a counter stands: of several lengths.
+/// Returns a counter's value. The values have several lengths.
 pub(super) fn value(at: usize) -> u64 {
     (at as u64 * 7_919) % 100_000 + 1
 }
 
 pub(super) fn task<P: Peer>(size: &str, scale: Scale) -> Values {
     let size: usize = size.parse().expect("a task ends in its number of series");
-    // The first few grow the allocator's memory; the median is of those that find it there.
+    // The first few pages grow the allocator's memory. The median is of a page that reuses it.
     let repeats = scale.of(200_000 / size).clamp(5, 50);
     let Some(Encoder { text, open_metrics }) = P::encoder(size) else { return Values::new() };
     let mut values = Values::new();

@@ -1,4 +1,4 @@
-//! Limits of the page: a loop that writes the lines of a counter, with what is known of a series kept or made again.
+//! Limits of the page: a loop that writes the lines of a counter, with each series' text kept or rendered again.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,10 +8,10 @@ use super::{Peer, page};
 
 const HEAD: &str = "# HELP calls_total Calls answered.\n# TYPE calls_total counter\n";
 
-/// Everything but the value is kept as text.
+/// Keeps the text of everything but the value.
 pub(super) struct Cached;
 
-/// The labels are kept; their text is made each time.
+/// Keeps the labels and renders their text each time.
 pub(super) struct Escaped;
 
 impl Peer for Cached {

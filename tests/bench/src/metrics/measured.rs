@@ -1,4 +1,4 @@
-//! measured. Text labels that nobody knows beforehand are interned in a `ParaCord`, as its own benches do.
+//! measured. Text labels are interned in a `ParaCord`, as in its own benchmarks.
 
 use measured::metric::MetricFamilyEncoding;
 use measured::metric::group::Encoding;

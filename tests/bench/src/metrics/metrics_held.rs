@@ -41,12 +41,12 @@ impl Peer for Held {
             }
             _ => None,
         };
-        // What histograms have kept until now.
+        // Histograms keep observations until a render.
         page.run_upkeep();
         time
     }
 
-    /// Without a recorder.
+    /// Measures without a recorder.
     fn off(op: Op, run: &Run) -> Option<f64> {
         let counter: Counter = counter!("calls_total", "result" => "ok");
         (op == Op::Counter).then(|| run.plain(|| counter.increment(1)))?

@@ -1,5 +1,5 @@
-//! The `metrics` crate with its Prometheus exporter as the recorder, by its macros: each looks its metric up. "Held" is
-//! a macro whose name and labels are known when it is compiled.
+//! The `metrics` crate with its Prometheus exporter as the recorder, by its macros, which look their metric up at each use.
+//! "Held" is a macro with a constant name and constant labels.
 
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -34,12 +34,12 @@ impl Peer for Macro {
                 histogram!("seconds", "capability" => capability, "result" => result).record(value);
             }),
         };
-        // What histograms have kept until now.
+        // Histograms keep observations until a render.
         page.run_upkeep();
         time
     }
 
-    /// Without a recorder.
+    /// Measures without a recorder.
     fn off(op: Op, run: &Run) -> Option<f64> {
         if op == Op::Counter {
             return run.plain(|| counter!("calls_total", "result" => "ok").increment(1));

@@ -22,22 +22,22 @@ use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit
 
 /// A metrics library, or a limit.
 trait Peer {
-    /// Counts twice, sets to 2.5, observes 0.03 and 0.7, all with the labels of [`record::PAIRS`]' first pair where the
-    /// library has labels, and shows what it has then.
+    /// Counts twice, sets to 2.5, observes 0.03 and 0.7, with the labels of [`record::PAIRS`]' first pair if the library has
+    /// labels. Returns the page.
     fn page() -> String;
 
-    /// What [`page`](Self::page) must show.
+    /// Lines that [`page`](Self::page) must show.
     const SHOWS: &[Op] = &[Op::Counter, Op::Gauge, Op::Histogram];
 
-    /// The nanoseconds of an operation; `None` where there is no such thing.
+    /// Measures the nanoseconds of an operation. Returns `None` when the contender does not have it.
     fn record(op: Op, run: &Run) -> Option<f64>;
 
-    /// The nanoseconds of counting while nobody wants to know: with a handle, and by labels.
+    /// Measures the nanoseconds of counting while metrics are off: with a handle, and by labels.
     fn off(_op: Op, _run: &Run) -> Option<f64> {
         None
     }
 
-    /// So many series of a counter with two labels, ready to be written.
+    /// Prepares `series` series of a counter with two labels for writing.
     fn encoder(_series: usize) -> Option<Encoder> {
         None
     }
@@ -117,7 +117,7 @@ fn targets() -> Vec<Target> {
         let what = format!("{format} of {size} series");
         let key = format!("{format}-{size}");
         let target = Target::new(what, Judged::Minimum, OURS, key, Bound::AtMost(0.5), &[MEASURED]);
-        // Its only format.
+        // The contender's only format.
         Target { other_column: format!("text-{size}"), ..target }
     };
     let mut targets = vec![

@@ -1,5 +1,4 @@
-//! The OpenTelemetry SDK with a reader that collects once a minute. "Held" is an instrument with attributes made
-//! beforehand.
+//! The OpenTelemetry SDK with a reader that collects once a minute. "Held" is an instrument with prepared attributes.
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider};
@@ -55,7 +54,7 @@ fn attributes([capability, result]: [&'static str; 2]) -> [KeyValue; 2] {
     [KeyValue::new("capability", capability), KeyValue::new("result", result)]
 }
 
-/// The data as lines: the SDK has no page of its own.
+/// Returns the data as lines, because the SDK has no page of its own.
 fn lines(all: &ResourceMetrics) -> String {
     let mut page = String::new();
     for metric in all.scope_metrics().flat_map(|scope| scope.metrics()) {

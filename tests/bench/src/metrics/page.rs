@@ -1,9 +1,9 @@
-//! Reading back what a contender has recorded.
+//! Reads a contender's records back.
 
 use super::Peer;
 use super::record::{Op, PAIRS};
 
-/// Whether the contender's page shows what was recorded, with its labels.
+/// Tells whether the contender's page shows the records with their labels.
 pub(super) fn check<P: Peer>() -> Result<(), String> {
     let page = P::page();
     for op in P::SHOWS {
@@ -24,7 +24,7 @@ pub(super) fn check<P: Peer>() -> Result<(), String> {
     Ok(())
 }
 
-/// A line for what has no page of its own.
+/// Formats a sample of a contender without a page of its own.
 pub(super) fn line(name: &str, value: impl std::fmt::Display) -> String {
     let [capability, result] = PAIRS[0];
     format!("{name}{{capability=\"{capability}\",result=\"{result}\"}} {value}\n")

@@ -1,4 +1,4 @@
-//! prometheus, the oldest.
+//! The crate prometheus.
 
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 

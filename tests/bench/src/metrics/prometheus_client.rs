@@ -1,4 +1,4 @@
-//! prometheus-client. Its labels are a type of one's own: here with texts that live for ever, which is the quickest it has.
+//! prometheus-client. Its labels are a user's type: here with `&'static str`, its quickest form.
 
 use std::sync::atomic::AtomicU64;
 

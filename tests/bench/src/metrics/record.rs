@@ -6,7 +6,7 @@ use super::{Peer, encode};
 use crate::harness::threads::{COUNTS, time_each};
 use crate::harness::{Scale, Values};
 
-/// The upper bounds of every histogram: what `prometheus` and ours have by default.
+/// Upper bounds of every histogram: the default of `prometheus` and of ours.
 pub(super) const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Values of the labels `capability` and `result`: as many series as a small node has.
@@ -22,7 +22,7 @@ pub(super) const PAIRS: [[&str; 2]; 16] = {
     pairs
 };
 
-/// What is done to a metric.
+/// Operation on a metric.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     Counter,
@@ -48,24 +48,24 @@ impl Op {
     }
 }
 
-/// How often, and on how many threads.
+/// Number of operations and of threads.
 pub(super) struct Run {
     threads: usize,
     calls: usize,
 }
 
 impl Run {
-    /// Times an operation that needs nothing.
+    /// Times an operation without arguments.
     pub(super) fn plain(&self, op: impl Fn() + Sync) -> Option<f64> {
         Some(time_each(self.threads, self.calls, |_| &op))
     }
 
-    /// Times an operation on a number, which comes to lie in each of the buckets.
+    /// Times an operation on numbers that fall into each bucket in turn.
     pub(super) fn number(&self, op: impl Fn(f64) + Sync) -> Option<f64> {
         self.pair_and_number(|_, number| op(number))
     }
 
-    /// Times an operation on the series of two label values.
+    /// Times an operation on series of two label values.
     pub(super) fn pair(&self, op: impl Fn([&'static str; 2]) + Sync) -> Option<f64> {
         self.pair_and_number(|pair, _| op(pair))
     }

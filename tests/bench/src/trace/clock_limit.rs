@@ -1,4 +1,4 @@
-//! Limits: a span is two looks at a clock and 64 bytes of memory.
+//! Limits: a span is two clock reads and 64 bytes of memory.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,7 +7,7 @@ use super::Peer;
 
 /// A clock that reads the processor's counter.
 pub(super) type Tsc = ClockLimit<fastant::Instant>;
-/// A clock that asks the kernel's page.
+/// A clock that reads the kernel's vDSO page.
 pub(super) type Vdso = ClockLimit<std::time::Instant>;
 
 pub(super) struct ClockLimit<C> {
@@ -15,7 +15,7 @@ pub(super) struct ClockLimit<C> {
     clock: std::marker::PhantomData<fn() -> C>,
 }
 
-/// Nobody asks when it was; the limit is to have written it down.
+/// Span of the limit. Its times are written and not read.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Record<C> {

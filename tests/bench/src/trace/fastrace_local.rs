@@ -1,4 +1,4 @@
-//! fastrace with spans that find their parent in a thread-local stack.
+//! fastrace with parents from its thread-local stack.
 
 use fastrace::prelude::{LocalSpan, Span, SpanContext, SpanId, TraceId};
 

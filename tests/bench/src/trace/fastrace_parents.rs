@@ -1,4 +1,4 @@
-//! fastrace with spans that are told their parent.
+//! fastrace with explicit parents.
 
 use fastrace::prelude::{Span, SpanContext, SpanId, TraceId};
 
@@ -31,7 +31,7 @@ impl Peer for FastraceParents {
         fastrace_sink::last()
     }
 
-    /// Each span is a message, and a thread's queue has 10 240 places.
+    /// Each span is a message, and a thread's queue has 10 240 messages.
     fn batch(spans: usize) -> usize {
         9_000 / (spans + 3)
     }

@@ -1,4 +1,4 @@
-//! Where fastrace reports to: the last spans, in memory.
+//! Reporter for fastrace that keeps the last spans in memory.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use fastrace::collector::{Config, Reporter, SpanRecord};
 use fastrace::prelude::SpanId;
 
-/// 10 000 traces of 10 spans and a root.
+/// Maximum number of spans: 10 000 traces of 10 spans and a root.
 const SPANS: usize = 110_000;
 
 static RECENT: Mutex<VecDeque<SpanRecord>> = Mutex::new(VecDeque::new());
@@ -34,7 +34,7 @@ pub(super) fn kept() -> u64 {
     TRACES.load(Relaxed)
 }
 
-/// The names of the spans of the trace that was reported last.
+/// Returns the span names of the last reported trace.
 pub(super) fn last() -> Vec<String> {
     let recent = RECENT.lock().expect("nobody panics");
     let last = recent.back().expect("something was reported").trace_id;

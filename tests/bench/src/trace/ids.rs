@@ -3,7 +3,7 @@
 use super::measure::time;
 use crate::harness::{Scale, Values};
 
-/// What can be done with an ID, each on as many as it is told; returns the nanoseconds of one.
+/// Operations on trace IDs. Each runs `count` times and returns the nanoseconds of one.
 pub(super) struct Ids {
     pub(super) make: fn(usize) -> f64,
     pub(super) format: fn(usize) -> f64,
@@ -19,7 +19,7 @@ impl Ids {
     }
 }
 
-/// Times what is done with one thing after the other.
+/// Times an operation on each item in turn.
 pub(super) fn time_over<T, R>(things: &[T], calls: usize, op: impl Fn(&T) -> R) -> f64 {
     let mut at = 0;
     time(calls, || {

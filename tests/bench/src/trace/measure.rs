@@ -43,8 +43,8 @@ fn traces<P: Peer>(threads: usize, scale: Scale) -> Values {
     for spans in SPANS {
         let batch = Batch { threads, spans, traces: scale.of(P::batch(spans)).div_ceil(threads) };
         let repeats = if spans < 50 { 10 } else { 4 };
-        // A store that is not full yet takes new memory from the kernel for each trace; a node's is full. So every
-        // contender first makes as many traces as are kept.
+        // A store that is not full takes new memory from the kernel for each trace, but a node's store is full. So every
+        // contender first fills its store.
         let warm_up = scale.of(TRACES_KEPT).div_ceil(batch.traces * threads);
         let caller = batch.caller(&peer, warm_up, repeats);
         let total = batch.total(&peer, repeats);
@@ -53,7 +53,7 @@ fn traces<P: Peer>(threads: usize, scale: Scale) -> Values {
         callers.push((spans, caller));
         sent += batch.traces * threads * (warm_up + repeats + 1 + repeats);
     }
-    // What one span more costs.
+    // The cost of one more span.
     if let [.., (few, less), (many, more)] = callers[..] {
         values.push((format!("child-{threads}"), (more - less) / (many - few) as f64));
     }
@@ -61,19 +61,19 @@ fn traces<P: Peer>(threads: usize, scale: Scale) -> Values {
     values
 }
 
-/// What a node keeps (`TRACE_RING_BUFFER`).
+/// Number of traces that a node keeps (`TRACE_RING_BUFFER`).
 const TRACES_KEPT: usize = 10_000;
 
-/// Traces that are made before the contender gets time to settle.
+/// Traces between two pauses in which the contender settles.
 struct Batch {
     threads: usize,
     spans: usize,
-    /// Of each thread.
+    /// Traces of each thread.
     traces: usize,
 }
 
 impl Batch {
-    /// What a trace costs the thread that makes it, in nanoseconds: the usual batch.
+    /// Measures the cost of a trace for its thread, in nanoseconds, in a batch.
     fn caller<P: Peer>(&self, peer: &P, warm_up: usize, repeats: usize) -> f64 {
         let spans = together(self.threads, |team, number| {
             let times = (0..warm_up + repeats).map(|_| {
@@ -91,11 +91,11 @@ impl Batch {
         processor_nanos(Duration::from_secs_f64(time), self.threads, self.traces)
     }
 
-    /// What a trace costs the machine until it can be read, in nanoseconds: all threads, those of the contender too.
+    /// Measures the CPU time of a trace until it can be read, in nanoseconds, of all threads of the process.
     fn total<P: Peer>(&self, peer: &P, repeats: usize) -> f64 {
         let begins = together(self.threads, |team, number| {
             let batch = || {
-                // Asleep: a thread that waits in a loop would be counted.
+                // The thread sleeps, because a spinning thread would be counted.
                 team.rest();
                 self.make(peer);
                 settle(peer, team, number);
@@ -121,20 +121,20 @@ fn settle<P: Peer>(peer: &P, team: &Team, number: usize) {
     }
 }
 
-/// What this process has had of all processors.
+/// Returns the CPU time of this process.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The nanoseconds of one call.
+/// Returns the nanoseconds of one call.
 pub(super) fn time(calls: usize, mut op: impl FnMut()) -> f64 {
     const REPEATS: usize = 5;
     let times = (0..REPEATS).map(|_| {
         let begin = Instant::now();
         for call in 0..calls {
             op();
-            // A loop that does nothing takes its time, too.
+            // Without a black box, the compiler removes a loop that does nothing.
             black_box(call);
         }
         nanos_each(begin.elapsed(), calls)

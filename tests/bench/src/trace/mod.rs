@@ -19,28 +19,28 @@ mod ulid;
 use self::ids::Ids;
 use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
 
-/// A way to trace, set up for the whole process.
+/// A tracer, set up for the whole process.
 trait Peer: Sync + Sized {
     fn start() -> Self;
 
-    /// A trace called `root` with so many spans called `step`, one after the other, from its beginning to its end.
+    /// Makes a trace called `root` with `spans` spans called `step`, one after another.
     fn trace(&self, spans: usize);
 
-    /// Returns when the traces that have ended can be read.
+    /// Waits until the traces that have ended can be read.
     fn settle(&self) {}
 
-    /// How many traces could be read so far, those included that have made room for others.
+    /// Number of traces that could be read so far, including evicted ones.
     fn kept(&self) -> u64;
 
-    /// The names of all spans of the last trace, the root included.
+    /// Returns the names of all spans of the last trace, including the root.
     fn last(&self) -> Vec<String>;
 
-    /// How many traces of so many spans may end before they are settled: no more than the contender can queue.
+    /// Number of traces with `spans` spans that the contender can queue before it has to settle.
     fn batch(spans: usize) -> usize {
         if spans < 50 { 1_000 } else { 500 }
     }
 
-    /// A span where there is no trace.
+    /// Opens a span without a trace.
     fn without_trace() -> Option<f64> {
         None
     }

@@ -1,4 +1,4 @@
-//! Where the OpenTelemetry SDK exports to: memory, by way of its batch processor.
+//! In-memory exporter for the OpenTelemetry SDK, behind its batch processor.
 
 use std::sync::Mutex;
 
@@ -22,7 +22,7 @@ struct Read {
 impl Sink {
     pub(super) fn start() -> (Sink, SdkTracer) {
         let exporter = InMemorySpanExporter::default();
-        // Its default of 2 048 spans would drop most of a batch of traces.
+        // The default queue of 2 048 spans would drop most of a batch of traces.
         let config = BatchConfigBuilder::default().with_max_queue_size(128 << 10).build();
         let processor = BatchSpanProcessor::builder(exporter.clone()).with_batch_config(config).build();
         let provider = SdkTracerProvider::builder().with_span_processor(processor).build();
@@ -30,7 +30,7 @@ impl Sink {
         (Sink { exporter, provider, read: Mutex::default() }, tracer)
     }
 
-    /// Reads what was exported and makes room.
+    /// Reads the exported spans and removes them.
     pub(super) fn settle(&self) {
         self.provider.force_flush().expect("the processor answers");
         let spans = self.exporter.get_finished_spans().expect("the exporter answers");

@@ -1,4 +1,4 @@
-//! obs-trace, its store untouched: the trace is in the ring when it has ended.
+//! obs-trace with its default store. A trace is in the ring once it has ended.
 
 use std::hint::black_box;
 

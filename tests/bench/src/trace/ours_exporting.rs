@@ -1,4 +1,4 @@
-//! obs-trace with an exporter whose collector is down: what callers are to notice nothing of.
+//! obs-trace with an exporter whose collector is down, which callers must not notice.
 
 use std::sync::Mutex;
 
@@ -9,13 +9,13 @@ use super::ours::Ours;
 
 pub(super) struct OursExporting {
     ours: Ours,
-    /// Nobody asks it anything; it runs.
+    /// Runs in the background.
     _exporter: Mutex<Exporter>,
 }
 
 impl Peer for OursExporting {
     fn start() -> Self {
-        // Nobody listens at the first port there is.
+        // No program listens at port 1.
         let exporter = otlp::start(&Config::new("http://127.0.0.1:1")).expect("a proper endpoint");
         OursExporting { ours: Ours::start(), _exporter: Mutex::new(exporter) }
     }

@@ -1,4 +1,4 @@
-//! A layer for tracing that keeps the last traces in memory, as simple as it can be.
+//! A minimal layer for tracing that keeps the last traces in memory.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ const TRACES: usize = 10_000;
 /// A span that has ended.
 pub(super) struct Ended {
     pub(super) name: &'static str,
-    /// With `start` and `duration` what a reader wants to know.
+    /// Start, together with `duration` the data that a reader needs.
     #[expect(dead_code, reason = "it is kept because a reader would want it")]
     parent: Option<Id>,
     #[expect(dead_code, reason = "it is kept because a reader would want it")]
@@ -26,7 +26,7 @@ pub(super) struct Ended {
 
 struct Started(Instant);
 
-/// In the extensions of a root: the spans below it that have ended.
+/// Ended spans of a trace, in the extensions of its root.
 #[derive(Default)]
 struct Collected(Vec<Ended>);
 

@@ -1,4 +1,4 @@
-//! tracing, handed on to the OpenTelemetry SDK.
+//! tracing with the OpenTelemetry SDK behind it.
 
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;

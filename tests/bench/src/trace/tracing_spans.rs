@@ -1,4 +1,4 @@
-//! The trace of all that listen to tracing.
+//! The trace for all contenders behind tracing.
 
 use tracing::info_span;
 

@@ -32,7 +32,7 @@ impl Peer for TracingStore {
         store.traces.back().into_iter().flatten().map(|span| span.name.to_owned()).collect()
     }
 
-    /// Without a subscriber.
+    /// Measures without a subscriber.
     fn without_trace() -> Option<f64> {
         Some(time(1_000_000, || drop(tracing::info_span!("step").entered())))
     }

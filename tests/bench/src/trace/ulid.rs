@@ -30,7 +30,7 @@ pub(super) fn measure_generator(task: &str, scale: Scale) -> Values {
     if task != "ids" {
         return Values::new();
     }
-    // The rest is that of any ULID.
+    // Parsing and printing are the same for every generator.
     ids(make).measure(scale).into_iter().filter(|(column, _)| column == "id-make").collect()
 }
 

@@ -46,15 +46,17 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 
 /// Returns the text before the tests at the file's end, without comment lines.
 fn bare(text: &str) -> String {
-    let tests = [
-        "\n#[cfg(test)]\nmod ",
-        "\n#[cfg(all(test, feature = \"rt\"))]\nmod ",
-        "\n#[cfg(all(test, not(obs_loom)))]\nmod ",
-    ];
-    let end = tests.iter().filter_map(|tests| text.find(tests)).min().unwrap_or(text.len());
+    let starts = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, "];
+    let found = starts.iter().flat_map(|start| text.match_indices(start)).map(|(at, _)| at);
+    let end = found.filter(|&at| begins_tests(&text[at + 1..])).min().unwrap_or(text.len());
     let shipped = &text[..end];
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     shipped.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Whether the line after an attribute begins a module with its body. Declarations such as `mod models;` may stand anywhere.
+fn begins_tests(text: &str) -> bool {
+    text.lines().nth(1).is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
 }
 
 /// Looks for words in the sources of some crates, except in some files and lines.

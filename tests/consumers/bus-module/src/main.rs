@@ -1,6 +1,6 @@
-//! A node with one bus module, which knows `obs-facade` and nothing else of the workspace.
+//! A node with one bus module, which depends on `obs-facade` only.
 //!
-//! It starts up, routes some calls, ends, and compares what was recorded with what it did: exit code 0 if they agree.
+//! It routes some calls and compares the records with them. It ends with exit code 0 when they agree.
 
 mod router;
 
@@ -26,7 +26,7 @@ fn run(log_dir: &Path) -> Result<(), Box<dyn Error>> {
         Node { id: "2QXB-77DD", capability: "rag.query", quarantined: false, up: false },
     ]);
     for capability in ["llm.chat", "llm.chat", "rag.query", "embed.text"] {
-        // Nothing in this module waits for anything, so one poll is enough.
+        // The module never waits, so one poll is enough.
         let call = router.serve(Request { capability });
         if pin!(call).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             return Err("a call that is not over".into());
@@ -42,7 +42,7 @@ fn run(log_dir: &Path) -> Result<(), Box<dyn Error>> {
     let of_message =
         |msg: &str| lines.iter().filter(|line| line.contains(&format!("\"msg\":\"{msg}\""))).count();
     let counted = ["routed", "peer is quarantined", "forwarding failed", "done"].map(of_message);
-    // The warning that was kept back is told when everything ends, outside of any call.
+    // The suppressed warning is counted at the end, outside of any call.
     let without_id: Vec<_> = lines.iter().filter(|line| !line.contains("\"trace_id\":")).collect();
     if routed == [Some(2.0), Some(1.0), Some(1.0)]
         && statuses == ["not_found", "partition", "ok", "ok"]

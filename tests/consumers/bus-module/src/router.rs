@@ -10,7 +10,7 @@ static LOG: Logger = Logger::new(module_path!());
 static ROUTED: LazyLock<CounterFamily<2>> =
     LazyLock::new(|| metrics::counter("routed_total", "Calls that were routed.", ["capability", "result"]));
 
-/// A call.
+/// Call to route.
 pub(crate) struct Request<'a> {
     pub(crate) capability: &'a str,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Node {
     pub(crate) up: bool,
 }
 
-/// Why a call came to nothing.
+/// Reason why a call failed.
 #[derive(Debug, PartialEq)]
 pub(crate) enum BusError {
     NotFound,
@@ -50,7 +50,7 @@ impl fmt::Display for BusError {
 
 impl std::error::Error for BusError {}
 
-/// Knows who offers what.
+/// Table of the nodes that offer each capability.
 pub(crate) struct Router {
     nodes: Vec<Node>,
 }
@@ -68,7 +68,7 @@ impl Router {
     /// Sends a call to the node that offers its capability.
     ///
     /// # Errors
-    /// When nobody offers it, or the node does not answer.
+    /// No node offers the capability, or the node does not answer.
     async fn route(&self, req: Request<'_>) -> Result<String, BusError> {
         let answer = self.send(&req).await;
         let result = answer.as_ref().map_or_else(BusError::code, |_| "ok");

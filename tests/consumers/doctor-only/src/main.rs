@@ -1,6 +1,6 @@
-//! A program that wants a doctor and nothing else: its own checks on its own registry, beside two of the standard ones.
+//! A program with a doctor only. It has checks of its own in a registry of its own, beside two standard checks.
 //!
-//! It ends with exit code 0 when the report says what is wrong and what is not.
+//! It ends with exit code 0 when the report's verdicts are right.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,7 +1,6 @@
-//! A program that wants logging and nothing else: it counts the words of some texts, logs what it does, and reads its own
-//! day file back.
+//! A program with logging only. It counts the words of some texts, logs that, and reads its day file back.
 //!
-//! It ends with exit code 0 when the file says what happened.
+//! It ends with exit code 0 when the file's lines are right.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -53,7 +52,7 @@ fn day_file(dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
     logs.next().ok_or_else(|| "no day file".into())
 }
 
-/// Three counts, one warning in place of a hundred, two texts that hold no port, and the line of somebody else.
+/// Checks for three counts, one warning in place of a hundred, two texts without a port, and a third-party line.
 fn check(text: &str) -> Result<(), Box<dyn Error>> {
     let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<serde_json::Value>, _>>()?;
     let with = |key: &str, value: &str| lines.iter().filter(|line| line[key] == value).count();

@@ -1,4 +1,4 @@
-//! A program that wants metrics and nothing else: workers on threads share families, and the page says what they did.
+//! A program with metrics only. Worker threads share families, and the page shows their work.
 //!
 //! It ends with exit code 0 when the page is right.
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     check(&metrics::render(Format::OpenMetrics))
 }
 
-/// Handles are taken once and held; what happens in the loop costs an atomic add.
+/// Takes the handles once, so that the loop costs an atomic add.
 fn work(queue: &str) {
     let _at_work = WORKERS.with([queue]).lease();
     let (done, failed) = (JOBS.with([queue, "ok"]), JOBS.with([queue, "error"]));
@@ -39,7 +39,7 @@ fn work(queue: &str) {
     }
 }
 
-/// What the page must say, whichever format it is in. The workers have gone, and their gauge with them.
+/// Lines that the page must have in every format. The workers have ended, and their gauge is gone.
 fn check(page: &str) -> Result<(), Box<dyn Error>> {
     let wanted = [
         "jobs_total{queue=\"mail\",result=\"ok\"} 3600",

@@ -1,7 +1,6 @@
-//! A program that wants tracing and nothing else: requests as tasks, their steps as spans, side by side and in tasks of
-//! their own.
+//! A program with tracing only. Its requests are tasks, and their steps are spans, some of them in tasks of their own.
 //!
-//! It ends with exit code 0 when the traces say what happened.
+//! It ends with exit code 0 when the traces are right.
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     recent.iter().try_for_each(|record| check(record))
 }
 
-/// All requests at once, on one thread.
+/// Runs all requests at once on one thread.
 async fn serve() {
     let mut requests = trace::JoinSet::new();
     for number in 0..REQUESTS {
@@ -34,7 +33,7 @@ async fn query(number: usize) {
     trace::span("search").field("number", number as u64).wrap(step(1)).await;
     let (embed, rank) = (trace::span("embed").wrap(step(2)), trace::span("rank").wrap(step(1)));
     tokio::join!(embed, rank);
-    // A task of its own carries the trace.
+    // The spawned task carries the trace.
     let stored = trace::spawn(async { trace::span("store").wrap(step(1)).await }).await;
     if let (Some(current), true) = (trace::current_trace(), stored.is_err() || number.is_multiple_of(10)) {
         current.fail("timeout");
@@ -45,7 +44,7 @@ async fn step(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
-/// Four spans, each in its own request, and every tenth request failed.
+/// Checks that each request has its four spans and that every tenth request failed.
 fn check(record: &TraceRecord) -> Result<(), Box<dyn Error>> {
     let spans = record.spans();
     let mut names: Vec<_> = spans.iter().map(|span| span.name()).collect();

@@ -19,6 +19,8 @@ use crate::wire::manifest::Manifest;
 pub(crate) struct Peers {
     urls: Vec<Url>,
     community_id: String,
+    // Invariant: `published` holds exactly the communities with a series. All of the state changes under one lock, so
+    // that the gauges match it.
     state: Mutex<State>,
 }
 
@@ -70,6 +72,7 @@ impl Peers {
         let state = self.lock();
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
         let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
+        // The caller learns whether the capability exists at all: a partition may heal, an unknown name stays unknown.
         let nobody = match offering.peek() {
             Some(_) => Code::PARTITION.because("the node that offers this capability does not answer"),
             None => Code::NOT_FOUND.because("no known node offers this capability"),
@@ -99,9 +102,11 @@ impl Peers {
         let before = state.known.get(&index).cloned();
         let now = match (answer, before.clone()) {
             (Some(manifest), _) => Some(Known { manifest, answers: true }),
+            // The manifest is kept, so that its capabilities remain known as unreachable.
             (None, Some(known)) => Some(Known { answers: false, ..known }),
             (None, None) => None,
         };
+        // Without this a peer would cost two log lines and a gauge update every few seconds.
         let changed = now != before;
         if let Some(known) = now.filter(|_| changed) {
             state.offers.entry(index).or_default().take(&known.manifest);
@@ -125,6 +130,7 @@ impl Peers {
         }
         let published = nodes.into_keys().map(str::to_owned).collect();
         for gone in state.published.difference(&published) {
+            // A series that stays at 0 for every community ever seen would grow without bound.
             standard::nodes_online().remove([gone]);
         }
         state.published = published;

@@ -13,8 +13,11 @@ use crate::bus::state::Bus;
 use crate::wire::client;
 use crate::wire::manifest::Manifest;
 
+// A silent peer is noticed within the interval and the patience.
 const INTERVAL: Duration = Duration::from_secs(5);
+// Less than the interval, so that a hanging peer delays no later request.
 const PATIENCE: Duration = Duration::from_secs(3);
+// A manifest of 64 capabilities has a few kilobytes. The rest is room for fields of later versions.
 const MAX_MANIFEST_BYTES: usize = 256 << 10;
 
 /// Requests the manifest of each peer at an interval, until the set is dropped.
@@ -27,6 +30,7 @@ async fn watch(bus: Arc<Bus>, index: usize) {
     let url = client::join(&bus.peers.urls[index], "/manifest");
     loop {
         let answer = match ask(&bus.http, url.clone()).await {
+            // A node that forwards to itself would answer its own call with its own error.
             Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
                 Err("the address is that of this node")
             }
@@ -37,6 +41,7 @@ async fn watch(bus: Arc<Bus>, index: usize) {
         }
         if bus.peers.learn(index, answer.ok()) {
             let us = bus.profile.identity.node_id();
+            // A peer may be set up anew with another key. The series of the old one would stay for ever.
             bus.health.retain(|capability, id| id == us || bus.peers.knows(capability, id));
         }
         sleep(INTERVAL).await;

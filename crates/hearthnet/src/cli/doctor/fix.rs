@@ -21,6 +21,7 @@ pub(super) enum Consent {
 /// Makes the repair for `report`, and returns whether it was made. Messages go to stderr, so that stdout holds the
 /// report alone.
 pub(super) fn repair(report: &Report, config: &Config, consent: Consent) -> bool {
+    // Only a problem that this run has seen is repaired.
     if report.get("keys_present").is_none_or(|result| result.ok) {
         say_on_stderr("nothing to repair: --fix repairs the mode of the device key only");
         return false;
@@ -45,6 +46,7 @@ fn agreed(repair: &Repair, consent: Consent) -> bool {
             false
         }
         Consent::Given => true,
+        // The question goes to stderr. A person who cannot see it cannot answer it.
         Consent::Ask if io::stdin().is_terminal() && io::stderr().is_terminal() => ask(repair),
         Consent::Ask => {
             say_on_stderr(format_args!(
@@ -61,6 +63,7 @@ fn ask(repair: &Repair) -> bool {
     let _ = write!(out, "hearthnet: run {}? [y/N] ", visible(&repair.to_string())).and_then(|()| out.flush());
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
+    // The end of the input is an empty answer, which is no.
     read.is_ok() && is_yes(&answer)
 }
 

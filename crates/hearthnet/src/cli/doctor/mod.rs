@@ -79,6 +79,7 @@ const CRASHED: u8 = 2;
 pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCode {
     let config = config.offline(args.offline);
     keep_panics_of_checks_to_the_report();
+    // Without this a panic would end with 101, which scripts would take for some other failure.
     let code = catch_unwind(AssertUnwindSafe(|| examine(args, &config, node))).unwrap_or_else(|_| {
         say_on_stderr("the doctor crashed, please report it");
         CRASHED
@@ -89,6 +90,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCo
 /// Silences the panic messages of checks. They could show secrets on stderr. The report names each panic with secrets
 /// hidden.
 fn keep_panics_of_checks_to_the_report() {
+    // The hook is global, so that it passes on the panics of all other threads.
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if !thread::current().name().is_some_and(|name| name.starts_with("doctor:")) {
@@ -120,6 +122,7 @@ fn examine(args: &DoctorArgs, config: &Config, node: SocketAddr) -> u8 {
 /// and after the repair, JSON has the last one alone.
 fn look(args: &DoctorArgs, doctor: &Doctor, config: &Config, node: SocketAddr) -> io::Result<u8> {
     let run = || {
+        // A new view for each run: a repair may have made the node reachable.
         let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(node, &config.keys_dir));
         doctor.run_all_blocking(config, &bus)
     };
@@ -165,6 +168,7 @@ fn choose(args: &DoctorArgs) -> Result<Doctor, Error> {
 }
 
 fn limits(total: Duration) -> Limits {
+    // Two fifths of the total: a check that waits for another one fits too.
     let usual = Limits::default();
     usual.total(total).per_check(usual.per_check.max(total * 2 / 5))
 }

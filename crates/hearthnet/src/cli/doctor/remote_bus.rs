@@ -10,6 +10,7 @@ use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+// A local node answers within milliseconds. Two requests must fit into the 2 s of a check.
 const TIMEOUT: Duration = Duration::from_millis(800);
 /// Maximum size of an answer: a hundred traces with all their spans.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -22,6 +23,7 @@ pub(crate) struct RemoteBus {
     /// Node ID that belongs to the device key on disk.
     ours: Option<String>,
     system: System,
+    // All checks of a run see the same answer, even if the node ends meanwhile.
     running: OnceLock<bool>,
 }
 
@@ -74,6 +76,7 @@ impl RemoteBus {
 
     fn is_ours_now(&self) -> bool {
         let health = self.get::<Health>("/health");
+        // Without a device key no node can be ours, even one whose answer has no ID.
         self.ours.is_some() && health.ok().map(|health| health.node_id) == self.ours
     }
 
@@ -92,6 +95,7 @@ impl RemoteBus {
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
         let url = format!("{}{path}", self.base);
+        // A proxy of the environment cannot reach loopback.
         let request = HttpRequest::get(url).direct().timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
         let response = self.system.http.send(&request).map_err(|error| Failed {
             is_gone: matches!(error, HttpError::Refused | HttpError::Closed),

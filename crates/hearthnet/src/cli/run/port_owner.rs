@@ -11,6 +11,7 @@ use crate::wire::signing::identity;
 /// Describes the owner of the port of `address`. Takes about a second at most.
 pub(crate) fn describe(address: SocketAddr) -> String {
     let system = System::default();
+    // The node is asked first: its ID says more than the name of a process.
     let node = node_at(&system, address).map(|id| format!("the HearthNet node {id}"));
     let process = system.sockets.owners(Protocol::Tcp, address).first().map(ToString::to_string);
     match (node, process) {
@@ -25,9 +26,11 @@ fn node_at(system: &System, address: SocketAddr) -> Option<String> {
     let request = HttpRequest::get(format!("http://{address}/health"))
         .direct()
         .timeout(Duration::from_secs(1))
+        // The server may be anything, and may send without end.
         .max_body_bytes(4096);
     let health: Value = serde_json::from_slice(&system.http.send(&request).ok()?.body).ok()?;
     let id = health["node_id"].as_str()?;
+    // The text of a stranger goes to the terminal only if it has the form of an ID.
     identity::is_id(id).then(|| id.to_owned())
 }
 

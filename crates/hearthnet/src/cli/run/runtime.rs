@@ -15,6 +15,8 @@ const SPARE_PIPES: usize = 5;
 pub(crate) fn start() -> Result<Runtime, Failure> {
     let failed = |error: io::Error| Failure::error(format!("cannot start the runtime: {error}"));
     check_room().map_err(failed)?;
+    // The check above cannot reserve anything: another thread may take the last descriptor in between, and tokio
+    // panics then.
     let built = panic::catch_unwind(|| Builder::new_multi_thread().enable_all().build());
     built.unwrap_or_else(|_| Err(io::ErrorKind::QuotaExceeded.into())).map_err(failed)
 }
@@ -24,10 +26,12 @@ pub(crate) fn start() -> Result<Runtime, Failure> {
 fn check_room() -> io::Result<()> {
     let _pipes = (0..SPARE_PIPES).map(|_| io::pipe()).collect::<io::Result<Vec<_>>>()?;
     let workers = thread::available_parallelism().map_or(1, usize::from);
+    // Guards no data. A locked gate keeps threads waiting.
     let gate = Mutex::new(());
     thread::scope(|scope| {
         // The closed gate holds all threads until the end of the closure, so that they exist at the same time.
         let _closed = gate.lock();
+        // One more than the workers: the runtime also starts a thread for blocking work.
         for _ in 0..=workers {
             thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()))?;
         }

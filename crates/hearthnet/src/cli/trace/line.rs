@@ -57,18 +57,21 @@ impl Line {
 
     /// Returns the line with colours and a line feed, and without trailing blanks.
     pub(super) fn painted(&self, style: &TextStyle) -> String {
+        // Output to a pipe has no width and is never cut.
         let mut left = style.width.unwrap_or(usize::MAX);
         let mut out = String::new();
         for (color, text) in &self.pieces {
             let text = shortened(text, left, style.ascii);
             left -= text.chars().count();
             match color {
+                // The codes are not counted: they take no columns.
                 Some(color) if style.color && !text.is_empty() => {
                     out.push_str(&format!("\x1b[{}m{text}\x1b[0m", color.code()));
                 }
                 _ => out.push_str(&text),
             }
         }
+        // A bar ends in blanks that would wrap on a narrow terminal.
         out.truncate(out.trim_end().len());
         out.push('\n');
         out

@@ -45,6 +45,7 @@ struct RecentArgs {
 /// Exit code when no node is running.
 const NOT_RUNNING: u8 = 3;
 
+// A node under load may take a while to render ten thousand traces.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum size of an answer: ten thousand traces of a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 << 20;
@@ -89,9 +90,11 @@ fn ask(node: SocketAddr, path: &str) -> Result<String, (u8, String)> {
         }
         error => (1, format!("no answer from the node on {node}: {error}")),
     })?;
+    // An error may come from another server, in any encoding.
     let body = String::from_utf8_lossy(&response.body).into_owned();
     match response.status {
         200 if serde_json::from_str::<RecentTraces>(&body).is_ok() => Ok(body),
+        // Another server on the port answers 404, or a page of its own.
         200 | 404 => Err((
             NOT_RUNNING,
             format!("the server on {node} is no HearthNet node; choose another port with `--port`"),

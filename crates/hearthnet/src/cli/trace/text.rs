@@ -79,7 +79,7 @@ mod tests {
         for letter in UNSAFE {
             let value = serde_json::json!({ "a": format!("ü{letter}\n"), letter.to_string(): 1 });
             let json = format!("{value:#}\r\n");
-            // serde_json escapes the C0 controls only.
+            // serde_json escapes controls below U+0020 only.
             let shown = visible_json(&json);
             assert!(!shown.contains(*letter), "{letter:?}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value, "{letter:?}");

@@ -27,6 +27,7 @@ fn lines(trace: &Trace, style: &TextStyle, now_ms: i64) -> Vec<Line> {
 
 /// Number of characters shown of the start of a trace ID. `--json` has all of it.
 const ID_HEAD: usize = 8;
+// Longer than every name in use, short enough for the rest of the line.
 const CAPABILITY_SHOWN: usize = 40;
 
 /// Renders `01HXR3F2…K0JD  llm.chat  timeout  30.02 s   3 spans   2 s ago`.
@@ -55,6 +56,7 @@ fn header(trace: &Trace, style: &TextStyle, now_ms: i64) -> Line {
 /// Returns the end of the trace, in milliseconds since the Unix epoch.
 fn ended(trace: &Trace, now_ms: i64) -> Option<i64> {
     let started = DateTime::parse_from_rfc3339(&trace.started_at).ok()?.timestamp_millis();
+    // The clocks of two machines may differ. An age is never negative.
     Some(started.saturating_add(trace.duration_ms as i64).min(now_ms))
 }
 
@@ -71,7 +73,9 @@ const MAX_DEPTH: usize = 12;
 /// Returns every span once. A span follows the one that encloses it.
 fn rows<'a>(spans: &'a [Span], style: &TextStyle) -> Vec<Row<'a>> {
     let mut children = vec![Vec::new(); spans.len()];
+    // A stack instead of recursion: the depth comes from the node and has no bound here.
     let mut next = Vec::new();
+    // In reverse, so that the stack returns the spans in their order.
     for (index, span) in spans.iter().enumerate().rev() {
         match span.parent {
             // A parent has a smaller index than its children. Any other index does not make a tree.
@@ -95,9 +99,11 @@ struct Columns {
     bar: usize,
 }
 
+// For pipes and files, which have no width.
 const DEFAULT_WIDTH: usize = 100;
 const NAME_WIDTHS: (usize, usize) = (10, 32);
 const BAR_WIDTHS: (usize, usize) = (8, 40);
+// The longest duration, such as `30.02 s`, and a blank.
 const DURATION_WIDTH: usize = 8;
 
 impl Columns {
@@ -150,8 +156,10 @@ fn shown_value(value: &Value, style: &TextStyle) -> String {
 
 /// Renders the time of the span within its trace, in exactly `width` characters.
 fn bar(span: &Span, total_ms: f64, width: usize, ascii: bool) -> String {
+    // Clamped, because a span may begin before its trace or end after it if the node's clock was set.
     let column = |ms: f64| if total_ms > 0.0 { (ms / total_ms).clamp(0.0, 1.0) * width as f64 } else { 0.0 };
     let (from, to) = (column(span.start_ms), column(span.start_ms + span.duration_ms));
+    // A span at the very end still gets the last column.
     let first = (from as usize).min(width - 1);
     // The unit is an eighth of a character. At least one is drawn, so that every span is visible.
     let eighths = (((to - from) * 8.0).round() as usize).clamp(1, (width - first) * 8);

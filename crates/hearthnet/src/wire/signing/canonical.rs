@@ -19,6 +19,7 @@ fn write(value: &Value, out: &mut String) {
         Value::Object(members) => {
             // Another crate of the build may switch serde_json to insertion order.
             let mut members: Vec<_> = members.iter().collect();
+            // By bytes, which is the order of code points in UTF-8.
             members.sort_unstable_by_key(|(key, _)| *key);
             separated(out, '{', '}', members, |(key, value), out| {
                 write(&Value::String(key.clone()), out);
@@ -55,6 +56,7 @@ const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn write_number(number: &Number, out: &mut String) {
     let _ = match number.as_f64() {
+        // `1.0` and `1` are the same number and need the same signature. This also turns `-0.0` into `0`.
         Some(double) if number.is_f64() && double.fract() == 0.0 && double.abs() <= LARGEST_EXACT => {
             write!(out, "{}", double as i64)
         }

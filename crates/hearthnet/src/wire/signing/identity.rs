@@ -47,6 +47,7 @@ impl Identity {
     pub(crate) fn sign_document(&self, mut document: Value) -> Value {
         let signature = Value::String(self.sign(&document));
         if let Some(fields) = document.as_object_mut() {
+            // After signing: a signature cannot cover itself.
             fields.insert("signature".to_owned(), signature);
         }
         document
@@ -83,6 +84,8 @@ pub(crate) fn verify(payload: &Value, signature: &str, signer: &str) -> Result<(
     let signature = bytes_of::<64>(signature).ok_or(BadSignature::Malformed)?;
     let key = bytes_of::<32>(signer).ok_or(BadSignature::BadKey)?;
     let key = VerifyingKey::from_bytes(&key).map_err(|_| BadSignature::BadKey)?;
+    // The strict variant refuses weak keys and other encodings of a signature, with which a signed call could be
+    // replayed.
     key.verify_strict(canonical::json(payload).as_bytes(), &Signature::from_bytes(&signature))
         .map_err(|_| BadSignature::Mismatch)
 }

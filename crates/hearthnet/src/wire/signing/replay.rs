@@ -14,6 +14,7 @@ use super::signature::{MAX_AGE, Proof};
 use crate::wire::host::host;
 
 /// Maximum number of calls of one signer. A peer that sends them in order may send any number a second.
+// Some 50 calls a second over the five minutes of a valid timestamp.
 const SIGNER_CALLS: usize = 16_384;
 /// Maximum number of calls of all signers that first called from one host, except peers.
 const HOST_CALLS: usize = 32_768;
@@ -27,7 +28,9 @@ const SWEEP_INTERVAL: i64 = 10_000_000;
 pub(crate) struct Replays {
     /// Start of this process, in microseconds since 1970. An earlier process may have answered the calls before it.
     start: i64,
+    // Seeded, so that no signer can make two calls collide.
     hasher: RandomState,
+    // Invariant: `all` and the sum of `hosts` are the costs of all windows with a payer.
     memory: Mutex<Memory>,
 }
 
@@ -77,6 +80,7 @@ impl Replays {
         }
         let call = (proof.timestamp, self.hasher.hash_one(proof.signature));
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the call is stored, so that expired calls do not take its room.
         memory.sweep(now.timestamp_micros());
         memory.take(proof.signer, call, (!peer).then(|| host(address)))
     }
@@ -90,6 +94,7 @@ impl Memory {
         let Some(window) = self.signers.get_mut(signer) else {
             return self.take_first(signer, call, payer);
         };
+        // Below the floor it cannot be known whether the call was answered. Refusing is the safe side.
         if call.0 <= window.floor || window.calls.contains(&call) {
             return Err("replayed");
         }
@@ -97,6 +102,7 @@ impl Memory {
         window.calls.insert(call);
         let full = window.calls.len() > SIGNER_CALLS || !has_room(&self.hosts, self.all, payer);
         if full && let Some((oldest, _)) = window.calls.pop_first() {
+            // The floor rises to the timestamp that was forgotten, so that it is refused from now on.
             window.floor = oldest;
         }
         let more = window.cost() - before;
@@ -111,6 +117,7 @@ impl Memory {
         payer: Option<IpAddr>,
     ) -> Result<(), &'static str> {
         if !has_room(&self.hosts, self.all, payer) {
+            // Forgetting the call of another signer would let one host empty the memory.
             return Err("replay_memory_full");
         }
         let window = Window { calls: BTreeSet::from([call]), floor: i64::MIN, payer };

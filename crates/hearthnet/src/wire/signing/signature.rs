@@ -58,6 +58,7 @@ pub(crate) fn refused(reason: &'static str) -> CallError {
 
 /// Verifies a call. The error is a value of `hearthnet_signature_failures_total{reason}`.
 fn verify<'a>(headers: &'a HeaderMap, capability: &str, body: &Value) -> Result<Proof<'a>, &'static str> {
+    // Two signatures would leave open which of them counts.
     let signature = only(headers, &SIGNATURE).ok_or("malformed")?;
     let from = field(headers, &FROM)?;
     let signed = Signed {
@@ -73,6 +74,7 @@ fn verify<'a>(headers: &'a HeaderMap, capability: &str, body: &Value) -> Result<
         timestamp: field(headers, &TIMESTAMP)?,
     };
     let timestamp = clock::parse(signed.timestamp).ok_or("malformed")?;
+    // Before the signature, because this check is cheaper.
     if Utc::now().signed_duration_since(timestamp).abs() > MAX_AGE {
         return Err("expired");
     }
@@ -129,6 +131,7 @@ pub(crate) fn sign(
     // Two equal calls at one moment get different timestamps, so that the second one is no replay.
     let timestamp = clock::unique_now_text();
     let signature = {
+        // The signature covers the headers as they are sent.
         let read = |name: &HeaderName| only(headers, name).unwrap_or_default();
         let signed = Signed {
             capability: read(&obs_facade::http::CAPABILITY),

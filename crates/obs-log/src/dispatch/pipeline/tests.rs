@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::{DAY_NANOS, day_of};
 use crate::dispatch::thread::with;
-use crate::journal::arena::CHUNK_BYTES;
+use crate::limits::CHUNK_BYTES;
 use log::Level;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,9 +41,9 @@ impl Bench {
         record.level(level);
         let accept = |record: &Record<'_>| {
             with(|local| {
-                let (_, caller) = local.parts();
-                let name = caller.encoder.names.find("test");
-                self.pipeline.accept(caller, name, record, &Redactor::default());
+                let (_, producer) = local.parts();
+                let name = producer.encoder.names.find("test");
+                self.pipeline.accept(producer, name, record, &Redactor::default());
             });
         };
         accept(&record.args(format_args!("{message}")).build());
@@ -53,7 +53,7 @@ impl Bench {
         self.pipeline.flush(Instant::now() + Duration::from_secs(20))
     }
 
-    /// The messages of a day's file; checks that each line has that day's date.
+    /// Returns the messages of a day's file. Checks that each line has that day's date.
     fn messages(&self, date: &str) -> Vec<String> {
         let text = fs::read_to_string(self.path(date)).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'));
@@ -80,9 +80,8 @@ impl Bench {
     }
 }
 
-/// L4.
 #[test]
-fn pain_06_day_boundary_a_line_is_in_the_file_of_its_own_day() {
+fn a_line_is_in_the_file_of_its_own_day() {
     let bench = Bench::at(FEB_28);
     let midnight = FEB_28 + DAY_NANOS;
     for (at, message) in [
@@ -101,7 +100,7 @@ fn pain_06_day_boundary_a_line_is_in_the_file_of_its_own_day() {
 }
 
 #[test]
-fn l4_midnight_without_a_line_makes_the_new_file_and_removes_the_old() {
+fn midnight_without_a_line_makes_a_new_file_and_removes_old_ones() {
     let bench = Bench::at(FEB_28);
     fs::write(bench.path("2024-02-15"), "").unwrap();
     fs::write(bench.path("2024-02-17"), "").unwrap();
@@ -111,8 +110,8 @@ fn l4_midnight_without_a_line_makes_the_new_file_and_removes_the_old() {
 }
 
 #[test]
-fn l4_midnight_comes_by_itself() {
-    // 100 ms before midnight: the writer's idle sleep ends then, and finds the day changed.
+fn the_writer_notices_midnight_by_itself() {
+    // The writer's sleep ends at midnight, 100 ms from now, and the writer finds that the day has changed.
     let bench = Bench::at(FEB_28 + DAY_NANOS - 100_000_000);
     bench.log(Level::Info, "so that the writer has looked at the clock");
     assert!(bench.flush());
@@ -125,7 +124,7 @@ fn l4_midnight_comes_by_itself() {
 }
 
 #[test]
-fn l4_asleep_over_two_midnights() {
+fn a_sleep_across_two_midnights_makes_one_file() {
     let bench = Bench::at(FEB_28);
     bench.log(Level::Info, "before");
     assert!(bench.flush());
@@ -138,7 +137,7 @@ fn l4_asleep_over_two_midnights() {
 }
 
 #[test]
-fn l4_year_end_and_fourteen_days_of_lines() {
+fn fourteen_days_are_kept_across_the_end_of_a_year() {
     let new_year = 19_723 * DAY_NANOS;
     let bench = Bench::at(new_year - DAY_NANOS);
     for day in -1..20 {
@@ -151,8 +150,8 @@ fn l4_year_end_and_fourteen_days_of_lines() {
 }
 
 #[test]
-fn lines_of_many_threads_are_each_there_once_and_in_their_thread_s_order() {
-    // Room for all of them: however slow the disk is, none is dropped.
+fn lines_of_many_threads_are_written_once_in_the_order_of_each_thread() {
+    // The queue has room for all of them, so that a slow disk drops none.
     let bench = Bench::with(FEB_28, tempfile::tempdir().unwrap(), 16 << 20);
     thread::scope(|scope| {
         for thread in 0..8 {
@@ -171,7 +170,7 @@ fn lines_of_many_threads_are_each_there_once_and_in_their_thread_s_order() {
     assert_eq!(next, [5000; 8]);
 }
 
-/// Puts something in the place of the folder that cannot be a folder, until the end of `body`.
+/// Replaces the folder by a file while `body` runs.
 fn blocked(bench: &Bench, body: impl FnOnce()) {
     let dir = bench.dir.path();
     let aside = dir.with_extension("aside");
@@ -182,9 +181,8 @@ fn blocked(bench: &Bench, body: impl FnOnce()) {
     fs::rename(aside, dir).unwrap();
 }
 
-/// L8.
 #[test]
-fn pain_02_silent_drops_written_and_reported_dropped_are_all_that_was_sent() {
+fn written_and_reported_dropped_lines_are_all_that_were_sent() {
     let bench = Bench::with(FEB_28, tempfile::tempdir().unwrap(), 1 << 20);
     let text = "x".repeat(1000);
     let mut sent = 0;
@@ -207,11 +205,11 @@ fn pain_02_silent_drops_written_and_reported_dropped_are_all_that_was_sent() {
     assert!(sum("dropped_error") < sum("dropped_info") && sum("dropped_info") <= sum("dropped_debug"));
     let counted = bench.pipeline.shared();
     assert_eq!(counted.counts.written.load(Ordering::Relaxed), written.len() as u64);
-    assert_eq!(counted.batch.dropped().iter().sum::<u64>(), sum("dropped"));
+    assert_eq!(counted.queue.dropped().iter().sum::<u64>(), sum("dropped"));
 }
 
 #[test]
-fn l9_folder_removed_and_made_anew_under_eight_threads() {
+fn a_folder_removed_under_eight_threads_is_made_again() {
     let bench = Bench::at(FEB_28);
     let dir = bench.dir.path();
     thread::scope(|scope| {
@@ -231,10 +229,9 @@ fn l9_folder_removed_and_made_anew_under_eight_threads() {
     assert_eq!(bench.messages("2024-02-28").last().unwrap(), "after");
 }
 
-/// L3, L8: what flushes in passing waits for one attempt and not for the disk; and however often it is attempted, the
-/// queue is as large as it is.
+/// A flush in passing waits for one attempt and not for the disk. Repeated attempts use up no chunk of the queue.
 #[test]
-fn l9_attempts_to_write_hold_up_no_caller_and_use_up_no_memory() {
+fn failed_attempts_to_write_hold_up_no_caller_and_use_up_no_memory() {
     let bench = Bench::at(FEB_28);
     let started = Instant::now();
     blocked(&bench, || {
@@ -243,14 +240,14 @@ fn l9_attempts_to_write_hold_up_no_caller_and_use_up_no_memory() {
             assert!(!bench.pipeline.flush_once(started + Duration::from_secs(3600)));
         }
     });
-    assert!(bench.pipeline.flush_once(started + Duration::from_secs(3600)), "it is mended");
+    assert!(bench.pipeline.flush_once(started + Duration::from_secs(3600)), "the folder is back");
     let expected: Vec<_> = (0..200).map(|at| at.to_string()).collect();
     assert_eq!(bench.messages("2024-02-28"), expected);
 }
 
-/// L9: a full file system. Needs the right to mount one.
+/// Needs the right to mount a file system.
 #[test]
-fn pain_03_disk_full_under_eight_threads_then_room_again() {
+fn lines_survive_a_full_disk_until_there_is_room_again() {
     let dir = tempfile::tempdir().unwrap();
     let mounted = Mounted::tmpfs(dir.path());
     let Some(_mounted) = mounted else {
@@ -275,7 +272,7 @@ fn pain_03_disk_full_under_eight_threads_then_room_again() {
     fs::remove_file(&ballast).unwrap();
     assert!(bench.flush(), "no recovery");
     let lines = bench.messages("2024-02-28").len() as u64;
-    let dropped = bench.pipeline.shared().batch.dropped().iter().sum::<u64>();
+    let dropped = bench.pipeline.shared().queue.dropped().iter().sum::<u64>();
     assert_eq!((lines, dropped), (8000, 0));
 }
 

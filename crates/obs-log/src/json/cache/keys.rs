@@ -1,71 +1,73 @@
-//! Keys of fields as they stand in a line.
+//! Keys of fields, encoded as they stand in a line.
 
 use log::kv::Key;
 
-use crate::api::secret::Redactor;
-use crate::json::MAX_LINE_BYTES;
-use crate::json::copy::Ready;
+use super::{Address, SLOTS};
+use crate::config::redactor::Redactor;
+use crate::json::copy::CopyText;
 use crate::json::escape::escape;
+use crate::limits::MAX_LINE_BYTES;
 
-const SLOTS: usize = 64;
-
-/// Put in front of a field that is called like one of the fixed keys, as often as it takes to be different.
+/// Prefix of a field whose name is that of a fixed key, or of a fixed key with this prefix.
 const PREFIX: &str = "field_";
 
-/// The keys that a thread used last, ready to copy. Keys in the code are `'static`: such a one is known by its place
-/// in memory. Any other is prepared anew each time.
+/// Keys that a thread used last. A key that is not `'static` is encoded again each time.
 #[derive(Debug)]
 pub(crate) struct KeyCache {
-    slots: Box<[ReadyKey; SLOTS]>,
-    other: ReadyKey,
+    slots: Box<[EncodedKey; SLOTS]>,
+    other: EncodedKey,
 }
 
-/// A key with all that has to be known of it.
+/// Encoded key.
 #[derive(Debug, Default)]
-pub(crate) struct ReadyKey {
-    place: (usize, usize),
+pub(crate) struct EncodedKey {
+    address: Address,
     redactor: u64,
     /// `,"key":`
-    pub(crate) json: Ready,
-    /// A bit that few other keys have.
+    pub(crate) json: CopyText,
+    /// Bit that few other keys share.
     pub(crate) bit: u64,
-    /// Its values are redacted.
+    /// Values of this key are redacted.
     pub(crate) hidden: bool,
 }
 
 impl Default for KeyCache {
     fn default() -> Self {
-        KeyCache { slots: Box::new(std::array::from_fn(|_| ReadyKey::default())), other: ReadyKey::default() }
+        KeyCache {
+            slots: Box::new(std::array::from_fn(|_| EncodedKey::default())),
+            other: EncodedKey::default(),
+        }
     }
 }
 
 impl KeyCache {
     #[inline]
-    pub(crate) fn ready(&mut self, key: &Key<'_>, redact: &Redactor) -> &ReadyKey {
+    pub(crate) fn find(&mut self, key: &Key<'_>, redact: &Redactor) -> &EncodedKey {
         let Some(key) = key.to_static_str() else {
             self.other.prepare(key.as_str(), redact);
             return &self.other;
         };
-        let place = (key.as_ptr().addr(), key.len());
-        let slot = &mut self.slots[(place.0 ^ place.0 >> 6) % SLOTS];
-        if slot.place != place || slot.redactor != redact.id() {
+        let address = Address::of(key);
+        // Keys of a call site lie close together, and those of different ones differ in higher bits.
+        let slot = &mut self.slots[(address.start ^ address.start >> 6) % SLOTS];
+        if slot.address != address || slot.redactor != redact.id() {
             slot.prepare(key, redact);
-            slot.place = place;
+            slot.address = address;
         }
         slot
     }
 
-    /// Gives back what a very long key took.
+    /// Frees the memory of a very long key.
     pub(crate) fn shrink(&mut self) {
-        self.other = ReadyKey::default();
+        self.other = EncodedKey::default();
     }
 }
 
-impl ReadyKey {
+impl EncodedKey {
     #[cold]
     fn prepare(&mut self, key: &str, redact: &Redactor) {
         let key = key.strip_prefix("r#").unwrap_or(key);
-        // A line with one that is longer is dropped, whatever it reads.
+        // A line with a longer key is dropped, so the rest of the key does not matter.
         let key = &key[..key.floor_char_boundary(MAX_LINE_BYTES)];
         self.json.set(|json| {
             json.extend_from_slice(b",\"");
@@ -82,7 +84,7 @@ impl ReadyKey {
     }
 }
 
-/// Whether `key` is one of the fixed keys, with any number of [`PREFIX`]es: so no two keys become the same.
+/// Whether `key` is a fixed key behind any number of [`PREFIX`]es. Each of these gets one more, so no two become the same.
 pub(crate) fn is_reserved(key: &str) -> bool {
     match key.strip_prefix(PREFIX) {
         Some(rest) => is_reserved(rest),
@@ -98,14 +100,16 @@ fn bit_of(json: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::tests::fields;
+    use log::kv::Value;
 
     fn json(cache: &mut KeyCache, key: &Key<'_>, redact: &Redactor) -> (String, bool) {
-        let ready = cache.ready(key, redact);
-        (String::from_utf8(ready.json.as_bytes().to_vec()).unwrap(), ready.hidden)
+        let found = cache.find(key, redact);
+        (String::from_utf8(found.json.as_bytes().to_vec()).unwrap(), found.hidden)
     }
 
     #[test]
-    fn a_key_is_prepared_for_each_redactor() {
+    fn a_key_is_encoded_for_each_redactor() {
         let (none, some) = (Redactor::default(), Redactor::new(&["secret".to_owned()]));
         let mut cache = KeyCache::default();
         for (redact, hidden) in [(&none, false), (&some, true), (&none, false)] {
@@ -116,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_share_a_slot_or_a_place_are_told_apart() {
+    fn keys_that_share_a_slot_or_an_address_are_told_apart() {
         let mut cache = KeyCache::default();
         static TEXT: [u8; 300] = [b'k'; 300];
         let text = str::from_utf8(&TEXT).unwrap();
@@ -133,5 +137,18 @@ mod tests {
         assert_eq!(json(&mut cache, &Key::from_str(&reused), &Redactor::default()).0, ",\"first\":");
         reused.replace_range(.., "other");
         assert_eq!(json(&mut cache, &Key::from_str(&reused), &Redactor::default()).0, ",\"other\":");
+    }
+
+    #[test]
+    fn fields_named_like_fixed_keys_get_a_prefix() {
+        let one = Value::from(1);
+        let reserved: Vec<_> = ["ts", "level", "logger", "msg", "trace_id", "field_ts", "field_", "r#type"]
+            .map(|key| (key, one.clone()))
+            .to_vec();
+        assert_eq!(
+            fields(&reserved),
+            ",\"field_ts\":1,\"field_level\":1,\"field_logger\":1,\"field_msg\":1,\"field_trace_id\":1,\
+             \"field_field_ts\":1,\"field_\":1,\"type\":1"
+        );
     }
 }

@@ -1,4 +1,25 @@
-//! JSON texts that a thread copies into line after line: keys and logger names.
+//! Encoded texts that a thread copies into line after line: keys and logger names.
+//!
+//! A text in the program's code is `'static` and is recognised by its address. Any other text is compared, or encoded again,
+//! because another one may lie at its address later. Both caches are direct-mapped: a text has one slot, and a second text
+//! of that slot displaces it.
 
 pub(crate) mod keys;
 pub(crate) mod names;
+
+/// Number of slots of a cache.
+const SLOTS: usize = 64;
+
+/// Address and length of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Address {
+    start: usize,
+    length: usize,
+}
+
+impl Address {
+    #[inline]
+    fn of(text: &str) -> Address {
+        Address { start: text.as_ptr().addr(), length: text.len() }
+    }
+}

@@ -1,36 +1,35 @@
-//! Logger names as they stand in a line: `::` reads as `.` (L1), escaped; and what may be logged under them (L6).
+//! Logger names, encoded as they stand in a line, and the level of each. `::` reads as `.`.
 
 use log::LevelFilter;
 
-use crate::json::copy::Ready;
+use super::{Address, SLOTS};
+use crate::json::copy::CopyText;
 use crate::json::escape::escape;
-use crate::json::line_buf::Buffer;
+use crate::json::line_buf::LineBuf;
 
-const SLOTS: usize = 64;
-/// A name that is longer is prepared anew each time.
-const LONGEST: usize = 128;
+/// Length in bytes from which on a name is encoded again each time.
+const MAX_CACHED: usize = 128;
 
-/// The names that a thread used last, ready to copy. A name is found by its place in memory and then, unless it is
-/// `'static`, compared, so that a text that comes to lie in the same place later is not taken for it.
+/// Names that a thread used last. A name that is not `'static` has its slot by its address and is then compared.
 #[derive(Debug)]
 pub(crate) struct NameCache {
     slots: Box<[Slot; SLOTS]>,
     long: Slot,
-    /// A buffer for whoever finds out a level.
+    /// Buffer for finding out a level.
     scratch: String,
 }
 
-/// Where a name is in the cache, until another one is looked for.
+/// Slot of a name in the cache. Valid until another name is looked up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Found(usize);
+pub(crate) struct NameSlot(usize);
 
 #[derive(Debug, Default)]
 struct Slot {
     name: String,
-    /// Where a name that stays there is, and its length.
-    place: Option<(usize, usize)>,
-    json: Ready,
-    /// What may be logged under the name, and by which routing.
+    /// Address of the name if it is `'static`.
+    address: Option<Address>,
+    json: CopyText,
+    /// Most verbose level of the name under the routing of this number.
     level: Option<LevelFilter>,
     routing: u64,
 }
@@ -46,45 +45,46 @@ impl Default for NameCache {
 }
 
 impl NameCache {
+    /// Looks up a name and encodes it if need be.
     #[inline]
-    pub(crate) fn find(&mut self, name: &str) -> Found {
-        if name.len() > LONGEST {
+    pub(crate) fn find(&mut self, name: &str) -> NameSlot {
+        if name.len() > MAX_CACHED {
             self.long.prepare(name);
-            return Found(SLOTS);
+            return NameSlot(SLOTS);
         }
         let at = slot_of(name);
         let slot = &mut self.slots[at];
         if slot.name != name || slot.json.len() == 0 {
             slot.prepare(name);
         }
-        Found(at)
+        NameSlot(at)
     }
 
-    /// The same for a name that stays where it is: its place alone tells it.
+    /// Looks up a `'static` name, which its address identifies.
     #[inline]
-    pub(crate) fn find_static(&mut self, name: &'static str) -> Found {
+    pub(crate) fn find_static(&mut self, name: &'static str) -> NameSlot {
         let at = slot_of(name);
-        if self.slots[at].place == Some((name.as_ptr().addr(), name.len())) {
-            return Found(at);
+        if self.slots[at].address == Some(Address::of(name)) {
+            return NameSlot(at);
         }
         let found = self.find(name);
         if let Some(slot) = self.slots.get_mut(found.0) {
-            slot.place = Some((name.as_ptr().addr(), name.len()));
+            slot.address = Some(Address::of(name));
         }
         found
     }
 
     /// `,"logger":"…","msg":`
     #[inline]
-    pub(crate) fn json(&self, found: Found) -> &Ready {
+    pub(crate) fn json(&self, found: NameSlot) -> &CopyText {
         &self.slots.get(found.0).unwrap_or(&self.long).json
     }
 
-    /// The level of a name by the routing of this number; `ask` finds it out.
+    /// Returns the most verbose level of a name under the routing of this number. `ask` finds it out once.
     #[inline]
     pub(crate) fn level(
         &mut self,
-        found: Found,
+        found: NameSlot,
         routing: u64,
         ask: impl FnOnce(&str, &mut String) -> LevelFilter,
     ) -> LevelFilter {
@@ -100,23 +100,24 @@ impl NameCache {
 }
 
 fn slot_of(name: &str) -> usize {
-    let place = name.as_ptr().addr();
-    (place >> 4 ^ place >> 10 ^ name.len()) % SLOTS
+    let address = Address::of(name);
+    // The lowest bits of an address are alike, because texts are aligned by what lies between them.
+    (address.start >> 4 ^ address.start >> 10 ^ address.length) % SLOTS
 }
 
 impl Slot {
     #[cold]
     fn prepare(&mut self, name: &str) {
         self.name.clear();
-        self.name.shrink_to(LONGEST);
+        self.name.shrink_to(MAX_CACHED);
         self.name.push_str(name);
-        self.place = None;
+        self.address = None;
         self.json.set(|json| write_name(json, name));
         self.level = None;
     }
 }
 
-fn write_name(out: &mut Buffer, name: &str) {
+fn write_name(out: &mut LineBuf, name: &str) {
     out.extend_from_slice(b",\"logger\":\"");
     let mut parts = name.split("::");
     escape(out, parts.next().unwrap_or_default());
@@ -134,7 +135,7 @@ mod tests {
     const LONG: usize = 300;
 
     #[test]
-    fn shows_paths_with_dots_however_often_asked() {
+    fn a_path_is_written_with_dots() {
         let mut cache = NameCache::default();
         let long = "x::".repeat(LONG / 3);
         for _ in 0..3 {
@@ -145,7 +146,7 @@ mod tests {
                 ("a\"\n::b", "a\\\"\\n.b"),
                 (long.as_str(), long.replace("::", ".").as_str()),
             ] {
-                let mut out = Buffer::default();
+                let mut out = LineBuf::default();
                 let found = cache.find(name);
                 cache.json(found).write(&mut out);
                 let expected = format!(",\"logger\":\"{expected}\",\"msg\":");
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn l6_the_level_of_a_name_is_asked_for_once_a_routing() {
+    fn the_level_of_a_name_is_asked_for_once_a_routing() {
         let mut cache = NameCache::default();
         let mut reused = String::from("first");
         let mut asked = Vec::new();
@@ -177,16 +178,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_stays_is_told_from_one_that_was_in_its_slot() {
+    fn a_static_name_is_told_from_another_at_its_slot() {
         let mut cache = NameCache::default();
-        static TEXT: [u8; LONGEST + 1] = [b'k'; LONGEST + 1];
+        static TEXT: [u8; MAX_CACHED + 1] = [b'k'; MAX_CACHED + 1];
         let text = str::from_utf8(&TEXT).unwrap();
         for _ in 0..2 {
-            // All of them begin at one place, and share slots with texts that do not stay.
-            for length in 1..=LONGEST + 1 {
+            // All of them begin at one address, and share slots with texts that are not static.
+            for length in 1..=MAX_CACHED + 1 {
                 let (name, elsewhere) = (&text[..length], text[..length].to_owned());
-                for stays in [true, false, true] {
-                    let found = if stays { cache.find_static(name) } else { cache.find(&elsewhere) };
+                for is_static in [true, false, true] {
+                    let found = if is_static { cache.find_static(name) } else { cache.find(&elsewhere) };
                     let expected = format!(",\"logger\":\"{name}\",\"msg\":");
                     assert_eq!(cache.json(found).as_bytes(), expected.as_bytes());
                 }

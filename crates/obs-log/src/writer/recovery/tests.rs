@@ -1,12 +1,13 @@
-//! Files as dead processes leave them, and as nobody should.
+//! Hand-over files as dead processes leave them, and damaged ones.
 
 use super::*;
-use crate::api::secret::Redactor;
+
 use crate::backtrace::Trace;
 use crate::clock::DAY_NANOS;
-use crate::journal::arena::HEADER_BYTES;
+use crate::config::redactor::Redactor;
+use crate::journal::format::HEADER_BYTES;
 use crate::json::Encoder;
-use crate::queue::Batch;
+use crate::queue::Queue;
 use log::{Level, Record};
 use proptest::prelude::*;
 use std::io::Write;
@@ -25,22 +26,22 @@ fn line(nanos: i64, message: &str) -> Vec<u8> {
     encoded.unwrap().to_vec()
 }
 
-/// As a process that was killed leaves it.
-fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Batch)) {
-    let batch = Batch::new(file::create(dir, 1 << 20).unwrap());
+/// Leaves a file as a process that was killed does.
+fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Queue)) {
+    let queue = Queue::new(journal::create(dir, 1 << 20).unwrap());
     for (nanos, message) in lines {
-        assert!(batch.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
+        assert!(queue.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
     }
-    before_death(&batch);
-    drop(batch);
+    before_death(&queue);
+    drop(queue);
     wait_for_locks(dir);
 }
 
-/// A child that another test forks has the lock too, until it runs its program.
+/// Waits until no child that another test forked has the lock any more. Such a child keeps it until its `exec`.
 fn wait_for_locks(dir: &Path) {
     let is_held = |path: &PathBuf| {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        file.is_ok_and(|file| file::try_lock(&file).is_err())
+        file.is_ok_and(|file| journal::file::try_lock(&file).is_err())
     };
     let deadline = Instant::now() + Duration::from_secs(10);
     while left_files(dir).iter().any(is_held) {
@@ -65,11 +66,11 @@ fn read(dir: &Path, day: &str) -> Vec<u8> {
 }
 
 #[test]
-fn l10_each_line_goes_to_the_file_of_its_own_day_once() {
+fn each_line_goes_to_the_file_of_its_day_once() {
     let dir = tempfile::tempdir().unwrap();
     let lines = [(FEB_28, "a"), (FEB_28 + DAY_NANOS - 1, "b"), (FEB_28 + DAY_NANOS, "c")];
     leave(dir.path(), &lines, |_| {
-        // Its owner lives: nobody touches it.
+        // Its owner is alive, so it is left alone.
         assert_eq!(recovered(dir.path()), Recovered::default());
     });
     assert_eq!(recovered(dir.path()), Recovered { lines: 3, torn: 0 });
@@ -80,12 +81,12 @@ fn l10_each_line_goes_to_the_file_of_its_own_day_once() {
 }
 
 #[test]
-fn l10_what_is_torn_is_cut_and_counted() {
+fn torn_lines_are_left_out_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), &[(FEB_28, "a"), (FEB_28, "b"), (FEB_28, "c")], |_| {});
     let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
     let first_chunk = HEADER_BYTES as u64;
-    // A line begun and not accepted; and a page that a crash of the machine has lost.
+    // A line that was begun and not accepted, and a page that a crash of the machine has lost.
     file.write_all_at(&4_u64.to_ne_bytes(), first_chunk + 16).unwrap();
     file.write_all_at(&[0; 8], first_chunk + 64 + line(FEB_28, "a").len() as u64).unwrap();
     assert_eq!(recovered(dir.path()), Recovered { lines: 2, torn: 2 });
@@ -93,9 +94,9 @@ fn l10_what_is_torn_is_cut_and_counted() {
     assert!(left_files(dir.path()).is_empty());
 }
 
-/// Killed after any number of bytes of a write, with and without another process that wrote before it.
+/// The process is killed after any number of bytes of a write, with and without another process that wrote before it.
 #[test]
-fn l10_a_write_that_was_cut_short_goes_on_where_it_ended() {
+fn an_interrupted_write_continues_where_it_ended() {
     let lines = [(FEB_28, "same"), (FEB_28, "same"), (FEB_28, "last")];
     let run = lines.map(|(nanos, message)| line(nanos, message)).concat();
     for others in [&b""[..], b"{\"ts\":\"of another process\"}\n"] {
@@ -103,14 +104,14 @@ fn l10_a_write_that_was_cut_short_goes_on_where_it_ended() {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("2024-02-28.log");
             fs::write(&path, "before\n").unwrap();
-            leave(dir.path(), &lines, |batch| {
+            leave(dir.path(), &lines, |queue| {
                 let mut backlog = Backlog::default();
-                backlog.take_from(batch);
+                backlog.take_from(queue);
                 let mut planned = Run::default();
                 assert!(backlog.next_run(&mut planned));
                 let file = fs::metadata(&path).unwrap();
-                let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
-                batch.arena().intend(place, backlog.pieces(&planned));
+                let position = FilePosition { device: file.dev(), inode: file.ino(), offset: file.len() };
+                queue.arena().intend(position, backlog.pieces(&planned));
                 let mut file = OpenOptions::new().append(true).open(&path).unwrap();
                 file.write_all(&[others, &run[..written]].concat()).unwrap();
             });
@@ -122,7 +123,7 @@ fn l10_a_write_that_was_cut_short_goes_on_where_it_ended() {
 }
 
 #[test]
-fn l10_what_cannot_be_written_waits_for_the_next_start() {
+fn lines_that_cannot_be_written_wait_for_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), &[(FEB_28, "a")], |_| {});
     let in_the_way = dir.path().join("2024-02-28.log");
@@ -133,15 +134,15 @@ fn l10_what_cannot_be_written_waits_for_the_next_start() {
     assert_eq!(recovered(dir.path()).lines, 1);
 }
 
-/// What is not a hand-over file of this user's stays as it is.
+/// Files that are not hand-over files of this user stay as they are.
 #[test]
-fn l10_what_is_foreign_is_left_alone() {
+fn foreign_files_are_left_alone() {
     use std::os::unix::fs::{chown, symlink};
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     fs::write(path(".handover-notes"), "notes").unwrap();
     fs::write(path(".handover-1-2-3-4"), vec![0; 64 << 10]).unwrap();
-    // A later version's, say.
+    // A file of a later version.
     fs::write(path(".handover-1-2-3"), [&b"obs-log9"[..], &[0; 64 << 10]].concat()).unwrap();
     fs::create_dir(path(".handover-4-5-6")).unwrap();
     symlink(path(".handover-1-2-3"), path(".handover-7-8-9")).unwrap();
@@ -160,7 +161,7 @@ fn l10_what_is_foreign_is_left_alone() {
 }
 
 #[test]
-fn l10_a_file_that_was_not_prepared_is_removed() {
+fn a_file_that_was_not_prepared_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in [(".handover-1-2-3", 0), (".handover-1-2-4", 100), (".handover-1-2-5", 1 << 20)] {
         fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
@@ -169,8 +170,8 @@ fn l10_a_file_that_was_not_prepared_is_removed() {
     assert!(left_files(dir.path()).is_empty());
 }
 
-/// A place in a hand-over file where a wrong word could do harm.
-fn any_place() -> impl Strategy<Value = u64> {
+/// Offset in a hand-over file at which a wrong word could do harm.
+fn any_offset() -> impl Strategy<Value = u64> {
     let chunk = |number: u64| HEADER_BYTES as u64 + number * 260_000 / 128 * 128;
     prop_oneof![
         (0..20_u64).prop_map(|word| word * 8),
@@ -187,27 +188,27 @@ fn any_word() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// R1: whatever is in the file, recovery ends, does not panic, and writes whole lines only.
+    /// Whatever the file contains, recovery ends, does not panic, and writes whole lines only.
     #[test]
-    fn r1_a_damaged_hand_over_file_does_no_harm(
-        words in prop::collection::vec((any_place(), any_word()), 1..6),
+    fn a_damaged_hand_over_file_does_no_harm(
+        words in prop::collection::vec((any_offset(), any_word()), 1..6),
         intended in any::<bool>(),
         length in prop::option::weighted(0.1, 0..2_000_000_u64),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let lines = [(FEB_28, "a"), (FEB_28, "b"), (FEB_28 + DAY_NANOS, "c")];
-        leave(dir.path(), &lines, |batch| {
+        leave(dir.path(), &lines, |queue| {
             let mut backlog = Backlog::default();
-            backlog.take_from(batch);
+            backlog.take_from(queue);
             let mut planned = Run::default();
             if intended && backlog.next_run(&mut planned) {
-                let place = Place { device: 0, inode: 0, offset: 0 };
-                batch.arena().intend(place, backlog.pieces(&planned));
+                let position = FilePosition { device: 0, inode: 0, offset: 0 };
+                queue.arena().intend(position, backlog.pieces(&planned));
             }
         });
         let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
-        for (place, word) in words {
-            file.write_all_at(&word.to_ne_bytes(), place).unwrap();
+        for (offset, word) in words {
+            file.write_all_at(&word.to_ne_bytes(), offset).unwrap();
         }
         if let Some(length) = length {
             file.set_len(length).unwrap();
@@ -227,9 +228,9 @@ proptest! {
     }
 }
 
-/// A process is killed while it writes a line whose backtrace got its symbols only then.
+/// The process is killed while it writes a line whose backtrace has just got its symbols.
 #[test]
-fn a_line_whose_symbols_came_late_is_there_once() {
+fn a_line_whose_symbols_came_late_is_written_once() {
     let Trace::Unresolved(trace) = Trace::current() else { panic!("it was seen before") };
     let mut record = Record::builder();
     let record = record.level(Level::Error).args(format_args!("failed")).build();
@@ -246,18 +247,18 @@ fn a_line_whose_symbols_came_late_is_there_once() {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("2024-02-28.log");
             fs::write(&path, "before\n").unwrap();
-            leave(dir.path(), &[], |batch| {
+            leave(dir.path(), &[], |queue| {
                 let patience = Duration::ZERO;
-                batch.append_draft(0, Level::Error, FEB_28, &staged, Some(draft.clone()), patience);
-                batch.append(0, Level::Info, FEB_28 + 1, &next, patience);
+                queue.append_draft(0, Level::Error, FEB_28, &staged, Some(draft.clone()), patience);
+                queue.append(0, Level::Info, FEB_28 + 1, &next, patience);
                 let mut backlog = Backlog::default();
-                backlog.take_from(batch);
+                backlog.take_from(queue);
                 let mut planned = Run::default();
                 assert!(backlog.next_run(&mut planned));
                 assert_eq!(planned.bytes, staged.len(), "a draft is written alone");
                 let file = fs::metadata(&path).unwrap();
-                let place = Place { device: file.dev(), inode: file.ino(), offset: file.len() };
-                batch.arena().intend(place, backlog.pieces(&planned));
+                let position = FilePosition { device: file.dev(), inode: file.ino(), offset: file.len() };
+                queue.arena().intend(position, backlog.pieces(&planned));
                 let mut file = OpenOptions::new().append(true).open(&path).unwrap();
                 file.write_all(&[others, &completed[..written]].concat()).unwrap();
             });
@@ -269,10 +270,10 @@ fn a_line_whose_symbols_came_late_is_there_once() {
     }
 }
 
-/// A process is killed after a write that it had no time to note, and its file becomes immutable.
+/// The process is killed after a write that it had no time to note, and its file becomes immutable.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_write_in_a_file_that_became_immutable_is_known() {
+fn a_write_to_a_file_that_became_immutable_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("2024-02-28.log");
     fs::write(&path, "").unwrap();
@@ -282,14 +283,14 @@ fn a_write_in_a_file_that_became_immutable_is_known() {
     };
     let lines = [(FEB_28, "first"), (FEB_28, "second")];
     let [first, second] = lines.map(|(nanos, message)| line(nanos, message));
-    leave(dir.path(), &lines, |batch| {
+    leave(dir.path(), &lines, |queue| {
         let mut backlog = Backlog::default();
-        backlog.take_from(batch);
+        backlog.take_from(queue);
         let mut planned = Run::default();
         assert!(backlog.next_run(&mut planned));
         let file = fs::metadata(&path).unwrap();
-        let place = Place { device: file.dev(), inode: file.ino(), offset: 0 };
-        batch.arena().intend(place, backlog.pieces(&planned));
+        let position = FilePosition { device: file.dev(), inode: file.ino(), offset: 0 };
+        queue.arena().intend(position, backlog.pieces(&planned));
         fs::write(&path, [&first[..], &second[..9]].concat()).unwrap();
     });
     if !chattr("+i") {

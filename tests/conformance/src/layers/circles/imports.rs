@@ -116,7 +116,22 @@ impl Found<'_> {
     /// module is a path of its own.
     fn needed(&self, module: &[String], path: &[String]) -> Option<usize> {
         let absolute = self.absolute(module, path)?;
-        if self.modules.file(&absolute).is_some() { None } else { self.declared_in(&absolute, MOST_STEPS) }
+        if self.modules.file(&absolute).is_some() {
+            return None;
+        }
+        let macro_file = if let [name] = &absolute[..] { self.exported_macro(name) } else { None };
+        macro_file.or_else(|| self.declared_in(&absolute, MOST_STEPS))
+    }
+
+    /// The file of a macro. `#[macro_export]` gives it a path in the crate's root, wherever it is declared.
+    fn exported_macro(&self, name: &str) -> Option<usize> {
+        self.modules.files.iter().position(|file| {
+            file.tokens.windows(3).any(|tokens| {
+                ident(tokens.first()).as_deref() == Some("macro_rules")
+                    && is_punct(tokens.get(1), '!')
+                    && ident(tokens.get(2)).as_deref() == Some(name)
+            })
+        })
     }
 
     /// The path from the crate's root on. `None` for another crate's.

@@ -1,8 +1,8 @@
-//! A record's fields with some of ours behind them.
+//! Fields of a record followed by further ones.
 
 use log::kv::{Error, Source, VisitSource};
 
-/// The fields of `first`, then those of `then`.
+/// Source of the fields of `first`, then those of `then`.
 pub(crate) struct Joined<'a> {
     pub(crate) first: &'a dyn Source,
     pub(crate) then: &'a dyn Source,

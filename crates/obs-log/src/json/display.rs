@@ -1,12 +1,11 @@
-//! Text of a `Display` that may be long or panic.
+//! Text of a `Display`, which may be long or panic.
 
 use std::fmt::{self, Display, Write as _};
 
-use crate::json::PANICKED;
-use crate::json::catch::caught;
+use crate::json::catch::{PANICKED, caught};
 
-/// Text of `value`, up to where its `Display` fails or panics. Bytes beyond `most` are counted and not kept.
-pub(crate) fn text(value: &dyn Display, most: usize) -> String {
+/// Returns the text of `value`, up to where its `Display` fails or panics. Bytes beyond `most` are counted and dropped.
+pub(crate) fn bounded_text(value: &dyn Display, most: usize) -> String {
     let mut bounded = Bounded { text: String::new(), most, cut: 0 };
     let shown = caught(|| write!(bounded, "{value}"));
     let Bounded { mut text, cut, .. } = bounded;

@@ -1,0 +1,96 @@
+//! Scopes in which the lines of a thread go to a test instead of the sinks.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use log::Record;
+
+use crate::backtrace::{self, Draft, Unresolved};
+use crate::clock::Clock;
+use crate::config::REDACTED_FIELDS;
+use crate::config::redactor::Redactor;
+use crate::dispatch::thread;
+use crate::sync::lock;
+
+/// Number of open scopes of all threads. While it is 0, a line costs one relaxed load for this.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static ENTERED: RefCell<Vec<CapturedLines>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Captured lines, shared by the scopes of a capture.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CapturedLines(Arc<Mutex<Vec<Line>>>);
+
+/// Line with its newline.
+#[derive(Debug)]
+struct Line {
+    bytes: Vec<u8>,
+    draft: Option<Draft>,
+}
+
+impl Line {
+    /// Returns the line without its newline. The first call looks up the symbols of a backtrace.
+    fn text(&mut self) -> String {
+        if let Some(draft) = self.draft.take() {
+            self.bytes = draft.complete(&self.bytes);
+        }
+        String::from_utf8_lossy(&self.bytes).trim_end().to_owned()
+    }
+}
+
+impl CapturedLines {
+    /// Opens a scope on this thread. Scopes nest: the innermost gets the lines.
+    pub(crate) fn enter(&self) {
+        let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
+        OPEN.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Closes the innermost scope of these lines on this thread.
+    pub(crate) fn leave(&self) {
+        // By identity and not by position, so that scopes may end in any order.
+        let same = |entered: &CapturedLines| Arc::ptr_eq(&entered.0, &self.0);
+        let _ = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            entered.iter().rposition(same).map(|at| entered.remove(at))
+        });
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Returns the lines without their newlines.
+    pub(crate) fn text(&self) -> Vec<String> {
+        lock(&self.0).iter_mut().map(Line::text).collect()
+    }
+}
+
+/// Whether any thread has an open scope.
+#[inline]
+pub(crate) fn any() -> bool {
+    // Relaxed: a thread sees its own stores, and scopes of other threads do not concern it.
+    OPEN.load(Ordering::Relaxed) != 0
+}
+
+/// Whether this thread has an open scope.
+pub(crate) fn entered() -> bool {
+    ENTERED.try_with(|entered| !entered.borrow().is_empty()).unwrap_or(false)
+}
+
+/// Keeps the record's line if this thread has an open scope. Returns whether it has.
+pub(crate) fn take(name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) -> bool {
+    let innermost = ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten();
+    let Some(lines) = innermost else { return false };
+    static REDACT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&REDACTED_FIELDS.map(str::to_owned)));
+    let nanos = Clock::System.now();
+    let encoded = thread::with(|local| {
+        let encoder = &mut local.encoder;
+        let name = encoder.names.find(name);
+        match trace {
+            None => encoder.encode_as(name, nanos, record, &REDACT).map(|line| (line.to_vec(), None)),
+            Some(trace) => backtrace::encode(encoder, name, nanos, record, &REDACT, trace),
+        }
+    });
+    lock(&lines.0).extend(encoded.map(|(bytes, draft)| Line { bytes, draft }));
+    true
+}
