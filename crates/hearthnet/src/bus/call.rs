@@ -41,7 +41,7 @@ pub(super) async fn handle(
 async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response, CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let capability = match bus.admit_unsigned(headers, address) {
+    let capability = match bus.admit_unread(headers, address) {
         Ok(capability) => capability,
         Err(error) => {
             // Most clients read the answer only after they have sent the body.
@@ -55,6 +55,9 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
     // A signed call is counted once its signer is known. A call with an invalid signature counts against its address,
     // so that forging costs the forger.
     if signature::is_signed(headers) {
+        if proven.as_ref().is_err_and(|error| error.code == Code::INVALID_SIGNATURE) {
+            bus.limiter.count_failed_signature(address);
+        }
         let party = proven.as_ref().map_or(Party::Address(address), |(_, _, party)| *party);
         bus.admit(party, capability)?;
     }
@@ -99,12 +102,13 @@ impl Route {
 }
 
 impl Bus {
-    /// Returns the capability that the call names. An unsigned call is counted against its address before its body is
-    /// read.
-    fn admit_unsigned<'a>(&self, headers: &'a HeaderMap, address: IpAddr) -> Result<&'a str, CallError> {
+    /// Returns the capability that the call names. Before its body is read, an unsigned call is counted against its
+    /// address, and a signed one is refused if signatures from its address keep failing.
+    fn admit_unread<'a>(&self, headers: &'a HeaderMap, address: IpAddr) -> Result<&'a str, CallError> {
         let capability = capability_of(headers)?;
-        if !signature::is_signed(headers) {
-            self.admit(Party::Address(address), capability)?;
+        match signature::is_signed(headers) {
+            true => self.limiter.admit_signature(address, self.offered_name(capability))?,
+            false => self.admit(Party::Address(address), capability)?,
         }
         Ok(capability)
     }

@@ -162,3 +162,28 @@ async fn a_stranger_that_borrows_a_name_or_a_call_does_not_spend_the_budget_of_i
     assert!(answers.contains(&429), "a signer has a limit too: {answers:?}");
     assert_eq!(status(Signer::new(7).signed_call(&node, &body)).await, 200, "another signer");
 }
+
+#[tokio::test]
+async fn an_address_whose_signatures_keep_failing_is_refused_before_the_next_is_verified() {
+    let node = limited();
+    let (eve, body) = (Signer::new(9), json!({}));
+    let begun = std::time::Instant::now();
+    let mut refused = 0;
+    for call in 0..600 {
+        let now = now();
+        // Of a name that changes, and with a signature of the right form.
+        let forged = Signer::new((call % 200) as u8).sign(&json!(call), &now);
+        refused += u32::from(status(eve.call(&node, &body, &now, &forged)).await == 429);
+    }
+    let seconds = begun.elapsed().as_secs() as u32;
+    let verified = node.metric("hearthnet_signature_failures_total", "").await.unwrap() as u32;
+    assert!(verified <= 100 * (seconds + 2), "{verified} in {seconds} s");
+    assert!(refused >= 600 - verified);
+
+    let elsewhere = reqwest::Client::builder().no_proxy().local_address("127.0.0.2".parse().ok()).build();
+    let ada = Signer::new(8);
+    let (client, call) = (elsewhere.unwrap(), ada.signed_call(&node, &body).build().unwrap());
+    assert_eq!(client.execute(call).await.unwrap().status(), 200, "another address");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_eq!(status(ada.signed_call(&node, &body)).await, 200, "the same address a second later");
+}

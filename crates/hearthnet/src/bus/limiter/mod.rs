@@ -1,15 +1,18 @@
 //! Limits on the calls a second of one caller to one capability: a soft one that is noted and a hard one that refuses.
 
+mod failed_signatures;
 mod signers;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Instant;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use obs_facade::metrics::standard;
 use obs_facade::{Logger, warn_limited};
 
+use self::failed_signatures::FailedSignatures;
 use self::signers::Signers;
 use crate::wire::error::{CallError, Code};
 use crate::wire::host::{host, is_localhost};
@@ -22,6 +25,7 @@ pub(crate) struct Limiter {
     hard: Option<Limit>,
     hasher: RandomState,
     signers: Signers,
+    failed_signatures: FailedSignatures<(Kind, u16)>,
 }
 
 /// A caller, as far as it has proven who it is.
@@ -57,6 +61,7 @@ impl Limiter {
             hard: limit(hard_rps),
             hasher: RandomState::new(),
             signers: Signers::default(),
+            failed_signatures: FailedSignatures::new(hard_rps),
         }
     }
 
@@ -74,6 +79,23 @@ impl Limiter {
             warn_limited!(LOG, "rate_soft", capability = capability; "a call is above the soft limit");
         }
         Ok(())
+    }
+
+    /// Lets the signature of a call from `address` be verified, or refuses the call as `rate_limited` because too many
+    /// have failed. A signature that is not verified proves nothing, so a peer behind that address waits as well.
+    pub(crate) fn admit_signature(&self, address: IpAddr, capability: &str) -> Result<(), CallError> {
+        let key = self.key(Party::Address(address), "");
+        if self.failed_signatures.are_spent(&key, Instant::now()) {
+            standard::rate_limited_total().with([capability, "hard"]).inc();
+            warn_limited!(LOG, "signatures", capability = capability; "signatures of an address keep failing");
+            return Err(Code::RATE_LIMITED.because("too many calls with a bad signature: call less often"));
+        }
+        Ok(())
+    }
+
+    /// Counts a signature from `address` that did not hold.
+    pub(crate) fn count_failed_signature(&self, address: IpAddr) {
+        self.failed_signatures.count(self.key(Party::Address(address), ""), Instant::now());
     }
 
     fn key(&self, party: Party<'_>, capability: &str) -> (Kind, u16) {
