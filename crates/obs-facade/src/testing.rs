@@ -191,7 +191,7 @@ impl Metrics<'_> {
     /// Returns the sum of the samples of family `name` that have all of these labels; 0 without any.
     #[must_use]
     pub fn value<const N: usize>(&self, name: &str, labels: [(&str, &str); N]) -> f64 {
-        self.0.value(name, &labels).unwrap_or(0.0)
+        obs_metrics::testing::value(self.0, name, &labels).unwrap_or(0.0)
     }
 }
 

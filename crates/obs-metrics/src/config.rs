@@ -2,10 +2,10 @@
 
 use crate::error::{Error, ErrorKind};
 
-/// How many series a family admits unless told otherwise (M7).
+/// Maximum number of series of a family, unless [`Config::series_cap`] sets another one.
 pub const DEFAULT_SERIES_CAP: usize = 256;
 
-/// What [`configure`](crate::configure) sets.
+/// Settings of a registry, applied by [`configure`](crate::configure).
 ///
 /// ```
 /// let config = obs_metrics::Config::default().enabled(true).series_cap(512);
@@ -27,20 +27,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether anything is counted at all (M2); on by default.
+    /// Sets whether anything is recorded. On by default.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self
     }
 
-    /// How many series a family admits (M7), the stand-ins that read `__overflow__` included; 256 by default. A lower cap
-    /// removes no series that is there.
+    /// Sets the maximum number of series of a family, including its series that read `__overflow__`. 256 by default. A
+    /// lower cap removes no existing series.
     pub fn series_cap(mut self, cap: usize) -> Self {
         self.series_cap = cap;
         self
     }
 
-    /// Whether to serve third-party crates that use the `metrics` macros (M8); on by default.
+    /// Sets whether the page shows what third-party crates record through the `metrics` macros. On by default.
     pub fn foreign(mut self, foreign: bool) -> Self {
         self.foreign = foreign;
         self
@@ -48,8 +48,8 @@ impl Config {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.series_cap == 0 {
-            let detail = "a family needs room for one series at least; set 1 or more";
-            return Err(Error::new(ErrorKind::InvalidConfig, "series_cap", detail));
+            let problem = "a family with 0 series cannot record anything";
+            return Err(Error::new(ErrorKind::InvalidConfig, "series_cap", problem, "set 1 or more"));
         }
         Ok(())
     }

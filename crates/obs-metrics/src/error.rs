@@ -1,8 +1,9 @@
-//! The crate's error: what was wrong, with which name, and what would be right.
+//! Error of the crate.
 
+use std::borrow::Cow;
 use std::fmt;
 
-/// What kind of mistake an [`Error`] reports.
+/// Kind of mistake that an [`Error`] reports.
 ///
 /// ```
 /// use obs_metrics::{ErrorKind, Registry};
@@ -10,66 +11,93 @@ use std::fmt;
 /// let refused = Registry::new().try_histogram("wait_seconds", "Waits.", [], &[2.0, 1.0]);
 /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidBuckets);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A metric or label name outside Prometheus' character set.
+    /// Metric or label name outside Prometheus' character set.
     InvalidName,
-    /// A name that the formats keep for themselves: `le`, `quantile`, or one that begins with `__`.
+    /// Name that the formats use themselves: `le`, `quantile`, or one that begins with `__`.
     ReservedName,
-    /// The same label twice in one declaration.
+    /// Label that a declaration has twice.
     DuplicateLabel,
     /// Bucket bounds that are NaN, infinite, or not strictly ascending.
     InvalidBuckets,
-    /// A name that is already declared with another kind, other labels or other buckets, one whose samples would read like
-    /// those of another family, or a family that has series already and can become native no more.
+    /// Declaration that contradicts an earlier one: another kind, other labels, other buckets, or samples whose names
+    /// belong to another family. Also a histogram that has series and can no longer become native.
     Conflict,
-    /// A label that the family does not have.
+    /// Label that the family does not have.
     UnknownLabel,
-    /// A setting out of range.
+    /// Setting that is out of range.
     InvalidConfig,
-    /// Another recorder serves the `metrics` macros of this process already.
+    /// Another recorder that serves the `metrics` macros of this process.
     RecorderTaken,
 }
 
-/// Why a declaration or a setting was refused.
+/// Error of a declaration or a setting.
 ///
 /// ```
 /// use obs_metrics::{ErrorKind, Registry};
 ///
-/// let registry = Registry::new();
-/// let error = registry.try_counter("no spaces", "Help.", []).unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::InvalidName);
-/// assert_eq!(error.name(), "no spaces");
+/// let error = Registry::new().try_counter("calls_total", "Calls.", ["le"]).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::ReservedName);
+/// assert_eq!(error.field(), "calls_total");
+/// assert_eq!(error.to_string(), "calls_total: the label \"le\" is reserved; choose another label");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
-    name: String,
-    detail: String,
+    field: String,
+    problem: Cow<'static, str>,
+    advice: Cow<'static, str>,
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, name: &str, detail: impl Into<String>) -> Self {
-        Self { kind, name: name.to_owned(), detail: detail.into() }
+    pub(crate) fn new(
+        kind: ErrorKind,
+        field: &str,
+        problem: impl Into<Cow<'static, str>>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { kind, field: field.to_owned(), problem: problem.into(), advice: advice.into() }
     }
 
-    /// What kind of mistake it is.
+    /// Returns the kind of the mistake.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The metric or the setting that was refused.
+    /// Returns the name of the metric, or of the setter of [`Config`](crate::Config), at fault. It is empty when there is
+    /// none.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// Returns what was wrong, without the field and the advice.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Returns what to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        &self.advice
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.name, self.detail)
+        if !self.field.is_empty() {
+            // A refused name may hold any character, control characters of a terminal included.
+            write!(f, "{}: ", self.field.escape_debug())?;
+        }
+        f.write_str(&self.problem)?;
+        if !self.advice.is_empty() {
+            write!(f, "; {}", self.advice)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,10 @@
-//! Prometheus metrics of HearthNet: typed families, series that hostile peers cannot multiply, exemplars that lead to
-//! traces, one page in both text formats and in protobuf, which carries native histograms.
+//! Prometheus metrics of HearthNet: typed families, a cap on series, exemplars that lead to traces, native histograms, and
+//! one page in both text formats and in protobuf.
 //!
-//! # Count something
+//! # Recording
 //!
-//! A family is declared once, typed by its kind and its number of labels; its handles are there to hold.
+//! Declare a family once. Its type has its kind and its number of labels. Keep the handle of a series that is recorded
+//! often.
 //!
 //! ```
 //! use std::sync::LazyLock;
@@ -12,15 +13,16 @@
 //! static CALLS: LazyLock<CounterFamily<2>> =
 //!     LazyLock::new(|| metrics::counter("rag_queries_total", "RAG queries answered.", ["corpus", "result"]));
 //!
-//! let hits = CALLS.with(["docs", "ok"]); // keep it
+//! let hits = CALLS.with(["docs", "ok"]); // a handle to keep
 //! hits.inc();
 //! let _stream = metrics::standard::active_streams().with(["llm.chat"]).lease(); // +1 now, -1 on drop
 //! ```
 //!
-//! Declaring the same family again returns it. A declaration that cannot be is a typed [`Error`] from the `try_` form; the
-//! short form logs it once and returns a family that does nothing. Recording never fails, never panics, never blocks.
+//! Repeating a declaration returns the same family. If a declaration is invalid, its `try_` form returns an [`Error`]; the
+//! short form logs the error once and returns a family that does nothing. Recording never fails, never panics and never
+//! blocks.
 //!
-//! # Show it
+//! # The page
 //!
 //! ```
 //! use obs_metrics::Format;
@@ -30,32 +32,37 @@
 //! assert!(page.contains("# TYPE hearthnet_requests counter") && page.ends_with("# EOF\n"));
 //! ```
 //!
-//! The page holds the [standard families](standard) of spec §4.2 from the start, those of the [process], whatever
-//! [collectors](Registry::collect_with) read, and what third-party crates record through the `metrics` macros once
-//! [`configure`] was called.
+//! From the start, the page holds the [standard] families and those of the [process]. It also shows the families of
+//! [collectors](Registry::collect_with) and, after [`configure`], what third-party crates record through the `metrics`
+//! macros.
 //!
-//! [`Format::negotiate`] chooses the format that an `Accept` header prefers, and [`expose`] returns the page in it. A
+//! A server calls [`Format::negotiate`] with the `Accept` header and sends what [`expose`] returns for the format. A
 //! Prometheus that collects native histograms asks for protobuf; [`HistogramFamily::native`] makes a histogram native.
 //!
 //! # Text from peers
 //!
-//! Label values may be any text: they are escaped so that no two read alike, and those of more than 128 bytes are cut to
-//! their beginning and a hash. A family admits 256 series, or as many as [`Config::series_cap`] says. Beyond that the
-//! labels named by [`Family::untrusted`] (all of them by default) read `__overflow__`: totals stay exact, and
-//! `hearthnet_metrics_overflow_total{metric}` counts. Values given to [`Family::trust`] are admitted always.
+//! Label values may be any text. They are escaped, so different values stay different. A value of more than 128 bytes is
+//! shortened to its beginning and a hash. A family admits 256 series, or the number that [`Config::series_cap`] sets. In a
+//! full family, the labels named by [`Family::untrusted`] (by default all) of a new series read `__overflow__`. Totals stay
+//! exact, and `hearthnet_metrics_overflow_total{metric}` counts the look-ups. Values passed to [`Family::trust`] are always
+//! admitted.
 //!
 //! # Series that end
 //!
-//! [`Family::remove`] takes a series off the page, [`Gauge::lease`] and [`GaugeFamily::owned`](Family::owned) do so by
-//! themselves. A handle that is held never dies: its next write brings the series back.
+//! [`Family::remove`] removes a series from the page. [`Gauge::lease`] and [`GaugeFamily::owned`](Family::owned) do so on
+//! drop. A held handle stays valid: its next write lists the series again.
 //!
 //! # Tests
 //!
+//! A test makes its own registry and enters it, so tests run side by side. [`testing::value`] reads a sample back.
+//!
 //! ```
-//! let registry = obs_metrics::Registry::new();
-//! let _scope = registry.enter(); // this thread counts here from now on
+//! use obs_metrics::{Registry, testing};
+//!
+//! let registry = Registry::new();
+//! let _scope = registry.enter(); // this thread records here from now on
 //! obs_metrics::standard::requests_total().with(["llm.chat", "ok"]).inc();
-//! assert_eq!(registry.value("hearthnet_requests_total", &[("result", "ok")]), Some(1.0));
+//! assert_eq!(testing::value(&registry, "hearthnet_requests_total", &[("result", "ok")]), Some(1.0));
 //! ```
 //!
 //! # Features
@@ -63,33 +70,43 @@
 //! None by default. `tokio` adds the `runtime` module, the families of a tokio runtime.
 
 mod bridge;
-mod builtin;
 mod cell;
 mod config;
+mod desc;
 mod error;
 mod exposition;
 mod family;
+mod global;
 mod registry;
 mod report;
+pub mod testing;
 
-#[cfg(feature = "tokio")]
-pub use builtin::runtime;
-pub use builtin::{process, standard};
-pub use cell::counter::Counter;
 pub use cell::exemplar::{TraceIdSource, set_trace_id_source};
-pub use cell::gauge::{Gauge, Lease, OwnedGauge};
-pub use cell::histogram::Histogram;
-pub use cell::summary::{QUANTILES, Summary};
+pub use cell::summary::QUANTILES;
 pub use config::{Config, DEFAULT_SERIES_CAP};
+pub use desc::DEFAULT_BUCKETS;
 pub use error::{Error, ErrorKind};
 pub use exposition::format::Format;
-pub use family::desc::{DEFAULT_BUCKETS, Kind};
+pub use exposition::kind::Kind;
+pub use family::handle::Instrument;
+pub use family::handle::counter::Counter;
+pub use family::handle::gauge::Gauge;
+pub use family::handle::histogram::Histogram;
+pub use family::handle::lease::{Lease, OwnedGauge};
+pub use family::handle::summary::Summary;
 pub use family::label_value::{MAX_VALUE_BYTES, OVERFLOW};
-pub use family::{CounterFamily, Family, GaugeFamily, HistogramFamily, Instrument, SummaryFamily};
+pub use family::scope::Scope;
+pub use family::{CounterFamily, Family, GaugeFamily, HistogramFamily, SummaryFamily};
+#[cfg(feature = "tokio")]
+pub use global::runtime;
+pub use global::{
+    collect_with, configure, counter, disabled, expose, gauge, histogram, process, render, standard, summary,
+    try_counter, try_gauge, try_histogram, try_summary,
+};
 pub use registry::Registry;
 pub use registry::collector::Samples;
-pub use registry::global::{
-    collect_with, configure, counter, disabled, expose, gauge, histogram, render, summary, try_counter,
-    try_gauge, try_histogram, try_summary,
-};
-pub use registry::scope::Scope;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,6 @@
-//! M2 and the look-up of M1: no allocation once a series exists, none at all while metrics are off. Alone in its process,
-//! because it counts allocations.
-#![allow(unsafe_code, reason = "an allocator that counts can only be written so")]
+//! Allocations of a record: none once its series exists, none while metrics are off. Alone in its process, because it
+//! replaces the allocator.
+#![allow(unsafe_code, reason = "implementing an allocator requires it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -56,10 +56,10 @@ fn recording_does_not_allocate() {
     let held = depth.with([]);
     held.set(1.0);
     round();
-    assert!(allocations(|| drop(Vec::<u8>::with_capacity(10))) > 0, "the counting works");
+    assert!(allocations(|| drop(Vec::<u8>::with_capacity(10))) > 0, "allocations are counted");
     assert_eq!(allocations(|| (0..1000).for_each(|_| round())), 0);
 
-    // More series than a thread remembers.
+    // More series than the look-up cache of a thread holds.
     let many: Vec<String> = (0..250).map(|n| format!("a.capability.of.some.length.{n}")).collect();
     let wide = registry.counter("wide_total", "Wide.", ["capability", "result"]);
     let wider = registry.counter("wider_total", "Wider.", ["capability"]);

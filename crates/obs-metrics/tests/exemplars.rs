@@ -1,5 +1,5 @@
-//! M6, T9: exemplars carry the current trace ID. Alone in its process, because it installs the hook.
-#![allow(clippy::print_stdout, reason = "a skipped oracle says so")]
+//! Exemplars and the source of their trace IDs. Alone in its process, because the source is global.
+#![allow(clippy::print_stdout, reason = "a test that skips an oracle says so")]
 
 #[path = "exposition/mod.rs"]
 mod exposition;
@@ -28,7 +28,7 @@ fn in_trace(id: &str, f: impl FnOnce()) {
     CURRENT.with(|current| *current.borrow_mut() = None);
 }
 
-/// The ID of the exemplar on the sample whose line begins so.
+/// Returns the trace ID and the value of a sample's exemplar.
 fn exemplar(registry: &Registry, sample: &str, le: Option<&str>) -> Option<(String, f64)> {
     let families = exposition::read(&registry.render(Format::OpenMetrics), Format::OpenMetrics);
     let protobuf = exposition::protobuf::read(&registry.expose(Format::Protobuf));
@@ -40,7 +40,7 @@ fn exemplar(registry: &Registry, sample: &str, le: Option<&str>) -> Option<(Stri
     Some((labels[0].1.clone(), value))
 }
 
-/// Those of all samples, in the order of the page.
+/// Returns the exemplars of all samples, in the order of the page.
 fn exemplars(families: &[Family]) -> Vec<(&str, &(Labels, f64))> {
     let samples = families.iter().flat_map(|family| &family.samples);
     samples.filter_map(|sample| Some((&*sample.name, sample.exemplar.as_ref()?))).collect()
@@ -67,12 +67,16 @@ fn exemplars_lead_to_the_trace() {
     assert_eq!(exemplar(&registry, "wait_seconds_bucket", Some("1.0")), None);
     assert_eq!(exemplar(&registry, "wait_seconds_bucket", Some("+Inf")), Some((id("B"), 7.0)));
     assert_eq!(exemplar(&registry, "calls_total", None), Some((id("A"), 2.0)));
-    assert!(!registry.render(Format::Text).contains("trace_id"), "the text format has none");
+    assert!(!registry.render(Format::Text).contains("trace_id"), "the text format has no exemplars");
 
     for odd in ["a\"b\\c\nd", "é", "", &"x".repeat(65)] {
         in_trace(odd, || calls.inc());
     }
-    assert_eq!(exemplar(&registry, "calls_total", None), Some((id("A"), 2.0)), "what is no ID is ignored");
+    assert_eq!(
+        exemplar(&registry, "calls_total", None),
+        Some((id("A"), 2.0)),
+        "a text that is no ID is ignored"
+    );
 
     for _ in 0..10_000 {
         waits.observe(0.5);
@@ -81,10 +85,27 @@ fn exemplars_lead_to_the_trace() {
     assert_eq!(
         exemplar(&registry, "wait_seconds_bucket", Some("1.0")),
         Some(("later".into(), 0.6)),
-        "a busy bucket too"
+        "a busy bucket gets exemplars too"
     );
 
     python_reads(&registry.render(Format::OpenMetrics));
+
+    the_last_source_wins_and_its_panic_is_no_id(&registry);
+}
+
+fn the_last_source_wins_and_its_panic_is_no_id(registry: &Registry) {
+    obs_metrics::set_trace_id_source(|callback| {
+        callback("before-the-panic");
+        panic!("on purpose");
+    });
+    let jobs = registry.counter("jobs_total", "Jobs.", []).with([]);
+    in_trace("of-the-first-source", || jobs.inc());
+    assert_eq!(jobs.value(), 1, "the record itself is kept");
+    assert_eq!(exemplar(registry, "jobs_total", None), None);
+
+    obs_metrics::set_trace_id_source(|callback| callback("of-the-last-source"));
+    jobs.inc();
+    assert_eq!(exemplar(registry, "jobs_total", None), Some(("of-the-last-source".into(), 1.0)));
 }
 
 fn python_reads(page: &str) {

@@ -1,11 +1,11 @@
-//! M8: crates that use the `metrics` macros. Alone in its process, because it installs the recorder.
+//! Third-party crates that use the `metrics` macros. Alone in its process, because the recorder is global.
 
 #[path = "exposition/mod.rs"]
 mod exposition;
 
 use exposition::{Family, family};
 use metrics::{counter, describe_counter, describe_gauge, gauge, histogram};
-use obs_metrics::{Config, Format, OVERFLOW, Registry};
+use obs_metrics::{Config, Format, OVERFLOW, Registry, testing};
 
 fn families() -> Vec<Family> {
     let text = exposition::read(&obs_metrics::render(Format::Text), Format::Text);
@@ -35,14 +35,14 @@ fn macros_of_other_crates_are_on_the_page() {
     kinds_help_and_buckets();
     odd_names_and_labels();
     any_value_round_trips();
-    what_a_server_takes_for_one_series_is_one();
+    keys_that_are_one_series_to_a_server_are_one_series();
     collisions_are_refused_and_reported();
     nan_is_counted();
     series_are_capped();
-    keys_that_come_to_the_same_are_not_kept();
-    unscraped_histograms_stay_flat();
+    memory_does_not_grow_with_keys_of_one_series();
+    memory_does_not_grow_with_unscraped_observations();
     made_up_names_are_capped();
-    switched_off_they_do_nothing();
+    macros_do_nothing_while_metrics_are_off();
 }
 
 fn kinds_help_and_buckets() {
@@ -63,7 +63,7 @@ fn kinds_help_and_buckets() {
     assert_eq!(only_value(&families, "lib_calls_total"), 3.0);
     assert_eq!(only_value(&families, "lib_depth"), f64::INFINITY);
     let waits = family(&families, "lib_wait_seconds");
-    assert_eq!(waits.kind, "histogram", "never silently a summary");
+    assert_eq!(waits.kind, "histogram", "a histogram stays a histogram");
     assert_eq!(waits.samples.len(), 14);
     let discount = family(&families, "discount");
     assert!(discount.samples.iter().any(|sample| sample.name == "discount_count"), "{discount:?}");
@@ -115,8 +115,8 @@ fn any_value_round_trips() {
     assert_eq!(found, expected);
 }
 
-/// A series is its name and its labels with a value, in any order; the reader of the page refuses one that is there twice.
-fn what_a_server_takes_for_one_series_is_one() {
+/// To a server, a series is its name and its labels with a value, in any order. The reader of the page refuses duplicates.
+fn keys_that_are_one_series_to_a_server_are_one_series() {
     counter!("same").increment(1);
     counter!("same", "tenant" => "").increment(2);
     counter!("same", "tenant" => "", "zone" => "").increment(4);
@@ -159,12 +159,13 @@ fn collisions_are_refused_and_reported() {
     }
 }
 
-/// What this crate's own family of losses says of a metric.
+/// Returns the losses of a metric that the page shows.
 fn lost(what: &str, metric: &str) -> f64 {
-    Registry::global().value(&format!("hearthnet_metrics_{what}_total"), &[("metric", metric)]).unwrap_or(0.0)
+    testing::value(Registry::global(), &format!("hearthnet_metrics_{what}_total"), &[("metric", metric)])
+        .unwrap_or(0.0)
 }
 
-/// NaN says nothing about a distribution: it is left out, and counted.
+/// NaN is left out of the histogram, and counted.
 fn nan_is_counted() {
     let wait = histogram!("nan_seconds");
     wait.record(f64::NAN);
@@ -174,8 +175,8 @@ fn nan_is_counted() {
     assert_eq!(lost("nan", "nan_seconds"), 2.0);
 }
 
-/// Any number of different keys may come to the same series: too long, or doubled.
-fn keys_that_come_to_the_same_are_not_kept() {
+/// Any number of keys may lead to one series, because labels are doubled or names too long.
+fn memory_does_not_grow_with_keys_of_one_series() {
     let record = |n: u32| {
         counter!("doubled", "a" => "1", "a" => n.to_string()).increment(1);
         counter!("long", "a" => "1", format!("{}{n}", "l".repeat(1000)) => "1").increment(1);
@@ -202,8 +203,8 @@ fn series_are_capped() {
     assert_eq!(lost("overflow", "peers_total"), 10_000.0 - 255.0);
 }
 
-/// Pain 1 for third-party histograms: the recorder keeps samples until somebody runs its upkeep.
-fn unscraped_histograms_stay_flat() {
+/// The recorder keeps samples until its upkeep runs.
+fn memory_does_not_grow_with_unscraped_observations() {
     let wait = histogram!("unscraped_seconds");
     (0..100_000).for_each(|_| wait.record(0.1));
     let before = resident_bytes();
@@ -222,10 +223,10 @@ fn made_up_names_are_capped() {
     let page = obs_metrics::render(Format::Text);
     assert!(page.matches("# TYPE made_up_").count() <= 1024);
     assert!(page.matches("hearthnet_metrics_refused_total{").count() <= 129);
-    assert!(lost("refused", OVERFLOW) > 1_800.0, "the rest of the refused names");
+    assert!(lost("refused", OVERFLOW) > 1_800.0, "further refused names are counted together");
 }
 
-fn switched_off_they_do_nothing() {
+fn macros_do_nothing_while_metrics_are_off() {
     obs_metrics::configure(&Config::default().enabled(false)).unwrap();
     counter!("while_off").increment(1);
     obs_metrics::configure(&Config::default()).unwrap();

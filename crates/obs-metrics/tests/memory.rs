@@ -1,8 +1,8 @@
-//! M7, M11: memory does not grow. Alone in its process, because it looks at all of the process's memory.
+//! Memory does not grow. Alone in its process, because it measures the memory of the whole process.
 
 use std::sync::{Mutex, PoisonError};
 
-use obs_metrics::{Registry, standard};
+use obs_metrics::{Registry, standard, testing};
 
 fn resident_bytes() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -15,12 +15,12 @@ fn growth(f: impl FnOnce()) -> f64 {
     resident_bytes() - before
 }
 
-/// One test at a time, as each would see the other's memory.
+/// Runs one test at a time, because each would measure the memory of the others.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Ten million observations and no scrape.
+/// Observes ten million times without a scrape.
 #[test]
-fn pain_01_unscraped_histograms_stay_flat() {
+fn memory_does_not_grow_with_unscraped_observations() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let registry = Registry::new();
     let waits = registry.histogram("wait_seconds", "Waits.", ["q"], &[]).with(["a"]);
@@ -34,16 +34,16 @@ fn pain_01_unscraped_histograms_stay_flat() {
     assert_eq!(waits.count(), 10_000_001);
 }
 
-/// Native buckets are made when a value falls among them: however far values lie apart, their number is bounded.
+/// Native buckets are allocated when a value falls among them. Their number is bounded however far values lie apart.
 #[test]
-fn pain_01_native_buckets_are_bounded() {
+fn memory_of_native_buckets_is_bounded() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let registry = Registry::new();
     let sizes = registry.histogram("size_bytes", "Sizes.", [], &[]).native().with([]);
     sizes.observe(1.0);
     let grown = growth(|| {
         for n in 0..2_000_000_u64 {
-            // Every exponent and sign there is, NaN left out.
+            // Covers every exponent and sign. NaN is left out.
             let value = f64::from_bits(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             sizes.observe(if value.is_nan() { 0.0 } else { value });
         }
@@ -52,9 +52,9 @@ fn pain_01_native_buckets_are_bounded() {
     assert_eq!(sizes.count(), 2_000_001);
 }
 
-/// A million values made up by peers, in counters and in durations.
+/// Peers make up a million values, in counters and in durations.
 #[test]
-fn pain_02_hostile_values_take_no_memory() {
+fn memory_does_not_grow_with_hostile_values() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let registry = Registry::new();
     let _scope = registry.enter();
@@ -74,6 +74,6 @@ fn pain_02_hostile_values_take_no_memory() {
         }
     });
     assert!(grown < 2e6, "{grown} bytes");
-    assert_eq!(registry.value("calls_total", &[]), Some(1_000_001.0));
-    assert_eq!(registry.value("hearthnet_request_duration_ms_count", &[]), Some(100_001.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(1_000_001.0));
+    assert_eq!(testing::value(&registry, "hearthnet_request_duration_ms_count", &[]), Some(100_001.0));
 }

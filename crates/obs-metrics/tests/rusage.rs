@@ -1,9 +1,8 @@
-//! M9: what the page says of the process beside what the kernel answers to `getrusage`. Alone in its process, because it
-//! keeps a processor busy.
+//! Families of the process, compared with `getrusage`. Alone in its process, because it keeps a processor busy.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "`getrusage` is a call into C")]
 
-use obs_metrics::{Registry, process};
+use obs_metrics::{Registry, process, testing};
 
 struct Usage {
     cpu_seconds: f64,
@@ -32,10 +31,10 @@ fn process_families_agree_with_getrusage() {
         std::hint::black_box((0..100_000).sum::<u64>());
     }
     let before = usage();
-    let cpu = registry.value("process_cpu_seconds_total", &[]).unwrap();
-    let resident = registry.value("process_resident_memory_bytes", &[]).unwrap();
+    let cpu = testing::value(&registry, "process_cpu_seconds_total", &[]).unwrap();
+    let resident = testing::value(&registry, "process_resident_memory_bytes", &[]).unwrap();
     let after = usage();
-    // The kernel counts in ticks of ten milliseconds there, two of them.
+    // `/proc` counts user and system time in ticks of 10 ms each.
     let within = before.cpu_seconds - 0.03..=after.cpu_seconds + 0.03;
     assert!(within.contains(&cpu), "{cpu} s, and {within:?} by getrusage");
     assert!(resident > 0.0 && resident <= after.most_resident_bytes * 1.1, "{resident} bytes");

@@ -109,9 +109,18 @@ mod tests {
         let _scope = registry.enter();
         for mode in Mode::ALL {
             mode.publish();
-            let value = |mode: Mode| registry.value("hearthnet_emergency_mode", &[("state", mode.as_str())]);
+            let value = |mode: Mode| {
+                obs_facade::metrics::testing::value(
+                    &registry,
+                    "hearthnet_emergency_mode",
+                    &[("state", mode.as_str())],
+                )
+            };
             assert_eq!(value(mode), Some(1.0));
-            assert_eq!(registry.value("hearthnet_emergency_mode", &[]), Some(1.0));
+            assert_eq!(
+                obs_facade::metrics::testing::value(&registry, "hearthnet_emergency_mode", &[]),
+                Some(1.0)
+            );
         }
     }
 

@@ -90,10 +90,16 @@ mod tests {
         let (folder, us) = (home.path().join("gone"), Arc::new(Identity::from_seed(&[7; 32])));
         let events = Events::new(us.clone(), us.node_id(), &folder.join("events.sqlite"));
         events.append("node.started", &json!({}));
-        assert_eq!(registry.value("hearthnet_event_log_size", &[]), None);
+        assert_eq!(obs_facade::metrics::testing::value(&registry, "hearthnet_event_log_size", &[]), None);
         std::fs::create_dir(&folder).unwrap();
         events.append("node.started", &json!({}));
-        assert_eq!(registry.value("hearthnet_event_log_size", &[]), Some(1.0));
-        assert_eq!(registry.value("hearthnet_event_log_lamport_head", &[]), Some(1.0));
+        assert_eq!(
+            obs_facade::metrics::testing::value(&registry, "hearthnet_event_log_size", &[]),
+            Some(1.0)
+        );
+        assert_eq!(
+            obs_facade::metrics::testing::value(&registry, "hearthnet_event_log_lamport_head", &[]),
+            Some(1.0)
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The handles that the `metrics` macros were given, by the keys that they asked with (M8).
+//! Handles of the `metrics` macros by the keys that they were requested with.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,25 +6,25 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 use metrics::Key;
 
-/// Keys that are kept, of both generations together.
-const MOST: usize = 8192;
+/// Maximum number of keys, of both generations together. At the maximum length they take 8 MiB.
+const MAX_KEYS: usize = 8192;
 
-/// Bytes of the longest key that is kept.
-const LONGEST: usize = 1024;
+/// Maximum length of a key in bytes. Longer ones are not kept.
+const MAX_KEY_BYTES: usize = 1024;
 
-/// Handles by the key as it came, so that a macro that runs again does not pass the guard again.
+/// Handles by the key as the macro passed it, so that a macro which runs again does not pass the guard again.
 ///
-/// Any number of keys may come to the same admitted one, so neither their number nor their length is left to who makes
-/// them. A key that is in use is kept however many others come: once the young generation is full it becomes the old one,
-/// which is forgotten but for the keys that are asked for meanwhile.
-pub(crate) struct Known<H>(RwLock<Generations<H>>);
+/// Any number of keys may lead to the same admitted one, and peers may influence keys, so their number and length are
+/// bounded. There are two generations. A full young generation becomes the old one, and the previous old one is dropped. A
+/// key that is requested moves to the young generation, so a key in use stays however many others come.
+pub(crate) struct KnownKeys<H>(RwLock<Generations<H>>);
 
 struct Generations<H> {
     young: HashMap<Key, H>,
     old: HashMap<Key, H>,
 }
 
-impl<H: Clone> Known<H> {
+impl<H: Clone> KnownKeys<H> {
     pub(crate) fn new() -> Self {
         Self(RwLock::new(Generations { young: HashMap::new(), old: HashMap::new() }))
     }
@@ -41,10 +41,10 @@ impl<H: Clone> Known<H> {
         Some(old)
     }
 
-    /// Keeps a handle unless somebody else has the lock: it is kept another time.
+    /// Keeps a handle. Does nothing if the lock is taken, so that no thread waits; the next request keeps it.
     pub(crate) fn keep(&self, key: &Key, handle: &H) {
         let labels = key.labels().map(|label| label.key().len() + label.value().len());
-        if key.name().len() + labels.sum::<usize>() > LONGEST {
+        if key.name().len() + labels.sum::<usize>() > MAX_KEY_BYTES {
             return;
         }
         let (key, handle) = (key.to_retained(), handle.clone());
@@ -54,7 +54,7 @@ impl<H: Clone> Known<H> {
             Err(TryLockError::WouldBlock) => return,
         };
         let forgotten = known.insert(key, handle);
-        // Freed when the lock is free again.
+        // The lock is released first: freeing a generation takes long.
         drop(known);
         drop(forgotten);
     }
@@ -65,9 +65,9 @@ impl<H: Clone> Known<H> {
 }
 
 impl<H> Generations<H> {
-    /// Gives the generation that had to go.
+    /// Returns the generation that was dropped.
     fn insert(&mut self, key: Key, handle: H) -> HashMap<Key, H> {
-        let forgotten = if self.young.len() >= MOST / 2 {
+        let forgotten = if self.young.len() >= MAX_KEYS / 2 {
             mem::replace(&mut self.old, mem::take(&mut self.young))
         } else {
             HashMap::new()
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_in_use_outlives_a_flood_and_one_that_comes_later_is_kept() {
-        let known = Known::new();
+    fn a_key_in_use_outlives_a_flood_and_a_later_key_is_kept() {
+        let known = KnownKeys::new();
         known.keep(&Key::from_static_name("used"), &0);
         for n in 1..=100_000 {
             known.keep(&Key::from_name(format!("made.up.{n}")), &n);
@@ -95,13 +95,13 @@ mod tests {
         assert_eq!(known.get(&Key::from_static_name("later")), Some(7));
         assert_eq!(known.get(&Key::from_static_name("made.up.1")), None);
         let kept = known.read();
-        assert!(kept.young.len() + kept.old.len() <= MOST);
+        assert!(kept.young.len() + kept.old.len() <= MAX_KEYS);
     }
 
     #[test]
     fn long_keys_are_not_kept() {
-        let known = Known::new();
-        let long = Key::from_name("l".repeat(LONGEST + 1));
+        let known = KnownKeys::new();
+        let long = Key::from_name("l".repeat(MAX_KEY_BYTES + 1));
         known.keep(&long, &1);
         assert_eq!(known.get(&long), None);
     }

@@ -1,103 +1,82 @@
-//! Third-party crates that use the `metrics` macros (M8): a guard in front of the recorder of
+//! Bridge to third-party crates that use the `metrics` macros: a guard in front of the recorder of
 //! `metrics-exporter-prometheus`.
 //!
-//! The guard (`foreign_guard.rs`) makes names and labels valid, refuses a name that a declared family occupies and caps
-//! series; only what it lets through reaches the recorder, whose memory is kept flat while nobody scrapes.
+//! The guard makes names and labels valid, refuses names that a declared family occupies, and caps series. Only what it
+//! admits reaches the recorder. The upkeep keeps the recorder's memory flat while nothing is scraped.
 
 mod guard;
 mod keys;
 mod protobuf;
-pub(crate) mod text;
+mod text;
+mod upkeep;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
-use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
-use crate::bridge::guard::{Admitted, Verdict, exposed_name};
-use crate::bridge::keys::Known;
-use crate::bridge::text::ForeignFamily;
+use self::guard::{Admitted, Verdict, exposed_name};
+use self::keys::KnownKeys;
+use self::upkeep::{Upkeep, UpkeptHistogram};
+use crate::config::DEFAULT_SERIES_CAP;
+use crate::desc::DEFAULT_BUCKETS;
 use crate::error::{Error, ErrorKind};
-use crate::family::desc::{self, DEFAULT_BUCKETS, Kind};
-use crate::family::series::count;
-use crate::registry::WeakRegistry;
+use crate::exposition::kind::{self, Kind};
+use crate::family::dynamic::{MacroFamilies, PageFamily};
+use crate::family::namespace::Namespace;
 use crate::report;
 
-/// Histogram samples that the recorder may hold before somebody empties them into buckets.
-const UPKEEP_EVERY: u64 = 4096;
-
-/// The guard and the recorder behind it.
-pub(crate) struct Foreign {
+/// Guard and the recorder behind it.
+pub(crate) struct Bridge {
     recorder: PrometheusRecorder,
     upkeep: Arc<Upkeep>,
-    registry: WeakRegistry,
+    /// Weak, because the namespace owns the bridge.
+    namespace: Weak<Namespace>,
     admitted: RwLock<Admitted>,
-    counters: Known<Counter>,
-    gauges: Known<Gauge>,
-    histograms: Known<Histogram>,
+    counters: KnownKeys<Counter>,
+    gauges: KnownKeys<Gauge>,
+    histograms: KnownKeys<Histogram>,
 }
 
-impl Foreign {
-    pub(crate) fn new(registry: WeakRegistry) -> Arc<Self> {
+impl Bridge {
+    pub(crate) fn new(namespace: Weak<Namespace>) -> Arc<Self> {
         let builder = PrometheusBuilder::new();
         // Without buckets the recorder would turn every histogram into a summary.
         let builder = builder.set_buckets(DEFAULT_BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
-        let upkeep = Arc::new(Upkeep {
-            handle: recorder.handle(),
-            samples: AtomicU64::new(0),
-            running: Mutex::new(()),
-        });
         Arc::new(Self {
+            upkeep: Arc::new(Upkeep::new(recorder.handle())),
             recorder,
-            upkeep,
-            registry,
+            namespace,
             admitted: RwLock::default(),
-            counters: Known::new(),
-            gauges: Known::new(),
-            histograms: Known::new(),
+            counters: KnownKeys::new(),
+            gauges: KnownKeys::new(),
+            histograms: KnownKeys::new(),
         })
     }
 
+    /// Makes the bridge the recorder of the process.
     pub(crate) fn install(self: &Arc<Self>) -> Result<(), Error> {
         metrics::set_global_recorder(self.clone()).map_err(|_| {
-            let detail =
-                "another recorder serves the `metrics` macros already; what they record is not on this page";
-            Error::new(ErrorKind::RecorderTaken, "metrics", detail)
+            let problem =
+                "another recorder already serves the macros; this page does not show what they record";
+            let advice = "install no other recorder, or switch this off with `foreign(false)`";
+            Error::new(ErrorKind::RecorderTaken, "foreign", problem, advice)
         })
     }
 
-    /// The families recorded so far by name, without those whose name was declared meanwhile.
-    pub(crate) fn families(&self) -> BTreeMap<String, ForeignFamily> {
-        let mut families = text::parse(&self.upkeep.handle.render());
-        families.retain(|name, family| {
-            let owner = self.registry.owner_of(&desc::claims(family.kind, name));
-            if let Some(owner) = &owner {
-                report::once(&format!(
-                    "{name:?} from the `metrics` macros gives way to the declared family {owner:?}"
-                ));
-            }
-            owner.is_none()
-        });
-        families
+    /// Returns the declared family that occupies one of these names.
+    fn owner_of(&self, names: &[String]) -> Option<Box<str>> {
+        self.namespace.upgrade()?.owner_of(names)
     }
 
-    /// Look-ups that ended in the overflow series, by family.
-    pub(crate) fn overflowed(&self) -> Vec<(String, u64)> {
-        self.read().overflowed()
+    fn series_cap(&self) -> usize {
+        self.namespace.upgrade().map_or(DEFAULT_SERIES_CAP, |namespace| namespace.series_cap())
     }
 
-    /// Observations of NaN, by family.
-    pub(crate) fn nan(&self) -> Vec<(String, u64)> {
-        self.read().nan()
-    }
-
-    /// Look-ups of refused names.
-    pub(crate) fn refused(&self) -> Vec<(String, u64)> {
-        self.read().refused()
+    fn is_enabled(&self) -> bool {
+        self.namespace.upgrade().is_some_and(|namespace| namespace.is_enabled())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Admitted> {
@@ -109,14 +88,15 @@ impl Foreign {
     }
 
     fn judge(&self, kind: Kind, key: &Key) -> Verdict {
-        if !self.registry.is_enabled() {
+        if !self.is_enabled() {
             return Verdict::Refused;
         }
         let name = exposed_name(kind, key.name());
-        let claims = desc::claims(kind, &name);
-        let declared = self.registry.owner_of(&claims);
-        let cap = self.registry.series_cap();
-        // What changes nothing, as in a flood once all places are taken, is judged by any number of threads at a time.
+        let claims = kind::claims(kind, &name);
+        let declared = self.owner_of(&claims);
+        let cap = self.series_cap();
+        // A key that changes nothing, as in a flood once all rows are taken, is judged under the lock for reading, so that
+        // many threads are served at once.
         if declared.is_none()
             && let Some(verdict) = self.read().judge(kind, &name, key, cap)
         {
@@ -143,7 +123,7 @@ impl Foreign {
     fn register<H: Clone>(
         &self,
         kind: Kind,
-        known: &Known<H>,
+        known: &KnownKeys<H>,
         key: &Key,
         none: impl Fn() -> H,
         register: impl Fn(&Key) -> H,
@@ -157,12 +137,12 @@ impl Foreign {
                 known.keep(key, &handle);
                 handle
             }
-            Verdict::Overflow(stand_in) => register(&stand_in),
+            Verdict::Overflow(overflow) => register(&overflow),
             Verdict::Refused => none(),
         }
     }
 
-    /// Help comes before the first sample, so describing a name claims it.
+    /// Passes the help of a name on, and claims the name, because the help comes before the first sample.
     fn describe(
         &self,
         kind: Kind,
@@ -171,49 +151,44 @@ impl Foreign {
         pass_on: impl Fn(KeyName, SharedString),
     ) {
         let name = exposed_name(kind, name.as_str());
-        let claims = desc::claims(kind, &name);
-        if self.registry.owner_of(&claims).is_none() && self.write().claim(kind, &name, &claims).is_ok() {
+        let claims = kind::claims(kind, &name);
+        if self.owner_of(&claims).is_none() && self.write().claim(kind, &name, &claims).is_ok() {
             pass_on(name.into(), help.replace('\\', "\\\\").into());
         }
     }
 }
 
-/// The recorder keeps every histogram sample until somebody runs its upkeep. A page does, and between pages whoever
-/// brings the 4096th sample.
-struct Upkeep {
-    handle: PrometheusHandle,
-    samples: AtomicU64,
-    running: Mutex<()>,
-}
+impl MacroFamilies for Bridge {
+    /// Leaves out families whose name was declared after they were recorded.
+    fn families(&self) -> Vec<Arc<dyn PageFamily>> {
+        let families = text::parse(&self.upkeep.render()).into_values();
+        let shown = families.filter(|family| {
+            let owner = self.owner_of(&kind::claims(family.kind, &family.name));
+            if let Some(owner) = &owner {
+                let name = &family.name;
+                report::once(&format!(
+                    "{name:?} from the `metrics` macros is left out: the declared family {owner:?} has that name"
+                ));
+            }
+            owner.is_none()
+        });
+        shown.map(|family| Arc::new(family) as Arc<dyn PageFamily>).collect()
+    }
 
-impl Upkeep {
-    fn add(&self, samples: u64) {
-        let before = self.samples.fetch_add(samples, Ordering::Relaxed);
-        if before / UPKEEP_EVERY != (before + samples) / UPKEEP_EVERY
-            && let Ok(_running) = self.running.try_lock()
-        {
-            self.handle.run_upkeep();
-        }
+    fn overflowed(&self) -> Vec<(String, u64)> {
+        self.read().overflowed()
+    }
+
+    fn nan(&self) -> Vec<(String, u64)> {
+        self.read().nan()
+    }
+
+    fn refused(&self) -> Vec<(String, u64)> {
+        self.read().refused()
     }
 }
 
-struct UpkeptHistogram {
-    recorded: Histogram,
-    upkeep: Arc<Upkeep>,
-    nan: Arc<AtomicU64>,
-}
-
-impl HistogramFn for UpkeptHistogram {
-    fn record(&self, value: f64) {
-        if value.is_nan() {
-            return count(&self.nan);
-        }
-        self.recorded.record(value);
-        self.upkeep.add(1);
-    }
-}
-
-impl Recorder for Foreign {
+impl Recorder for Bridge {
     fn describe_counter(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
         self.describe(Kind::Counter, &name, &help, |name, help| {
             self.recorder.describe_counter(name, unit, help)
@@ -243,15 +218,15 @@ impl Recorder for Foreign {
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let pass_on = |key: &Key| {
             let recorded = self.recorder.register_histogram(key, metadata);
-            let (upkeep, nan) = (self.upkeep.clone(), self.read().nan_of(key.name()));
-            Histogram::from_arc(Arc::new(UpkeptHistogram { recorded, upkeep, nan }))
+            let nan = self.read().nan_of(key.name());
+            Histogram::from_arc(Arc::new(UpkeptHistogram::new(recorded, self.upkeep.clone(), nan)))
         };
         self.register(Kind::Histogram, &self.histograms, key, Histogram::noop, pass_on)
     }
 }
 
-impl fmt::Debug for Foreign {
+impl fmt::Debug for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Foreign").field("families", &self.read().len()).finish_non_exhaustive()
+        f.debug_struct("Bridge").field("families", &self.read().len()).finish_non_exhaustive()
     }
 }

@@ -1,43 +1,37 @@
-//! Families of the `metrics` macros in the protobuf format (M8).
+//! Families of the `metrics` macros, written in the protobuf format.
 
-use crate::bridge::text::{ForeignFamily, Line};
+use super::text::{BridgedFamily, Line, last_labels};
+use crate::exposition::kind::Kind;
 use crate::exposition::protobuf::{self, Bucket};
-use crate::family::desc::Kind;
 
-impl ForeignFamily {
-    pub(crate) fn encode_protobuf(&self, out: &mut Vec<u8>) {
-        protobuf::push_family(out, self.kind, &self.name, &self.help, |out| {
-            for lines in &self.series {
-                self.push_series(out, lines);
-            }
-        });
-    }
+/// Writes a family.
+pub(super) fn push_family(family: &BridgedFamily, out: &mut Vec<u8>) {
+    protobuf::push_family(out, family.kind, &family.name, &family.help, |out| {
+        family.series.iter().for_each(|lines| push_series(family, out, lines));
+    });
+}
 
-    fn push_series(&self, out: &mut Vec<u8>, lines: &[Line]) {
-        // A series ends in its count or is a single line, so its last labels are its own.
-        let labels = lines.last().map(|line| labels(&line.labels)).unwrap_or_default();
-        let part = |suffix: &str| {
-            let line = lines.iter().find(|line| self.suffix(line) == suffix);
-            line.map_or(0.0, Line::number)
-        };
-        protobuf::push_metric(out, labels, |out| match self.kind {
-            Kind::Counter => protobuf::push_counter(out, part(""), None),
-            Kind::Gauge => protobuf::push_gauge(out, part("")),
-            Kind::Summary => {
-                let quantiles =
-                    lines.iter().filter_map(|line| Some((line.bound("quantile")?, line.number())));
-                protobuf::push_summary(out, part("_count") as u64, part("_sum"), quantiles);
-            }
-            Kind::Histogram => {
-                let bucket = |line: &Line| {
-                    let bound = line.bound("le")?;
-                    Some(Bucket { bound, cumulative: line.number() as u64, exemplar: None })
-                };
-                let buckets = lines.iter().filter_map(bucket);
-                protobuf::push_histogram(out, part("_count") as u64, part("_sum"), buckets, None);
-            }
-        });
-    }
+fn push_series(family: &BridgedFamily, out: &mut Vec<u8>, lines: &[Line]) {
+    let part = |suffix: &str| {
+        let line = lines.iter().find(|line| family.suffix(line) == suffix);
+        line.map_or(0.0, Line::number)
+    };
+    protobuf::push_metric(out, labels(last_labels(lines)), |out| match family.kind {
+        Kind::Counter => protobuf::push_counter(out, part(""), None),
+        Kind::Gauge => protobuf::push_gauge(out, part("")),
+        Kind::Summary => {
+            let quantiles = lines.iter().filter_map(|line| Some((line.bound("quantile")?, line.number())));
+            protobuf::push_summary(out, part("_count") as u64, part("_sum"), quantiles);
+        }
+        Kind::Histogram => {
+            let bucket = |line: &Line| {
+                let bound = line.bound("le")?;
+                Some(Bucket { bound, cumulative: line.number() as u64, exemplar: None })
+            };
+            let buckets = lines.iter().filter_map(bucket);
+            protobuf::push_histogram(out, part("_count") as u64, part("_sum"), buckets, None);
+        }
+    });
 }
 
 impl Line {
@@ -45,14 +39,14 @@ impl Line {
         self.value.parse().unwrap_or(f64::NAN)
     }
 
-    /// What the last label says, if it is this one.
+    /// Returns the value of the last label, if it is this one.
     fn bound(&self, label: &str) -> Option<f64> {
         let (name, value) = labels(&self.labels).pop()?;
         if name == label { value.parse().ok() } else { None }
     }
 }
 
-/// `a="x",b="y"` with escapes, taken apart.
+/// Splits `a="x",b="y"` into names and unescaped values.
 fn labels(text: &str) -> Vec<(String, String)> {
     let mut labels = Vec::new();
     let mut rest = text;
@@ -80,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_taken_apart_whatever_they_hold() {
+    fn labels_with_any_values_are_split() {
         let found = labels(r#"a="x",b="",c="q\"=\"\\n\n,\\",le="+Inf""#);
         let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(found, [("a", "x"), ("b", ""), ("c", "q\"=\"\\n\n,\\"), ("le", "+Inf")]);

@@ -1,24 +1,27 @@
-//! The recorder's page taken apart into families, put in order, and written in either format (M8).
+//! Families of the `metrics` macros: parsed from the recorder's page, and written in the text formats.
 
 use std::collections::BTreeMap;
 
+use super::protobuf;
 use crate::exposition::format::Format;
+use crate::exposition::kind::Kind;
 use crate::exposition::text;
-use crate::family::desc::Kind;
+use crate::family::dynamic::PageFamily;
 
+/// Help of a family that no macro described.
 const DEFAULT_HELP: &str = "Recorded through the `metrics` macros.";
 
-/// A family read from the recorder's page.
+/// Family parsed from the recorder's page.
 #[derive(Debug, Clone)]
-pub(crate) struct ForeignFamily {
+pub(crate) struct BridgedFamily {
     pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) help: String,
-    /// The lines of one series each, in order.
+    /// Lines of each series, in order of its labels.
     pub(crate) series: Vec<Vec<Line>>,
 }
 
-/// `name{labels} value`, the labels without braces and still escaped.
+/// Line `name{labels} value`. The labels have no braces and are still escaped.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     name: String,
@@ -26,8 +29,12 @@ pub(crate) struct Line {
     pub(crate) value: String,
 }
 
-impl ForeignFamily {
-    pub(crate) fn encode(&self, format: Format, out: &mut String) {
+impl PageFamily for BridgedFamily {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn encode(&self, format: Format, out: &mut String) {
         text::push_header(out, self.kind, &self.name, &self.help, format);
         let shown = self.series.iter().flat_map(|lines| {
             let has_sum = lines.iter().all(|line| self.may_show(line, format));
@@ -39,10 +46,14 @@ impl ForeignFamily {
             out.push('\n');
         }
     }
+
+    fn encode_protobuf(&self, out: &mut Vec<u8>) {
+        protobuf::push_family(self, out);
+    }
 }
 
-impl ForeignFamily {
-    /// False for a sum that OpenMetrics does not bear; the count goes with it.
+impl BridgedFamily {
+    /// Whether the format allows the line. OpenMetrics forbids some sums, and a count without a sum.
     fn may_show(&self, line: &Line, format: Format) -> bool {
         let sum = if self.suffix(line) == "_sum" { line.value.parse().ok() } else { None };
         sum.is_none_or(|sum| text::may_show_sum(format, sum))
@@ -53,12 +64,12 @@ impl ForeignFamily {
     }
 }
 
-/// Reads what `metrics-exporter-prometheus` renders: `# HELP` if there is any, `# TYPE`, then the family's samples, each
-/// series' lines together.
-pub(crate) fn parse(page: &str) -> BTreeMap<String, ForeignFamily> {
-    let mut families: BTreeMap<String, ForeignFamily> = BTreeMap::new();
+/// Parses a page of `metrics-exporter-prometheus`. Each family has a `# HELP` line or none, a `# TYPE` line, then its samples,
+/// with the lines of a series together.
+pub(crate) fn parse(page: &str) -> BTreeMap<String, BridgedFamily> {
+    let mut families: BTreeMap<String, BridgedFamily> = BTreeMap::new();
     let mut help = None;
-    let mut current: Option<ForeignFamily> = None;
+    let mut current: Option<BridgedFamily> = None;
     for line in page.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             help = rest.split_once(' ').map(|(_, help)| unescaped(help));
@@ -73,7 +84,7 @@ pub(crate) fn parse(page: &str) -> BTreeMap<String, ForeignFamily> {
     families
 }
 
-fn start(declaration: &str, help: Option<String>) -> Option<ForeignFamily> {
+fn start(declaration: &str, help: Option<String>) -> Option<BridgedFamily> {
     let (name, kind) = declaration.split_once(' ')?;
     let kind = match kind {
         "counter" => Kind::Counter,
@@ -83,10 +94,10 @@ fn start(declaration: &str, help: Option<String>) -> Option<ForeignFamily> {
         _ => return None,
     };
     let help = help.unwrap_or_else(|| DEFAULT_HELP.to_owned());
-    Some(ForeignFamily { kind, name: name.to_owned(), help, series: Vec::new() })
+    Some(BridgedFamily { kind, name: name.to_owned(), help, series: Vec::new() })
 }
 
-fn close(families: &mut BTreeMap<String, ForeignFamily>, family: Option<ForeignFamily>) {
+fn close(families: &mut BTreeMap<String, BridgedFamily>, family: Option<BridgedFamily>) {
     if let Some(mut family) = family {
         family.series.retain(|lines| !lines.is_empty());
         family.series.sort_by(|a, b| last_labels(a).cmp(last_labels(b)));
@@ -94,12 +105,12 @@ fn close(families: &mut BTreeMap<String, ForeignFamily>, family: Option<ForeignF
     }
 }
 
-/// A series ends in its count or is a single line, so its last labels are its own.
-fn last_labels(lines: &[Line]) -> &str {
+/// Returns the labels of a series. It ends in its count or is a single line, so its last line has no `le` or `quantile`.
+pub(super) fn last_labels(lines: &[Line]) -> &str {
     lines.last().map_or("", |line| &line.labels)
 }
 
-impl ForeignFamily {
+impl BridgedFamily {
     fn push(&mut self, mut line: Line) {
         if matches!(self.kind, Kind::Counter | Kind::Gauge) {
             return self.series.push(vec![line]);
@@ -115,7 +126,7 @@ impl ForeignFamily {
         }
     }
 
-    /// The recorder leaves out a suffix that the name happens to end in already: a histogram `discount` has no
+    /// Adds a suffix that the recorder left out. It does so if the name already ends in it: a histogram `discount` has no
     /// `discount_count`.
     fn mend_name(&self, line: &mut Line) {
         if line.name == self.name && !line.labels.contains("quantile=\"") {
@@ -136,7 +147,7 @@ impl Line {
     }
 }
 
-/// The recorder puts `le` or `quantile` last and writes `1` where OpenMetrics wants `1.0`.
+/// Writes a bound as OpenMetrics prescribes, `1.0` instead of `1`. The recorder puts `le` or `quantile` last.
 fn with_float_labels(labels: &str) -> String {
     for label in ["le=\"", "quantile=\""] {
         let Some(at) = labels.rfind(label) else { continue };

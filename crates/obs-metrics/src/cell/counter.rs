@@ -1,76 +1,36 @@
-//! Counters: each of a few threads writes a part of its own without a locked instruction, all others share.
+//! Storage of a counter.
 
-use std::cell::RefCell;
-use std::fmt;
-use std::sync::Arc;
-use std::thread::LocalKey;
+use crossbeam_utils::CachePadded;
 
-use crate::cell::exemplar::{self, Exemplar, ExemplarSlot};
-use crate::cell::padded::Padded;
-use crate::cell::sync::OnceLock;
-use crate::cell::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use crate::cell::thread_slot::{self, NOBODY};
+use super::Cell;
+use super::exemplar::{self, ExemplarSlot};
+use super::sync::OnceLock;
+use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use super::thread_slot::{self, NO_OWNER};
+use crate::desc::Desc;
+use crate::exposition::exemplar::Exemplar;
 use crate::exposition::format::Format;
-use crate::exposition::protobuf;
-use crate::exposition::text;
-use crate::family::desc::{Desc, Kind};
-use crate::family::lookup_cache::Cache;
-use crate::family::series::{Cell, Part, Series};
+use crate::exposition::{protobuf, text};
 
-/// A counter of one series, to be held: clones count into the same series.
+/// Count in parts. A part with one writer is a plain load and store, which costs a fifth of a locked instruction.
 ///
-/// ```
-/// let registry = obs_metrics::Registry::new();
-/// let calls = registry.counter("calls_total", "Calls answered.", ["result"]).with(["ok"]);
-/// calls.inc();
-/// calls.add(2);
-/// assert_eq!(calls.value(), 3);
-/// ```
-#[derive(Clone, Default)]
-pub struct Counter(pub(crate) Option<Arc<Series<CounterCell>>>);
-
-impl Counter {
-    /// Adds one.
-    #[inline]
-    pub fn inc(&self) {
-        self.add(1);
-    }
-
-    /// Adds `n`.
-    #[inline]
-    pub fn add(&self, n: u64) {
-        if let Some(series) = &self.0 {
-            series.write(move |cell| cell.add(n));
-        }
-    }
-
-    /// What it stands at; 0 for a handle that does nothing.
-    #[must_use]
-    pub fn value(&self) -> u64 {
-        self.0.as_ref().map_or(0, |series| series.cell.value())
-    }
-}
-
-impl fmt::Debug for Counter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Counter").field(&self.value()).finish()
-    }
-}
-
-/// The thread that counts first owns the first part, others own stripes: a plain load and store, as nobody else writes
-/// there. Threads beyond the stripes share them by locked instructions.
+/// The first thread that counts owns `first`. Other threads own a stripe each. Threads that find their stripe owned share
+/// its second word by locked instructions.
 ///
-/// Slots are handed on from an ended thread to a new one with everything it wrote (see [`thread_slot`]), and so is the ownership.
+/// A part belongs to a [thread slot](thread_slot). A slot passes from an ended thread to a new one, and its parts with it.
+///
+/// Every access is `Relaxed`. Each word is a count of its own that only grows, so a reader needs no order between words. A
+/// part has one writer at a time, and the lock of the slots orders one owner's writes before those of the next.
 #[derive(Debug)]
 pub struct CounterCell {
-    /// The mark of the thread that owns `first`.
+    /// Mark of the thread slot that owns `first`.
     owner: AtomicU8,
-    stripes: OnceLock<Box<[Padded<Stripe>; STRIPES]>>,
+    stripes: OnceLock<Box<[CachePadded<Stripe>; STRIPES]>>,
     exemplar: OnceLock<Box<ExemplarSlot>>,
-    first: Padded<First>,
+    first: CachePadded<First>,
 }
 
-/// What the owner writes, and what a scrape reads: the rest of the cell only where this says that there is any.
+/// Words that the owner of the cell writes. The flags let a scrape of most counters read this cache line alone.
 #[derive(Debug, Default)]
 struct First {
     count: AtomicU64,
@@ -85,47 +45,51 @@ struct Stripe {
     shared: AtomicU64,
 }
 
+/// Number of stripes, about the number of processors of a node's machine. Each stripe costs a contended counter two cache
+/// lines. A power of two, so that the remainder of a slot is a mask.
 const STRIPES: usize = 8;
 
 impl CounterCell {
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        let before = self.step(n);
+        let before = self.add_to_part(n);
         if exemplar::is_due(before, before.wrapping_add(n)) {
             self.store_exemplar(n);
         }
     }
 
-    /// Returns what the part that this thread writes stood at before.
+    /// Returns the previous count of the part that this thread writes.
     #[inline]
-    fn step(&self, n: u64) -> u64 {
+    fn add_to_part(&self, n: u64) -> u64 {
         let mark = thread_slot::mark();
         if self.owner.load(Relaxed) == mark {
-            return add_alone(&self.first.count, n);
+            return add_as_owner(&self.first.count, n);
         }
         match self.stripes.get().map(|stripes| &stripes[usize::from(mark) % STRIPES]) {
-            Some(stripe) if stripe.owner.load(Relaxed) == mark => add_alone(&stripe.owned, n),
-            _ => self.step_unowned(n),
+            Some(stripe) if stripe.owner.load(Relaxed) == mark => add_as_owner(&stripe.owned, n),
+            _ => self.add_without_part(n),
         }
     }
 
-    /// Takes what nobody owns yet, or counts where others do.
+    /// Takes a part that has no owner, or counts in a shared word.
     #[inline(never)]
-    fn step_unowned(&self, n: u64) -> u64 {
+    fn add_without_part(&self, n: u64) -> u64 {
         let slot = thread_slot::current();
         let mark = thread_slot::mark();
+        // Relaxed: the exchange alone decides who owns the part, which is still empty or the slot's own.
         let take = |owner: &AtomicU8| {
-            slot.is_some() && owner.compare_exchange(NOBODY, mark, Relaxed, Relaxed).is_ok()
+            slot.is_some() && owner.compare_exchange(NO_OWNER, mark, Relaxed, Relaxed).is_ok()
         };
         if take(&self.owner) {
-            return add_alone(&self.first.count, n);
+            return add_as_owner(&self.first.count, n);
         }
         let stripes = self.stripes.get_or_init(|| {
+            // Set before the first count in a stripe, so a reader that must see that count sees the flag too.
             self.first.has_stripes.store(true, Relaxed);
-            Box::new([(); STRIPES].map(|()| Padded(Stripe::new())))
+            Box::new([(); STRIPES].map(|()| CachePadded::new(Stripe::new())))
         });
         let stripe = &stripes[slot.unwrap_or(0) % STRIPES];
-        if take(&stripe.owner) { add_alone(&stripe.owned, n) } else { stripe.shared.fetch_add(n, Relaxed) }
+        if take(&stripe.owner) { add_as_owner(&stripe.owned, n) } else { stripe.shared.fetch_add(n, Relaxed) }
     }
 
     #[cold]
@@ -155,7 +119,7 @@ impl CounterCell {
 
 impl Stripe {
     fn new() -> Self {
-        Self { owner: AtomicU8::new(NOBODY), owned: AtomicU64::new(0), shared: AtomicU64::new(0) }
+        Self { owner: AtomicU8::new(NO_OWNER), owned: AtomicU64::new(0), shared: AtomicU64::new(0) }
     }
 
     fn value(&self) -> u64 {
@@ -163,39 +127,30 @@ impl Stripe {
     }
 }
 
-/// For the one thread that writes there. Returns what it stood at before.
+/// Adds to a word that only this thread writes. Returns its previous value.
 #[inline]
-fn add_alone(count: &AtomicU64, n: u64) -> u64 {
+fn add_as_owner(count: &AtomicU64, n: u64) -> u64 {
+    // Load and store instead of `fetch_add`: no other thread writes between the two.
     let before = count.load(Relaxed);
     count.store(before.wrapping_add(n), Relaxed);
     before
 }
 
-thread_local! {
-    static CACHE: RefCell<Cache<CounterCell>> = const { RefCell::new(Cache::new()) };
-}
-
 impl Cell for CounterCell {
-    const KIND: Kind = Kind::Counter;
+    type Reading = u64;
 
     fn new(_desc: &Desc) -> Self {
         Self {
-            owner: AtomicU8::new(NOBODY),
+            owner: AtomicU8::new(NO_OWNER),
             stripes: OnceLock::new(),
             exemplar: OnceLock::new(),
-            first: Padded::default(),
+            first: CachePadded::default(),
         }
-    }
-
-    fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
-        &CACHE
     }
 
     fn prefix(desc: &Desc, values: &[Box<str>], out: &mut String) {
         text::push_scalar_prefix(out, &desc.name, &desc.labels, values);
     }
-
-    type Reading = u64;
 
     #[inline]
     fn read(&self) -> u64 {
@@ -216,20 +171,20 @@ impl Cell for CounterCell {
     fn encode_protobuf(&self, value: u64, _desc: &Desc, out: &mut Vec<u8>) {
         protobuf::push_counter(out, value as f64, self.exemplar());
     }
-
-    fn number(value: u64, part: Part) -> Option<f64> {
-        (part == Part::Whole).then_some(value as f64)
-    }
 }
 
 #[cfg(all(test, not(obs_loom)))]
 mod tests {
     use super::*;
+    use crate::exposition::kind::Kind;
+
+    fn cell() -> CounterCell {
+        CounterCell::new(&Desc::new(Kind::Counter, "c", "", &[]).unwrap())
+    }
 
     #[test]
-    fn colliding_threads_lose_nothing() {
-        let desc = Desc::new(Kind::Counter, "c", "", &[]).unwrap();
-        let cell = CounterCell::new(&desc);
+    fn threads_that_share_a_stripe_lose_no_count() {
+        let cell = cell();
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..100_000).for_each(|_| cell.add(1)));
@@ -238,11 +193,10 @@ mod tests {
         assert_eq!(cell.value(), 800_000);
     }
 
-    /// Threads come and go: whoever gets a slot again goes on where its last owner ended.
+    /// A thread that gets the slot of an ended thread continues its parts.
     #[test]
     fn ownership_passes_from_thread_to_thread() {
-        let desc = Desc::new(Kind::Counter, "c", "", &[]).unwrap();
-        let cell = CounterCell::new(&desc);
+        let cell = cell();
         for _ in 0..200 {
             std::thread::scope(|scope| {
                 scope.spawn(|| (0..100).for_each(|_| cell.add(1)));

@@ -1,77 +1,65 @@
-//! Exemplars: the trace ID that leads from a bucket or a counter to a recorded trace (M6, T9).
+//! Exemplars of a cell: the hook that returns the current trace ID, and the place that holds the latest exemplar.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, TryLockError};
-use std::time::SystemTime;
 
-/// Calls its argument with the text of the current trace ID, if a trace is current.
+use crate::exposition::exemplar::Exemplar;
+
+/// Function that passes the current trace ID, if there is one, to its argument.
 pub type TraceIdSource = fn(&mut dyn FnMut(&str));
 
-/// OpenMetrics allows 128 characters for an exemplar's names and values together.
-const MAX_ID_BYTES: usize = 64;
-
+/// Whether there is a source. It spares recording threads the lock of [`SOURCE`] where no one sets a source.
 static HAS_SOURCE: AtomicBool = AtomicBool::new(false);
+
+/// Only [`set_trace_id_source`] takes the write lock, for one store, so a recording thread does not wait in practice.
 static SOURCE: RwLock<Option<TraceIdSource>> = RwLock::new(None);
 
-/// Sets where exemplars get the current trace ID from; without it there are none.
+/// Sets the function that gives exemplars their trace ID. Without one there are no exemplars.
 ///
-/// The hook is called on the observing thread, for a sample of the observations only: each of the first 256 that land
-/// in a bucket or a counter, then every 64th. An ID is 1 to 64 letters, digits, `-` or `_`; another text is ignored.
+/// The function is called on the recording thread, inside a record. It passes the current trace ID, if any, to the
+/// callback once. It must not block, panic, log or record. The last one set wins. A panic in it is caught and counts as
+/// no ID.
+///
+/// It is called for a sample of the observations: for each of the first 256 in a bucket or a counter, then for every 64th.
+/// A trace ID has 1 to 64 ASCII letters, digits, `-` or `_`; any other text counts as no ID.
 ///
 /// ```
-/// obs_metrics::set_trace_id_source(|found| found("01HXR3F2M4C9T8Q0Z6V5K7B1AD"));
+/// obs_metrics::set_trace_id_source(|callback| callback("01HXR3F2M4C9T8Q0Z6V5K7B1AD"));
 /// ```
 pub fn set_trace_id_source(source: TraceIdSource) {
     *SOURCE.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
-    HAS_SOURCE.store(true, Ordering::Release);
+    // Relaxed: the flag guards no data. The lock of `SOURCE` orders the function itself.
+    HAS_SOURCE.store(true, Ordering::Relaxed);
 }
 
-/// Whether the step from `before` to `after` observations is one of the sampled ones.
+/// Returns whether an observation that moves a count from `before` to `after` gets an exemplar. The first 256 do, so that
+/// rare buckets have one; afterwards every 64th does, so that the clock and the hook cost a busy bucket little.
 #[inline]
 pub(crate) fn is_due(before: u64, after: u64) -> bool {
+    // Relaxed: an observation that misses a source that was just set has no exemplar.
     HAS_SOURCE.load(Ordering::Relaxed) && (before < 256 || before / 64 != after / 64)
 }
 
-/// One observation and the trace it was made in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Exemplar {
-    id: [u8; MAX_ID_BYTES],
-    id_len: u8,
-    pub(crate) value: f64,
-    pub(crate) at: SystemTime,
+/// Returns an exemplar with the current trace ID.
+fn current(value: f64) -> Option<Exemplar> {
+    // Copied out, so that the lock is free while the function runs.
+    let source = (*SOURCE.read().unwrap_or_else(PoisonError::into_inner))?;
+    let mut found = None;
+    let call = AssertUnwindSafe(|| source(&mut |id| found = Exemplar::new(id, value)));
+    catch_unwind(call).ok()?;
+    found
 }
 
-impl Exemplar {
-    fn current(value: f64) -> Option<Self> {
-        let source = (*SOURCE.read().unwrap_or_else(PoisonError::into_inner))?;
-        let mut found = None;
-        source(&mut |id| {
-            if is_id(id) {
-                let mut bytes = [0; MAX_ID_BYTES];
-                bytes[..id.len()].copy_from_slice(id.as_bytes());
-                found = Some((bytes, id.len() as u8));
-            }
-        });
-        found.map(|(id, id_len)| Self { id, id_len, value, at: SystemTime::now() })
-    }
-
-    pub(crate) fn trace_id(&self) -> &str {
-        std::str::from_utf8(&self.id[..usize::from(self.id_len)]).unwrap_or_default()
-    }
-}
-
-fn is_id(text: &str) -> bool {
-    (1..=MAX_ID_BYTES).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-/// Holds the latest exemplar. A writer that finds it busy goes on without storing one: nobody waits.
+/// Holder of the latest exemplar.
 #[derive(Debug, Default)]
 pub(crate) struct ExemplarSlot(Mutex<Option<Exemplar>>);
 
 impl ExemplarSlot {
+    /// Stores an exemplar with the current trace ID, if there is one. A writer that finds the lock taken stores nothing,
+    /// so that no writer waits.
     pub(crate) fn store_current(&self, value: f64) {
-        let Some(exemplar) = Exemplar::current(value) else { return };
+        let Some(exemplar) = current(value) else { return };
         match self.0.try_lock() {
             Ok(mut held) => *held = Some(exemplar),
             Err(TryLockError::Poisoned(held)) => *held.into_inner() = Some(exemplar),

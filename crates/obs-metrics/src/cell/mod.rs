@@ -1,4 +1,6 @@
-//! The storage behind each series, and the handles that write to it.
+//! Storage of a series: one type for each kind of family.
+//!
+//! A cell is written by many threads and read by a scrape. It knows neither its labels nor its family.
 
 pub(crate) mod counter;
 pub(crate) mod exemplar;
@@ -6,10 +8,37 @@ pub(crate) mod gauge;
 pub(crate) mod histogram;
 #[cfg(all(test, obs_loom))]
 mod models;
-pub(crate) mod padded;
 #[cfg(all(test, not(obs_loom)))]
 #[path = "../../tests/it/raise.rs"]
-pub(crate) mod raise;
+mod raise;
 pub(crate) mod summary;
 mod sync;
 mod thread_slot;
+
+use std::fmt;
+
+use crate::desc::Desc;
+use crate::exposition::format::Format;
+
+/// Storage of one series.
+pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
+    /// Contents of a cell at one moment.
+    type Reading;
+
+    /// Returns an empty cell for a family with this declaration.
+    fn new(desc: &Desc) -> Self;
+
+    /// Writes the text that is the same in every scrape, which the family keeps: all of a scalar's line before its value,
+    /// or the labels of a series that has several lines.
+    fn prefix(desc: &Desc, values: &[Box<str>], out: &mut String);
+
+    /// Reads the cell. Reading is apart from encoding, so that a page reads many cells in a row and the processor fetches
+    /// them from memory side by side.
+    fn read(&self) -> Self::Reading;
+
+    /// Writes the sample lines of the series.
+    fn encode(&self, reading: Self::Reading, desc: &Desc, prefix: &str, format: Format, out: &mut String);
+
+    /// Writes the value of the series in the protobuf format.
+    fn encode_protobuf(&self, reading: Self::Reading, desc: &Desc, out: &mut Vec<u8>);
+}

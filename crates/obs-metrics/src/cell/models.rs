@@ -1,24 +1,28 @@
-//! The cells' protocols between threads, in every order in which they can run.
+//! Models of the protocols between threads: parts of a histogram, parts of a counter, thread slots.
 //!
-//! Loom runs each model once for every order, up to a number of preemptions, and lets a relaxed load see whatever the
-//! memory model allows. The code is that of `shard.rs`, `counter.rs` and `slot.rs` itself: see `sync.rs`.
-//! `cargo xtask sanitize` and CI run the models.
+//! Loom runs each model in every order in which its threads can run, up to a number of preemptions, and lets a relaxed load
+//! see every value that the memory model allows. The code is that of the cells themselves; see `sync`. `cargo xtask sanitize`
+//! and CI run the models.
 
 use std::sync::Arc;
 
 use loom::thread;
 
-use crate::cell::counter::CounterCell;
-use crate::cell::histogram::shard::{OwnedShard, SharedShard, Snapshot};
-use crate::cell::sync::Mutex;
-use crate::cell::thread_slot::{self, Pool};
-use crate::family::desc::{Desc, Kind};
-use crate::family::series::Cell as _;
+use super::Cell as _;
+use super::counter::CounterCell;
+use super::histogram::owned_shard::OwnedShard;
+use super::histogram::shared_shard::SharedShard;
+use super::histogram::snapshot::Snapshot;
+use super::sync::Mutex;
+use super::thread_slot::{self, Pool};
+use crate::desc::Desc;
+use crate::exposition::kind::Kind;
 
-/// Number of times that a thread loses the processor where it could go on, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+/// Maximum number of preemptions in an order, unless `LOOM_MAX_PREEMPTIONS` sets another one. More take hours; two show
+/// every fault that was put in on purpose.
 const PREEMPTIONS: usize = 2;
 
-/// Value of each observation. A sum that is not this times the count was read half written.
+/// Value of each observation. A sum that is not this value times the count was read half written.
 const VALUE: f64 = 2.0;
 
 fn check(model: impl Fn() + Sync + Send + 'static) {
@@ -27,10 +31,10 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-/// Writes here, while a thread of its own reads. Reads once more after both.
+/// Writes on this thread while another one reads. Reads once more after both.
 ///
-/// The reader must not be the thread that made the cell: once a thread has yielded, loom no longer gives it the values
-/// that it stored itself before.
+/// The reader must not be the thread that made the cell: after a yield, loom no longer shows a thread the values that it
+/// stored before.
 fn read_beside<S: Send + Sync + 'static>(
     shard: S,
     readings: usize,
@@ -43,7 +47,7 @@ fn read_beside<S: Send + Sync + 'static>(
         thread::spawn(move || {
             (0..readings).map(|_| read(&shard)).fold(0, |last, snapshot| {
                 assert_eq!(snapshot.sum, VALUE * snapshot.count() as f64, "sum and count belong together");
-                assert!(snapshot.count() >= last, "an observation was seen and is unseen again");
+                assert!(snapshot.count() >= last, "an observation that was seen is missing later");
                 snapshot.count()
             })
         })
@@ -99,7 +103,7 @@ fn counter() -> Arc<CounterCell> {
     Arc::new(CounterCell::new(&Desc::new(Kind::Counter, "c", "", &[]).unwrap()))
 }
 
-/// Runs the same work on two threads, each with a slot of its own pool's.
+/// Runs the same work on two threads, each with a slot of a new pool.
 fn on_two_threads<R: 'static>(work: impl Fn() -> R + Send + Sync + 'static) -> [thread::JoinHandle<R>; 2] {
     let (pool, work) = (Arc::new(Mutex::new(Pool::new())), Arc::new(work));
     [(); 2].map(|()| {
@@ -122,9 +126,9 @@ fn threads_that_take_parts_of_a_counter_lose_no_count() {
     });
 }
 
-/// A thread may end before the other takes a slot, which then is the same one.
+/// One thread may end before the other takes a slot, so that both get the same slot.
 #[test]
-fn the_next_owner_of_a_slot_goes_on_where_the_last_one_ended() {
+fn the_next_owner_of_a_slot_continues_its_parts() {
     check(|| {
         let shards = Arc::new([(); 2].map(|()| OwnedShard::new(2, false)));
         let threads = on_two_threads({

@@ -1,20 +1,22 @@
-//! A small number that belongs to the current thread alone, for as long as it lives.
+//! Slot of a thread: a small number that no other living thread has.
 //!
-//! Cells that keep one part for each thread need it: a part with a single writer is a plain load and store instead of a
-//! locked instruction, and it never shares a cache line. Numbers are given back when a thread ends, the lowest free one
-//! goes out first, and threads beyond [`SLOTS`] have none.
+//! Cells keep one part for each slot. A part with one writer is a plain load and store instead of a locked instruction, and
+//! its cache line stays with one processor. An ended thread returns its slot. A new thread gets the lowest free one, so that
+//! few parts are in use. Threads beyond [`SLOTS`] have no slot.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::cell::sync::{Mutex, lock, per_thread};
+use super::sync::{Mutex, lock, per_thread};
 
-/// How many threads may own a slot at once.
+/// Maximum number of threads with a slot. Each slot costs a histogram a pointer, and a histogram that its thread observes
+/// the words of a part. Nodes run fewer threads; the slots must fit below the marks.
 pub(crate) const SLOTS: usize = 32;
 
 /// Slots that no thread has.
 pub(crate) struct Pool {
+    /// Lowest slot that was never taken.
     unused: usize,
     returned: BinaryHeap<Reverse<usize>>,
 }
@@ -25,6 +27,7 @@ impl Pool {
     }
 }
 
+/// Its lock orders the writes of a slot's owner before those of the next owner: both take it.
 #[cfg(not(all(test, obs_loom)))]
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 #[cfg(all(test, obs_loom))]
@@ -35,45 +38,45 @@ struct Slot<'a> {
     number: Option<usize>,
 }
 
-/// The thread has not asked yet.
+/// Index of a thread that has not asked for a slot yet.
 const UNKNOWN: u8 = u8::MAX;
-/// All slots were taken, or the thread is ending.
+/// Index of a thread that got no slot because all were taken, or that is ending.
 const NONE: u8 = u8::MAX - 1;
-/// Never a thread's slot: marks what has no owner.
-pub(crate) const NOBODY: u8 = u8::MAX - 2;
+/// Mark of a part without an owner. No thread has this index.
+pub(crate) const NO_OWNER: u8 = u8::MAX - 2;
 
 per_thread! {
     static SLOT: Slot<'static> = Slot::take(&POOL);
-    /// The same number without a destructor, which makes reading it a single load.
+    /// Number of the slot once more. It has no destructor, so reading it is a single load without a check.
     static INDEX: Cell<u8> = const { Cell::new(UNKNOWN) };
 }
 
-/// Returns the current thread's slot, or `None` when all are taken or the thread is ending.
+/// Returns the slot of the current thread, or `None` when all are taken or the thread is ending.
 #[inline]
 pub(crate) fn current() -> Option<usize> {
     match mark() {
         NONE => None,
-        UNKNOWN => ask(),
+        UNKNOWN => take_slot(),
         slot => Some(usize::from(slot)),
     }
 }
 
-/// Returns the slot as one byte, to compare with the mark of an owner. A thread without a slot gets a byte that marks
-/// no owner.
+/// Returns the slot as one byte, to compare with the mark of an owner. The byte of a thread without a slot is no owner's
+/// mark.
 #[inline]
 pub(crate) fn mark() -> u8 {
     INDEX.with(Cell::get)
 }
 
 #[cold]
-fn ask() -> Option<usize> {
+fn take_slot() -> Option<usize> {
     let slot = SLOT.try_with(|slot| slot.number).ok().flatten();
     set_index(slot);
     slot
 }
 
 fn set_index(slot: Option<usize>) {
-    // While a thread ends the index may be gone in a model. The standard library's stays.
+    // In a model the index of an ending thread may be gone. The standard library's stays.
     _ = INDEX.try_with(|index| index.set(slot.map_or(NONE, |slot| slot as u8)));
 }
 
@@ -91,9 +94,9 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// The lock of the pool orders everything this thread wrote before whatever the slot's next owner does.
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
+        // First, so that a destructor which records afterwards uses no part of the slot's next owner.
         set_index(None);
         if let Some(number) = self.number {
             lock(self.pool).returned.push(Reverse(number));
@@ -101,8 +104,7 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// Runs a thread's work with a slot of this pool. In a model the destructors of thread-locals come too late for a pool
-/// that is global.
+/// Runs `run` with a slot of this pool. In a model the destructors of thread-locals run too late for a global pool.
 #[cfg(all(test, obs_loom))]
 pub(crate) fn with_slot_of<R>(pool: &Mutex<Pool>, run: impl FnOnce() -> R) -> R {
     let slot = Slot::take(pool);

@@ -1,24 +1,24 @@
-//! `Accept` headers: which media types a client takes, and how gladly (RFC 9110 §12.5.1).
+//! `Accept` headers: media types that a client accepts, and their quality (RFC 9110, section 12.5.1).
 
-/// A media type that the page can be had in.
+/// Media type of a format.
 pub(crate) struct Media {
     pub(crate) kind: &'static str,
     pub(crate) subtype: &'static str,
-    /// The parameters that matter, and the values that fit.
+    /// Parameters that distinguish the format, each with the values that match it.
     pub(crate) parameters: &'static [(&'static str, &'static [&'static str])],
-    /// A range that names the type covers it only with all of these parameters.
+    /// Whether a range that names the type must have all of these parameters to cover it.
     pub(crate) must_have_parameters: bool,
 }
 
-/// A header's ranges. Those that cannot be read are left out.
+/// Media ranges of a header, without those that cannot be parsed.
 pub(crate) struct Accept<'a>(Vec<Range<'a>>);
 
-/// How gladly a client takes a type.
+/// Quality that a header gives to a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quality {
-    /// In thousandths; 0 is not at all.
+    /// Thousandths; 0 means that the client does not accept the type.
     pub(crate) value: u16,
-    /// Whether the client named the type, and not only a range it falls into.
+    /// Whether the header names the type, rather than a wildcard that covers it.
     pub(crate) is_named: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Accept<'a> {
         Self(header.unwrap_or_default().split(',').filter_map(Range::parse).collect())
     }
 
-    /// That of the most specific range which covers the type.
+    /// Returns the quality of the most specific range that covers the type.
     pub(crate) fn quality_of(&self, media: &Media) -> Quality {
         let covering = self.0.iter().filter_map(|range| Some((range.covers(media)?, range.quality)));
         let (specific, value) = covering.max().unwrap_or((ANY, 0));
@@ -35,6 +35,7 @@ impl<'a> Accept<'a> {
     }
 }
 
+// Specificity of a range. The order of the numbers is the order of precedence.
 const ANY: u8 = 0;
 const ANY_SUBTYPE: u8 = 1;
 const NAMED: u8 = 2;
@@ -65,7 +66,7 @@ impl<'a> Range<'a> {
         Some(range)
     }
 
-    /// How specific the range is, if it covers the type.
+    /// Returns the specificity of the range, or `None` if it does not cover the type.
     fn covers(&self, media: &Media) -> Option<u8> {
         if self.kind == "*" && self.subtype == "*" {
             return Some(ANY);
@@ -90,14 +91,14 @@ impl<'a> Range<'a> {
         Some(specific)
     }
 
-    /// The last one of this name.
+    /// Returns the last parameter with this name.
     fn parameter(&self, name: &str) -> Option<&'a str> {
         let found = self.parameters.iter().rev().find(|(own, _)| own.eq_ignore_ascii_case(name));
         found.map(|(_, value)| *value)
     }
 }
 
-/// `0`, `1`, or either with up to three decimals, in thousandths; anything else makes its range unreadable.
+/// Parses a quality into thousandths: 0 to 1 with at most three decimals. Any other text is an error.
 fn quality(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if !matches!(whole, "0" | "1") || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {

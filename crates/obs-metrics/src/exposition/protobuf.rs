@@ -1,12 +1,14 @@
-//! Prometheus' protobuf format, `io.prometheus.client.MetricFamily`, delimited: the one that carries native histograms.
+//! Protobuf format: length-delimited messages `io.prometheus.client.MetricFamily`, the only format with native histograms.
+//!
+//! Field numbers are those of `metrics.proto` in Prometheus' `client_model`.
 
 use std::time::UNIX_EPOCH;
 
-use crate::cell::exemplar::Exemplar;
-use crate::cell::histogram::native::{NativeBuckets, ZERO_THRESHOLD};
-use crate::family::desc::Kind;
+use super::exemplar::Exemplar;
+use super::kind::Kind;
+use super::native::NativeBuckets;
 
-/// A whole family with its length before it; `metrics` writes what [`push_metric`] writes, once for each series.
+/// Writes a family with its length before it. `metrics` calls [`push_metric`] once for each series.
 pub(crate) fn push_family(
     out: &mut Vec<u8>,
     kind: Kind,
@@ -31,7 +33,7 @@ fn type_of(kind: Kind) -> u64 {
     }
 }
 
-/// One series: its labels, and what `value` writes of it.
+/// Writes one series: its labels, then what `value` writes.
 pub(crate) fn push_metric<L: AsRef<str>, V: AsRef<str>>(
     out: &mut Vec<u8>,
     labels: impl IntoIterator<Item = (L, V)>,
@@ -79,14 +81,15 @@ pub(crate) fn push_summary(
     });
 }
 
-/// A bucket as histograms had them before: its upper bound, what is in it and all below, and an exemplar.
+/// Classic bucket of a histogram. `cumulative` counts the observations up to `bound`.
 pub(crate) struct Bucket {
     pub(crate) bound: f64,
     pub(crate) cumulative: u64,
     pub(crate) exemplar: Option<Exemplar>,
 }
 
-/// With `native`, a server that knows native histograms takes those buckets, any other one the classic ones.
+/// Writes a histogram. If `native` is given, a server that knows native histograms stores those buckets and ignores the
+/// classic ones.
 pub(crate) fn push_histogram(
     out: &mut Vec<u8>,
     count: u64,
@@ -108,16 +111,16 @@ pub(crate) fn push_histogram(
     });
 }
 
-/// A threshold above zero tells the reader, also before the first observation, that this is a native histogram.
+/// Writes the native buckets. A zero threshold above 0 marks the histogram as native, even before its first observation.
 fn push_native(out: &mut Vec<u8>, native: &NativeBuckets) {
     push_i64(out, 5, native.schema.into());
-    push_f64(out, 6, ZERO_THRESHOLD);
+    push_f64(out, 6, native.zero_threshold);
     push_u64(out, 7, native.zero);
     push_side(out, [9, 10], native.negative.iter());
     push_side(out, [12, 13], native.positive.iter());
 }
 
-/// Runs of neighbours as spans, then each count as its difference from the one before.
+/// Writes the buckets of one side: runs of neighbours as spans, then each count as its difference from the previous one.
 fn push_side<'a>(
     out: &mut Vec<u8>,
     [spans, deltas]: [u32; 2],
@@ -158,6 +161,7 @@ fn push_exemplar(out: &mut Vec<u8>, field: u32, exemplar: &Exemplar) {
     });
 }
 
+// Wire types of the protobuf encoding.
 const VARINT: u32 = 0;
 const EIGHT_BYTES: u32 = 1;
 const SIZED: u32 = 2;
@@ -171,7 +175,7 @@ fn push_u64(out: &mut Vec<u8>, field: u32, value: u64) {
     push_varint(out, value);
 }
 
-/// As `sint`: small numbers are short on both sides of zero.
+/// Writes a `sint64`. Its zigzag encoding keeps small negative numbers short.
 fn push_i64(out: &mut Vec<u8>, field: u32, value: i64) {
     push_u64(out, field, (value << 1 ^ value >> 63) as u64);
 }
@@ -192,10 +196,11 @@ fn push_message(out: &mut Vec<u8>, field: u32, body: impl FnOnce(&mut Vec<u8>)) 
     push_sized(out, body);
 }
 
-/// The length goes before the body and is known after it. Most bodies are short, so one byte is kept free for it; a longer
-/// one is moved up.
+/// Writes the length of the body, then the body.
 fn push_sized(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
+    // The length is known only after the body is written. Most bodies are shorter than 128 bytes, so one byte is kept free
+    // for the length; a longer body is moved up.
     out.push(0);
     body(out);
     let length = out.len() - start - 1;

@@ -1,13 +1,13 @@
-//! How names, labels and numbers are written: what both formats share, and the few places where they differ (M5).
+//! Text formats: names, labels and numbers. Most is shared by both formats; a [`Format`] parameter marks the differences.
 
 use std::fmt::Write;
 use std::time::UNIX_EPOCH;
 
-use crate::cell::exemplar::Exemplar;
-use crate::exposition::format::Format;
-use crate::family::desc::{Kind, base_name};
+use super::exemplar::Exemplar;
+use super::format::Format;
+use super::kind::{Kind, base_name};
 
-/// The `# HELP` and `# TYPE` lines. OpenMetrics names a counter without its `_total`.
+/// Writes the `# HELP` and `# TYPE` lines. OpenMetrics names a counter without its `_total`.
 pub(crate) fn push_header(out: &mut String, kind: Kind, name: &str, help: &str, format: Format) {
     let name = if format == Format::OpenMetrics { base_name(kind, name) } else { name };
     for part in ["# HELP ", name, " "] {
@@ -19,7 +19,7 @@ pub(crate) fn push_header(out: &mut String, kind: Kind, name: &str, help: &str, 
     }
 }
 
-/// `name{a="x",b="y"} `, all of a line before its value.
+/// Writes `name{a="x",b="y"} `: all of a line before its value.
 pub(crate) fn push_scalar_prefix<L: AsRef<str>, V: AsRef<str>>(
     out: &mut String,
     name: &str,
@@ -35,7 +35,7 @@ pub(crate) fn push_scalar_prefix<L: AsRef<str>, V: AsRef<str>>(
     out.push(' ');
 }
 
-/// `a="x",b="y"`
+/// Writes `a="x",b="y"`.
 pub(crate) fn push_labels<L: AsRef<str>, V: AsRef<str>>(out: &mut String, labels: &[L], values: &[V]) {
     for (index, (label, value)) in labels.iter().zip(values).enumerate() {
         if index > 0 {
@@ -48,7 +48,7 @@ pub(crate) fn push_labels<L: AsRef<str>, V: AsRef<str>>(out: &mut String, labels
     }
 }
 
-/// `name_suffix{labels,extra} `, where `extra` is a finished pair such as `le="0.1"`.
+/// Writes `name_suffix{labels,extra} `, where `extra` is an encoded pair such as `le="0.1"`.
 pub(crate) fn push_sample_name(out: &mut String, name: &str, suffix: &str, labels: &str, extra: &str) {
     out.push_str(name);
     out.push_str(suffix);
@@ -64,7 +64,8 @@ pub(crate) fn push_sample_name(out: &mut String, name: &str, suffix: &str, label
     out.push(' ');
 }
 
-/// OpenMetrics takes a sum for a counter, and its parsers refuse a whole page for one that is below zero or NaN.
+/// Returns whether the format allows this sum. OpenMetrics treats a sum as a counter, and its parsers refuse a whole page
+/// for one that is negative or NaN.
 pub(crate) fn may_show_sum(format: Format, sum: f64) -> bool {
     format != Format::OpenMetrics || sum >= 0.0
 }
@@ -81,7 +82,7 @@ pub(crate) fn push_count(out: &mut String, name: &str, labels: &str, count: u64)
     out.push('\n');
 }
 
-/// ` # {trace_id="…"} value seconds`
+/// Writes ` # {trace_id="…"} value seconds`.
 pub(crate) fn push_exemplar(out: &mut String, exemplar: &Exemplar) {
     out.push_str(" # {trace_id=\"");
     out.push_str(exemplar.trace_id());
@@ -92,8 +93,8 @@ pub(crate) fn push_exemplar(out: &mut String, exemplar: &Exemplar) {
     }
 }
 
-/// Backslash, line feed and, except in the text format's help, the double quote; nothing else, so no two texts are
-/// written alike.
+/// Escapes backslash, line feed and, if `quotes` is set, the double quote. Nothing else changes, so different texts stay
+/// different. Only the help of the text format keeps its quotes.
 pub(crate) fn push_escaped(out: &mut String, text: &str, quotes: bool) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|b| b == b'\\' || b == b'\n' || (quotes && b == b'"')) {
@@ -113,8 +114,9 @@ pub(crate) fn push_u64(out: &mut String, value: u64) {
     out.push_str(itoa::Buffer::new().format(value));
 }
 
-/// The shortest text that reads back as the same number.
+/// Writes the shortest text that parses to the same number.
 pub(crate) fn push_f64(out: &mut String, value: f64) {
+    // 2^53: whole numbers below it are exact in an `f64`, so formatting them as integers loses nothing and is faster.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.is_nan() {
         out.push_str("NaN");
@@ -123,14 +125,15 @@ pub(crate) fn push_f64(out: &mut String, value: f64) {
     } else if value.fract() == 0.0 && value.abs() < EXACT && !(value == 0.0 && value.is_sign_negative()) {
         out.push_str(itoa::Buffer::new().format(value as i64));
     } else if (1e-5..1e17).contains(&value.abs()) {
+        // Outside this range a plain decimal would have up to 300 zeros.
         _ = write!(out, "{value}");
     } else {
         _ = write!(out, "{value:e}");
     }
 }
 
-/// A bound or quantile as a label value: OpenMetrics wants the form of Go's `%g` with `.0` on whole numbers, and
-/// Prometheus 3 turns the text format's into the same.
+/// Returns a bound or quantile as a label value, in the form that OpenMetrics prescribes: Go's `%g`, with `.0` on whole
+/// numbers. Prometheus 3 converts the text format's labels to the same form.
 pub(crate) fn float_label(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf".into() } else { "-Inf".into() };
@@ -149,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers() {
+    fn numbers_are_short_and_parse_back() {
         let shown = |value: f64| {
             let mut out = String::new();
             push_f64(&mut out, value);
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_written_as_openmetrics_wants_them() {
+    fn bounds_have_the_form_of_openmetrics() {
         for (value, text) in [
             (1.0, "1.0"),
             (0.005, "0.005"),
@@ -184,9 +187,8 @@ mod tests {
         }
     }
 
-    /// M7: no two values are written alike.
     #[test]
-    fn escaping_is_injective_where_it_is_tempting_not_to_be() {
+    fn texts_that_differ_in_escaped_characters_stay_different() {
         let shown = |text: &str| {
             let mut out = String::new();
             push_escaped(&mut out, text, true);

@@ -1,28 +1,37 @@
-//! The series of a family and who is admitted among them (M7).
+//! Table of a family's series, and the rules that admit a series to it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::family::label_value::OVERFLOW;
-use crate::family::series::{Cell, Series};
+use super::label_value::OVERFLOW;
+use super::series::Series;
+use crate::cell::Cell;
 
-/// Series by their values, and the rules of M7: at most `cap` rows besides those of trusted values, the stand-ins
-/// included.
+/// Series by their label values.
+///
+/// At most `cap` rows, the overflow series included. Rows whose values are trusted do not count.
 pub(crate) struct Table<C> {
     pub(crate) rows: HashTable<Row<C>>,
     pub(crate) cap: usize,
     ordinary: usize,
-    stand_ins: usize,
-    /// By label: whether it collapses when the family is full.
-    pub(crate) untrusted: Box<[bool]>,
-    /// By label: values that are admitted whatever else there is.
-    pub(crate) trusted: Box<[HashSet<Box<str>>]>,
-    /// By label: whether values that are not trusted have no series of their own, however much room there is.
-    pub(crate) trusted_only: Box<[bool]>,
-    /// Steps whenever a row comes or goes.
+    overflow: usize,
+    /// Rules by label.
+    pub(crate) labels: Box<[LabelRules]>,
+    /// Incremented whenever a row is added or removed. A listing compares it.
     pub(crate) version: u64,
+}
+
+/// Rules of one label.
+#[derive(Clone)]
+pub(crate) struct LabelRules {
+    /// Whether its value collapses to `__overflow__` when the family is full.
+    pub(crate) untrusted: bool,
+    /// Values that are always admitted.
+    pub(crate) trusted: HashSet<Box<str>>,
+    /// Whether values that are not trusted collapse even if the family has room.
+    pub(crate) trusted_only: bool,
 }
 
 pub(crate) struct Row<C> {
@@ -34,22 +43,21 @@ pub(crate) struct Row<C> {
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
     Ordinary,
-    /// Its untrusted labels read `__overflow__`.
-    StandIn,
-    /// Not counted towards the cap.
+    /// Series whose untrusted labels read `__overflow__`.
+    Overflow,
+    /// Series with trusted values. It does not count towards the cap.
     Trusted,
 }
 
 impl<C: Cell> Table<C> {
     pub(crate) fn new(labels: usize, cap: usize) -> Self {
+        let rules = LabelRules { untrusted: true, trusted: HashSet::new(), trusted_only: false };
         Self {
             rows: HashTable::new(),
             cap,
             ordinary: 0,
-            stand_ins: 0,
-            untrusted: vec![true; labels].into(),
-            trusted: vec![HashSet::new(); labels].into(),
-            trusted_only: vec![false; labels].into(),
+            overflow: 0,
+            labels: vec![rules; labels].into(),
             version: 0,
         }
     }
@@ -58,45 +66,49 @@ impl<C: Cell> Table<C> {
         self.rows.find(hash, |row| row.series.has(values)).map(|row| &row.series)
     }
 
-    /// `None` while there is room for these values, else the values to use in their place.
-    pub(crate) fn stand_in<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
-        let has_room = self.ordinary + self.reserve().max(self.stand_ins) < self.cap;
+    /// Returns `None` if these values may have a series of their own, else the values of the overflow series.
+    pub(crate) fn overflow_values<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
+        let has_room = self.ordinary + self.reserve().max(self.overflow) < self.cap;
         if self.is_trusted(values) || (has_room && self.may_be_shown(values)) {
             return None;
         }
-        let collapse = |(value, untrusted): (&&'a str, &bool)| if *untrusted { OVERFLOW } else { *value };
-        let partly: Vec<&str> = values.iter().zip(&self.untrusted).map(collapse).collect();
-        Some(partly)
+        let collapse = |(value, rules): (&&'a str, &LabelRules)| {
+            if rules.untrusted { OVERFLOW } else { *value }
+        };
+        Some(values.iter().zip(&self.labels).map(collapse).collect())
     }
 
-    /// Places kept for stand-ins: one if all labels collapse, an eighth if the trusted labels keep their values.
+    /// Rows that are kept free for overflow series. One is enough if all labels collapse. If trusted labels keep their
+    /// values, there is an overflow series for each combination of those, so an eighth of the cap is kept.
     fn reserve(&self) -> usize {
-        if self.untrusted.iter().all(|untrusted| *untrusted) { 1 } else { (self.cap / 8).max(1) }
+        if self.labels.iter().all(|rules| rules.untrusted) { 1 } else { (self.cap / 8).max(1) }
     }
 
     fn may_be_shown(&self, values: &[&str]) -> bool {
-        let mut labels = self.trusted_only.iter().zip(&self.trusted).zip(values);
-        labels.all(|((trusted_only, trusted), value)| !trusted_only || trusted.contains(*value))
+        let mut labels = self.labels.iter().zip(values);
+        labels.all(|(rules, value)| !rules.trusted_only || rules.trusted.contains(*value))
     }
 
-    pub(crate) fn is_last_place(&self) -> bool {
-        self.ordinary + self.stand_ins + 1 >= self.cap
+    /// Whether one row is left. It goes to the series in which all labels read `__overflow__`, so that every write has a
+    /// series.
+    pub(crate) fn has_last_row_left(&self) -> bool {
+        self.ordinary + self.overflow + 1 >= self.cap
     }
 
     pub(crate) fn is_trusted(&self, values: &[impl AsRef<str>]) -> bool {
-        let labels = self.untrusted.iter().zip(&self.trusted).zip(values);
-        labels.into_iter().all(|((untrusted, trusted), value)| !untrusted || trusted.contains(value.as_ref()))
+        let mut labels = self.labels.iter().zip(values);
+        labels.all(|(rules, value)| !rules.untrusted || rules.trusted.contains(value.as_ref()))
     }
 
-    /// Whether any value is admitted always.
+    /// Whether any label has trusted values.
     pub(crate) fn has_trust(&self) -> bool {
-        self.trusted.iter().any(|values| !values.is_empty())
+        self.labels.iter().any(|rules| !rules.trusted.is_empty())
     }
 
     pub(crate) fn insert(&mut self, hash: u64, series: Arc<Series<C>>, role: Role) {
         match role {
             Role::Ordinary => self.ordinary += 1,
-            Role::StandIn => self.stand_ins += 1,
+            Role::Overflow => self.overflow += 1,
             Role::Trusted => {}
         }
         self.version += 1;
@@ -109,7 +121,7 @@ impl<C: Cell> Table<C> {
         row.series.unlist();
         match row.role {
             Role::Ordinary => self.ordinary -= 1,
-            Role::StandIn => self.stand_ins -= 1,
+            Role::Overflow => self.overflow -= 1,
             Role::Trusted => {}
         }
         self.version += 1;

@@ -1,47 +1,48 @@
-//! What stands behind a family: its series, who is admitted, and what a scrape reads.
+//! Shared part of a family: its series, their admission, and their encoding.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use hashbrown::DefaultHashBuilder;
 
-use crate::cell::gauge::GaugeCell;
+use super::admission::{Role, Table};
+use super::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
+use super::listing::Listing;
+use super::lookup_cache::{Cached, Key, Seeds};
+use super::series::{Home, Series, count};
+use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::exposition::format::Format;
-use crate::exposition::protobuf;
-use crate::exposition::text;
-use crate::family::admission::{Role, Table};
-use crate::family::desc::Desc;
-use crate::family::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
-use crate::family::listing::Listing;
-use crate::family::lookup_cache::{Key, Seeds};
-use crate::family::series::{Cell, Part, Series, count};
+use crate::exposition::{protobuf, text};
 
-/// The shared part of all handles to one family.
+/// Shared part of all handles to one family.
 pub(crate) struct FamilyCore<C> {
-    /// No other family of the process has it.
+    /// Number that no other family of the process has.
     id: u64,
     pub(crate) desc: Desc,
-    /// Seeded anew for each family, so that a peer cannot choose values that collide (M7).
+    /// Seeded anew for each family, so that a peer cannot choose values that collide.
     hasher: DefaultHashBuilder,
     seeds: Seeds,
-    /// Declared in the global registry, so a test's scoped registry takes its place (M12).
+    /// Whether the registry that a thread has entered takes its place. True for families of the global registry.
     pub(crate) follows_scope: bool,
     enabled: AtomicBool,
     pub(crate) nan: AtomicU64,
     pub(crate) overflowed: AtomicU64,
+    /// Guards the series, the rules of admission, and every change of a series' state. No code of a user runs under it.
     table: RwLock<Table<C>>,
+    /// Guards the listing of the last scrape. Only scrapes take it.
     listing: Mutex<Option<Arc<Listing<C>>>>,
 }
 
-impl<C: Cell> FamilyCore<C> {
+impl<C: Cached> FamilyCore<C> {
     pub(crate) fn new(desc: Desc, follows_scope: bool, enabled: bool, cap: usize) -> Arc<Self> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         let hasher = DefaultHashBuilder::default();
         Arc::new(Self {
+            // Relaxed: the number only has to be unique.
             id: IDS.fetch_add(1, Ordering::Relaxed),
             seeds: Seeds([0, 1].map(|number: u8| hasher.hash_one(number))),
             hasher,
@@ -57,15 +58,17 @@ impl<C: Cell> FamilyCore<C> {
 
     #[inline]
     pub(crate) fn is_enabled(&self) -> bool {
+        // Relaxed: the flag guards no data. A thread that sees it late records a moment longer.
         self.enabled.load(Ordering::Relaxed)
     }
 
-    /// Runs `f` on the series with these values; without an allocation, a lock or a reference count once this thread has
-    /// used the series.
+    /// Runs `f` on the series with these values. Once this thread has used the series, that takes no allocation, no lock
+    /// and no reference count.
     #[inline(always)]
     pub(crate) fn with_series<R>(self: &Arc<Self>, values: &[&str], f: impl Fn(&Arc<Series<C>>) -> R) -> R {
         let key = Key::new(self.id, values);
         let cached = C::cache().try_with(|cache| {
+            // Borrowed already if `f` records in a family of the same kind. The table serves that look-up.
             let cache = cache.try_borrow().ok()?;
             cache.get(&key, &self.seeds, values).map(&f)
         });
@@ -84,14 +87,14 @@ impl<C: Cell> FamilyCore<C> {
     #[cold]
     fn find_or_admit(self: &Arc<Self>, key: Key, values: &[&str]) -> Arc<Series<C>> {
         if values.iter().any(|value| value.len() > MAX_VALUE_BYTES) {
-            let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
-            return self.find_or_admit_short(None, &texts(&cut));
+            let bounded: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
+            return self.find_or_admit_bounded(None, &texts(&bounded));
         }
-        self.find_or_admit_short(Some(key), values)
+        self.find_or_admit_bounded(Some(key), values)
     }
 
-    /// Remembers the series for this thread under the key, unless another one stands in for it.
-    fn find_or_admit_short(self: &Arc<Self>, key: Option<Key>, values: &[&str]) -> Arc<Series<C>> {
+    /// Remembers the series for this thread under the key, unless it is the overflow series.
+    fn find_or_admit_bounded(self: &Arc<Self>, key: Option<Key>, values: &[&str]) -> Arc<Series<C>> {
         let hash = self.hash(values);
         let series = match self.find(hash, values) {
             Some(Found::Own(series)) => series,
@@ -115,18 +118,19 @@ impl<C: Cell> FamilyCore<C> {
         });
     }
 
-    /// The series or, where the family is full, the one that stands in for it, without a writer's lock.
+    /// Finds the series, or the overflow series if the family is full. Takes the lock for reading only, so that a flood
+    /// of new values in a full family is served on all threads at once.
     fn find(&self, hash: u64, values: &[&str]) -> Option<Found<C>> {
         let table = self.read();
         if let Some(series) = table.find(hash, values) {
             return Some(Found::Own(series.clone()));
         }
-        let stand_in = table.stand_in(values)?;
-        let series = table.find(self.hash(&stand_in), &stand_in)?;
+        let overflow = table.overflow_values(values)?;
+        let series = table.find(self.hash(&overflow), &overflow)?;
         Some(Found::Overflow(series.clone()))
     }
 
-    /// Lists a new series, or `returning` if it has these values, or the one that stands in for it.
+    /// Lists `returning`, or a new series with these values, or returns the overflow series.
     fn admit(
         self: &Arc<Self>,
         hash: u64,
@@ -137,70 +141,70 @@ impl<C: Cell> FamilyCore<C> {
         if let Some(series) = table.find(hash, values) {
             return series.clone();
         }
-        let Some(mut stand_in) = table.stand_in(values) else {
-            let series = returning.cloned().unwrap_or_else(|| Arc::new(Series::new(self, values)));
+        let Some(mut overflow) = table.overflow_values(values) else {
+            let series = returning.cloned().unwrap_or_else(|| self.new_series(values));
             series.set_enabled(self.is_enabled());
             let role = if table.is_trusted(values) { Role::Trusted } else { Role::Ordinary };
             table.insert(hash, series.clone(), role);
             return series;
         };
         count(&self.overflowed);
-        if table.find(self.hash(&stand_in), &stand_in).is_none() && table.is_last_place() {
-            stand_in.fill(OVERFLOW);
+        if table.find(self.hash(&overflow), &overflow).is_none() && table.has_last_row_left() {
+            overflow.fill(OVERFLOW);
         }
-        let hash = self.hash(&stand_in);
-        if let Some(series) = table.find(hash, &stand_in) {
+        let hash = self.hash(&overflow);
+        if let Some(series) = table.find(hash, &overflow) {
             return series.clone();
         }
-        let series = Arc::new(Series::new(self, &stand_in));
+        let series = self.new_series(&overflow);
         series.set_enabled(self.is_enabled());
-        table.insert(hash, series.clone(), Role::StandIn);
+        table.insert(hash, series.clone(), Role::Overflow);
         series
     }
 
-    /// A held handle writes to a series that was removed: it returns to the page (M10).
-    pub(crate) fn list_again(self: &Arc<Self>, series: &Arc<Series<C>>) -> Arc<Series<C>> {
-        let values = texts(&series.values);
-        self.admit(self.hash(&values), &values, Some(series))
+    fn new_series(self: &Arc<Self>, values: &[&str]) -> Arc<Series<C>> {
+        let family: Weak<Self> = Arc::downgrade(self);
+        Arc::new(Series::new(family, C::new(&self.desc), values))
     }
 
     pub(crate) fn remove(&self, values: &[&str]) -> bool {
-        let cut: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
-        let values = texts(&cut);
+        let bounded: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
+        let values = texts(&bounded);
         self.write().remove(self.hash(&values), &values)
     }
 
     pub(crate) fn set_untrusted(&self, labels: &[&str]) -> Result<(), Error> {
         let indexes: Result<Vec<usize>, Error> = labels.iter().map(|label| self.index_of(label)).collect();
         let indexes = indexes?;
-        let mut table = self.write();
-        for (index, untrusted) in table.untrusted.iter_mut().enumerate() {
-            *untrusted = indexes.is_empty() || indexes.contains(&index);
+        for (index, rules) in self.write().labels.iter_mut().enumerate() {
+            rules.untrusted = indexes.is_empty() || indexes.contains(&index);
         }
         Ok(())
     }
 
     pub(crate) fn trust(&self, label: &str, values: &[&str]) -> Result<(), Error> {
         let index = self.index_of(label)?;
-        let mut table = self.write();
-        table.trusted[index].extend(values.iter().map(|value| Box::from(&*bounded(value))));
+        let values = values.iter().map(|value| Box::from(&*bounded(value)));
+        self.write().labels[index].trusted.extend(values);
         Ok(())
     }
 
     pub(crate) fn set_trusted_only(&self, label: &str) -> Result<(), Error> {
         let index = self.index_of(label)?;
-        let mut table = self.write();
-        table.untrusted[index] = true;
-        table.trusted_only[index] = true;
+        let rules = &mut self.write().labels[index];
+        rules.untrusted = true;
+        rules.trusted_only = true;
         Ok(())
     }
 
-    /// All series of a family are native or none: a reader judges the family by its first one.
+    /// Makes the family native. All its series are native or none is, because a server judges a family by its first
+    /// series.
     pub(crate) fn set_native(&self) -> Result<(), Error> {
         let table = self.write();
         if !self.desc.is_native() && table.version > 0 {
-            let detail = "it has or had series, which know nothing of native buckets; ask for them where it is declared";
-            return Err(Error::new(ErrorKind::Conflict, &self.desc.name, detail));
+            let problem = "it already had series, and those did not count in native buckets";
+            let advice = "call `native` where the family is declared";
+            return Err(Error::new(ErrorKind::Conflict, &self.desc.name, problem, advice));
         }
         self.desc.set_native();
         Ok(())
@@ -208,13 +212,16 @@ impl<C: Cell> FamilyCore<C> {
 
     fn index_of(&self, label: &str) -> Result<usize, Error> {
         self.desc.labels.iter().position(|own| **own == *label).ok_or_else(|| {
-            let detail = format!("there is no label {label:?}; the labels are {:?}", self.desc.labels);
-            Error::new(ErrorKind::UnknownLabel, &self.desc.name, detail)
+            let problem = format!("it has no label {label:?}");
+            let advice = format!("use one of its labels: {:?}", self.desc.labels);
+            Error::new(ErrorKind::UnknownLabel, &self.desc.name, problem, advice)
         })
     }
 
+    /// Returns the sorted series. The listing of the last scrape is used again if no series came or went.
     fn listing(&self) -> Arc<Listing<C>> {
         let mut cached = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        // The table is locked to copy the series, not to sort them, so that a scrape delays no new series.
         let (version, rows) = {
             let table = self.read();
             match &*cached {
@@ -237,18 +244,9 @@ impl<C: Cell> FamilyCore<C> {
         protobuf::push_family(out, *kind, name, help, |out| self.listing().encode_protobuf(&self.desc, out));
     }
 
-    /// The sum over the listed series that carry these labels; `None` if there is none.
-    pub(crate) fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
-        let listing = self.listing();
-        let matching =
-            listing.rows.iter().filter(|(_, series)| matches(&self.desc.labels, &series.values, labels));
-        matching
-            .filter_map(|(_, series)| C::number(series.cell.read(), part))
-            .reduce(|sum, value| sum + value)
-    }
-
     pub(crate) fn set_enabled(&self, enabled: bool) {
         let table = self.write();
+        // Relaxed: the lock orders this with the admission of new series, which read the flag under it.
         self.enabled.store(enabled, Ordering::Relaxed);
         table.rows.iter().for_each(|row| row.series.set_enabled(enabled));
     }
@@ -257,16 +255,10 @@ impl<C: Cell> FamilyCore<C> {
         self.write().cap = cap;
     }
 
-    /// Gives a scoped registry's counterpart the same rules of admission.
-    pub(crate) fn copy_trust_from(&self, original: &Self) {
-        let (untrusted, trusted, trusted_only) = {
-            let table = original.read();
-            (table.untrusted.clone(), table.trusted.clone(), table.trusted_only.clone())
-        };
-        let mut table = self.write();
-        table.untrusted = untrusted;
-        table.trusted = trusted;
-        table.trusted_only = trusted_only;
+    /// Copies the rules of admission from the family that this one replaces in a scope.
+    pub(crate) fn copy_rules_from(&self, original: &Self) {
+        let rules = original.read().labels.clone();
+        self.write().labels = rules;
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table<C>> {
@@ -278,47 +270,41 @@ impl<C: Cell> FamilyCore<C> {
     }
 }
 
-impl FamilyCore<GaugeCell> {
-    pub(crate) fn lease(
-        self: &Arc<Self>,
-        series: &Arc<Series<GaugeCell>>,
-        amount: f64,
-    ) -> Arc<Series<GaugeCell>> {
+impl<C: Cached> Home<C> for FamilyCore<C> {
+    fn is_enabled(&self) -> bool {
+        Self::is_enabled(self)
+    }
+
+    fn count_nan(&self) {
+        count(&self.nan);
+    }
+
+    fn list_again(self: Arc<Self>, series: &Arc<Series<C>>) -> Arc<Series<C>> {
+        let values = texts(&series.values);
+        self.admit(self.hash(&values), &values, Some(series))
+    }
+
+    fn while_listed(self: Arc<Self>, series: &Arc<Series<C>>, f: &dyn Fn(&C)) -> Arc<Series<C>> {
         let mut series = series.clone();
         loop {
             let table = self.write();
             if series.is_listed() {
-                series.cell.leases.fetch_add(1, Ordering::Relaxed);
-                series.cell.add(amount);
+                f(&series.cell);
                 return series;
             }
             drop(table);
-            series = self.list_again(&series);
+            series = self.clone().list_again(&series);
         }
     }
 
-    /// The series is taken out before its value is looked at for the last time; see `Gauge::write`.
-    pub(crate) fn end_lease(
-        self: &Arc<Self>,
-        series: &Arc<Series<GaugeCell>>,
-        amount: f64,
-        whatever_it_holds: bool,
-    ) {
-        let emptied = {
-            let mut table = self.write();
-            series.cell.add(-amount);
-            let last = series.cell.leases.fetch_sub(1, Ordering::Relaxed) == 1;
-            // What the program itself offers is there also while nobody uses it.
-            let is_own = table.has_trust() && table.is_trusted(&series.values);
-            let idle = whatever_it_holds || (series.cell.value() == 0.0 && !is_own);
-            last && idle && series.is_listed() && {
-                let values = texts(&series.values);
-                table.remove(self.hash(&values), &values)
-            }
-        };
-        if emptied && !whatever_it_holds {
-            series.list_again_unless_idle();
+    fn remove_if(&self, series: &Series<C>, decide: &dyn Fn(&C, &dyn Fn() -> bool) -> bool) -> bool {
+        let mut table = self.write();
+        let is_trusted = || table.has_trust() && table.is_trusted(&series.values);
+        if !decide(&series.cell, &is_trusted) || !series.is_listed() {
+            return false;
         }
+        let values = texts(&series.values);
+        table.remove(self.hash(&values), &values)
     }
 }
 
@@ -330,16 +316,6 @@ impl<C> fmt::Debug for FamilyCore<C> {
 
 fn texts<T: AsRef<str>>(values: &[T]) -> Vec<&str> {
     values.iter().map(AsRef::as_ref).collect()
-}
-
-pub(crate) fn matches<L: AsRef<str>, V: AsRef<str>>(
-    labels: &[L],
-    values: &[V],
-    wanted: &[(&str, &str)],
-) -> bool {
-    wanted.iter().all(|(label, value)| {
-        labels.iter().zip(values).any(|(own, held)| own.as_ref() == *label && held.as_ref() == *value)
-    })
 }
 
 enum Found<C> {

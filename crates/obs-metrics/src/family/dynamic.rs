@@ -1,29 +1,63 @@
-//! A family of any kind, as a registry sees it.
+//! Families of any kind and any number of labels, as a registry and its page see them.
 
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::core::FamilyCore;
+use super::lookup_cache::Cached;
+use crate::desc::Desc;
 use crate::exposition::format::Format;
-use crate::family::core::FamilyCore;
-use crate::family::desc::Desc;
-use crate::family::series::{Cell, Part};
-use crate::registry::collector::Collector;
 
-/// Of any number of labels, too.
-pub(crate) trait AnyFamily: Send + Sync {
+/// Family that a page shows.
+pub(crate) trait PageFamily: Send + Sync {
+    /// Name of its samples.
+    fn name(&self) -> &str;
+    /// Writes it in a text format.
+    fn encode(&self, format: Format, out: &mut String);
+    /// Writes it in the protobuf format.
+    fn encode_protobuf(&self, out: &mut Vec<u8>);
+}
+
+/// Family that was declared in a registry.
+pub(crate) trait AnyFamily: PageFamily {
     fn desc(&self) -> &Desc;
     fn set_enabled(&self, enabled: bool);
     fn set_cap(&self, cap: usize);
+    /// Number of look-ups that ended in an overflow series.
     fn overflowed(&self) -> u64;
+    /// Number of observations of NaN.
     fn nan(&self) -> u64;
-    fn encode(&self, format: Format, out: &mut String);
-    fn encode_protobuf(&self, out: &mut Vec<u8>);
-    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-impl<C: Cell> AnyFamily for FamilyCore<C> {
+/// Families that third-party crates record through the `metrics` macros.
+pub(crate) trait MacroFamilies: Send + Sync {
+    /// Returns the families recorded so far.
+    fn families(&self) -> Vec<Arc<dyn PageFamily>>;
+    /// Returns the look-ups that ended in an overflow series, by family.
+    fn overflowed(&self) -> Vec<(String, u64)>;
+    /// Returns the observations of NaN, by family.
+    fn nan(&self) -> Vec<(String, u64)>;
+    /// Returns the look-ups of refused names, by name.
+    fn refused(&self) -> Vec<(String, u64)>;
+}
+
+impl<C: Cached> PageFamily for FamilyCore<C> {
+    fn name(&self) -> &str {
+        &self.desc.name
+    }
+
+    fn encode(&self, format: Format, out: &mut String) {
+        Self::encode(self, format, out);
+    }
+
+    fn encode_protobuf(&self, out: &mut Vec<u8>) {
+        Self::encode_protobuf(self, out);
+    }
+}
+
+impl<C: Cached> AnyFamily for FamilyCore<C> {
     fn desc(&self) -> &Desc {
         &self.desc
     }
@@ -37,59 +71,12 @@ impl<C: Cell> AnyFamily for FamilyCore<C> {
     }
 
     fn overflowed(&self) -> u64 {
+        // Relaxed: the number stands alone.
         self.overflowed.load(Ordering::Relaxed)
     }
 
     fn nan(&self) -> u64 {
         self.nan.load(Ordering::Relaxed)
-    }
-
-    fn encode(&self, format: Format, out: &mut String) {
-        Self::encode(self, format, out);
-    }
-
-    fn encode_protobuf(&self, out: &mut Vec<u8>) {
-        Self::encode_protobuf(self, out);
-    }
-
-    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
-        Self::sum(self, part, labels)
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-}
-
-impl AnyFamily for Collector {
-    fn desc(&self) -> &Desc {
-        &self.desc
-    }
-
-    fn set_enabled(&self, _enabled: bool) {}
-
-    fn set_cap(&self, cap: usize) {
-        Self::set_cap(self, cap);
-    }
-
-    fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
-    }
-
-    fn nan(&self) -> u64 {
-        0
-    }
-
-    fn encode(&self, format: Format, out: &mut String) {
-        Self::encode(self, format, out);
-    }
-
-    fn encode_protobuf(&self, out: &mut Vec<u8>) {
-        Self::encode_protobuf(self, out);
-    }
-
-    fn sum(&self, part: Part, labels: &[(&str, &str)]) -> Option<f64> {
-        (part == Part::Whole).then(|| Self::sum(self, labels)).flatten()
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -1,19 +1,19 @@
-//! Label values as peers send them: any text, of bounded length (M7).
+//! Label values: any text, of bounded length.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 
-/// The longest label value in bytes.
+/// Maximum length of a label value in bytes.
 pub const MAX_VALUE_BYTES: usize = 128;
 
-/// What the untrusted labels read once a family is full.
+/// Value of the untrusted labels of the series that a full family uses for new values.
 pub const OVERFLOW: &str = "__overflow__";
 
-/// A `~` and 16 hexadecimal digits.
+/// Length of the mark of a shortened value: `~` and 16 hexadecimal digits.
 const MARK_BYTES: usize = 17;
 
-/// Shortens a value of more than 128 bytes to its beginning, cut where a character ends, `~`, and a 64-bit hash of all of
-/// it, so that long values that begin alike stay apart. The hash has no secret: the same value reads the same after a restart.
+/// Shortens a value of more than 128 bytes to its beginning, `~`, and a 64-bit hash of the whole, so that long values with
+/// the same beginning stay different. The hash has no secret: the same value reads the same after a restart.
 pub(crate) fn bounded(value: &str) -> Cow<'_, str> {
     if value.len() <= MAX_VALUE_BYTES {
         return Cow::Borrowed(value);
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_values_are_cut_between_characters_and_stay_apart() {
+    fn long_values_are_cut_between_characters_and_stay_different() {
         let long = "é".repeat(100);
         let cut = bounded(&long);
         assert!(cut.len() <= MAX_VALUE_BYTES && cut.starts_with("éé") && cut.contains('~'));
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_fit_are_left_alone() {
+    fn values_that_fit_stay_unchanged() {
         let fits = "é".repeat(64);
         assert!(matches!(bounded(&fits), Cow::Borrowed(value) if value == fits));
     }

@@ -1,18 +1,20 @@
-//! What a scrape reads of a family: its rows in order, kept from scrape to scrape.
+//! Sorted series of a family, kept from scrape to scrape.
 
 use std::sync::Arc;
 
+use super::series::Series;
+use crate::cell::Cell;
+use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::protobuf;
-use crate::family::desc::Desc;
-use crate::family::series::{Cell, Series};
 
-/// The rows in order with the unchanging part of their text, kept from scrape to scrape.
+/// Series in order of their label values, with the part of their text that does not change.
 pub(crate) struct Listing<C> {
+    /// Version of the table that it was made from.
     pub(crate) version: u64,
     text: String,
-    /// Where a row's text ends, and its series.
-    pub(crate) rows: Vec<(usize, Arc<Series<C>>)>,
+    /// End of each row in `text`, and its series.
+    rows: Vec<(usize, Arc<Series<C>>)>,
 }
 
 impl<C: Cell> Listing<C> {
@@ -28,6 +30,7 @@ impl<C: Cell> Listing<C> {
     }
 
     pub(crate) fn encode_protobuf(&self, desc: &Desc, out: &mut Vec<u8>) {
+        // An estimate that spares most reallocations: the labels take about as much as their text.
         out.reserve(self.text.len() + 32 * self.rows.len());
         for (_, series) in &self.rows {
             let labels = desc.labels.iter().zip(&series.values);
@@ -38,11 +41,13 @@ impl<C: Cell> Listing<C> {
     }
 
     pub(crate) fn encode(&self, desc: &Desc, format: Format, out: &mut String) {
-        const AT_ONCE: usize = 64;
+        // Cells are read in groups before they are written, so that the processor fetches their cache lines side by side.
+        // 64 readings fit into the first-level cache.
+        const GROUP: usize = 64;
         out.reserve(self.text.len() + 16 * self.rows.len());
         let mut start = 0;
-        let mut readings = Vec::with_capacity(AT_ONCE);
-        for rows in self.rows.chunks(AT_ONCE) {
+        let mut readings = Vec::with_capacity(GROUP);
+        for rows in self.rows.chunks(GROUP) {
             readings.extend(rows.iter().map(|(_, series)| series.cell.read()));
             for ((end, series), reading) in rows.iter().zip(readings.drain(..)) {
                 series.cell.encode(reading, desc, &self.text[start..*end], format, out);

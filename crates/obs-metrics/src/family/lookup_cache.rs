@@ -1,42 +1,77 @@
-//! Each thread's recently used series, so that a look-up by label values touches no memory that other threads write.
+//! Recently used series of a thread. A look-up by label values then touches no memory that other threads write.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
-use crate::family::series::{Cell, Series};
+use super::series::Series;
+use crate::cell::Cell;
+use crate::cell::counter::CounterCell;
+use crate::cell::gauge::GaugeCell;
+use crate::cell::histogram::HistogramCell;
+use crate::cell::summary::SummaryCell;
 
+/// Places of a cache. Of each kind, a thread uses few hundred series at a time; 256 places of 64 bytes stay in the processor's
+/// second-level cache.
 const PLACES: usize = 256;
-/// How many places a series may sit at.
+
+/// Places at which a series may be: enough that a few keys with the same hash do not displace each other.
 const WAYS: usize = 4;
 
-/// Labels whose values are compared in the cache itself, if they are short.
+/// Labels whose values the cache compares itself, if they are short.
 const LABELS: usize = 2;
+
+/// Maximum length in bytes of a value that the cache compares itself: two words.
 const SHORT: usize = 16;
 
-/// A table in which a series sits at one of four places, or nowhere. It keeps at most 256 series alive, a removed one until
-/// its place is taken.
+/// Cell with a cache in each thread.
+pub trait Cached: Cell {
+    /// Returns the cache of the current thread.
+    fn cache() -> &'static LocalKey<RefCell<Cache<Self>>>;
+}
+
+macro_rules! cached {
+    ($($cell:ident: $cache:ident),*) => {
+        thread_local! {
+            $(static $cache: RefCell<Cache<$cell>> = const { RefCell::new(Cache::new()) };)*
+        }
+
+        $(impl Cached for $cell {
+            fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
+                &$cache
+            }
+        })*
+    };
+}
+
+cached!(CounterCell: COUNTERS, GaugeCell: GAUGES, HistogramCell: HISTOGRAMS, SummaryCell: SUMMARIES);
+
+/// Table in which a series is at one of four places, or absent.
+///
+/// It keeps at most 256 series alive, and a removed series until its place is taken.
 #[derive(Debug)]
 pub struct Cache<C> {
-    places: Vec<Option<Kept<C>>>,
+    places: Vec<Option<Entry<C>>>,
 }
 
 #[derive(Debug)]
-struct Kept<C> {
+struct Entry<C> {
     key: Key,
     series: Arc<Series<C>>,
 }
 
-/// A family and label values as words, made without a loop or a call: quick to hash, quick to compare.
+/// Family and label values as words. Making, hashing and comparing a key takes no loop over bytes and no call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
     words: [[u64; 2]; LABELS],
-    /// A byte for the length of each value, above them the family's number, on top [`INEXACT`].
-    of: u64,
+    /// One byte for the length of each value, above them the number of the family, in the top bit [`INEXACT`].
+    tag: u64,
 }
 
-/// Set where equal keys may have different values: some are long, or there are too many.
+/// Flag of a key that may equal the key of other values, because a value is long or there are too many labels.
 const INEXACT: u64 = 1 << 63;
 
-/// Chosen at random for each family, so that a peer cannot aim at a place.
+/// Random numbers of a family, so that a peer cannot choose values that share a place.
 #[derive(Debug)]
 pub(crate) struct Seeds(pub(crate) [u64; LABELS]);
 
@@ -44,25 +79,26 @@ impl Key {
     #[inline(always)]
     pub(crate) fn new(family_id: u64, values: &[&str]) -> Self {
         let exactness = if values.len() <= LABELS { 0 } else { INEXACT };
-        let mut key = Self { words: [[0; 2]; LABELS], of: family_id << (8 * LABELS) | exactness };
+        let mut key = Self { words: [[0; 2]; LABELS], tag: family_id << (8 * LABELS) | exactness };
         for (index, value) in values.iter().take(LABELS).enumerate() {
             let value = value.as_bytes();
             key.words[index] = words(value);
-            key.of |= if value.len() <= SHORT { (value.len() as u64) << (8 * index) } else { INEXACT };
+            key.tag |= if value.len() <= SHORT { (value.len() as u64) << (8 * index) } else { INEXACT };
         }
         key
     }
 
-    /// Word by word: a comparison of more at once would have to wait until the words are in memory.
     #[inline(always)]
     fn equals(&self, other: &Self) -> bool {
+        // Word by word: a wider comparison would wait until the words of the new key have been stored to memory.
         let words = self.words.as_flattened().iter().zip(other.words.as_flattened());
-        words.fold(self.of ^ other.of, |differences, (one, other)| differences | (one ^ other)) == 0
+        words.fold(self.tag ^ other.tag, |differences, (one, other)| differences | (one ^ other)) == 0
     }
 
     #[inline(always)]
     fn place(&self, seeds: &Seeds) -> usize {
-        let mut place = self.of;
+        // The folded product of seeded words spreads all bits of a key and costs two multiplications.
+        let mut place = self.tag;
         for ([first, last], seed) in self.words.iter().zip(seeds.0) {
             let product = u128::from(first ^ seed) * u128::from(last ^ seed.rotate_left(32));
             place = place.rotate_left(17) ^ product as u64 ^ (product >> 64) as u64;
@@ -71,7 +107,7 @@ impl Key {
     }
 }
 
-/// The first and the last eight bytes; of a text of up to 16 bytes that is all of it, of a longer one a hint.
+/// Returns the first and the last eight bytes of a text. Together with the length they determine a text of up to 16 bytes.
 #[inline(always)]
 fn words(text: &[u8]) -> [u64; 2] {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
@@ -96,23 +132,24 @@ impl<C: Cell> Cache<C> {
     pub(crate) fn get(&self, key: &Key, seeds: &Seeds, values: &[&str]) -> Option<&Arc<Series<C>>> {
         let place = key.place(seeds);
         let at = |place: usize| {
-            let Kept { key: own, series } = self.places.get(place)?.as_ref()?;
-            let is_it = own.equals(key) && (key.of & INEXACT == 0 || series.has(values));
-            (is_it && series.is_listed()).then_some(series)
+            let Entry { key: own, series } = self.places.get(place)?.as_ref()?;
+            let matches = own.equals(key) && (key.tag & INEXACT == 0 || series.has(values));
+            (matches && series.is_listed()).then_some(series)
         };
         (0..WAYS).find_map(|way| at(place ^ way))
     }
 
-    /// Puts a series at its first place; what was there moves on, and what was at the last is forgotten.
+    /// Puts a series at its first place. The series there moves to its next place, and the one at the last place is
+    /// forgotten.
     pub(crate) fn put(&mut self, key: Key, seeds: &Seeds, series: &Arc<Series<C>>) {
         if self.places.is_empty() {
             self.places.resize_with(PLACES, || None);
         }
         let place = key.place(seeds);
-        let mut kept = Some(Kept { key, series: series.clone() });
+        let mut moved = Some(Entry { key, series: series.clone() });
         for way in 0..WAYS {
-            kept = std::mem::replace(&mut self.places[place ^ way], kept);
-            if kept.is_none() {
+            moved = std::mem::replace(&mut self.places[place ^ way], moved);
+            if moved.is_none() {
                 return;
             }
         }
@@ -123,14 +160,13 @@ impl<C: Cell> Cache<C> {
 mod tests {
     use super::*;
 
-    /// Keys that are exact are equal for equal values alone.
     #[test]
     fn exact_keys_differ_where_any_byte_does() {
         for len in 0..=SHORT {
             let text = "a".repeat(len);
             let key = Key::new(7, &[&text, "x"]);
             let is_key_of = |values: [&str; 2]| key.equals(&Key::new(7, &values));
-            assert!(key.of & INEXACT == 0 && is_key_of([&text.clone(), "x"]));
+            assert!(key.tag & INEXACT == 0 && is_key_of([&text.clone(), "x"]));
             assert!(!is_key_of([&format!("{text}\0"), "x"]));
             assert!(!is_key_of([&text, "xx"]) && (text == "x" || !is_key_of(["x", &text])));
             for at in 0..len {
@@ -140,8 +176,8 @@ mod tests {
                 assert!(!is_key_of([&other, "x"]), "{other}");
             }
         }
-        assert!(Key::new(7, &[&"a".repeat(SHORT + 1)]).of & INEXACT != 0);
+        assert!(Key::new(7, &[&"a".repeat(SHORT + 1)]).tag & INEXACT != 0);
         assert!(!Key::new(7, &["a"]).equals(&Key::new(8, &["a"])));
-        assert!(Key::new(7, &["a", "b", "c"]).of & INEXACT != 0);
+        assert!(Key::new(7, &["a", "b", "c"]).tag & INEXACT != 0);
     }
 }

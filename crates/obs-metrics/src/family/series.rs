@@ -1,84 +1,58 @@
-//! One series of a family: its label values, its cell, and whether the family still lists it.
+//! One series of a family: its label values, its cell, and whether the family lists it.
 
-use std::cell::RefCell;
-use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::LocalKey;
 
-use crate::cell::gauge::GaugeCell;
-use crate::exposition::format::Format;
-use crate::family::core::FamilyCore;
-use crate::family::desc::{Desc, Kind};
-use crate::family::lookup_cache::Cache;
+use crate::cell::Cell;
 
-/// What a registry asks of a cell when a test reads a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The value itself; of a histogram or summary, its count.
-    Whole,
-    /// `_count`
-    Count,
-    /// `_sum`
-    Sum,
-}
+// States of a series.
 
-/// The storage behind one series.
-pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
-    /// The kind of family it serves.
-    const KIND: Kind;
-
-    /// An empty cell.
-    fn new(desc: &Desc) -> Self;
-
-    /// The current thread's recently used series of this kind.
-    fn cache() -> &'static LocalKey<RefCell<Cache<Self>>>;
-
-    /// The text that is the same at every scrape, kept by the family: all of a scalar's line before its value, or the
-    /// labels of a series that has several lines.
-    fn prefix(desc: &Desc, values: &[Box<str>], out: &mut String);
-
-    /// What the cell holds at one moment.
-    type Reading;
-
-    /// Reads it. A page reads many cells in a row, so that it waits for memory once and not for each.
-    fn read(&self) -> Self::Reading;
-
-    /// The sample lines of this series.
-    fn encode(&self, reading: Self::Reading, desc: &Desc, prefix: &str, format: Format, out: &mut String);
-
-    /// The value of this series in the protobuf format.
-    fn encode_protobuf(&self, reading: Self::Reading, desc: &Desc, out: &mut Vec<u8>);
-
-    /// A number for tests.
-    fn number(reading: Self::Reading, part: Part) -> Option<f64>;
-}
-
-/// Written straight away.
+/// On the page. Writes go to the cell at once.
 const LISTED: u8 = 0;
-/// Its registry is switched off (M2).
+/// Listed by a registry that is switched off. Writes do nothing.
 const OFF: u8 = 1;
-/// Removed from its family; a write through a held handle brings it back (M10).
+/// Removed from its family. A write by a held handle lists it again.
 const UNLISTED: u8 = 2;
 
-/// Aligned so that two threads on two series never share a cache line, nor a writer one with the reference count. What a
-/// cell writes often it keeps on lines of its own: the others here are read at every write, the state first of all.
+/// Series with its cell.
+///
+/// The alignment keeps the reference count of the `Arc`, which `clone` writes, off the cache lines here. The cell keeps
+/// what it writes on lines of its own. The other fields are read at every write, and no recording thread writes them.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub struct Series<C> {
     state: AtomicU8,
-    pub(crate) cell: C,
     pub(crate) values: Box<[Box<str>]>,
-    family: Weak<FamilyCore<C>>,
+    family: Weak<dyn Home<C>>,
+    pub(crate) cell: C,
+}
+
+/// Family of a series, as the series sees it.
+pub(crate) trait Home<C>: Send + Sync {
+    /// Whether the registry of the family is switched on.
+    fn is_enabled(&self) -> bool;
+
+    /// Counts an observation of NaN.
+    fn count_nan(&self);
+
+    /// Lists a removed series again, with what it held. If another series has its labels by now, returns that one.
+    fn list_again(self: Arc<Self>, series: &Arc<Series<C>>) -> Arc<Series<C>>;
+
+    /// Runs `f` on the cell while the series is listed. Lists it again if it is not. Returns the series that is listed.
+    fn while_listed(self: Arc<Self>, series: &Arc<Series<C>>, f: &dyn Fn(&C)) -> Arc<Series<C>>;
+
+    /// Removes a listed series if `decide` says so. `decide` runs under the lock of the table. Its second argument tells
+    /// whether the labels are trusted. Returns whether the series was removed.
+    fn remove_if(&self, series: &Series<C>, decide: &dyn Fn(&C, &dyn Fn() -> bool) -> bool) -> bool;
 }
 
 impl<C: Cell> Series<C> {
-    pub(crate) fn new(family: &Arc<FamilyCore<C>>, values: &[&str]) -> Self {
+    pub(crate) fn new(family: Weak<dyn Home<C>>, cell: C, values: &[&str]) -> Self {
         Self {
             state: AtomicU8::new(LISTED),
-            cell: C::new(&family.desc),
             values: values.iter().map(|value| Box::from(*value)).collect(),
-            family: Arc::downgrade(family),
+            family,
+            cell,
         }
     }
 
@@ -86,88 +60,79 @@ impl<C: Cell> Series<C> {
         self.values.iter().map(|value| &**value).eq(values.iter().copied())
     }
 
+    /// Returns the family, unless it was dropped.
+    pub(crate) fn family(&self) -> Option<Arc<dyn Home<C>>> {
+        self.family.upgrade()
+    }
+
     #[inline]
     pub(crate) fn is_listed(&self) -> bool {
+        // Relaxed: the lock of the table orders changes for those who hold it. Others may use a removed series once more.
         self.state.load(Ordering::Relaxed) != UNLISTED
     }
 
+    /// Whether the series is removed, in the single order that [`GaugeCell`](crate::cell::gauge::GaugeCell) needs.
+    #[inline]
+    pub(crate) fn is_removed(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == UNLISTED
+    }
+
     pub(crate) fn is_off(&self) -> bool {
+        // Relaxed: see `is_listed`.
         self.state.load(Ordering::Relaxed) == OFF
     }
 
-    /// Called under the family's lock.
+    /// Lists the series, switched on or off. The caller holds the lock of the table.
     pub(crate) fn set_enabled(&self, enabled: bool) {
+        // Relaxed: the state guards no data. A write on another thread may use the previous state for a moment.
         self.state.store(if enabled { LISTED } else { OFF }, Ordering::Relaxed);
     }
 
-    /// Called under the family's lock.
+    /// Marks the series as removed. The caller holds the lock of the table.
     pub(crate) fn unlist(&self) {
+        // SeqCst: pairs with `is_removed`; see `GaugeCell`.
         self.state.store(UNLISTED, Ordering::SeqCst);
     }
 
+    /// Runs `op` on the cell of the listed series.
     #[inline]
     pub(crate) fn write(self: &Arc<Self>, op: impl FnOnce(&C)) {
+        // Relaxed: see `is_listed`.
         let state = self.state.load(Ordering::Relaxed);
-        // First, so that the way of who is switched off is the shortest.
+        // Checked first, so that a switched-off registry costs one branch.
         if state == OFF {
             return;
         }
-        if state == LISTED { op(&self.cell) } else { self.write_elsewhere(op) }
+        if state == LISTED { op(&self.cell) } else { self.write_unlisted(op) }
     }
 
-    /// A removed series comes back with what it held, unless its labels have a new series by now, which then takes the
-    /// write. Without its family there is nothing to be listed in, but the cell goes on counting.
+    /// Lists a removed series again and runs `op` on it. If its labels have another series by now, that one gets the
+    /// write. Without its family it cannot be listed, but its cell continues to count.
     ///
-    /// Takes `op` by value, so that a write which does not come here keeps what it writes in registers.
+    /// Takes `op` by value, so that `write` can keep what `op` captures in registers.
     #[cold]
     #[inline(never)]
-    fn write_elsewhere(self: &Arc<Self>, op: impl FnOnce(&C)) {
-        match self.family.upgrade() {
+    fn write_unlisted(self: &Arc<Self>, op: impl FnOnce(&C)) {
+        match self.family() {
             Some(family) if !family.is_enabled() => {}
             Some(family) => op(&family.list_again(self).cell),
             None => op(&self.cell),
         }
     }
 
-    /// NaN says nothing about a distribution and would spoil its sum, so the family counts it apart.
+    /// Counts an observation of NaN. It would make the sum of the series NaN, so it is left out and counted apart.
     #[cold]
     pub(crate) fn count_nan(&self) {
-        if let Some(family) = self.family.upgrade()
+        if let Some(family) = self.family()
             && family.is_enabled()
         {
-            count(&family.nan);
+            family.count_nan();
         }
     }
 }
 
-impl Series<GaugeCell> {
-    /// See [`Gauge::write`](crate::Gauge): the second half of that agreement.
-    #[inline]
-    pub(crate) fn list_again_unless_idle(self: &Arc<Self>) {
-        if self.state.load(Ordering::SeqCst) == UNLISTED
-            && self.cell.value() != 0.0
-            && let Some(family) = self.family.upgrade()
-            && family.is_enabled()
-        {
-            family.list_again(self);
-        }
-    }
-
-    /// The series that the lease stands on, which is another one when this one was removed and replaced.
-    pub(crate) fn lease(self: &Arc<Self>, amount: f64) -> Arc<Self> {
-        match self.family.upgrade() {
-            Some(family) => family.lease(self, amount),
-            None => self.clone(),
-        }
-    }
-
-    pub(crate) fn end_lease(self: &Arc<Self>, amount: f64, whatever_it_holds: bool) {
-        if let Some(family) = self.family.upgrade() {
-            family.end_lease(self, amount, whatever_it_holds);
-        }
-    }
-}
-
+/// Adds one to a counter of losses.
 pub(crate) fn count(counter: &AtomicU64) {
+    // Relaxed: the number stands alone.
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -1,23 +1,24 @@
-//! Families whose samples are read when the page is asked for: other crates' statistics, the process, a runtime.
+//! Families whose samples are read when the page is made: statistics of other crates, the process, a runtime.
 
-use std::borrow::Cow;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::desc::Desc;
 use crate::exposition::format::Format;
-use crate::exposition::protobuf;
-use crate::exposition::text;
-use crate::family::core::matches;
-use crate::family::desc::{Desc, Kind};
+use crate::exposition::kind::Kind;
+use crate::exposition::{protobuf, text};
+use crate::family::dynamic::{AnyFamily, PageFamily};
 use crate::family::label_value::bounded;
 use crate::report;
 
-/// Where a collector puts its samples; see [`Registry::collect_with`](crate::Registry::collect_with).
+/// Samples that a collector supplies; see [`Registry::collect_with`](crate::Registry::collect_with).
 ///
 /// ```
-/// use obs_metrics::{Kind, Registry, Samples};
+/// use obs_metrics::{Kind, Registry, Samples, testing};
 ///
 /// fn lines(samples: &mut Samples<1>) {
 ///     samples.push(["written"], 12.0);
@@ -26,7 +27,7 @@ use crate::report;
 ///
 /// let registry = Registry::new();
 /// registry.collect_with(Kind::Counter, "log_lines_total", "Log lines.", ["outcome"], lines).unwrap();
-/// assert_eq!(registry.value("log_lines_total", &[("outcome", "written")]), Some(12.0));
+/// assert_eq!(testing::value(&registry, "log_lines_total", &[("outcome", "written")]), Some(12.0));
 /// ```
 #[derive(Debug)]
 pub struct Samples<const N: usize> {
@@ -34,8 +35,8 @@ pub struct Samples<const N: usize> {
 }
 
 impl<const N: usize> Samples<N> {
-    /// Adds the sample with these label values. Samples with the same values are one series: counters add up, of gauges
-    /// the last one stays. A counter that is NaN or below zero is left out.
+    /// Adds a sample with these label values. Samples with equal values are one series: counters add up, and the last
+    /// gauge wins. A counter that is NaN or negative is left out.
     pub fn push(&mut self, values: [&str; N], value: f64) {
         self.rows.push((values.map(|value| bounded(value).into_owned()), value));
     }
@@ -43,13 +44,14 @@ impl<const N: usize> Samples<N> {
 
 type Rows = Vec<(Vec<String>, f64)>;
 
+/// Family of a collector.
 pub(crate) struct Collector {
-    pub(crate) desc: Desc,
-    /// Left out of the page while it has no samples.
+    desc: Desc,
+    /// Whether the page leaves the family out while it has no samples.
     hidden_when_empty: bool,
     read: Box<dyn Fn() -> Rows + Send + Sync>,
     cap: AtomicUsize,
-    pub(crate) overflowed: AtomicU64,
+    overflowed: AtomicU64,
 }
 
 impl Collector {
@@ -67,11 +69,7 @@ impl Collector {
         Self { desc, hidden_when_empty, read: Box::new(read), cap: cap.into(), overflowed: AtomicU64::new(0) }
     }
 
-    pub(crate) fn set_cap(&self, cap: usize) {
-        self.cap.store(cap, Ordering::Relaxed);
-    }
-
-    /// In order and unique. Samples beyond the cap are left out and counted; a collector that panics has none.
+    /// Returns the series in order. Leaves out series beyond the cap and counts them. A collector that panics has none.
     fn rows(&self) -> BTreeMap<Vec<String>, f64> {
         let Ok(rows) = catch_unwind(AssertUnwindSafe(&self.read)) else {
             report::once(&format!("the collector of {:?} panicked; its samples are missing", self.desc.name));
@@ -80,12 +78,13 @@ impl Collector {
         let mut unique: BTreeMap<Vec<String>, f64> = BTreeMap::new();
         for (values, value) in rows {
             match self.desc.kind {
-                // No counter stands below zero, and a page on which one does is refused as a whole.
+                // A server refuses a whole page for one counter that is negative or NaN.
                 Kind::Counter if value >= 0.0 => *unique.entry(values).or_default() += value,
                 Kind::Counter => {}
                 _ => _ = unique.insert(values, value),
             }
         }
+        // Relaxed: the setting guards no data.
         let cap = self.cap.load(Ordering::Relaxed);
         while unique.len() > cap {
             unique.pop_last();
@@ -94,27 +93,31 @@ impl Collector {
         unique
     }
 
-    /// `None` if the family is left out of the page.
+    /// Returns the series, or `None` if the page leaves the family out.
     fn shown_rows(&self) -> Option<BTreeMap<Vec<String>, f64>> {
         let rows = self.rows();
         let is_shown = !rows.is_empty() || !self.hidden_when_empty;
         is_shown.then_some(rows)
     }
+}
 
-    pub(crate) fn encode(&self, format: Format, out: &mut String) {
+impl PageFamily for Collector {
+    fn name(&self) -> &str {
+        &self.desc.name
+    }
+
+    fn encode(&self, format: Format, out: &mut String) {
         let Some(rows) = self.shown_rows() else { return };
         let Desc { kind, name, help, labels, .. } = &self.desc;
         text::push_header(out, *kind, name, help, format);
         for (values, value) in rows {
-            let values: Vec<Cow<'_, str>> =
-                values.iter().map(|value| Cow::Borrowed(value.as_str())).collect();
             text::push_scalar_prefix(out, name, labels, &values);
             text::push_f64(out, value);
             out.push('\n');
         }
     }
 
-    pub(crate) fn encode_protobuf(&self, out: &mut Vec<u8>) {
+    fn encode_protobuf(&self, out: &mut Vec<u8>) {
         let Some(rows) = self.shown_rows() else { return };
         let Desc { kind, name, help, labels, .. } = &self.desc;
         protobuf::push_family(out, *kind, name, help, |out| {
@@ -126,11 +129,30 @@ impl Collector {
             }
         });
     }
+}
 
-    pub(crate) fn sum(&self, labels: &[(&str, &str)]) -> Option<f64> {
-        let rows = self.rows();
-        let matching = rows.iter().filter(|(values, _)| matches(&self.desc.labels, values, labels));
-        matching.map(|(_, value)| *value).reduce(|sum, value| sum + value)
+impl AnyFamily for Collector {
+    fn desc(&self) -> &Desc {
+        &self.desc
+    }
+
+    /// Does nothing: a collector records nothing.
+    fn set_enabled(&self, _enabled: bool) {}
+
+    fn set_cap(&self, cap: usize) {
+        self.cap.store(cap, Ordering::Relaxed);
+    }
+
+    fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    fn nan(&self) -> u64 {
+        0
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 

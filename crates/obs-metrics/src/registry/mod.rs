@@ -1,36 +1,28 @@
-//! Registries: which families there are, and the page they make (M12).
+//! Registry: a set of families and the page that shows them.
 
 pub(crate) mod collector;
-pub(crate) mod global;
 mod losses;
-pub(crate) mod namespace;
 mod page;
-pub(crate) mod scope;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::Arc;
 
-use crate::bridge::Foreign;
-use crate::builtin::{process, standard};
-use crate::config::{Config, DEFAULT_SERIES_CAP};
+use self::collector::{Collector, Samples};
+use crate::bridge::Bridge;
+use crate::config::Config;
+use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::exposition::format::Format;
-use crate::family::core::FamilyCore;
-use crate::family::desc::{Desc, Kind};
-use crate::family::dynamic::AnyFamily;
-use crate::family::series::{Cell, Part};
-use crate::family::{
-    CounterFamily, Family, GAVE_INERT, GaugeFamily, HistogramFamily, Instrument, SummaryFamily,
-};
-use crate::registry::collector::{Collector, Samples};
-use crate::registry::namespace::{Declared, conflict};
-use crate::registry::scope::Scope;
+use crate::exposition::kind::Kind;
+use crate::family::handle::Instrument;
+use crate::family::namespace::Namespace;
+use crate::family::scope::Scope;
+use crate::family::{CounterFamily, Family, GaugeFamily, HistogramFamily, SummaryFamily, take_gave_inert};
 use crate::report;
 
-/// A set of families and the page they are shown on. Clones are the same registry.
+/// Set of families and the page that shows them. Clones are the same registry.
 ///
-/// A program has the [global](Self::global) one; tests make their own.
+/// A program has the [global](Self::global) one. A test makes its own and [enters](Self::enter) it.
 ///
 /// ```
 /// use obs_metrics::{Format, Registry};
@@ -44,69 +36,42 @@ use crate::report;
 /// ```
 #[derive(Clone)]
 pub struct Registry {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    is_global: bool,
-    enabled: AtomicBool,
-    series_cap: AtomicUsize,
-    declared: RwLock<Declared>,
-    foreign: OnceLock<Arc<Foreign>>,
+    namespace: Arc<Namespace>,
 }
 
 impl Registry {
-    /// An empty registry of its own.
+    /// Returns an empty registry.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_scope(false)
+        Self::with_losses(false)
     }
 
-    /// The registry of the process. It has the standard families (M3) and those of the process (M9) from the start.
-    #[must_use]
-    pub fn global() -> &'static Self {
-        static GLOBAL: LazyLock<Registry> = LazyLock::new(|| {
-            let registry = Registry::with_scope(true);
-            standard::declare_in(&registry);
-            process::collect_in(&registry);
-            registry
-        });
-        &GLOBAL
-    }
-
-    /// The registry that this thread has entered, else the global one.
-    pub(crate) fn current() -> Self {
-        crate::registry::scope::current().unwrap_or_else(|| Self::global().clone())
-    }
-
-    fn with_scope(is_global: bool) -> Self {
-        let inner = Inner {
-            is_global,
-            enabled: AtomicBool::new(true),
-            series_cap: AtomicUsize::new(DEFAULT_SERIES_CAP),
-            declared: RwLock::default(),
-            foreign: OnceLock::new(),
-        };
-        let registry = Self { inner: Arc::new(inner) };
+    /// Returns a registry with the families that count its own losses.
+    pub(crate) fn with_losses(is_global: bool) -> Self {
+        let registry = Self { namespace: Arc::new(Namespace::new(is_global)) };
         losses::collect_in(&registry);
         registry
     }
 
-    /// Declares a family of counters. Its samples end in `_total`, which is added to a name without it.
+    pub(crate) fn of(namespace: Arc<Namespace>) -> Self {
+        Self { namespace }
+    }
+
+    /// Declares a family of counters. Their samples end in `_total`; a name without that suffix gets it.
     ///
-    /// The same declaration again returns the same family. One that [`try_counter`](Self::try_counter) refuses is logged
-    /// once and returns a family whose handles do nothing (M1).
+    /// Repeating a declaration returns the same family. A declaration that [`try_counter`](Self::try_counter) refuses is
+    /// logged once, and returns a family that does nothing.
     pub fn counter<const N: usize>(&self, name: &str, help: &str, labels: [&str; N]) -> CounterFamily<N> {
-        or_inert(self.try_counter(name, help, labels))
+        Family::or_inert(self.try_counter(name, help, labels))
     }
 
     /// Declares a family of gauges; see [`counter`](Self::counter).
     pub fn gauge<const N: usize>(&self, name: &str, help: &str, labels: [&str; N]) -> GaugeFamily<N> {
-        or_inert(self.try_gauge(name, help, labels))
+        Family::or_inert(self.try_gauge(name, help, labels))
     }
 
-    /// Declares a family of histograms; see [`counter`](Self::counter). `buckets` are the upper bounds, ascending; `+Inf`
-    /// is added, and an empty list means [`DEFAULT_BUCKETS`](crate::DEFAULT_BUCKETS).
+    /// Declares a family of histograms; see [`counter`](Self::counter). `buckets` are the upper bounds in ascending order.
+    /// `+Inf` is added. An empty list stands for [`DEFAULT_BUCKETS`](crate::DEFAULT_BUCKETS).
     pub fn histogram<const N: usize>(
         &self,
         name: &str,
@@ -114,18 +79,18 @@ impl Registry {
         labels: [&str; N],
         buckets: &[f64],
     ) -> HistogramFamily<N> {
-        or_inert(self.try_histogram(name, help, labels, buckets))
+        Family::or_inert(self.try_histogram(name, help, labels, buckets))
     }
 
     /// Declares a family of summaries; see [`counter`](Self::counter) and [`Summary`](crate::Summary).
     pub fn summary<const N: usize>(&self, name: &str, help: &str, labels: [&str; N]) -> SummaryFamily<N> {
-        or_inert(self.try_summary(name, help, labels))
+        Family::or_inert(self.try_summary(name, help, labels))
     }
 
     /// Declares a family of counters.
     ///
     /// # Errors
-    /// A name or label that is invalid, reserved or doubled, or a conflict with a family that is there; see
+    /// Returns an error for an invalid, reserved or doubled name or label, and for a conflict with another family; see
     /// [`ErrorKind`].
     pub fn try_counter<const N: usize>(
         &self,
@@ -139,7 +104,7 @@ impl Registry {
     /// Declares a family of gauges.
     ///
     /// # Errors
-    /// As [`try_counter`](Self::try_counter).
+    /// Returns the errors of [`try_counter`](Self::try_counter).
     pub fn try_gauge<const N: usize>(
         &self,
         name: &str,
@@ -152,7 +117,8 @@ impl Registry {
     /// Declares a family of histograms.
     ///
     /// # Errors
-    /// As [`try_counter`](Self::try_counter), and [`ErrorKind::InvalidBuckets`] for bounds that do not ascend.
+    /// Returns the errors of [`try_counter`](Self::try_counter), and [`ErrorKind::InvalidBuckets`] for bounds that are
+    /// not finite or do not ascend.
     pub fn try_histogram<const N: usize>(
         &self,
         name: &str,
@@ -166,7 +132,7 @@ impl Registry {
     /// Declares a family of summaries.
     ///
     /// # Errors
-    /// As [`try_counter`](Self::try_counter).
+    /// Returns the errors of [`try_counter`](Self::try_counter).
     pub fn try_summary<const N: usize>(
         &self,
         name: &str,
@@ -176,14 +142,15 @@ impl Registry {
         self.declare(Desc::new(Kind::Summary, name, help, &labels)?)
     }
 
-    /// Declares a family of counters or gauges whose samples `read` gives each time the page is made: the statistics of
-    /// another crate, for example. Declaring it again replaces `read`.
+    /// Declares a family of counters or gauges whose samples `read` supplies whenever the page is made. Use it for the
+    /// statistics of another crate, for example. Repeating the declaration replaces `read`.
     ///
-    /// `read` runs on the thread that renders and under no lock. Samples beyond the cap are left out and counted in
-    /// `hearthnet_metrics_overflow_total`; if it panics, the family is empty on that page.
+    /// `read` runs on the thread that renders, under no lock. Samples beyond the cap are left out and counted in
+    /// `hearthnet_metrics_overflow_total`. If `read` panics, the family is empty on that page.
     ///
     /// # Errors
-    /// As [`try_counter`](Self::try_counter); [`ErrorKind::Conflict`] for another kind than counter and gauge.
+    /// Returns the errors of [`try_counter`](Self::try_counter), and [`ErrorKind::Conflict`] for a kind other than counter
+    /// and gauge.
     pub fn collect_with<const N: usize>(
         &self,
         kind: Kind,
@@ -193,8 +160,8 @@ impl Registry {
         read: impl Fn(&mut Samples<N>) + Send + Sync + 'static,
     ) -> Result<(), Error> {
         if !matches!(kind, Kind::Counter | Kind::Gauge) {
-            let detail = format!("a {kind} cannot be read by a collector; use a counter or a gauge");
-            return Err(Error::new(ErrorKind::Conflict, name, detail));
+            let problem = format!("a collector cannot supply a {kind}");
+            return Err(Error::new(ErrorKind::Conflict, name, problem, "use a counter or a gauge"));
         }
         self.add_collector(Desc::new(kind, name, help, &labels)?, false, read)
     }
@@ -205,111 +172,53 @@ impl Registry {
         hidden_when_empty: bool,
         read: impl Fn(&mut Samples<N>) + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        let mut declared = self.write();
-        if let Some(found) = declared.families.get(&desc.name) {
-            let is_collector = found.clone().into_any().is::<Collector>();
-            if !is_collector || !found.desc().declares_same(&desc) {
-                return Err(conflict(&desc, found.desc()));
-            }
-        } else {
-            declared.claim(&desc)?;
-        }
-        let name = desc.name.clone();
-        let cap = self.inner.series_cap.load(Ordering::Relaxed);
-        declared.families.insert(name, Arc::new(Collector::new(desc, cap, hidden_when_empty, read)));
-        Ok(())
+        self.namespace.replace(desc, |desc, cap| Collector::new(desc, cap, hidden_when_empty, read))
     }
 
     fn declare<I: Instrument, const N: usize>(&self, desc: Desc) -> Result<Family<I, N>, Error> {
-        self.core_of::<I::Cell>(desc).map(Family::new)
+        self.namespace.declare::<I::Cell>(desc).map(Family::new)
     }
 
-    /// The family of this declaration, made now if there is none.
-    fn core_of<C: Cell>(&self, desc: Desc) -> Result<Arc<FamilyCore<C>>, Error> {
-        let mut declared = self.write();
-        if let Some(found) = declared.families.get(&desc.name) {
-            let core = found.clone().into_any().downcast::<FamilyCore<C>>();
-            return core
-                .ok()
-                .filter(|core| core.desc.declares_same(&desc))
-                .ok_or_else(|| conflict(&desc, found.desc()));
-        }
-        declared.claim(&desc)?;
-        let Inner { is_global, enabled, series_cap, .. } = &*self.inner;
-        let name = desc.name.clone();
-        let core = FamilyCore::new(
-            desc,
-            *is_global,
-            enabled.load(Ordering::Relaxed),
-            series_cap.load(Ordering::Relaxed),
-        );
-        declared.families.insert(name, core.clone());
-        Ok(core)
-    }
-
-    /// This registry's family with the same declaration as a global one (M12).
-    pub(crate) fn counterpart<C: Cell>(&self, original: &FamilyCore<C>) -> Option<Arc<FamilyCore<C>>> {
-        let known = self.read().families.get(&original.desc.name).cloned();
-        if let Some(known) = known
-            && let Ok(core) = known.into_any().downcast::<FamilyCore<C>>()
-            && core.desc.declares_same(&original.desc)
-        {
-            return Some(core);
-        }
-        let core = self.core_of::<C>(original.desc.clone()).map_err(|error| report::error(&error)).ok()?;
-        core.copy_trust_from(original);
-        Some(core)
-    }
-
-    /// Applies the settings, live and as often as wanted: what is the same changes nothing. On the global registry it
-    /// also begins to serve the `metrics` macros (M8), unless the settings say otherwise; that another recorder has taken
-    /// them is logged once and no failure.
+    /// Applies the settings. It may be called at any time and repeatedly; equal settings change nothing.
+    ///
+    /// On the global registry it also begins to serve the `metrics` macros, unless the settings say otherwise. If another
+    /// recorder serves them, that is logged once and is no error.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] for a cap of 0; nothing is changed then.
+    /// Returns [`ErrorKind::InvalidConfig`] for a cap of 0. Nothing is changed then.
     pub fn configure(&self, config: &Config) -> Result<(), Error> {
         config.check()?;
-        {
-            let declared = self.write();
-            self.inner.series_cap.store(config.series_cap, Ordering::Relaxed);
-            let was_enabled = self.inner.enabled.swap(config.enabled, Ordering::Relaxed);
-            for family in declared.families.values() {
-                family.set_cap(config.series_cap);
-                if was_enabled != config.enabled {
-                    family.set_enabled(config.enabled);
-                }
-            }
-        }
-        if config.enabled && GAVE_INERT.swap(false, Ordering::Relaxed) {
+        self.namespace.configure(config);
+        if config.enabled && take_gave_inert() {
             report::once(
-                "metrics were switched on after handles had been taken while they were off; those stay silent",
+                "handles that were taken while metrics were switched off still do nothing; take them again",
             );
         }
-        if config.foreign && config.enabled && self.inner.is_global {
+        if config.foreign && config.enabled && self.namespace.is_global() {
             self.serve_macros().unwrap_or_else(|error| report::error(&error));
         }
         Ok(())
     }
 
-    /// Makes this registry's page show what third-party crates record through the `metrics` macros (M8). A second call
-    /// changes nothing.
+    /// Shows on this registry's page what third-party crates record through the `metrics` macros. A second call changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::RecorderTaken`] if the macros already have another recorder.
+    /// Returns [`ErrorKind::RecorderTaken`] if another recorder serves the macros.
     pub fn serve_macros(&self) -> Result<(), Error> {
-        if self.inner.foreign.get().is_some() {
+        if self.namespace.macro_families().is_some() {
             return Ok(());
         }
-        let foreign = Foreign::new(self.downgrade());
-        foreign.install()?;
-        _ = self.inner.foreign.set(foreign);
+        let bridge = Bridge::new(Arc::downgrade(&self.namespace));
+        bridge.install()?;
+        self.namespace.set_macro_families(bridge);
         Ok(())
     }
 
-    /// Whether metrics are off in this registry (M2).
+    /// Returns whether metrics are switched off in this registry.
     #[must_use]
     pub fn disabled(&self) -> bool {
-        !self.inner.enabled.load(Ordering::Relaxed)
+        !self.namespace.is_enabled()
     }
 
     /// Returns the page as text. Families are in order of their names, series in order of their label values.
@@ -321,13 +230,14 @@ impl Registry {
     /// negotiates the format sends what [`expose`](Self::expose) returns.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
+        let families = self.namespace.page_families();
         match format {
-            Format::Text | Format::OpenMetrics => page::text(self, format),
+            Format::Text | Format::OpenMetrics => page::text(&families, format),
             Format::Protobuf => {
                 report::once(
                     "`render` cannot return protobuf and returned text; call `expose` for any format",
                 );
-                page::text(self, Format::Text)
+                page::text(&families, Format::Text)
             }
         }
     }
@@ -347,57 +257,23 @@ impl Registry {
     /// ```
     #[must_use]
     pub fn expose(&self, format: Format) -> Vec<u8> {
+        let families = self.namespace.page_families();
         match format {
-            Format::Text | Format::OpenMetrics => page::text(self, format).into_bytes(),
-            Format::Protobuf => page::protobuf(self),
+            Format::Text | Format::OpenMetrics => page::text(&families, format).into_bytes(),
+            Format::Protobuf => page::protobuf(&families),
         }
     }
 
-    /// A number for tests: the sum over the series of `name` that carry `labels`, or `None` without any. A histogram or
-    /// summary answers with its count; `name_sum` and `name_count` are understood.
-    #[must_use]
-    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let (family, part) = self.find(name)?;
-        family.sum(part, labels)
-    }
-
-    fn find(&self, name: &str) -> Option<(Arc<dyn AnyFamily>, Part)> {
-        let declared = self.read();
-        let of = |name: &str| declared.families.get(name).cloned();
-        let part = |suffix: &str, part| Some((of(name.strip_suffix(suffix)?)?, part));
-        let whole = of(name).or_else(|| of(&format!("{name}_total"))).map(|family| (family, Part::Whole));
-        whole.or_else(|| part("_count", Part::Count)).or_else(|| part("_sum", Part::Sum))
-    }
-
-    /// Makes this the registry of the current thread until the result is dropped: the free functions of the crate, the
-    /// families of [`standard`] and global families held in statics all resolve in it. Handles taken before keep their
-    /// series.
+    /// Makes this the registry of the current thread until the guard is dropped.
+    ///
+    /// The free functions of the crate, the families of [`standard`](crate::standard) and global families in statics then
+    /// use it. Handles taken before keep their series. Entered registries nest, and guards may be dropped in any order.
     pub fn enter(&self) -> Scope {
-        Scope::open(self.clone())
+        Scope::open(self.namespace.clone())
     }
 
-    pub(crate) fn is_global(&self) -> bool {
-        self.inner.is_global
-    }
-
-    pub(crate) fn families(&self) -> Vec<Arc<dyn AnyFamily>> {
-        self.read().families.values().cloned().collect()
-    }
-
-    pub(crate) fn foreign(&self) -> Option<&Arc<Foreign>> {
-        self.inner.foreign.get()
-    }
-
-    pub(crate) fn downgrade(&self) -> WeakRegistry {
-        WeakRegistry(Arc::downgrade(&self.inner))
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Declared> {
-        self.inner.declared.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Declared> {
-        self.inner.declared.write().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn namespace(&self) -> &Arc<Namespace> {
+        &self.namespace
     }
 }
 
@@ -409,44 +285,6 @@ impl Default for Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("families", &self.read().families.len()).finish_non_exhaustive()
+        f.debug_struct("Registry").field("families", &self.namespace.len()).finish_non_exhaustive()
     }
-}
-
-/// A registry that may be gone.
-#[derive(Debug, Clone)]
-pub(crate) struct WeakRegistry(Weak<Inner>);
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").finish_non_exhaustive()
-    }
-}
-
-impl WeakRegistry {
-    pub(crate) fn upgrade(&self) -> Option<Registry> {
-        self.0.upgrade().map(|inner| Registry { inner })
-    }
-
-    /// The declared family that occupies one of these names.
-    pub(crate) fn owner_of(&self, names: &[String]) -> Option<Box<str>> {
-        let registry = self.upgrade()?;
-        let declared = registry.read();
-        names.iter().find_map(|name| declared.claims.get(name).cloned())
-    }
-
-    pub(crate) fn series_cap(&self) -> usize {
-        self.0.upgrade().map_or(DEFAULT_SERIES_CAP, |inner| inner.series_cap.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.0.upgrade().is_some_and(|inner| inner.enabled.load(Ordering::Relaxed))
-    }
-}
-
-pub(crate) fn or_inert<I: Instrument, const N: usize>(declared: Result<Family<I, N>, Error>) -> Family<I, N> {
-    declared.unwrap_or_else(|error| {
-        report::error(&error);
-        Family::inert()
-    })
 }

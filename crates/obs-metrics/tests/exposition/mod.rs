@@ -1,6 +1,6 @@
-//! A strict reader of both text formats, written from their specifications and independent of the crate's encoder.
+//! Strict reader of both text formats. It follows their specifications and is independent of the crate's encoder.
 
-#![allow(dead_code, reason = "not every test that reads a page needs all of this")]
+#![allow(dead_code, reason = "some tests need only a part of it")]
 
 pub(crate) mod protobuf;
 
@@ -38,8 +38,8 @@ impl Sample {
     }
 }
 
-/// Reads a page and checks what no parser of others checks: families whole and in order, series unique, buckets cumulative,
-/// `+Inf` equal to the count. A counter is named with its `_total` whatever the format.
+/// Reads a page and checks more than other parsers do: families are complete and in order, series are unique, buckets are
+/// cumulative, and `+Inf` equals the count. The name of a counter has its `_total` in both formats.
 pub(crate) fn read(page: &str, format: Format) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     let mut lines: Vec<&str> = page.split('\n').collect();
@@ -67,12 +67,12 @@ pub(crate) fn read(page: &str, format: Format) -> Vec<Family> {
         }
     }
     families.iter().for_each(|family| check_family(family, format));
-    assert!(families.is_sorted_by(|a, b| a.name < b.name), "sorted and whole");
+    assert!(families.is_sorted_by(|a, b| a.name < b.name), "families are sorted and complete");
     families
 }
 
-/// Asserts that both pages show the same. OpenMetrics has no sum that is below zero or NaN, and none of a histogram with
-/// bounds below zero; such a histogram has no count either.
+/// Asserts that both pages show the same. In OpenMetrics a negative or NaN sum is missing, and a histogram with bounds below
+/// zero has neither sum nor count.
 pub(crate) fn assert_agree(text: &[Family], open: &[Family]) {
     assert_eq!(text.len(), open.len());
     for (text, open) in text.iter().zip(open) {
@@ -107,13 +107,13 @@ pub(crate) fn family<'a>(families: &'a [Family], name: &str) -> &'a Family {
     families.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no family {name}"))
 }
 
-/// The samples of a page that need not be in our order.
+/// Returns the samples of a page in any order.
 pub(crate) fn samples(page: &str) -> Vec<Sample> {
     page.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(read_sample).collect()
 }
 
-/// The identity of a series on a server: in any order, and without labels that have no value.
-fn as_a_server_has_it(labels: &Labels) -> BTreeSet<&(String, String)> {
+/// Returns the identity of a series on a server: its labels in any order, without those that have no value.
+fn identity_of(labels: &Labels) -> BTreeSet<&(String, String)> {
     labels.iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
@@ -128,7 +128,7 @@ fn check_family(family: &Family, format: Format) {
     for sample in &family.samples {
         let suffix = sample.name.strip_prefix(&family.name).unwrap_or("?");
         assert!(suffixes.contains(&suffix), "{} in {}", sample.name, family.name);
-        assert!(seen.insert((&sample.name, as_a_server_has_it(&sample.labels))), "twice: {sample:?}");
+        assert!(seen.insert((&sample.name, identity_of(&sample.labels))), "twice: {sample:?}");
         let names: BTreeSet<&String> = sample.labels.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), sample.labels.len(), "label twice: {sample:?}");
     }

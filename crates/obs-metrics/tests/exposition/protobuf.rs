@@ -1,5 +1,5 @@
-//! A reader of the protobuf format by another library, with the messages of Prometheus' `client_model` as `metrics.proto`
-//! declares them.
+//! Reader of the protobuf format, by another library. The messages are those of `metrics.proto` in Prometheus'
+//! `client_model`.
 
 use std::collections::BTreeMap;
 
@@ -146,7 +146,7 @@ struct MetricFamily {
     metric: Vec<Metric>,
 }
 
-/// The native buckets of one series.
+/// Native buckets of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Native {
     pub(crate) labels: Labels,
@@ -159,7 +159,7 @@ pub(crate) struct Native {
     pub(crate) negative: BTreeMap<i32, u64>,
 }
 
-/// What a page in protobuf says: families as the text format has them, and the native buckets by family.
+/// Contents of a protobuf page: families as in the text format, and native buckets by family.
 pub(crate) struct Page {
     pub(crate) families: Vec<Family>,
     pub(crate) native: BTreeMap<String, Vec<Native>>,
@@ -174,11 +174,11 @@ pub(crate) fn read(mut bytes: &[u8]) -> Page {
         assert_eq!(
             family.encode_length_delimited_to_vec(),
             read,
-            "nothing unknown, and nothing longer than needed"
+            "no unknown field, and the shortest encoding"
         );
         page.push(family);
     }
-    assert!(page.families.is_sorted_by(|a, b| a.name < b.name), "sorted and whole");
+    assert!(page.families.is_sorted_by(|a, b| a.name < b.name), "families are sorted and complete");
     page
 }
 
@@ -265,7 +265,7 @@ fn sum_and_count(sum: Option<f64>, count: Option<f64>) -> [Value<'static>; 2] {
     [("_sum", None, sum, None), ("_count", None, count, None)]
 }
 
-/// Counts by bucket number.
+/// Returns counts by bucket index.
 fn side(spans: &[BucketSpan], deltas: &[i64]) -> BTreeMap<i32, u64> {
     let mut counts = BTreeMap::new();
     let mut deltas = deltas.iter();
@@ -274,7 +274,7 @@ fn side(spans: &[BucketSpan], deltas: &[i64]) -> BTreeMap<i32, u64> {
         index += span.offset.expect("an offset");
         for _ in 0..span.length.expect("a length") {
             count += deltas.next().expect("a delta for each bucket");
-            assert!(count > 0, "no bucket that is empty");
+            assert!(count > 0, "no bucket is empty");
             counts.insert(index, count as u64);
             index += 1;
         }
@@ -297,7 +297,8 @@ fn sample(name: String, labels: Labels, value: Option<f64>, exemplar: Option<&Ex
     Sample { name, labels, value: value.to_bits(), exemplar }
 }
 
-/// Asserts that both pages show the same, whatever text a bound has, and but for exemplars, which the text format has not.
+/// Asserts that both pages show the same. Bounds are compared as numbers. Exemplars are ignored, because the text format has
+/// none.
 pub(crate) fn assert_agrees_with_text(page: &Page, text: &[Family]) {
     let plain = |family: &Family| {
         let mut family = family.clone();

@@ -1,20 +1,20 @@
-//! M1, M2, M3: what declaring a family returns.
+//! Declarations, the standard families, and settings.
 
-use obs_metrics::{Config, ErrorKind, Format, Kind, Registry};
+use obs_metrics::{Config, ErrorKind, Format, Kind, Registry, testing};
 
 use crate::exposition::{self, family};
 
 #[test]
-fn pain_06_declaring_again_returns_the_same_family() {
+fn declaring_again_returns_the_same_family() {
     let registry = Registry::new();
     registry.counter("calls_total", "Calls.", ["result"]).with(["ok"]).inc();
     registry.try_counter("calls_total", "Calls, told otherwise.", ["result"]).unwrap().with(["ok"]).inc();
     registry.try_counter("calls", "Calls.", ["result"]).unwrap().with(["ok"]).inc();
-    assert_eq!(registry.value("calls_total", &[("result", "ok")]), Some(3.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[("result", "ok")]), Some(3.0));
 }
 
 #[test]
-fn pain_06_a_conflict_names_both_sides() {
+fn a_conflict_names_both_declarations() {
     let registry = Registry::new();
     registry.histogram("size_bytes", "Sizes.", ["kind"], &[1.0, 2.0]);
     let refused = [
@@ -35,9 +35,9 @@ fn pain_06_a_conflict_names_both_sides() {
     registry.try_histogram("size_bytes", "", ["kind"], &[1.0, 2.0, f64::INFINITY]).unwrap();
 }
 
-/// Two families whose samples would read alike lose a whole scrape in OpenMetrics.
+/// In OpenMetrics, two families with equal sample names make a server refuse the whole page.
 #[test]
-fn names_that_would_read_alike_are_refused() {
+fn names_with_equal_samples_are_refused() {
     let registry = Registry::new();
     registry.histogram("wait_seconds", "Waits.", [], &[]);
     registry.counter("jobs_total", "Jobs.", []);
@@ -48,7 +48,7 @@ fn names_that_would_read_alike_are_refused() {
 }
 
 #[test]
-fn a_refused_declaration_does_nothing_and_harms_nothing() {
+fn a_refused_declaration_returns_a_family_that_does_nothing() {
     let registry = Registry::new();
     let refused = registry.counter("not a name", "Help.", ["le"]);
     refused.with(["x"]).inc();
@@ -60,7 +60,7 @@ fn a_refused_declaration_does_nothing_and_harms_nothing() {
     assert_eq!(registry.render(Format::Text), "");
 }
 
-/// M3: the 13 families, each with HELP and TYPE before the first sample, and the histogram of M4.
+/// The 13 specified families and the histogram of request durations have HELP and TYPE before their first sample.
 #[test]
 fn the_standard_families_are_there_from_the_start() {
     let registry = Registry::new();
@@ -87,7 +87,7 @@ fn the_standard_families_are_there_from_the_start() {
     assert!(families.iter().all(|family| !family.help.is_empty() && family.samples.is_empty()));
 }
 
-/// M4: one observation, a summary in milliseconds and a histogram in seconds.
+/// The summary is in milliseconds, the histogram in seconds.
 #[test]
 fn one_observation_feeds_summary_and_histogram() {
     let registry = Registry::new();
@@ -105,19 +105,19 @@ fn one_observation_feeds_summary_and_histogram() {
     }
     let histogram = family(&families, "hearthnet_request_duration_seconds");
     assert_eq!(histogram.kind, "histogram");
-    let sum = registry.value("hearthnet_request_duration_seconds_sum", &[]).unwrap();
+    let sum = testing::value(&registry, "hearthnet_request_duration_seconds_sum", &[]).unwrap();
     assert!((sum - 500.5).abs() < 1e-6);
-    assert_eq!(registry.value("hearthnet_request_duration_ms_sum", &[]), Some(500_500.0));
-    assert_eq!(registry.value("hearthnet_request_duration_ms_count", &[]), Some(1000.0));
+    assert_eq!(testing::value(&registry, "hearthnet_request_duration_ms_sum", &[]), Some(500_500.0));
+    assert_eq!(testing::value(&registry, "hearthnet_request_duration_ms_count", &[]), Some(1000.0));
     assert_eq!(
-        registry.value("hearthnet_request_duration_seconds", &[("capability", "llm.chat")]),
+        testing::value(&registry, "hearthnet_request_duration_seconds_count", &[("capability", "llm.chat")]),
         Some(1000.0)
     );
 }
 
-/// Elsewhere a histogram without buckets becomes a summary without a word.
+/// In other libraries a histogram without buckets silently becomes a summary.
 #[test]
-fn pain_09_the_type_is_what_was_declared() {
+fn the_type_on_the_page_is_that_of_the_declaration() {
     let registry = Registry::new();
     registry.counter("a_total", "A.", []).with([]).inc();
     registry.gauge("b_count", "B.", []).with([]).set(1.0);
@@ -141,9 +141,9 @@ fn pain_09_the_type_is_what_was_declared() {
     }
 }
 
-/// M2: off, nothing is counted; on again, held handles count on.
+/// While metrics are off, nothing is recorded. Switched on again, held handles record.
 #[test]
-fn switching_off_and_on_is_live() {
+fn metrics_are_switched_off_and_on_at_run_time() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["result"]);
     let held = calls.with(["ok"]);
@@ -157,15 +157,15 @@ fn switching_off_and_on_is_live() {
     registry.configure(&Config::default()).unwrap();
     assert!(!registry.disabled());
     held.inc();
-    assert_eq!(registry.value("calls_total", &[]), Some(2.0));
-    assert_eq!(registry.value("later_total", &[]), None);
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(2.0));
+    assert_eq!(testing::value(&registry, "later_total", &[]), None);
 }
 
 #[test]
 fn a_cap_of_zero_is_a_typed_error() {
     let registry = Registry::new();
     let error = registry.configure(&Config::default().series_cap(0)).unwrap_err();
-    assert_eq!((error.kind(), error.name()), (ErrorKind::InvalidConfig, "series_cap"));
+    assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidConfig, "series_cap"));
 }
 
 #[test]
@@ -175,14 +175,54 @@ fn an_unknown_label_is_a_typed_error() {
     assert_eq!(family.trust("peer", &["x"]).unwrap_err().kind(), ErrorKind::UnknownLabel);
 }
 
-/// Two versions lose data silently.
+/// With two versions of `metrics`, what the other one records is silently lost.
 #[test]
-fn pain_10_one_version_of_metrics_in_the_build() {
+fn the_build_has_one_version_of_metrics() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
     let Ok(lock) = std::fs::read_to_string(lock) else {
         println!("skipped: no lock file beside this crate");
         return;
     };
     let versions = lock.lines().filter(|line| *line == "name = \"metrics\"").count();
-    assert_eq!(versions, 1, "`cargo tree -d -i metrics` tells who brings the other one");
+    assert_eq!(versions, 1, "`cargo tree -d -i metrics` shows the crate that depends on the other one");
+}
+
+#[test]
+fn an_error_has_a_field_a_problem_and_an_advice() {
+    let registry = Registry::new();
+    registry.gauge("depth", "Depth.", ["queue"]);
+    let errors = [
+        registry.try_gauge("bad name", "", []).unwrap_err(),
+        registry.try_gauge("__name", "", []).unwrap_err(),
+        registry.try_counter("_total", "", []).unwrap_err(),
+        registry.try_gauge("a", "", ["le"]).unwrap_err(),
+        registry.try_gauge("a", "", ["a b"]).unwrap_err(),
+        registry.try_gauge("a", "", ["x", "x"]).unwrap_err(),
+        registry.try_histogram("a", "", [], &[2.0, 1.0]).unwrap_err(),
+        registry.try_histogram("a", "", [], &[f64::NAN]).unwrap_err(),
+        registry
+            .try_counter("depth", "", [])
+            .map(|_| ())
+            .and(registry.try_counter("depth", "", ["x"]))
+            .unwrap_err(),
+        registry.try_gauge("depth", "", ["other"]).unwrap_err(),
+        registry.collect_with::<0>(Kind::Summary, "a", "", [], |_| {}).unwrap_err(),
+        registry.gauge("depth", "", ["queue"]).trust("peer", &[]).unwrap_err(),
+        registry.configure(&Config::default().series_cap(0)).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(![error.field(), error.problem(), error.advice()].contains(&""), "{error:?}");
+        let text = format!("{}: {}; {}", error.field(), error.problem(), error.advice());
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+/// A refused name may come from a peer. It must not control the terminal that shows the error.
+#[test]
+fn control_characters_of_a_refused_name_are_escaped() {
+    for odd in ["a\u{1b}[2J", "a\nb", "a\u{202e}b", "a\u{2028}b", "a\u{61c}b", "a\u{9b}b"] {
+        let error = Registry::new().try_gauge(odd, "", []).unwrap_err();
+        assert_eq!(error.field(), odd);
+        assert!(!error.to_string().contains(&odd[1..]), "{odd:?}: {error}");
+    }
 }

@@ -1,6 +1,6 @@
-//! M7: what peers send. Series stay few, totals exact, every text comes back as it was.
+//! Values from peers: few series, exact totals, every text unchanged.
 
-use obs_metrics::{Config, Format, MAX_VALUE_BYTES, OVERFLOW, Registry};
+use obs_metrics::{Config, Format, MAX_VALUE_BYTES, OVERFLOW, Registry, testing};
 use proptest::prelude::*;
 
 use crate::exposition::{self, Sample, family};
@@ -10,7 +10,7 @@ fn samples(registry: &Registry, name: &str) -> Vec<Sample> {
 }
 
 #[test]
-fn pain_02_a_million_hostile_values_stay_within_the_cap() {
+fn a_million_hostile_values_stay_within_the_cap() {
     let registry = Registry::new();
     let calls =
         registry.counter("calls_total", "Calls.", ["capability", "result"]).untrusted(&["capability"]);
@@ -19,21 +19,21 @@ fn pain_02_a_million_hostile_values_stay_within_the_cap() {
     }
     let samples = samples(&registry, "calls_total");
     assert!(samples.len() <= 256, "{}", samples.len());
-    assert_eq!(registry.value("calls_total", &[]), Some(1e6));
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(1e6));
     assert_eq!(
-        registry.value("calls_total", &[("result", "error")]),
+        testing::value(&registry, "calls_total", &[("result", "error")]),
         Some(250_000.0),
         "the trusted label stays exact"
     );
-    let overflowed = registry.value("calls_total", &[("capability", OVERFLOW)]).unwrap();
+    let overflowed = testing::value(&registry, "calls_total", &[("capability", OVERFLOW)]).unwrap();
     assert_eq!(
-        registry.value("hearthnet_metrics_overflow_total", &[("metric", "calls_total")]),
+        testing::value(&registry, "hearthnet_metrics_overflow_total", &[("metric", "calls_total")]),
         Some(overflowed)
     );
 }
 
 #[test]
-fn threads_that_race_for_the_last_place_lose_nothing() {
+fn threads_that_race_for_the_last_row_lose_nothing() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
     std::thread::scope(|scope| {
@@ -44,12 +44,12 @@ fn threads_that_race_for_the_last_place_lose_nothing() {
             });
         }
     });
-    assert_eq!(registry.value("calls_total", &[]), Some(40_000.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(40_000.0));
     assert!(samples(&registry, "calls_total").len() <= 256);
 }
 
 #[test]
-fn the_cap_counts_every_row_and_is_settable() {
+fn the_cap_includes_the_overflow_series_and_is_settable() {
     let registry = Registry::new();
     registry.configure(&Config::default().series_cap(4)).unwrap();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
@@ -61,20 +61,23 @@ fn the_cap_counts_every_row_and_is_settable() {
     assert_eq!(shown, [(OVERFLOW.into(), 3.0), ("a".into(), 1.0), ("b".into(), 1.0), ("c".into(), 1.0)]);
     registry.configure(&Config::default().series_cap(6)).unwrap();
     calls.inc(["d"]);
-    assert_eq!(registry.value("calls_total", &[("peer", "d")]), Some(1.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[("peer", "d")]), Some(1.0));
 }
 
-/// However many values the trusted labels have, the rows do not exceed the cap.
+/// The rows do not exceed the cap, whatever the number of values of the trusted labels.
 #[test]
-fn even_trusted_labels_collapse_before_the_cap_is_passed() {
+fn trusted_labels_collapse_before_the_cap_is_exceeded() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer", "code"]).untrusted(&["peer"]);
     for n in 0..10_000 {
         calls.inc([&n.to_string(), &n.to_string()]);
     }
     assert_eq!(samples(&registry, "calls_total").len(), 256);
-    assert_eq!(registry.value("calls_total", &[]), Some(10_000.0));
-    assert!(registry.value("calls_total", &[("peer", OVERFLOW), ("code", OVERFLOW)]).unwrap() > 9_000.0);
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(10_000.0));
+    assert!(
+        testing::value(&registry, "calls_total", &[("peer", OVERFLOW), ("code", OVERFLOW)]).unwrap()
+            > 9_000.0
+    );
 }
 
 #[test]
@@ -89,27 +92,27 @@ fn trusted_values_are_admitted_to_a_full_family() {
     calls.inc(["llm.chat", "ok"]);
     calls.inc(["llm.chat", "timeout"]);
     assert_eq!(
-        registry.value("calls_total", &[("capability", "llm.chat"), ("result", "timeout")]),
+        testing::value(&registry, "calls_total", &[("capability", "llm.chat"), ("result", "timeout")]),
         Some(1.0)
     );
-    assert_eq!(registry.value("calls_total", &[("capability", "llm.chat")]), Some(2.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[("capability", "llm.chat")]), Some(2.0));
 }
 
 #[test]
-fn removed_series_make_room() {
+fn removed_series_make_room_for_others() {
     let registry = Registry::new();
     registry.configure(&Config::default().series_cap(3)).unwrap();
     let online = registry.gauge("online", "Online.", ["node"]);
     let (first, _second) = (online.owned(["a"]), online.owned(["b"]));
     online.set(["c"], 1.0);
-    assert_eq!(registry.value("online", &[("node", "c")]), None);
+    assert_eq!(testing::value(&registry, "online", &[("node", "c")]), None);
     drop(first);
     online.set(["c"], 1.0);
-    assert_eq!(registry.value("online", &[("node", "c")]), Some(1.0));
+    assert_eq!(testing::value(&registry, "online", &[("node", "c")]), Some(1.0));
 }
 
 #[test]
-fn long_values_are_cut_and_stay_apart() {
+fn long_values_are_shortened_and_stay_different() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
     let long = "ß".repeat(1_000_000);
@@ -119,7 +122,7 @@ fn long_values_are_cut_and_stay_apart() {
     let samples = samples(&registry, "calls_total");
     assert_eq!(samples.len(), 2);
     assert!(samples.iter().all(|sample| sample.labels[0].1.len() <= MAX_VALUE_BYTES));
-    assert!(calls.remove([&long]), "removed under the name it was counted by");
+    assert!(calls.remove([&long]), "a long value is removed by its full text");
 }
 
 #[test]
@@ -129,9 +132,12 @@ fn nan_is_counted_apart() {
     waits.observe(["a"], f64::NAN);
     waits.with(["a"]).observe(f64::NAN);
     waits.with(["a"]).observe(0.5);
-    assert_eq!(registry.value("wait_seconds", &[]), Some(1.0));
-    assert_eq!(registry.value("wait_seconds_sum", &[]), Some(0.5));
-    assert_eq!(registry.value("hearthnet_metrics_nan_total", &[("metric", "wait_seconds")]), Some(2.0));
+    assert_eq!(testing::value(&registry, "wait_seconds_count", &[]), Some(1.0));
+    assert_eq!(testing::value(&registry, "wait_seconds_sum", &[]), Some(0.5));
+    assert_eq!(
+        testing::value(&registry, "hearthnet_metrics_nan_total", &[("metric", "wait_seconds")]),
+        Some(2.0)
+    );
 }
 
 #[test]
@@ -145,12 +151,12 @@ fn collectors_are_capped_unique_and_may_panic() {
     registry.collect_with(obs_metrics::Kind::Gauge, "many", "Many.", ["n"], many).unwrap();
     registry.collect_with(obs_metrics::Kind::Gauge, "bad", "Bad.", [], |_| panic!("on purpose")).unwrap();
     assert_eq!(samples(&registry, "many").len(), 10);
-    assert_eq!(registry.value("many", &[("n", "0")]), Some(7.0));
+    assert_eq!(testing::value(&registry, "many", &[("n", "0")]), Some(7.0));
     assert!(samples(&registry, "bad").is_empty());
 }
 
 #[test]
-fn samples_of_one_series_add_up_in_a_counter_and_the_last_one_is_a_gauge() {
+fn equal_samples_of_a_collector_add_up_in_a_counter_and_replace_in_a_gauge() {
     let registry = Registry::new();
     let long = "l".repeat(1_000);
     let read = move |samples: &mut obs_metrics::Samples<1>| {
@@ -167,7 +173,7 @@ fn samples_of_one_series_add_up_in_a_counter_and_the_last_one_is_a_gauge() {
     assert_eq!(numbers("last"), [-1.0, 8.0]);
 }
 
-/// Any Unicode, and often what escaping has to do with.
+/// Any Unicode, with many characters that escaping concerns.
 fn text() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         '\\', '"', '\n', '\r', '\0', 'n', '{', '}', ',', '=', '#', ' ', '\u{2028}',
@@ -176,15 +182,16 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(|chars| chars.into_iter().collect())
 }
 
-/// Any Unicode, and often what a name may have.
+/// Any Unicode, with many characters that a name may have.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z_:]{1,12}", text(), "(\\PC|[a-z_:]){0,12}"]
 }
 
 proptest! {
-    /// Elsewhere an odd value kills the scrape. Any text comes back as it was, and different texts stay different series.
+    /// In other libraries an odd value makes the page invalid. Here any text is read back unchanged, and different texts are
+    /// different series.
     #[test]
-    fn pain_05_any_text_round_trips(
+    fn any_text_round_trips(
         values in proptest::collection::btree_set(text(), 1..20),
         help in text(),
     ) {
@@ -201,7 +208,7 @@ proptest! {
         }
     }
 
-    /// Names are either valid or refused with a typed error; nothing panics and nothing half-valid reaches the page.
+    /// A name is valid or refused with an error. Nothing panics, and no invalid name reaches the page.
     #[test]
     fn any_name_is_declared_or_refused(name in name(), label in name()) {
         let registry = Registry::new();
@@ -214,9 +221,9 @@ proptest! {
     }
 }
 
-/// Made-up values first, all the places full; then one that the program vouches for.
+/// A flood of made-up values comes first, then a value that the program trusts.
 #[test]
-fn a_flood_takes_no_place_where_trusted_values_alone_are_shown() {
+fn a_flood_takes_no_rows_if_only_trusted_values_are_shown() {
     let registry = Registry::new();
     let calls =
         registry.counter("calls_total", "Calls.", ["capability", "result"]).untrusted(&["capability"]);
@@ -230,19 +237,19 @@ fn a_flood_takes_no_place_where_trusted_values_alone_are_shown() {
     held.inc();
     flood(&calls);
     calls.inc(["rag.query", "ok"]);
-    let of = |capability| registry.value("calls_total", &[("capability", capability)]);
+    let of = |capability| testing::value(&registry, "calls_total", &[("capability", capability)]);
     assert_eq!((of("rag.query"), of(OVERFLOW)), (Some(2.0), Some(200_000.0)));
     assert_eq!(samples(&registry, "calls_total").len(), 2);
     assert_eq!(
-        registry.value("hearthnet_metrics_overflow_total", &[("metric", "calls_total")]),
+        testing::value(&registry, "hearthnet_metrics_overflow_total", &[("metric", "calls_total")]),
         Some(200_000.0)
     );
     assert_eq!(calls.trusted_only("peer").unwrap_err().kind(), obs_metrics::ErrorKind::UnknownLabel);
 }
 
-/// In each family with text from peers: a lease, a removal and a value that came before do not change it.
+/// Holds for each family with text from peers, also after leases, removals and made-up values.
 #[test]
-fn what_is_offered_has_its_place_in_every_standard_family() {
+fn trusted_values_have_a_series_in_every_standard_family() {
     use obs_metrics::standard;
     let registry = Registry::new();
     let _scope = registry.enter();
@@ -276,10 +283,13 @@ fn what_is_offered_has_its_place_in_every_standard_family() {
             ("hearthnet_capability_health_success_rate", "capability"),
             ("hearthnet_rate_limited_total", "capability"),
         ] {
-            assert!(registry.value(family, &[(label, name)]).is_some(), "{family} {name}");
+            assert!(testing::value(&registry, family, &[(label, name)]).is_some(), "{family} {name}");
         }
     }
-    assert_eq!(registry.value("hearthnet_llm_tokens_generated_total", &[("model", "tiny")]), Some(2.0));
+    assert_eq!(
+        testing::value(&registry, "hearthnet_llm_tokens_generated_total", &[("model", "tiny")]),
+        Some(2.0)
+    );
     let page = registry.render(obs_metrics::Format::Text);
     assert!(!page.contains("made.up"), "{page}");
 }

@@ -1,23 +1,23 @@
-//! M10: series that end, handles that do not.
+//! Series that end, and handles that outlive them.
 
-use obs_metrics::{Format, Registry};
+use obs_metrics::{Format, Registry, testing};
 
 #[test]
-fn pain_03_a_held_handle_brings_its_series_back() {
+fn a_held_handle_lists_its_series_again() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
     let held = calls.with(["a"]);
     held.add(2);
     assert!(calls.remove(["a"]));
     assert!(!calls.remove(["a"]));
-    assert_eq!(registry.value("calls_total", &[]), None);
+    assert_eq!(testing::value(&registry, "calls_total", &[]), None);
     held.inc();
-    assert_eq!(registry.value("calls_total", &[("peer", "a")]), Some(3.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[("peer", "a")]), Some(3.0));
     assert!(registry.render(Format::Text).contains("calls_total{peer=\"a\"} 3\n"));
 }
 
 #[test]
-fn a_held_handle_joins_the_series_that_took_its_place() {
+fn a_held_handle_writes_to_the_series_that_replaced_its_own() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
     let old = calls.with(["a"]);
@@ -27,7 +27,7 @@ fn a_held_handle_joins_the_series_that_took_its_place() {
     new.inc();
     old.inc();
     assert_eq!(new.value(), 2);
-    assert_eq!(registry.value("calls_total", &[]), Some(2.0));
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(2.0));
 }
 
 #[test]
@@ -43,9 +43,9 @@ fn every_kind_of_handle_outlives_its_series() {
     gauge.set(3.0);
     wait.observe(0.5);
     age.observe(1.5);
-    assert_eq!(registry.value("depth", &[("queue", "a")]), Some(3.0));
-    assert_eq!(registry.value("wait_seconds_sum", &[("queue", "a")]), Some(0.5));
-    assert_eq!(registry.value("age_ms_sum", &[("queue", "a")]), Some(1.5));
+    assert_eq!(testing::value(&registry, "depth", &[("queue", "a")]), Some(3.0));
+    assert_eq!(testing::value(&registry, "wait_seconds_sum", &[("queue", "a")]), Some(0.5));
+    assert_eq!(testing::value(&registry, "age_ms_sum", &[("queue", "a")]), Some(1.5));
 }
 
 #[test]
@@ -59,44 +59,44 @@ fn a_handle_outlives_its_registry() {
 }
 
 #[test]
-fn pain_04_the_last_lease_takes_the_series_with_it() {
+fn the_last_lease_removes_the_series() {
     let registry = Registry::new();
     let streams = registry.gauge("streams", "Streams.", ["capability"]);
     let first = streams.with(["llm.chat"]).lease();
     let second = streams.with(["llm.chat"]).lease();
-    assert_eq!(registry.value("streams", &[]), Some(2.0));
+    assert_eq!(testing::value(&registry, "streams", &[]), Some(2.0));
     drop(first);
-    assert_eq!(registry.value("streams", &[]), Some(1.0));
+    assert_eq!(testing::value(&registry, "streams", &[]), Some(1.0));
     drop(second);
-    assert_eq!(registry.value("streams", &[]), None);
+    assert_eq!(testing::value(&registry, "streams", &[]), None);
     let _again = streams.with(["llm.chat"]).lease();
-    assert_eq!(registry.value("streams", &[]), Some(1.0));
+    assert_eq!(testing::value(&registry, "streams", &[]), Some(1.0));
 }
 
 #[test]
-fn a_lease_keeps_what_others_put_on_the_gauge() {
+fn the_end_of_a_lease_keeps_what_others_added() {
     let registry = Registry::new();
     let gauge = registry.gauge("streams", "Streams.", []).with([]);
     let lease = gauge.lease();
     gauge.add(5.0);
     drop(lease);
-    assert_eq!(registry.value("streams", &[]), Some(5.0));
+    assert_eq!(testing::value(&registry, "streams", &[]), Some(5.0));
 }
 
 #[test]
-fn an_owned_gauge_goes_whatever_it_stands_at() {
+fn the_last_owner_removes_the_series_whatever_its_value() {
     let registry = Registry::new();
     let online = registry.gauge("online", "Online.", ["community"]);
     let (one, other) = (online.owned(["home"]), online.owned(["home"]));
     one.set(5.0);
     drop(one);
-    assert_eq!(registry.value("online", &[]), Some(5.0), "one owner is left");
+    assert_eq!(testing::value(&registry, "online", &[]), Some(5.0), "one owner is left");
     drop(other);
-    assert_eq!(registry.value("online", &[]), None);
+    assert_eq!(testing::value(&registry, "online", &[]), None);
 }
 
 #[test]
-fn a_lease_on_a_removed_series_balances() {
+fn a_lease_on_a_removed_series_is_subtracted() {
     let registry = Registry::new();
     let streams = registry.gauge("streams", "Streams.", ["c"]);
     let handle = streams.with(["a"]);
@@ -106,10 +106,10 @@ fn a_lease_on_a_removed_series_balances() {
     drop(lease);
     drop(second);
     handle.inc();
-    assert_eq!(registry.value("streams", &[]), Some(1.0));
+    assert_eq!(testing::value(&registry, "streams", &[]), Some(1.0));
 }
 
-/// Leases come and go on many threads while plain writes go on: the gauge ends at exactly what the writes left.
+/// Leases begin and end on many threads while other writes go on. The gauge ends at exactly the sum of the other writes.
 #[test]
 fn racing_leases_and_writes_balance() {
     let registry = Registry::new();
@@ -126,5 +126,5 @@ fn racing_leases_and_writes_balance() {
             });
         }
     });
-    assert_eq!(registry.value("streams", &[]), Some(8_000.0));
+    assert_eq!(testing::value(&registry, "streams", &[]), Some(8_000.0));
 }

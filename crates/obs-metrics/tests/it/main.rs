@@ -1,5 +1,5 @@
-//! The crate from outside: one file for each subject.
-#![allow(clippy::print_stdout, reason = "a skipped oracle says so")]
+//! Tests of the public API, one file for each subject.
+#![allow(clippy::print_stdout, reason = "a test that skips an oracle says so")]
 
 #[path = "../exposition/mod.rs"]
 mod exposition;

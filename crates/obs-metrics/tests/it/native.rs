@@ -1,4 +1,4 @@
-//! Native histograms, on the page in protobuf (M5).
+//! Native histograms on the protobuf page.
 
 use obs_metrics::{ErrorKind, Format, Registry};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn only_series<'a>(page: &'a protobuf::Page, name: &str) -> &'a Native {
 }
 
 #[test]
-fn a_native_histogram_shows_both_kinds_of_buckets() {
+fn a_native_histogram_shows_native_and_classic_buckets() {
     let registry = Registry::new();
     let waits = registry.histogram("wait_seconds", "Waits.", ["queue"], &[0.1, 1.0]).native();
     for value in [0.04, 0.05, 0.05, 1.0, 7.0, 0.0, -2.0, f64::NAN] {
@@ -40,13 +40,13 @@ fn a_native_histogram_shows_both_kinds_of_buckets() {
 }
 
 #[test]
-fn a_histogram_is_not_native_unless_asked_to_be() {
+fn a_histogram_is_not_native_by_default() {
     let registry = Registry::new();
     registry.histogram("wait_seconds", "Waits.", [], &[]).with([]).observe(1.0);
     assert!(page(&registry).native["wait_seconds"].is_empty());
 }
 
-/// A reader judges a family by its first series: an empty one must be native too.
+/// A server judges a family by its first series, so an empty series must be native too.
 #[test]
 fn a_series_is_native_before_its_first_observation() {
     let registry = Registry::new();
@@ -59,7 +59,7 @@ fn a_series_is_native_before_its_first_observation() {
     assert!(page.native["wait_seconds"][0].zero_threshold > 0.0);
 }
 
-/// All series of a family are native or none.
+/// All series of a family are native or none is.
 #[test]
 fn a_family_with_series_does_not_become_native() {
     let registry = Registry::new();
@@ -71,7 +71,7 @@ fn a_family_with_series_does_not_become_native() {
     assert_eq!(
         declare().try_native().unwrap_err().kind(),
         ErrorKind::Conflict,
-        "its handle may bring it back"
+        "its handle may list it again"
     );
     held.observe(1.0);
     assert!(page(&registry).native["wait_seconds"].is_empty());
@@ -83,7 +83,7 @@ fn a_family_with_series_does_not_become_native() {
     assert_eq!(only_series(&page(&registry), "size_bytes").count, 2, "the same family, declared again");
 }
 
-/// M12: in a registry that a test has entered as in the global one.
+/// A scope takes the setting over from the global registry.
 #[test]
 fn a_global_family_is_native_in_a_scope_too() {
     let registry = Registry::new();
@@ -99,7 +99,7 @@ fn a_global_family_is_native_in_a_scope_too() {
     assert_eq!(only_series(&page(&later), "native_inside_scope").count, 2);
 }
 
-/// M11: under writers that never pause, more of them than there are parts of their own.
+/// The writers never pause. There are more of them than thread slots, so both kinds of parts are in use.
 #[test]
 fn native_buckets_belong_to_their_count_under_writers_that_never_pause() {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,7 +130,7 @@ fn native_buckets_belong_to_their_count_under_writers_that_never_pause() {
     assert_eq!(only_series(&read(), "wait_seconds").count, written);
 }
 
-/// Bounds of the bucket with this number, by the definition.
+/// Returns the bounds of the bucket with this index, by their definition, with room for rounding.
 fn bounds(schema: i32, index: i32) -> (f64, f64) {
     let bound = |index: i32| (f64::from(index) * 2f64.powi(-schema)).exp2();
     (bound(index - 1) * (1.0 - 1e-12), bound(index) * (1.0 + 1e-12))
@@ -148,7 +148,7 @@ fn value() -> impl Strategy<Value = f64> {
 }
 
 proptest! {
-    /// Every value is in the bucket whose bounds it lies between, at whatever resolution the page has.
+    /// Every value is in the bucket whose bounds contain it, at any resolution of the page.
     #[test]
     fn each_value_is_in_its_bucket(values in proptest::collection::vec(value(), 0..600)) {
         let registry = Registry::new();

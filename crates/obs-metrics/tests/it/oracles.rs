@@ -1,4 +1,4 @@
-//! What other people's parsers say of the page, where they are installed.
+//! The page read by other parsers: promtool and Python's prometheus_client, if they are installed.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use obs_metrics::{Format, Registry, process, standard};
 
-/// Standard families, one sample and one odd value each.
+/// Returns a page with the standard families, each with a plain value and an odd one.
 fn page(format: Format) -> String {
     let registry = Registry::new();
     standard::declare_in(&registry);
@@ -32,7 +32,7 @@ fn page(format: Format) -> String {
         .histogram("big_bytes", "Bounds of all sizes.", [], &[1e-5, 0.0001, 1.0, 1e5, 1e6, 2.5e7])
         .with([])
         .observe(3.0);
-    // What OpenMetrics bears only in part.
+    // OpenMetrics forbids the sums of these.
     let below = registry.histogram("below_zero", "Bounds below zero.", [], &[-1.0, 1.0]);
     below.observe([], -3.0);
     let odd_sums = registry.histogram("odd_sums", "Sums that are no counters.", ["of"], &[1.0]);
@@ -53,7 +53,7 @@ fn page(format: Format) -> String {
     registry.render(format)
 }
 
-/// `None` where the program is not installed.
+/// Runs a program. Returns `None` if it is not installed.
 fn run(program: &str, arguments: &[&str], input: &str) -> Option<Output> {
     let piped = || Stdio::piped();
     let mut child =
@@ -63,7 +63,7 @@ fn run(program: &str, arguments: &[&str], input: &str) -> Option<Output> {
 }
 
 #[test]
-fn promtool_has_nothing_to_say_but_of_the_specified_name() {
+fn promtool_only_criticises_the_specified_unit() {
     let Some(output) = run("promtool", &["check", "metrics"], &page(Format::Text)) else {
         println!("skipped: promtool is not installed");
         return;
@@ -78,7 +78,7 @@ fn promtool_has_nothing_to_say_but_of_the_specified_name() {
 }
 
 #[test]
-fn python_reads_both_formats() {
+fn python_reads_both_text_formats() {
     const SCRIPT: &str = r#"
 import sys
 try:

@@ -1,15 +1,15 @@
-//! M5, M11: the page in both formats.
+//! The page in all formats.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use obs_metrics::{Format, Registry};
+use obs_metrics::{Format, Registry, testing};
 use proptest::prelude::*;
 
 use crate::exposition;
 use crate::raise::RaiseOnDrop;
 
 #[test]
-fn the_text_format_to_the_letter() {
+fn both_text_formats_match_byte_for_byte() {
     let registry = Registry::new();
     registry.counter("calls_total", "Calls \"quoted\" \\ and\nbroken.", ["result"]).with(["o\"k\\\n"]).add(3);
     registry.gauge("depth", "Depth.", []).with([]).set(-1.5);
@@ -36,7 +36,7 @@ wait_seconds_count{queue="a"} 1
 }
 
 #[test]
-fn an_empty_window_reads_nan() {
+fn quantiles_without_observations_are_nan() {
     let registry = Registry::new();
     drop(registry.summary("age_ms", "Ages.", []).with([]));
     let page = registry.render(Format::Text);
@@ -44,7 +44,7 @@ fn an_empty_window_reads_nan() {
 }
 
 #[test]
-fn the_order_is_stable() {
+fn the_order_of_series_is_stable() {
     let registry = Registry::new();
     let calls = registry.counter("calls_total", "Calls.", ["peer"]);
     for peer in ["b", "a", "é", "a b", "", "B"] {
@@ -55,7 +55,7 @@ fn the_order_is_stable() {
     assert!(families[0].samples.is_sorted_by(|a, b| a.labels < b.labels));
 }
 
-/// M11: pages are made while four threads write; each page is consistent in itself and nothing is lost.
+/// Pages are made while four threads write. Each page is consistent, and nothing is lost.
 #[test]
 fn pages_are_consistent_under_writers() {
     let registry = Registry::new();
@@ -82,7 +82,7 @@ fn pages_are_consistent_under_writers() {
                 })
             })
             .collect();
-        while registry.value("calls_total", &[]).is_none() {
+        while testing::value(&registry, "calls_total", &[]).is_none() {
             std::thread::yield_now();
         }
         for _ in 0..100 {
@@ -91,12 +91,12 @@ fn pages_are_consistent_under_writers() {
         drop(end);
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
     });
-    assert_eq!(registry.value("calls_total", &[]), Some(written as f64));
-    assert_eq!(registry.value("wait_seconds", &[]), Some(written as f64));
+    assert_eq!(testing::value(&registry, "calls_total", &[]), Some(written as f64));
+    assert_eq!(testing::value(&registry, "wait_seconds_count", &[]), Some(written as f64));
 }
 
-/// M11: every observation is worth 2, so a sum that does not belong to its count shows at once. The writers never pause, and
-/// there are more of them than threads that have a part of their own.
+/// Every observation is 2, so a sum that does not belong to its count shows at once. The writers never pause. There are
+/// more of them than thread slots, so both kinds of parts are in use.
 #[test]
 fn sum_and_count_belong_together_under_writers_that_never_pause() {
     let registry = Registry::new();
@@ -157,7 +157,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    /// parse(encode(x)) = x, and all formats say the same.
+    /// A page is read back as what was recorded, and all formats show the same.
     #[test]
     fn all_formats_show_what_was_recorded(
         ops in proptest::collection::vec(op(), 0..60),

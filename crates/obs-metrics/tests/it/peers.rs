@@ -1,4 +1,4 @@
-//! The same recordings in other people's libraries: their pages and ours must show the same samples.
+//! The same recordings in other libraries. Their pages and ours must show the same samples.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -16,7 +16,7 @@ use crate::exposition;
 
 const BOUNDS: [f64; 4] = [0.5, 1.0, 2.5, 100.0];
 
-/// What is recorded, under the values of two labels.
+/// One record, with the values of two labels.
 #[derive(Debug, Clone)]
 struct Recording {
     labels: [String; 2],
@@ -30,7 +30,7 @@ enum What {
     Observe(f64),
 }
 
-/// Few values, so that series are met again; none that the others escape wrongly or not at all.
+/// Few values, so that series repeat. None that another library escapes wrongly or not at all.
 fn label() -> impl Strategy<Value = String> {
     prop_oneof![Just("a".to_owned()), Just("b".to_owned()), "[a-zA-Z0-9 {}=,#é\u{1f525}]{1,20}"]
 }
@@ -99,7 +99,7 @@ fn prometheus_client(recordings: &[Recording]) -> String {
     page
 }
 
-/// Values by name and labels; bounds as numbers, since each library writes them its own way.
+/// Returns values by name and labels. Bounds are parsed, because each library writes them in its own form.
 fn samples(page: &str) -> BTreeMap<String, f64> {
     let keyed = |sample: exposition::Sample| {
         let mut labels = sample.labels.clone();
@@ -118,7 +118,7 @@ fn assert_same(ours: &str, theirs: &str) {
     let (ours, theirs) = (samples(ours), samples(theirs));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     for (key, value) in ours {
-        // Sums may be added up in another order.
+        // Sums may differ in the last bits, because the order of additions differs.
         let other = theirs[&key];
         assert!((value - other).abs() <= 1e-9 * value.abs(), "{key}: {value} and {other}");
     }
@@ -126,14 +126,14 @@ fn assert_same(ours: &str, theirs: &str) {
 
 proptest! {
     #[test]
-    fn the_text_page_shows_what_metrics_exporter_prometheus_shows(
+    fn the_text_page_equals_that_of_metrics_exporter_prometheus(
         recordings in prop::collection::vec(recording(), 0..60),
     ) {
         assert_same(&ours(&recordings, Format::Text), &exporter(&recordings));
     }
 
     #[test]
-    fn the_openmetrics_page_shows_what_prometheus_client_shows(
+    fn the_openmetrics_page_equals_that_of_prometheus_client(
         recordings in prop::collection::vec(recording(), 0..60),
     ) {
         assert_same(&ours(&recordings, Format::OpenMetrics), &prometheus_client(&recordings));

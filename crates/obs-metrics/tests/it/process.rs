@@ -1,6 +1,6 @@
-//! M9: the process as the kernel sees it.
+//! Families of the process, compared with the kernel.
 
-use obs_metrics::{Registry, process};
+use obs_metrics::{Registry, process, testing};
 
 fn proc_self(file: &str) -> String {
     std::fs::read_to_string(format!("/proc/self/{file}")).unwrap()
@@ -11,7 +11,7 @@ fn proc_self(file: &str) -> String {
 fn process_families_agree_with_proc_self() {
     let registry = Registry::new();
     process::collect_in(&registry);
-    let value = |name: &str| registry.value(name, &[]).unwrap_or_else(|| panic!("no {name}"));
+    let value = |name: &str| testing::value(&registry, name, &[]).unwrap_or_else(|| panic!("no {name}"));
 
     let status = proc_self("status");
     let resident_kib: f64 = status
@@ -53,25 +53,25 @@ fn process_families_agree_with_proc_self() {
 }
 
 #[test]
-fn build_info_can_be_told() {
+fn the_version_in_build_info_is_settable() {
     let registry = Registry::new();
     process::set_build_info(&registry, "1.2.3").unwrap();
     process::set_build_info(&registry, "1.2.4").unwrap();
-    assert_eq!(registry.value("hearthnet_build_info", &[("version", "1.2.4")]), Some(1.0));
-    assert_eq!(registry.value("hearthnet_build_info", &[]), Some(1.0));
+    assert_eq!(testing::value(&registry, "hearthnet_build_info", &[("version", "1.2.4")]), Some(1.0));
+    assert_eq!(testing::value(&registry, "hearthnet_build_info", &[]), Some(1.0));
 }
 
 #[test]
-fn the_global_page_has_the_process() {
+fn the_global_page_has_the_process_families() {
     let page = obs_metrics::render(obs_metrics::Format::Text);
     for name in ["process_cpu_seconds_total", "process_start_time_seconds", "hearthnet_build_info"] {
         assert!(page.contains(&format!("# TYPE {name} ")), "{name}");
     }
 }
 
-/// The page of a process in namespaces of its own.
+/// Page of a process in namespaces of its own.
 #[cfg(target_os = "linux")]
-mod elsewhere {
+mod in_namespaces {
     use std::collections::BTreeMap;
     use std::io::Write as _;
     use std::process::Command;
@@ -83,7 +83,8 @@ mod elsewhere {
 
     const CHILD: &str = "PROCESS_PAGE_OF_CHILD";
 
-    /// Run by the other tests in a process of its own: shows its page, twice where a shell text comes between.
+    /// Run by the other tests in a process of its own. Prints its page. If there is a shell script, runs it and prints the
+    /// page again.
     #[test]
     fn child() {
         let Some(between) = std::env::var_os(CHILD) else { return };
@@ -95,7 +96,7 @@ mod elsewhere {
             let done = Command::new("sh").arg("-ec").arg(between).status().unwrap();
             assert!(done.success());
             let begun = Instant::now();
-            // One reading serves all that ask within a moment.
+            // Within 100 ms the page would show the same reading.
             while begun.elapsed() < Duration::from_millis(150) {
                 std::thread::yield_now();
             }
@@ -105,8 +106,8 @@ mod elsewhere {
 
     type Values = BTreeMap<String, f64>;
 
-    /// The values of `process_*` on each page that a child shows; `None`, with a word on stderr, where namespaces of the
-    /// kind are refused.
+    /// Returns the values of `process_*` on each page that a child prints. Returns `None`, and says so on stderr, if the
+    /// system refuses such namespaces.
     fn pages(test: &str, unshare: &[&str], setup: &str, between: &str) -> Option<Vec<Values>> {
         let allowed =
             Command::new("unshare").args(unshare).args(["sh", "-ec", &format!("{setup}\ntrue")]).output();
@@ -123,7 +124,7 @@ mod elsewhere {
             .args(unshare)
             .args(["sh", "-ec", &shell])
             .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "process::elsewhere::child", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "process::in_namespaces::child", "--nocapture", "--test-threads=1"])
             .env(CHILD, between)
             .output()
             .unwrap();
@@ -143,7 +144,7 @@ mod elsewhere {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
     }
 
-    /// Asserts that the child's page is whole and that it started between `before` and now.
+    /// Asserts that the page of the child is complete, and that the child started between `before` and now.
     fn assert_right(values: &Values, before: f64) {
         let names =
             ["cpu_seconds_total", "max_fds", "open_fds", "resident_memory_bytes", "start_time_seconds"];
@@ -155,7 +156,7 @@ mod elsewhere {
         assert!((3.0..100.0).contains(&values["process_open_fds"]), "{values:?}");
     }
 
-    /// A shell text that puts a file of its own in the place of `/proc/stat`.
+    /// Returns a shell script that mounts another file over `/proc/stat`.
     fn fake_btime(btime: &str) -> String {
         format!("f=$(mktemp); echo 'cpu 1 1 1 1\nbtime {btime}' >$f; mount --bind $f /proc/stat; rm $f")
     }
@@ -163,16 +164,16 @@ mod elsewhere {
     const OWN_PROC: &[&str] = &["--mount", "--pid", "--fork"];
 
     #[test]
-    fn the_start_is_right_where_proc_stat_is_hidden() {
+    fn the_start_is_right_if_proc_stat_is_hidden() {
         let before = now();
         let setup = "mount -t proc -o subset=pid proc /proc; test ! -e /proc/stat";
         let Some(pages) = pages("proc_stat_hidden", OWN_PROC, setup, "") else { return };
         assert_right(&pages[0], before);
     }
 
-    /// A container's `btime` moves when the clock is set, as the kernel's does, and may lie in the future.
+    /// The `btime` of a container changes when the clock is set, as that of the kernel does, and may be in the future.
     #[test]
-    fn the_start_is_right_and_stays_whatever_btime_says() {
+    fn the_start_is_right_and_constant_for_any_btime() {
         for btime in ["0", "1000000000", "4000000000"] {
             let before = now();
             let setup = format!("mount -t proc proc /proc; {}", fake_btime(btime));
@@ -195,16 +196,16 @@ mod elsewhere {
         }
     }
 
-    /// There the process's own number is that of another process, the first one of the machine.
+    /// In that `/proc` the ID of this process belongs to another one, the first of the machine.
     #[test]
-    fn the_values_are_ours_where_proc_numbers_otherwise() {
+    fn the_values_are_right_if_proc_uses_other_process_ids() {
         let before = now();
         let Some(pages) = pages("foreign_proc", &["--pid", "--fork"], "", "") else { return };
         assert_right(&pages[0], before);
     }
 
     #[test]
-    fn what_is_hidden_is_left_out() {
+    fn hidden_values_are_left_out() {
         let start = "process_start_time_seconds";
         let fds = "mount -t tmpfs -o mode=0 none /proc/$$/fd; mount --bind /dev/null /proc/$$/limits";
         let btime = |value| format!("mount -t proc proc /proc; {}", fake_btime(value));
@@ -212,7 +213,7 @@ mod elsewhere {
             ("mount -t tmpfs none /proc", "", start),
             ("mount -t proc proc /proc; mount --bind /dev/null /proc/$$/stat", "", start),
             (&*format!("mount -t proc proc /proc; {fds}"), start, "process_max_fds"),
-            // Numbers that are none: what is computed with them is left out, or is right.
+            // Numbers that make no sense: the start is left out, or is right.
             (&*btime("18446744073709551615"), start, ""),
             (&*btime("-1"), start, ""),
         ] {
@@ -228,7 +229,7 @@ mod elsewhere {
     #[test]
     fn a_command_of_any_name_has_a_start() {
         let before = now();
-        // A user who sees no process but their own.
+        // Mounted for users who see only their own processes.
         let setup = "mount -t proc -o hidepid=2 proc /proc; dir=/sys; mount -t tmpfs none $dir; \
                      cp \"$0\" \"$dir/) R 1 (\"; exec \"$dir/) R 1 (\" \"$@\"";
         let Some(pages) = pages("command_name", OWN_PROC, &format!("[ \"$0\" = sh ] || {{ {setup}; }}"), "")

@@ -1,4 +1,4 @@
-//! A flag that writers wait for, raised also where the test that would raise it fails.
+//! Flag that ends the writers of a test. It is raised on drop, so that they end also if the test fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

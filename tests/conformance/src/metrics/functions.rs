@@ -1,6 +1,6 @@
 //! The functions of `obs-metrics`, as a program calls them.
 
-use obs_metrics::{self as ours, ErrorKind, Format as Wire, Registry};
+use obs_metrics::{self as ours, ErrorKind, Format as Wire, Registry, testing};
 
 use super::parse;
 use crate::case::{Outcome, ensure, equal, failed};
@@ -20,7 +20,7 @@ pub(super) fn declarations(_lab: &Lab) -> Outcome {
     let jobs = registry.try_counter("jobs_total", "Jobs.", ["queue"])?;
     jobs.with(["mail"]).inc();
     registry.try_counter("jobs_total", "Jobs.", ["queue"])?.with(["mail"]).inc();
-    equal("two handles of one family", registry.value("jobs_total", &[]), Some(2.0))?;
+    equal("two handles of one family", testing::value(&registry, "jobs_total", &[]), Some(2.0))?;
 
     let refused: [(&str, Result<(), ours::Error>); 9] = [
         ("another kind", registry.try_gauge("jobs_total", "Jobs.", ["queue"]).map(drop)),
@@ -40,7 +40,7 @@ pub(super) fn declarations(_lab: &Lab) -> Outcome {
     }
     let nothing = registry.gauge("jobs_total", "Jobs.", ["queue"]).with(["mail"]);
     nothing.set(7.0);
-    equal("the family after a refused declaration", registry.value("jobs_total", &[]), Some(2.0))?;
+    equal("the family after a refused declaration", testing::value(&registry, "jobs_total", &[]), Some(2.0))?;
     pages(&registry).map(drop)
 }
 
@@ -52,7 +52,7 @@ pub(super) fn series_end(_lab: &Lab) -> Outcome {
     let handle = counted.with(["a"]);
     handle.inc();
     let lease = open.with(["a"]).lease();
-    equal("while the lease is held", registry.value("open", &[("peer", "a")]), Some(1.0))?;
+    equal("while the lease is held", testing::value(&registry, "open", &[("peer", "a")]), Some(1.0))?;
     drop(lease);
     for page in pages(&registry)? {
         let left =
@@ -60,12 +60,12 @@ pub(super) fn series_end(_lab: &Lab) -> Outcome {
         equal("after the lease", left, 0.0)?;
     }
     ensure(counted.remove(["a"]), "a series to remove", "none")?;
-    equal("after the removal", registry.value("seen_total", &[("peer", "a")]), None)?;
+    equal("after the removal", testing::value(&registry, "seen_total", &[("peer", "a")]), None)?;
     handle.inc();
     ensure(
-        registry.value("seen_total", &[("peer", "a")]) >= Some(1.0),
+        testing::value(&registry, "seen_total", &[("peer", "a")]) >= Some(1.0),
         "the handle's next write shows",
-        registry.value("seen_total", &[]),
+        testing::value(&registry, "seen_total", &[]),
     )
 }
 
@@ -77,7 +77,7 @@ pub(super) fn registries_apart(_lab: &Lab) -> Outcome {
         for _ in 0..100 {
             ours::standard::requests_total().with(["llm.chat", "ok"]).add(number);
         }
-        registry.value("hearthnet_requests_total", &[])
+        testing::value(&registry, "hearthnet_requests_total", &[])
     };
     let found: Vec<_> = std::thread::scope(|threads| {
         let counts: Vec<_> = (0..100).map(|number| threads.spawn(move || count(number))).collect();

@@ -35,8 +35,8 @@ fn run(log_dir: &Path) -> Result<(), Box<dyn Error>> {
     drop(guard);
 
     let registry = metrics::Registry::global();
-    let routed =
-        ["ok", "partition", "not_found"].map(|result| registry.value("routed_total", &[("result", result)]));
+    let routed = ["ok", "partition", "not_found"]
+        .map(|result| metrics::testing::value(registry, "routed_total", &[("result", result)]));
     let statuses: Vec<_> = trace::get_recent(10).iter().map(|record| record.status().to_string()).collect();
     let lines = lines(log_dir)?;
     let of_message =

@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(limiter.admit(address("10.0.0.1"), "llm.chat"), Ok(()));
         let count = |reason| {
             let labels = [("capability", ECHO), ("reason", reason)];
-            registry.value("hearthnet_rate_limited_total", &labels).unwrap()
+            obs_facade::metrics::testing::value(&registry, "hearthnet_rate_limited_total", &labels).unwrap()
         };
         assert!(count("soft") >= 170.0, "{}", count("soft"));
         assert!(count("hard") >= 80.0, "{}", count("hard"));

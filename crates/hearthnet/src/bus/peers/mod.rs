@@ -173,7 +173,13 @@ mod tests {
         let _scope = registry.enter();
         let url = Url::parse("http://127.0.0.1:1").unwrap();
         let peers = Peers::new(&[url.clone(), url.clone(), url], "ours");
-        let online = |community| registry.value("hearthnet_nodes_online", &[("community", community)]);
+        let online = |community| {
+            obs_facade::metrics::testing::value(
+                &registry,
+                "hearthnet_nodes_online",
+                &[("community", community)],
+            )
+        };
         assert_eq!(online("ours"), Some(0.0));
         peers.learn(0, manifest("a", "ours"));
         peers.learn(1, manifest("b", "theirs"));

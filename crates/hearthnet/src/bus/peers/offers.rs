@@ -63,7 +63,11 @@ mod tests {
         let _scope = registry.enter();
         let count = |capability| {
             standard::requests_total().inc([capability, "ok"]);
-            registry.value("hearthnet_requests_total", &[("capability", capability)])
+            obs_facade::metrics::testing::value(
+                &registry,
+                "hearthnet_requests_total",
+                &[("capability", capability)],
+            )
         };
         let mut restless = Offers::default();
         for round in 0..100 {

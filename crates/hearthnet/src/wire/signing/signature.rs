@@ -185,7 +185,11 @@ mod tests {
             let mut headers = headers.clone();
             spoil(&mut headers);
             assert_eq!(check(&headers, ECHO, &body).unwrap_err().code, Code::INVALID_SIGNATURE);
-            let count = registry.value("hearthnet_signature_failures_total", &[("reason", reason)]);
+            let count = obs_facade::metrics::testing::value(
+                &registry,
+                "hearthnet_signature_failures_total",
+                &[("reason", reason)],
+            );
             assert!(count >= Some(1.0), "{reason}");
         };
         let set = |name: HeaderName, value: &'static str| {

@@ -1,20 +1,27 @@
-//! Counts in the buckets of Prometheus' native histograms: exponential and sparse, for quantiles without bounds chosen
-//! beforehand.
+//! Counts in the exponential, sparse buckets of a native histogram.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Each octave is cut into 2³ buckets, so a bound is 2^(1/8) or 1.09 times the one before.
+use crate::exposition::native::NativeBuckets;
+
+/// Prometheus' number for the resolution: 2³ buckets in each octave. A bound is 2^(1/8) or 1.09 times the previous one, so
+/// a quantile is off by 4.5 % at most.
 const SCHEMA: i32 = 3;
 const STEPS: i32 = 1 << SCHEMA;
 
-/// Values up to 2⁻⁶⁴ are in the zero bucket; those beyond 2⁶⁴ share the bucket of infinity.
+/// Octaves on each side of 1. Values up to 2⁻⁶⁴ fall into the zero bucket, values beyond 2⁶⁴ into the bucket of infinity:
+/// no duration or size that a node observes lies outside.
 const OCTAVES: i32 = 64;
-const LAST: i32 = OCTAVES * STEPS;
-pub(crate) const ZERO_THRESHOLD: f64 = 1.0 / (1_u128 << OCTAVES) as f64;
 
-/// The mantissas of 2^(0/8) to 2^(7/8), as Prometheus has them to the last bit.
+/// Distance of the last finite bucket from the zero bucket, and of the bound 1 from it.
+const LAST: i32 = OCTAVES * STEPS;
+
+/// Upper bound of the zero bucket.
+const ZERO_THRESHOLD: f64 = 1.0 / (1_u128 << OCTAVES) as f64;
+
+/// Mantissas of 2^(0/8) to 2^(7/8), bit for bit as in Prometheus.
 const BOUNDS: [f64; STEPS as usize] = [
     1.0,
     2.0 * 0.545_253_866_332_628_8,
@@ -26,9 +33,9 @@ const BOUNDS: [f64; STEPS as usize] = [
     2.0 * 0.917_004_043_204_671_1,
 ];
 
-/// A value's bucket: its distance from the zero bucket, below zero for values below zero.
+/// Bucket of a value, as its distance from the zero bucket. The distance of a negative value is negative.
 ///
-/// Bucket `n` above zero has the bounds 2^((n - 1 - LAST) / 8) and 2^((n - LAST) / 8), of which the upper belongs to it.
+/// Bucket `n` above zero has the bounds 2^((n - 1 - LAST) / 8) and 2^((n - LAST) / 8). The upper bound belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(i16);
 
@@ -36,7 +43,8 @@ impl Place {
     const ZERO: Self = Self(0);
     const INFINITY: i32 = 2 * LAST + 1;
 
-    /// Exponent and mantissa straight from the number's bits.
+    /// Returns the bucket of a value. Exponent and mantissa come from the bits of the number, which is faster than a
+    /// logarithm and exact at the bounds.
     fn of(value: f64) -> Self {
         let size = value.abs();
         if size <= ZERO_THRESHOLD {
@@ -49,52 +57,56 @@ impl Place {
         Self(if value < 0.0 { -distance } else { distance })
     }
 
-    /// Which side of zero, and which bucket there; `None` for the zero bucket.
+    /// Returns the side of zero (0 above, 1 below) and the bucket on it, or `None` for the zero bucket.
     fn side(self) -> Option<(usize, usize)> {
         let distance = usize::from(self.0.unsigned_abs());
         distance.checked_sub(1).map(|bucket| (usize::from(self.0 < 0), bucket))
     }
 
-    /// The number that Prometheus gives the bucket on its side, for the schema that the values are counted in.
+    /// Returns Prometheus' index of a bucket, in the schema that values are counted in.
     fn index(bucket: usize) -> i32 {
         let distance = bucket as i32 + 1;
+        // Prometheus numbers the bucket of infinity after that of the largest finite number, 2^1024.
         if distance == Self::INFINITY { (1024 << SCHEMA) + 1 } else { distance - LAST }
     }
 }
 
-/// Counts made together when a value first falls among them: eight octaves.
+/// Counts that are allocated together, for eight octaves, when a value first falls among them. Observed values mostly lie
+/// within a few octaves of each other.
 const BLOCK: usize = 64;
 const BLOCKS: usize = Place::INFINITY as usize / BLOCK + 1;
 type Side = [OnceLock<Box<[AtomicU64; BLOCK]>>; BLOCKS];
 
-/// One count for each bucket in use. Its memory is bounded whatever the values: at most 17 blocks of 512 bytes a side.
+/// One count for each bucket. Whatever the values, it takes at most 17 blocks of 512 bytes on each side.
+///
+/// Accesses are `Relaxed`: the part of the histogram that holds the counts orders them for its readers.
 #[derive(Debug, Default)]
 pub(crate) struct NativeCounts {
     zero: AtomicU64,
-    /// Above zero, below zero.
+    /// Counts above zero, and below zero.
     sides: [OnceLock<Box<Side>>; 2],
 }
 
 impl NativeCounts {
-    /// Counts a value; for the one thread that writes here.
-    pub(crate) fn count_alone(&self, value: f64) {
+    /// Counts a value. Only one thread may write.
+    pub(crate) fn count_as_owner(&self, value: f64) {
         let count = self.at(Place::of(value));
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// Counts a value; for any number of threads.
+    /// Counts a value. Any number of threads may write.
     pub(crate) fn count_shared(&self, value: f64) {
         self.at(Place::of(value)).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Makes the other the same as this; for the one thread that writes both.
+    /// Copies the counts to `other`. Only one thread may write both.
     pub(crate) fn copy_to(&self, other: &Self) {
         self.counts().for_each(|(place, count)| {
             other.at(place).store(count.load(Ordering::Relaxed), Ordering::Relaxed);
         });
     }
 
-    /// Moves everything to the other, and tells what it was.
+    /// Moves the counts to `other`, and adds them to `moved`.
     pub(crate) fn move_to(&self, other: &Self, moved: &mut Vec<(Place, u64)>) {
         for (place, count) in self.counts() {
             let count = count.swap(0, Ordering::Relaxed);
@@ -105,7 +117,7 @@ impl NativeCounts {
         }
     }
 
-    /// The buckets that are not empty.
+    /// Returns the counts that are not zero.
     pub(crate) fn read(&self) -> Vec<(Place, u64)> {
         let counts = self.counts().map(|(place, count)| (place, count.load(Ordering::Relaxed)));
         counts.filter(|(_, count)| *count > 0).collect()
@@ -118,7 +130,7 @@ impl NativeCounts {
         &block[bucket % BLOCK]
     }
 
-    /// Every count made so far.
+    /// Returns every count that was allocated.
     fn counts(&self) -> impl Iterator<Item = (Place, &AtomicU64)> {
         let sides = [1, -1].into_iter().zip(&self.sides);
         let sides = sides.filter_map(|(sign, side)| side.get().map(|side| (sign, side)));
@@ -131,52 +143,30 @@ impl NativeCounts {
     }
 }
 
-/// What a native histogram shows: the counts of its buckets by their numbers in `schema`.
-#[derive(Debug, PartialEq)]
-pub(crate) struct NativeBuckets {
-    pub(crate) schema: i32,
-    pub(crate) zero: u64,
-    pub(crate) positive: BTreeMap<i32, u64>,
-    pub(crate) negative: BTreeMap<i32, u64>,
-}
-
-impl NativeBuckets {
-    /// More than so many are merged into wider ones, so that what peers send does not decide how much a scrape stores.
-    const MOST: usize = 160;
-    const WIDEST: i32 = -4;
-
-    pub(crate) fn new(counts: &[(Place, u64)]) -> Self {
-        let mut buckets =
-            Self { schema: SCHEMA, zero: 0, positive: BTreeMap::new(), negative: BTreeMap::new() };
-        for (place, count) in counts {
-            match place.side() {
-                None => buckets.zero += count,
-                Some((0, bucket)) => *buckets.positive.entry(Place::index(bucket)).or_default() += count,
-                Some((_, bucket)) => *buckets.negative.entry(Place::index(bucket)).or_default() += count,
-            }
-        }
-        while buckets.positive.len() + buckets.negative.len() > Self::MOST && buckets.schema > Self::WIDEST {
-            buckets.widen();
-        }
-        buckets
-    }
-
-    /// Two neighbours become one: what has an even number keeps its upper bound.
-    fn widen(&mut self) {
-        self.schema -= 1;
-        for side in [&mut self.positive, &mut self.negative] {
-            let mut merged = BTreeMap::new();
-            side.iter().for_each(|(index, count)| *merged.entry((index + 1) >> 1).or_default() += count);
-            *side = merged;
+/// Returns the buckets that a page shows for these counts.
+pub(crate) fn native_buckets(counts: &[(Place, u64)]) -> NativeBuckets {
+    let mut buckets = NativeBuckets {
+        schema: SCHEMA,
+        zero_threshold: ZERO_THRESHOLD,
+        zero: 0,
+        positive: BTreeMap::new(),
+        negative: BTreeMap::new(),
+    };
+    for (place, count) in counts {
+        match place.side() {
+            None => buckets.zero += count,
+            Some((0, bucket)) => *buckets.positive.entry(Place::index(bucket)).or_default() += count,
+            Some((_, bucket)) => *buckets.negative.entry(Place::index(bucket)).or_default() += count,
         }
     }
+    buckets.limit()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The number of a value's bucket as the definition has it: the least `i` with `value <= 2^(i/8)`.
+    /// Returns the index of a value's bucket. By its definition this is the least `i` with `value <= 2^(i/8)`.
     fn index_of(value: f64) -> i32 {
         let (_, bucket) = Place::of(value).side().expect("not zero");
         Place::index(bucket)
@@ -196,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_those_of_the_logarithm() {
+    fn a_bucket_is_that_of_the_logarithm() {
         let mut value = 1.1e-19;
         while value < 1.7e19 {
             let exact = 8.0 * f64::log2(value);
@@ -208,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_values_have_a_bucket_too() {
+    fn zero_tiny_and_huge_values_have_a_bucket() {
         for value in [0.0, -0.0, 1e-300, f64::MIN_POSITIVE / 2.0, ZERO_THRESHOLD, -ZERO_THRESHOLD] {
             assert_eq!(Place::of(value), Place::ZERO, "{value}");
         }
@@ -220,29 +210,29 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_read() {
+    fn counts_are_read_back() {
         let counts = NativeCounts::default();
         for value in [0.0, 1.0, 1.0, -1.0, 1e10, f64::INFINITY] {
-            counts.count_alone(value);
+            counts.count_as_owner(value);
             counts.count_shared(value);
         }
-        let buckets = NativeBuckets::new(&counts.read());
+        let buckets = native_buckets(&counts.read());
         assert_eq!((buckets.schema, buckets.zero), (3, 2));
         assert_eq!(Vec::from_iter(buckets.positive), [(0, 4), (266, 2), (8193, 2)]);
         assert_eq!(Vec::from_iter(buckets.negative), [(0, 2)]);
     }
 
-    /// However far values lie apart, a scrape gets a bounded number of buckets, none too few, and wider ones have the
-    /// bounds of narrower ones.
+    /// The number of buckets is bounded however far values lie apart, and bounds of merged buckets are bounds of the
+    /// narrow ones.
     #[test]
-    fn many_buckets_are_merged_into_wider_ones() {
+    fn too_many_buckets_are_merged() {
         let counts = NativeCounts::default();
         let values = (-600..=600).map(|step| 2f64.powf(f64::from(step) / 10.0));
         let values: Vec<f64> = values.flat_map(|value| [value, -value, -value]).collect();
-        values.iter().for_each(|value| counts.count_alone(*value));
-        let buckets = NativeBuckets::new(&counts.read());
+        values.iter().for_each(|value| counts.count_as_owner(*value));
+        let buckets = native_buckets(&counts.read());
         assert_eq!(buckets.schema, -1, "120 octaves on each side, two a bucket");
-        assert!(buckets.positive.len() + buckets.negative.len() <= NativeBuckets::MOST);
+        assert!(buckets.positive.len() + buckets.negative.len() <= NativeBuckets::MAX_BUCKETS);
         assert_eq!(buckets.positive.values().sum::<u64>(), 1201);
         assert_eq!(buckets.negative.values().sum::<u64>(), 2402);
         for (index, count) in &buckets.positive {
@@ -252,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn infinity_stays_infinity_in_wider_buckets() {
-        let mut buckets = NativeBuckets::new(&[(Place::of(f64::INFINITY), 1)]);
+    fn the_bucket_of_infinity_stays_so_when_merged() {
+        let mut buckets = native_buckets(&[(Place::of(f64::INFINITY), 1)]);
         for schema in (-4..3).rev() {
-            buckets.widen();
-            // Prometheus' number of the bucket above the largest finite bound.
+            buckets.merge_neighbours();
+            // Prometheus' index of the bucket above the largest finite bound.
             let index = if schema >= 0 { (1024 << schema) + 1 } else { (1024 >> -schema) + 1 };
             assert_eq!((buckets.schema, buckets.positive.keys().next()), (schema, Some(&index)));
         }

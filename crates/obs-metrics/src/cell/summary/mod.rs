@@ -1,87 +1,26 @@
-//! Summaries: quantiles over a rolling window, a sum and a count since the start (M4).
+//! Storage of a summary.
 
 mod window;
 
-use std::cell::RefCell;
-use std::fmt;
-use std::sync::{Arc, LazyLock};
-use std::thread::LocalKey;
+use std::sync::LazyLock;
 use std::time::Instant;
 
-use crate::cell::histogram::HistogramCell;
-use crate::cell::histogram::shard::Snapshot;
-use crate::cell::summary::window::Window;
+use self::window::Window;
+use super::Cell;
+use super::histogram::HistogramCell;
+use super::histogram::snapshot::Snapshot;
+use crate::desc::Desc;
 use crate::exposition::format::Format;
-use crate::exposition::protobuf;
-use crate::exposition::text;
-use crate::family::desc::{Desc, Kind};
-use crate::family::lookup_cache::Cache;
-use crate::family::series::{Cell, Part, Series};
+use crate::exposition::{protobuf, text};
 
-/// The quantiles that a summary shows.
+/// Quantiles that a summary shows.
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
+/// Encoded label of each quantile.
 const QUANTILE_LABELS: [&str; 4] =
     ["quantile=\"0.5\"", "quantile=\"0.9\"", "quantile=\"0.95\"", "quantile=\"0.99\""];
 
-/// A summary of one series, to be held: clones observe into the same series.
-///
-/// Its quantiles are those of the last five minutes, within 2 % for values between 2⁻¹² and 2²⁸; NaN while nothing was
-/// observed in that time. Its sum and count go on from the start, as counters do.
-///
-/// ```
-/// let registry = obs_metrics::Registry::new();
-/// let waits = registry.summary("wait_ms", "Waits.", []).with([]);
-/// (1..=100).for_each(|ms| waits.observe(f64::from(ms)));
-/// let median = waits.quantile(0.5);
-/// assert!((49.0..=51.0).contains(&median));
-/// ```
-#[derive(Clone, Default)]
-pub struct Summary(pub(crate) Option<Arc<Series<SummaryCell>>>);
-
-impl Summary {
-    /// Records one value. NaN is counted apart, in `hearthnet_metrics_nan_total{metric}`.
-    #[inline]
-    pub fn observe(&self, value: f64) {
-        let Some(series) = &self.0 else { return };
-        if value.is_nan() {
-            return series.count_nan();
-        }
-        series.write(move |cell| cell.observe(value));
-    }
-
-    /// The value that a share `q` (0 to 1) of the window's observations does not exceed; NaN without any.
-    #[must_use]
-    pub fn quantile(&self, q: f64) -> f64 {
-        self.0.as_ref().map_or(f64::NAN, |series| series.cell.window.quantiles(seconds(), [q])[0])
-    }
-
-    /// How many values were observed since the start; 0 for a handle that does nothing.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.0.as_ref().map_or(0, |series| series.cell.totals.snapshot().count())
-    }
-
-    /// The sum of the values observed since the start; 0 for a handle that does nothing.
-    #[must_use]
-    pub fn sum(&self) -> f64 {
-        self.0.as_ref().map_or(0.0, |series| series.cell.totals.snapshot().sum)
-    }
-}
-
-impl fmt::Debug for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Summary").field("count", &self.count()).field("sum", &self.sum()).finish()
-    }
-}
-
-/// Seconds on a clock that never steps back.
-fn seconds() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    START.elapsed().as_secs()
-}
-
-/// A window for the quantiles, a histogram without bounds for sum and count.
+/// Rolling window for the quantiles, and a histogram without bounds for sum and count.
 #[derive(Debug)]
 pub struct SummaryCell {
     window: Window,
@@ -89,35 +28,40 @@ pub struct SummaryCell {
 }
 
 impl SummaryCell {
-    fn observe(&self, value: f64) {
+    pub(crate) fn observe(&self, value: f64) {
         self.totals.record(0, value);
         self.window.record(seconds(), value);
     }
+
+    /// Returns the value that the share `q` of the values in the window does not exceed.
+    pub(crate) fn quantile(&self, q: f64) -> f64 {
+        self.window.quantiles(seconds(), [q])[0]
+    }
+
+    pub(crate) fn totals(&self) -> Snapshot {
+        self.totals.snapshot()
+    }
 }
 
-thread_local! {
-    static CACHE: RefCell<Cache<SummaryCell>> = const { RefCell::new(Cache::new()) };
+/// Returns the seconds since the first call, on a clock that never steps back.
+fn seconds() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_secs()
 }
 
 impl Cell for SummaryCell {
-    const KIND: Kind = Kind::Summary;
+    type Reading = Snapshot;
 
     fn new(_desc: &Desc) -> Self {
-        Self { window: Window::new(), totals: HistogramCell::new(&[], false) }
-    }
-
-    fn cache() -> &'static LocalKey<RefCell<Cache<Self>>> {
-        &CACHE
+        Self { window: Window::new(), totals: HistogramCell::with_bounds(&[], false) }
     }
 
     fn prefix(desc: &Desc, values: &[Box<str>], out: &mut String) {
         text::push_labels(out, &desc.labels, values);
     }
 
-    type Reading = Snapshot;
-
     fn read(&self) -> Snapshot {
-        self.totals.snapshot()
+        self.totals()
     }
 
     fn encode(&self, totals: Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
@@ -135,9 +79,5 @@ impl Cell for SummaryCell {
     fn encode_protobuf(&self, totals: Snapshot, _desc: &Desc, out: &mut Vec<u8>) {
         let quantiles = QUANTILES.into_iter().zip(self.window.quantiles(seconds(), QUANTILES));
         protobuf::push_summary(out, totals.count(), totals.sum, quantiles);
-    }
-
-    fn number(totals: Snapshot, part: Part) -> Option<f64> {
-        HistogramCell::number(totals, part)
     }
 }

@@ -1,30 +1,36 @@
-//! A rolling window of values in log-linear buckets, for quantiles within 2 % (M4).
+//! Rolling window of values in log-linear buckets, for quantiles within 2 %.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The window is five slices of a minute and the one being filled.
+/// Five complete minutes and the one under way.
 const SLICES: usize = 6;
 const SLICE_SECONDS: u64 = 60;
 
-/// Each octave is cut into 32 equal steps, so a step's middle is at most 1/64 off any value in it.
+/// Equal steps of an octave. The middle of a step is at most 1/64 off any value in it, which leaves room for the 2 % that
+/// the crate documents.
 const STEPS: usize = 32;
+
+/// Exponent of the lowest octave. Values in milliseconds below 2⁻¹², a quarter of a microsecond, count as 0.
 const LOWEST_OCTAVE: i32 = -12;
+
+/// Number of octaves. Values beyond 2²⁸, three days in milliseconds, count in the highest step.
 const OCTAVES: usize = 40;
 
-/// Slices used in turn; an octave's steps are made when a value first falls into them.
+/// Slices that are used in turn. The steps of an octave are allocated when a value first falls among them.
 #[derive(Debug)]
 pub(crate) struct Window {
     slices: [Slice; SLICES],
+    /// Held by the thread that empties a slice, so that one thread does.
     turning: Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Slice {
-    /// Which minute it holds, plus one; 0 before its first use.
+    /// Number of the minute that it holds, plus one. 0 before its first use.
     minute: AtomicU64,
     octaves: OnceLock<Box<[Octave; OCTAVES]>>,
-    /// Values of zero and below, and those under the lowest octave: they count as 0.
+    /// Number of values that count as 0: those of zero and below, and those under the lowest octave.
     low: AtomicU32,
 }
 
@@ -38,38 +44,44 @@ impl Window {
     pub(crate) fn record(&self, seconds: u64, value: f64) {
         let minute = seconds / SLICE_SECONDS + 1;
         let slice = &self.slices[(minute % SLICES as u64) as usize];
+        // Acquire pairs with the release store in `turn`: the value is counted after the slice was emptied.
         if slice.minute.load(Ordering::Acquire) != minute {
             self.turn(slice, minute);
         }
         slice.count(value);
     }
 
-    /// Empties a slice for its next minute. A value that another thread was just adding to the old minute may be lost or
-    /// land in the new one: quantiles bear that; sum and count are kept elsewhere.
+    /// Empties a slice for its next minute.
+    ///
+    /// A value that another thread is adding to the old minute may be lost or land in the new one. For quantiles that is
+    /// one value among many; sum and count are kept apart and stay exact.
     #[cold]
     fn turn(&self, slice: &Slice, minute: u64) {
         let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        // Relaxed: the lock orders the threads that turn. The counts are published by the store of the minute.
         if slice.minute.load(Ordering::Relaxed) < minute {
             slice.cells().for_each(|(_, count)| count.store(0, Ordering::Relaxed));
             slice.minute.store(minute, Ordering::Release);
         }
     }
 
-    /// The values at the given shares (0 to 1) of what the window holds; NaN when it is empty.
+    /// Returns the values that these shares (0 to 1) of the values in the window do not exceed. NaN for an empty window.
     pub(crate) fn quantiles<const N: usize>(&self, seconds: u64, shares: [f64; N]) -> [f64; N] {
         let counts = self.counts(seconds / SLICE_SECONDS + 1);
         let total: u64 = counts.iter().map(|(_, count)| count).sum();
         shares.map(|share| value_at(&counts, (share * total as f64).ceil().max(1.0) as u64))
     }
 
-    /// Value and count of every step in use, ascending.
+    /// Returns the value and the count of every step that is not empty, in ascending order.
     fn counts(&self, minute: u64) -> Vec<(f64, u64)> {
         let mut counts: Vec<(f64, u64)> = Vec::new();
         let oldest = minute.saturating_sub(SLICES as u64 - 1).max(1);
         for slice in &self.slices {
+            // Acquire pairs with the release store in `turn`: no count of an older minute is seen under this one.
             if !(oldest..=minute).contains(&slice.minute.load(Ordering::Acquire)) {
                 continue;
             }
+            // Relaxed: each count stands alone, and quantiles need no moment that all share.
             let used = slice.cells().map(|(value, count)| (value, u64::from(count.load(Ordering::Relaxed))));
             counts.extend(used.filter(|(_, count)| *count > 0));
         }
@@ -102,7 +114,7 @@ impl Slice {
         steps[step].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every cell made so far with the value it stands for.
+    /// Returns every count that was allocated, with the value that it stands for.
     fn cells(&self) -> impl Iterator<Item = (f64, &AtomicU32)> {
         let octaves = self.octaves.get().into_iter().flat_map(|octaves| octaves.iter().enumerate());
         let made = octaves.filter_map(|(octave, steps)| steps.get().map(|steps| (octave, steps)));
@@ -113,7 +125,8 @@ impl Slice {
     }
 }
 
-/// Octave and step straight from the number's bits: the exponent, and the top five bits of the fraction.
+/// Returns octave and step of a value: the exponent and the top five bits of the fraction. Reading the bits is faster than
+/// a logarithm. `None` stands for values that count as 0.
 fn place(value: f64) -> Option<(usize, usize)> {
     let bits = value.to_bits();
     let octave = ((bits >> 52) & 0x7ff) as i32 - 1023 - LOWEST_OCTAVE;
@@ -126,6 +139,7 @@ fn place(value: f64) -> Option<(usize, usize)> {
     }
 }
 
+/// Returns the middle of a step.
 fn middle(octave: usize, step: usize) -> f64 {
     let start = 2f64.powi(octave as i32 + LOWEST_OCTAVE);
     start * (1.0 + (step as f64 + 0.5) / STEPS as f64)
@@ -141,7 +155,7 @@ mod tests {
         compare(name, &window, 0, values);
     }
 
-    /// The window's quantiles beside those of the sorted samples.
+    /// Compares the window's quantiles with those of the sorted samples.
     fn compare(name: &str, window: &Window, second: u64, mut values: Vec<f64>) {
         values.sort_by(f64::total_cmp);
         let shares = [0.5, 0.9, 0.95, 0.99];
@@ -151,7 +165,7 @@ mod tests {
         }
     }
 
-    /// Numbers between 0 and 1, the same ones each time.
+    /// Returns a generator of numbers between 0 and 1 with a fixed seed.
     fn random() -> impl FnMut() -> f64 {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         move || {
@@ -162,7 +176,6 @@ mod tests {
         }
     }
 
-    /// M4: within 2 % of exact.
     #[test]
     fn quantiles_are_within_two_percent_of_exact() {
         let mut random = random();
@@ -179,8 +192,8 @@ mod tests {
         check("constant", vec![3.7; 100]);
     }
 
-    /// Twenty minutes in which the distribution drifts: at every moment the quantiles are those of the samples of the
-    /// minute under way and the five before it.
+    /// The distribution drifts for twenty minutes. The quantiles are always those of the minute under way and the five
+    /// before it.
     #[test]
     fn quantiles_follow_the_rolling_window() {
         let window = Window::new();
@@ -203,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_window_is_nan_again_when_its_values_have_aged() {
+    fn a_window_is_nan_again_when_its_values_are_too_old() {
         let window = Window::new();
         assert!(window.quantiles(0, [0.5])[0].is_nan());
         window.record(10, 5.0);
@@ -215,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_values_stay_in_range() {
+    fn values_outside_the_octaves_stay_in_range() {
         let window = Window::new();
         for value in [0.0, -0.0, -3.0, 1e-300, f64::MIN_POSITIVE, f64::INFINITY, 1e300] {
             window.record(0, value);

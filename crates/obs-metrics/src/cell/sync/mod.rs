@@ -1,5 +1,5 @@
-//! Atomics, locks and thread-locals of the cells: the standard library's, or loom's in a build for the models of
-//! `models.rs` (`--cfg obs_loom`).
+//! Atomics, locks and thread-locals of the cells: those of the standard library, or those of loom in a build with
+//! `--cfg obs_loom`, which runs the models of `models.rs`.
 
 #[cfg(not(all(test, obs_loom)))]
 mod real;

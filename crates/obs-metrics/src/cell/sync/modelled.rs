@@ -1,4 +1,4 @@
-//! Loom's types in the form of the standard library's.
+//! Types of loom, in the form of the standard library's.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(crate) use loom::thread::yield_now;
 /// Whether loom runs this build.
 pub(crate) const IS_MODEL: bool = true;
 
-/// No time passes in a model.
+/// Yields, as no time passes in a model.
 pub(crate) fn sleep(_time: Duration) {
     yield_now();
 }
@@ -22,7 +22,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Loom's own macro does not take `const { … }`, which an expression of this edition may be.
+/// Declares thread-locals. Loom's macro does not accept `const { … }`; an expression accepts it.
 macro_rules! per_thread {
     ($($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;)*) => {
         ::loom::thread_local! { $($(#[$attribute])* static $name: $type = $value;)* }
@@ -30,8 +30,8 @@ macro_rules! per_thread {
 }
 pub(crate) use per_thread;
 
-/// The standard library's has a lock of its own, which would stop all threads of a model: they share one thread of the
-/// system. So the value is made under loom's lock, and whether it is there is loom's to say.
+/// `OnceLock` for a model. That of the standard library would block the one system thread that all threads of a model share.
+/// Here loom's lock guards the making of the value, and loom's flag says whether there is one.
 #[derive(Debug)]
 pub(crate) struct OnceLock<T> {
     value: std::sync::OnceLock<T>,

@@ -1,4 +1,4 @@
-//! The standard library's types.
+//! Types of the standard library.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ pub(crate) use std::{hint, thread_local as per_thread};
 /// Whether loom runs this build.
 pub(crate) const IS_MODEL: bool = false;
 
-/// Takes a lock. Its holder cannot have panicked half way: no code of a user runs inside.
+/// Takes a lock. A poisoned lock is taken too: no code of a user runs under it, so its data is whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

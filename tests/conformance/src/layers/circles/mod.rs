@@ -17,8 +17,8 @@ use crate::harness::Lab;
 /// Most files of one folder that may import each other.
 const MOST_FILES: usize = 2;
 
-/// Crates whose files are in rooms already. The others still have circles.
-const PACKAGES: [&str; 5] = ["hearthnet", "obs-doctor", "obs-facade", "obs-log", "obs-trace"];
+/// Crates whose files are checked.
+const PACKAGES: [&str; 6] = ["hearthnet", "obs-doctor", "obs-facade", "obs-log", "obs-metrics", "obs-trace"];
 
 /// The files of each crate in [`PACKAGES`] import each other within bounds.
 pub(super) fn none(lab: &Lab) -> Outcome {

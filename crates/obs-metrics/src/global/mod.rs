@@ -1,15 +1,22 @@
-//! The public functions of spec §4.1: those of the registry in force, which is the global one outside tests.
+//! Functions of the crate root. They use the registry in force, which is the global one outside tests.
+
+pub mod process;
+mod registry;
+#[cfg(feature = "tokio")]
+pub mod runtime;
+pub mod standard;
+mod start_time;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::exposition::format::Format;
-use crate::family::desc::Kind;
-use crate::family::{CounterFamily, Family, GaugeFamily, HistogramFamily, Instrument, SummaryFamily};
+use crate::exposition::kind::Kind;
+use crate::family::handle::Instrument;
+use crate::family::{CounterFamily, Family, GaugeFamily, HistogramFamily, SummaryFamily, scope};
+use crate::registry::Registry;
 use crate::registry::collector::Samples;
-use crate::registry::scope;
-use crate::registry::{Registry, or_inert};
 
-/// [`Registry::counter`] on the registry in force.
+/// Declares a family of counters in the registry in force; see [`Registry::counter`].
 ///
 /// ```
 /// use std::sync::LazyLock;
@@ -20,33 +27,33 @@ use crate::registry::{Registry, or_inert};
 /// CALLS.with(["docs", "ok"]).inc();
 /// ```
 pub fn counter<const N: usize>(name: &str, help: &str, labels: [&str; N]) -> CounterFamily<N> {
-    or_inert(try_counter(name, help, labels))
+    Family::or_inert(try_counter(name, help, labels))
 }
 
-/// [`Registry::gauge`] on the registry in force.
+/// Declares a family of gauges in the registry in force; see [`Registry::gauge`].
 pub fn gauge<const N: usize>(name: &str, help: &str, labels: [&str; N]) -> GaugeFamily<N> {
-    or_inert(try_gauge(name, help, labels))
+    Family::or_inert(try_gauge(name, help, labels))
 }
 
-/// [`Registry::histogram`] on the registry in force.
+/// Declares a family of histograms in the registry in force; see [`Registry::histogram`].
 pub fn histogram<const N: usize>(
     name: &str,
     help: &str,
     labels: [&str; N],
     buckets: &[f64],
 ) -> HistogramFamily<N> {
-    or_inert(try_histogram(name, help, labels, buckets))
+    Family::or_inert(try_histogram(name, help, labels, buckets))
 }
 
-/// [`Registry::summary`] on the registry in force.
+/// Declares a family of summaries in the registry in force; see [`Registry::summary`].
 pub fn summary<const N: usize>(name: &str, help: &str, labels: [&str; N]) -> SummaryFamily<N> {
-    or_inert(try_summary(name, help, labels))
+    Family::or_inert(try_summary(name, help, labels))
 }
 
-/// [`Registry::try_counter`] on the registry in force.
+/// Declares a family of counters in the registry in force; see [`Registry::try_counter`].
 ///
 /// # Errors
-/// As there.
+/// Returns the errors of that method.
 pub fn try_counter<const N: usize>(
     name: &str,
     help: &str,
@@ -55,18 +62,18 @@ pub fn try_counter<const N: usize>(
     declare(|registry| registry.try_counter(name, help, labels))
 }
 
-/// [`Registry::try_gauge`] on the registry in force.
+/// Declares a family of gauges in the registry in force; see [`Registry::try_gauge`].
 ///
 /// # Errors
-/// As there.
+/// Returns the errors of that method.
 pub fn try_gauge<const N: usize>(name: &str, help: &str, labels: [&str; N]) -> Result<GaugeFamily<N>, Error> {
     declare(|registry| registry.try_gauge(name, help, labels))
 }
 
-/// [`Registry::try_histogram`] on the registry in force.
+/// Declares a family of histograms in the registry in force; see [`Registry::try_histogram`].
 ///
 /// # Errors
-/// As there.
+/// Returns the errors of that method.
 pub fn try_histogram<const N: usize>(
     name: &str,
     help: &str,
@@ -76,10 +83,10 @@ pub fn try_histogram<const N: usize>(
     declare(|registry| registry.try_histogram(name, help, labels, buckets))
 }
 
-/// [`Registry::try_summary`] on the registry in force.
+/// Declares a family of summaries in the registry in force; see [`Registry::try_summary`].
 ///
 /// # Errors
-/// As there.
+/// Returns the errors of that method.
 pub fn try_summary<const N: usize>(
     name: &str,
     help: &str,
@@ -88,10 +95,10 @@ pub fn try_summary<const N: usize>(
     declare(|registry| registry.try_summary(name, help, labels))
 }
 
-/// [`Registry::collect_with`] on the registry in force.
+/// Declares a family whose samples are read when the page is made; see [`Registry::collect_with`].
 ///
 /// # Errors
-/// As there.
+/// Returns the errors of that method.
 pub fn collect_with<const N: usize>(
     kind: Kind,
     name: &str,
@@ -102,15 +109,15 @@ pub fn collect_with<const N: usize>(
     Registry::current().collect_with(kind, name, help, labels, read)
 }
 
-/// [`Registry::configure`] on the registry in force.
+/// Applies the settings to the registry in force; see [`Registry::configure`].
 ///
 /// # Errors
-/// As there.
+/// Returns the errors of that method.
 pub fn configure(config: &Config) -> Result<(), Error> {
     Registry::current().configure(config)
 }
 
-/// Whether metrics are off: then every operation is a branch, and nothing is allocated (M2).
+/// Returns whether metrics are switched off. Every record is then only a branch and allocates nothing.
 ///
 /// ```
 /// assert!(!obs_metrics::disabled());
@@ -118,32 +125,35 @@ pub fn configure(config: &Config) -> Result<(), Error> {
 #[must_use]
 pub fn disabled() -> bool {
     match scope::current() {
-        Some(registry) => registry.disabled(),
+        Some(namespace) => !namespace.is_enabled(),
         None => Registry::global().disabled(),
     }
 }
 
-/// [`Registry::render`] of the registry in force: the page of `GET /metrics` (spec §4.3).
+/// Returns the page of the registry in force as text; see [`Registry::render`].
 #[must_use]
 pub fn render(format: Format) -> String {
     Registry::current().render(format)
 }
 
-/// [`Registry::expose`] of the registry in force.
+/// Returns the page of the registry in force in any format; see [`Registry::expose`].
 #[must_use]
 pub fn expose(format: Format) -> Vec<u8> {
     Registry::current().expose(format)
 }
 
-/// A static makes its family once, perhaps inside a test's scope, and outlives it. So the family is declared globally too
-/// and resolves in the scope each time it is used; only where the global registry has another of that name does the
-/// scope's own stand.
+/// Declares a family in the registry in force, and in the global one too.
+///
+/// A static makes its family once, perhaps inside a test's scope, and outlives the scope. So the family is declared globally
+/// and uses the scope in force at each record. Only if the global registry has another family of that name, the scope's own
+/// family is returned.
 fn declare<I: Instrument, const N: usize>(
     declare_in: impl Fn(&Registry) -> Result<Family<I, N>, Error>,
 ) -> Result<Family<I, N>, Error> {
     match scope::current() {
-        Some(registry) => {
-            declare_in(&registry).map(|scoped| declare_in(Registry::global()).unwrap_or(scoped))
+        Some(namespace) => {
+            let scoped = declare_in(&Registry::of(namespace))?;
+            Ok(declare_in(Registry::global()).unwrap_or(scoped))
         }
         None => declare_in(Registry::global()),
     }

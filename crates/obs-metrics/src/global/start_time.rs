@@ -1,22 +1,23 @@
-//! The moment at which the process started (M9).
+//! Start time of the process.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Ticks of a second in the files of `/proc`: `USER_HZ`, which the kernel fixes at 100 on every architecture that Rust
+/// Ticks per second in the files of `/proc`, which the kernel calls `USER_HZ`. It is 100 on every architecture that Rust
 /// builds for.
 #[cfg(target_os = "linux")]
 const TICKS_PER_SECOND: u64 = 100;
 
-/// Returns the start of the process as Unix time in seconds, or `None` where it cannot be known.
+/// Returns the start of the process as Unix time in seconds, or `None` if the system hides it.
 ///
-/// It is computed once, so that it does not move when the clock is set. After a fork it is computed anew.
+/// It is computed once, so that it stays when the clock is set. After a fork it is computed again.
 pub(crate) fn seconds() -> Option<f64> {
+    /// Process ID and its start. The lock is held while the start is computed, so that all callers get the same one.
     static KNOWN: Mutex<Option<(u32, Option<f64>)>> = Mutex::new(None);
     let pid = std::process::id();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     match *known {
-        Some((of, start)) if of == pid => start,
+        Some((owner, start)) if owner == pid => start,
         _ => {
             let start = age().and_then(|age| before(SystemTime::now(), age));
             *known = Some((pid, start));
@@ -25,17 +26,17 @@ pub(crate) fn seconds() -> Option<f64> {
     }
 }
 
-/// Returns the Unix time in seconds of the moment that lies `age` before `now`; `None` before 1970.
+/// Returns the Unix time in seconds of the moment `age` before `now`, or `None` if that is before 1970.
 fn before(now: SystemTime, age: Duration) -> Option<f64> {
     let start = now.duration_since(UNIX_EPOCH).ok()?.checked_sub(age)?;
     (!start.is_zero()).then_some(start.as_secs_f64())
 }
 
-/// Returns how long the process has been running.
+/// Returns the age of the process.
 ///
-/// The kernel says when a task started in ticks since the boot, as the reader's time namespace counts them. The time of
-/// the boot itself would have to come from `/proc/stat`, which may be hidden or belong to a container. A thread that
-/// starts now has the same origin, and the difference of the two needs no other clock.
+/// The kernel gives the start of a task in ticks since the boot of the reader's time namespace. The boot time itself is in
+/// `/proc/stat`, which may be hidden or faked by a container. The start of a new thread has the same origin, so the
+/// difference of the two needs no other clock.
 #[cfg(target_os = "linux")]
 fn age() -> Option<Duration> {
     let process = started("/proc/self/stat")?;
@@ -48,8 +49,8 @@ fn started(file: &str) -> Option<u64> {
     start_ticks(&std::fs::read(file).ok()?)
 }
 
-/// Reads field 22 of a `stat` file. Field 2 is the name of the command in brackets, which may hold brackets and spaces
-/// itself and need not be text.
+/// Returns field 22 of a `stat` file. Field 2 is the name of the command in brackets. It may contain brackets and spaces, and
+/// need not be UTF-8, so fields are counted from the last bracket.
 #[cfg(target_os = "linux")]
 fn start_ticks(stat: &[u8]) -> Option<u64> {
     let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_is_read_whatever_the_command_is_called() {
+    fn the_start_is_read_for_any_name_of_the_command() {
         let fields = (3..=52).map(|field| field.to_string()).collect::<Vec<_>>().join(" ");
         for name in ["a", "a b", ") 1 2 (", "))) S 1 1 1", "", "\u{e9}"] {
             assert_eq!(start_ticks(format!("7 ({name}) {fields}\n").as_bytes()), Some(22), "{name}");

@@ -1,14 +1,14 @@
-//! A tokio runtime: workers, living tasks, tasks waiting for a worker (M9). Behind the feature `tokio`.
+//! Families of a tokio runtime: workers, living tasks, tasks that wait for a worker. Needs the feature `tokio`.
 
 use tokio::runtime::{Handle, RuntimeMetrics};
 
 use crate::error::Error;
-use crate::family::desc::Kind;
+use crate::exposition::kind::Kind;
 use crate::registry::Registry;
 use crate::registry::collector::Samples;
 
 /// Adds the families `tokio_workers`, `tokio_alive_tasks` and `tokio_global_queue_depth` of this runtime to a registry.
-/// Called again, it takes the new runtime in place of the former one.
+/// A second call replaces the runtime.
 ///
 /// # Errors
 /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if the registry has another family of one of these names.
@@ -17,7 +17,7 @@ use crate::registry::collector::Samples;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// let registry = obs_metrics::Registry::new();
 /// obs_metrics::runtime::collect_in(&registry, runtime.handle()).unwrap();
-/// assert_eq!(registry.value("tokio_workers", &[]), Some(1.0));
+/// assert_eq!(obs_metrics::testing::value(&registry, "tokio_workers", &[]), Some(1.0));
 /// ```
 pub fn collect_in(registry: &Registry, runtime: &Handle) -> Result<(), Error> {
     family(

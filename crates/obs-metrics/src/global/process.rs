@@ -1,27 +1,29 @@
-//! What the process itself uses, read by `sysinfo` when the page is asked for, and what it was built from (M9).
+//! Families of the process: its resources, read by `sysinfo` when the page is made, and its build.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::builtin::start_time;
+use super::start_time;
 use crate::error::Error;
-use crate::family::desc::Kind;
+use crate::exposition::kind::Kind;
 use crate::registry::Registry;
 use crate::registry::collector::Samples;
+use crate::report;
 
-/// One reading serves all families of a page.
+/// Time for which a reading is used again. One reading then serves all families of a page.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// Adds the families `process_*` and `hearthnet_build_info` to a registry. The global one has them.
+/// Adds the families `process_*` and `hearthnet_build_info` to a registry. The global registry has them.
 ///
-/// A value that the system hides, or that no process can have, is left out of the page.
+/// The page leaves out a value that the system hides or that no process can have.
 ///
 /// ```
 /// let registry = obs_metrics::Registry::new();
 /// obs_metrics::process::collect_in(&registry);
-/// assert!(registry.value("process_resident_memory_bytes", &[]).unwrap() > 0.0);
+/// let resident = obs_metrics::testing::value(&registry, "process_resident_memory_bytes", &[]);
+/// assert!(resident.unwrap() > 0.0);
 /// ```
 pub fn collect_in(registry: &Registry) {
     let reader = Arc::new(Reader::default());
@@ -49,7 +51,7 @@ pub fn collect_in(registry: &Registry) {
         start_time(registry),
         set_build_info(registry, env!("CARGO_PKG_VERSION")),
     ];
-    collected.into_iter().filter_map(Result::err).for_each(|error| crate::report::error(&error));
+    collected.into_iter().filter_map(Result::err).for_each(|error| report::error(&error));
 }
 
 /// Sets the version that `hearthnet_build_info{version, os, arch}` shows.
@@ -82,8 +84,8 @@ fn family(
     registry.collect_with(kind, name, help, [], read)
 }
 
-/// The start is looked up here and now: the longer it waits, the likelier the clock has been set meanwhile.
 fn start_time(registry: &Registry) -> Result<(), Error> {
+    // Computed now and kept: the later it is computed, the likelier the clock has been set meanwhile.
     let _ = start_time::seconds();
     let read = |samples: &mut Samples<0>| {
         start_time::seconds().into_iter().for_each(|seconds| samples.push([], seconds));
@@ -92,7 +94,7 @@ fn start_time(registry: &Registry) -> Result<(), Error> {
     registry.collect_with(Kind::Gauge, name, help, [], read)
 }
 
-/// What the kernel says of the process; `None` for what it does not say or cannot mean.
+/// Values from the kernel. `None` stands for a value that it hides or that no process can have.
 #[derive(Debug, Clone)]
 struct Reading {
     cpu_seconds: Option<f64>,
@@ -101,6 +103,7 @@ struct Reading {
     max_fds: Option<f64>,
 }
 
+/// Latest reading and its time. The lock is held while the kernel is asked, so that concurrent pages share a reading.
 #[derive(Default)]
 struct Reader(Mutex<Option<(Instant, Option<Reading>)>>);
 
@@ -127,21 +130,22 @@ fn read_now() -> Option<Reading> {
     let number = |number: usize| credible(number as u64);
     Some(Reading {
         cpu_seconds: credible(process.accumulated_cpu_time()).map(|ms| ms / 1e3),
-        // Something that runs is in memory.
+        // A process that runs has memory, so 0 means that the system hides it.
         resident_bytes: credible(process.memory()).filter(|bytes| *bytes > 0.0),
         open_fds: process.open_files().and_then(number),
         max_fds: process.open_files_limit().and_then(number),
     })
 }
 
-/// Leaves out what no process has: a number that a sample cannot hold exactly is a bound or an overflow of the kernel's.
+/// Leaves out numbers that no process has. A number beyond 2^53, which a sample cannot hold exactly, is a bound or an
+/// overflow of the kernel.
 fn credible(number: u64) -> Option<f64> {
     const EXACT: u64 = 1 << 53;
     (number < EXACT).then_some(number as f64)
 }
 
-/// Returns the number that this process has in `/proc`. It is not always its own: a `/proc` from outside the process's
-/// PID namespace numbers as they do there, where our number is somebody else's.
+/// Returns the number of this process in `/proc`. It can differ from the process ID: a `/proc` that was mounted outside the
+/// PID namespace of the process uses the numbers of that outside, where the process ID belongs to another process.
 #[cfg(target_os = "linux")]
 fn own_pid() -> Option<Pid> {
     std::fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()

@@ -1,72 +1,26 @@
-//! A family's declaration and the rules that names, labels and buckets obey (M1).
+//! Declaration of a family, and the rules for names, labels and bucket bounds.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind};
+use crate::exposition::kind::{Kind, base_name, claims, exposed_name};
 use crate::exposition::text::float_label;
 
-/// The bounds a histogram gets when it is declared without any: seconds, from 5 ms to 10 s.
+/// Bucket bounds of a histogram that is declared without any: seconds, from 5 ms to 10 s.
 pub const DEFAULT_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The type of a family as its `# TYPE` line states it.
-///
-/// ```
-/// assert_eq!(obs_metrics::Kind::Histogram.to_string(), "histogram");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Only ever goes up.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Cumulative buckets, a sum and a count.
-    Histogram,
-    /// Quantiles over a rolling window, a sum and a count.
-    Summary,
-}
-
-impl Kind {
-    /// The word after the name in a `# TYPE` line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-            Self::Summary => "summary",
-        }
-    }
-
-    /// The endings that samples of this kind may put after the family's own name.
-    fn suffixes(self) -> &'static [&'static str] {
-        match self {
-            Self::Counter => &["", "_total", "_created"],
-            Self::Gauge => &[""],
-            Self::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
-            Self::Summary => &["", "_sum", "_count", "_created"],
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A checked declaration.
+/// Checked declaration of a family.
 #[derive(Debug, Clone)]
 pub struct Desc {
     pub(crate) kind: Kind,
-    /// As samples show it; a counter's ends in `_total`.
+    /// Name of the samples. A counter's ends in `_total`.
     pub(crate) name: Box<str>,
     pub(crate) help: Box<str>,
     pub(crate) labels: Box<[Box<str>]>,
     pub(crate) bounds: Arc<[f64]>,
-    /// `le="…"` of each bucket, the last one `+Inf`.
+    /// Encoded pair `le="…"` of each bucket. The last one is `+Inf`.
     pub(crate) bound_labels: Box<[Box<str>]>,
-    /// Set if its histograms count in native buckets too.
+    /// Set once the histograms of the family count in native buckets too.
     native: OnceLock<()>,
 }
 
@@ -76,7 +30,8 @@ impl Desc {
         check_labels(name, labels)?;
         let exposed = exposed_name(kind, name);
         if base_name(kind, &exposed).is_empty() {
-            return Err(Error::new(ErrorKind::InvalidName, name, "a counter needs a name before `_total`"));
+            let problem = "the name of a counter is only `_total`";
+            return Err(Error::new(ErrorKind::InvalidName, name, problem, "put a name before `_total`"));
         }
         let labels = labels.iter().map(|label| Box::from(*label)).collect();
         Ok(Self {
@@ -105,47 +60,27 @@ impl Desc {
         self.native.get_or_init(|| ());
     }
 
-    /// Whether both declare the same family. The help text may differ, and native buckets may be asked for in one place
-    /// alone: what came first stays.
+    /// Whether both declare the same family. The help may differ: the first one stays. Native buckets may be requested by
+    /// one declaration only.
     pub(crate) fn declares_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.labels == other.labels && self.bounds == other.bounds
     }
 
+    /// Returns every name that the family occupies on the page.
     pub(crate) fn claims(&self) -> Vec<String> {
         claims(self.kind, &self.name)
     }
 }
 
-/// A counter's samples end in `_total` in both formats, so that both show the same series.
-pub(crate) fn exposed_name(kind: Kind, name: &str) -> String {
-    match kind {
-        Kind::Counter if !name.ends_with("_total") => format!("{name}_total"),
-        _ => name.to_owned(),
-    }
-}
-
-/// The name in `# HELP` and `# TYPE` of OpenMetrics: a counter's without `_total`.
-pub(crate) fn base_name(kind: Kind, exposed: &str) -> &str {
-    match kind {
-        Kind::Counter => exposed.strip_suffix("_total").unwrap_or(exposed),
-        _ => exposed,
-    }
-}
-
-/// Every name that a family of this kind occupies on the page; two families may not share one.
-pub(crate) fn claims(kind: Kind, exposed: &str) -> Vec<String> {
-    let base = base_name(kind, exposed);
-    kind.suffixes().iter().map(|suffix| format!("{base}{suffix}")).collect()
-}
-
 fn check_name(name: &str) -> Result<(), Error> {
     if name.starts_with("__") {
-        let detail = "names that begin with `__` are reserved for Prometheus";
-        return Err(Error::new(ErrorKind::ReservedName, name, detail));
+        let problem = "names that begin with `__` are reserved for Prometheus";
+        return Err(Error::new(ErrorKind::ReservedName, name, problem, "choose another name"));
     }
     if !is_name(name, true) {
-        let detail = "a metric name is a letter, `_` or `:`, then letters, digits, `_` or `:`";
-        return Err(Error::new(ErrorKind::InvalidName, name, detail));
+        let problem = "it is not a metric name";
+        let advice = "begin with a letter, `_` or `:`, and go on with letters, digits, `_` or `:`";
+        return Err(Error::new(ErrorKind::InvalidName, name, problem, advice));
     }
     Ok(())
 }
@@ -153,21 +88,23 @@ fn check_name(name: &str) -> Result<(), Error> {
 fn check_labels(name: &str, labels: &[&str]) -> Result<(), Error> {
     for (index, label) in labels.iter().enumerate() {
         if is_reserved_label(label) {
-            let detail = format!("label {label:?} is reserved; choose another name");
-            return Err(Error::new(ErrorKind::ReservedName, name, detail));
+            let problem = format!("the label {label:?} is reserved");
+            return Err(Error::new(ErrorKind::ReservedName, name, problem, "choose another label"));
         }
         if !is_name(label, false) {
-            let detail = format!("label {label:?} must be a letter or `_`, then letters, digits or `_`");
-            return Err(Error::new(ErrorKind::InvalidName, name, detail));
+            let problem = format!("{label:?} is not a label name");
+            let advice = "begin with a letter or `_`, and go on with letters, digits or `_`";
+            return Err(Error::new(ErrorKind::InvalidName, name, problem, advice));
         }
         if labels[..index].contains(label) {
-            let detail = format!("label {label:?} is declared twice");
-            return Err(Error::new(ErrorKind::DuplicateLabel, name, detail));
+            let problem = format!("the label {label:?} is declared twice");
+            return Err(Error::new(ErrorKind::DuplicateLabel, name, problem, "declare each label once"));
         }
     }
     Ok(())
 }
 
+/// Whether the formats or Prometheus use this label themselves.
 pub(crate) fn is_reserved_label(label: &str) -> bool {
     label == "le" || label == "quantile" || label.starts_with("__")
 }
@@ -177,19 +114,21 @@ fn is_name(text: &str, colons: bool) -> bool {
     text.chars().all(fits) && text.chars().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
-/// A last `+Inf` is implied, so it is accepted and left out; no bounds at all means the default ones.
+/// Returns the finite bounds. A last `+Inf` is implied and left out. An empty list stands for the default bounds.
 fn check_bounds<'a>(name: &str, bounds: &'a [f64]) -> Result<&'a [f64], Error> {
     let bounds = match bounds {
         [] => DEFAULT_BUCKETS,
         [finite @ .., last] if *last == f64::INFINITY => finite,
         _ => bounds,
     };
-    let refuse = |detail: String| Err(Error::new(ErrorKind::InvalidBuckets, name, detail));
+    let refuse = |problem: String| {
+        Err(Error::new(ErrorKind::InvalidBuckets, name, problem, "give finite bounds in ascending order"))
+    };
     if let Some(odd) = bounds.iter().find(|bound| !bound.is_finite()) {
-        return refuse(format!("bucket bound {odd} is not finite"));
+        return refuse(format!("the bucket bound {odd} is not finite"));
     }
     if let Some(pair) = bounds.windows(2).find(|pair| pair[0] >= pair[1]) {
-        return refuse(format!("bucket bounds must ascend, but {} comes before {}", pair[0], pair[1]));
+        return refuse(format!("the bucket bound {} comes before {}", pair[0], pair[1]));
     }
     Ok(bounds)
 }
@@ -203,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn names_follow_the_data_model() {
+    fn metric_names_follow_the_data_model() {
         for name in ["a", "_a", ":a", "a1", "ns:x_total"] {
             assert_eq!(kind_of(Desc::new(Kind::Gauge, name, "", &[])), None, "{name}");
         }
@@ -218,9 +157,9 @@ mod tests {
         assert_eq!(kind_of(Desc::new(Kind::Counter, "_total", "", &[])), Some(ErrorKind::InvalidName));
     }
 
-    /// Constant, variable and reserved labels that collide lose a scrape.
+    /// On the page, labels that collide would make a server refuse the whole scrape.
     #[test]
-    fn pain_08_labels_that_collide_are_refused_at_declaration() {
+    fn labels_that_collide_are_refused_at_declaration() {
         let of = |labels: &[&str]| kind_of(Desc::new(Kind::Gauge, "g", "", labels));
         assert_eq!(of(&["le"]), Some(ErrorKind::ReservedName));
         assert_eq!(of(&["quantile"]), Some(ErrorKind::ReservedName));
@@ -231,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_must_be_finite_and_ascend() {
+    fn bounds_must_be_finite_and_ascending() {
         let of = |bounds: &[f64]| {
             Desc::new(Kind::Histogram, "h", "", &[])
                 .and_then(|desc| desc.with_bounds(bounds))
@@ -245,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_is_exposed_with_its_total() {
+    fn a_counter_is_exposed_with_the_suffix_total() {
         assert_eq!(&*Desc::new(Kind::Counter, "calls", "", &[]).unwrap().name, "calls_total");
         let desc = Desc::new(Kind::Counter, "calls_total", "", &[]).unwrap();
         assert_eq!((&*desc.name, base_name(desc.kind, &desc.name)), ("calls_total", "calls"));
