@@ -14,19 +14,19 @@ use crate::json::display::bounded_text;
 use crate::json::joined::Joined;
 use crate::limits::MAX_LINE_BYTES;
 
-/// Most causes that are followed; an error may be its own source.
-const CAUSES: usize = 64;
-/// Most bytes of an error's message, and of its causes together: a line must have room for both.
-const LONGEST: usize = MAX_LINE_BYTES / 3;
+/// Maximum number of causes that are followed. An error may be its own source.
+const MAX_CAUSES: usize = 64;
+/// Maximum length in bytes of an error's message, and of its causes together. A line must have room for both.
+const MAX_TEXT_BYTES: usize = MAX_LINE_BYTES / 3;
 
-/// Logs an error at level `error` with its type, causes and backtrace, and has the writer write at once.
+/// Logs an error at level `error` with its type, causes and backtrace, and wakes the writer.
 ///
-/// The line gets these fields behind yours: `error_type`, `error` (its message), `causes` (the messages of its
-/// sources, outermost first) and `backtrace` of the place of the call; at most 16 backtraces are taken in a second.
-/// The type of a `Box<dyn Error>` reads `dyn Error`, because Rust keeps no more of it.
+/// The line gets these fields after yours: `error_type`, `error` (its message), `causes` (the messages of its sources,
+/// outermost first) and `backtrace` (of the call). At most 16 backtraces are taken in a second. The type of a `Box<dyn Error>`
+/// reads `dyn Error`, because Rust keeps no more of it.
 ///
-/// The call does not wait: the writer thread finds the symbols of the backtrace and writes the line. If the process is killed
-/// before that, the line is kept like any other, and its `backtrace` has the addresses of the calling functions, which
+/// The call does not wait. The writer thread looks up the symbols of the backtrace and writes the line. If the process is
+/// killed before that, the line is kept like any other. Its `backtrace` then has the addresses of the calling functions, which
 /// `addr2line` turns into names.
 ///
 /// ```
@@ -58,19 +58,19 @@ macro_rules! exception {
     }};
 }
 
-/// Finds out what kind of value an error is: the methods of the two traits below are told apart by the number of
-/// references they take.
+/// Wrapper that tells an error from a pointer to one. Method lookup prefers the trait below whose receiver takes fewer
+/// references.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
-/// For everything that is an `Error`.
+/// Conversion of a type that is an `Error`.
 #[doc(hidden)]
 pub trait CaughtError<'a> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a>;
 }
 
-/// For what points to an error and is none: `Box<dyn Error>`, `anyhow::Error`.
+/// Conversion of a type that points to an `Error` and is none itself: `Box<dyn Error>`, `anyhow::Error`.
 #[doc(hidden)]
 pub trait CaughtBox<'a> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a>;
@@ -81,7 +81,7 @@ impl<'a, T: Error> CaughtError<'a> for Probe<'a, T> {
         Caught {
             logger,
             kind: type_name(self.0),
-            message: bounded_text(self.0, LONGEST),
+            message: bounded_text(self.0, MAX_TEXT_BYTES),
             causes: causes(self.0.source()),
         }
     }
@@ -93,13 +93,13 @@ impl<'a, T: Deref<Target: Error> + Display> CaughtBox<'a> for &Probe<'a, T> {
         Caught {
             logger,
             kind: type_name(error),
-            message: bounded_text(self.0, LONGEST),
+            message: bounded_text(self.0, MAX_TEXT_BYTES),
             causes: causes(error.source()),
         }
     }
 }
 
-/// An error on its way into a line.
+/// Logger that adds the fields of an error to the line.
 #[doc(hidden)]
 pub struct Caught<'a> {
     logger: &'a Logger,
@@ -147,12 +147,12 @@ fn type_name<T: ?Sized>(error: &T) -> &'static str {
     if name.starts_with("dyn core::error::Error") { "dyn Error" } else { name }
 }
 
-/// All of them together are bounded like the message.
+/// Returns the messages of the sources, which together are bounded like the message.
 fn causes(source: Option<&dyn Error>) -> Vec<String> {
     let mut causes = Vec::new();
-    let mut room = LONGEST;
+    let mut room = MAX_TEXT_BYTES;
     let mut next = source;
-    while let Some(error) = next.filter(|_| causes.len() < CAUSES) {
+    while let Some(error) = next.filter(|_| causes.len() < MAX_CAUSES) {
         let cause = bounded_text(&error, room);
         room = room.saturating_sub(cause.len());
         causes.push(cause);

@@ -1,4 +1,4 @@
-//! Loggers and their names (L1).
+//! Loggers and their names.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::backtrace::Unresolved;
 use crate::dispatch;
 use crate::dispatch::sinks;
 
-/// A name to log under, handed to the `log` macros as `logger:`.
+/// Logger with a name, passed to the `log` macros as `logger:`.
 ///
 /// ```
 /// use obs_log::{Logger, info};
@@ -20,13 +20,13 @@ use crate::dispatch::sinks;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logger {
-    /// In `::` form where it does not come from a constant.
+    /// In `::` form, unless it is a constant.
     name: Cow<'static, str>,
 }
 
-/// A logger of this name, as in `hearthnet.bus.router` (spec §3.1).
+/// Returns a logger of this name, such as `hearthnet.bus.router`.
 ///
-/// A name that is known at compile time goes into a static instead: [`Logger::new`].
+/// For a name that is known at compile time, use a static with [`Logger::new`] instead.
 ///
 /// ```
 /// let log = obs_log::get_logger("hearthnet.bus.router");
@@ -39,13 +39,13 @@ pub fn get_logger(name: &str) -> Logger {
 }
 
 impl Logger {
-    /// A logger of this name; `module_path!()` is a good one, its `::` reads as `.`.
+    /// Returns a logger of this name. `module_path!()` is a good one, because `::` reads as `.`.
     #[must_use]
     pub const fn new(name: &'static str) -> Logger {
         Logger { name: Cow::Borrowed(name) }
     }
 
-    /// The name as it stands in a line, with dots.
+    /// Returns the name as it stands in a line, with dots.
     #[must_use]
     pub fn name(&self) -> Cow<'_, str> {
         if self.name.contains("::") {
@@ -54,10 +54,8 @@ impl Logger {
             Cow::Borrowed(&self.name)
         }
     }
-}
 
-impl Logger {
-    /// Logs `record` with a backtrace whose symbols are found later.
+    /// Logs `record` with a backtrace whose symbols are looked up later.
     pub(crate) fn log_unresolved(&self, record: &Record<'_>, trace: &Arc<Unresolved>) {
         dispatch::send_unresolved(&self.name, record, trace);
     }

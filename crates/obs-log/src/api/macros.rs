@@ -1,9 +1,9 @@
-//! The macros of the five levels: those of the `log` crate, with an `f32` that keeps its type.
+//! Macros of the five levels: those of the `log` crate, with an `f32` that keeps its type.
 //!
-//! They take what the macros of `log` take and expand to [`log::log!`]. A field without a modifier is handed over as a
-//! [`Field`](crate::json::float::Field), because a `log::kv::Value` that is made of an `f32` holds an `f64`.
+//! They accept the arguments of `log`'s macros and expand to [`log::log!`]. A field without a modifier is passed as a
+//! [`Field`](crate::json::float::Field), because a `log::kv::Value` of an `f32` holds an `f64`.
 
-/// Logs at level `error`; takes what `log::error!` takes.
+/// Logs at level `error`, with the arguments of `log::error!`.
 ///
 /// ```
 /// obs_log::error!(path = "/var/lib/hearthnet"; "cannot write");
@@ -13,7 +13,7 @@ macro_rules! error {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Error; $($arg)+) };
 }
 
-/// Logs at level `warning`; takes what `log::warn!` takes.
+/// Logs at level `warning`, with the arguments of `log::warn!`.
 ///
 /// ```
 /// obs_log::warn!(peers = 0; "no peer answers");
@@ -23,7 +23,7 @@ macro_rules! warn {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Warn; $($arg)+) };
 }
 
-/// Logs at level `info`; takes what `log::info!` takes.
+/// Logs at level `info`, with the arguments of `log::info!`.
 ///
 /// ```
 /// # let capture = obs_log::Capture::new();
@@ -36,7 +36,7 @@ macro_rules! info {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Info; $($arg)+) };
 }
 
-/// Logs at level `debug`; takes what `log::debug!` takes.
+/// Logs at level `debug`, with the arguments of `log::debug!`.
 ///
 /// ```
 /// obs_log::debug!(attempt = 2; "trying again");
@@ -46,7 +46,7 @@ macro_rules! debug {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Debug; $($arg)+) };
 }
 
-/// Logs at level `trace`; takes what `log::trace!` takes.
+/// Logs at level `trace`, with the arguments of `log::trace!`.
 ///
 /// ```
 /// obs_log::trace!(bytes = 512; "received");
@@ -56,7 +56,7 @@ macro_rules! trace {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Trace; $($arg)+) };
 }
 
-/// `log::log!` with `level` in front of everything.
+/// Calls `log::log!` with the level behind `logger:` and `target:`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log {

@@ -6,6 +6,7 @@ pub(crate) mod flush;
 pub(crate) mod limited;
 pub(crate) mod logger;
 mod macros;
+mod rate_table;
 pub(crate) mod secret;
 pub(crate) mod stats;
 pub(crate) mod testing;

@@ -1,33 +1,34 @@
 //! Return addresses of the calling functions, without their symbols.
 //!
-//! To walk the stack takes microseconds, to find the symbols of it milliseconds. The standard library keeps the addresses
-//! of its own backtrace to itself, so the stack is walked here.
+//! A walk of the stack takes microseconds, the look-up of its symbols milliseconds. The standard library does not give out the
+//! addresses of its own backtrace, so the stack is walked here.
 //!
-//! Unsafe are the calls of the unwinder and of `dl_iterate_phdr`, which hand a pointer back to a function of this file.
+//! Unsafe are the calls of the unwinder and of `dl_iterate_phdr`, which pass a pointer back to a function of this file.
 //! Invariants:
 //! - the pointer is that of a local of the caller, which nothing else touches during the call;
-//! - neither function unwinds: they push to a vector, and panic in no case.
+//! - neither function unwinds: both only push to a vector.
 #![allow(unsafe_code)]
 
 use std::fmt;
 
-/// Most addresses that are kept. A deeper stack is a recursion, whose later frames tell nothing new.
-const MOST: usize = 256;
+/// Maximum number of addresses that are kept. A deeper stack is a recursion, whose later frames tell nothing new.
+const MAX_FRAMES: usize = 256;
+
 /// Addresses from the innermost frame outwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frames(Vec<usize>);
 
 impl Frames {
-    /// The stack of this thread.
+    /// Returns the stack of this thread.
     pub(crate) fn current() -> Frames {
         let mut frames = Vec::with_capacity(64);
         unwind::walk(&mut frames);
         Frames(frames)
     }
 
-    /// Whether there are all frames of the stack.
+    /// Whether all frames of the stack are there.
     pub(crate) fn is_whole(&self) -> bool {
-        (1..MOST).contains(&self.0.len())
+        (1..MAX_FRAMES).contains(&self.0.len())
     }
 }
 
@@ -35,7 +36,7 @@ impl Frames {
 mod unwind {
     use std::ffi::{c_int, c_void};
 
-    use super::MOST;
+    use super::MAX_FRAMES;
 
     /// `_URC_NO_REASON`: go on.
     const GO_ON: c_int = 0;
@@ -60,9 +61,9 @@ mod unwind {
     unsafe extern "C" fn note(context: *mut c_void, data: *mut c_void) -> c_int {
         // SAFETY: `data` is the vector of `walk`.
         let frames = unsafe { &mut *data.cast::<Vec<usize>>() };
-        // SAFETY: the unwinder hands over a valid context.
+        // SAFETY: the unwinder passes a valid context.
         frames.push(unsafe { _Unwind_GetIP(context) });
-        if frames.len() < MOST { GO_ON } else { STOP }
+        if frames.len() < MAX_FRAMES { GO_ON } else { STOP }
     }
 }
 
@@ -167,6 +168,6 @@ mod tests {
         fn deeper(left: usize) -> Frames {
             if left == 0 { Frames::current() } else { std::hint::black_box(deeper(left - 1)) }
         }
-        assert!(!deeper(2 * MOST).is_whole());
+        assert!(!deeper(2 * MAX_FRAMES).is_whole());
     }
 }

@@ -1,8 +1,8 @@
-//! Backtraces whose symbols are found after the call, by the thread that writes the line.
+//! Backtraces whose symbols are looked up by the thread that writes the line.
 //!
-//! The caller keeps the addresses of its stack and stages a *draft* of the line, which has the addresses as text. The writer
-//! puts the text with symbols in their place when it writes the line. If the process is killed before that, the next start
-//! writes the draft as it is. A text that is known already goes into the line at once, and there is no draft.
+//! The caller takes the addresses of its stack and stages a *draft* of the line with the addresses as text. The writer
+//! replaces them by the text with symbols when it writes the line. If the process is killed before that, the next start writes
+//! the draft as it is. If the text of a stack is known already, it goes into the line at once, and there is no draft.
 
 mod frames;
 
@@ -30,33 +30,36 @@ use crate::sync::lock;
 
 /// Name of the field.
 pub(crate) const KEY: &str = "backtrace";
-/// Most backtraces a second: a peer may be able to provoke errors, and each costs the writer milliseconds.
-const MOST_A_SECOND: u32 = 16;
-/// Most backtraces that wait for their symbols, while the disk is full, say. Each takes some KiB beside its line.
-const MOST_WAITING: usize = 256;
-/// Most texts that are kept, and the longest of them, in bytes: at most 1 MiB together.
-const MOST_KNOWN: usize = 32;
-const LONGEST_KNOWN: usize = 32 << 10;
-/// Longest text with symbols: a line must have room for the error and its causes too.
-pub(crate) const LONGEST: usize = MAX_LINE_BYTES / 3;
-/// Bytes that a line has left for the symbols, even if its fields are so long that they have to be cut.
-const ROOM: usize = 16 << 10;
+/// Maximum number of backtraces a second. A peer may be able to provoke errors, and each costs the writer milliseconds.
+const MAX_A_SECOND: u32 = 16;
+/// Maximum number of backtraces that wait for their symbols, for example while the disk is full. Each takes some KiB beside
+/// its line.
+const MAX_WAITING: usize = 256;
+/// Maximum number of texts that are kept.
+const MAX_KNOWN: usize = 32;
+/// Maximum length in bytes of a text that is kept. All of them together take at most 1 MiB.
+const MAX_KNOWN_BYTES: usize = 32 << 10;
+/// Maximum length in bytes of a text with symbols. A line must have room for the error and its causes too.
+const MAX_TEXT_BYTES: usize = MAX_LINE_BYTES / 3;
+/// Bytes of a line that are reserved for the symbols, even if its fields have to be cut for them.
+const SYMBOL_BYTES: usize = 16 << 10;
 /// Beginning of the text that stands for symbols in a draft.
 const DRAFT: &str = "[addresses only: the process ended before it had found the symbols]";
 
-/// Backtraces that wait for their symbols.
+/// Number of backtraces that wait for their symbols.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
-/// Texts of stacks that were seen before; those that were used last come first.
+/// Texts of stacks that were seen before, most recently used first.
 static KNOWN: Mutex<VecDeque<(Frames, Arc<str>)>> = Mutex::new(VecDeque::new());
 
-/// Answer to the question for the backtrace of a call.
+/// Backtrace of a call.
 pub(crate) enum Trace {
-    /// The text is known, or says why there is none.
+    /// Text with symbols, or the reason why there is none.
     Known(Arc<str>),
+    /// Addresses whose symbols are looked up later.
     Unresolved(Arc<Unresolved>),
 }
 
-/// A backtrace without its symbols.
+/// Backtrace without its symbols.
 #[derive(Debug)]
 pub(crate) struct Unresolved {
     frames: Frames,
@@ -65,30 +68,31 @@ pub(crate) struct Unresolved {
     draft: String,
 }
 
-/// The place of an unresolved backtrace in a line.
+/// Position of an unresolved backtrace in a line.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     trace: Arc<Unresolved>,
-    /// Bytes of the text that the symbols replace.
+    /// Range in bytes of the text that the symbols replace.
     text: Range<usize>,
 }
 
 impl Trace {
-    /// The backtrace of the calling thread.
+    /// Returns the backtrace of the calling thread.
     pub(crate) fn current() -> Trace {
         if !is_within_budget() {
-            return Trace::Known(format!("[left out: more than {MOST_A_SECOND} in this second]").into());
+            return Trace::Known(format!("[left out: more than {MAX_A_SECOND} in this second]").into());
         }
         let frames = Frames::current();
         if let Some(text) = known(&frames) {
             return Trace::Known(text);
         }
-        if WAITING.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+        // Relaxed: the number bounds memory and guards nothing else.
+        if WAITING.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
             WAITING.fetch_sub(1, Ordering::Relaxed);
-            return Trace::Known(format!("[left out: {MOST_WAITING} others wait to be written]").into());
+            return Trace::Known(format!("[left out: {MAX_WAITING} others wait to be written]").into());
         }
         let draft = format!("{DRAFT}{frames}");
-        // Symbols are looked up when it is displayed.
+        // The standard library looks symbols up only when the backtrace is displayed.
         Trace::Unresolved(Arc::new(Unresolved { frames, backtrace: Backtrace::force_capture(), draft }))
     }
 }
@@ -100,7 +104,7 @@ fn is_within_budget() -> bool {
     let (since, taken) =
         budget.filter(|(since, _)| now - *since < Duration::from_secs(1)).unwrap_or((now, 0));
     *budget = Some((since, taken.saturating_add(1)));
-    taken < MOST_A_SECOND
+    taken < MAX_A_SECOND
 }
 
 fn known(frames: &Frames) -> Option<Arc<str>> {
@@ -113,30 +117,30 @@ fn known(frames: &Frames) -> Option<Arc<str>> {
 }
 
 fn remember(frames: &Frames, text: &Arc<str>) {
-    if !frames.is_whole() || text.len() > LONGEST_KNOWN {
+    if !frames.is_whole() || text.len() > MAX_KNOWN_BYTES {
         return;
     }
     let mut known = lock(&KNOWN);
     if known.iter().all(|(of, _)| of != frames) {
-        known.truncate(MOST_KNOWN - 1);
+        known.truncate(MAX_KNOWN - 1);
         known.push_front((frames.clone(), Arc::clone(text)));
     }
 }
 
 impl Unresolved {
-    /// The text with symbols. Takes milliseconds, and the first time in a process a hundred.
+    /// Returns the text with symbols. Takes milliseconds, and about a hundred for the first one in a process.
     fn resolved(&self) -> Arc<str> {
         if let Some(text) = known(&self.frames) {
             return text;
         }
-        let text = bounded_text(&self.backtrace, LONGEST).into();
+        let text = bounded_text(&self.backtrace, MAX_TEXT_BYTES).into();
         #[cfg(test)]
         lock(&tests::RESOLVED_BY).push(std::thread::current().id());
         remember(&self.frames, &text);
         text
     }
 
-    /// Calls `take` with `record` and the draft behind its fields.
+    /// Calls `take` with `record` and the draft as its last field.
     pub(crate) fn with_draft<R>(&self, record: &Record<'_>, take: impl FnOnce(&Record<'_>) -> R) -> R {
         with_text(record, &self.draft, take)
     }
@@ -159,8 +163,8 @@ impl Drop for Unresolved {
     }
 }
 
-/// The line of `record` with the draft of its backtrace. No draft where the line has no room for all of that, or the field
-/// is hidden.
+/// Returns the line of `record` with the draft of its backtrace. There is no draft if the line has no room for all of it, or
+/// the field is hidden.
 pub(crate) fn encode(
     encoder: &mut Encoder,
     name: NameSlot,
@@ -171,18 +175,18 @@ pub(crate) fn encode(
 ) -> Option<(Vec<u8>, Option<Draft>)> {
     let line = trace
         .with_draft(record, |record| encoder.encode_as(name, nanos, record, redact).map(<[u8]>::to_vec))?;
-    if line.len() + ROOM <= MAX_LINE_BYTES {
+    if line.len() + SYMBOL_BYTES <= MAX_LINE_BYTES {
         let draft = Draft::find(&line, trace);
         return Some((line, draft));
     }
-    // The other fields are cut for the draft as they would be for the symbols.
-    let long = format!("{}{}", trace.draft, " ".repeat(ROOM));
+    // Reserve the room of the symbols, so that the other fields are cut for them now.
+    let long = format!("{}{}", trace.draft, " ".repeat(SYMBOL_BYTES));
     let mut line = with_text(record, &long, |record| {
         encoder.encode_as(name, nanos, record, redact).map(<[u8]>::to_vec)
     })?;
     let text = escaped(&trace.draft);
     let start = text_of_draft(&line).map(|value| value.start);
-    // Hidden, or cut even more.
+    // Otherwise the field is hidden, or the draft itself was cut.
     let Some(start) = start.filter(|start| line[*start..].starts_with(&text)) else {
         return Some((line, None));
     };
@@ -195,11 +199,11 @@ pub(crate) fn encode(
 /// End of a line whose last value is a text.
 const END: &[u8] = b"\"}\n";
 
-/// Bytes of the text in the last field of `line`, if it is a draft or was one before it was cut.
+/// Returns the range of the text in the last field of `line`, if it is a draft or was one before it was cut.
 pub(crate) fn text_of_draft(line: &[u8]) -> Option<Range<usize>> {
     let start = format!(",\"{KEY}\":\"{DRAFT}");
     let end = line.len().checked_sub(END.len())?;
-    // Quotes in a value are escaped, so only a key matches; the last field is ours.
+    // Quotes in a value are escaped, so only a key matches. The last field is that of this crate.
     let at = line.windows(start.len()).rposition(|part| part == start.as_bytes())?;
     let value = at + start.len() - DRAFT.len()..end;
     let is_last = line.ends_with(END) && !line[value.clone()].contains(&b'"');
@@ -215,12 +219,12 @@ impl Draft {
             .then(|| Draft { trace: Arc::clone(trace), text: start..end })
     }
 
-    /// A draft of which `text` is the place in its line.
+    /// Returns a draft whose text has this range in its line.
     pub(crate) fn at(trace: &Arc<Unresolved>, text: Range<usize>) -> Draft {
         Draft { trace: Arc::clone(trace), text }
     }
 
-    /// `line` with the symbols in it, as JSON.
+    /// Returns `line` with the symbols in it, as JSON.
     pub(crate) fn complete(&self, line: &[u8]) -> Vec<u8> {
         let [before, after] = self.around(line);
         let room = MAX_LINE_BYTES.saturating_sub(before.len() + after.len());
@@ -231,7 +235,7 @@ impl Draft {
         [before, &text, after].concat()
     }
 
-    /// The parts of the line before and behind the draft, and the text with symbols.
+    /// Returns the parts of the line before and after the draft, and the text with symbols.
     pub(crate) fn parts<'a>(&self, line: &'a [u8]) -> ([&'a [u8]; 2], Arc<str>) {
         (self.around(line), self.trace.resolved())
     }
@@ -248,7 +252,7 @@ fn escaped(text: &str) -> LineBuf {
     json
 }
 
-/// The beginning of `text`, which is escaped, with a note of what is missing.
+/// Returns the beginning of `text`, which is escaped, with a note of the number of missing bytes.
 fn shortened(text: &[u8], room: usize) -> LineBuf {
     let quoted = [b"\"", text, b"\""].concat();
     let mut short = LineBuf::default();
@@ -295,7 +299,7 @@ mod tests {
     #[cfg_attr(any(miri, target_arch = "arm"), ignore = "the stack cannot be walked there")]
     #[test]
     fn a_stack_that_was_seen_before_has_its_symbols_at_once() {
-        // Both from one place, also where the compiler unrolls loops.
+        // Both calls are made in one place of the code, even if the compiler unrolls loops.
         let look = |_| match Trace::current() {
             Trace::Unresolved(trace) => (false, trace.resolved()),
             Trace::Known(text) => (true, text),

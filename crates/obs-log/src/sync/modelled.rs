@@ -1,11 +1,12 @@
-//! Loom's types in the form of the standard library's.
+//! Loom's types with the interface of the standard library's.
 
 use std::sync::{LockResult, PoisonError};
 use std::time::Duration;
 
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 
-/// Statics have the standard library's locks in a model too, because loom makes none at compile time.
+/// Takes a lock of loom or of the standard library. Statics have the latter in a model too, because loom makes no lock at
+/// compile time.
 pub(crate) fn lock<M: Lock>(mutex: &M) -> M::Guard<'_> {
     mutex.hold()
 }
@@ -40,7 +41,7 @@ impl<T> Lock for std::sync::Mutex<T> {
     }
 }
 
-/// What a reference coerces to by itself where [`lock`] takes one kind of lock alone.
+/// Stands for the coercion of a reference, which happens by itself where [`lock`] takes one type of lock.
 impl<M: Lock> Lock for std::sync::Arc<M> {
     type Guard<'a>
         = M::Guard<'a>
@@ -52,8 +53,8 @@ impl<M: Lock> Lock for std::sync::Arc<M> {
     }
 }
 
-/// In a model no time passes: a wait of no length is over at once, and any other ends by a notification alone. One
-/// that gets lost is a deadlock then, which loom reports.
+/// Condition variable of a model, in which no time passes. A wait without length ends at once. Any other ends by a
+/// notification alone, so that a lost one is a deadlock, which loom reports.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(loom::sync::Condvar);
 
