@@ -1,8 +1,8 @@
 //! `cargo xtask api`: compares the public API of the libraries with the listings in the repository.
 //!
-//! rustdoc describes each library as JSON. That output is not stable, so the step sets `RUSTC_BOOTSTRAP`, which lets the
-//! stable toolchain write it. Each crate's listing is `public-api.txt` beside its `Cargo.toml`: an item a line, without
-//! blanket, auto-trait and derived implementations.
+//! rustdoc describes each library as JSON. That output is unstable, so the step sets `RUSTC_BOOTSTRAP`, which lets the
+//! stable toolchain write it. The listing of a crate is `public-api.txt` beside its `Cargo.toml`: one item a line,
+//! without blanket, auto-trait and derived implementations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) const API: Step = ("api", check);
 
 const LIBRARIES: [&str; 5] = ["obs-log", "obs-metrics", "obs-trace", "obs-doctor", "obs-facade"];
 
-/// Most changed lines that are printed for a crate.
+/// Maximum number of changed lines that are printed for a crate.
 const SHOWN_LINES: usize = 40;
 
 pub(crate) struct Options {
@@ -65,19 +65,19 @@ fn check() -> Verdict {
         return Verdict::Passed;
     }
     Verdict::Failed(format!(
-        "the public API of {} differs from public-api.txt; if that is meant: cargo xtask api --bless",
+        "the public API of {} differs from public-api.txt: run `cargo xtask api --bless` if the change is intended",
         changed.join(", ")
     ))
 }
 
-/// Path of a library's listing in the repository.
+/// Returns the path of a library's listing in the repository.
 fn pinned(library: &str) -> PathBuf {
     cargo::root().join("crates").join(library).join("public-api.txt")
 }
 
-/// Returns each library's public API, an item a line.
+/// Returns the public API of each library, one item a line.
 fn listings() -> Result<Vec<(&'static str, String)>, String> {
-    // A folder of its own: RUSTC_BOOTSTRAP makes cargo build every dependency anew.
+    // RUSTC_BOOTSTRAP makes cargo build every dependency anew. A folder of its own keeps the other builds.
     let target = cargo::root().join("target").join("api");
     let mut document = cargo::command();
     document.args(["doc", "--no-deps", "--lib", "--all-features", "--target-dir"]).arg(&target);

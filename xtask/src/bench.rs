@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the package `tests/bench`, which holds the peers, and lets it race.
+//! `cargo xtask bench`: builds the package `tests/bench`, which holds the rivals, and runs the benchmarks.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use lexopt::prelude::*;
 use crate::{Done, cargo};
 
 pub(crate) struct Options {
-    /// Arguments that go through to the program as they are.
+    /// Arguments that are passed to the program unchanged.
     passed_on: Vec<OsString>,
 }
 
@@ -34,9 +34,9 @@ impl Options {
     }
 }
 
-/// Builds and races. A missed target is no failure: the machine may have been busy.
+/// Builds and runs the benchmarks. A missed target is no failure, because the machine may have been busy.
 pub(crate) fn run(options: &Options) -> Done {
-    // The contenders on spdlog-rs have a program of their own; `tests/bench/Cargo.toml` says why.
+    // The contenders on spdlog-rs need a program of their own. `tests/bench/Cargo.toml` has the reason.
     let without_spdlog = build(&[], "bench-without-spdlog")?;
     let program = build(&["--features", "spdlog"], "bench-with-spdlog")?;
     let mut race = Command::new(program);
@@ -44,8 +44,8 @@ pub(crate) fn run(options: &Options) -> Done {
     Ok(cargo::status(race.args(&options.passed_on))?)
 }
 
-/// Builds the program with these features, next to what the workspace builds, and returns where it lies: under `name`,
-/// as the next build takes its place.
+/// Builds the program with these features in the target folder of the workspace, and returns its path. It is copied to
+/// `name`, because the next build replaces it.
 fn build(features: &[&str], name: &str) -> Result<PathBuf, String> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cargo::root().join("target"), PathBuf::from);
     let target = cargo::root().join(target).join("bench");
@@ -55,10 +55,10 @@ fn build(features: &[&str], name: &str) -> Result<PathBuf, String> {
         .arg("--target-dir")
         .arg(&target)
         .args(features)
-        // A loop of a few instructions takes twice as long where it lies across two cache lines, which any change to the
-        // program may bring about: so that no contender has to be lucky, all loops begin with a line.
+        // A loop of a few instructions takes twice as long if it crosses a cache line, and any change of the program
+        // may move it. Aligned loops measure every contender under the same conditions.
         .args(["--", "-C", "llvm-args=-align-loops=64"])
-        // Built incrementally, crates are not optimised across their borders, and the figures are other ones.
+        // Incremental builds do not optimise across crates, which changes the figures.
         .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())
         .status()

@@ -6,22 +6,22 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
-/// The cargo that runs this task.
+/// Returns the cargo that runs this task.
 pub(crate) fn command() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The workspace's root folder.
+/// Returns the root folder of the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's root")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the root of the workspace")
 }
 
-/// Runs a command to its end, its output going straight to the terminal.
+/// Runs a command to its end. Its output goes to the terminal.
 pub(crate) fn status(command: &mut Command) -> io::Result<bool> {
     Ok(command.status()?.success())
 }
 
-/// Runs a command to its end, passing its standard output on and showing each line to `see`.
+/// Runs a command to its end, prints its standard output, and passes each line to `see`.
 pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> io::Result<ExitStatus> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let lines = BufReader::new(child.stdout.take().expect("stdout is piped"));
@@ -35,9 +35,9 @@ pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> io::Res
     child.wait()
 }
 
-/// Builds packages, each with a binary of its own name, and returns where the binaries lie.
+/// Builds packages with a binary of the same name each, and returns the paths of the binaries.
 ///
-/// All at once: what they have in common is compiled a single time.
+/// A single build compiles shared dependencies once.
 pub(crate) fn build_binaries(packages: &[&str]) -> Result<Vec<PathBuf>, String> {
     let selection = packages.iter().flat_map(|package| ["--package", package, "--bin", package]);
     let output = command()
@@ -56,7 +56,7 @@ pub(crate) fn build_binaries(packages: &[&str]) -> Result<Vec<PathBuf>, String> 
     packages.iter().map(path).collect()
 }
 
-/// Where the binary of this name lies, by cargo's messages.
+/// Returns the path of the binary, from cargo's messages.
 fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
     let mut messages = messages
         .split(|&byte| byte == b'\n')
@@ -65,7 +65,7 @@ fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
     messages.find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
 }
 
-/// What `cargo metadata` says of the workspace's own packages.
+/// Returns the output of `cargo metadata` for the packages of the workspace.
 pub(crate) fn metadata() -> Result<Value, String> {
     let output = command()
         .args(["metadata", "--format-version", "1", "--no-deps"])

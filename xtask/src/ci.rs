@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what CI runs besides the tests of `cargo xtask test`.
+//! `cargo xtask ci`: the steps of CI besides the tests of `cargo xtask test`.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use lexopt::prelude::*;
 use crate::steps::{self, Step, Verdict, both, passes, there_is};
 use crate::{Done, api, cargo, features, sanitize, say};
 
-/// The steps by name, in the order in which they run: the quick ones first.
+/// Steps by name, in the order in which they run. Quick ones come first.
 const STEPS: [Step; 8] = [
     ("format", format),
     ("deny", deny),
@@ -43,7 +43,7 @@ fn step_name(name: String) -> Result<String, lexopt::Error> {
     if known.contains(&name.as_str()) {
         return Ok(name);
     }
-    Err(format!("no step is called {name:?}; the steps are {}", known.join(", ")).into())
+    Err(format!("there is no step {name:?}: choose one of {}", known.join(", ")).into())
 }
 
 pub(crate) fn run(options: &Options) -> Done {
@@ -79,8 +79,8 @@ fn docs() -> Verdict {
     passes(&mut command)
 }
 
-/// Each crate alone, in each combination of its features: built as its users build it (no
-/// development dependencies, whose features would hide a missing one), and tested.
+/// Builds and tests each crate alone, in each combination of its features. Development dependencies are left out of
+/// the build, because their features would hide a missing one.
 fn combinations() -> Verdict {
     let metadata = match cargo::metadata() {
         Ok(metadata) => metadata,
@@ -101,7 +101,7 @@ fn combinations() -> Verdict {
     if failed.is_empty() { Verdict::Passed } else { Verdict::Failed(failed.join("; ")) }
 }
 
-/// Bans, licences and sources need nothing from outside; advisories need their database.
+/// Checks dependencies. Bans, licences and sources need no network. Advisories need their database.
 fn deny() -> Verdict {
     let deny = |args: &[&str]| {
         let mut command = cargo::command();
@@ -116,6 +116,6 @@ fn deny() -> Verdict {
     let ours = passes(&mut deny(&["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]));
     both(ours, || match passes(&mut deny(&["fetch", "db"])) {
         Verdict::Passed => passes(&mut deny(&["check", "--disable-fetch", "advisories"])),
-        _ => Verdict::PassedBut("advisories: their database could not be fetched from here".into()),
+        _ => Verdict::PassedBut("advisories: the database could not be fetched".into()),
     })
 }

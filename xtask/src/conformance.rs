@@ -1,4 +1,5 @@
-//! `cargo xtask conformance`: builds the node and the package `tests/conformance`, and runs the one against the other.
+//! `cargo xtask conformance`: builds the node and the package `tests/conformance`, and runs the suites against the
+//! node.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::{Done, cargo, say};
 
 #[derive(Default)]
 pub(crate) struct Options {
-    /// Arguments that go through to the conformance program as they are.
+    /// Arguments that are passed to the conformance program unchanged.
     passed_on: Vec<OsString>,
     json: Option<PathBuf>,
     target: bool,
@@ -18,7 +19,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Every suite.
+    /// Selects every suite.
     pub(crate) fn all(require_oracles: bool) -> Self {
         let passed_on = if require_oracles { vec!["--require-oracles".into()] } else { Vec::new() };
         Self { passed_on, ..Self::default() }
@@ -58,13 +59,14 @@ pub(crate) fn run(options: &Options) -> Done {
     Ok(tally.failed == 0 && tally.passed > 0)
 }
 
-/// Runs the suites and returns how many cases passed, failed and were skipped.
+/// Runs the suites and returns the numbers of passed, failed and skipped cases.
 ///
 /// # Errors
-/// When the node or the suites do not build, or the suites end without a report.
+///
+/// Fails if the node or the suites do not build, or if the suites write no report.
 pub(crate) fn tally(options: &Options) -> Result<Tally, Box<dyn std::error::Error>> {
     let report = options.json.clone().unwrap_or_else(default_report);
-    // A report left by an earlier run must not stand in for one that this run fails to write.
+    // A report of an earlier run must not stand in for one that this run fails to write.
     match std::fs::remove_file(&report) {
         Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(err.into()),
         _ => {}
@@ -73,14 +75,14 @@ pub(crate) fn tally(options: &Options) -> Result<Tally, Box<dyn std::error::Erro
     let written = std::fs::read(&report).map_err(|err| format!("the suites wrote no report: {err}"))?;
     let mut tally =
         Tally::from_report(&serde_json::from_slice(&written)?).ok_or("the report has no summary")?;
-    // A run that is refused as a whole (no case run, a case not in the manifest) fails no single case.
+    // A run that is refused as a whole has no failed case: no case ran, or one is missing from the manifest.
     if !succeeded && tally.failed == 0 {
         tally.failed = 1;
     }
     Ok(tally)
 }
 
-/// The conformance program with its arguments, built; the node too unless some other node is the target.
+/// Returns the conformance program with its arguments. Builds it, and the node too unless another node is the target.
 fn program(options: &Options, report: Option<&Path>) -> Result<std::process::Command, String> {
     let needs_node = !options.target && !options.list;
     let packages = if needs_node { &["conformance", "hearthnet"][..] } else { &["conformance"] };

@@ -1,20 +1,20 @@
-//! The feature combinations in which each crate is built and tested alone.
+//! Feature combinations in which each crate is built and tested alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// One crate with one set of its features, as arguments to cargo.
+/// Crate with one set of its features, as arguments to cargo.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Combination {
     pub(crate) package: String,
-    /// What it is called in the output: `none`, `default`, the feature's name, or `all`.
+    /// Name in the output: `none`, `default`, the name of the feature, or `all`.
     pub(crate) label: String,
     features: Vec<String>,
 }
 
 impl Combination {
-    /// `--package …` and what switches on exactly these features.
+    /// Returns `--package …` and the arguments that switch on exactly these features.
     pub(crate) fn args(&self) -> Vec<String> {
         let mut args = vec!["--package".to_owned(), self.package.clone(), "--no-default-features".to_owned()];
         if !self.features.is_empty() {
@@ -24,7 +24,7 @@ impl Combination {
     }
 }
 
-/// For each package of the folder `crates`: no features, its default ones, each one, and all of them.
+/// Returns for each package of the folder `crates`: no features, the default ones, each one, and all of them.
 /// Combinations that switch on the same set are listed once.
 pub(crate) fn combinations(metadata: &Value) -> Vec<Combination> {
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -66,7 +66,7 @@ fn strings(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// All that these features switch on, `default` itself aside.
+/// Returns all features that these features switch on, without `default`.
 fn closure<'a>(table: &BTreeMap<&'a str, Vec<&'a str>>, features: &[&'a str]) -> BTreeSet<&'a str> {
     let mut on = BTreeSet::new();
     let mut open = features.to_vec();

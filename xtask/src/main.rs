@@ -1,6 +1,6 @@
-//! `cargo xtask`: the tasks of this repository.
+//! `cargo xtask`: tasks of this repository.
 //!
-//! It installs nothing and changes nothing but the build folder and the files it is told to write.
+//! They install nothing, and write only to the build folder and to files named on the command line.
 
 mod api;
 mod bench;
@@ -22,27 +22,27 @@ const USAGE: &str = "\
 cargo xtask <task>
 
   test [--require-oracles]
-      every test: unit, integration and doc tests of the workspace, then the conformance suites
+      runs every test: unit, integration and doc tests of the workspace, then the conformance suites
   conformance [--suite NAME]… [--case SUITE/NAME]… [--json FILE] [--target URL] [--require-oracles]
               [--list] [--bless]
-      the conformance suites alone. --target runs only the black-box HTTP part, against any running
-      node; --require-oracles makes a missing outside checker a failure; --bless renews the pinned
-      dependency trees of the consumers
+      runs the conformance suites alone. --target runs only the black-box HTTP part, against any
+      running node. --require-oracles makes a missing external checker a failure. --bless renews the
+      pinned dependency trees of the consumers
   bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
-      the race against the peers. --json keeps every round; --quick shows only that it works
+      runs the benchmarks against the rivals. --json writes every round. --quick only shows that they run
   memory [TRACES]
-      what traces take of the memory, and that it stays so over ten million of them
+      measures the memory of traces, and checks that ten million of them do not make it grow
   api [--bless]
       compares the public API of the libraries with crates/*/public-api.txt. --bless renews the files
   ci [--step NAME]… [--require-tools]
-      what CI runs besides the tests: format, deny, clippy, docs, api, models, address, features.
+      runs the steps of CI besides the tests: format, deny, clippy, docs, api, models, address, features.
       --require-tools makes a missing tool a failure
   sanitize
-      the concurrent and the unsafe code: models (every order of threads, by loom), address (tests
-      with AddressSanitizer), miri (tests under Miri, which takes a nightly toolchain)
+      checks concurrent and unsafe code: models (every order of the threads, with loom), address (tests
+      with AddressSanitizer), miri (tests under Miri, which needs a nightly toolchain)
 ";
 
-/// What a task comes to: `Ok(true)` is success, an error is a task that could not be carried out.
+/// Result of a task. `Ok(false)` is a failed task, an error is one that could not run.
 type Done = Result<bool, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn task(mut args: lexopt::Parser) -> Done {
-    // Also after the name of a task, which has no help of its own.
+    // `--help` also works after the name of a task, which has no help of its own.
     if args.clone().raw_args()?.any(|arg| arg == "--help" || arg == "-h") {
         say(USAGE);
         return Ok(true);
@@ -78,7 +78,7 @@ fn task(mut args: lexopt::Parser) -> Done {
     }
 }
 
-/// Prints a line for the person at the terminal.
+/// Prints a line on stdout.
 #[expect(clippy::print_stdout, reason = "a command line tool talks on stdout")]
 fn say(line: &str) {
     println!("{line}");

@@ -1,4 +1,4 @@
-//! `cargo xtask memory`: builds and runs the program that looks at what traces take of the memory.
+//! `cargo xtask memory`: builds and runs the program that measures the memory of traces.
 
 use lexopt::prelude::*;
 

@@ -1,12 +1,12 @@
-//! `cargo xtask sanitize`: code that is unsafe or runs on several threads at once, where a mistake in it shows.
+//! `cargo xtask sanitize`: checks of unsafe and concurrent code.
 //!
-//! - `models`: loom runs the hand-over of obs-log, the cells of obs-metrics, and the slots and shards of obs-trace in every
-//!   order in which their threads can run;
-//! - `address`: the tests of obs-log with AddressSanitizer;
-//! - `miri`: those that need no operating system to speak of, under Miri.
+//! - `models`: loom runs the models of obs-log's hand-over, obs-metrics' cells, and obs-trace's slots and shards in every
+//!   order of their threads.
+//! - `address`: runs the tests of obs-log with AddressSanitizer.
+//! - `miri`: runs the tests that need no operating system under Miri.
 //!
-//! The first two take no more than a stable toolchain, so CI runs them. Miri takes a nightly one, which is not installed
-//! unasked: `rustup toolchain install nightly --component miri,rust-src`.
+//! The first two need a stable toolchain only, so that CI runs them. Miri needs a nightly one, which the task does not
+//! install by itself: `rustup toolchain install nightly --component miri,rust-src`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,9 +19,10 @@ pub(crate) const MODELS: Step = ("models", models);
 pub(crate) const ADDRESS: Step = ("address", address);
 const MIRI: Step = ("miri", miri);
 
-/// Tests that need memory, locks and threads alone.
-const UNDER_MIRI: [&str; 2] = ["journal::arena::", "queue::"];
-/// All but those that count allocations or measure memory, and the one that kills for half a minute.
+/// Modules whose tests need memory, locks and threads only.
+const UNDER_MIRI: [&str; 2] = ["journal::tests::", "queue::"];
+/// Test targets for AddressSanitizer: all except those that count allocations or measure memory, and the one that kills
+/// processes for half a minute.
 const WITH_ADDRESSES: [&str; 6] =
     ["--lib", "--test=it", "--test=configure", "--test=exit", "--test=panic_hook", "--test=faults"];
 
@@ -36,8 +37,8 @@ fn models() -> Verdict {
     passes(apart(&mut test, "models").env("RUSTFLAGS", "--cfg obs_loom"))
 }
 
-/// With the stable compiler, which has the sanitizer and only has to be told that it may be used: nothing that is built
-/// here is ever given to anybody.
+/// Runs the tests with AddressSanitizer. The stable compiler has it, but needs `RUSTC_BOOTSTRAP` to use it. Nothing
+/// that is built here is shipped.
 fn address() -> Verdict {
     let host = match rustc(&["--print", "host-tuple"]) {
         Ok(host) => host,
@@ -47,10 +48,10 @@ fn address() -> Verdict {
         return Verdict::PassedBut(format!("this toolchain has no AddressSanitizer for {host}"));
     }
     let mut test = cargo::command();
-    // `--target` keeps it out of build scripts and procedural macros.
+    // `--target` keeps the sanitizer out of build scripts and procedural macros.
     test.args(["test", "--package", "obs-log", "--all-features", "--target", &host]).args(WITH_ADDRESSES);
     apart(&mut test, "address").env("RUSTFLAGS", "-Zsanitizer=address").env("RUSTC_BOOTSTRAP", "1");
-    // A forked child has not the threads of its parent, so what these hold looks lost to it.
+    // A forked child lacks the threads of its parent, so that their memory looks leaked to it.
     passes(test.env("ASAN_OPTIONS", "detect_leaks=0"))
 }
 
@@ -61,16 +62,17 @@ fn miri() -> Verdict {
     }
     let mut test = nightly();
     test.args(["miri", "test", "--package", "obs-log", "--lib", "--"]).args(UNDER_MIRI);
-    // The tests ask what time it is.
+    // The tests read the clock.
     passes(apart(&mut test, "miri").env("MIRIFLAGS", "-Zmiri-disable-isolation"))
 }
 
-/// What is built in another way does not mix with what others build; and nobody debugs it.
+/// Gives the command a target folder of its own, because other flags would rebuild the shared one. No debug
+/// information is needed.
 fn apart<'a>(command: &'a mut Command, name: &str) -> &'a mut Command {
     command.env("CARGO_TARGET_DIR", cargo::root().join("target").join(name)).env("CARGO_INCREMENTAL", "0")
 }
 
-/// Whether the compiler has the sanitizer's runtime.
+/// Returns whether the compiler has the runtime of the sanitizer.
 fn has_sanitizer(host: &str) -> bool {
     let libraries =
         |sysroot: String| fs::read_dir(Path::new(&sysroot).join("lib/rustlib").join(host).join("lib"));
@@ -80,7 +82,7 @@ fn has_sanitizer(host: &str) -> bool {
     })
 }
 
-/// What the compiler of this task says.
+/// Returns the output of the compiler of this task.
 fn rustc(args: &[&str]) -> Result<String, String> {
     let rustc = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
     let output = Command::new(rustc).args(args).output();
@@ -88,7 +90,8 @@ fn rustc(args: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Cargo by the name that rustup knows, because a cargo that runs us has already chosen its toolchain.
+/// Returns the cargo of the nightly toolchain. It is called through rustup, because the running cargo belongs to
+/// another toolchain.
 fn nightly() -> Command {
     let mut command = Command::new("cargo");
     command.arg("+nightly").env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTUP_TOOLCHAIN");

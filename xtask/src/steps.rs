@@ -1,25 +1,25 @@
-//! Steps of a task: each is a command or a few, and how it ended is told at the end.
+//! Steps of a task. Each runs one or more commands, and its outcome is printed at the end.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::{cargo, say};
 
-/// A step by its name.
+/// Step with its name.
 pub(crate) type Step = (&'static str, fn() -> Verdict);
 
-/// How a step ended. What could not be checked is told apart from what was, and is always printed.
+/// Outcome of a step. A part that could not be checked is always printed.
 pub(crate) enum Verdict {
     Passed,
-    /// The part that ran passed; what could not run, and why.
+    /// The rest passed. Holds the part that could not run, and the reason.
     PassedBut(String),
-    /// What failed.
+    /// Holds the failure.
     Failed(String),
-    /// Nothing ran: a tool is missing.
+    /// Nothing ran, because a tool is missing.
     ToolMissing(String),
 }
 
-/// Runs the steps to their end, whichever fail, and sums them up. A missing tool is a failure if `require_tools`.
+/// Runs all steps, even after a failure, and prints a summary. A missing tool is a failure if `require_tools`.
 pub(crate) fn run(steps: impl Iterator<Item = Step>, require_tools: bool) -> bool {
     let mut summary = Vec::new();
     let mut ok = true;
@@ -52,7 +52,7 @@ pub(crate) fn both(first: Verdict, second: impl FnOnce() -> Verdict) -> Verdict 
     }
 }
 
-/// Runs a command of cargo in the workspace's root.
+/// Runs a cargo command in the root of the workspace.
 pub(crate) fn passes(command: &mut Command) -> Verdict {
     match cargo::status(command.current_dir(cargo::root())) {
         Ok(true) => Verdict::Passed,
@@ -61,13 +61,13 @@ pub(crate) fn passes(command: &mut Command) -> Verdict {
     }
 }
 
-/// A command as somebody would type it.
+/// Returns the command as it is typed in a shell.
 fn shown(command: &Command) -> String {
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     format!("cargo {}", args.join(" "))
 }
 
-/// Whether a command that only says its version does so.
+/// Returns whether the command runs. It should only print its version.
 pub(crate) fn there_is(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }

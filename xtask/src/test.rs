@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is, and one line that sums them up.
+//! `cargo xtask test`: runs every test, and prints one line with their sum.
 
 use lexopt::prelude::*;
 
@@ -22,9 +22,9 @@ impl Options {
     }
 }
 
-/// Runs the workspace's tests and then the conformance suites, also when the first fail, and says how it went.
+/// Runs the tests of the workspace and then the conformance suites, even if the first ones fail.
 pub(crate) fn run(options: &Options) -> Done {
-    say("── tests of the workspace, all features, doc tests included");
+    say("── tests of the workspace, with all features and doc tests");
     let workspace = workspace_tests()?;
     say("\n── conformance");
     let conformance = conformance::tally(&conformance::Options::all(options.require_oracles));
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Options) -> Done {
             tally
         }
         Err(err) => {
-            say(&format!("conformance              could not be run: {err}"));
+            say(&format!("conformance              could not run: {err}"));
             Tally { failed: 1, ..Tally::default() }
         }
     };
@@ -48,8 +48,8 @@ pub(crate) fn run(options: &Options) -> Done {
     Ok(sum.failed == 0 && sum.passed > 0)
 }
 
-/// `cargo test` over the workspace. All features at once give the most tests; the combinations are
-/// built and tested one by one in `cargo xtask ci`.
+/// Runs `cargo test` on the workspace with all features, which gives the most tests. `cargo xtask ci` tests the
+/// combinations.
 fn workspace_tests() -> std::io::Result<Tally> {
     let mut sum = Tally::default();
     let mut test = cargo::command();
@@ -59,7 +59,7 @@ fn workspace_tests() -> std::io::Result<Tally> {
             sum += tally;
         }
     })?;
-    // A test binary that does not build or dies halfway prints no result line of its own.
+    // A test binary that does not build, or dies early, prints no result line.
     if !status.success() && sum.failed == 0 {
         sum.failed = 1;
     }
