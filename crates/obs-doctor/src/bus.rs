@@ -1,12 +1,12 @@
-//! The doctor's view of a running node.
+//! View of the running node.
 
 use std::fmt;
 
-/// What the checks ask of the node: its identity, capabilities, peers and recent outcomes.
+/// The node as the checks see it: its identity, capabilities, peers and recent outcomes.
 ///
-/// A node implements it in process, a command-line tool over HTTP, and [`NoBus`] stands for "no node is running".
-/// Methods may block: each check runs on a thread of its own under a deadline. What they return may come from
-/// peers and is treated as untrusted text.
+/// A node implements it in process, and a command-line tool over HTTP. [`NoBus`] stands for a machine without a running
+/// node. Methods may block, because each check runs on a thread of its own with a deadline. The returned text may come from
+/// peers and is treated as untrusted.
 ///
 /// ```
 /// use obs_doctor::{BusError, CapabilityBus, Outcome};
@@ -32,52 +32,53 @@ use std::fmt;
 /// # Ok::<(), BusError>(())
 /// ```
 pub trait CapabilityBus: Send + Sync + 'static {
-    /// The ID of the running node, `ed25519:<base64url>`; `None` when no node is running.
+    /// Returns the ID of the running node, `ed25519:<base64url>`; `None` when no node is running.
     fn node_id(&self) -> Option<String>;
 
-    /// The names of the registered capabilities.
+    /// Returns the names of the registered capabilities.
     ///
     /// # Errors
-    /// [`BusError::NotRunning`] without a node, [`BusError::Unreachable`] when the node does not answer.
+    /// [`BusError::NotRunning`] without a node; [`BusError::Unreachable`] when the node does not answer.
     fn capabilities(&self) -> Result<Vec<String>, BusError>;
 
-    /// The node IDs of the peers that answer.
+    /// Returns the node IDs of the peers that answer.
     ///
     /// # Errors
-    /// As [`capabilities`](Self::capabilities).
+    /// The errors of [`capabilities`](Self::capabilities).
     fn peers(&self) -> Result<Vec<String>, BusError>;
 
-    /// The outcomes of the last `n` completed calls, newest first.
+    /// Returns the outcomes of the last `n` completed calls, newest first.
     ///
     /// # Errors
-    /// As [`capabilities`](Self::capabilities).
+    /// The errors of [`capabilities`](Self::capabilities).
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError>;
 }
 
-/// How a call ended.
+/// Outcome of a call, as it counts for the error rate.
 ///
 /// ```
 /// use obs_doctor::Outcome;
 /// assert_eq!(Outcome::from_status("ok"), Outcome::Ok);
 /// assert_eq!(Outcome::from_status("cancelled"), Outcome::Cancelled);
 /// assert_eq!(Outcome::from_status("timeout"), Outcome::Error);
-/// assert_eq!(Outcome::from_status("bad_request"), Outcome::Ok, "the mistake was the caller's");
+/// assert_eq!(Outcome::from_status("bad_request"), Outcome::Ok, "the fault is the caller's");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Outcome {
-    /// It was answered, or refused for a mistake of the caller's.
+    /// The call was answered, or refused for a fault of the caller.
     Ok,
-    /// It failed here: with an error code that is not about the caller, or by a panic.
+    /// The call failed in this node: with an error code that does not blame the caller, or by a panic.
     Error,
-    /// The caller went away; counts neither for nor against the node.
+    /// The caller disconnected. The call counts neither for nor against the node.
     Cancelled,
 }
 
 impl Outcome {
-    /// Reads a trace's status: `ok`, `cancelled`, or an error code.
+    /// Returns the outcome for a trace's status: `ok`, `cancelled`, or an error code.
     ///
-    /// A code that blames the caller, or says that its limit worked, is no error of the node: else any
-    /// peer could make a healthy node look ill with a few calls that make no sense.
+    /// A code that blames the caller, or reports that a limit was applied, is not an error of the node. Otherwise any peer
+    /// could make a healthy node look broken with a few malformed calls.
     #[must_use]
     pub fn from_status(status: &str) -> Self {
         match status {
@@ -89,17 +90,18 @@ impl Outcome {
     }
 }
 
-/// Why the bus gave no answer.
+/// Reason for the lack of an answer from the bus.
 ///
 /// ```
 /// use obs_doctor::{BusError, CapabilityBus, NoBus};
 /// assert_eq!(NoBus.capabilities(), Err(BusError::NotRunning));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BusError {
-    /// No node is running; the checks that need one are skipped.
+    /// No node is running. Checks that need one are skipped.
     NotRunning,
-    /// A node is there and did not answer, with the reason; a failure.
+    /// A node is running and did not answer, for this reason. Checks that need one fail.
     Unreachable(String),
 }
 
@@ -114,7 +116,7 @@ impl fmt::Display for BusError {
 
 impl std::error::Error for BusError {}
 
-/// The bus of a machine on which no node is running.
+/// Bus of a machine without a running node.
 ///
 /// ```
 /// use obs_doctor::{CapabilityBus, NoBus};

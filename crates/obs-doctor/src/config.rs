@@ -1,14 +1,17 @@
-//! What the checks read of the node's configuration.
+//! The part of the node's configuration that the checks read.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use directories::ProjectDirs;
+
 use crate::text::redact;
 
-/// The part of a node's configuration that the checks look at.
+/// The part of a node's configuration that the checks read.
 ///
-/// [`Config::default`] is the configuration of a fresh node under the `XDG_*` folders; [`Config::new`] puts
-/// everything under a data folder of your own. Its `Debug` output hides passwords and tokens in addresses.
+/// [`Config::default`] is the configuration of a new node in the user's data folder: `XDG_DATA_HOME` on Linux, the
+/// platform's own folder elsewhere. [`Config::new`] uses another data folder. The `Debug` output hides passwords and tokens
+/// in addresses.
 ///
 /// ```
 /// let config = obs_doctor::Config::new("/srv/hearthnet").port(7081).mdns_enabled(false).offline(true);
@@ -17,17 +20,17 @@ use crate::text::redact;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// `[identity] keys_dir`: holds `device.ed25519` and `device.pub`.
+    /// `[identity] keys_dir`: folder of `device.ed25519` and `device.pub`.
     pub keys_dir: PathBuf,
-    /// The data folder, whose disk must have room.
+    /// Data folder, whose disk needs free space.
     pub data_dir: PathBuf,
-    /// `[community] state_dir`: one folder for each community.
+    /// `[community] state_dir`: parent of one folder for each community.
     pub communities_dir: PathBuf,
-    /// `[community] community_id`; `None` looks at every community that is there.
+    /// `[community] community_id`; `None` checks every community in the folder.
     pub community_id: Option<String>,
-    /// `[transport] host`: the address that the bus listens on.
+    /// `[transport] host`: address that the bus listens on.
     pub host: String,
-    /// `[transport] port`: the TCP port of the bus.
+    /// `[transport] port`: TCP port of the bus.
     pub port: u16,
     /// `[discovery] mdns_enabled`.
     pub mdns_enabled: bool,
@@ -39,14 +42,13 @@ pub struct Config {
     pub udp_port: u16,
     /// `[[llm.backends]]`.
     pub llm_backends: Vec<LlmBackend>,
-    /// HTTP addresses whose `Date` header tells the time; the first three are asked, and without any the clock is not
-    /// judged.
+    /// HTTP addresses whose `Date` header tells the time. The first three are asked. Without any the clock is not checked.
     pub clock_anchors: Vec<String>,
-    /// Skip every check that needs the internet.
+    /// Whether checks that need the internet are skipped.
     pub offline: bool,
 }
 
-/// A language-model server of the configuration.
+/// Language-model server of the configuration.
 ///
 /// Its `Debug` output hides a password or token in the address.
 ///
@@ -57,16 +59,16 @@ pub struct Config {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LlmBackend {
-    /// `name`, for people.
+    /// `name`, shown to people.
     pub name: String,
-    /// `url`: the base address, with or without `/v1`.
+    /// `url`: base address, with or without `/v1`.
     pub url: String,
-    /// `api_key_env`: the environment variable that holds its key.
+    /// `api_key_env`: name of the environment variable that holds its key.
     pub api_key_env: Option<String>,
 }
 
 impl LlmBackend {
-    /// A backend called `name` at the base address `url`.
+    /// Creates a backend called `name` at the base address `url`.
     #[must_use]
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
         Self { name: name.into(), url: url.into(), api_key_env: None }
@@ -90,7 +92,7 @@ impl fmt::Debug for LlmBackend {
     }
 }
 
-/// Uncached answers over plain HTTP, by three operators: 204 and nothing else.
+/// Default clock anchors: three operators that answer plain HTTP uncached, with 204 and no body.
 pub(crate) const CLOCK_ANCHORS: [&str; 3] = [
     "http://cp.cloudflare.com/generate_204",
     "http://www.google.com/generate_204",
@@ -125,7 +127,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The defaults of a node whose data folder is `data_dir`.
+    /// Creates the default configuration of a node whose data folder is `data_dir`.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
@@ -153,7 +155,7 @@ impl Config {
         self
     }
 
-    /// Sets [`data_dir`](Self::data_dir) alone; the other folders stay where they are.
+    /// Sets [`data_dir`](Self::data_dir) only. The other folders do not change.
     #[must_use]
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.data_dir = dir.into();
@@ -238,10 +240,26 @@ impl Config {
     }
 }
 
+/// Returns the data folder of a node that configures none, as the `hearthnet` command chooses it.
+///
+/// A service user may have no home. Its data folder is then `/var/lib/hearthnet`, as packages lay it out.
 fn default_data_dir() -> PathBuf {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_DATA_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-        .unwrap_or_else(|| Path::new("/var/lib").to_owned())
-        .join("hearthnet")
+    user_data_dir().unwrap_or_else(|| Path::new("/var/lib/hearthnet").to_owned())
+}
+
+/// `directories` returns nothing without a home, even where `XDG_DATA_HOME` is set. So the variable is read first.
+#[cfg(not(any(windows, target_os = "macos")))]
+fn user_data_dir() -> Option<PathBuf> {
+    let set = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    set.map(|base| base.join("hearthnet")).or_else(project_data_dir)
+}
+
+#[cfg(any(windows, target_os = "macos"))]
+fn user_data_dir() -> Option<PathBuf> {
+    project_data_dir()
+}
+
+fn project_data_dir() -> Option<PathBuf> {
+    let dirs = ProjectDirs::from("", "", "hearthnet")?;
+    Some(dirs.data_dir().to_owned()).filter(|path| path.is_absolute())
 }

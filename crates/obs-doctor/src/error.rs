@@ -1,91 +1,126 @@
-//! Why a check could not be registered or found.
+//! Errors of a registry.
 
+use std::borrow::Cow;
 use std::fmt;
 
-/// A set of checks that does not fit together, or a name that is not in it.
+/// Reason why a check could not be registered or found.
 ///
 /// ```
 /// use obs_doctor::{Check, CheckResult, Doctor, ErrorKind};
 ///
-/// let twice = Check::new("keys_present").run_blocking(|_| CheckResult::pass("here"));
-/// let err = Doctor::standard().register(twice).unwrap_err();
-/// assert_eq!(err.kind(), ErrorKind::DuplicateName);
-/// assert_eq!(err.names(), ["keys_present"]);
+/// let twice = Check::new("keys_present").run_blocking(|_| CheckResult::pass("present"));
+/// let error = Doctor::standard().register(twice).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::DuplicateName);
+/// assert_eq!(error.field(), "keys_present");
+/// assert_eq!(error.problem(), "a check of this name is registered already");
+/// assert_eq!(error.advice(), "choose another name");
+/// assert_eq!(error.to_string(), "keys_present: a check of this name is registered already; choose another name");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
+    /// Names of the checks that the error is about; the first one is the check at fault.
     names: Vec<String>,
-    message: String,
+    problem: Cow<'static, str>,
+    advice: Cow<'static, str>,
 }
 
-/// What sort of [`Error`] it is.
+/// Kind of an [`Error`].
 ///
 /// ```
 /// use obs_doctor::{Doctor, ErrorKind};
-/// let err = Doctor::standard().only(["nosuch"]).unwrap_err();
-/// assert_eq!(err.kind(), ErrorKind::UnknownCheck);
+/// let error = Doctor::standard().only(["nosuch"]).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::UnknownCheck);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A name that is empty, longer than 64 bytes, or has other characters than `a-z 0-9 _ - .`.
+    /// The name is empty, longer than 64 bytes, or has other characters than `a-z 0-9 _ - .`.
     InvalidName,
-    /// A check of that name is there already.
+    /// A check of that name is registered already.
     DuplicateName,
-    /// A check wants to run after one that is not registered.
+    /// A check depends on one that is not registered.
     UnknownDependency,
-    /// Checks that wait for each other, in order.
+    /// Checks depend on each other in a cycle.
     Cycle,
-    /// A check was asked for that is not registered.
+    /// The named check is not registered.
     UnknownCheck,
 }
 
 impl Error {
-    /// What sort of error it is.
+    /// Kind of the mistake.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The names it is about: the offending check first.
+    /// Name of the check at fault.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// Description of the mistake, without the field and the advice.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Description of a remedy.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        &self.advice
+    }
+
+    /// Names of the checks that the error is about: the check at fault, then its dependency or the rest of the cycle.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
     pub(crate) fn invalid_name(name: &str) -> Self {
-        let message = format!("check name {name:?} is not usable: take 1 to 64 of a-z, 0-9, `_`, `-`, `.`");
-        Self { kind: ErrorKind::InvalidName, names: vec![name.to_owned()], message }
+        let problem = format!("{name:?} cannot be the name of a check");
+        Self::new(ErrorKind::InvalidName, [name], problem, "use 1 to 64 of a-z, 0-9, `_`, `-` and `.`")
     }
 
     pub(crate) fn duplicate(name: &str) -> Self {
-        let message =
-            format!("a check named `{name}` is registered already: give this one a name of its own");
-        Self { kind: ErrorKind::DuplicateName, names: vec![name.to_owned()], message }
+        let problem = "a check of this name is registered already";
+        Self::new(ErrorKind::DuplicateName, [name], problem, "choose another name")
     }
 
     pub(crate) fn unknown_dependency(name: &str, dependency: &str) -> Self {
-        let message =
-            format!("check `{name}` runs after `{dependency}`, which is not registered: register it first");
-        let names = vec![name.to_owned(), dependency.to_owned()];
-        Self { kind: ErrorKind::UnknownDependency, names, message }
+        let problem = format!("it runs after `{dependency}`, which is not registered");
+        let advice = format!("register `{dependency}` first");
+        Self::new(ErrorKind::UnknownDependency, [name, dependency], problem, advice)
     }
 
-    pub(crate) fn cycle(names: Vec<String>) -> Self {
-        let message = format!("checks wait for each other: {}: remove one `after`", names.join(", "));
-        Self { kind: ErrorKind::Cycle, names, message }
+    pub(crate) fn cycle(names: &[&str]) -> Self {
+        let problem = format!("the checks {} wait for each other", names.join(", "));
+        Self::new(ErrorKind::Cycle, names.iter().copied(), problem, "remove one `after`")
     }
 
     pub(crate) fn unknown_check(name: &str, known: &[&str]) -> Self {
-        let message = format!("there is no check named {name:?}; there are: {}", known.join(", "));
-        Self { kind: ErrorKind::UnknownCheck, names: vec![name.to_owned()], message }
+        let advice = format!("use one of {}", known.join(", "));
+        Self::new(ErrorKind::UnknownCheck, [name], "there is no check of this name", advice)
+    }
+
+    fn new<'a>(
+        kind: ErrorKind,
+        names: impl IntoIterator<Item = &'a str>,
+        problem: impl Into<Cow<'static, str>>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let names = names.into_iter().map(str::to_owned).collect();
+        Self { kind, names, problem: problem.into(), advice: advice.into() }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        if !self.field().is_empty() {
+            write!(f, "{}: ", self.field())?;
+        }
+        write!(f, "{}; {}", self.problem, self.advice)
     }
 }
 

@@ -1,9 +1,8 @@
-//! The doctor of a HearthNet node: what is wrong on this machine, and what to do about it.
+//! The doctor of a HearthNet node: it finds faults on this machine and names a remedy for each.
 //!
-//! A [`Doctor`] is a list of checks. It runs them side by side, each on a thread of its own and under a deadline,
-//! and gives one [`Report`], from which the text for people, the JSON for scripts and the exit code are made. It
-//! changes nothing on the machine, and nothing that a check does (hang, block, panic) keeps the report from coming
-//! within 5 s.
+//! A [`Doctor`] is a list of checks. It runs them concurrently, each on a thread of its own with a deadline, and returns one
+//! [`Report`]: text for people, JSON for scripts, and an exit code. It changes nothing on the machine. A check that hangs,
+//! blocks or panics does not delay the report beyond 5 s.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -28,12 +27,12 @@
 //! # }
 //! ```
 //!
-//! # The twelve checks (spec §6.2)
+//! # The twelve checks
 //!
 //! | name | fails when | runs after |
 //! |---|---|---|
 //! | `keys_present` | the device key is missing, not a file, another user's, or open to others | |
-//! | `keys_loadable` | it is no Ed25519 seed, or `device.pub` does not belong to it | `keys_present` |
+//! | `keys_loadable` | the device key is not an Ed25519 seed, or `device.pub` does not belong to it | `keys_present` |
 //! | `community_present` | no manifest, an unreadable one, or one of another community | |
 //! | `event_log_writable` | SQLite cannot write to it | `community_present` |
 //! | `mdns_socket` | the mDNS port cannot be shared | |
@@ -45,36 +44,40 @@
 //! | `llm_backend_reachable` | no configured language model answers | |
 //! | `recent_error_rate` | 20 % or more of the last 100 calls failed | |
 //!
-//! What cannot be judged (offline, no node running, nothing configured) is skipped with the reason, and a check
-//! whose prerequisite failed is skipped with the cause: one fault gives one failure. `docs/faults.md` in this crate
-//! lists every fault that a test makes, with the line and the fix that the doctor says; `docs/report` shows reports at
-//! 80 and 40 columns, with and without colour.
+//! A check that cannot be made (offline, no node running, nothing configured) is skipped with the reason. A check whose
+//! dependency failed is skipped with the cause, so that one fault gives one failure. `docs/faults.md` in this crate lists
+//! each fault that a test makes, with the doctor's line and fix. `docs/report` shows reports at 80 and 40 columns, with and
+//! without colour.
 //!
 //! # Your own checks
 //!
-//! By closure as above ([`Check::new`], with [`run`](CheckBuilder::run) or
-//! [`run_blocking`](CheckBuilder::run_blocking)), or by a type that implements [`Probe`]. [`register`],
-//! [`run_all`] and [`run_one`] work on a registry of the process; a [`Doctor`] is a registry of your own.
+//! A check is a closure as above ([`Check::new`], with [`run`](CheckBuilder::run) or
+//! [`run_blocking`](CheckBuilder::run_blocking)), or a type that implements [`Probe`]. It reads the machine through
+//! [`machine`], so that its tests can replace parts of it. [`register`], [`run_all`] and [`run_one`] work on a registry of
+//! the process. A [`Doctor`] is a registry of your own.
 //!
-//! # What it changes
+//! # No changes
 //!
-//! Nothing: every check looks and leaves, also a write-ahead log that a crash left, a port that a node is about to
-//! take, and the mDNS packets of others. [`Repair`] is the one exception, made on request alone: it takes others' rights
-//! from the device key.
+//! A run leaves the machine as it was, including a write-ahead log that a crash has left, a port that a node is about to
+//! bind, and the mDNS packets of others. [`Repair`] is the one exception and runs only on request: it removes other users'
+//! rights to the device key.
 //!
-//! # What never appears in a report
+//! # No secrets
 //!
-//! Every text of a result, also of your own checks, passes through one place that hides URL passwords, tokens in
-//! queries and authorization values, and the 32 bytes of a key in hex or base64, escapes control and text-direction
-//! characters, and cuts what is long. Keys are shown by their public part alone.
+//! Every text of a result, also of your own checks, is cleaned before it is shown: URL passwords, tokens in queries,
+//! authorization values and the 32 bytes of a key in hex or base64 are hidden, terminal-unsafe characters are escaped, and
+//! long text is cut. Keys are shown by their public part only.
 //!
 //! # Features
 //!
-//! - `tls` (off): `https` addresses of language models and clock anchors, by the certificates that the system trusts.
+//! - `tls` (off): `https` addresses of language models and clock anchors, with the certificates that the system trusts.
 
 mod bus;
 mod check;
-#[expect(clippy::result_large_err, reason = "a problem is made once in a run and is what the check answers")]
+#[expect(
+    clippy::result_large_err,
+    reason = "a problem is made at most once in a run, and is the result of the check"
+)]
 mod checks;
 mod config;
 mod device_key;
@@ -95,7 +98,7 @@ pub use error::{Error, ErrorKind};
 pub use registry::{Doctor, default_doctor, register, run_all, run_one};
 pub use report::{Category, CheckResult, Report, SkipReason, Status, Summary};
 
-/// The snippets of the README compile and run.
+/// Compiles and runs the snippets of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,7 @@
-//! One check: its name, what it needs, and what it does.
+//! Checks: name, dependencies, needs and work.
+
+mod context;
+mod probe;
 
 use std::fmt;
 use std::future::Future;
@@ -7,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use crate::bus::CapabilityBus;
-use crate::config::Config;
-use crate::machine::System;
+pub use context::Context;
+pub use probe::Probe;
+
 use crate::report::{Category, CheckResult};
 
 /// A check that can be registered with a [`Doctor`](crate::Doctor).
 ///
-/// Made from a closure as below, or from a type that implements [`Probe`].
+/// It is made from a closure as below, or from a type that implements [`Probe`].
 ///
 /// ```
 /// use obs_doctor::{Category, Check, CheckResult};
@@ -38,10 +41,11 @@ pub struct Check {
 struct Inner {
     plan: CheckBuilder,
     body: Body,
-    /// Threads of earlier runs that never came back.
+    /// Abandoned threads of earlier runs that have not finished.
     stuck: Arc<AtomicUsize>,
 }
 
+/// Work of a check.
 pub(crate) enum Body {
     Blocking(Box<dyn Fn(&Context) -> CheckResult + Send + Sync>),
     Async(Box<dyn Fn(Context) -> LocalFuture + Send + Sync>),
@@ -50,8 +54,8 @@ pub(crate) enum Body {
 type LocalFuture = Pin<Box<dyn Future<Output = CheckResult>>>;
 
 impl Check {
-    /// Begins a check called `name`: 1 to 64 of `a-z 0-9 _ - .`, looked at when it is registered.
-    #[expect(clippy::new_ret_no_self, reason = "a check is whole only once it can run")]
+    /// Starts the description of a check called `name`: 1 to 64 of `a-z 0-9 _ - .`, which registration verifies.
+    #[expect(clippy::new_ret_no_self, reason = "a check is complete only with its work")]
     pub fn new(name: impl Into<String>) -> CheckBuilder {
         CheckBuilder {
             name: name.into(),
@@ -62,19 +66,19 @@ impl Check {
         }
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.plan.name
     }
 
-    /// The heading it stands under.
+    /// Returns the heading of the report that the check is listed under.
     #[must_use]
     pub fn category(&self) -> &Category {
         &self.inner.plan.category
     }
 
-    /// The checks it runs after.
+    /// Returns the names of the checks that it runs after.
     #[must_use]
     pub fn dependencies(&self) -> &[String] {
         &self.inner.plan.after
@@ -103,7 +107,7 @@ impl fmt::Debug for Check {
     }
 }
 
-/// A [`Check`] that is being described; [`run`](Self::run) or [`run_blocking`](Self::run_blocking) ends it.
+/// Builder of a [`Check`]. [`run`](Self::run) or [`run_blocking`](Self::run_blocking) completes it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -125,6 +129,7 @@ pub struct CheckBuilder {
     needs: Needs,
 }
 
+/// Conditions under which a check runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     pub(crate) internet: bool,
@@ -133,43 +138,43 @@ pub(crate) struct Needs {
 }
 
 impl CheckBuilder {
-    /// The heading it stands under; [`Category::OTHER`] unless told.
+    /// Sets the heading of the report that the check is listed under. Default: [`Category::OTHER`].
     pub fn category(mut self, category: Category) -> Self {
         self.category = category;
         self
     }
 
-    /// Run it after the check `name`, and skip it when that one fails.
+    /// Adds a dependency: the check runs after the check `name`, and is skipped when that one fails.
     pub fn after(mut self, name: impl Into<String>) -> Self {
         self.after.push(name.into());
         self
     }
 
-    /// A deadline of its own instead of [`Limits::per_check`](crate::Limits::per_check).
+    /// Sets a deadline instead of [`Limits::per_check`](crate::Limits::per_check).
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Skip it when the configuration says [`offline`](Config::offline).
+    /// Skips the check when the configuration is [`offline`](crate::Config::offline).
     pub fn needs_internet(mut self) -> Self {
         self.needs.internet = true;
         self
     }
 
-    /// Skip it when no node is running.
+    /// Skips the check when no node is running.
     pub fn needs_node(mut self) -> Self {
         self.needs.node = true;
         self
     }
 
-    /// Skip it unless the process runs as root.
+    /// Skips the check unless the process runs as root.
     pub fn needs_root(mut self) -> Self {
         self.needs.root = true;
         self
     }
 
-    /// Ends it with asynchronous work, which runs on a small tokio runtime of its own and is dropped at the deadline.
+    /// Completes the check with asynchronous work. It runs on a tokio runtime of its own and is dropped at the deadline.
     pub fn run<F, Fut>(self, work: F) -> Check
     where
         F: Fn(Context) -> Fut + Send + Sync + 'static,
@@ -178,7 +183,7 @@ impl CheckBuilder {
         self.finish(Body::Async(Box::new(move |cx| Box::pin(work(cx)))))
     }
 
-    /// Ends it with blocking work, which runs on a thread of its own and is abandoned at the deadline.
+    /// Completes the check with blocking work. It runs on a thread of its own, which is abandoned at the deadline.
     pub fn run_blocking<F>(self, work: F) -> Check
     where
         F: Fn(&Context) -> CheckResult + Send + Sync + 'static,
@@ -188,91 +193,5 @@ impl CheckBuilder {
 
     fn finish(self, body: Body) -> Check {
         Check { inner: Arc::new(Inner { plan: self, body, stuck: Arc::default() }) }
-    }
-}
-
-/// A check as a type, for those with state or of a family.
-///
-/// ```
-/// use obs_doctor::{Check, CheckResult, Context, Doctor, Probe};
-///
-/// struct FolderExists(&'static str);
-///
-/// impl Probe for FolderExists {
-///     fn name(&self) -> String {
-///         format!("folder_{}", self.0)
-///     }
-///     fn run(&self, cx: &Context) -> CheckResult {
-///         match cx.config.data_dir.join(self.0).is_dir() {
-///             true => CheckResult::pass("there"),
-///             false => CheckResult::warn("not there").fix("run `hearthnet init`"),
-///         }
-///     }
-/// }
-/// let mut doctor = Doctor::empty();
-/// doctor.register(FolderExists("blobs"))?;
-/// # Ok::<(), obs_doctor::Error>(())
-/// ```
-pub trait Probe: Send + Sync + 'static {
-    /// Its name, as in [`Check::new`]; asked once, at registration.
-    fn name(&self) -> String;
-
-    /// The heading it stands under.
-    fn category(&self) -> Category {
-        Category::OTHER
-    }
-
-    /// The checks it runs after.
-    fn dependencies(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// A deadline of its own instead of [`Limits::per_check`](crate::Limits::per_check).
-    fn deadline(&self) -> Option<Duration> {
-        None
-    }
-
-    /// Looks, changes nothing, and says what it saw. It may block; it runs on a thread of its own.
-    fn run(&self, cx: &Context) -> CheckResult;
-}
-
-impl<P: Probe> From<P> for Check {
-    fn from(probe: P) -> Self {
-        let mut builder = Self::new(probe.name()).category(probe.category());
-        builder.after = probe.dependencies();
-        builder.deadline = probe.deadline();
-        builder.run_blocking(move |cx| probe.run(cx))
-    }
-}
-
-/// What a check has to work with.
-///
-/// ```
-/// use obs_doctor::{Check, CheckResult};
-/// let check = Check::new("port_is_high").run_blocking(|cx| match cx.config.port {
-///     1024.. => CheckResult::pass("needs no privilege"),
-///     port => CheckResult::warn(format!("port {port} needs a privilege")),
-/// });
-/// ```
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Context {
-    /// The configuration of the run.
-    pub config: Arc<Config>,
-    /// The node, or [`NoBus`](crate::NoBus).
-    pub bus: Arc<dyn CapabilityBus>,
-    /// Clock, sockets, HTTP and disks, which tests replace.
-    pub system: System,
-}
-
-impl Context {
-    pub(crate) fn new(config: &Config, bus: &Arc<dyn CapabilityBus>, system: &System) -> Self {
-        Self { config: Arc::new(config.clone()), bus: Arc::clone(bus), system: system.clone() }
-    }
-}
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("config", &self.config).finish_non_exhaustive()
     }
 }

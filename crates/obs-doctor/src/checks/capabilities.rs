@@ -1,13 +1,13 @@
-//! `at_least_one_capability`: the running node can do something.
+//! `at_least_one_capability`: the running node offers a capability.
 
 use crate::bus::BusError;
 use crate::check::Context;
 use crate::report::{CheckResult, SkipReason};
 
-/// The bus has a capability.
+/// Checks that the running node has a capability.
 pub(super) fn at_least_one(cx: &Context) -> CheckResult {
     match cx.bus.capabilities() {
-        Ok(names) if names.is_empty() => CheckResult::fail("the node runs and has no capability")
+        Ok(names) if names.is_empty() => CheckResult::fail("the node is running and has no capability")
             .fix("configure one, such as a `[[llm.backends]]`, and look for module errors with `hearthnet log --level error`"),
         Ok(names) => {
             let many = if names.len() == 1 { "capability" } else { "capabilities" };
@@ -17,11 +17,12 @@ pub(super) fn at_least_one(cx: &Context) -> CheckResult {
     }
 }
 
-/// No node is nothing to judge; one that does not answer is a failure.
+/// Returns the result of a check that got no answer from the bus: a skip without a node, a failure of a node that does not
+/// answer.
 pub(super) fn without_answer(err: &BusError) -> CheckResult {
     match err {
         BusError::NotRunning => CheckResult::skip(SkipReason::NoNode, "no node running"),
         BusError::Unreachable(_) => CheckResult::fail(err.to_string())
-            .fix("look at what it does with `hearthnet log`, and restart it if it hangs"),
+            .fix("see what it does with `hearthnet log`, and restart it if it hangs"),
     }
 }

@@ -7,24 +7,28 @@ use ureq::http::Uri;
 use super::race::race;
 use crate::check::Context;
 use crate::config::CLOCK_ANCHORS;
-use crate::machine::{HttpError, HttpRequest, HttpResponse, System};
+use crate::machine::{HttpError, HttpRequest, HttpResponse, Machine};
 use crate::report::{CheckResult, SkipReason};
 
+/// Number of anchors that are asked.
 const ANCHORS: usize = 3;
+/// Number of anchors that have to agree: one alone may be wrong itself.
 const QUORUM: usize = 2;
+/// Allowed difference. Signed calls are accepted within minutes, and certificates need about the right day.
 const ALLOWED_SECONDS: f64 = 60.0;
+/// Time for all answers, below the deadline of a check (2 s).
 const PATIENCE: Duration = Duration::from_millis(1500);
 const FIX: &str = "turn time synchronisation on (`timedatectl set-ntp true`), or set the clock";
 
-/// Two anchors do not both say that the clock is more than 60 s off.
+/// Checks that no two anchors agree that the clock is more than 60 s off.
 pub(super) fn sanity(cx: &Context) -> CheckResult {
     let anchors: Vec<String> = cx.config.clock_anchors.iter().take(ANCHORS).cloned().collect();
     if anchors.is_empty() {
         return CheckResult::skip(SkipReason::NotConfigured, "no clock anchors are configured");
     }
     let asked = anchors.len();
-    let system = cx.system.clone();
-    let answers = race(anchors.clone(), PATIENCE, move |url| ask(&system, &url), is_decided);
+    let machine = cx.machine.clone();
+    let answers = race(anchors.clone(), PATIENCE, move |url| ask(&machine, &url), is_decided);
     let mut result =
         judge(asked, &answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect::<Vec<_>>());
     for (at, answer) in &answers {
@@ -36,14 +40,14 @@ pub(super) fn sanity(cx: &Context) -> CheckResult {
     result
 }
 
-/// Whether two anchors say the same; the third need not be waited for.
+/// Returns whether two anchors agree, so that the third one need not be waited for.
 fn is_decided(answers: &[(usize, Result<Skew, String>)]) -> bool {
     let skews: Vec<&Skew> = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect();
     let well = skews.iter().filter(|skew| !skew.is_off()).count();
     well >= QUORUM || most_agreed(&skews).is_some_and(|(_, agree)| agree >= QUORUM)
 }
 
-/// How far the anchor's clock is ahead of ours, give or take `error`.
+/// Seconds that the anchor's clock is ahead of ours, with the maximum error.
 #[derive(Debug, Clone, Copy)]
 struct Skew {
     seconds: f64,
@@ -56,37 +60,39 @@ impl Skew {
     }
 }
 
-/// The anchor that finds our clock off and with which the most others agree, and how many do, itself counted. Two that
-/// contradict each other prove nothing of it.
+/// Returns the anchor that finds our clock off and with which most anchors agree, and their number, itself included. Two
+/// anchors that contradict each other prove nothing about our clock.
 fn most_agreed<'a>(skews: &[&'a Skew]) -> Option<(&'a Skew, usize)> {
     let off = || skews.iter().filter(|skew| skew.is_off());
     let agree = |one: &Skew| off().filter(|two| (one.seconds - two.seconds).abs() < ALLOWED_SECONDS).count();
     off().map(|&one| (one, agree(one))).max_by_key(|&(_, agree)| agree)
 }
 
-fn ask(system: &System, url: &str) -> Result<Skew, String> {
-    let (before, started) = (system.clock.now(), Instant::now());
-    let response = system
+fn ask(machine: &Machine, url: &str) -> Result<Skew, String> {
+    let (before, started) = (machine.clock.now(), Instant::now());
+    let response = machine
         .http
         .send(&HttpRequest::head(url).timeout(PATIENCE))
         .map_err(|err: HttpError| err.to_string())?;
     let round_trip = started.elapsed();
-    if is_of_a_portal(url, &response) {
-        return Err("answered by the login page of a network".to_owned());
+    if is_from_captive_portal(url, &response) {
+        return Err("answered by a network's login page".to_owned());
     }
     if response.get("age").is_some() {
         return Err("answered from a cache".to_owned());
     }
     let date = response.get("date").ok_or("answered without a date")?;
-    let date = httpdate::parse_http_date(date).map_err(|_| "answered with a date that is none")?;
-    // The header is cut to whole seconds and was written half-way between question and answer.
+    let date = httpdate::parse_http_date(date).map_err(|_| "answered with a malformed date")?;
+    // The header is truncated to whole seconds, so the mean error is half a second. It was written between request and
+    // response, so the midpoint is the best estimate.
     let midpoint = before + round_trip / 2;
     let seconds = seconds_between(midpoint, date) + 0.5;
     Ok(Skew { seconds, error: 0.5 + round_trip.as_secs_f64() / 2.0 })
 }
 
-/// Whether somebody between answered in the anchor's place, such as a router without the internet, and without the time.
-fn is_of_a_portal(url: &str, response: &HttpResponse) -> bool {
+/// Returns whether a captive portal answered instead of the anchor, such as a router without an internet connection. Its
+/// `Date` may be wrong.
+fn is_from_captive_portal(url: &str, response: &HttpResponse) -> bool {
     const LOGIN_REQUIRED: u16 = 511;
     let elsewhere = || response.get("location").and_then(host).is_some_and(|to| Some(to) != host(url));
     match response.status {
@@ -98,7 +104,7 @@ fn is_of_a_portal(url: &str, response: &HttpResponse) -> bool {
     }
 }
 
-/// Of an address with one; a path alone leads to the same.
+/// Returns the host of a URL; `None` for a bare path, which stays on the same host.
 fn host(url: &str) -> Option<String> {
     url.parse::<Uri>().ok()?.host().map(str::to_ascii_lowercase)
 }

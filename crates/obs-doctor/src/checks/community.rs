@@ -1,4 +1,4 @@
-//! `community_present`: a manifest of the community that this node is in.
+//! `community_present`: the manifest of the node's community.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
@@ -16,14 +16,15 @@ use crate::text::{shell, tilde};
 const FIX_INIT: &str = "run `hearthnet init`";
 const FIX_MISSING: &str =
     "run `hearthnet init`; if you have joined a community, restore its manifest from another member first";
-const FIX_FOREIGN: &str = "restore the manifest from a backup, or set `[community] community_id` to the community that \
-                           this node is in";
+const FIX_FOREIGN: &str = "restore the manifest from a backup, or set `[community] community_id` to this node's \
+                           community";
 const FIX_RESTORE: &str = "restore the manifest from a backup or from another member of the community";
+/// Manifests have some hundred bytes. The limit bounds the memory of the check.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// The manifest of every community of this node is there and is its own.
+/// Checks that each community of this node has a manifest, and that it is the community's own.
 pub(super) fn present(cx: &Context) -> CheckResult {
-    let files = cx.system.files.as_ref();
+    let files = cx.machine.files.as_ref();
     let communities = match of_this_node(files, &cx.config) {
         Ok(communities) => communities,
         Err(problem) => return problem,
@@ -40,13 +41,13 @@ pub(super) fn present(cx: &Context) -> CheckResult {
     }
 }
 
-/// A community's folder.
+/// ID and folder of a community.
 pub(super) struct Community {
     pub(super) id: String,
     pub(super) folder: PathBuf,
 }
 
-/// The community of the configuration, or else every one whose folder is there; never none.
+/// Returns the configured community, or else each community that has a folder. The list is never empty.
 pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Community>, CheckResult> {
     let folder = &config.communities_dir;
     if let Some(id) = &config.community_id {
@@ -65,7 +66,7 @@ pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Com
     })?;
     let mut communities: Vec<Community> =
         names.into_iter().filter_map(|name| community(folder, name)).collect();
-    // What cannot be looked at may be one.
+    // A folder whose metadata cannot be read may be a community.
     communities.retain(|one| files.metadata(&one.folder).map_or(true, |meta| meta.is_dir()));
     communities.sort_by(|a, b| a.id.cmp(&b.id));
     match communities.is_empty() {
@@ -74,14 +75,14 @@ pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Com
     }
 }
 
-/// The colon tells a community from what else may stand there, such as `lost+found`.
+/// Returns the community of a folder name. The colon tells it from other folders, such as `lost+found`.
 fn community(parent: &Path, name: OsString) -> Option<Community> {
     let id = name.into_string().ok().filter(|id| is_safe(id) && id.contains(':'))?;
     let folder = parent.join(&id);
     Some(Community { id, folder })
 }
 
-/// Whether `id` names one folder below another: it comes from outside, so no separators, no `..`.
+/// Returns whether `id` can be used as a folder name. The ID comes from outside, so it may hold separators or `..`.
 fn is_safe(id: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b":_-.=+".contains(&b);
     (1..=128).contains(&id.len()) && !id.starts_with('.') && id.bytes().all(allowed)
@@ -95,7 +96,7 @@ fn read_manifest(files: &dyn Files, community: &Community) -> Result<(), CheckRe
     let id = manifest.get("community_id").and_then(Value::as_str);
     match id {
         Some(id) if id == community.id => Ok(()),
-        Some(other) => Err(CheckResult::fail(format!("the manifest is of another community: {other}"))
+        Some(other) => Err(CheckResult::fail(format!("the manifest belongs to another community: {other}"))
             .fix(FIX_FOREIGN)
             .evidence("expected", &community.id)),
         None => Err(broken("not a community manifest: it has no `community_id`")),
@@ -105,14 +106,14 @@ fn read_manifest(files: &dyn Files, community: &Community) -> Result<(), CheckRe
 fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
     let shown = tilde(path);
     let mut bytes = Vec::new();
-    // Opened without waiting, so that a pipe of that name is no trap.
+    // `open` does not block on a pipe of that name.
     let read = files.open(path).and_then(|file| match file.metadata()?.is_file() {
         true => file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut bytes),
         false => Err(Errno::NXIO.into()),
     });
     match read {
         Ok(n) if n as u64 > MAX_MANIFEST_BYTES => {
-            Err(CheckResult::fail(format!("{shown} is larger than 1 MiB, which no manifest is"))
+            Err(CheckResult::fail(format!("{shown} is larger than 1 MiB, the maximum size of a manifest"))
                 .fix(FIX_RESTORE))
         }
         Ok(_) => String::from_utf8(bytes)
@@ -124,7 +125,7 @@ fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
             Err(CheckResult::fail(format!("no community manifest at {shown}")).fix(FIX_MISSING))
         }
         Err(err) if err.kind() == ErrorKind::PermissionDenied => {
-            Err(CheckResult::fail(format!("{shown} may not be read by this user"))
+            Err(CheckResult::fail(format!("{shown} is not readable for this user"))
                 .fix(format!("make {} readable for the node's user", shell(path))))
         }
         Err(err) => Err(CheckResult::fail(format!("{shown} cannot be read: {err}"))
@@ -137,7 +138,7 @@ mod tests {
     use super::is_safe;
 
     #[test]
-    fn an_id_is_never_a_path() {
+    fn an_id_that_is_a_path_is_refused() {
         assert!(is_safe("ed25519:3q2-7w_ABC"));
         for bad in
             ["", ".", "..", "../x", "a/b", "a\\b", "a\0b", "ed25519:\u{202e}", ".hidden", &"x".repeat(129)]

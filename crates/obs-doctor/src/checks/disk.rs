@@ -1,4 +1,4 @@
-//! `disk_space`: room for the data folder.
+//! `disk_space`: free space for the data folder.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,30 @@ use crate::machine::{Files, Volume, is_filtered};
 use crate::report::{CheckResult, SkipReason};
 use crate::text::{shell, tilde};
 
-/// 1 GB as disks are sold (spec §6.2).
+/// 1 GB, as disk vendors count it.
 const NEEDED_BYTES: u64 = 1_000_000_000;
 
-/// The disk of the data folder, or of where it will be made, takes another GB.
+/// Checks that the disk of the data folder has 1 GB left. Without a data folder, the disk that it would be made on is checked.
 pub(super) fn space(cx: &Context) -> CheckResult {
     let data_dir = &cx.config.data_dir;
-    let place = match nearest(cx.system.files.as_ref(), data_dir) {
+    let place = match nearest(cx.machine.files.as_ref(), data_dir) {
         Ok(place) => place,
         Err(problem) => return problem,
     };
-    match cx.system.volumes.of(&place) {
+    match cx.machine.volumes.of(&place) {
         Ok(volume) => judge(&place, &volume).evidence("path", tilde(&place)),
         Err(err) if is_filtered(&err) => {
-            let detail = format!("the room on the disk of {} may not be asked for: {err}", tilde(&place));
+            let detail = format!("the free space on the disk of {} cannot be read: {err}", tilde(&place));
             CheckResult::skip(SkipReason::Unsupported, detail)
         }
-        Err(err) => CheckResult::fail(format!("the disk of {} does not answer: {err}", tilde(&place)))
-            .fix("look at its mount and at disk errors (`dmesg`)"),
+        Err(err) => {
+            CheckResult::fail(format!("the state of the disk of {} cannot be read: {err}", tilde(&place)))
+                .fix("check the mount, and look for disk errors (`dmesg`)")
+        }
     }
 }
 
-/// The data folder, or the nearest folder above it that is there.
+/// Returns the data folder, or the nearest existing folder above it.
 fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
     for place in data_dir.ancestors().filter(|place| !place.as_os_str().is_empty()) {
         match files.metadata(place) {
@@ -41,7 +43,7 @@ fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
             }
             Err(err) if err.kind() == ErrorKind::NotFound && is_link(files, place) => {
                 return Err(CheckResult::fail(format!("{} is a symbolic link to nothing", tilde(place)))
-                    .fix("mount the disk that it leads to, or make it lead to a folder"));
+                    .fix("mount the disk that it points to, or point it to a folder"));
             }
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(err) => {
@@ -50,11 +52,12 @@ fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
             }
         }
     }
-    // A relative path of which nothing exists is made here.
+    // A relative path without any existing part would be created in the working folder.
     Ok(PathBuf::from("."))
 }
 
-/// A disk that is not mounted is told by a link that leads to it, and the disk under the link is not the one.
+/// Returns whether `place` is a symbolic link. A link to nothing leads to a disk that is not mounted, so the disk of the
+/// folder above is the wrong one.
 fn is_link(files: &dyn Files, place: &Path) -> bool {
     files.open_no_follow(place).is_err_and(|err| device_key::is_loop(&err))
 }
@@ -70,7 +73,7 @@ fn judge(place: &Path, volume: &Volume) -> CheckResult {
             shell(place)
         ))
     } else if volume.available_inodes == Some(0) {
-        CheckResult::fail(format!("{free} free, but no file can be made: the disk is out of inodes"))
+        CheckResult::fail(format!("{free} free, but no file can be created: the disk has no free inode"))
             .fix("delete small files (`df -i` shows the inodes of each disk)")
     } else {
         CheckResult::pass(format!("{free} free"))
@@ -79,7 +82,7 @@ fn judge(place: &Path, volume: &Volume) -> CheckResult {
     result.evidence("available_bytes", volume.available_bytes).evidence("available_inodes", inodes)
 }
 
-/// Rounded down: what is short of 1 GB must not read as 1.0 GB.
+/// Formats a size, rounded down, so that less than 1 GB is never shown as 1.0 GB.
 fn gigabytes(bytes: u64) -> String {
     format!("{}.{} GB", bytes / NEEDED_BYTES, bytes % NEEDED_BYTES / (NEEDED_BYTES / 10))
 }

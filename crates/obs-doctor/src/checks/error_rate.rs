@@ -1,15 +1,18 @@
-//! `recent_error_rate`: how the last calls went.
+//! `recent_error_rate`: share of recent calls that failed.
 
 use super::capabilities::without_answer;
 use crate::bus::Outcome;
 use crate::check::Context;
 use crate::report::{CheckResult, SkipReason};
 
+/// Number of calls that are considered.
 const CALLS: usize = 100;
+/// Minimum number of calls for a verdict; fewer prove nothing.
 const ENOUGH: usize = 20;
+/// Share of failed calls that is a fault.
 const LIMIT_PERCENT: usize = 20;
 
-/// Less than 20 % of the last 100 calls failed; those that the caller gave up do not count.
+/// Checks that less than 20 % of the last 100 calls failed. Cancelled calls do not count.
 pub(super) fn recent(cx: &Context) -> CheckResult {
     let outcomes = match cx.bus.recent_outcomes(CALLS) {
         Ok(outcomes) => outcomes,
@@ -34,7 +37,7 @@ fn judge(failed: usize, judged: usize) -> CheckResult {
         format!("{failed} of {judged} calls failed ({:.1} %)", failed as f64 * 100.0 / judged as f64);
     if failed * 100 >= judged * LIMIT_PERCENT {
         return CheckResult::fail(detail)
-            .fix("see which with `hearthnet trace recent 20` and why with `hearthnet log --level error`");
+            .fix("list them with `hearthnet trace recent 20`, and find the cause with `hearthnet log --level error`");
     }
     CheckResult::pass(detail)
 }

@@ -14,13 +14,13 @@ use crate::machine::Files;
 use crate::report::CheckResult;
 use crate::text::{shell, tilde};
 
-const FIX_MISSING: &str = "run `hearthnet init`; but if this node had a key, restore it from a backup first";
+const FIX_MISSING: &str = "if this node had a key, restore it from a backup; otherwise run `hearthnet init`";
 const FIX_LOST: &str =
     "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
 
-/// The device key is a file of ours that nobody else can read.
+/// Checks that the device key is a regular file of the node's user, and that no other user can read it.
 pub(super) fn present(cx: &Context) -> CheckResult {
-    let (files, keys_dir) = (cx.system.files.as_ref(), &cx.config.keys_dir);
+    let (files, keys_dir) = (cx.machine.files.as_ref(), &cx.config.keys_dir);
     let path = device_key::seed_path(keys_dir);
     let key = match device_key::open(files, &path) {
         Ok(key) => key,
@@ -37,7 +37,7 @@ pub(super) fn present(cx: &Context) -> CheckResult {
 fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
     let (shown, word) = (tilde(path), shell(key.target.as_deref().unwrap_or(path)));
     let mode = key.mode();
-    if let Some(other) = what_is_no_file(path, key) {
+    if let Some(other) = not_a_file(path, key) {
         return CheckResult::fail(other).fix(FIX_LOST);
     }
     if key.meta.uid() != owner {
@@ -45,7 +45,7 @@ fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
         return CheckResult::fail(detail).fix(format!("chown {owner} {word}"));
     }
     if mode & 0o077 != 0 {
-        let detail = format!("{shown} has mode {mode:04o}: others than its owner can use the key");
+        let detail = format!("{shown} has mode {mode:04o}, so other users can use the key");
         return CheckResult::fail(detail).fix(format!("chmod 600 {word}"));
     }
     if mode & 0o400 == 0 {
@@ -59,18 +59,18 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
     let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
     match err.kind() {
         ErrorKind::NotFound if is_link => CheckResult::fail(format!("{shown} is a symbolic link to nothing"))
-            .fix("mount what it leads to, or make it lead to the key"),
+            .fix("mount the disk that it points to, or point it to the key"),
         ErrorKind::NotFound => CheckResult::fail(format!("no device key at {shown}")).fix(FIX_MISSING),
         ErrorKind::NotADirectory => CheckResult::fail(format!("a part of {shown} is not a folder"))
             .fix("set `[identity] keys_dir` to a folder, or move the file away and run `hearthnet init`"),
         ErrorKind::PermissionDenied => out_of_reach(files, path),
-        // Opening a socket file or a device without driver.
+        // ENXIO: a socket, or a device without a driver.
         _ if Errno::from_io_error(err) == Some(Errno::NXIO) => {
             CheckResult::fail(format!("{shown} is not a file")).fix(FIX_LOST)
         }
         _ if device_key::is_loop(err) || is_link => {
-            CheckResult::fail(format!("{shown} is a symbolic link that leads nowhere: {err}"))
-                .fix("make it lead to the key, or restore the key in its place from a backup")
+            CheckResult::fail(format!("{shown} is a symbolic link without a target: {err}"))
+                .fix("point it to the key, or replace it by the key from a backup")
         }
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
             .fix("look at the disk (`dmesg`), and restore the key from a backup if it is damaged"),
@@ -82,12 +82,12 @@ fn out_of_reach(files: &dyn Files, path: &Path) -> CheckResult {
     match files.metadata(path) {
         Ok(meta) if meta.uid() == me() => no_owner_bit(&shown, meta.mode() & 0o7777, &shell(path)),
         _ => CheckResult::fail(format!("{shown} is not readable for uid {}", me()))
-            .fix("run the doctor as the user that the node runs as, or give that user the key"),
+            .fix("run the doctor as the node's user, or make that user the owner of the key"),
     }
 }
 
 fn no_owner_bit(shown: &str, mode: u32, word: &str) -> CheckResult {
-    let detail = format!("{shown} has mode {mode:04o}: its owner cannot read it");
+    let detail = format!("{shown} has mode {mode:04o}, so its owner cannot read it");
     CheckResult::fail(detail).fix(format!("chmod 600 {word}"))
 }
 
@@ -95,7 +95,7 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn what_is_no_file(path: &Path, key: &KeyFile) -> Option<String> {
+fn not_a_file(path: &Path, key: &KeyFile) -> Option<String> {
     let kind = key.meta.file_type();
     (!kind.is_file()).then(|| format!("{} is a {}, not a file", tilde(path), kind_name(kind)))
 }
@@ -110,9 +110,9 @@ fn kind_name(kind: FileType) -> &'static str {
     }
 }
 
-/// The device key is an Ed25519 seed that signs, and the public key beside it is its own.
+/// Checks that the device key is a working Ed25519 seed, and that the public key in the folder belongs to it.
 pub(super) fn loadable(cx: &Context) -> CheckResult {
-    load(cx.system.files.as_ref(), &cx.config.keys_dir).unwrap_or_else(|problem| problem)
+    load(cx.machine.files.as_ref(), &cx.config.keys_dir).unwrap_or_else(|problem| problem)
 }
 
 fn load(files: &dyn Files, keys_dir: &Path) -> Result<CheckResult, CheckResult> {
@@ -134,23 +134,23 @@ fn load(files: &dyn Files, keys_dir: &Path) -> Result<CheckResult, CheckResult> 
 }
 
 fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
-    if let Some(other) = what_is_no_file(path, key) {
+    if let Some(other) = not_a_file(path, key) {
         return Err(CheckResult::fail(other).fix(FIX_LOST));
     }
     let seed = match device_key::read_exactly(&key.file) {
         Ok(Some(seed)) => seed,
         Ok(None) => {
             let size = key.meta.len();
-            let detail = format!("{size} bytes, an Ed25519 seed has 32");
+            let detail = format!("{size} bytes; an Ed25519 seed has 32");
             return Err(CheckResult::fail(detail).fix(FIX_LOST).evidence("path", tilde(path)));
         }
         Err(err) => {
             return Err(CheckResult::fail(format!("{} cannot be read: {err}", tilde(path))).fix(FIX_LOST));
         }
     };
-    // What a file system leaves of a file that was not yet written when the power went.
+    // Some file systems leave zero bytes in a file that was not written back before a power failure.
     if *seed == [0; device_key::SEED_BYTES] {
-        return Err(CheckResult::fail(format!("{} holds only zero bytes", tilde(path))).fix(FIX_LOST));
+        return Err(CheckResult::fail(format!("{} contains only zero bytes", tilde(path))).fix(FIX_LOST));
     }
     device_key::proven_key(&seed)
         .ok_or_else(|| CheckResult::fail("the key's signature does not verify").fix(FIX_LOST))
@@ -159,13 +159,13 @@ fn load_seed(path: &Path, key: &KeyFile) -> Result<VerifyingKey, CheckResult> {
 fn load_public(path: &Path, public: &KeyFile) -> Result<VerifyingKey, CheckResult> {
     let broken = |detail: String| CheckResult::fail(detail).fix(fix_public(path));
     let shown = tilde(path);
-    if let Some(other) = what_is_no_file(path, public) {
+    if let Some(other) = not_a_file(path, public) {
         return Err(broken(other));
     }
     match device_key::read_exactly(&public.file) {
         Ok(Some(bytes)) => VerifyingKey::from_bytes(&bytes)
             .map_err(|_| broken(format!("{shown} is not an Ed25519 public key"))),
-        Ok(None) => Err(broken(format!("{shown} has {} bytes, a public key has 32", public.meta.len()))),
+        Ok(None) => Err(broken(format!("{shown} has {} bytes; a public key has 32", public.meta.len()))),
         Err(err) => Err(broken(format!("{shown} cannot be read: {err}"))),
     }
 }
@@ -174,11 +174,11 @@ fn no_public_key(path: &Path, err: &io::Error) -> CheckResult {
     let shown = tilde(path);
     match err.kind() {
         ErrorKind::NotFound => CheckResult::fail(format!("no public key at {shown}"))
-            .fix("run `hearthnet init`, which makes it again from the device key"),
+            .fix("run `hearthnet init`, which derives it from the device key again"),
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}")).fix(fix_public(path)),
     }
 }
 
 fn fix_public(path: &Path) -> String {
-    format!("move {} away and run `hearthnet init`, which makes it again from the device key", shell(path))
+    format!("move {} away and run `hearthnet init`, which derives it from the device key again", shell(path))
 }

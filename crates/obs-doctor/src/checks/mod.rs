@@ -1,4 +1,4 @@
-//! The twelve standard checks of spec §6.2, one file for each subject.
+//! The twelve standard checks, one file for each subject.
 
 mod capabilities;
 mod clock;
@@ -16,7 +16,7 @@ mod race;
 use crate::check::Check;
 use crate::report::Category;
 
-/// The twelve, in the order of the specification.
+/// Returns the twelve checks in their documented order.
 pub(crate) fn standard() -> Vec<Check> {
     let identity = |name| Check::new(name).category(Category::IDENTITY);
     let network = |name| Check::new(name).category(Category::NETWORK);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_order_are_those_of_the_specification() {
+    fn names_and_order_are_as_documented() {
         let checks = standard();
         let names: Vec<&str> = checks.iter().map(Check::name).collect();
         assert_eq!(

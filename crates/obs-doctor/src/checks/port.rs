@@ -1,4 +1,4 @@
-//! `transport_port`: the bus port is free, or ours.
+//! `transport_port`: the bus port is free, or this node has it.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -13,12 +13,14 @@ use crate::device_key;
 use crate::machine::{HttpError, HttpRequest, Owner, Protocol, is_filtered};
 use crate::report::{CheckResult, SkipReason};
 
+/// Time for `GET /health`. Two attempts fit into the deadline of a check (2 s).
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(800);
+// A node that starts or stops is in between for some milliseconds.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(30);
 const FIX_TAKEN: &str = "stop it, or set `[transport] port` to a free port";
 
-/// Our own node answers on the port, or nobody has it and we may.
+/// Checks that this node answers on the port, or that the port is free and can be bound.
 pub(super) fn transport(cx: &Context) -> CheckResult {
     let addresses = match configured(cx) {
         Ok(addresses) => addresses,
@@ -28,9 +30,9 @@ pub(super) fn transport(cx: &Context) -> CheckResult {
     loop {
         tries -= 1;
         let silence = match ask_health(cx, addresses[0]) {
-            Answer::Node(id) => return judge_node(cx, asked(addresses[0]), &id),
-            Answer::Stranger(what) => return stranger(cx, asked(addresses[0]), &what),
-            Answer::None(why) => why,
+            Responder::Node(id) => return judge_node(cx, asked(addresses[0]), &id),
+            Responder::Stranger(what) => return stranger(cx, asked(addresses[0]), &what),
+            Responder::None(why) => why,
         };
         match bind(cx, &addresses) {
             Ok(()) => return free(cx.config.port, addresses[0]),
@@ -40,7 +42,8 @@ pub(super) fn transport(cx: &Context) -> CheckResult {
     }
 }
 
-/// Taken and yet nobody there: a node that is starting or ending, which is worth another look.
+/// Returns whether the port is taken while no process answers: a node is starting or stopping, so another attempt may
+/// succeed.
 fn is_changing(silence: &HttpError, err: &io::Error) -> bool {
     matches!(silence, HttpError::Refused | HttpError::Closed) && err.kind() == ErrorKind::AddrInUse
 }
@@ -52,7 +55,7 @@ fn free(port: u16, address: SocketAddr) -> CheckResult {
 fn configured(cx: &Context) -> Result<Vec<SocketAddr>, CheckResult> {
     let (host, port) = (cx.config.host.trim(), cx.config.port);
     if port == 0 {
-        return Err(CheckResult::fail("port 0 is no port")
+        return Err(CheckResult::fail("port 0 cannot be used")
             .fix("set `[transport] port` to one of 1 to 65535, such as 7080"));
     }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -61,22 +64,23 @@ fn configured(cx: &Context) -> Result<Vec<SocketAddr>, CheckResult> {
         Err(_) => (bare, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default(),
     };
     if addresses.is_empty() {
-        return Err(CheckResult::fail(format!("{host:?} is neither an IP address nor a name of one"))
+        return Err(CheckResult::fail(format!("{host:?} is neither an IP address nor a known host name"))
             .fix("set `[transport] host` to an address of this machine, or 0.0.0.0 for all"));
     }
     Ok(addresses)
 }
 
-enum Answer {
-    /// A HearthNet node.
+/// Process that answered on the port.
+enum Responder {
+    /// A HearthNet node, with its ID.
     Node(String),
-    /// Something else, and what it said.
+    /// Another program, with its behaviour.
     Stranger(String),
-    /// There was none, and why: nobody listens, or somebody who is ending, starting or too busy.
+    /// None, with the reason: no process listens, or one that is stopping, starting or too busy.
     None(HttpError),
 }
 
-/// The address at which a socket bound to `address` answers on this machine.
+/// Returns the address to ask: loopback for a wildcard, else `address`.
 fn asked(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -86,16 +90,18 @@ fn asked(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn ask_health(cx: &Context, address: SocketAddr) -> Answer {
+fn ask_health(cx: &Context, address: SocketAddr) -> Responder {
     let url = format!("http://{}/health", asked(address));
     let request = HttpRequest::get(url).direct().timeout(HEALTH_TIMEOUT).max_body_bytes(64 * 1024);
-    match cx.system.http.send(&request) {
+    match cx.machine.http.send(&request) {
         Ok(response) => node_id(&response.body).map_or_else(
-            || Answer::Stranger(format!("answers HTTP {} and is no HearthNet node", response.status)),
-            Answer::Node,
+            || Responder::Stranger(format!("answers HTTP {} and is not a HearthNet node", response.status)),
+            Responder::Node,
         ),
-        Err(HttpError::Protocol(why)) => Answer::Stranger(format!("does not speak HTTP properly ({why})")),
-        Err(err) => Answer::None(err),
+        Err(HttpError::Protocol(why)) => {
+            Responder::Stranger(format!("does not answer in valid HTTP ({why})"))
+        }
+        Err(err) => Responder::None(err),
     }
 }
 
@@ -106,7 +112,7 @@ fn node_id(body: &[u8]) -> Option<String> {
 
 fn judge_node(cx: &Context, address: SocketAddr, id: &str) -> CheckResult {
     let port = cx.config.port;
-    // A node that asks for itself knows; otherwise the key on disk says which node is ours.
+    // Inside a node the bus knows the ID. A command derives it from the key on disk.
     let ours = cx.bus.node_id().or_else(|| device_key::device_node_id(&cx.config.keys_dir));
     match ours {
         Some(ours) if ours == id => served(cx, address).evidence("node_id", id),
@@ -115,37 +121,40 @@ fn judge_node(cx: &Context, address: SocketAddr, id: &str) -> CheckResult {
             .evidence("node_id", id)
             .evidence("our_node_id", ours),
         None => CheckResult::fail(format!(
-            "a node has port {port}, and without a device key here it is not ours: {id}"
+            "a node has port {port}, and there is no device key to identify it with: {id}"
         ))
         .fix(
-            "run `hearthnet init` and set `[transport] port` to a free port, or look at the right `keys_dir`",
+            "set `[identity] keys_dir` to the node's keys, or run `hearthnet init` and set `[transport] port` to a free port",
         ),
     }
 }
 
-/// A node's ID is public, so anybody can answer with it; but who may not read our key is not our node.
+/// Checks the user of the process that answers with our ID. The ID is public, so any program can answer with it, but a
+/// process that may not read our key is not our node.
 fn served(cx: &Context, address: SocketAddr) -> CheckResult {
-    const ROOT: u32 = 0; // may read it, and opens ports for others (systemd, docker)
-    const UNKNOWN: u32 = 65_534; // a user of another namespace
-    let key = cx.system.files.metadata(&device_key::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
+    // Root may read the key, and opens ports for other users (systemd, docker).
+    const ROOT: u32 = 0;
+    // The kernel shows this ID for a user of another namespace.
+    const UNKNOWN: u32 = 65_534;
+    let key = cx.machine.files.metadata(&device_key::seed_path(&cx.config.keys_dir)).map(|meta| meta.uid());
     let port = address.port();
-    // The kernel chooses among several sockets on one address for each connection, so one stranger is enough.
+    // The kernel picks one of several sockets on an address for each connection, so one stranger among them is a fault.
     let stranger = |key| {
-        let owners = cx.system.sockets.owners(Protocol::Tcp, address);
+        let owners = cx.machine.sockets.owners(Protocol::Tcp, address);
         owners.into_iter().find(|owner| ![key, ROOT, UNKNOWN].contains(&owner.uid))
     };
     match key.map(|key| (key, stranger(key))) {
         Ok((key, Some(owner))) => CheckResult::fail(format!(
-            "{owner} has port {port} and says it is this node, whose key is of uid {key}"
+            "{owner} has port {port} and claims to be this node, whose key belongs to uid {key}"
         ))
-        .fix("find out what that process is; stop it, or run the node as the user who owns its key"),
+        .fix("identify that process and stop it, or run the node as the owner of its key"),
         _ => CheckResult::pass(format!("port {port} is served by this node")),
     }
 }
 
 fn stranger(cx: &Context, address: SocketAddr, what: &str) -> CheckResult {
     let port = address.port();
-    let who = name(cx.system.sockets.owners(Protocol::Tcp, address).first());
+    let who = name(cx.machine.sockets.owners(Protocol::Tcp, address).first());
     CheckResult::fail(format!("{who} has port {port}: it {what}")).fix(FIX_TAKEN)
 }
 
@@ -154,7 +163,7 @@ fn name(owner: Option<&Owner>) -> String {
 }
 
 fn bind(cx: &Context, addresses: &[SocketAddr]) -> Result<(), (SocketAddr, io::Error)> {
-    let bind = |&address: &SocketAddr| cx.system.sockets.bind_tcp(address).map_err(|err| (address, err));
+    let bind = |&address: &SocketAddr| cx.machine.sockets.bind_tcp(address).map_err(|err| (address, err));
     addresses.iter().try_for_each(bind)
 }
 
@@ -167,7 +176,7 @@ fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error, silence: &HttpE
         ErrorKind::AddrInUse => in_use(cx, address, silence),
         _ if is_filtered(err) => CheckResult::skip(
             SkipReason::Unsupported,
-            format!("whether {address} can be bound may not be tried: {err}"),
+            format!("binding {address} cannot be tried: {err}"),
         ),
         ErrorKind::PermissionDenied => CheckResult::fail(format!("this user may not bind port {port}")).fix(
             "set `[transport] port` to 1024 or above, or give the program the capability CAP_NET_BIND_SERVICE",
@@ -182,19 +191,19 @@ fn not_bound(cx: &Context, address: SocketAddr, err: &io::Error, silence: &HttpE
     }
 }
 
-/// EAFNOSUPPORT, for which std has no kind.
+/// EAFNOSUPPORT, which has no `ErrorKind` in std.
 const NO_FAMILY: i32 = 97;
 
 fn in_use(cx: &Context, address: SocketAddr, silence: &HttpError) -> CheckResult {
     let port = address.port();
-    let owners = cx.system.sockets.owners(Protocol::Tcp, address);
+    let owners = cx.machine.sockets.owners(Protocol::Tcp, address);
     if owners.iter().any(|owner| owner.pid == Some(std::process::id())) {
         return CheckResult::pass(format!(
             "port {port} belongs to this process, which is too busy to answer"
         ));
     }
     if let HttpError::Other(why) = silence {
-        let detail = format!("port {port} is taken, and who has it could not be asked: {why}");
+        let detail = format!("port {port} is taken, and its owner could not be asked: {why}");
         return CheckResult::skip(SkipReason::Unsupported, detail);
     }
     CheckResult::fail(format!("{} has port {port} and does not answer", name(owners.first()))).fix(FIX_TAKEN)

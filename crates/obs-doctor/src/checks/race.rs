@@ -1,13 +1,13 @@
-//! Several slow questions at the same time.
+//! Several slow requests at the same time.
 
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Asks each of `questions` on a thread of its own and returns the answers that came within `patience`, with their
-/// positions, in the order they came; stops early once `enough` says so.
+/// Asks each of `questions` on a thread of its own. Returns the answers that arrive within `patience`, in that order, with
+/// the positions of their questions. Stops early once `enough` returns true.
 ///
-/// A thread that does not come back (a name server that never answers) is left behind.
+/// A thread that does not return, such as one that waits for a dead name server, is abandoned.
 pub(super) fn race<Q, A>(
     questions: impl IntoIterator<Item = Q>,
     patience: Duration,
@@ -22,7 +22,7 @@ where
     let (sender, answers) = channel();
     for (at, question) in questions.into_iter().enumerate() {
         let (sender, ask) = (sender.clone(), ask.clone());
-        // Without a thread there is no answer to this question, which the caller can see.
+        // If no thread can be started, the answer is missing, as after a timeout.
         let _ = thread::Builder::new().name("doctor:ask".to_owned()).spawn(move || {
             let _ = sender.send((at, ask(question)));
         });

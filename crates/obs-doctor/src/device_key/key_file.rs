@@ -1,4 +1,4 @@
-//! The device key on disk: opened once, looked at through one descriptor, its secret wiped after use.
+//! The device key on disk: opened once, inspected through one descriptor, its secret wiped after use.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -13,11 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::machine::{Files, RealFiles};
 
+/// Length of an Ed25519 seed and of a public key.
 pub(crate) const SEED_BYTES: usize = 32;
 
-/// The ID of the node whose keys are in `keys_dir`, `ed25519:<base64url>`; `None` without a usable key.
+/// Returns the ID of the node whose keys are in `keys_dir`, `ed25519:<base64url>`; `None` without a usable key.
 ///
-/// It is read from `device.pub`, else derived from the seed in `device.ed25519`.
+/// The ID is read from `device.pub`, else derived from the seed in `device.ed25519`.
 ///
 /// ```
 /// assert_eq!(obs_doctor::device_node_id(std::path::Path::new("/nosuch")), None);
@@ -45,16 +46,16 @@ pub(crate) fn public_path(keys_dir: &Path) -> PathBuf {
     keys_dir.join("device.pub")
 }
 
-/// A key file that is open, with what its descriptor says of it.
+/// Open key file with the metadata of its descriptor.
 #[derive(Debug)]
 pub(crate) struct KeyFile {
     pub(crate) file: File,
     pub(crate) meta: Metadata,
-    /// Where a symbolic link led.
+    /// Target of the path, if that is a symbolic link.
     pub(crate) target: Option<PathBuf>,
 }
 
-/// Opens `path` without ever waiting (a FIFO) and looks at the target of a symbolic link.
+/// Opens `path`, or the target of a symbolic link, without blocking on a FIFO.
 pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<KeyFile> {
     let (file, target) = match files.open_no_follow(path) {
         Err(err) if is_loop(&err) => {
@@ -67,12 +68,13 @@ pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<KeyFile> {
     Ok(KeyFile { file, meta, target })
 }
 
-/// A symbolic link that was not followed, or links in a circle.
+/// Returns whether the error is `ELOOP`: a symbolic link that was not followed, or links in a circle.
 pub(crate) fn is_loop(err: &io::Error) -> bool {
     Errno::from_io_error(err) == Some(Errno::LOOP)
 }
 
-/// Who should own the key: ourselves; but root looks at somebody's node, whose folder says whose it is.
+/// Returns the user that should own the key: the user of this process, or for root, who checks another user's node, the
+/// owner of the folder.
 pub(crate) fn expected_owner(files: &dyn Files, keys_dir: &Path) -> u32 {
     let me = rustix::process::geteuid();
     let folder = files.metadata(keys_dir).ok().filter(|_| me.is_root());
@@ -85,9 +87,9 @@ impl KeyFile {
     }
 }
 
-/// The content when it is exactly 32 bytes, `None` when it is shorter or longer.
+/// Returns the content if it is exactly 32 bytes, and `None` if it is shorter or longer.
 pub(crate) fn read_exactly(mut file: &File) -> io::Result<Option<Zeroizing<[u8; SEED_BYTES]>>> {
-    // On the stack and wiped; one byte more tells a file that is too long.
+    // On the stack, and wiped when dropped. The extra byte detects a file that is too long.
     let mut bytes = Zeroizing::new([0_u8; SEED_BYTES + 1]);
     let mut filled = 0;
     while filled < bytes.len() {
@@ -106,7 +108,7 @@ pub(crate) fn read_exactly(mut file: &File) -> io::Result<Option<Zeroizing<[u8; 
     Ok(Some(exact))
 }
 
-/// The verify key of `seed`, after it has signed and verified once.
+/// Returns the public key of `seed`, after one signature has been made and verified.
 pub(crate) fn proven_key(seed: &[u8; SEED_BYTES]) -> Option<VerifyingKey> {
     let key = SigningKey::from_bytes(seed);
     let text = b"hearthnet doctor";

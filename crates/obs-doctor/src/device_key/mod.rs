@@ -1,4 +1,4 @@
-//! The node's device key: opened and read for the checks, and its repair.
+//! The node's device key: read access for the checks, and the repair of its mode.
 
 mod key_file;
 mod repair;

@@ -1,4 +1,4 @@
-//! The one repair that is safe to make: taking others' rights from the device key.
+//! The one safe repair: removing other users' rights to the device key.
 
 use std::fmt;
 use std::fs::{File, Metadata, Permissions};
@@ -13,13 +13,13 @@ use crate::config::Config;
 use crate::machine::RealFiles;
 use crate::text::{shell, tilde};
 
+/// Mode of a repaired key.
 const KEY_MODE: u32 = 0o600;
 
-/// A repair that is ready to be made, such as `chmod 600` on the device key.
+/// Repair of the device key's mode, such as `chmod 600`, ready to be applied.
 ///
-/// [`Repair::find`] opens the key and looks at it; [`Repair::apply`] changes the file that was looked at, by its
-/// descriptor, whatever has become of the path meanwhile. Symbolic links are not followed, and a file that is not
-/// plainly the node's own key (another owner, several names) is not touched.
+/// [`Repair::find`] opens the key and inspects it. [`Repair::apply`] changes that file through its descriptor, even if the
+/// path has changed meanwhile. Symbolic links are not followed. A file with another owner or several names is not changed.
 ///
 /// ```no_run
 /// use obs_doctor::{Config, Repair};
@@ -38,36 +38,57 @@ pub struct Repair {
     owner: u32,
 }
 
-/// Why the key's mode is wrong and not repaired here.
+/// Reason why a wrong mode of the key was not repaired.
 ///
 /// ```
 /// use obs_doctor::{Config, Repair};
-/// // Nothing there is nothing to repair, and no error.
+/// // A missing key needs no repair and is not an error.
 /// assert!(Repair::find(&Config::new("/nosuch")).unwrap().is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepairError {
     path: String,
-    why: String,
+    problem: String,
+    advice: &'static str,
+}
+
+impl RepairError {
+    /// Path of the key.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.path
+    }
+
+    /// Description of the reason, without the path and the advice.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Description of a remedy.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        self.advice
+    }
 }
 
 impl fmt::Display for RepairError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not repaired: {}", self.path, self.why)
+        write!(f, "{}: not repaired: {}; {}", self.path, self.problem, self.advice)
     }
 }
 
 impl std::error::Error for RepairError {}
 
 impl Repair {
-    /// The repair that the device key of `config` needs; `None` when its mode is right or no key is there.
+    /// Returns the repair that the device key of `config` needs; `None` if its mode is right or there is no key.
     ///
     /// # Errors
-    /// The mode is wrong, or cannot be seen, and a repair is not safe; says what to look at.
+    /// The mode is wrong or cannot be read, and a repair would not be safe.
     pub fn find(config: &Config) -> Result<Option<Self>, RepairError> {
         let path = key_file::seed_path(&config.keys_dir);
         let owner = expected_owner(&RealFiles, &config.keys_dir);
-        let refuse = |why: String| RepairError { path: tilde(&path), why };
+        let refuse = |(problem, advice)| RepairError { path: tilde(&path), problem, advice };
         let file = match open(&path) {
             Ok(file) => file,
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -80,35 +101,36 @@ impl Repair {
         if is_right(mode) {
             return Ok(None);
         }
-        is_plainly_ours(&meta, owner).map_err(refuse)?;
+        check_ours(&meta, owner).map_err(refuse)?;
         Ok(Some(Self { file, path, mode, owner }))
     }
 
-    /// Makes the repair.
+    /// Applies the repair.
     ///
     /// # Errors
-    /// The file is no longer plainly ours, or the system refuses the change.
+    /// The file has another owner or several names by now, or the system refuses the change.
     pub fn apply(self) -> Result<(), RepairError> {
-        let refuse = |why: String| RepairError { path: tilde(&self.path), why };
+        let refuse = |(problem, advice)| RepairError { path: tilde(&self.path), problem, advice };
         let meta = self.file.metadata().map_err(|err| refuse(explain(&err)))?;
-        is_plainly_ours(&meta, self.owner).map_err(refuse)?;
+        check_ours(&meta, self.owner).map_err(refuse)?;
         self.file.set_permissions(Permissions::from_mode(KEY_MODE)).map_err(|err| refuse(explain(&err)))
     }
 }
 
-/// As a shell command, with what is wrong.
+/// Shows the repair as a shell command, with the wrong mode.
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "chmod {KEY_MODE:o} {} (it has mode {:04o})", shell(&self.path), self.mode)
     }
 }
 
-/// As `keys_present` judges it: 0600 and 0400 are right.
+/// Returns whether the check `keys_present` accepts the mode, as it does 0600 and 0400.
 fn is_right(mode: u32) -> bool {
     mode & 0o077 == 0 && mode & 0o400 != 0
 }
 
-/// To read, or else to write: a key that its owner may not read is one of those to repair. Nothing is written.
+/// Opens the key for reading, or else for writing, because a key without the owner's read right is to be repaired too.
+/// Nothing is written.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let open = |access| openat(CWD, path, access | flags, Mode::empty()).map_err(io::Error::from);
@@ -119,27 +141,36 @@ fn open(path: &Path) -> io::Result<File> {
     opened.map(File::from)
 }
 
-/// Whoever has write access to the folder could put another file there for root to change.
-fn is_plainly_ours(meta: &Metadata, owner: u32) -> Result<(), String> {
-    if !meta.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    if meta.uid() != owner {
-        return Err(format!("it belongs to uid {}, not to uid {owner}", meta.uid()));
-    }
-    if meta.nlink() > 1 {
-        return Err("the file has other names (hard links), so it may be more than the key".to_owned());
-    }
-    Ok(())
+/// Checks that the file is a regular file of `owner` with one name.
+///
+/// A user with write access to the folder could otherwise make root change the mode of any file.
+fn check_ours(meta: &Metadata, owner: u32) -> Result<(), Refusal> {
+    let refusal = if !meta.is_file() {
+        ("it is not a file".to_owned(), "restore the key from a backup")
+    } else if meta.uid() != owner {
+        (format!("it belongs to uid {}, not to uid {owner}", meta.uid()), "run `chown` on it as root first")
+    } else if meta.nlink() > 1 {
+        (
+            "the file has other names (hard links)".to_owned(),
+            "check what the other names are, and remove them",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(refusal)
 }
 
-fn explain(err: &io::Error) -> String {
+/// Problem and advice of a [`RepairError`].
+type Refusal = (String, &'static str);
+
+fn explain(err: &io::Error) -> Refusal {
     if key_file::is_loop(err) {
-        return "it is a symbolic link, which is not followed: run `chmod 600` on the file it leads to"
-            .to_owned();
+        return ("it is a symbolic link, which is not followed".to_owned(), "run `chmod 600` on its target");
     }
     match err.kind() {
-        ErrorKind::PermissionDenied => "this user may not change it: run `chmod 600` as its owner".to_owned(),
-        _ => err.to_string(),
+        ErrorKind::PermissionDenied => {
+            ("this user may not change it".to_owned(), "run `chmod 600` as its owner")
+        }
+        _ => (err.to_string(), "look at the disk (`dmesg`)"),
     }
 }

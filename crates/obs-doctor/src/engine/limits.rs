@@ -1,8 +1,8 @@
-//! Time and width of a run.
+//! Limits of a run.
 
 use std::time::Duration;
 
-/// How long and how wide a run may be.
+/// Deadlines and width of a run.
 ///
 /// ```
 /// use std::time::Duration;
@@ -12,11 +12,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Checks that run at the same time; 16 unless told, at least 1.
+    /// Maximum number of checks that run at the same time, at least 1. Default: 16.
     pub parallel: usize,
-    /// The deadline of a check that has none of its own; 2 s unless told.
+    /// Deadline of a check without a deadline of its own. Default: 2 s.
     pub per_check: Duration,
-    /// The deadline of the whole run; 5 s unless told.
+    /// Deadline of the whole run. Default: 5 s.
     pub total: Duration,
 }
 

@@ -1,17 +1,19 @@
-//! Checks and what each of them runs after.
+//! Checks of a run and their dependencies.
 
 use crate::check::Check;
 use crate::error::Error;
 
+/// A check in a registry.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) check: Check,
-    /// Positions of the checks it runs after.
+    /// Positions of the checks that it runs after.
     pub(crate) after: Vec<usize>,
-    /// Listed, but not run.
+    /// Whether it is listed as skipped and not run.
     pub(crate) excluded: bool,
 }
 
+/// Returns the positions of the checks that the check at `at` runs after.
 pub(crate) fn positions_of_dependencies(entries: &[Entry], at: usize) -> Result<Vec<usize>, Error> {
     let check = &entries[at].check;
     let find = |dep: &String| entries.iter().position(|entry| entry.check.name() == dep);
@@ -19,7 +21,10 @@ pub(crate) fn positions_of_dependencies(entries: &[Entry], at: usize) -> Result<
     check.dependencies().iter().map(|dep| find(dep).ok_or_else(|| unknown(dep))).collect()
 }
 
-/// Takes away what waits for nothing until nothing is left; what is then left waits for itself.
+/// Returns an error if checks wait for each other.
+///
+/// Removes the checks that wait for none of the others until that removes nothing. The rest is a cycle and the checks that
+/// wait for it.
 pub(crate) fn refuse_cycles(entries: &[Entry]) -> Result<(), Error> {
     let mut left: Vec<usize> = (0..entries.len()).collect();
     loop {
@@ -29,14 +34,15 @@ pub(crate) fn refuse_cycles(entries: &[Entry]) -> Result<(), Error> {
             return Ok(());
         }
         if next.len() == left.len() {
-            return Err(Error::cycle(names_of_cycle(entries, &next)));
+            return Err(Error::cycle(&names_of_cycle(entries, &next)));
         }
         left = next;
     }
 }
 
-/// Each of `left` waits for another of them, so following that must come round.
-fn names_of_cycle(entries: &[Entry], left: &[usize]) -> Vec<String> {
+/// Returns the names along a cycle. Each check in `left` waits for another one in it, so following the dependencies
+/// returns to a check that was visited before.
+fn names_of_cycle<'a>(entries: &'a [Entry], left: &[usize]) -> Vec<&'a str> {
     let mut path = vec![left[0]];
     loop {
         let here = path[path.len() - 1];
@@ -47,5 +53,5 @@ fn names_of_cycle(entries: &[Entry], left: &[usize]) -> Vec<String> {
         }
         path.push(next);
     }
-    path.iter().map(|&at| entries[at].check.name().to_owned()).collect()
+    path.iter().map(|&at| entries[at].check.name()).collect()
 }

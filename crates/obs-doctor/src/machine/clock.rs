@@ -2,20 +2,20 @@
 
 use std::time::SystemTime;
 
-/// The clock of the machine.
+/// Clock of the machine.
 ///
 /// ```
-/// use obs_doctor::machine::{Clock, System};
-/// assert!(System::default().clock.now() > std::time::SystemTime::UNIX_EPOCH);
+/// use obs_doctor::machine::{Clock, Machine};
+/// assert!(Machine::default().clock.now() > std::time::SystemTime::UNIX_EPOCH);
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// What time it is.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
 }
 
-pub(super) struct SystemClock;
+pub(super) struct WallClock;
 
-impl Clock for SystemClock {
+impl Clock for WallClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }

@@ -1,4 +1,4 @@
-//! Reading the node's files.
+//! Read access to the node's files.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-/// Opens and lists, and never writes.
+/// Read access to files and folders.
 ///
-/// SQLite is not behind it: it opens its files itself.
+/// Must not be used on an SQLite database of this process: closing the file drops the locks that SQLite holds on it.
 ///
 /// ```
 /// use std::fs::{File, Metadata};
@@ -33,28 +33,28 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 /// }
 /// ```
 pub trait Files: Send + Sync + 'static {
-    /// Opens `path` to read, without waiting for the other end of a pipe.
+    /// Opens `path` for reading. The other end of a pipe is not waited for.
     ///
     /// # Errors
-    /// Whatever the system call says.
+    /// The error of the system call.
     fn open(&self, path: &Path) -> io::Result<File>;
 
     /// As [`open`](Self::open), but a symbolic link is an error (`ELOOP`).
     ///
     /// # Errors
-    /// Whatever the system call says.
+    /// The error of the system call.
     fn open_no_follow(&self, path: &Path) -> io::Result<File>;
 
-    /// What `path` is, where it leads to.
+    /// Returns the metadata of `path`. Symbolic links are followed.
     ///
     /// # Errors
-    /// Whatever the system call says.
+    /// The error of the system call.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
 
-    /// The names in the folder `path`.
+    /// Returns the names in the folder `path`.
     ///
     /// # Errors
-    /// Whatever the system call says.
+    /// The error of the system call.
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
 }
 

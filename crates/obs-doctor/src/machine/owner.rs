@@ -1,13 +1,24 @@
-//! Which process has a port, read from `/proc`.
+//! Owner of a port, from `/proc`.
 
 use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use super::sockets::Protocol;
+/// Transport protocol of a port.
+///
+/// ```
+/// assert_ne!(obs_doctor::machine::Protocol::Tcp, obs_doctor::machine::Protocol::Udp);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// A listening TCP port.
+    Tcp,
+    /// A bound UDP port.
+    Udp,
+}
 
-/// The owner of a socket, as far as the kernel tells it to this user.
+/// Owner of a socket, as far as the kernel shows it to this user.
 ///
 /// ```
 /// let owner = obs_doctor::machine::Owner { uid: 0, pid: Some(812), process: Some("nginx".into()) };
@@ -15,11 +26,11 @@ use super::sockets::Protocol;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The user.
+    /// User ID.
     pub uid: u32,
-    /// The process; another user's is not visible to everybody.
+    /// Process ID; `None` for a process that this user may not inspect.
     pub pid: Option<u32>,
-    /// The name of its program, at most 15 bytes.
+    /// Name of the program, 15 bytes at most.
     pub process: Option<String>,
 }
 
@@ -33,12 +44,12 @@ impl fmt::Display for Owner {
     }
 }
 
-/// A process that listens on (TCP) or has bound (UDP) `port` at any address; `None` where `/proc` tells nothing.
+/// Returns a process that listens on (TCP) or has bound (UDP) `port` at any address; `None` where `/proc` shows none.
 pub(super) fn find(protocol: Protocol, port: u16) -> Option<Owner> {
     rows(protocol, port).first().map(owner_of)
 }
 
-/// The processes that the kernel lets answer at `address`, or that keep others from binding it.
+/// Returns the processes whose sockets answer at `address`, or prevent binding it.
 pub(super) fn find_at(protocol: Protocol, address: SocketAddr) -> Vec<Owner> {
     answering(rows(protocol, address.port()), address.ip()).iter().map(owner_of).collect()
 }
@@ -58,8 +69,9 @@ fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
     tables.into_iter().flat_map(|name| in_table(&read(name), protocol, port)).collect()
 }
 
-/// The rows that get what is sent to `ip`: a socket on the address itself goes before a wildcard of its family, and
-/// that before the IPv6 wildcard, which takes IPv4 too. Every row conflicts with a wildcard of its own.
+/// Returns the sockets that receive what is sent to `ip`. A socket on the address itself wins over a wildcard of its
+/// family, which wins over the IPv6 wildcard, which accepts IPv4 too. For a wildcard `ip` all sockets are returned, because
+/// each of them prevents binding it.
 fn answering(rows: Vec<SocketEntry>, ip: IpAddr) -> Vec<SocketEntry> {
     let ip = ip.to_canonical();
     if ip.is_unspecified() {
@@ -81,6 +93,7 @@ struct SocketEntry {
     inode: u64,
 }
 
+/// State of a listening socket in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
 fn in_table(table: &str, protocol: Protocol, port: u16) -> Vec<SocketEntry> {
@@ -96,7 +109,7 @@ fn in_table(table: &str, protocol: Protocol, port: u16) -> Vec<SocketEntry> {
     table.lines().skip(1).filter_map(entry).collect()
 }
 
-/// The address in the kernel's form: words of 32 bits in the machine's byte order, in hexadecimal.
+/// Parses an address in the kernel's form: 32-bit words in the machine's byte order, in hexadecimal.
 fn parse_ip(text: &str) -> Option<IpAddr> {
     let word = |at| Some(u32::from_str_radix(text.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
     match text.len() {
@@ -110,6 +123,7 @@ fn parse_ip(text: &str) -> Option<IpAddr> {
     }
 }
 
+/// Returns the process that has the socket open.
 fn process_with(inode: u64) -> Option<u32> {
     let wanted = format!("socket:[{inode}]");
     let pids =
@@ -133,7 +147,7 @@ mod tests {
 ";
 
     #[test]
-    fn takes_the_listener_and_not_a_connection() {
+    fn the_listener_is_found_and_not_a_connection() {
         let ip = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         assert_eq!(in_table(TABLE, Protocol::Tcp, 7080), [SocketEntry { ip, uid: 107, inode: 4242 }]);
         assert_eq!(in_table(TABLE, Protocol::Tcp, 7081), []);
@@ -141,20 +155,20 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_table_is_read_without_a_panic(table in "([0-9A-F]{0,8}[: ]|0A |\\n|\\PC){0,80}", port: u16) {
+        fn parsing_any_table_never_panics(table in "([0-9A-F]{0,8}[: ]|0A |\\n|\\PC){0,80}", port: u16) {
             in_table(&table, Protocol::Tcp, port);
             in_table(&format!("\n{TABLE}{table}"), Protocol::Udp, port);
         }
     }
 
     #[test]
-    fn names_this_process() {
+    fn this_process_is_found_by_its_port() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let owner = find(Protocol::Tcp, listener.local_addr().unwrap().port()).unwrap();
         assert_eq!(owner.pid, Some(std::process::id()));
     }
 
-    /// Address, port and wildcard together decide who answers.
+    /// Address, port and wildcard together decide which sockets answer.
     #[test]
     fn the_most_specific_sockets_answer() {
         #[track_caller]
@@ -182,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_a_listener_by_its_address() {
+    fn a_listener_is_found_by_its_address() {
         for host in ["127.0.0.5", "::1", "::", "0.0.0.0"] {
             let Ok(listener) = std::net::TcpListener::bind((host, 0)) else { continue };
             let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Sockets that look and take nothing: no `listen`, no wildcard where another's packets would come in (D4).
+//! Sockets that try an address without taking it from a node: none listens, and none receives packets of others.
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -6,35 +6,22 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::owner::{self, Owner};
+use super::owner::{self, Owner, Protocol};
 
-/// Which table of the kernel a port is in.
+/// Interface that a multicast packet is sent on.
 ///
 /// ```
-/// assert_ne!(obs_doctor::machine::Protocol::Tcp, obs_doctor::system::Protocol::Udp);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// A listening TCP port.
-    Tcp,
-    /// A bound UDP port.
-    Udp,
-}
-
-/// Where a multicast packet goes out.
-///
-/// ```
-/// assert_ne!(obs_doctor::machine::Interface::Routed, obs_doctor::system::Interface::Loopback);
+/// assert_ne!(obs_doctor::machine::Interface::Routed, obs_doctor::machine::Interface::Loopback);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Interface {
-    /// Where the kernel's routes say.
+    /// The interface that the kernel's routes choose.
     Routed,
     /// The loopback interface.
     Loopback,
 }
 
-/// The step at which a multicast echo failed.
+/// Step at which a multicast echo failed.
 ///
 /// ```
 /// use std::io::{Error, ErrorKind};
@@ -48,9 +35,9 @@ pub enum EchoError {
     Bind(io::Error),
     /// The group could not be joined.
     Join(io::Error),
-    /// Nothing could be sent to the group.
+    /// The packet could not be sent to the group.
     Send(io::Error),
-    /// What was sent did not come back.
+    /// The packet did not come back.
     Silence,
 }
 
@@ -60,32 +47,32 @@ impl std::fmt::Display for EchoError {
             Self::Bind(err) => write!(f, "cannot bind: {err}"),
             Self::Join(err) => write!(f, "cannot join the group: {err}"),
             Self::Send(err) => write!(f, "cannot send to the group: {err}"),
-            Self::Silence => f.write_str("a packet sent to the group did not come back"),
+            Self::Silence => f.write_str("a packet to the group did not come back"),
         }
     }
 }
 
 impl std::error::Error for EchoError {}
 
-/// Opens sockets the way the node would, and closes them at once.
+/// Opens sockets as the node does, and closes them at once.
 ///
 /// ```
-/// use obs_doctor::machine::System;
+/// use obs_doctor::machine::Machine;
 /// let free = "127.0.0.1:0".parse().unwrap();
-/// System::default().sockets.bind_tcp(free)?;
+/// Machine::default().sockets.bind_tcp(free)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Sockets: Send + Sync + 'static {
     /// Binds the mDNS group's port, shared with other responders. One IP family is enough.
     ///
     /// # Errors
-    /// Why neither family could be bound.
+    /// Neither family could be bound.
     fn bind_mdns(&self) -> io::Result<SocketAddr>;
 
     /// Joins `group`, sends a packet that stays on this machine, and waits for it to come back.
     ///
     /// # Errors
-    /// The step that failed.
+    /// The step that failed, with its error.
     fn multicast_echo(
         &self,
         group: Ipv4Addr,
@@ -97,10 +84,10 @@ pub trait Sockets: Send + Sync + 'static {
     /// Binds a TCP address without listening.
     ///
     /// # Errors
-    /// Why it could not be bound.
+    /// The address could not be bound.
     fn bind_tcp(&self, address: SocketAddr) -> io::Result<()>;
 
-    /// Who has `port`, if the kernel tells.
+    /// Returns an owner of `port` at any address, as far as the kernel shows it to this user.
     fn owner(&self, protocol: Protocol, port: u16) -> Option<Owner>;
 
     /// Returns the owners of the sockets that answer at `address`, or that are in the way of binding it. Several
@@ -118,14 +105,15 @@ const MDNS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
 impl Sockets for RealSockets {
     fn bind_mdns(&self) -> io::Result<SocketAddr> {
-        // Bound to the group, not the wildcard: a wildcard socket would take unicast replies meant for others.
+        // Bound to the group and not to the wildcard, which would receive unicast replies meant for other responders.
         let v4 = SocketAddr::V4(SocketAddrV4::new(MDNS_V4, MDNS_PORT));
         bind_shared_udp(v4).map(|_| v4).or_else(|err| {
-            // A machine without IPv4 is no fault; a port that is taken is one, whatever the other family says.
+            // A machine without IPv4 is not a fault. A taken port is one, whatever the other family says.
             if matches!(err.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) {
                 return Err(err);
             }
-            let scope = 1; // A link-local group wants an interface to be bound; loopback is always the first.
+            // Binding a link-local group needs an interface. Loopback always has index 1.
+            let scope = 1;
             let v6 = SocketAddr::V6(SocketAddrV6::new(MDNS_V6, MDNS_PORT, 0, scope));
             bind_shared_udp(v6).map(|_| v6).map_err(|_| err)
         })
@@ -150,8 +138,8 @@ impl Sockets for RealSockets {
 
     fn bind_tcp(&self, address: SocketAddr) -> io::Result<()> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // As a server does it: connections in TIME_WAIT do not count. And without `listen`, a node that starts
-        // at this moment with the same option gets the port.
+        // As a server sets it: connections in TIME_WAIT do not count. A node that starts at this moment with the same
+        // option gets the port, because this socket does not listen.
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())
     }
@@ -176,13 +164,14 @@ fn bind_shared_udp(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Packets that are sent at most, because one may be lost under load.
 const TRIES: u32 = 3;
 
 fn send_to_self(socket: &Socket, via: Ipv4Addr, group: SocketAddr, wait: Duration) -> Result<(), EchoError> {
     let prepare = || {
         socket.set_multicast_if_v4(&via)?;
         socket.set_multicast_loop_v4(true)?;
-        socket.set_multicast_ttl_v4(0) // never leaves this machine
+        socket.set_multicast_ttl_v4(0) // stays on this machine
     };
     prepare().map_err(EchoError::Join)?;
     let nonce = nonce();
@@ -195,7 +184,7 @@ fn send_to_self(socket: &Socket, via: Ipv4Addr, group: SocketAddr, wait: Duratio
     Err(EchoError::Silence)
 }
 
-/// Text that no running node takes for an announcement, and no other doctor for its own.
+/// Returns a text that no node takes for an announcement, and no other doctor for its own.
 fn nonce() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("hearthnet-doctor {:016x}", RandomState::new().hash_one(std::process::id()))
@@ -212,7 +201,7 @@ fn hear(mut socket: &Socket, nonce: &[u8], wait: Duration) -> io::Result<bool> {
         socket.set_read_timeout(Some(left))?;
         match socket.read(&mut packet) {
             Ok(n) if packet[..n] == *nonce => return Ok(true),
-            Ok(_) => {} // somebody's announcement
+            Ok(_) => {} // an announcement of another node
             Err(err) if is_pause(&err) => {}
             Err(err) => return Err(err),
         }

@@ -1,41 +1,41 @@
-//! Room on a disk.
+//! Free space on disks.
 
 use std::io;
 use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-/// What one file system says of itself.
+/// State of one file system.
 ///
 /// ```
-/// use obs_doctor::machine::{System, Volume};
-/// let volume: Volume = System::default().volumes.of(std::path::Path::new("/"))?;
+/// use obs_doctor::machine::{Machine, Volume};
+/// let volume: Volume = Machine::default().volumes.of(std::path::Path::new("/"))?;
 /// assert!(volume.available_bytes <= volume.total_bytes);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
-    /// Bytes that a user who is not root may still write.
+    /// Bytes available to a user other than root.
     pub available_bytes: u64,
-    /// Bytes in all.
+    /// Capacity in bytes.
     pub total_bytes: u64,
-    /// Files that may still be made; `None` where the file system does not count them.
+    /// Number of files that can still be created; `None` where the file system does not count them.
     pub available_inodes: Option<u64>,
-    /// Mounted read-only.
+    /// Whether it is mounted read-only.
     pub read_only: bool,
 }
 
-/// Asks file systems how much room they have.
+/// Reads the state of file systems.
 ///
 /// ```
-/// use obs_doctor::machine::System;
-/// assert!(System::default().volumes.of(std::path::Path::new("/nosuch")).is_err());
+/// use obs_doctor::machine::Machine;
+/// assert!(Machine::default().volumes.of(std::path::Path::new("/nosuch")).is_err());
 /// ```
 pub trait Volumes: Send + Sync + 'static {
-    /// The file system that holds `path`, which exists.
+    /// Returns the state of the file system that holds `path`, which has to exist.
     ///
     /// # Errors
-    /// Whatever the system call says.
+    /// The error of the system call.
     fn of(&self, path: &Path) -> io::Result<Volume>;
 }
 

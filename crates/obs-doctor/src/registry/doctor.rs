@@ -1,4 +1,4 @@
-//! A set of checks in a fixed order: registration, choice, running.
+//! A registry of checks in a fixed order.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -10,10 +10,10 @@ use crate::checks;
 use crate::config::Config;
 use crate::engine::{self, Entry, Limits, positions_of_dependencies, refuse_cycles};
 use crate::error::Error;
-use crate::machine::System;
+use crate::machine::Machine;
 use crate::report::{CheckResult, Report};
 
-/// A registry of checks, and the way to run them.
+/// Registry of checks, which runs them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -32,13 +32,13 @@ use crate::report::{CheckResult, Report};
 pub struct Doctor {
     entries: Vec<Entry>,
     limits: Limits,
-    system: System,
-    /// How many threads are asking the bus for the node's ID.
+    machine: Machine,
+    /// Number of threads that ask the bus for the node's ID. Clones share it, so that it bounds all their runs.
     asking: Arc<AtomicUsize>,
 }
 
 impl Doctor {
-    /// The twelve checks of spec §6.2, in its order.
+    /// Creates a registry with the twelve standard checks, in the order of the crate's documentation.
     #[must_use]
     pub fn standard() -> Self {
         let mut doctor = Self::empty();
@@ -46,13 +46,13 @@ impl Doctor {
         doctor
     }
 
-    /// No checks yet.
+    /// Creates an empty registry.
     #[must_use]
     pub fn empty() -> Self {
         Self {
             entries: Vec::new(),
             limits: Limits::default(),
-            system: System::default(),
+            machine: Machine::default(),
             asking: Arc::default(),
         }
     }
@@ -64,26 +64,25 @@ impl Doctor {
         self
     }
 
-    /// Replaces clock, sockets, HTTP and disks, for tests.
+    /// Replaces clock, files, HTTP, sockets and disks, for tests of a check; see [`machine`](crate::machine).
     #[must_use]
-    pub fn system(mut self, system: System) -> Self {
-        self.system = system;
+    pub fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
         self
     }
 
     /// Adds a check at the end.
     ///
     /// # Errors
-    /// An unusable name, a name that is taken, or a dependency that is not registered; the registry is then
-    /// unchanged.
+    /// The name is unusable or taken, or a dependency is not registered. The registry is then unchanged.
     pub fn register(&mut self, check: impl Into<Check>) -> Result<(), Error> {
         self.register_all([check.into()])
     }
 
-    /// Adds several checks, which may depend on each other whatever their order.
+    /// Adds several checks, which may depend on each other in any order.
     ///
     /// # Errors
-    /// As [`register`](Self::register), and a cycle of dependencies; the registry is then unchanged.
+    /// The errors of [`register`](Self::register), and a cycle of dependencies. The registry is then unchanged.
     pub fn register_all(&mut self, checks: impl IntoIterator<Item = Check>) -> Result<(), Error> {
         let mut entries = self.entries.clone();
         for check in checks {
@@ -95,7 +94,7 @@ impl Doctor {
             }
             entries.push(Entry { check, after: Vec::new(), excluded: false });
         }
-        // What was there before is whole: its dependencies were looked at when it came, or left out by `only`.
+        // Checks that were registered before have their dependencies already; `only` has removed some of them.
         for at in self.entries.len()..entries.len() {
             entries[at].after = positions_of_dependencies(&entries, at)?;
         }
@@ -104,15 +103,15 @@ impl Doctor {
         Ok(())
     }
 
-    /// The checks, in order.
+    /// Returns the checks, in order.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         self.entries.iter().map(|entry| &entry.check)
     }
 
-    /// This registry with the named checks alone; dependencies on the others no longer count.
+    /// Returns a registry with only the named checks. Dependencies on other checks no longer count.
     ///
     /// # Errors
-    /// A name that is not registered; the message lists those that are.
+    /// A name is not registered. The error lists the registered names.
     pub fn only<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         let wanted = self.positions(names)?;
         let kept: Vec<usize> = (0..self.entries.len()).filter(|at| wanted.contains(at)).collect();
@@ -124,10 +123,10 @@ impl Doctor {
         Ok(Self { entries: entries.collect(), ..self.clone() })
     }
 
-    /// This registry with the named checks listed as skipped; those that depend on them run all the same.
+    /// Returns a registry that lists the named checks as skipped. Checks that depend on them still run.
     ///
     /// # Errors
-    /// A name that is not registered; the message lists those that are.
+    /// A name is not registered. The error lists the registered names.
     pub fn skip<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         let mut doctor = self.clone();
         for at in self.positions(names)? {
@@ -147,35 +146,35 @@ impl Doctor {
             .ok_or_else(|| Error::unknown_check(name, &known()))
     }
 
-    /// Runs every check, side by side, and reports in the order of registration (spec §6.1, D3).
+    /// Runs all checks concurrently and reports in the order of registration.
     ///
     /// It needs no particular runtime, blocks none of its threads, and is done after [`Limits::total`] whatever a
     /// check does.
     pub async fn run_all(&self, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
         let (done, report) = tokio::sync::oneshot::channel();
-        let (doctor, cx) = (self.clone(), Context::new(config, bus, &self.system));
+        let (doctor, cx) = (self.clone(), Context::new(config, bus, &self.machine));
         let started = Instant::now();
         let conductor = std::thread::Builder::new().name("doctor".to_owned()).spawn(move || {
-            // The receiver is gone when the caller no longer wants the report.
+            // An error means that the caller has dropped the future.
             let _ = done.send(engine::run(&doctor.entries, doctor.limits, &cx, &doctor.asking));
         });
         let report = match conductor {
-            Ok(_) => report.await.map_err(|_| "the doctor's thread died".to_owned()),
+            Ok(_) => report.await.map_err(|_| "the doctor's thread ended without a report".to_owned()),
             Err(err) => Err(format!("the doctor's thread could not be started: {err}")),
         };
         report.unwrap_or_else(|why| engine::all_errors(&self.entries, &why, started.elapsed()))
     }
 
-    /// As [`run_all`](Self::run_all), on this thread, which it blocks.
+    /// Runs all checks like [`run_all`](Self::run_all), and blocks this thread meanwhile.
     #[must_use]
     pub fn run_all_blocking(&self, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
-        engine::run(&self.entries, self.limits, &Context::new(config, bus, &self.system), &self.asking)
+        engine::run(&self.entries, self.limits, &Context::new(config, bus, &self.machine), &self.asking)
     }
 
-    /// Runs one check, whatever it depends on.
+    /// Runs one check, without its dependencies.
     ///
     /// # Errors
-    /// A name that is not registered; the message lists those that are.
+    /// A name is not registered. The error lists the registered names.
     pub async fn run_one(
         &self,
         name: &str,
@@ -185,10 +184,10 @@ impl Doctor {
         Ok(sole(self.only([name])?.run_all(config, bus).await))
     }
 
-    /// As [`run_one`](Self::run_one), on this thread, which it blocks.
+    /// Runs one check like [`run_one`](Self::run_one), and blocks this thread meanwhile.
     ///
     /// # Errors
-    /// A name that is not registered; the message lists those that are.
+    /// A name is not registered. The error lists the registered names.
     pub fn run_one_blocking(
         &self,
         name: &str,

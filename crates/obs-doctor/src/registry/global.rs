@@ -9,12 +9,13 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::report::{CheckResult, Report};
 
+/// The lock is held for a registration or a copy, and not during a run.
 static DEFAULT: LazyLock<RwLock<Doctor>> = LazyLock::new(|| RwLock::new(Doctor::standard()));
 
-/// Adds a check to the default registry (spec §6.1).
+/// Adds a check to the default registry.
 ///
 /// # Errors
-/// As [`Doctor::register`].
+/// The errors of [`Doctor::register`].
 ///
 /// ```
 /// use obs_doctor::{Check, CheckResult};
@@ -25,7 +26,7 @@ pub fn register(check: impl Into<Check>) -> Result<(), Error> {
     DEFAULT.write().unwrap_or_else(PoisonError::into_inner).register(check)
 }
 
-/// Runs every check of the default registry on this thread, which it blocks for 5 s at most (spec §6.1).
+/// Runs all checks of the default registry, and blocks this thread for 5 s at most.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,10 +40,10 @@ pub fn run_all(config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
     default_doctor().run_all_blocking(config, bus)
 }
 
-/// Runs one check of the default registry on this thread (spec §6.1).
+/// Runs one check of the default registry, and blocks this thread meanwhile.
 ///
 /// # Errors
-/// A name that is not registered; the message lists those that are.
+/// The name is not registered. The error lists the registered names.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -56,7 +57,7 @@ pub fn run_one(name: &str, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Res
     default_doctor().run_one_blocking(name, config, bus)
 }
 
-/// A copy of the default registry, with whatever was [`register`]ed.
+/// Returns a copy of the default registry, with all checks that were added by [`register`].
 ///
 /// ```
 /// assert!(obs_doctor::default_doctor().checks().count() >= 12);

@@ -1,4 +1,4 @@
-//! Sets of checks, and the way to run them.
+//! Registries of checks: registration, selection and runs.
 
 mod doctor;
 mod global;

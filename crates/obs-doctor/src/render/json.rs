@@ -1,8 +1,8 @@
-//! A report as JSON.
+//! The report as JSON.
 
 use crate::report::Report;
 
-/// The JSON schema of what [`json`] writes, for version [`Report::SCHEMA`].
+/// JSON schema of the output of [`json`], for version [`Report::SCHEMA`].
 #[doc = concat!("```json\n", include_str!("../../docs/report.schema.json"), "\n```")]
 ///
 /// ```
@@ -10,10 +10,10 @@ use crate::report::Report;
 /// ```
 pub const JSON_SCHEMA: &str = include_str!("../../docs/report.schema.json");
 
-/// Writes `report` as one JSON object over several lines, ended by a newline.
+/// Returns `report` as one JSON object of several lines, with a newline at the end.
 ///
-/// The form is [`JSON_SCHEMA`]. Fields may be added under the same `schema` number; a reader skips those it does
-/// not know.
+/// Its schema is [`JSON_SCHEMA`]. Fields may be added without a change of the number `schema`. A reader has to ignore
+/// unknown fields.
 ///
 /// ```
 /// use std::sync::Arc;

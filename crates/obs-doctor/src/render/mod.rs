@@ -1,4 +1,4 @@
-//! A report as text for people and as JSON for scripts.
+//! The report as text for people and as JSON for scripts.
 
 mod json;
 mod style;

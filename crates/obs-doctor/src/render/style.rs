@@ -1,10 +1,10 @@
-//! How a report looks: colour, marks, width.
+//! Style of text output: colour, marks, width.
 
 use std::fmt;
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-/// What `--color` says.
+/// Value of the option `--color`.
 ///
 /// ```
 /// use obs_doctor::render::ColorChoice;
@@ -13,10 +13,10 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ColorChoice {
-    /// What the environment and the terminal say.
+    /// Colour by the environment and the terminal.
     #[default]
     Auto,
-    /// Colour.
+    /// Always colour.
     Always,
     /// No colour.
     Never,
@@ -30,7 +30,7 @@ impl FromStr for ColorChoice {
             "auto" => Ok(Self::Auto),
             "always" => Ok(Self::Always),
             "never" => Ok(Self::Never),
-            other => Err(format!("{other:?} is none of auto, always, never")),
+            other => Err(format!("{other:?} is not one of auto, always and never")),
         }
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Display for ColorChoice {
     }
 }
 
-/// How [`text`](super::text) writes a report.
+/// Style of [`text`](super::text).
 ///
 /// ```
 /// use obs_doctor::render::{ColorChoice, TextStyle};
@@ -57,20 +57,20 @@ impl fmt::Display for ColorChoice {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TextStyle {
-    /// ANSI colours.
+    /// Whether ANSI colours are used.
     pub color: bool,
-    /// `[ok]` instead of `✔`, and nothing beyond ASCII.
+    /// Whether the output is ASCII only, with `[ok]` instead of `✔`.
     pub ascii: bool,
-    /// Columns to wrap at; `None` wraps nothing.
+    /// Columns to wrap at; `None` disables wrapping.
     pub width: Option<usize>,
-    /// Also evidence and durations (`-v`).
+    /// Whether evidence and durations are shown (`-v`).
     pub verbose: bool,
-    /// Problems only (`-q`).
+    /// Whether only problems are shown (`-q`).
     pub quiet: bool,
 }
 
 impl TextStyle {
-    /// The style for standard output, by the environment of the process.
+    /// Returns the style for standard output, by the environment of the process.
     #[must_use]
     pub fn for_stdout(choice: ColorChoice) -> Self {
         let stdout = std::io::stdout();
@@ -78,12 +78,12 @@ impl TextStyle {
             let size = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
             if size > 0 { size } else { 80 }
         });
-        // A value that is no text is a value all the same: `NO_COLOR` counts whatever it says.
+        // Lossy, because `NO_COLOR` counts with any value, also with one that is not UTF-8.
         let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         Self::resolve(choice, env, columns)
     }
 
-    /// The style by `env`, for a terminal that is `terminal` columns wide, or for a pipe or file.
+    /// Returns the style by `env`, for a terminal of `terminal` columns, or for a pipe or file if that is `None`.
     ///
     /// Colour: `--color`, else `NO_COLOR`, else `CLICOLOR_FORCE`, else `CLICOLOR=0`, else a terminal that is not
     /// `dumb`. ASCII: a locale (`LC_ALL`, else `LC_CTYPE`, else `LANG`) that is set and not UTF-8, or a dumb terminal.

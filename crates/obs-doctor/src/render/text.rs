@@ -1,4 +1,4 @@
-//! A report as text.
+//! The report as text.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::style::TextStyle;
 use crate::report::Report;
 use crate::report::{Category, CheckResult, Status};
 
-/// Writes `report` for people.
+/// Returns `report` as text for people.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -48,7 +48,7 @@ fn is_problem(result: &CheckResult) -> bool {
     !result.ok || result.status == Status::Warn
 }
 
-/// The headings in the order in which they come up.
+/// Returns the headings in the order of their first results.
 fn categories<'a>(results: &[&'a CheckResult]) -> Vec<&'a Category> {
     let mut categories: Vec<&Category> = Vec::new();
     for result in results {
@@ -64,8 +64,9 @@ struct Page<'a> {
     name_width: usize,
 }
 
-/// With less room than this the detail goes under the name.
+/// Columns that a detail needs beside the names. With fewer it is placed below the name.
 const DETAIL_WIDTH: usize = 30;
+/// Indent of a fix and of evidence.
 const FIX_INDENT: usize = 6;
 
 impl Page<'_> {
@@ -162,7 +163,7 @@ impl Page<'_> {
         }
     }
 
-    /// Writes `text`, of which the first line begins at `column` already, with the others under it.
+    /// Writes `text` whose first line starts at the cursor in `column`, and indents the other lines to that column.
     fn hanging(&self, out: &mut String, column: usize, text: &str) {
         for (at, line) in self.lines(text, column).into_iter().enumerate() {
             let indent = if at == 0 { 0 } else { column };
@@ -183,7 +184,7 @@ impl Page<'_> {
         }
     }
 
-    /// Whether a detail that begins at `column` has too little room beside the names.
+    /// Returns whether a detail that starts at `column` has too few columns.
     fn is_narrow(&self, column: usize) -> bool {
         self.style.width.is_some_and(|width| width < column + DETAIL_WIDTH)
     }
@@ -192,7 +193,7 @@ impl Page<'_> {
         if self.style.ascii { " | " } else { " · " }
     }
 
-    /// What the terminal can show of `text`.
+    /// Returns `text` in characters that the terminal can show.
     fn plain(&self, text: &str) -> String {
         if !self.style.ascii {
             return text.to_owned();
@@ -218,7 +219,7 @@ impl Page<'_> {
     }
 }
 
-/// Parts in a row, which goes on in the next line before a part that would be cut.
+/// Row of parts, which breaks before a part that does not fit.
 struct Line<'a> {
     page: &'a Page<'a>,
     text: String,
@@ -245,6 +246,7 @@ impl<'a> Line<'a> {
     }
 }
 
+// SGR parameters of ANSI escape sequences.
 const PLAIN: &str = "";
 const BOLD: &str = "1";
 const DIM: &str = "2";
@@ -256,7 +258,7 @@ fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
-/// Breaks at spaces, and inside a word only when it is wider than a line: after a `/` if that helps.
+/// Breaks `text` at spaces. A word that is wider than a line is broken after a `/` if possible, else anywhere.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -298,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wraps_at_spaces_and_breaks_long_words() {
+    fn text_wraps_at_spaces_and_long_words_break() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefghijkl", 5), ["abcde", "fghij", "kl"]);
         assert_eq!(wrap("~/share/keys/device, 0600", 12), ["~/share/", "keys/device,", "0600"]);
@@ -308,7 +310,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_line_is_too_wide(text in "\\PC{0,120}", width in 10_usize..60) {
+        fn no_line_is_wider_than_the_limit(text in "\\PC{0,120}", width in 10_usize..60) {
             for line in wrap(&text, width) {
                 let columns: usize = line.chars().map(|c| c.width().unwrap_or(0)).sum();
                 proptest::prop_assert!(columns <= width);

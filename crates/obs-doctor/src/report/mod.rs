@@ -1,15 +1,19 @@
-//! The report: one value that text, JSON and exit code are made from.
+//! The report of a run: the source of text, JSON and exit code.
 
+mod category;
 mod result;
+mod status;
 
 use std::time::Duration;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-pub use result::{Category, CheckResult, SkipReason, Status};
+pub use category::Category;
+pub use result::CheckResult;
+pub use status::{SkipReason, Status};
 
-/// What a run of the doctor found.
+/// Report of a run of the doctor.
 ///
 /// It serialises to the versioned JSON of [`render::json`](crate::render::json).
 ///
@@ -28,15 +32,15 @@ pub use result::{Category, CheckResult, SkipReason, Status};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// One result for each check, in the order of registration.
+    /// Result of each check, in the order of registration.
     pub results: Vec<CheckResult>,
-    /// The ID of the running node; `None` when none runs.
+    /// ID of the running node; `None` when none runs.
     pub node_id: Option<String>,
-    /// How long the run took.
+    /// Duration of the run.
     pub duration: Duration,
 }
 
-/// How many results of each status there are.
+/// Number of results of each status.
 ///
 /// ```
 /// let summary = obs_doctor::Summary::default();
@@ -45,20 +49,20 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Healthy.
+    /// Checks without a fault.
     pub pass: usize,
-    /// Working, to be looked at.
+    /// Checks that found something that works and needs attention.
     pub warn: usize,
-    /// Not working.
+    /// Checks that found a fault.
     pub fail: usize,
-    /// Not looked at.
+    /// Checks that were skipped.
     pub skip: usize,
-    /// Checks that went wrong themselves.
+    /// Checks that did not work themselves.
     pub error: usize,
 }
 
 impl Summary {
-    /// All results together.
+    /// Returns the number of all results.
     #[must_use]
     pub fn total(&self) -> usize {
         self.pass + self.warn + self.fail + self.skip + self.error
@@ -66,22 +70,22 @@ impl Summary {
 }
 
 impl Report {
-    /// The version of the JSON form; it grows only when a field changes its meaning or goes.
+    /// Version of the JSON form. It grows only when a field changes its meaning or is removed.
     pub const SCHEMA: u32 = 1;
 
-    /// Whether no check failed.
+    /// Returns whether no check failed.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.results.iter().all(|result| result.ok)
     }
 
-    /// The result of the check `name`.
+    /// Returns the result of the check `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&CheckResult> {
         self.results.iter().find(|result| result.name == name)
     }
 
-    /// How many results of each status there are.
+    /// Returns the number of results of each status.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
@@ -97,13 +101,13 @@ impl Report {
         summary
     }
 
-    /// The exit code of a doctor command: 0 when no check failed, else 1. Warnings and skips do not count.
+    /// Returns the exit code of a doctor command: 0 when no check failed, else 1. Warnings and skips do not count.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         u8::from(!self.is_ok())
     }
 
-    /// As [`exit_code`](Self::exit_code), but a warning counts as a failure.
+    /// Returns the exit code of a strict doctor command, in which a warning counts as a failure.
     #[must_use]
     pub fn exit_code_strict(&self) -> u8 {
         u8::from(!self.is_ok() || self.summary().warn > 0)

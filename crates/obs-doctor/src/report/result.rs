@@ -1,21 +1,24 @@
-//! What a check found.
+//! Result of one check.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::category::Category;
+use super::status::{SkipReason, Status};
 use crate::text::{HIDDEN, clean, is_secret_name};
 
+// Maximum lengths in characters, and number of evidence keys. They keep a report readable, and a hostile peer's text from
+// filling the terminal.
 const MAX_TEXT_CHARS: usize = 600;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_EVIDENCE: usize = 32;
 
-/// The result of one check (spec §6.1).
+/// Result of one check.
 ///
-/// A check makes it with [`pass`](Self::pass), [`warn`](Self::warn), [`fail`](Self::fail), [`skip`](Self::skip) or
-/// [`error`](Self::error); the doctor fills in name, category and duration, hides secrets and escapes control
-/// characters in every text.
+/// A check creates it with [`pass`](Self::pass), [`warn`](Self::warn), [`fail`](Self::fail), [`skip`](Self::skip) or
+/// [`error`](Self::error). The doctor adds name, category and duration, and hides secrets and escapes control characters in
+/// every text.
 ///
 /// ```
 /// use obs_doctor::{CheckResult, Status};
@@ -26,69 +29,69 @@ const MAX_EVIDENCE: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckResult {
-    /// The name the check is registered under.
+    /// Name that the check is registered under.
     pub name: String,
-    /// The heading it stands under.
+    /// Heading of the report that it is listed under.
     pub category: Category,
-    /// The verdict.
+    /// Verdict.
     pub status: Status,
-    /// `true` for pass, warn and skip; always agrees with [`status`](Self::status) in a report.
+    /// Whether the verdict is pass, warn or skip. In a report it always agrees with [`status`](Self::status).
     pub ok: bool,
-    /// What was seen, in one line.
+    /// Observation, in one line.
     pub detail: String,
-    /// What to do about it.
+    /// Remedy.
     pub fix: Option<String>,
-    /// What else was seen, for `-v` and for scripts.
+    /// Further observations, for `-v` and for scripts.
     #[serde(with = "evidence_map")]
     pub evidence: Vec<(String, String)>,
-    /// Why it did not run, when it did not.
+    /// Reason for the skip, if it was skipped.
     pub skip_reason: Option<SkipReason>,
-    /// The check that failed and is the reason for this skip.
+    /// Name of the failed check that caused the skip.
     pub caused_by: Option<String>,
-    /// How long it took; in JSON as milliseconds.
+    /// Duration, in milliseconds in the JSON form.
     #[serde(rename = "duration_ms", with = "duration_ms")]
     pub duration: Duration,
 }
 
 impl CheckResult {
-    /// All is well.
+    /// Creates a pass: the check found no fault.
     #[must_use]
     pub fn pass(detail: impl Into<String>) -> Self {
         Self::new(Status::Pass, detail.into())
     }
 
-    /// It works, and somebody should look at it.
+    /// Creates a warning: it works and needs attention.
     #[must_use]
     pub fn warn(detail: impl Into<String>) -> Self {
         Self::new(Status::Warn, detail.into())
     }
 
-    /// It does not work; say what to do with [`fix`](Self::fix).
+    /// Creates a failure: it does not work. Add the remedy with [`fix`](Self::fix).
     #[must_use]
     pub fn fail(detail: impl Into<String>) -> Self {
         Self::new(Status::Fail, detail.into())
     }
 
-    /// It could not be looked at, and that is no fault.
+    /// Creates a skip: it could not be checked, which is not a fault.
     #[must_use]
     pub fn skip(reason: SkipReason, detail: impl Into<String>) -> Self {
         Self { skip_reason: Some(reason), ..Self::new(Status::Skip, detail.into()) }
     }
 
-    /// The check itself went wrong.
+    /// Creates an error: the check itself did not work.
     #[must_use]
     pub fn error(detail: impl Into<String>) -> Self {
         Self::new(Status::Error, detail.into())
     }
 
-    /// Adds what to do.
+    /// Sets the remedy.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
         self
     }
 
-    /// Adds something that was seen; the last value of a key counts, and 32 keys are kept.
+    /// Adds an observation. A later value of the same key replaces an earlier one. 32 keys are kept.
     #[must_use]
     pub fn evidence(mut self, key: impl Into<String>, value: impl ToString) -> Self {
         let (key, value) = (key.into(), value.to_string());
@@ -112,12 +115,13 @@ impl CheckResult {
         }
     }
 
+    /// Sets the failed check that caused this skip.
     pub(crate) fn because_of(mut self, name: &str) -> Self {
         self.caused_by = Some(name.to_owned());
         self
     }
 
-    /// Puts on the doctor's part, and makes the texts fit to be shown (D7).
+    /// Adds the doctor's part, and makes the texts safe to show.
     pub(crate) fn settle(mut self, name: &str, category: &Category, duration: Duration) -> Self {
         self.name = name.to_owned();
         self.category = Category(clean(category.as_str(), MAX_NAME_CHARS).into());
@@ -128,8 +132,10 @@ impl CheckResult {
             _ => None,
         };
         self.detail = clean(&self.detail, MAX_TEXT_CHARS);
-        // Every failure says what to do, also one of a check whose author forgot it.
-        let fix = self.fix.or_else(|| (!self.ok).then(|| format!("ask whoever made `{name}` what to do")));
+        // Every failure has a remedy, also that of a check whose author left it out.
+        let fix = self
+            .fix
+            .or_else(|| (!self.ok).then(|| format!("ask the author of the check `{name}` for a remedy")));
         self.fix = fix.map(|fix| clean(&fix, MAX_TEXT_CHARS));
         self.evidence.truncate(MAX_EVIDENCE);
         for (key, value) in &mut self.evidence {
@@ -137,120 +143,6 @@ impl CheckResult {
             *value = if is_secret_name(key) { HIDDEN.to_owned() } else { clean(value, MAX_TEXT_CHARS) };
         }
         self
-    }
-}
-
-/// A verdict.
-///
-/// ```
-/// use obs_doctor::Status;
-/// assert!(Status::Warn.is_ok() && Status::Skip.is_ok());
-/// assert!(!Status::Error.is_ok());
-/// assert_eq!(Status::Fail.as_str(), "fail");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Looked at and well.
-    Pass,
-    /// Works, should be looked at.
-    Warn,
-    /// Does not work.
-    Fail,
-    /// Not looked at, with a reason.
-    Skip,
-    /// The check itself panicked or ran out of time.
-    Error,
-}
-
-impl Status {
-    /// Whether it counts as healthy: pass, warn and skip do.
-    #[must_use]
-    pub fn is_ok(self) -> bool {
-        matches!(self, Self::Pass | Self::Warn | Self::Skip)
-    }
-
-    /// As in JSON: `pass`, `warn`, `fail`, `skip`, `error`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-            Self::Skip => "skip",
-            Self::Error => "error",
-        }
-    }
-}
-
-/// Why a check was skipped.
-///
-/// ```
-/// use obs_doctor::{CheckResult, SkipReason};
-/// let result = CheckResult::skip(SkipReason::NotConfigured, "no weather station");
-/// assert!(result.ok);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SkipReason {
-    /// A check it depends on failed; see [`CheckResult::caused_by`].
-    Dependency,
-    /// It needs the internet and the run is offline.
-    Offline,
-    /// It needs a running node.
-    NoNode,
-    /// Nothing of the kind is configured.
-    NotConfigured,
-    /// It is switched off in the configuration.
-    Disabled,
-    /// Too little has happened to judge.
-    TooFewSamples,
-    /// What it compares with could not be reached.
-    Unreachable,
-    /// It needs root.
-    NotRoot,
-    /// Left out by request.
-    Excluded,
-    /// This build or platform cannot look.
-    Unsupported,
-}
-
-/// A heading of the report.
-///
-/// ```
-/// use obs_doctor::Category;
-/// assert_eq!(Category::new("Stores").as_str(), "Stores");
-/// assert_eq!(Category::IDENTITY.as_str(), "Identity");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Category(Cow<'static, str>);
-
-impl Category {
-    /// Keys, community, event log.
-    pub const IDENTITY: Self = Self::new("Identity");
-    /// Sockets and ports.
-    pub const NETWORK: Self = Self::new("Network");
-    /// The running node.
-    pub const NODE: Self = Self::new("Node");
-    /// Disk and clock.
-    pub const MACHINE: Self = Self::new("Machine");
-    /// What the node uses, such as language models.
-    pub const SERVICES: Self = Self::new("Services");
-    /// Checks that name no category.
-    pub const OTHER: Self = Self::new("Other");
-
-    /// A heading of your own.
-    #[must_use]
-    pub const fn new(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
-    }
-
-    /// The heading.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

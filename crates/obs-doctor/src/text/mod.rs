@@ -1,7 +1,9 @@
-//! Text for people: secrets hidden, unsafe characters escaped, paths as they are typed.
+//! Text for people: secrets hidden, terminal-unsafe characters escaped, paths in the form that a shell takes.
 
+mod clean;
 mod path;
 mod redact;
 
+pub(crate) use clean::clean;
 pub(crate) use path::{shell, tilde};
-pub(crate) use redact::{HIDDEN, clean, is_secret_name, redact};
+pub(crate) use redact::{HIDDEN, is_secret_name, redact};

@@ -1,8 +1,8 @@
-//! Paths as people type them.
+//! Paths in the form that people type.
 
 use std::path::Path;
 
-/// `path` with the home folder as `~`.
+/// Returns `path` with the home folder as `~`.
 pub(crate) fn tilde(path: &Path) -> String {
     let home = std::env::var_os("HOME").filter(|home| Path::new(home).is_absolute() && home.len() > 1);
     match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
@@ -11,7 +11,7 @@ pub(crate) fn tilde(path: &Path) -> String {
     }
 }
 
-/// `path` as one word of a shell command.
+/// Returns `path` as one word of a shell command.
 pub(crate) fn shell(path: &Path) -> String {
     let short = tilde(path);
     let plain = |c: char| c.is_alphanumeric() || "/._-~:+@%,".contains(c);
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_what_a_shell_would_split() {
+    fn a_path_that_a_shell_would_split_is_quoted() {
         assert_eq!(shell(Path::new("/srv/keys")), "/srv/keys");
         assert_eq!(shell(Path::new("/srv/my keys; it's")), "'/srv/my keys; it'\\''s'");
     }

@@ -1,8 +1,10 @@
-//! What must not be in any output: passwords, tokens, keys, control characters.
+//! Secrets hidden in text: passwords, tokens, keys.
 
 use std::borrow::Cow;
 
+/// Text that replaces a secret.
 pub(crate) const HIDDEN: &str = "[redacted]";
+/// Parts of parameter names whose value is a secret: `?access_token=…`.
 const SECRET_KEYS: [&str; 13] = [
     "token",
     "key",
@@ -19,7 +21,7 @@ const SECRET_KEYS: [&str; 13] = [
     "pin",
 ];
 
-/// Names whose value is a secret wherever it stands: `password: …`, `"token": "…"`.
+/// Names whose value is a secret in any context: `password: …`, `"token": "…"`.
 const SECRET_NAMES: [&str; 21] = [
     "authorization",
     "proxy-authorization",
@@ -47,7 +49,7 @@ const SECRET_NAMES: [&str; 21] = [
 const SEPARATORS: [char; 8] = [' ', '\t', '\n', '"', '\'', '`', '<', '>'];
 
 /// Hides URL passwords, secret query parameters, `Bearer …`/`Basic …` credentials, `token: …`, `sk-…` keys, 32 bytes
-/// in hex or base64, and private keys in PEM in `text` (D7).
+/// in hex or base64, and private keys in PEM.
 pub(crate) fn redact(text: &str) -> String {
     let text = &*without_pem(text);
     let mut out = String::with_capacity(text.len());
@@ -67,12 +69,14 @@ pub(crate) fn redact(text: &str) -> String {
     out
 }
 
-/// What a word lets expect of the one after it.
+/// Meaning of a word for the word after it.
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
+    /// The next word is plain text.
     Plain,
-    /// The colon or equals sign after a secret's name.
+    /// The next word may be the colon or equals sign after the name of a secret.
     Sign,
+    /// The next word is a secret.
     Secret,
 }
 
@@ -94,12 +98,12 @@ fn is_scheme(word: &str) -> bool {
     ["bearer", "basic"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
-/// Whether the value that goes by `name` is a secret.
+/// Returns whether the value of something called `name` is a secret.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
-/// `text` up to a private key in PEM, which is then all that there is to say.
+/// Cuts `text` at a private key in PEM form.
 fn without_pem(text: &str) -> Cow<'_, str> {
     match text.find("-----BEGIN ") {
         Some(at) if text[at..].contains("PRIVATE KEY") => Cow::Owned(format!("{}{HIDDEN}", &text[..at])),
@@ -126,7 +130,7 @@ fn is_api_key(word: &str) -> bool {
     word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
 }
 
-/// 32 bytes, as of a seed, in hex or base64. What is public has a name before it: `ed25519:…`.
+/// Returns whether `word` is 32 bytes in hex or base64, as a seed is. Public keys have a prefix: `ed25519:…`.
 fn is_key_bytes(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     match word.len() {
@@ -146,12 +150,12 @@ fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || "+/-_=".contains(c)
 }
 
-/// `scheme://user:pass@host` and a bare `user:pass@host`.
+/// Hides the password in `scheme://user:pass@host` and in a bare `user:pass@host`.
 fn redact_userinfo(word: &str) -> String {
     let start = word.find("://").map_or(0, |at| at + 3);
     let (scheme, rest) = word.split_at(start);
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    // A raw `/`, `?` or `@` in a password is a mistake people make: then all up to the last `@` may be one.
+    // A password with an unescaped `/`, `?` or `@` is a common mistake. So all text up to the last `@` may belong to it.
     let may_hold_password = if start > 0 { authority.contains([':', '@']) } else { authority.contains(':') };
     match rest.rfind('@') {
         Some(at) if may_hold_password => format!("{scheme}{HIDDEN}{}", &rest[at..]),
@@ -163,13 +167,13 @@ fn redact_userinfo(word: &str) -> String {
     }
 }
 
-/// The first half of an address that was cut within its password.
+/// Returns whether the port is not a number: the first part of an address that was cut inside its password.
 fn has_odd_port(authority: &str) -> bool {
     !authority.starts_with('[')
         && authority.split_once(':').is_some_and(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// `?token=…`, `&api_key=…`, `#access_token=…`, `password=…`.
+/// Hides the values in `?token=…`, `&api_key=…`, `#access_token=…` and `password=…`.
 fn redact_parameters(word: &str) -> String {
     if !word.contains('=') {
         return word.to_owned();
@@ -192,37 +196,6 @@ fn is_secret_key(key: &str) -> bool {
     SECRET_KEYS.iter().any(|secret| key.contains(secret))
 }
 
-/// One line of at most `max` characters: control and direction characters escaped, secrets hidden.
-///
-/// What a check says may hold text from peers, and ends up in terminals.
-pub(crate) fn clean(text: &str, max: usize) -> String {
-    // A hostile text may be of any length; nothing beyond this could be shown.
-    let head: String = text.chars().take(max * 4).collect();
-    let mut out = String::new();
-    for (count, c) in redact(&head).chars().enumerate() {
-        if count >= max {
-            out.push('…');
-            break;
-        }
-        if is_unprintable(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Control characters, and those that show nothing or turn the direction of what follows.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn hides_secrets_of_urls() {
+    fn secrets_of_urls_are_hidden() {
         check("http://me:hunter2@host:11434/v1 refused", "http://[redacted]@host:11434/v1 refused");
         check("http://only-a-token@host/", "http://[redacted]@host/");
         check("GET http://h/x?a=1&api_key=abc&b=2", "GET http://h/x?a=1&api_key=[redacted]&b=2");
@@ -255,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn hides_the_bytes_of_a_key() {
+    fn the_bytes_of_a_key_are_hidden() {
         let hex = "6120736565642074686174206d757374206e6f74206265207072696e74656421";
         let base64 = "YSBzZWVkIHRoYXQgbXVzdCBub3QgYmUgcHJpbnRlZCE";
         for key in [hex, &hex.to_uppercase(), base64] {
@@ -266,12 +239,12 @@ mod tests {
         check(&format!("{base64}= has a wrong end"), "[redacted]= has a wrong end");
         let pem = "key: -----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----";
         check(pem, "key: [redacted]");
-        // A node's ID is public, and says what it is.
+        // A node's ID is public and has a prefix.
         check(&format!("node ed25519:{base64}"), &format!("node ed25519:{base64}"));
     }
 
     #[test]
-    fn leaves_plain_text_alone() {
+    fn plain_text_is_unchanged() {
         for text in [
             "~/.local/share/hearthnet/keys/device.ed25519, 0600",
             "http://127.0.0.1:11434/v1/models",
@@ -286,18 +259,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn clean_escapes_and_bounds() {
-        assert_eq!(clean("a\u{1b}[31mb\nc\u{202e}d", 100), "a\\u{1b}[31mb\\u{a}c\\u{202e}d");
-        assert_eq!(clean(&"x".repeat(1000), 10), format!("{}…", "x".repeat(10)));
-    }
-
     proptest::proptest! {
-        #[test]
-        fn clean_never_leaves_a_control_character_or_panics(text in ".{0,200}") {
-            proptest::prop_assert!(!clean(&text, 400).chars().any(is_unprintable));
-        }
-
         #[test]
         fn a_url_password_never_survives(password in "[A-Za-z0-9!$*()._/?@=&-]{8,40}") {
             let out = redact(&format!("cannot reach http://user:{password}@host.example:8080/v1"));

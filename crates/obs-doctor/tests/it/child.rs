@@ -1,4 +1,4 @@
-//! The doctor in a process of its own: another user, another network, a read-only mount.
+//! The doctor in a process of its own: as another user, in another network, on a read-only mount.
 
 use std::io::Write as _;
 use std::net::UdpSocket;
@@ -14,16 +14,16 @@ use serde_json::Value;
 
 use crate::home::{Home, no_bus};
 
-/// A user that is not root and owns nothing.
+/// User ID that is not root and owns nothing.
 pub(crate) const NOBODY: u32 = 65_534;
 
-/// The doctor's report in a network and a mount namespace of its own, which the shell text `setup` has prepared;
-/// `None` when this machine lets nobody have one.
+/// Returns the report of a doctor in network and mount namespaces of its own, which the shell text `setup` prepares; `None`
+/// if this machine allows no namespaces.
 pub(crate) fn report_in_namespaces(home: &Home, setup: &str) -> Option<Value> {
     in_namespaces(home, setup, r#"exec "$0" "$@""#)
 }
 
-/// As [`report_in_namespaces`], as a user who owns the home and is not root.
+/// Returns the report as [`report_in_namespaces`] does, of a user who owns the home and is not root.
 pub(crate) fn report_in_namespaces_as_nobody(home: &Home, setup: &str) -> Option<Value> {
     if !*A_USER_MAY_RUN_US {
         return None;
@@ -44,13 +44,13 @@ fn in_namespaces(home: &Home, setup: &str, exec: &str) -> Option<Value> {
     Some(run(home, &mut command))
 }
 
-/// The doctor's report as a user who owns the home and is not root.
+/// Returns the report of a doctor that runs as a user who owns the home and is not root.
 pub(crate) fn report_as_nobody(home: &Home) -> Option<Value> {
     give_away(home.root());
     report_as_stranger(home)
 }
 
-/// As [`report_as_nobody`], and the home is not even theirs.
+/// Returns the report of a doctor that runs as a user who neither owns the home nor is root.
 pub(crate) fn report_as_stranger(home: &Home) -> Option<Value> {
     if !*A_USER_MAY_RUN_US {
         return None;
@@ -60,14 +60,14 @@ pub(crate) fn report_as_stranger(home: &Home) -> Option<Value> {
     Some(run(home, &mut command))
 }
 
-/// The doctor's report beside a check that hangs and one that blocks.
+/// Returns the report of a doctor with one check that hangs and one that blocks.
 pub(crate) fn report_beside_blocked_checks(home: &Home) -> Value {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env("CHILD_HANGS", "1");
     run(home, &mut command)
 }
 
-/// The doctor's report under a profile that answers the system calls `numbers` with `errno`.
+/// Returns the report of a doctor under a seccomp profile that answers the system calls `numbers` with `errno`.
 pub(crate) fn report_filtered(home: &Home, errno: i32, numbers: &[i64]) -> Value {
     let mut filter = errno.to_string();
     for number in numbers {
@@ -77,7 +77,7 @@ pub(crate) fn report_filtered(home: &Home, errno: i32, numbers: &[i64]) -> Value
     run(home, command.env("CHILD_FILTER", filter))
 }
 
-/// The doctor's report where the environment names a proxy for everything.
+/// Returns the report of a doctor whose environment names a proxy for every address.
 pub(crate) fn report_behind_a_proxy(home: &Home, proxy: &str) -> Value {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -86,13 +86,13 @@ pub(crate) fn report_behind_a_proxy(home: &Home, proxy: &str) -> Value {
     run(home, command.env_remove("NO_PROXY").env_remove("no_proxy"))
 }
 
-/// The doctor's report beside a program that has the mDNS port for itself; `None` where that would be in the way of
-/// everybody on this machine.
+/// Returns the report of a doctor beside a program that does not share the mDNS port; `None` without a network namespace,
+/// because the program would disturb the whole machine.
 pub(crate) fn report_without_mdns(home: &Home) -> Option<Value> {
     in_namespaces(home, "ip link set lo up; export CHILD_TAKES_MDNS=1", r#"exec "$0" "$@""#)
 }
 
-/// Runs `body`, which is that of the test called `test`, where the ports are nobody else's, if this machine lets us.
+/// Runs `body`, the body of the test `test`, in a network namespace of its own if this machine allows one.
 pub(crate) fn in_own_network(test: &str, body: impl FnOnce()) {
     if std::env::var_os("CHILD_NETWORK").is_some() || !*NAMESPACES_ARE_ALLOWED {
         return body();
@@ -117,11 +117,11 @@ static A_USER_MAY_RUN_US: LazyLock<bool> = LazyLock::new(|| {
     geteuid().is_root() && command.output().is_ok_and(|out| out.status.success())
 });
 
-/// Runs `command`, which ends as this test binary, with the one test that writes a report.
+/// Runs `command`, which executes this test binary, with the one test that writes a report.
 fn run(home: &Home, command: &mut Command) -> Value {
     let out = home.root().join("report.json");
     std::fs::write(&out, "").unwrap();
-    // Without root there is no other user to write it.
+    // Fails without root, when the child has the same user.
     let _ = chown(&out, Some(NOBODY), None);
     command
         .args(["--exact", "child::runs_the_doctor", "--ignored"])
@@ -146,7 +146,7 @@ fn run(home: &Home, command: &mut Command) -> Value {
 #[ignore = "the other half of tests that need a process of their own"]
 fn runs_the_doctor() {
     if let Ok(filter) = std::env::var("CHILD_FILTER") {
-        // The standard library remembers that it had a system call, so the filter is there from the start.
+        // The standard library caches which system calls exist, so the filter has to be active from the start.
         let mut again = Command::new(std::env::current_exe().unwrap());
         again.args(std::env::args_os().skip(1)).env_remove("CHILD_FILTER");
         let numbers: Vec<u32> = filter.split(' ').map(|number| number.parse().unwrap()).collect();
@@ -190,7 +190,7 @@ pub(crate) fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()
 }
 
-/// Says why a test shows nothing on this machine, past the capture of a test's output.
+/// Prints that a test was skipped and why, past the capture of test output.
 pub(crate) fn skipped(test: &str) {
     let needs = "root, `unshare`, and a test binary that every user may run";
     let _ = writeln!(std::io::stderr(), "{test}: skipped: needs {needs}");

@@ -7,13 +7,13 @@ use crate::home::{Home, assert_fails, assert_passes, node_id};
 const NAME: &str = "community_present";
 
 #[test]
-fn a_manifest_of_its_own_passes() {
+fn a_manifest_of_the_community_passes() {
     let home = Home::fresh();
     assert_passes(&home.run(NAME), &node_id());
 }
 
 #[test]
-fn without_a_configured_id_every_folder_counts() {
+fn without_a_configured_id_every_community_is_checked() {
     let mut home = Home::fresh();
     home.config.community_id = None;
     assert_passes(&home.run(NAME), &node_id());
@@ -24,7 +24,7 @@ fn without_a_configured_id_every_folder_counts() {
 }
 
 #[test]
-fn an_id_is_not_trusted_as_a_path() {
+fn an_id_that_is_a_path_is_refused() {
     let mut home = Home::fresh();
     for hostile in ["../keys", "..", "/etc", "a/b", "a\u{0}b", ""] {
         home.config.community_id = Some(hostile.to_owned());

@@ -1,4 +1,4 @@
-//! Order, width, deadlines, panics, causes (D3).
+//! Order, width, deadlines, panics and causes of a run.
 
 use std::panic::panic_any;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn status(report: &Report, name: &str) -> Status {
 }
 
 #[test]
-fn one_that_hangs_and_one_that_blocks_do_not_hold_up_the_others() {
+fn a_hanging_and_a_blocking_check_do_not_delay_the_others() {
     let checks = [
         Check::new("hangs").run(|_| std::future::pending()),
         pass("well"),
@@ -95,7 +95,7 @@ fn a_check_that_is_still_blocked_is_not_started_again() {
     assert!(run(&doctor).results[0].detail.contains("no answer"));
     assert!(run(&doctor).results[0].detail.contains("still blocked"), "no second thread");
     assert_eq!(started.load(Ordering::SeqCst), 1);
-    // The first thread comes back; the gate is closed now, so the check passes at once.
+    // The first thread finishes. The gate is closed now, so the check passes at once.
     drop(release);
     let passes = || (run(&doctor).results[0].status == Status::Pass).then_some(());
     assert!((0..200).any(|_| passes().is_some()), "it runs again once the thread is back");
@@ -116,7 +116,7 @@ fn a_panic_is_an_error_and_the_rest_run() {
     assert_eq!(status(&report, "well"), Status::Pass);
 }
 
-/// What a check gives back may be of any size and hold anything.
+/// A check may return text of any length and content.
 #[test]
 fn a_flood_of_text_is_one_bounded_line() {
     let flood = Check::new("floods").category(Category::new("\u{1b}[2JOwn")).run_blocking(|_| {
@@ -139,7 +139,7 @@ fn a_flood_of_text_is_one_bounded_line() {
     assert_eq!(back["checks"][0]["category"], "\\u{1b}[2JOwn");
 }
 
-/// What was thrown panics again when it is dropped.
+/// The panic's payload panics again when it is dropped.
 #[test]
 fn a_panic_within_a_panic_is_one_result_too() {
     struct Bomb;
@@ -154,7 +154,7 @@ fn a_panic_within_a_panic_is_one_result_too() {
 }
 
 #[test]
-fn a_check_that_names_no_fix_gets_one_and_says_nothing_that_contradicts_itself() {
+fn a_failure_without_a_fix_gets_one_and_stays_consistent() {
     let odd = |name: &str, change: fn(&mut CheckResult)| {
         Check::new(name).run_blocking(move |_| {
             let mut result = CheckResult::pass("odd");
@@ -169,7 +169,7 @@ fn a_check_that_names_no_fix_gets_one_and_says_nothing_that_contradicts_itself()
         odd("skips", |result| result.status = Status::Skip),
     ]));
     let of = |name: &str| report.get(name).unwrap();
-    assert_eq!(of("fails").fix.as_deref(), Some("ask whoever made `fails` what to do"));
+    assert_eq!(of("fails").fix.as_deref(), Some("ask the author of the check `fails` for a remedy"));
     assert!(!of("says_ok").ok && of("says_ok").fix.is_some());
     assert_eq!((of("reasons").skip_reason, of("reasons").status), (None, Status::Pass));
     assert!(of("skips").skip_reason.is_some() && of("skips").ok);
@@ -196,7 +196,7 @@ fn dependents_name_the_root_cause() {
 }
 
 #[test]
-fn a_warning_or_a_plain_skip_holds_up_nothing() {
+fn dependents_of_a_warning_or_a_skip_run() {
     let checks = [
         Check::new("warns").run_blocking(|_| CheckResult::warn("hm")),
         Check::new("skips").run_blocking(|_| CheckResult::skip(SkipReason::NotConfigured, "none")),
@@ -210,7 +210,7 @@ fn a_warning_or_a_plain_skip_holds_up_nothing() {
 }
 
 #[test]
-fn no_more_run_at_once_than_allowed() {
+fn no_more_checks_run_at_once_than_allowed() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let checks: Vec<Check> = (0..12)
         .map(|n| {
@@ -229,7 +229,7 @@ fn no_more_run_at_once_than_allowed() {
 }
 
 #[test]
-fn needs_are_looked_at_before_the_work() {
+fn needs_are_checked_before_the_work() {
     let never = |_: &obs_doctor::Context| -> CheckResult { unreachable!("it must not run") };
     let checks = [
         Check::new("internet").needs_internet().run_blocking(never),
@@ -241,7 +241,7 @@ fn needs_are_looked_at_before_the_work() {
 }
 
 #[test]
-fn the_async_form_needs_no_runtime_of_ours_and_serves_asynchronous_checks() {
+fn the_async_form_works_on_any_runtime() {
     let check = Check::new("async").run(|cx| async move {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let port = tokio::task::spawn_blocking(move || cx.config.port).await.unwrap();

@@ -3,17 +3,18 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
+use obs_doctor::Doctor;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::child::{NOBODY, check, give_away, report_as_nobody, report_in_namespaces, skipped};
-use crate::home::{Home, append, assert_passes, assert_warns, set_mode};
+use crate::home::{Home, append, assert_passes, assert_warns, no_bus, set_mode};
 use crate::promises::snapshot;
 
 const NAME: &str = "event_log_writable";
 
 #[test]
-fn a_log_that_takes_a_write_passes() {
+fn a_writable_log_passes() {
     let home = Home::fresh();
     assert_passes(&home.run(NAME), "journal mode wal");
     let log = Connection::open(home.event_log()).unwrap();
@@ -23,7 +24,7 @@ fn a_log_that_takes_a_write_passes() {
 }
 
 #[test]
-fn beside_a_node_that_has_it_open_it_passes_and_the_node_keeps_its_locks() {
+fn an_open_log_passes_and_the_node_keeps_its_locks() {
     let home = Home::fresh();
     let log = Connection::open(home.event_log()).unwrap();
     append(&log, 1);
@@ -32,32 +33,74 @@ fn beside_a_node_that_has_it_open_it_passes_and_the_node_keeps_its_locks() {
     assert_eq!(log.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)), Ok(2));
 }
 
+/// SQLite's locks are POSIX record locks. `close` of any descriptor drops all locks of the process on the file, so a check
+/// inside the node must not open its database with plain calls.
 #[test]
-fn a_writer_at_work_is_a_warning() {
+fn a_run_inside_the_node_keeps_the_nodes_locks() {
+    for mode in ["WAL", "DELETE"] {
+        for begin in ["BEGIN; SELECT count(*) FROM events", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
+            let home = Home::fresh();
+            let node = Connection::open(home.event_log()).unwrap();
+            node.pragma_update(None, "journal_mode", mode).unwrap();
+            append(&node, 1);
+            node.execute_batch(begin).unwrap();
+            let before = record_locks(&home);
+            assert!(!before.is_empty(), "{mode} {begin}");
+            drop(Doctor::standard().run_all_blocking(&home.config, &no_bus()));
+            assert_eq!(record_locks(&home), before, "{mode} {begin}");
+            drop(fs::File::open(home.event_log()).unwrap());
+            assert_ne!(record_locks(&home), before, "this test sees a lost lock: {mode} {begin}");
+        }
+    }
+}
+
+/// Record locks that this process holds on the event log and the files beside it, as `/proc/locks` shows them.
+fn record_locks(home: &Home) -> Vec<String> {
+    let pid = std::process::id().to_string();
+    let inodes = ["", "-wal", "-shm"].map(|suffix| {
+        let path = format!("{}{suffix}", home.event_log().display());
+        fs::metadata(path).map_or_else(|_| "none".to_owned(), |meta| meta.ino().to_string())
+    });
+    let lock = |line: &str| {
+        // 1: POSIX ADVISORY READ 812 08:01:4242 1073741826 1073742335
+        let columns: Vec<&str> = line.split_ascii_whitespace().skip(1).collect();
+        let [_, _, mode, owner, file, start, end] = columns[..] else { return None };
+        let inode = file.rsplit(':').next()?;
+        let is_ours = owner == pid && inodes.iter().any(|known| known == inode);
+        is_ours.then(|| format!("{inode} {mode} {start} {end}"))
+    };
+    let mut locks: Vec<String> =
+        fs::read_to_string("/proc/locks").unwrap().lines().filter_map(lock).collect();
+    locks.sort();
+    locks
+}
+
+#[test]
+fn an_active_writer_is_a_warning() {
     let home = Home::fresh();
     let log = Connection::open(home.event_log()).unwrap();
     log.execute_batch("BEGIN IMMEDIATE").unwrap();
     append(&log, 1);
-    assert_warns(&home.run(NAME), "being written to", "lsof");
+    assert_warns(&home.run(NAME), "being written by another program", "lsof");
     log.execute_batch("COMMIT").unwrap();
     assert_passes(&home.run(NAME), "");
 }
 
 #[test]
-fn a_rollback_journal_of_a_crash_is_left_alone() {
+fn a_rollback_journal_of_a_crash_is_not_touched() {
     let home = Home::fresh();
     let journal = home.event_log().with_extension("sqlite-journal");
     fs::write(&journal, [1; 512]).unwrap();
-    assert_warns(&home.run(NAME), "a rollback journal is there", "start the node");
+    assert_warns(&home.run(NAME), "a rollback journal exists", "start the node");
     assert_eq!(fs::read(&journal).unwrap(), [1; 512]);
 }
 
 #[test]
-fn no_false_pass_on_a_log_that_its_user_may_only_read() {
+fn no_false_pass_on_a_read_only_log() {
     let home = Home::fresh();
     set_mode(&home.event_log(), 0o444);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("no_false_pass_on_a_log_that_its_user_may_only_read");
+        return skipped("no_false_pass_on_a_read_only_log");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -66,25 +109,25 @@ fn no_false_pass_on_a_log_that_its_user_may_only_read() {
 }
 
 #[test]
-fn no_false_pass_in_a_folder_that_its_user_may_only_read() {
+fn no_false_pass_in_a_read_only_folder() {
     let home = Home::fresh();
     set_mode(&home.community(), 0o555);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("no_false_pass_in_a_folder_that_its_user_may_only_read");
+        return skipped("no_false_pass_in_a_read_only_folder");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
     assert!(result["fix"].as_str().unwrap().contains("make the folder"), "{result}");
 }
 
-/// What a running node left beside its log is enough to write to it now, and not after the next start.
+/// The files beside the log suffice for a write now, but not after the node's next start.
 #[test]
-fn no_false_pass_in_such_a_folder_that_has_a_wal() {
+fn no_false_pass_in_a_read_only_folder_with_a_wal() {
     let home = crashed();
     assert!(home.event_log().with_extension("sqlite-shm").exists());
     set_mode(&home.community(), 0o555);
     let Some(report) = report_as_nobody(&home) else {
-        return skipped("no_false_pass_in_such_a_folder_that_has_a_wal");
+        return skipped("no_false_pass_in_a_read_only_folder_with_a_wal");
     };
     let result = check(&report, NAME);
     assert_eq!(result["status"], "fail", "{result}");
@@ -107,7 +150,7 @@ fn no_false_pass_on_a_read_only_mount() {
     assert!(disk["detail"].as_str().unwrap().contains("mounted read-only"), "{disk}");
 }
 
-/// A home whose node was killed: its last event is in the `-wal` alone.
+/// Returns a home whose node was killed: its last event is in the `-wal` only.
 pub(crate) fn crashed() -> Home {
     let home = Home::fresh();
     let log = Connection::open(home.event_log()).unwrap();
@@ -117,7 +160,7 @@ pub(crate) fn crashed() -> Home {
 }
 
 #[test]
-fn a_wal_left_by_a_crash_stays_as_it_is() {
+fn a_wal_of_a_crash_is_not_changed() {
     let home = crashed();
     let wal = home.event_log().with_extension("sqlite-wal");
     let (database, frames) = (fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap());
@@ -126,14 +169,14 @@ fn a_wal_left_by_a_crash_stays_as_it_is() {
     assert_eq!((fs::read(home.event_log()).unwrap(), fs::read(&wal).unwrap()), (database, frames));
 }
 
-/// Root looks at a user's node, which has to be able to use what stands beside its log afterwards.
+/// Root checks a user's node. Afterwards that user still has to be able to use the files beside the log.
 #[test]
-fn root_leaves_nothing_behind_that_is_its_own() {
+fn root_leaves_no_file_of_its_own() {
     let home = crashed();
     fs::remove_file(home.event_log().with_extension("sqlite-shm")).unwrap();
     give_away(home.root());
     if fs::metadata(home.event_log()).unwrap().uid() != NOBODY {
-        return skipped("root_leaves_nothing_behind_that_is_its_own");
+        return skipped("root_leaves_no_file_of_its_own");
     }
     assert_passes(&home.run(NAME), "journal mode wal");
     for entry in fs::read_dir(home.community()).unwrap().map(Result::unwrap) {
@@ -141,9 +184,9 @@ fn root_leaves_nothing_behind_that_is_its_own() {
     }
 }
 
-/// On another disk, to which a link leads: what belongs to the log is there, and not beside the link.
+/// The log is on another disk that a link points to. Its journal and `-wal` are there, not beside the link.
 #[test]
-fn so_does_one_that_a_link_leads_to() {
+fn a_wal_at_the_target_of_a_link_is_not_changed() {
     let home = crashed();
     let disk = home.root().join("disk");
     fs::create_dir(&disk).unwrap();

@@ -1,4 +1,4 @@
-//! A fresh node's folders, as `hearthnet init` makes them, and one check at a time on them.
+//! Folders of a new node, as `hearthnet init` makes them, and runs of single checks on them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
-use obs_doctor::machine::System;
+use obs_doctor::machine::Machine;
 use obs_doctor::{CapabilityBus, CheckResult, Config, Doctor, NoBus, Report, Status};
 use rusqlite::Connection;
 
@@ -22,7 +22,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Everything in its place, a free port, and no word to the outside.
+    /// Creates a healthy home with a free port and without requests to the internet.
     pub(crate) fn fresh() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -39,7 +39,7 @@ impl Home {
         home
     }
 
-    /// Nothing but an empty data folder.
+    /// Creates a home with an empty data folder.
     pub(crate) fn empty() -> Self {
         let home = Self::fresh();
         fs::remove_dir_all(&home.config.data_dir).unwrap();
@@ -90,11 +90,11 @@ impl Home {
     }
 
     pub(crate) fn run(&self, name: &str) -> CheckResult {
-        self.run_on(System::default(), name)
+        self.run_on(Machine::default(), name)
     }
 
-    pub(crate) fn run_on(&self, system: System, name: &str) -> CheckResult {
-        Doctor::standard().system(system).run_one_blocking(name, &self.config, &no_bus()).unwrap()
+    pub(crate) fn run_on(&self, machine: Machine, name: &str) -> CheckResult {
+        Doctor::standard().machine(machine).run_one_blocking(name, &self.config, &no_bus()).unwrap()
     }
 
     pub(crate) fn with_bus(&self, bus: impl CapabilityBus, name: &str) -> CheckResult {
@@ -138,7 +138,7 @@ fn free_udp_port() -> u16 {
     std::net::UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
 }
 
-/// It fails, says why, and says what to do.
+/// Asserts a failure with this detail and fix.
 #[track_caller]
 pub(crate) fn assert_fails(result: &CheckResult, detail: &str, fix: &str) {
     assert_eq!(result.status, Status::Fail, "{result:?}");

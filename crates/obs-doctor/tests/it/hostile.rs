@@ -1,4 +1,4 @@
-//! Whatever files, servers and nodes hold or answer: a verdict, and never a panic (R1).
+//! Arbitrary content of files, servers and nodes gives a verdict and never a panic.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
-/// Bytes of any kind, and a right answer with something wrong in it.
+/// Arbitrary bytes, and valid answers with one fault.
 fn damaged(right: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<prop::sample::Index>(), 0..20_usize, any::<u8>(), 0..3_u8);
     let changed = prop::collection::vec(change, 0..5).prop_map(move |changes| {
@@ -34,7 +34,7 @@ fn damaged(right: &'static str) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => changed, 1 => prop::collection::vec(any::<u8>(), 0..300)]
 }
 
-/// It looked, and says so in text that a terminal and a JSON reader can take.
+/// Asserts a verdict in text that is safe for a terminal and for a JSON reader.
 fn is_a_verdict(result: &CheckResult) -> Result<(), TestCaseError> {
     prop_assert!(result.status != Status::Error, "{result:?}");
     prop_assert!(!result.detail.is_empty() && !result.detail.contains(char::is_control), "{result:?}");
@@ -108,7 +108,7 @@ fn any_configuration_is_a_verdict() {
     let doctor = Doctor::standard().only(checks).unwrap();
     let run = |(id, host, group, url, (port, udp_port)): (String, String, String, String, (u16, u16))| {
         let mut home = Home::empty();
-        // No name is asked for: that would be a matter of the network.
+        // No host names, because the result would depend on the network.
         home.config = home.config.community_id(Some(id)).host(host.replace(char::is_alphabetic, "1"));
         home.config = home.config.port(port).udp_port(udp_port).udp_multicast_group(group).offline(true);
         home.config =
@@ -119,7 +119,7 @@ fn any_configuration_is_a_verdict() {
     runner(48).run(&values, run).unwrap();
 }
 
-/// A node as its peers made it.
+/// Node whose answers come from peers.
 struct Told(Vec<String>, Vec<Outcome>);
 
 impl CapabilityBus for Told {
@@ -132,7 +132,7 @@ impl CapabilityBus for Told {
     fn peers(&self) -> Result<Vec<String>, BusError> {
         Ok(self.0.clone())
     }
-    /// More than it was asked for.
+    /// Returns more outcomes than were requested.
     fn recent_outcomes(&self, _: usize) -> Result<Vec<Outcome>, BusError> {
         Ok(self.1.clone())
     }

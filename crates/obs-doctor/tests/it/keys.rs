@@ -30,7 +30,7 @@ fn test_doctor_keys_missing() {
 }
 
 #[test]
-fn a_link_is_looked_at_where_it_leads() {
+fn a_symbolic_link_is_checked_at_its_target() {
     let home = Home::fresh();
     let target = home.root().join("real key");
     fs::rename(home.seed(), &target).unwrap();
@@ -42,7 +42,7 @@ fn a_link_is_looked_at_where_it_leads() {
     set_mode(&target, 0o644);
     assert_fails(&home.run("keys_present"), "mode 0644", "real key'");
     fs::remove_file(&target).unwrap();
-    assert_fails(&home.run("keys_present"), "a symbolic link to nothing", "make it lead to the key");
+    assert_fails(&home.run("keys_present"), "a symbolic link to nothing", "point it to the key");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_key_of_another_user_fails() {
         return skipped("a_key_of_another_user_fails");
     }
     assert_fails(&home.run("keys_present"), "belongs to uid 1234", "chown 0 ");
-    // Root looks at another user's node: then key and folder belong together.
+    // Root checks another user's node: key and folder have the same owner.
     chown(&home.config.keys_dir, Some(1234), None).unwrap();
     assert_passes(&home.run("keys_present"), "0600");
 }
@@ -70,7 +70,7 @@ fn no_false_fail_for_a_user_who_is_not_root() {
 }
 
 #[test]
-fn a_seed_that_signs_passes_and_shows_its_public_part() {
+fn a_working_seed_passes_and_shows_its_public_key() {
     let result = Home::fresh().run("keys_loadable");
     assert_passes(&result, &format!("Ed25519, node {}", node_id()));
 }

@@ -1,23 +1,4 @@
-//! Integration tests: real files, SQLite, sockets and processes; fakes for faults that cannot be made.
-//!
-//! What a doctor must not get wrong stands in tests whose names begin with a number:
-//!
-//! | | |
-//! |---|---|
-//! | `pain_01` | it changes nothing, also beside what a crash left |
-//! | `pain_02` | a check that never ends, and one that blocks, cost 5 s at most |
-//! | `pain_03` | a panic is one result |
-//! | `pain_04` | one cause, one failure; dependents are skipped and say by what |
-//! | `pain_05` | offline nothing of the internet fails, within 2 s |
-//! | `pain_06` | no starting node and no mDNS packet is in its way, or it in theirs |
-//! | `pain_07` | no false pass |
-//! | `pain_08` | no false fail |
-//! | `pain_09` | no secret in any output |
-//! | `pain_10` | text and JSON have the same verdicts, and JSON its schema |
-//! | `pain_11` | rendering by every switch, variable and width |
-//! | `pain_12` | exit codes, names, order, and a fix for every failure |
-//!
-//! The command's own part of 2, 11 and 12 is in the tests of `hearthnet`.
+//! Integration tests on real files, databases, sockets and processes. Fakes stand for faults that cannot be made.
 
 mod child;
 mod community;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use obs_doctor::SkipReason;
-use obs_doctor::machine::{EchoError, HttpError, HttpResponse, Interface, Owner, Protocol, Sockets, System};
+use obs_doctor::machine::{EchoError, HttpError, HttpResponse, Interface, Machine, Owner, Protocol, Sockets};
 use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 
@@ -17,13 +17,13 @@ use crate::filter::as_user;
 use crate::home::{Home, assert_fails, assert_passes, assert_skips, free_port, node_id};
 use crate::web::{serve, serve_on, serve_raw, web};
 
-/// Sockets that fail as told.
+/// Sockets that fail with the given errors.
 pub(crate) struct Faulty {
     pub(crate) mdns: Option<ErrorKind>,
     pub(crate) tcp: Option<io::Error>,
     pub(crate) routed: fn() -> Result<(), EchoError>,
     pub(crate) loopback: fn() -> Result<(), EchoError>,
-    /// Whose every port is.
+    /// Owner of every port.
     pub(crate) uid: u32,
 }
 
@@ -57,10 +57,10 @@ impl Sockets for Faulty {
 }
 
 fn on(sockets: Faulty, name: &str) -> obs_doctor::CheckResult {
-    Home::fresh().run_on(System::default().sockets(sockets), name)
+    Home::fresh().run_on(Machine::default().sockets(sockets), name)
 }
 
-/// A responder as avahi opens it.
+/// Opens an mDNS socket as avahi does.
 pub(crate) fn responder() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
@@ -94,13 +94,13 @@ fn mdns_faults_have_their_own_words() {
 }
 
 #[test]
-fn multicast_is_heard_also_beside_a_running_node() {
+fn multicast_is_received_beside_a_running_node() {
     let mut home = Home::fresh();
-    assert_passes(&home.run("udp_multicast"), "joined and heard");
+    assert_passes(&home.run("udp_multicast"), "joined and received");
     let node = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     node.set_reuse_address(true).unwrap();
     node.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, home.config.udp_port)).into()).unwrap();
-    assert_passes(&home.run("udp_multicast"), "joined and heard");
+    assert_passes(&home.run("udp_multicast"), "joined and received");
     home.config.udp_enabled = false;
     assert_skips(&home.run("udp_multicast"), SkipReason::Disabled, "udp_enabled");
 }
@@ -133,7 +133,7 @@ fn multicast_faults_have_their_own_words() {
 }
 
 #[test]
-fn a_group_that_is_none_and_port_0_fail() {
+fn a_bad_group_and_port_0_fail() {
     let mut home = Home::fresh();
     for group in ["10.0.0.1", "ff02::1", "everybody", ""] {
         home.config.udp_multicast_group = group.to_owned();
@@ -164,13 +164,13 @@ fn a_free_port_and_our_own_node_pass() {
 }
 
 #[test]
-fn a_stranger_fails_and_is_named() {
+fn another_program_fails_and_is_named() {
     let mut home = Home::fresh();
     let me = format!("pid {}", std::process::id());
     home.config.port = serve(|_| (200, String::new(), "<html>".to_owned())).port();
-    assert_fails(&home.run("transport_port"), "is no HearthNet node", "[transport] port");
+    assert_fails(&home.run("transport_port"), "is not a HearthNet node", "[transport] port");
     assert!(home.run("transport_port").detail.contains(&me));
-    // Not HTTP at all.
+    // A server that does not speak HTTP.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -178,15 +178,15 @@ fn a_stranger_fails_and_is_named() {
             let _ = stream.unwrap().write_all(b"SSH-2.0-OpenSSH_9.6\r\n");
         }
     });
-    assert_fails(&home.run("transport_port"), "does not speak HTTP", "[transport] port");
+    assert_fails(&home.run("transport_port"), "valid HTTP", "[transport] port");
 }
 
 #[test]
-fn a_port_whose_owner_is_silent_is_told_apart() {
+fn a_silent_owner_of_the_port_is_reported() {
     let mut home = Home::fresh();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = silent.local_addr().unwrap().port();
-    // This process itself, too busy to answer: as seen from inside a node.
+    // This process has the port and does not answer, as a busy node sees itself.
     assert_passes(&home.run("transport_port"), "belongs to this process");
     let in_use = || Faulty { tcp: Some(ErrorKind::AddrInUse.into()), ..WELL };
     assert_fails(&on(in_use(), "transport_port"), "avahi-daemon (pid 812, uid 107) has port", "stop it");
@@ -194,7 +194,7 @@ fn a_port_whose_owner_is_silent_is_told_apart() {
     assert_fails(&on(denied, "transport_port"), "may not bind port", "CAP_NET_BIND_SERVICE");
 }
 
-/// A node that ends hangs up on us and is gone; one that starts is there when we look a second time.
+/// A node that stops closes the connection and is gone. A node that starts answers the second attempt.
 #[test]
 fn no_false_fail_on_a_node_that_ends_or_starts() {
     let mut home = Home::fresh();
@@ -220,16 +220,16 @@ fn no_false_fail_on_a_node_that_ends_or_starts() {
 
 type Answer = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + Send + Sync>;
 
-/// What a stranger on our port may send instead of a node's `/health`, for ever if it can.
+/// Responses of another program to `GET /health`, some of them endless.
 #[test]
-fn no_false_pass_on_a_stranger_whatever_it_answers() {
+fn no_false_pass_on_any_answer_of_another_program() {
     const OK: &str = "HTTP/1.1 200 OK\r\n";
     let ours = node_id();
     let claim = format!(r#"{{"status":"ok","node_id":"{ours}"}}"#);
     let check = |said: &str, answer: Answer| {
         let mut home = Home::fresh();
         home.config.port = serve_raw(move |stream| answer(stream)).port();
-        // Were it not within the time of a check, the verdict would be another.
+        // The check exceeds its deadline if it reads on, which gives another verdict.
         assert_fails(&home.run("transport_port"), said, "[transport] port");
     };
     let forever = |begin: String, again: &'static str| -> Answer {
@@ -242,23 +242,23 @@ fn no_false_pass_on_a_stranger_whatever_it_answers() {
         })
     };
     let once = |text: String| -> Answer { Box::new(move |stream| stream.write_all(text.as_bytes())) };
-    check("is no HearthNet node", once(format!("{OK}content-length: 6\r\n\r\n<html>")));
-    // What it claims stands beyond what is read of an answer, or in another place, or in no JSON.
+    check("is not a HearthNet node", once(format!("{OK}content-length: 6\r\n\r\n<html>")));
+    // Its claim is beyond the limit of the body, in the wrong field, or not in JSON.
     check("a body of more than 65536 bytes", forever(format!("{OK}\r\n{claim}"), "                "));
     check(
         "a body of more than 65536 bytes",
         forever(format!("{OK}transfer-encoding: chunked\r\n\r\n"), "4\r\n    \r\n"),
     );
-    check("does not speak HTTP properly", forever(OK.to_owned(), "x-more: and more\r\n"));
-    check("does not speak HTTP properly", forever("HTTP/1.1 ".to_owned(), "2"));
+    check("does not answer in valid HTTP", forever(OK.to_owned(), "x-more: and more\r\n"));
+    check("does not answer in valid HTTP", forever("HTTP/1.1 ".to_owned(), "2"));
     check("", forever(String::new(), "HTTP/1.1 100 Continue\r\n\r\n"));
     let others = format!(r#"{{"node":{{"node_id":"{ours}"}},"node_id":["{ours}"]}}"#);
-    check("is no HearthNet node", once(format!("{OK}content-length: {}\r\n\r\n{others}", others.len())));
+    check("is not a HearthNet node", once(format!("{OK}content-length: {}\r\n\r\n{others}", others.len())));
     check("another node has port", once(health_text("ed25519:another")));
     check("another node has port", once(health_text(&format!("{ours}\\n"))));
     check("closes the connection", once(format!("{OK}content-length: 900\r\n\r\n{claim}")));
     let nested = "[".repeat(60_000);
-    check("is no HearthNet node", once(format!("{OK}content-length: 60000\r\n\r\n{nested}")));
+    check("is not a HearthNet node", once(format!("{OK}content-length: 60000\r\n\r\n{nested}")));
 }
 
 fn health_text(id: &str) -> String {
@@ -266,9 +266,9 @@ fn health_text(id: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// A node's ID is public: a process of a user who may not read the key answers with it.
+/// A node's ID is public. Here a process of a user who may not read the key answers with it.
 #[test]
-fn no_false_pass_on_another_user_who_says_to_be_this_node() {
+fn no_false_pass_on_another_user_with_this_nodes_id() {
     let home = Home::fresh();
     let liar = || web(|_| Ok(HttpResponse::new(200).body(format!(r#"{{"node_id":"{}"}}"#, node_id()))));
     let on = |uid| home.run_on(liar().sockets(Faulty { uid, ..WELL }), "transport_port");
@@ -278,10 +278,10 @@ fn no_false_pass_on_another_user_who_says_to_be_this_node() {
     }
 }
 
-/// The program of another user counts at the node's own address, and at no other.
+/// Another user's program is a fault at the node's own address, and not at another address.
 #[test]
-fn the_port_of_another_address_is_not_this_nodes() {
-    const NAME: &str = "network::the_port_of_another_address_is_not_this_nodes";
+fn a_program_on_another_address_is_no_fault() {
+    const NAME: &str = "network::a_program_on_another_address_is_no_fault";
     if !geteuid().is_root() {
         return skipped(NAME);
     }
@@ -301,7 +301,7 @@ fn the_port_of_another_address_is_not_this_nodes() {
         home.config.port = port;
         home.run("transport_port")
     };
-    // The stranger's row comes first in the kernel's table for one of the orders.
+    // In one of the two orders the stranger's socket comes first in the kernel's table.
     for stranger_first in [true, false] {
         let port = free_port();
         let mut pair = [(STRANGER, "127.0.0.1"), (0, "127.0.0.5")];
@@ -320,10 +320,10 @@ fn the_port_of_another_address_is_not_this_nodes() {
     assert_fails(&judge("0.0.0.0", port), "uid 4242) has port", "stop it");
 }
 
-/// A security profile that refuses a probe says nothing of what the probe asks for.
+/// A system call that a seccomp profile refuses proves nothing about the machine.
 #[test]
 fn no_false_fail_under_a_profile_that_refuses_a_system_call() {
-    // Faults of this machine itself, such as a network without multicast.
+    // Faults of this machine, such as a network without multicast.
     let failed = |report: &serde_json::Value| -> Vec<String> {
         let bad = |check: &&serde_json::Value| check["status"] == "fail" || check["status"] == "error";
         let checks = report["checks"].as_array().unwrap().iter().filter(bad);
@@ -364,13 +364,13 @@ fn no_false_fail_for_a_user_beside_a_responder_of_root() {
     });
 }
 
-/// EACCES is no "port in use".
+/// EACCES is not reported as "port in use".
 #[test]
-fn a_port_that_only_root_may_have_is_told_apart() {
+fn a_privileged_port_is_reported() {
     let mut home = Home::fresh();
     home.config.port = 80;
     let Some(report) = report_in_namespaces_as_nobody(&home, "ip link set lo up") else {
-        return skipped("a_port_that_only_root_may_have_is_told_apart");
+        return skipped("a_privileged_port_is_reported");
     };
     let port = check(&report, "transport_port");
     assert_eq!(port["detail"], "this user may not bind port 80", "{port}");
@@ -392,7 +392,7 @@ fn no_false_fail_on_connections_in_time_wait() {
 }
 
 #[test]
-fn all_addresses_and_ipv6_pass() {
+fn wildcard_and_ipv6_addresses_pass() {
     let mut home = Home::fresh();
     for host in ["::", "[::1]", "localhost", "127.0.0.1"] {
         home.config.host = host.to_owned();

@@ -4,7 +4,7 @@ use obs_doctor::{BusError, CapabilityBus, Outcome, SkipReason};
 
 use crate::home::{Home, assert_fails, assert_passes, assert_skips};
 
-/// A running node.
+/// Running node.
 pub(crate) struct Node {
     pub(crate) capabilities: Result<Vec<String>, BusError>,
     pub(crate) outcomes: Vec<Outcome>,
@@ -60,7 +60,7 @@ fn a_capability_passes_and_none_fails() {
 }
 
 #[test]
-fn without_a_node_both_are_skipped_and_with_a_silent_one_they_fail() {
+fn without_a_node_both_skip_and_with_a_silent_one_both_fail() {
     let home = Home::empty();
     for name in ["at_least_one_capability", "recent_error_rate"] {
         assert_skips(&home.run(name), SkipReason::NoNode, "no node running");
@@ -81,7 +81,7 @@ fn twenty_percent_fail_and_less_pass() {
 }
 
 #[test]
-fn cancelled_calls_do_not_count_and_few_calls_say_nothing() {
+fn cancelled_calls_do_not_count_and_few_calls_skip() {
     let home = Home::empty();
     let run = |outcomes| home.with_bus(Node::with(outcomes), "recent_error_rate");
     assert_passes(&run(calls(20, 0, 80)), "0 of 20 calls");

@@ -1,4 +1,4 @@
-//! What the doctor promises of a whole run: all well on a fresh node, nothing changed, nothing in the way, no secret.
+//! Guarantees of a whole run: a new node is healthy, nothing changes, nothing is disturbed, no secret is shown.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,7 @@ fn test_doctor_all_pass_on_default_config() {
 }
 
 #[test]
-fn a_fresh_node_that_is_not_running_is_well() {
+fn a_new_node_that_is_not_running_is_healthy() {
     let report = Home::fresh().run_all();
     assert_eq!(report.exit_code(), 0, "{}", render::text(&report, &TextStyle::default()));
 }
@@ -47,14 +47,14 @@ fn offline_nothing_fails_within_2_s() {
     let mut abroad = Home::fresh();
     abroad.config.clock_anchors = vec!["http://cp.example.com/".to_owned(), "http://192.0.2.1/".to_owned()];
     abroad.config.llm_backends = vec![LlmBackend::new("far", "http://llm.example.com/v1")];
-    // Nothing at all, loopback alone, and a network whose router has lost the internet: what is sent there is lost.
+    // No network, loopback only, and a network whose router has no internet connection and drops all packets.
     let no_internet = "ip link set lo up; ip link add eth9 type veth peer name router
         ip addr add 192.0.2.9/24 dev eth9; ip link set eth9 up; ip link set router up
         ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth9; ip route add default via 192.0.2.1
         conf=$(mktemp); echo nameserver 192.0.2.1 > $conf; mount --bind $conf /etc/resolv.conf; rm $conf";
     for setup in ["", "ip link set lo up", no_internet] {
         for home in [&home, &abroad] {
-            // A machine that is busy with other tests may let a check wait for longer than its deadline.
+            // Other tests may delay a check beyond its deadline.
             let mut tries = (0..5).map(|_| report_in_namespaces(home, setup));
             let is_well =
                 |report: &Value| report["ok"] == true && report["duration_ms"].as_u64() <= Some(2000);
@@ -66,7 +66,7 @@ fn offline_nothing_fails_within_2_s() {
     }
 }
 
-/// Content and times of every file and folder, but SQLite's shared memory, which is no data.
+/// Returns content and times of all files and folders, without SQLite's shared memory, which holds no data.
 pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime, u32)> {
     let state = |path: &Path, content| {
         let meta = fs::metadata(path).unwrap();
@@ -88,7 +88,7 @@ pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime,
 fn nothing_in_the_data_folder_changes() {
     let without_shm = crashed();
     fs::remove_file(without_shm.event_log().with_extension("sqlite-shm")).unwrap();
-    // Not opened by plain calls while it is open: that would drop its locks.
+    // Not read with plain calls while it is open in this process, because their `close` would drop its locks.
     for home in [Home::fresh(), crashed(), without_shm] {
         let before = snapshot(&home.config.data_dir);
         assert!(before.len() >= 7);
@@ -115,7 +115,7 @@ fn an_empty_home_has_two_causes_and_two_failures() {
 }
 
 #[test]
-fn the_process_ends_within_5_s_with_every_other_result() {
+fn blocked_checks_do_not_delay_the_process_beyond_5_s() {
     let home = Home::fresh();
     let report = report_beside_blocked_checks(&home);
     assert!(report["duration_ms"].as_u64() <= Some(5000), "{report:#}");
@@ -131,7 +131,7 @@ fn an_empty_home_stays_empty() {
     assert_eq!(fs::read_dir(&home.config.data_dir).unwrap().count(), 0);
 }
 
-/// Runs the named check over and over while `work` runs.
+/// Runs the named check repeatedly while `work` runs.
 fn during_a_doctor_loop(home: &Home, name: &str, work: impl FnOnce()) {
     let over = Arc::new(AtomicBool::new(false));
     let (config, stop) = (home.config.clone(), Arc::clone(&over));
@@ -180,9 +180,9 @@ fn no_unicast_mdns_packet_is_stolen() {
     });
 }
 
-/// A check that somebody wrote in a hurry shows the key and whatever it met on its way.
+/// A careless check puts the key and other secrets into its texts.
 #[test]
-fn nor_does_a_careless_check_leak_one() {
+fn a_careless_check_leaks_no_secret() {
     let hex: String = SEED.iter().map(|byte| format!("{byte:02x}")).collect();
     let (standard, url_safe) = (STANDARD.encode(SEED), URL_SAFE_NO_PAD.encode(SEED));
     let secrets = [&hex, &standard, &url_safe, "hunter2"].map(str::to_owned);
@@ -213,7 +213,7 @@ fn nor_does_a_careless_check_leak_one() {
     }
 }
 
-/// Everything that is written anywhere of a report.
+/// Returns every form of a report.
 fn everything(report: &Report) -> String {
     let styles =
         [TextStyle::default().verbose(true), TextStyle::default().verbose(true).ascii(true).color(true)];
@@ -254,7 +254,7 @@ fn no_secret_is_in_any_output() {
     home.config.clock_anchors = vec!["http://u:hunter2-anchor@127.0.0.1:9/?sig=hunter2-sig".to_owned()];
     home.config.host = "http://u:hunter2-host@h".to_owned();
     let bus: Arc<dyn CapabilityBus> = Arc::new(Leaky);
-    // With the key whole, and with one that is reported as broken.
+    // With a valid key and with a broken one.
     let mut seen = everything(&Doctor::standard().run_all_blocking(&home.config, &bus));
     fs::write(home.seed(), &SEED[..31]).unwrap();
     seen += &everything(&Doctor::standard().run_all_blocking(&home.config, &bus));
@@ -265,7 +265,7 @@ fn no_secret_is_in_any_output() {
     for form in [&hex[..24], &STANDARD.encode(SEED)[..24], &text, &format!("{:?}", &SEED[..4])] {
         assert!(!seen.contains(form), "{form}");
     }
-    // What comes from outside controls no terminal.
+    // Foreign text holds no control characters.
     assert!(!seen.contains("\u{1b}[2J"));
 }
 

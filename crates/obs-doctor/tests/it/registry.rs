@@ -1,4 +1,4 @@
-//! Registration and choice (D1).
+//! Registration and selection of checks.
 
 use obs_doctor::{Check, CheckResult, Config, Context, Doctor, ErrorKind, Probe, SkipReason, Status};
 
@@ -48,14 +48,14 @@ fn checks_of_one_batch_may_name_each_other_in_any_order() {
 }
 
 #[test]
-fn a_registry_of_its_own_is_not_the_default_one() {
+fn an_own_registry_is_separate_from_the_default_one() {
     let mut doctor = Doctor::standard();
     doctor.register(check("mine", &["disk_space"])).unwrap();
     assert_eq!((names(&doctor).len(), names(&Doctor::standard()).len()), (13, 12));
 }
 
 #[test]
-fn some_alone_some_left_out_and_always_in_order() {
+fn selections_keep_the_order() {
     let mut doctor = Doctor::empty();
     let broken = Check::new("a").run_blocking(|_| CheckResult::fail("broken").fix("mend"));
     doctor.register_all([broken, check("b", &["a"]), check("c", &["b"])]).unwrap();
@@ -71,8 +71,8 @@ fn some_alone_some_left_out_and_always_in_order() {
     let one = doctor.run_one_blocking("b", &Config::new("/nosuch"), &no_bus()).unwrap();
     assert_eq!(one.status, Status::Pass);
     let err = doctor.run_one_blocking("nosuch", &Config::new("/nosuch"), &no_bus()).unwrap_err();
-    assert_eq!(err.to_string(), r#"there is no check named "nosuch"; there are: a, b, c"#);
-    // A check can be added to a choice.
+    assert_eq!(err.to_string(), "nosuch: there is no check of this name; use one of a, b, c");
+    // A check can be added to a selection.
     let mut more = doctor.only(["b"]).unwrap();
     more.register(check("d", &["b"])).unwrap();
     assert_eq!(run(&more).summary().pass, 2);

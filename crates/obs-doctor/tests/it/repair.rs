@@ -1,4 +1,4 @@
-//! The repair of the key's mode: safe, by the descriptor that was looked at, and nothing else.
+//! The repair of the key's mode changes the inspected file only.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -20,7 +20,7 @@ fn refused(home: &Home, why: &str) {
 }
 
 #[test]
-fn a_key_that_others_can_use_becomes_0600_and_nothing_else_changes() {
+fn an_open_key_becomes_0600_and_nothing_else_changes() {
     let home = Home::fresh();
     let content = fs::read(home.seed()).unwrap();
     for wrong in [0o644, 0o640, 0o604, 0o666, 0o777, 0o200, 0o4755, 0o440] {
@@ -42,7 +42,7 @@ fn a_key_that_others_can_use_becomes_0600_and_nothing_else_changes() {
 }
 
 #[test]
-fn what_is_right_or_missing_needs_no_repair() {
+fn a_right_or_missing_key_needs_no_repair() {
     let home = Home::fresh();
     for right in [0o600, 0o400] {
         set_mode(&home.seed(), right);
@@ -70,11 +70,11 @@ fn a_link_is_never_followed() {
 }
 
 #[test]
-fn a_path_that_was_changed_after_the_question_leads_nowhere_else() {
+fn a_path_changed_after_the_question_is_not_followed() {
     let home = Home::fresh();
     set_mode(&home.seed(), 0o644);
     let repair = Repair::find(&home.config).unwrap().unwrap();
-    // While the person thinks, somebody moves the key and puts a link to another file in its place.
+    // Before the answer, another process replaces the key by a link to another file.
     let (moved, victim) = (home.root().join("moved"), home.root().join("victim"));
     fs::write(&victim, "").unwrap();
     set_mode(&victim, 0o644);
@@ -83,7 +83,7 @@ fn a_path_that_was_changed_after_the_question_leads_nowhere_else() {
     repair.apply().unwrap();
     assert_eq!((mode(&victim), mode(&moved)), (0o644, 0o600));
 
-    // Or makes a second name for the file, or gives it away.
+    // The file gets a second name, or another owner.
     fs::remove_file(home.seed()).unwrap();
     fs::rename(&moved, home.seed()).unwrap();
     set_mode(&home.seed(), 0o644);
@@ -94,7 +94,7 @@ fn a_path_that_was_changed_after_the_question_leads_nowhere_else() {
 }
 
 #[test]
-fn what_is_no_file_or_not_ours_is_not_touched() {
+fn a_file_that_is_not_plainly_ours_is_not_changed() {
     let home = Home::fresh();
     fs::remove_file(home.seed()).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, home.seed(), rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
@@ -107,11 +107,11 @@ fn what_is_no_file_or_not_ours_is_not_touched() {
     let home = Home::fresh();
     set_mode(&home.seed(), 0o644);
     if chown(home.seed(), Some(1234), None).is_err() {
-        return skipped("what_is_no_file_or_not_ours_is_not_touched");
+        return skipped("a_file_that_is_not_plainly_ours_is_not_changed");
     }
     refused(&home, "belongs to uid 1234");
     assert_eq!(mode(&home.seed()), 0o644);
-    // Root mends the node of the user whose folder it is.
+    // Root repairs the key of the user who owns the folder.
     give_away(home.root());
     Repair::find(&home.config).unwrap().unwrap().apply().unwrap();
     let meta = fs::metadata(home.seed()).unwrap();

@@ -1,4 +1,4 @@
-//! The report as text and JSON (D5).
+//! The report as text and JSON.
 
 use obs_doctor::render::{self, TextStyle};
 use obs_doctor::{Category, Check, CheckResult, Config, Doctor, Report, SkipReason};
@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::home::{Home, no_bus};
 
-/// A report with every verdict, as it could be of a real node.
+/// Returns a realistic report with every verdict.
 fn report() -> Report {
     const FIX_KEY: &str =
         "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
@@ -20,9 +20,9 @@ fn report() -> Report {
     let always = |result: CheckResult| move |_: &obs_doctor::Context| result.clone();
     let key =
         CheckResult::pass("~/.local/share/hearthnet/keys/device.ed25519, 0600").evidence("mode", "0600");
-    let seed = CheckResult::fail("33 bytes, an Ed25519 seed has 32").fix(FIX_KEY);
+    let seed = CheckResult::fail("33 bytes; an Ed25519 seed has 32").fix(FIX_KEY);
     let port = CheckResult::fail(
-        "nginx (pid 812, uid 33) has port 7080: it answers HTTP 200 and is no HearthNet node",
+        "nginx (pid 812, uid 33) has port 7080: it answers HTTP 200 and is not a HearthNet node",
     );
     let port = port.fix("stop it, or set `[transport] port` to a free port");
     let disk = CheckResult::warn("1.2 GB free, “soon” full").fix("free space");
@@ -49,7 +49,7 @@ fn report() -> Report {
     report
 }
 
-/// Compares with `docs/report/<name>.txt`; `UPDATE_REPORTS=1` writes it anew.
+/// Compares with `docs/report/<name>.txt`. `UPDATE_REPORTS=1` rewrites that file.
 #[track_caller]
 fn shows(style: &TextStyle, name: &str) {
     let text = render::text(&report(), style).replace(env!("CARGO_PKG_VERSION"), "0.1.0");
@@ -64,7 +64,7 @@ fn shows(style: &TextStyle, name: &str) {
 }
 
 #[test]
-fn the_report_at_80_and_40_columns_with_and_without_colour_and_beyond_ascii() {
+fn the_report_at_80_and_40_columns_in_every_style() {
     for width in [80, 40] {
         let style = TextStyle::default().width(Some(width));
         shows(&style, &format!("{width}"));
@@ -80,7 +80,7 @@ fn the_report_at_80_and_40_columns_with_and_without_colour_and_beyond_ascii() {
     shows(&TextStyle::default().quiet(true), "quiet");
 }
 
-/// `--color` × `NO_COLOR` × `CLICOLOR_FORCE` × `TERM=dumb` × pipe × `LANG=C` × width.
+/// All combinations of `--color`, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`, a pipe, `LANG=C` and widths.
 #[test]
 fn every_switch_and_variable_together() {
     use render::ColorChoice::{Always, Auto, Never};
@@ -97,7 +97,7 @@ fn every_switch_and_variable_together() {
                     _ => None,
                 };
                 let style = TextStyle::resolve(choice, env, (!pipe).then_some(columns));
-                // The first that says something decides.
+                // The first setting in the order of precedence decides.
                 let color = match (choice, no_color, force) {
                     (Always, ..) => true,
                     (Never, ..) | (Auto, true, _) => false,
@@ -111,7 +111,7 @@ fn every_switch_and_variable_together() {
                 assert_eq!(style, expected, "{choice} {bits:05b} {columns}");
                 let text = render::text(&report(), &style);
                 assert_eq!(text.contains('\u{1b}'), color);
-                // Never by colour alone.
+                // Colour is never the only mark.
                 for mark in
                     if style.ascii { ["[ok]", "[!!]", "[FAIL]", "[--]"] } else { ["✔", "!", "✘", "-"] }
                 {
@@ -124,7 +124,7 @@ fn every_switch_and_variable_together() {
     assert_eq!(seen, 192);
 }
 
-/// Whatever a check says, at whatever width.
+/// Arbitrary text at any width.
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     let text = "\\PC{0,90}|[\\u{1F468}\\u{200D}\\u{65E5}\\u{0301} -~]{0,300}|(/[a-z]{1,30}){1,9}";
@@ -188,7 +188,7 @@ fn text_and_json_have_the_same_verdicts() {
     assert_eq!(of("keys_present")["duration_ms"], 3);
 }
 
-/// The schema, read by a validator of other people.
+/// Compiles the schema with an independent validator.
 struct Schema(boon::Schemas, boon::SchemaIndex);
 
 impl Schema {
@@ -214,7 +214,7 @@ fn json_keeps_to_its_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_no_report() {
+fn the_schema_refuses_other_json() {
     let schema = Schema::of_reports();
     let right: Value = serde_json::from_str(&render::json(&report())).unwrap();
     let check = |at: &str, wrong: Value| {

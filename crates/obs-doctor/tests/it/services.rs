@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use obs_doctor::machine::{HttpError, HttpRequest, HttpResponse, System, Volume, Volumes};
+use obs_doctor::machine::{HttpError, HttpRequest, HttpResponse, Machine, Volume, Volumes};
 use obs_doctor::{Config, Doctor, LlmBackend, SkipReason};
 
 use crate::child::{check, report_behind_a_proxy};
@@ -29,12 +29,12 @@ const ROOMY: Volume = Volume {
     read_only: false,
 };
 
-fn disk(volume: Volume) -> System {
-    System::default().volumes(Disk(volume))
+fn disk(volume: Volume) -> Machine {
+    Machine::default().volumes(Disk(volume))
 }
 
 #[test]
-fn one_gigabyte_is_enough_and_a_byte_less_is_not() {
+fn one_gigabyte_passes_and_a_byte_less_fails() {
     let home = Home::fresh();
     let run = |volume| home.run_on(disk(volume), "disk_space");
     assert_passes(&run(ROOMY), "1.0 GB free");
@@ -44,12 +44,12 @@ fn one_gigabyte_is_enough_and_a_byte_less_is_not() {
         "0.9 GB free, 1 GB is needed",
         "free space",
     );
-    assert_fails(&run(Volume { available_inodes: Some(0), ..ROOMY }), "out of inodes", "df -i");
+    assert_fails(&run(Volume { available_inodes: Some(0), ..ROOMY }), "no free inode", "df -i");
     assert_fails(&run(Volume { read_only: true, ..ROOMY }), "mounted read-only", "mount it writable");
 }
 
 #[test]
-fn the_real_disk_is_asked_where_the_folder_will_be() {
+fn the_disk_of_the_future_folder_is_checked() {
     let mut home = Home::fresh();
     home.config.data_dir = home.root().join("not/yet/there");
     let result = home.run("disk_space");
@@ -66,8 +66,8 @@ fn the_real_disk_is_asked_where_the_folder_will_be() {
     assert_fails(&home.run("disk_space"), "is not a folder", "move ");
 }
 
-/// The system with anchors that are `skews` seconds ahead of our clock; `None` cannot be reached.
-fn anchors(skews: &[Option<i64>]) -> System {
+/// Returns a machine whose anchors are `skews` seconds ahead of our clock. An anchor of `None` cannot be reached.
+fn anchors(skews: &[Option<i64>]) -> Machine {
     let skews = skews.to_vec();
     web(move |request| {
         let at: usize = request.url.trim_end_matches('/').rsplit('a').next().unwrap().parse().unwrap();
@@ -106,18 +106,18 @@ fn one_anchor_alone_is_not_believed() {
     assert_warns(&clock(&[Some(9999), None, None]), "says one anchor of 1", "timedatectl");
 }
 
-/// Two that contradict each other by more than a minute cannot both be right.
+/// Two anchors that differ by more than a minute cannot both be right.
 #[test]
-fn anchors_that_contradict_each_other_prove_nothing() {
+fn contradicting_anchors_prove_nothing() {
     assert_warns(&clock(&[Some(300), Some(-300), None]), "says one anchor of 2", "timedatectl");
     assert_warns(&clock(&[Some(300), Some(9000), Some(-300)]), "says one anchor of 3", "timedatectl");
-    // Whichever answers first, the two that agree are believed.
+    // The two that agree are believed, whatever the order of the answers.
     for anchors in [[300, -300, 310], [-300, 300, 310], [300, 310, -300]] {
         assert_fails(&clock(&anchors.map(Some)), "s slow", "timedatectl");
     }
 }
 
-/// A router that has lost the internet answers for all anchors, and its own clock has stood still since 1970.
+/// A router without an internet connection answers for all anchors, with its own clock, which is in 1970.
 #[test]
 fn no_false_fail_behind_a_captive_portal() {
     let stopped = "Thu, 01 Jan 1970 00:01:00 GMT";
@@ -127,7 +127,7 @@ fn no_false_fail_behind_a_captive_portal() {
             Ok(location.map_or(answer.clone(), |to| answer.header("location", to)))
         }
     };
-    // The usual anchors say 204 or nothing.
+    // The default anchors answer 204 only.
     let usual = Home::fresh().config.clock_anchors(Config::default().clock_anchors);
     let own = usual.clone().clock_anchors(["http://a.example/", "http://b.example/"]);
     for (config, status, location) in [
@@ -137,13 +137,13 @@ fn no_false_fail_behind_a_captive_portal() {
         (&own, 307, Some("http://192.168.1.1")),
         (&own, 511, None),
     ] {
-        let doctor = Doctor::standard().system(web(portal(status, location)));
+        let doctor = Doctor::standard().machine(web(portal(status, location)));
         let result = doctor.run_one_blocking("clock_sanity", config, &no_bus()).unwrap();
         assert_skips(&result, SkipReason::Unreachable, "no clock anchor");
         assert!(result.evidence.iter().all(|(_, said)| said.contains("login page")), "{result:?}");
     }
-    // A server that sends to its own self elsewhere, as to https, is asked for no more than the time.
-    let doctor = Doctor::standard().system(web(portal(301, Some("https://A.example/"))));
+    // A redirect to the same host, such as to https, still tells the time.
+    let doctor = Doctor::standard().machine(web(portal(301, Some("https://A.example/"))));
     let own = own.clock_anchors(["http://a.example/"]);
     let result = doctor.run_one_blocking("clock_sanity", &own, &no_bus()).unwrap();
     assert_fails(&result, "s fast", "timedatectl");
@@ -163,13 +163,13 @@ fn an_anchor_that_redirects_is_not_followed() {
     });
     let mut home = Home::fresh();
     home.config.clock_anchors = vec![format!("http://{server}/")];
-    // Both are 127.0.0.1, so its word counts.
+    // The redirect leads to the same host, so its date counts.
     assert_passes(&home.run("clock_sanity"), "1 of 1 anchors agree");
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
 
 #[test]
-fn without_an_answer_of_worth_the_clock_is_not_judged() {
+fn without_a_usable_answer_the_clock_is_not_judged() {
     assert_skips(&clock(&[None, None, None]), SkipReason::Unreachable, "no clock anchor");
     assert_skips(&clock(&[]), SkipReason::NotConfigured, "no clock anchors");
     let home = Home::fresh();
@@ -178,8 +178,8 @@ fn without_an_answer_of_worth_the_clock_is_not_judged() {
         HttpResponse::new(200).header("date", "tomorrow"),
         HttpResponse::new(200).header("date", "Thu, 01 Jan 1970 00:00:00 GMT").header("age", "0"),
     ] {
-        let system = web(move |_| Ok(answer.clone()));
-        assert_skips(&home.run_on(system, "clock_sanity"), SkipReason::Unreachable, "no clock anchor");
+        let machine = web(move |_| Ok(answer.clone()));
+        assert_skips(&home.run_on(machine, "clock_sanity"), SkipReason::Unreachable, "no clock anchor");
     }
     let mut home = Home::fresh();
     home.config.offline = true;
@@ -195,7 +195,7 @@ fn a_real_server_is_an_anchor() {
     assert_passes(&home.run("clock_sanity"), "1 of 1 anchors agree");
 }
 
-/// The result for a backend that answers `answer(path)`.
+/// Returns the result for a backend that responds with `answer(path)`.
 fn llm(answer: impl Fn(&str) -> (u16, &'static str) + Send + 'static) -> obs_doctor::CheckResult {
     let server = serve(move |path| {
         let (status, body) = answer(path);
@@ -229,14 +229,10 @@ fn both_interfaces_pass() {
 }
 
 #[test]
-fn no_false_pass_on_what_is_no_model_server() {
-    assert_fails(
-        &llm(|_| (200, "<html>Welcome to your router</html>")),
-        "not with a list of models",
-        "set `url`",
-    );
-    assert_fails(&llm(|_| (200, r#"{"status":"ok"}"#)), "not with a list of models", "set `url`");
-    assert_fails(&llm(|_| (302, "")), "sends us elsewhere", "set `url`");
+fn no_false_pass_on_another_server() {
+    assert_fails(&llm(|_| (200, "<html>Welcome to your router</html>")), "not a list of models", "set `url`");
+    assert_fails(&llm(|_| (200, r#"{"status":"ok"}"#)), "not a list of models", "set `url`");
+    assert_fails(&llm(|_| (302, "")), "redirects to another address", "set `url`");
     assert_fails(&llm(|_| (404, "no")), "HTTP 404", "set `url`");
     assert_fails(&llm(|_| (500, "oops")), "HTTP 500", "own log");
     assert_fails(&ask_llm(&["ftp://127.0.0.1/"]), "not a usable address", "correct `url`");
@@ -245,9 +241,9 @@ fn no_false_pass_on_what_is_no_model_server() {
     assert_fails(&ask_llm(&[&dead, &dead]), "none of 2 backends answers", "start the backend");
 }
 
-/// Hostile or broken: each is told within the time of a check and by what it did.
+/// Hostile and broken backends. Each is reported by its behaviour within the deadline of a check.
 #[test]
-fn no_false_pass_on_a_backend_that_answers_without_end() {
+fn no_false_pass_on_an_endless_answer() {
     let check = |said: &str, begin: &'static str, again: &'static str, pause: Duration| {
         let again = again.repeat(if pause.is_zero() { 1000 } else { 1 });
         let server = serve_raw(move |stream| {
@@ -257,7 +253,7 @@ fn no_false_pass_on_a_backend_that_answers_without_end() {
                 std::thread::sleep(pause);
             }
         });
-        // Were it not within the time of a check, the verdict would be another.
+        // The check exceeds its deadline if it reads on, which gives another verdict.
         assert_fails(&ask_llm(&[&format!("http://{server}")]), said, "");
     };
     const LIST: &str = "HTTP/1.1 200 OK\r\n\r\n{\"models\":[{\"name\":\"a\"}";
@@ -269,14 +265,14 @@ fn no_false_pass_on_a_backend_that_answers_without_end() {
     );
     check("no answer in time", LIST, " ", Duration::from_millis(20));
     check("no answer in time", "HTTP/1.1 200 OK\r\n", "x", Duration::from_millis(20));
-    check("does not speak HTTP properly", "HTTP/1.1 200 OK\r\n", "x-more: and more\r\n", Duration::ZERO);
-    check("does not speak HTTP properly", "SSH-2.0-OpenSSH_9.6\r\n", " ", Duration::from_millis(20));
+    check("is not valid HTTP", "HTTP/1.1 200 OK\r\n", "x-more: and more\r\n", Duration::ZERO);
+    check("is not valid HTTP", "SSH-2.0-OpenSSH_9.6\r\n", " ", Duration::from_millis(20));
 }
 
 #[test]
-fn a_key_that_is_refused_is_a_warning_and_is_sent_as_bearer() {
+fn a_refused_key_is_a_warning_and_is_sent_as_bearer() {
     let backend = |key: &str| {
-        // The variable of another test's process would do as well; these are there in every one of cargo's.
+        // Cargo sets these variables in every test process.
         let server = serve(|_| (403, String::new(), "{}".to_owned()));
         let backend = LlmBackend::new("own", format!("http://{server}")).api_key_env(Some(key.to_owned()));
         let mut home = Home::fresh();
@@ -284,13 +280,13 @@ fn a_key_that_is_refused_is_a_warning_and_is_sent_as_bearer() {
         home.run("llm_backend_reachable")
     };
     for variable in ["CARGO_MANIFEST_DIR", "NO_SUCH_VARIABLE"] {
-        assert_warns(&backend(variable), "refuses our key (HTTP 403)", "api_key_env");
+        assert_warns(&backend(variable), "refuses the API key (HTTP 403)", "api_key_env");
     }
 }
 
-/// The internet being down is no fault of the node (D6); a backend at home being down is one.
+/// A missing internet connection is not a fault of the node. A backend at home that is down is one.
 #[test]
-fn without_the_internet_a_backend_there_is_not_judged() {
+fn without_internet_a_remote_backend_is_not_judged() {
     let ask = |urls: &[&str], err: HttpError| {
         let mut home = Home::fresh();
         home.config.llm_backends = urls.iter().map(|url| LlmBackend::new("one", *url)).collect();
@@ -310,13 +306,13 @@ fn without_the_internet_a_backend_there_is_not_judged() {
             "start the backend",
         );
     }
-    // Somebody was there and said no.
+    // The connection was refused, so the host was reached.
     for up in [HttpError::Refused, HttpError::Closed, HttpError::Timeout, HttpError::NameNotFound] {
         assert_fails(&ask(&[FAR], up.clone()), &up.to_string(), "");
     }
 }
 
-/// A proxy of the environment would answer for a backend that is not there.
+/// A proxy of the environment would answer for a backend that is not running.
 #[test]
 fn no_false_pass_by_a_proxy() {
     let proxy = serve(|_| (200, String::new(), r#"{"models":[{"name":"a"}]}"#.to_owned()));
@@ -330,7 +326,7 @@ fn no_false_pass_by_a_proxy() {
 }
 
 #[test]
-fn nothing_configured_or_nothing_near_is_skipped() {
+fn no_backend_or_no_local_backend_is_skipped() {
     assert_skips(&ask_llm(&[]), SkipReason::NotConfigured, "no `[[llm.backends]]`");
     let mut home = Home::fresh();
     home.config.offline = true;
@@ -343,6 +339,6 @@ fn nothing_configured_or_nothing_near_is_skipped() {
 
 #[test]
 #[cfg(not(feature = "tls"))]
-fn https_without_tls_says_so() {
+fn https_without_tls_is_reported() {
     assert_skips(&ask_llm(&["https://127.0.0.1/v1"]), SkipReason::Unsupported, "feature `tls`");
 }

@@ -1,13 +1,13 @@
-//! Small servers, and answers that are made up.
+//! Small servers and fake HTTP clients.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use obs_doctor::machine::{Http, HttpError, HttpRequest, HttpResponse, System};
+use obs_doctor::machine::{Http, HttpError, HttpRequest, HttpResponse, Machine};
 
-/// Serves `answer(path)` on loopback for the rest of the test.
+/// Serves `answer(path)` on loopback until the test ends.
 pub(crate) fn serve(answer: impl Fn(&str) -> (u16, String, String) + Send + 'static) -> SocketAddr {
     serve_on(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
 }
@@ -35,7 +35,7 @@ pub(crate) fn serve_on(
     address
 }
 
-/// Lets `answer` write whatever it likes to everybody who asks.
+/// Starts a server that lets `answer` write to each connection.
 pub(crate) fn serve_raw(
     answer: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> SocketAddr {
@@ -47,7 +47,7 @@ pub(crate) fn serve_raw(
             let answer = Arc::clone(&answer);
             thread::spawn(move || {
                 let _ = stream.read(&mut [0; 4096]);
-                // Whoever asked has had enough.
+                // The client has closed the connection.
                 let _ = answer(&mut stream);
             });
         }
@@ -55,7 +55,7 @@ pub(crate) fn serve_raw(
     address
 }
 
-/// HTTP as a function.
+/// HTTP client that is a function.
 pub(crate) struct Web<F>(pub(crate) F);
 
 impl<F> Http for Web<F>
@@ -67,9 +67,9 @@ where
     }
 }
 
-pub(crate) fn web<F>(answer: F) -> System
+pub(crate) fn web<F>(answer: F) -> Machine
 where
     F: Fn(&HttpRequest) -> Result<HttpResponse, HttpError> + Send + Sync + 'static,
 {
-    System::default().http(Web(answer))
+    Machine::default().http(Web(answer))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use obs_facade::doctor::machine::{HttpError, HttpRequest, System};
+use obs_facade::doctor::machine::{HttpError, HttpRequest, Machine};
 use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ pub(crate) struct RemoteBus {
     base: String,
     /// Node ID that belongs to the device key on disk.
     ours: Option<String>,
-    system: System,
+    machine: Machine,
     // All checks of a run see the same answer, even if the node ends meanwhile.
     running: OnceLock<bool>,
 }
@@ -65,7 +65,7 @@ impl RemoteBus {
         RemoteBus {
             base: format!("http://{address}"),
             ours: doctor::device_node_id(keys_dir),
-            system: System::default(),
+            machine: Machine::default(),
             running: OnceLock::new(),
         }
     }
@@ -97,7 +97,7 @@ impl RemoteBus {
         let url = format!("{}{path}", self.base);
         // A proxy of the environment cannot reach loopback.
         let request = HttpRequest::get(url).direct().timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
-        let response = self.system.http.send(&request).map_err(|error| Failed {
+        let response = self.machine.http.send(&request).map_err(|error| Failed {
             is_gone: matches!(error, HttpError::Refused | HttpError::Closed),
             why: format!("GET {path}: {error}"),
         })?;

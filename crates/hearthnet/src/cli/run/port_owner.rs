@@ -3,17 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use obs_facade::doctor::machine::{HttpRequest, Protocol, System};
+use obs_facade::doctor::machine::{HttpRequest, Machine, Protocol};
 use serde_json::Value;
 
 use crate::wire::signing::identity;
 
 /// Describes the owner of the port of `address`. Takes about a second at most.
 pub(crate) fn describe(address: SocketAddr) -> String {
-    let system = System::default();
+    let machine = Machine::default();
     // The node is asked first: its ID says more than the name of a process.
-    let node = node_at(&system, address).map(|id| format!("the HearthNet node {id}"));
-    let process = system.sockets.owners(Protocol::Tcp, address).first().map(ToString::to_string);
+    let node = node_at(&machine, address).map(|id| format!("the HearthNet node {id}"));
+    let process = machine.sockets.owners(Protocol::Tcp, address).first().map(ToString::to_string);
     match (node, process) {
         (Some(node), Some(process)) => format!("{node}, {process}"),
         (Some(owner), None) | (None, Some(owner)) => owner,
@@ -22,13 +22,13 @@ pub(crate) fn describe(address: SocketAddr) -> String {
 }
 
 /// Returns the ID of the HearthNet node that answers at `address`.
-fn node_at(system: &System, address: SocketAddr) -> Option<String> {
+fn node_at(machine: &Machine, address: SocketAddr) -> Option<String> {
     let request = HttpRequest::get(format!("http://{address}/health"))
         .direct()
         .timeout(Duration::from_secs(1))
         // The server may be anything, and may send without end.
         .max_body_bytes(4096);
-    let health: Value = serde_json::from_slice(&system.http.send(&request).ok()?.body).ok()?;
+    let health: Value = serde_json::from_slice(&machine.http.send(&request).ok()?.body).ok()?;
     let id = health["node_id"].as_str()?;
     // The text of a stranger goes to the terminal only if it has the form of an ID.
     identity::is_id(id).then(|| id.to_owned())

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use obs_facade::doctor::machine::{HttpError, HttpRequest, System};
+use obs_facade::doctor::machine::{HttpError, HttpRequest, Machine};
 use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
 use self::recent::RecentTraces;
@@ -84,7 +84,7 @@ fn path(args: &RecentArgs) -> String {
 fn ask(node: SocketAddr, path: &str) -> Result<String, (u8, String)> {
     let request =
         HttpRequest::get(format!("http://{node}{path}")).timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
-    let response = System::default().http.send(&request).map_err(|error| match error {
+    let response = Machine::default().http.send(&request).map_err(|error| match error {
         HttpError::Refused => {
             (NOT_RUNNING, format!("no node is running on {node}; start one with `hearthnet run`"))
         }

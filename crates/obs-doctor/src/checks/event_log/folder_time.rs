@@ -1,4 +1,4 @@
-//! A folder's time, kept while somebody makes and removes files in it.
+//! A folder's modification time, preserved while files are created and removed in it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,10 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Puts the folder's modification time back when it is dropped.
+/// Restores the folder's modification time when it is dropped, because the doctor changes nothing.
 ///
-/// SQLite makes `-wal` and `-shm` beside a log at rest and removes them again, and `-shm`, which holds no data, stays
-/// beside a `-wal` that a crash left. The folder's time tells of neither, as the doctor changes nothing (D4).
+/// SQLite creates `-wal` and `-shm` beside an idle log and removes them again. `-shm`, which holds no data, stays beside a
+/// `-wal` that a crash has left.
 pub(super) struct FolderTime {
     path: PathBuf,
     before: Option<State>,
@@ -31,10 +31,10 @@ impl FolderTime {
 impl Drop for FolderTime {
     fn drop(&mut self) {
         let Some(before) = &self.before else { return };
-        // Had anybody else changed the folder meanwhile, its new time is theirs.
+        // A different set of names means that another process changed the folder, so the new time is right.
         if State::of(&self.path).is_ok_and(|now| now.names == before.names && now.modified != before.modified)
         {
-            // Of a folder that is not ours the time stays new; nothing can be done about it.
+            // Fails on a folder of another user, whose time then stays new.
             let _ = before.folder.set_modified(before.modified);
         }
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_put_back_unless_something_stays() {
+    fn the_time_is_restored_unless_a_file_remains() {
         let dir = tempfile::tempdir().unwrap();
         let time = || fs::metadata(dir.path()).unwrap().modified().unwrap();
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);

@@ -1,4 +1,8 @@
-//! `event_log_writable`: SQLite takes a write to the event log, which is then taken back.
+//! `event_log_writable`: SQLite accepts a write to the event log, which is then rolled back.
+//!
+//! A node runs this check in its own process (`GET /doctor`) while it has the database open. SQLite's locks are POSIX record
+//! locks, and `close` of any descriptor drops all locks of the process on the file. So the check opens the database through
+//! SQLite only, which defers such closes, and reads everything else by name.
 
 mod folder_time;
 
@@ -14,15 +18,16 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use self::folder_time::FolderTime;
 use super::community;
 use crate::check::Context;
-use crate::machine::System;
+use crate::machine::Machine;
 use crate::report::CheckResult;
 use crate::text::{shell, tilde};
 
+/// Wait for another writer. A node's transactions take milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Every community's event log takes a write.
+/// Checks that the event log of each community accepts a write.
 pub(super) fn writable(cx: &Context) -> CheckResult {
-    let communities = match community::of_this_node(cx.system.files.as_ref(), &cx.config) {
+    let communities = match community::of_this_node(cx.machine.files.as_ref(), &cx.config) {
         Ok(communities) => communities,
         Err(problem) => return problem,
     };
@@ -30,33 +35,33 @@ pub(super) fn writable(cx: &Context) -> CheckResult {
         communities.iter().map(|community| community.folder.join("events.sqlite")).collect();
     let results = paths
         .iter()
-        .map(|path| probe(&cx.system, path).unwrap_or_else(|problem| problem).evidence("path", tilde(path)));
-    // The worst of them: a failure, else a warning, else the last that is well.
+        .map(|path| probe(&cx.machine, path).unwrap_or_else(|problem| problem).evidence("path", tilde(path)));
+    // The worst result: a failure, else a warning, else the last pass.
     let worst = results.max_by_key(|result| (!result.ok, result.fix.is_some()));
     worst.unwrap_or_else(|| CheckResult::fail("no community").fix("run `hearthnet init`"))
 }
 
-fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
-    Files { system, path }.refuse_what_is_no_database()?;
-    // SQLite keeps what stands beside a log where a symbolic link leads to, and so must we look there.
+fn probe(machine: &Machine, path: &Path) -> Result<CheckResult, CheckResult> {
+    Files { machine, path }.require_file()?;
+    // SQLite keeps journal and `-wal` beside the target of a symbolic link.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let files = Files { system, path };
+    let files = Files { machine, path };
     if files.size("-journal").is_some_and(|bytes| bytes > 0) {
-        // Opening it would roll that journal back: a change (D4), and the node's to make.
-        return Err(CheckResult::warn("a rollback journal is there: a writer is at work, or one crashed")
-            .fix("start the node once, which takes the journal back in"));
+        // Opening the database would roll that journal back. The doctor changes nothing, so that is left to the node.
+        return Err(CheckResult::warn("a rollback journal exists: a writer is active or has crashed")
+            .fix("start the node once, which rolls the journal back"));
     }
-    // A `-wal` that is there is left as it is; one that our connection makes goes with it.
+    // An existing `-wal` must not be checkpointed away. One that this connection creates is removed with it.
     let has_wal = files.size("-wal").is_some();
     let _kept = FolderTime::keep(files.folder());
-    let seen = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
+    let state = write_and_take_back(path, has_wal).map_err(|err| files.explain(&err))?;
     if may_write(files.folder()) == Some(false) {
-        // A `-wal` that is there was enough for now; the next start has to make one.
+        // The existing `-wal` sufficed for this write. The node's next start has to create one.
         return Err(files.read_only_folder());
     }
-    match seen.missing {
+    match state.missing {
         None => {
-            Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {}", seen.journal_mode)))
+            Ok(CheckResult::pass(format!("events.sqlite takes writes, journal mode {}", state.journal_mode)))
         }
         Some(table) => {
             Err(CheckResult::fail(format!("{} has no table `{table}`", tilde(path))).fix(fix_broken(path)))
@@ -64,23 +69,23 @@ fn probe(system: &System, path: &Path) -> Result<CheckResult, CheckResult> {
     }
 }
 
-/// What there is to say of a log that took a write.
-struct Seen {
+/// State of a log that accepted a write.
+struct LogState {
     journal_mode: String,
-    /// A table that an event log has, and this database has not.
+    /// Table of an event log that this database lacks.
     missing: Option<&'static str>,
 }
 
-fn write_and_take_back(path: &Path, keep_wal: bool) -> rusqlite::Result<Seen> {
+fn write_and_take_back(path: &Path, keep_wal: bool) -> rusqlite::Result<LogState> {
     let log = open(path, keep_wal)?;
     let journal_mode = log.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let version: i64 = log.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     log.execute_batch("BEGIN IMMEDIATE")?;
-    // `BEGIN IMMEDIATE` alone takes a lock on a file that is mode 0444; only a write tells.
+    // `BEGIN IMMEDIATE` alone succeeds on a file of mode 0444. Only a write shows that.
     let written = log.execute_batch(&format!("PRAGMA user_version = {version}"));
     let taken_back = log.execute_batch("ROLLBACK");
     written.and(taken_back)?;
-    Ok(Seen { journal_mode, missing: missing_table(&log)? })
+    Ok(LogState { journal_mode, missing: missing_table(&log)? })
 }
 
 fn open(path: &Path, keep_wal: bool) -> rusqlite::Result<Connection> {
@@ -100,17 +105,16 @@ fn missing_table(log: &Connection) -> rusqlite::Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// The database and what stands beside it, looked at by name alone: opening and closing a file of it would drop
-/// the locks of a node in this process.
+/// The database and the files beside it, inspected by name only. See the module for the reason.
 struct Files<'a> {
-    system: &'a System,
+    machine: &'a Machine,
     path: &'a Path,
 }
 
 impl Files<'_> {
-    fn refuse_what_is_no_database(&self) -> Result<(), CheckResult> {
+    fn require_file(&self) -> Result<(), CheckResult> {
         let (path, shown) = (self.path, tilde(self.path));
-        match self.system.files.metadata(path) {
+        match self.machine.files.metadata(path) {
             Ok(meta) if meta.is_file() => Ok(()),
             Ok(_) => Err(CheckResult::fail(format!("{shown} is not a file")).fix(fix_broken(path))),
             Err(err) if err.kind() == ErrorKind::NotFound => {
@@ -120,7 +124,7 @@ impl Files<'_> {
                 Err(CheckResult::fail(format!("{shown} cannot be reached: {err}"))
                     .fix("give the node's user access to the community's folder"))
             }
-            Err(err) => Err(CheckResult::fail(format!("{shown} cannot be looked at: {err}"))
+            Err(err) => Err(CheckResult::fail(format!("{shown} cannot be inspected: {err}"))
                 .fix("look at the disk (`dmesg`), and restore the event log from a backup if it is damaged")),
         }
     }
@@ -128,27 +132,30 @@ impl Files<'_> {
     fn size(&self, suffix: &str) -> Option<u64> {
         let mut name = OsString::from(self.path);
         name.push(suffix);
-        self.system.files.metadata(Path::new(&name)).ok().map(|meta| meta.len())
+        self.machine.files.metadata(Path::new(&name)).ok().map(|meta| meta.len())
     }
 
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(self.path)
     }
 
-    /// Too full for what SQLite makes beside a log, whose failure it calls an I/O error.
+    /// Returns whether the disk is too full for the files that SQLite creates beside a log. SQLite reports that as an I/O error.
     fn is_full(&self) -> bool {
         const SCRATCH_BYTES: u64 = 128 * 1024;
-        self.system.volumes.of(self.folder()).is_ok_and(|volume| volume.available_bytes < SCRATCH_BYTES)
+        self.machine.volumes.of(self.folder()).is_ok_and(|volume| volume.available_bytes < SCRATCH_BYTES)
     }
 
     fn is_on_read_only_mount(&self) -> bool {
-        self.system.volumes.of(self.folder()).is_ok_and(|volume| volume.read_only)
+        self.machine.volumes.of(self.folder()).is_ok_and(|volume| volume.read_only)
     }
 
     fn read_only_folder(&self) -> CheckResult {
         let folder = self.folder();
-        CheckResult::fail(format!("{} is read-only for this user, and SQLite writes there", tilde(folder)))
-            .fix(format!("make the folder {} writable for the node's user", shell(folder)))
+        CheckResult::fail(format!(
+            "{} is read-only for this user, but SQLite creates files there",
+            tilde(folder)
+        ))
+        .fix(format!("make the folder {} writable for the node's user", shell(folder)))
     }
 
     fn explain(&self, err: &rusqlite::Error) -> CheckResult {
@@ -159,8 +166,8 @@ impl Files<'_> {
         let (path, shown) = (self.path, tilde(self.path));
         match err.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => {
-                CheckResult::warn(format!("{shown} is being written to by somebody, so it is writable"))
-                    .fix("nothing, unless it stays so: then find who has it open with `lsof`")
+                CheckResult::warn(format!("{shown} is being written by another program, so it is writable"))
+                    .fix("nothing; if this persists, find the program with `lsof`")
             }
             Some(ReadOnly | CannotOpen) if self.is_on_read_only_mount() => {
                 CheckResult::fail(format!("{shown} is on a file system that is mounted read-only"))
@@ -168,10 +175,10 @@ impl Files<'_> {
             }
             Some(ReadOnly | CannotOpen) if may_write(self.folder()) == Some(false) => self.read_only_folder(),
             Some(CannotOpen) if may_write(path) == Some(true) => CheckResult::fail(format!(
-                "{shown} may be written to, and SQLite cannot open it or what it keeps beside it"
+                "{shown} is writable, but SQLite cannot open it or the files beside it"
             ))
             .fix(format!(
-                "look with `ls -la {}`, and move away what stands in the place of events.sqlite-wal or -shm",
+                "list the files with `ls -la {}`, and move away anything else called events.sqlite-wal or -shm",
                 shell(self.folder())
             )),
             Some(ReadOnly | CannotOpen | PermissionDenied) => {
@@ -185,25 +192,25 @@ impl Files<'_> {
                 CheckResult::fail(format!("{shown} is damaged: {err}")).fix(fix_broken(path))
             }
             Some(code @ (DiskFull | SystemIoFailure)) if code == DiskFull || self.is_full() => {
-                CheckResult::fail(format!("no room on the disk of {shown}"))
+                CheckResult::fail(format!("the disk of {shown} is full"))
                     .fix("free space there, then start the node again")
             }
             _ => CheckResult::fail(format!("{shown} cannot be written to: {err}"))
-                .fix("look at the disk (`dmesg`), and at who has the file open (`lsof`)"),
+                .fix("look for disk errors (`dmesg`), and for programs that have the file open (`lsof`)"),
         }
         .evidence("sqlite", code(err))
     }
 }
 
-/// Whether this user may write to `path`; `None` where a security profile lets nobody ask.
+/// Returns whether this user may write to `path`; `None` where a seccomp profile prevents the question.
 fn may_write(path: &Path) -> Option<bool> {
     use rustix::process::{getegid, geteuid, getgid, getuid};
-    // The older system call, which profiles of before 2020 know, asks for the real user.
+    // The older system call, which profiles from before 2020 allow, checks the real user.
     let is_real_user = || getuid() == geteuid() && getgid() == getegid();
     ask(path, AtFlags::EACCESS).or_else(|| ask(path, AtFlags::empty()).filter(|_| is_real_user()))
 }
 
-/// A refusal counts only if the system call answers the question whether `path` is there.
+/// Asks with one of the two system calls. A refusal counts only if the call can report that `path` exists.
 fn ask(path: &Path, flags: AtFlags) -> Option<bool> {
     match accessat(CWD, path, Access::WRITE_OK, flags) {
         Ok(()) => Some(true),

@@ -1,12 +1,12 @@
-//! A disk that answers with an error, which no real one does when asked to.
+//! Disk whose every operation fails.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use obs_doctor::machine::{Files, System};
+use obs_doctor::machine::{Files, Machine};
 
-/// A disk whose every answer is this error.
+/// Files whose every operation fails with this error.
 pub(super) struct Broken(pub(super) ErrorKind);
 
 impl Files for Broken {
@@ -27,6 +27,6 @@ impl Files for Broken {
     }
 }
 
-pub(super) fn broken_disk() -> System {
-    System::default().files(Broken(ErrorKind::Other))
+pub(super) fn broken_disk() -> Machine {
+    Machine::default().files(Broken(ErrorKind::Other))
 }

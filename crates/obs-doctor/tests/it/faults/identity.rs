@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use obs_doctor::machine::System;
+use obs_doctor::machine::Machine;
 use rusqlite::Connection;
 
 use super::broken::{Broken, broken_disk};
@@ -59,7 +59,7 @@ pub(super) fn keys_present(table: &mut Table) {
     table.add_json(&home, "a folder that this user may not enter", "keys_present", report.as_ref());
 }
 
-/// Puts a file in the place of `path` that can be opened, and of which no byte can be read.
+/// Replaces `path` by a file that can be opened but not read.
 fn unreadable(path: &Path) {
     fs::remove_file(path).unwrap();
     symlink("/proc/self/mem", path).unwrap();
@@ -121,7 +121,7 @@ pub(super) fn community_present(table: &mut Table) {
     look(table, &home, "missing");
     fs::create_dir(&path).unwrap();
     look(table, &home, "a folder");
-    let denied = System::default().files(Broken(ErrorKind::PermissionDenied));
+    let denied = Machine::default().files(Broken(ErrorKind::PermissionDenied));
     table.add(&home, "unreadable", &home.run_on(denied, NAME));
     table.add(&home, "the disk is broken", &home.run_on(broken_disk(), NAME));
     home.config.community_id = Some("../../etc".to_owned());

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use obs_doctor::CheckResult;
-use obs_doctor::machine::{HttpError, HttpResponse, System, Volume, Volumes};
+use obs_doctor::machine::{HttpError, HttpResponse, Machine, Volume, Volumes};
 
 use super::broken::Broken;
 use super::table::Table;
@@ -31,12 +31,12 @@ pub(super) fn disk_space(table: &mut Table) {
         read_only: false,
     };
     let mut home = Home::fresh();
-    let on = |volume| home.run_on(System::default().volumes(Disk(volume)), NAME);
+    let on = |volume| home.run_on(Machine::default().volumes(Disk(volume)), NAME);
     table.add(&home, "999 999 999 bytes", &on(Some(Volume { available_bytes: 999_999_999, ..ROOMY })));
     table.add(&home, "no inodes", &on(Some(Volume { available_inodes: Some(0), ..ROOMY })));
     table.add(&home, "mounted read-only", &on(Some(Volume { read_only: true, ..ROOMY })));
     table.add(&home, "the disk does not answer", &on(None));
-    let denied = System::default().files(Broken(ErrorKind::PermissionDenied));
+    let denied = Machine::default().files(Broken(ErrorKind::PermissionDenied));
     table.add(&home, "unreachable for this user", &home.run_on(denied, NAME));
     let file = home.root().join("file");
     fs::write(&file, "").unwrap();

@@ -1,7 +1,7 @@
-//! Every check × every fault, and the line that the doctor prints for it (D2, D6).
+//! Every fault of every check, with the doctor's line and fix.
 //!
-//! `docs/faults.md` is that table. After a change of wording, `UPDATE_FAULTS=1 cargo test -p obs-doctor faults` writes
-//! it anew; on a machine without root or `unshare` the rows that need them are neither compared nor written.
+//! `docs/faults.md` is that table. After a change of wording, `UPDATE_FAULTS=1 cargo test -p obs-doctor faults` rewrites it.
+//! Without root or `unshare`, the rows that need them are neither compared nor written.
 
 mod broken;
 mod identity;
@@ -18,7 +18,7 @@ use obs_doctor::{Check, Doctor};
 use self::table::{Row, Table};
 
 #[test]
-fn every_fault_has_its_own_words_and_its_fix() {
+fn every_fault_has_its_own_words_and_fix() {
     let mut table = Table::default();
     for faults in [
         identity::keys_present,
@@ -53,7 +53,7 @@ fn compare(table: &Table) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md");
     let now = table.markdown();
     if std::env::var_os("UPDATE_FAULTS").is_some() {
-        assert!(!table.missing, "the table is written as root alone, where every fault can be made");
+        assert!(!table.missing, "the table is written as root only, when every fault can be made");
         fs::write(&file, &now).unwrap();
     }
     let known = fs::read_to_string(&file).unwrap();

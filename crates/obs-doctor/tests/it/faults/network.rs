@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::{TcpListener, UdpSocket};
 
 use obs_doctor::CheckResult;
-use obs_doctor::machine::{EchoError, HttpResponse, System};
+use obs_doctor::machine::{EchoError, HttpResponse, Machine};
 
 use super::table::Table;
 use crate::child;
@@ -14,7 +14,7 @@ use crate::network::{Faulty, WELL};
 use crate::web::{serve, web};
 
 fn on(sockets: Faulty, home: &Home, name: &str) -> CheckResult {
-    home.run_on(System::default().sockets(sockets), name)
+    home.run_on(Machine::default().sockets(sockets), name)
 }
 
 pub(super) fn mdns_socket(table: &mut Table) {

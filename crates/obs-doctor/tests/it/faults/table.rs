@@ -1,4 +1,4 @@
-//! The rows of the table, in words that are the same on every machine.
+//! Rows of the table, in words that are the same on every machine.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::child;
 use crate::home::{Home, id_of, node_id};
 
-/// The rows so far, in order.
+/// Rows in order.
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
-    /// A row that this machine could not make.
+    /// Whether a row could not be made on this machine.
     pub(super) missing: bool,
 }
 
@@ -37,7 +37,7 @@ impl Table {
         });
     }
 
-    /// As [`add`](Self::add), from a report of another process, if there could be one.
+    /// Adds a row from the report of another process, if that could be started.
     pub(super) fn add_json(&mut self, home: &Home, fault: &str, name: &str, report: Option<&Value>) {
         match report {
             Some(report) => {
@@ -50,8 +50,8 @@ impl Table {
 
     pub(super) fn markdown(&self) -> String {
         let mut text = String::from(
-            "# Each check, each fault, and what the doctor says\n\nA test makes every one of these faults and compares \
-             what is said with this table.\n",
+            "# Faults, and the doctor's line and fix for each\n\nA test makes each of these faults and compares the \
+             doctor's words with this table.\n",
         );
         let mut check = "";
         for row in &self.rows {
@@ -72,7 +72,7 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// `text` as it would read on a usual node: without this run's folders, ports and processes.
+/// Returns `text` as a usual node shows it, without the folders, ports and processes of this run.
 fn general(home: &Home, text: &str) -> String {
     let user = std::env::var("HOME").unwrap_or_default();
     let without_user = |text: String| match user.len() {
@@ -84,14 +84,14 @@ fn general(home: &Home, text: &str) -> String {
         .replace(&home.root().display().to_string(), "~")
         .replace(&node_id(), "ed25519:our…")
         .replace(&id_of(&[9; 32]), "ed25519:another…")
-        .replace(&format!("key is of uid {}", uid()), "key is of uid 1000")
+        .replace(&format!("key belongs to uid {}", uid()), "key belongs to uid 1000")
         .replace(&format!("port {}", home.config.port), "port 7080")
         .replace(&format!(":{}", home.config.port), ":7080")
         .replace(&format!("port {}", home.config.udp_port), "port 42424")
         .replace(&format!(":{}", home.config.udp_port), ":42424")
 }
 
-/// This program, in this process or a child, is the one that has the port.
+/// Replaces the name of this program, which has the port, by nginx.
 fn with_nginx_for_us(text: &str) -> String {
     let name = fs::read_to_string(format!("/proc/{}/comm", std::process::id())).unwrap_or_default();
     let Some((before, rest)) = text.split_once(&format!("{} (pid ", name.trim_end())) else {
