@@ -235,7 +235,7 @@ fn no_false_pass_on_another_server() {
     assert_fails(&llm(|_| (302, "")), "redirects to another address", "set `url`");
     assert_fails(&llm(|_| (404, "no")), "HTTP 404", "set `url`");
     assert_fails(&llm(|_| (500, "oops")), "HTTP 500", "own log");
-    assert_fails(&ask_llm(&["ftp://127.0.0.1/"]), "not a usable address", "correct `url`");
+    assert_fails(&ask_llm(&["ftp://127.0.0.1/"]), "not a usable URL", "correct `url`");
     let dead = format!("http://127.0.0.1:{}", free_port());
     assert_fails(&ask_llm(&[&dead]), "local: connection refused", "start the backend");
     assert_fails(&ask_llm(&[&dead, &dead]), "none of 2 backends answers", "start the backend");
