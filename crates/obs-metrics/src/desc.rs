@@ -47,6 +47,7 @@ impl Desc {
 
     pub(crate) fn with_bounds(mut self, bounds: &[f64]) -> Result<Self, Error> {
         self.bounds = check_bounds(&self.name, bounds)?.into();
+        // Encoded once, because every scrape writes them for every series.
         let all = self.bounds.iter().copied().chain([f64::INFINITY]);
         self.bound_labels = all.map(|bound| format!("le=\"{}\"", float_label(bound)).into()).collect();
         Ok(self)
@@ -118,6 +119,7 @@ fn is_name(text: &str, colons: bool) -> bool {
 fn check_bounds<'a>(name: &str, bounds: &'a [f64]) -> Result<&'a [f64], Error> {
     let bounds = match bounds {
         [] => DEFAULT_BUCKETS,
+        // Users of other libraries often pass `+Inf` explicitly.
         [finite @ .., last] if *last == f64::INFINITY => finite,
         _ => bounds,
     };

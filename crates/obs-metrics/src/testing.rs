@@ -35,6 +35,7 @@ fn sample<'a>(line: &'a str, name: &str) -> Option<(Vec<(&'a str, String)>, f64)
         Some(rest) => split_labels(rest)?,
         None => (Vec::new(), rest),
     };
+    // A longer name continues with another character than a space or a brace.
     Some((labels, value.strip_prefix(' ')?.parse().ok()?))
 }
 

@@ -43,6 +43,7 @@ pub(crate) enum Verdict {
 impl Admitted {
     /// Claims the name for a family of this kind. The error names what occupies it.
     pub(crate) fn claim(&mut self, kind: Kind, name: &str, claims: &[String]) -> Result<(), String> {
+        // Another thread may have claimed the name since the caller looked.
         if let Some(family) = self.families.get(name) {
             return if family.kind == kind {
                 Ok(())
@@ -70,6 +71,7 @@ impl Admitted {
 
     /// Admits the key as a new series, if the family has room.
     pub(crate) fn admit(&mut self, name: &str, key: &Key, cap: usize) -> Verdict {
+        // The name was claimed before, and names are never given up, so the family exists.
         let Some(family) = self.families.get_mut(name) else { return Verdict::Refused };
         let labels = valid_labels(key.labels());
         family.judge(name, &labels, cap).unwrap_or_else(|| {
@@ -88,6 +90,7 @@ impl Admitted {
     pub(crate) fn count_refused_again(&self, name: &str) -> bool {
         let is_full = self.refused.len() >= MAX_REFUSED;
         let others = || self.refused.get(OVERFLOW).filter(|_| is_full);
+        // Relaxed: the number stands alone.
         self.refused.get(name).or_else(others).map(|count| count.fetch_add(1, Ordering::Relaxed)).is_some()
     }
 
@@ -133,6 +136,7 @@ impl Family {
         if self.series.contains(labels) {
             return Some(Verdict::Series(key_of(name, labels.to_vec())));
         }
+        // One row is kept for the overflow series. The series without labels is always admitted: there is only one.
         if labels.is_empty() || self.series.len() + 1 < cap {
             return None;
         }
@@ -168,10 +172,12 @@ fn escaped(value: &str) -> String {
 /// Returns the name as the page shows it: valid, not reserved, and of at most 200 characters before its prefix and suffix.
 pub(crate) fn exposed_name(kind: Kind, name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    // Names are bounded, because each line of the page repeats them and a peer may have influenced them.
     let mut valid: String = name.chars().take(200).map(|c| if fits(c) { c } else { '_' }).collect();
     if valid.is_empty() || valid.starts_with("__") || valid.starts_with(|c: char| c.is_ascii_digit()) {
         valid.insert_str(0, "foreign_");
     }
+    // A counter needs a name before its suffix.
     if valid == "_total" {
         valid.insert_str(0, "foreign");
     }
@@ -185,10 +191,12 @@ fn valid_labels<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<(String, Str
     for label in labels.filter(|label| !label.value().is_empty()) {
         let name = valid_label(label.key());
         let value = bounded(label.value()).into_owned();
+        // Different names may become equal when they are made valid. The first one wins.
         if !valid.iter().any(|(taken, _)| *taken == name) {
             valid.push((name, value));
         }
     }
+    // The order of the labels of a macro makes no difference to a series.
     valid.sort();
     valid
 }

@@ -37,12 +37,14 @@ impl<H: Clone> KnownKeys<H> {
                 None => known.old.get(key)?.clone(),
             }
         };
+        // Found in the old generation: moved to the young one, so that it outlives the next change.
         self.keep(key, &old);
         Some(old)
     }
 
     /// Keeps a handle. Does nothing if the lock is taken, so that no thread waits; the next request keeps it.
     pub(crate) fn keep(&self, key: &Key, handle: &H) {
+        // Measured before the key is copied.
         let labels = key.labels().map(|label| label.key().len() + label.value().len());
         if key.name().len() + labels.sum::<usize>() > MAX_KEY_BYTES {
             return;

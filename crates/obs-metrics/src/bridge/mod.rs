@@ -113,6 +113,7 @@ impl Bridge {
     }
 
     fn refuse(&self, name: &str, owner: &str) -> Verdict {
+        // A known name is counted under the lock for reading, so that a flood of it is served on many threads.
         if !self.read().count_refused_again(name) {
             self.write().count_refused(name);
             report::once(&format!("{name:?} from the `metrics` macros is refused: it collides with {owner}"));
@@ -137,6 +138,7 @@ impl Bridge {
                 known.keep(key, &handle);
                 handle
             }
+            // Not kept: in a flood each key comes once, and keeping it would push out keys in use.
             Verdict::Overflow(overflow) => register(&overflow),
             Verdict::Refused => none(),
         }
@@ -153,6 +155,7 @@ impl Bridge {
         let name = exposed_name(kind, name.as_str());
         let claims = kind::claims(kind, &name);
         if self.owner_of(&claims).is_none() && self.write().claim(kind, &name, &claims).is_ok() {
+            // The recorder keeps a backslash that looks like part of an escape, so it is escaped beforehand.
             pass_on(name.into(), help.replace('\\', "\\\\").into());
         }
     }
@@ -161,6 +164,7 @@ impl Bridge {
 impl MacroFamilies for Bridge {
     /// Leaves out families whose name was declared after they were recorded.
     fn families(&self) -> Vec<Arc<dyn PageFamily>> {
+        // Parsed from text, because the recorder offers its families in no other form.
         let families = text::parse(&self.upkeep.render()).into_values();
         let shown = families.filter(|family| {
             let owner = self.owner_of(&kind::claims(family.kind, &family.name));

@@ -72,6 +72,7 @@ pub(crate) fn parse(page: &str) -> BTreeMap<String, BridgedFamily> {
     let mut current: Option<BridgedFamily> = None;
     for line in page.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
+            // Kept for the `# TYPE` line, which follows it.
             help = rest.split_once(' ').map(|(_, help)| unescaped(help));
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             close(&mut families, current.take());
@@ -99,6 +100,7 @@ fn start(declaration: &str, help: Option<String>) -> Option<BridgedFamily> {
 
 fn close(families: &mut BTreeMap<String, BridgedFamily>, family: Option<BridgedFamily>) {
     if let Some(mut family) = family {
+        // `push` opens a new series after each count, and the last one stays empty.
         family.series.retain(|lines| !lines.is_empty());
         family.series.sort_by(|a, b| last_labels(a).cmp(last_labels(b)));
         families.insert(family.name.clone(), family);
@@ -116,6 +118,7 @@ impl BridgedFamily {
             return self.series.push(vec![line]);
         }
         self.mend_name(&mut line);
+        // The recorder writes the count of a series last.
         let is_last = line.name.len() == self.name.len() + "_count".len() && line.name.ends_with("_count");
         match self.series.last_mut() {
             Some(lines) => lines.push(line),
@@ -138,6 +141,7 @@ impl BridgedFamily {
 
 impl Line {
     fn parse(line: &str) -> Option<Self> {
+        // A label value may contain spaces and braces, so the value is split off from the end.
         let (sample, value) = line.rsplit_once(' ')?;
         let (name, labels) = match sample.split_once('{') {
             Some((name, labels)) => (name, labels.strip_suffix('}')?),
@@ -161,6 +165,7 @@ fn with_float_labels(labels: &str) -> String {
 }
 
 fn number(value: &str) -> Option<String> {
+    // A counter may exceed 2^53, beyond which an `f64` would lose digits.
     if value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(value.to_owned());
     }

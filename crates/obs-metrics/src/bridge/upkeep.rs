@@ -34,6 +34,7 @@ impl Upkeep {
         // Relaxed: the count only decides when the upkeep runs.
         let before = self.samples.fetch_add(1, Ordering::Relaxed);
         if (before + 1).is_multiple_of(UPKEEP_EVERY)
+            // Skipped if another thread runs it: the next multiple comes soon.
             && let Ok(_running) = self.running.try_lock()
         {
             self.handle.run_upkeep();

@@ -30,6 +30,7 @@ impl GaugeCell {
 
     #[inline]
     pub(crate) fn add(&self, amount: f64) {
+        // A loop, because processors have no atomic addition of floating-point numbers.
         let sum = |bits| (f64::from_bits(bits) + amount).to_bits();
         let mut before = self.value.load(Ordering::SeqCst);
         while let Err(now) =

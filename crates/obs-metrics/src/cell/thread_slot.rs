@@ -70,6 +70,7 @@ pub(crate) fn mark() -> u8 {
 
 #[cold]
 fn take_slot() -> Option<usize> {
+    // Fails while the thread ends. A thread whose slot was returned must not use its parts any more.
     let slot = SLOT.try_with(|slot| slot.number).ok().flatten();
     set_index(slot);
     slot
@@ -83,6 +84,7 @@ fn set_index(slot: Option<usize>) {
 impl<'a> Slot<'a> {
     fn take(pool: &'a Mutex<Pool>) -> Self {
         let mut slots = lock(pool);
+        // The lowest returned slot first, so that few parts of a cell are in use.
         if let Some(Reverse(number)) = slots.returned.pop() {
             return Self { pool, number: Some(number) };
         }

@@ -24,12 +24,14 @@ pub(crate) struct Quality {
 
 impl<'a> Accept<'a> {
     pub(crate) fn parse(header: Option<&'a str>) -> Self {
+        // A quoted parameter with a comma is split too. No format has one, so such a range matches none either way.
         Self(header.unwrap_or_default().split(',').filter_map(Range::parse).collect())
     }
 
     /// Returns the quality of the most specific range that covers the type.
     pub(crate) fn quality_of(&self, media: &Media) -> Quality {
         let covering = self.0.iter().filter_map(|range| Some((range.covers(media)?, range.quality)));
+        // Of equally specific ranges the one with the highest quality wins.
         let (specific, value) = covering.max().unwrap_or((ANY, 0));
         Quality { value, is_named: specific >= NAMED }
     }

@@ -48,6 +48,7 @@ const PROTOBUF: Media = Media {
     kind: "application",
     subtype: "vnd.google.protobuf",
     parameters: &[("proto", &["io.prometheus.client.MetricFamily"]), ("encoding", &["delimited"])],
+    // Without them the range may mean another message or encoding.
     must_have_parameters: true,
 };
 
@@ -75,6 +76,7 @@ impl Format {
     pub fn negotiate(accept: Option<&str>) -> Self {
         let accept = Accept::parse(accept);
         let protobuf = accept.quality_of(&PROTOBUF);
+        // Browsers accept `*/*` and read text, so protobuf must be named.
         let (text_format, text_quality) = preferred_text(&accept);
         if protobuf.is_named && protobuf.value > 0 && protobuf.value >= text_quality {
             Self::Protobuf

@@ -35,6 +35,7 @@ impl Kind {
     /// Suffixes that samples of this kind may have after the family's base name.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
+            // No sample ends in `_created`, but OpenMetrics reserves the suffix.
             Self::Counter => &["", "_total", "_created"],
             Self::Gauge => &[""],
             Self::Histogram => &["", "_bucket", "_sum", "_count", "_created"],

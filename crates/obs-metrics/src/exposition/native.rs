@@ -37,6 +37,7 @@ impl NativeBuckets {
         self.schema -= 1;
         for side in [&mut self.positive, &mut self.negative] {
             let mut merged = BTreeMap::new();
+            // Rounds up: index `i` covers values up to 2^(i / 2^schema), so `2i - 1` and `2i` become `i`.
             side.iter().for_each(|(index, count)| *merged.entry((index + 1) >> 1).or_default() += count);
             *side = merged;
         }

@@ -127,6 +127,7 @@ fn push_side<'a>(
     buckets: impl Iterator<Item = (&'a i32, &'a u64)> + Clone,
 ) {
     let mut runs: Vec<(i32, u64)> = Vec::new();
+    // The first span begins at its index, each further one at its distance from the end of the previous span.
     let mut next = 0;
     for (index, _) in buckets.clone() {
         match runs.last_mut() {

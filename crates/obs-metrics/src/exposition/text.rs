@@ -88,6 +88,7 @@ pub(crate) fn push_exemplar(out: &mut String, exemplar: &Exemplar) {
     out.push_str(exemplar.trace_id());
     out.push_str("\"} ");
     push_f64(out, exemplar.value);
+    // The time is optional. A clock before 1970 is wrong, and its time would be refused.
     if let Ok(since) = exemplar.at.duration_since(UNIX_EPOCH) {
         _ = write!(out, " {}.{:03}", since.as_secs(), since.subsec_millis());
     }

@@ -68,6 +68,7 @@ impl<C: Cell> Table<C> {
 
     /// Returns `None` if these values may have a series of their own, else the values of the overflow series.
     pub(crate) fn overflow_values<'a>(&self, values: &[&'a str]) -> Option<Vec<&'a str>> {
+        // Overflow series use the reserve first, and may exceed it while there is room.
         let has_room = self.ordinary + self.reserve().max(self.overflow) < self.cap;
         if self.is_trusted(values) || (has_room && self.may_be_shown(values)) {
             return None;

@@ -80,12 +80,15 @@ impl<C: Cached> FamilyCore<C> {
 
     fn hash(&self, values: &[&str]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
+        // No separator: values that differ only in the place of the boundary share a hash, and the comparison tells them
+        // apart.
         values.iter().for_each(|value| hasher.write(value.as_bytes()));
         hasher.finish()
     }
 
     #[cold]
     fn find_or_admit(self: &Arc<Self>, key: Key, values: &[&str]) -> Arc<Series<C>> {
+        // A shortened value has no key, because the key is made of the full text.
         if values.iter().any(|value| value.len() > MAX_VALUE_BYTES) {
             let bounded: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
             return self.find_or_admit_bounded(None, &texts(&bounded));
@@ -104,6 +107,7 @@ impl<C: Cached> FamilyCore<C> {
             }
             None => self.admit(hash, values, None),
         };
+        // The overflow series is not remembered: its key would hide the series once the family has room.
         if let Some(key) = key.filter(|_| series.has(values)) {
             self.remember(key, &series);
         }
@@ -138,11 +142,13 @@ impl<C: Cached> FamilyCore<C> {
         returning: Option<&Arc<Series<C>>>,
     ) -> Arc<Series<C>> {
         let mut table = self.write();
+        // Another thread may have admitted it between the two locks.
         if let Some(series) = table.find(hash, values) {
             return series.clone();
         }
         let Some(mut overflow) = table.overflow_values(values) else {
             let series = returning.cloned().unwrap_or_else(|| self.new_series(values));
+            // Read under the lock, so that no series misses a change of the setting.
             series.set_enabled(self.is_enabled());
             let role = if table.is_trusted(values) { Role::Trusted } else { Role::Ordinary };
             table.insert(hash, series.clone(), role);
@@ -257,6 +263,7 @@ impl<C: Cached> FamilyCore<C> {
 
     /// Copies the rules of admission from the family that this one replaces in a scope.
     pub(crate) fn copy_rules_from(&self, original: &Self) {
+        // One lock at a time, so that no two tables are locked in different orders.
         let rules = original.read().labels.clone();
         self.write().labels = rules;
     }
@@ -292,6 +299,7 @@ impl<C: Cached> Home<C> for FamilyCore<C> {
                 f(&series.cell);
                 return series;
             }
+            // Released first, because listing the series again takes the lock.
             drop(table);
             series = self.clone().list_again(&series);
         }

@@ -18,6 +18,7 @@ pub(crate) fn bounded(value: &str) -> Cow<'_, str> {
     if value.len() <= MAX_VALUE_BYTES {
         return Cow::Borrowed(value);
     }
+    // Cut where a character ends, so that the text stays UTF-8.
     let kept = &value[..value.floor_char_boundary(MAX_VALUE_BYTES - MARK_BYTES)];
     let mut hasher = DefaultHasher::new();
     hasher.write(value.as_bytes());

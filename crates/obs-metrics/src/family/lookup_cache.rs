@@ -113,6 +113,7 @@ fn words(text: &[u8]) -> [u64; 2] {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         return [u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)];
     }
+    // 4 to 7 bytes: the two halves overlap.
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         return [u32::from_ne_bytes(*first).into(), u32::from_ne_bytes(*last).into()];
     }
@@ -136,12 +137,14 @@ impl<C: Cell> Cache<C> {
             let matches = own.equals(key) && (key.tag & INEXACT == 0 || series.has(values));
             (matches && series.is_listed()).then_some(series)
         };
+        // Exclusive or keeps the ways of a place among each other, so `put` and `get` visit the same places.
         (0..WAYS).find_map(|way| at(place ^ way))
     }
 
     /// Puts a series at its first place. The series there moves to its next place, and the one at the last place is
     /// forgotten.
     pub(crate) fn put(&mut self, key: Key, seeds: &Seeds, series: &Arc<Series<C>>) {
+        // Allocated on first use: most threads record in families of one or two kinds.
         if self.places.is_empty() {
             self.places.resize_with(PLACES, || None);
         }

@@ -269,6 +269,7 @@ impl<const N: usize> HistogramFamily<N> {
     /// Records `value` in the series with these label values.
     #[inline]
     pub fn observe(&self, values: [&str; N], value: f64) {
+        // Decided here, so that the closure for a number stays small enough to be inlined.
         if value.is_nan() {
             self.on(values, |series| series.count_nan());
         } else {

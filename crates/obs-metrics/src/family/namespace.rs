@@ -101,6 +101,7 @@ impl Namespace {
         {
             return Some(core);
         }
+        // Logged and not returned: the caller records, and a record has no error.
         let core = self.declare::<C>(original.desc.clone()).map_err(|error| report::error(&error)).ok()?;
         core.copy_rules_from(original);
         Some(core)
@@ -131,6 +132,7 @@ impl Namespace {
             self.families().into_iter().map(|family| family as Arc<dyn PageFamily>).collect();
         if let Some(macro_families) = self.macro_families() {
             families.extend(macro_families.families());
+            // The declared families alone are in order already.
             families.sort_by(|a, b| a.name().cmp(b.name()));
         }
         families

@@ -152,6 +152,7 @@ fn declare<I: Instrument, const N: usize>(
 ) -> Result<Family<I, N>, Error> {
     match scope::current() {
         Some(namespace) => {
+            // First in the scope, whose error the caller has to see.
             let scoped = declare_in(&Registry::of(namespace))?;
             Ok(declare_in(Registry::global()).unwrap_or(scoped))
         }

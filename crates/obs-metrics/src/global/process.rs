@@ -124,6 +124,7 @@ impl Reader {
 fn read_now() -> Option<Reading> {
     let pid = own_pid()?;
     let mut system = System::new();
+    // Without tasks: reading every thread of the process would take longer than all the rest.
     let kind = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, kind);
     let process = system.process(pid)?;

@@ -17,6 +17,7 @@ pub(crate) fn seconds() -> Option<f64> {
     let pid = std::process::id();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     match *known {
+        // A forked child has the memory of its parent, but a start of its own.
         Some((owner, start)) if owner == pid => start,
         _ => {
             let start = age().and_then(|age| before(SystemTime::now(), age));
@@ -40,6 +41,7 @@ fn before(now: SystemTime, age: Duration) -> Option<f64> {
 #[cfg(target_os = "linux")]
 fn age() -> Option<Duration> {
     let process = started("/proc/self/stat")?;
+    // The builder returns an error where no thread can be made; `std::thread::spawn` would panic.
     let thread = std::thread::Builder::new().spawn(|| started("/proc/thread-self/stat")).ok()?;
     age_of(process, thread.join().ok()??)
 }
@@ -54,6 +56,7 @@ fn started(file: &str) -> Option<u64> {
 #[cfg(target_os = "linux")]
 fn start_ticks(stat: &[u8]) -> Option<u64> {
     let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    // Field 3 is the first one after the name.
     std::str::from_utf8(&stat[after_name..]).ok()?.split_whitespace().nth(19)?.parse().ok()
 }
 

@@ -86,6 +86,7 @@ impl Collector {
         }
         // Relaxed: the setting guards no data.
         let cap = self.cap.load(Ordering::Relaxed);
+        // The last ones in order are left out, so that the same series stay from page to page.
         while unique.len() > cap {
             unique.pop_last();
             self.overflowed.fetch_add(1, Ordering::Relaxed);

@@ -189,6 +189,7 @@ impl Registry {
     pub fn configure(&self, config: &Config) -> Result<(), Error> {
         config.check()?;
         self.namespace.configure(config);
+        // Statics often hold such handles, and the gap on the page has no other sign.
         if config.enabled && take_gave_inert() {
             report::once(
                 "handles that were taken while metrics were switched off still do nothing; take them again",
@@ -210,6 +211,7 @@ impl Registry {
             return Ok(());
         }
         let bridge = Bridge::new(Arc::downgrade(&self.namespace));
+        // Shown only after it was installed, so that a later call can try again.
         bridge.install()?;
         self.namespace.set_macro_families(bridge);
         Ok(())

@@ -88,6 +88,7 @@ impl HistogramCell {
 
     #[inline(never)]
     fn search_bucket(&self, value: f64) -> usize {
+        // A value beyond all bounds falls into the last group, whose padding with infinity it does not exceed.
         let groups = self.bounds.partition_point(|bounds| value > bounds[3]).min(self.bounds.len() - 1);
         4 * groups + bounds_below(&self.bounds[groups..=groups], value)
     }
@@ -167,6 +168,7 @@ impl Cell for HistogramCell {
             let exemplar = exemplars.and_then(|slots| slots[bucket].load());
             Bucket { bound, cumulative, exemplar }
         });
+        // Also for an empty series: a server judges a family by its first series.
         let native = self.is_native.then(|| native_buckets(&snapshot.native));
         protobuf::push_histogram(out, snapshot.count(), snapshot.sum, buckets, native.as_ref());
     }

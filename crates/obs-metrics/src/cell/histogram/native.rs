@@ -50,8 +50,10 @@ impl Place {
         if size <= ZERO_THRESHOLD {
             return Self::ZERO;
         }
+        // An `f64` has 52 bits of fraction, and its exponent is stored plus 1023. Subnormal numbers are below the threshold.
         let exponent = (size.to_bits() >> 52) as i32 - 1023;
         let mantissa = f64::from_bits(size.to_bits() & ((1 << 52) - 1) | 1.0_f64.to_bits());
+        // Compared with all bounds, because the branches of a search would depend on the value.
         let step: i32 = BOUNDS.iter().map(|bound| i32::from(mantissa > *bound)).sum();
         let distance = (STEPS * exponent + step + LAST).min(Self::INFINITY) as i16;
         Self(if value < 0.0 { -distance } else { distance })
@@ -110,6 +112,7 @@ impl NativeCounts {
     pub(crate) fn move_to(&self, other: &Self, moved: &mut Vec<(Place, u64)>) {
         for (place, count) in self.counts() {
             let count = count.swap(0, Ordering::Relaxed);
+            // Empty buckets are not shown, so they are not moved either.
             if count > 0 {
                 other.at(place).fetch_add(count, Ordering::Relaxed);
                 moved.push((place, count));

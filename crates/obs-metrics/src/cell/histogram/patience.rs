@@ -17,6 +17,7 @@ impl Patience {
         match self.0 {
             ..100 => hint::spin_loop(),
             100..200 => sync::yield_now(),
+            // Long enough to leave the processor to the writer, short against the time of a scrape.
             _ => sync::sleep(Duration::from_micros(50)),
         }
     }

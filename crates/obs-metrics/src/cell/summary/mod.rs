@@ -29,6 +29,7 @@ pub struct SummaryCell {
 
 impl SummaryCell {
     pub(crate) fn observe(&self, value: f64) {
+        // Bucket 0 is the only one: the totals need no distribution.
         self.totals.record(0, value);
         self.window.record(seconds(), value);
     }

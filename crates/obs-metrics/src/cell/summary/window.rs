@@ -42,6 +42,7 @@ impl Window {
     }
 
     pub(crate) fn record(&self, seconds: u64, value: f64) {
+        // Plus one, because 0 marks a slice that was never used.
         let minute = seconds / SLICE_SECONDS + 1;
         let slice = &self.slices[(minute % SLICES as u64) as usize];
         // Acquire pairs with the release store in `turn`: the value is counted after the slice was emptied.
@@ -96,6 +97,7 @@ fn value_at(counts: &[(f64, u64)], rank: u64) -> f64 {
         seen += count;
         seen >= rank
     });
+    // The rank may exceed the counts by a rounding error; then it means the largest value.
     found.or(counts.last()).map_or(f64::NAN, |(value, _)| *value)
 }
 
@@ -106,6 +108,7 @@ impl Slice {
 
     fn count(&self, value: f64) {
         let Some((octave, step)) = place(value) else {
+            // Relaxed, as below: the number stands alone.
             self.low.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -129,6 +132,7 @@ impl Slice {
 /// a logarithm. `None` stands for values that count as 0.
 fn place(value: f64) -> Option<(usize, usize)> {
     let bits = value.to_bits();
+    // An `f64` stores its exponent plus 1023 in the bits 52 to 62.
     let octave = ((bits >> 52) & 0x7ff) as i32 - 1023 - LOWEST_OCTAVE;
     if value.is_sign_negative() || octave < 0 {
         return None;

@@ -45,6 +45,7 @@ impl<T> OnceLock<T> {
     }
 
     pub(crate) fn get(&self) -> Option<&T> {
+        // Acquire and Release as in the standard library: a reader of the value sees what made it.
         if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
     }
 
