@@ -66,8 +66,9 @@ const BUDGETS: [(&str, &[&str], usize); 4] = [
     ("obs-log", &[], 22),
     ("obs-trace", &[], 25),
     ("obs-metrics", &[], 45),
-    // The present number. The goal is 110.
-    ("obs-facade", &["--features", "http"], 123),
+    // The present number. The goal is 110. `ConnectInfo` needs axum's feature `tokio`, which brings hyper, hyper-util and
+    // mio; every node that serves axum has them anyway.
+    ("obs-facade", &["--features", "http"], 129),
 ];
 
 pub(super) fn small(lab: &Lab) -> Outcome {
