@@ -1,50 +1,45 @@
-//! Deaths that no handler sees: SIGKILL and abort (L10). Children log and are killed; what they had told of is in the
-//! files then, each line once and whole.
+//! Deaths that no handler sees: SIGKILL and abort. Children log and are killed. Afterwards every line that they had reported is
+//! in the files, once and whole.
 //!
-//! A program of its own, without the test harness, because it starts itself as the children. The seed of the random
-//! moments is printed; `OBS_LOG_TEST_SEED` repeats a run.
+//! The seed of the random moments is printed. `OBS_LOG_TEST_SEED` repeats a run.
 
-mod by_name;
+mod children;
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, io, process, thread};
 
-use by_name::tell;
+use children::{day_files, tell};
 use obs_log::{Config, Console, configure, info, stats};
 
-const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
-/// Where a child's threads tell how many lines they have logged: eight bytes each.
+/// Variable with the path of the file in which a child's threads report the number of their lines: eight bytes each.
 const ACKS: &str = "OBS_LOG_TEST_ACKS";
 const SEED: &str = "OBS_LOG_TEST_SEED";
 const THREADS: usize = 4;
 const KILLS: usize = 200;
-/// Kills until the books are checked.
-const KILLS_A_FOLDER: usize = 10;
+/// Number of kills in one folder before its lines are checked.
+const KILLS_PER_FOLDER: usize = 10;
 
 fn main() {
-    if let Ok(scenario) = env::var(SCENARIO) {
-        return child(&scenario);
-    }
-    by_name::run(&[
-        ("l10_an_abort_loses_nothing", aborted),
-        ("l10_a_sigkill_at_any_moment_loses_nothing", killed_at_any_moment),
-        ("l10_a_process_that_ends_in_peace_leaves_no_hand_over_file", left_over_memory_is_gone),
-    ]);
+    let tests: &[(&str, fn())] = &[
+        ("an_abort_loses_nothing", aborted),
+        ("a_sigkill_at_any_moment_loses_nothing", killed_at_any_moment),
+        ("a_process_that_ends_normally_leaves_no_hand_over_file", ends_normally),
+    ];
+    children::main(tests, child);
 }
 
 fn killed_at_any_moment() {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let mut random = Random(env::var(SEED).map_or(time, |seed| seed.parse().unwrap()));
     tell(&format!("seed {}", random.0));
-    for kill in (0..KILLS).step_by(KILLS_A_FOLDER) {
-        // By turns one process and two on the folder, one file a day and many.
-        let round = kill / KILLS_A_FOLDER;
+    for kill in (0..KILLS).step_by(KILLS_PER_FOLDER) {
+        // Alternate between one process and two on the folder, and between one file a day and many.
+        let round = kill / KILLS_PER_FOLDER;
         let scenario = if (round / 2).is_multiple_of(2) { "log" } else { "log parts" };
         killed(scenario, 1 + round % 2, &mut random);
     }
@@ -53,7 +48,7 @@ fn killed_at_any_moment() {
 struct Random(u64);
 
 impl Random {
-    /// A number below `limit`, by splitmix64.
+    /// Returns a number below `limit`, by splitmix64.
     fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -63,12 +58,12 @@ impl Random {
     }
 }
 
-/// Kills children at random moments, some while they still take over what the one before has left, and reads the
-/// books when one more has come and gone in peace.
+/// Kills children at random moments, some of them while they still recover the lines of the one before. Then one more child
+/// recovers the rest, and the lines are checked.
 fn killed(scenario: &str, at_once: usize, random: &mut Random) {
     let folder = tempfile::tempdir().unwrap();
     let mut acks = Vec::new();
-    for kill in 0..KILLS_A_FOLDER / at_once {
+    for kill in 0..KILLS_PER_FOLDER / at_once {
         let mut children = Vec::new();
         for twin in 0..at_once {
             let id = kill * at_once + twin;
@@ -94,8 +89,7 @@ fn aborted() {
     check(folder.path(), &[(0, path)]);
 }
 
-/// A process that ends in peace leaves no hand-over file.
-fn left_over_memory_is_gone() {
+fn ends_normally() {
     let folder = tempfile::tempdir().unwrap();
     assert!(start("recover", 0, folder.path(), &folder.path().join("acks")).wait().unwrap().success());
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -103,9 +97,8 @@ fn left_over_memory_is_gone() {
 }
 
 fn start(scenario: &str, id: usize, folder: &Path, acks: &Path) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.env(SCENARIO, format!("{scenario} {id}")).env(FOLDER, folder).env(ACKS, acks);
-    command.stdout(Stdio::null()).spawn().unwrap()
+    let mut command = children::command(&format!("{scenario} {id}"), folder);
+    command.env(ACKS, acks).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
 fn acked(path: &Path) -> [u64; THREADS] {
@@ -117,7 +110,7 @@ fn acked(path: &Path) -> [u64; THREADS] {
     counts
 }
 
-/// Has what is left behind recovered; then all that was told of has to be there once, and nothing twice.
+/// Has the remaining lines recovered. Checks that every reported line is there, and none twice.
 fn check(folder: &Path, acks: &[(usize, PathBuf)]) {
     let log = folder.join("log");
     assert!(start("recover", 0, &log, &folder.join("none")).wait().unwrap().success());
@@ -130,7 +123,7 @@ fn check(folder: &Path, acks: &[(usize, PathBuf)]) {
             path.display()
         );
     }
-    for path in parts(&log) {
+    for path in day_files(&log) {
         for line in fs::read_to_string(&path).unwrap().lines() {
             let line: serde_json::Value =
                 serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -142,7 +135,7 @@ fn check(folder: &Path, acks: &[(usize, PathBuf)]) {
     for (id, path) in acks {
         for (thread, count) in acked(path).into_iter().enumerate() {
             let found = seen.remove(&(*id as u64, thread as u64)).unwrap_or_default();
-            // One line more may have been accepted before the thread could tell.
+            // One more line may have been accepted before the thread could report it.
             assert!(found.len() as u64 >= count, "process {id} thread {thread}: {} of {count}", found.len());
             assert!(
                 found.len() as u64 <= count + 1,
@@ -157,24 +150,13 @@ fn check(folder: &Path, acks: &[(usize, PathBuf)]) {
             total += count;
         }
     }
-    assert!(seen.is_empty(), "lines of nobody");
-    tell(&format!("{total} lines told of, all there"));
+    assert!(seen.is_empty(), "lines of an unknown thread");
+    tell(&format!("{total} lines reported, all there"));
 }
 
-/// The day's files in the order they were written.
-fn parts(log: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort_by_key(|path| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let part = name[10..].trim_end_matches(".log").trim_start_matches('.');
-        (name[..10].to_owned(), part.parse::<u32>().unwrap_or(0))
-    });
-    paths
-}
-
-fn child(scenario: &str) {
+fn child(scenario: &str, folder: &Path) {
     let (scenario, id) = scenario.rsplit_once(' ').unwrap();
-    let config = Config::new(env::var(FOLDER).unwrap()).console(Console::Off).queue_bytes(2 << 20);
+    let config = Config::new(folder).console(Console::Off).queue_bytes(2 << 20);
     let config = if scenario == "log parts" { config.max_bytes(1 << 20) } else { config };
     let config = config.max_wait(Duration::from_secs(5));
     let guard = configure(&config).unwrap();
@@ -202,7 +184,7 @@ fn log_lines(process: usize, thread: usize, count: u64) {
         let before = stats().dropped;
         info!(process, thread, at, capability = "llm.chat", text = "of some length, to fill the file"; "line");
         if stats().dropped != before {
-            // The disk was too slow for five seconds.
+            // The disk was too slow for five seconds, which is no fault of the log.
             let _ = io::stderr().write_all(b"dropped\n");
             process::abort();
         }

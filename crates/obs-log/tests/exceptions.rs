@@ -1,40 +1,33 @@
-//! `exception!` as its caller sees it: quick, and not lost by a kill right afterwards.
+//! `exception!` from the caller's side: quick, and not lost by a kill right afterwards.
 //!
-//! The test starts itself as the children, so that each has a process whose symbols nobody has loaded yet.
+//! Each case has a process of its own, whose symbols are not loaded yet.
 
-mod by_name;
+mod children;
 
 use std::backtrace::Backtrace;
-use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{self, Command};
 use std::time::{Duration, Instant};
-use std::{env, process};
 
-use by_name::tell;
+use children::{PATIENCE, lines, tell};
 use obs_log::{Config, Console, Logger, configure, exception, flush, info, stats};
 
-const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Calls that are measured; fewer than have a backtrace in a second.
+/// Number of calls that are measured, which is less than the backtraces of a second.
 const CALLS: usize = 12;
 
 static LOG: Logger = Logger::new("test");
 
 fn main() {
-    if let Ok(scenario) = env::var(SCENARIO) {
-        return child(&scenario, Path::new(&env::var(FOLDER).unwrap()));
-    }
-    by_name::run(&[
+    let tests: &[(&str, fn())] = &[
         ("a_caller_does_not_wait_for_symbols", caller),
         ("a_kill_right_after_an_exception_loses_nothing", killed),
         ("a_kill_after_the_line_was_written_doubles_nothing", killed_later),
         ("the_console_has_the_symbols_too", console),
-    ]);
+    ];
+    children::main(tests, child);
 }
 
-/// The first call of a process, and later ones from other places, against the time of a look-up in the same process.
+/// Measures the first call of a process, and later ones from other places, against a look-up in the same process.
 fn caller() {
     let folder = tempfile::tempdir().unwrap();
     let (told, _) = run("measure", folder.path());
@@ -76,7 +69,7 @@ fn killed_later() {
     let lines = lines(folder.path());
     let notes: Vec<_> = lines.iter().filter_map(|line| line["at"].as_u64()).collect();
     assert_eq!(notes, [0, 1]);
-    // The second was known when it was made: its line has the symbols, whoever writes it.
+    // The stack of the second was known when it was made, so its line has the symbols in any case.
     assert!(lines.iter().all(|line| line["backtrace"].as_str().unwrap().contains("fail_here")));
 }
 
@@ -89,23 +82,10 @@ fn console() {
 }
 
 fn run(scenario: &str, folder: &Path) -> (String, String) {
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.env(SCENARIO, scenario).env(FOLDER, folder).output().unwrap();
+    let output = children::command(scenario, folder).output().unwrap();
     let [told, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!(output.status.success(), !scenario.starts_with("kill"), "{scenario}: {said}");
     (told, said)
-}
-
-fn lines(folder: &Path) -> Vec<serde_json::Value> {
-    let mut lines = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        assert!(path.extension().is_some_and(|extension| extension == "log"), "{}", path.display());
-        lines.extend(
-            fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()),
-        );
-    }
-    lines
 }
 
 fn child(scenario: &str, folder: &Path) {
@@ -142,7 +122,7 @@ fn kill() {
 }
 
 fn measure() {
-    /// Calls from `CALLS` places, each of which has a stack of its own.
+    /// Calls `exception!` from `CALLS` stacks that all differ.
     fn deeper(left: usize, times: &mut Vec<Duration>) {
         if left == 0 {
             return;
@@ -159,7 +139,7 @@ fn measure() {
     let started = Instant::now();
     assert!(flush(PATIENCE));
     let flushed = started.elapsed();
-    // What a look-up takes that finds the tables of the process loaded.
+    // A look-up that finds the symbols of the process loaded.
     let started = Instant::now();
     assert!(Backtrace::force_capture().to_string().contains("measure"));
     let looked_up = started.elapsed();

@@ -1,39 +1,33 @@
-//! The ends of a process, each in a child: what was logged is in the file (L10); and its console (L11).
-//!
-//! A program of its own, without the test harness, because the return of `main` is one of its subjects.
+//! Ends of a process, each in a child: queued lines are in the file. And the console of a process.
 
-mod by_name;
+mod children;
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
-use std::{env, fs, panic, process, thread};
+use std::{fs, panic, process, thread};
 
+use children::{lines, tell};
 use obs_log::{
     Config, Console, ErrorKind, Logger, configure, exception, info, log, log_enabled, warn_limited,
 };
 
-const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
 const LINES: usize = 10_000;
 const FORK_THREADS: usize = 4;
 
 fn main() {
-    if let Ok(scenario) = env::var(SCENARIO) {
-        return child(&scenario);
-    }
-    by_name::run(&[
-        ("pain_01_lost_tail_in_none_of_the_ends", pain_01_lost_tail_in_none_of_the_ends),
-        ("l10_a_forked_child_neither_writes_its_parent_s_lines_nor_hangs", forked),
-        ("l5_what_the_rate_limit_held_back_is_told_at_exit", suppressed_at_exit),
-        ("l11_a_console_that_is_a_pipe", console),
-        ("l8_a_standstill_of_stderr_holds_up_no_writer", standstill),
-    ]);
+    let tests: &[(&str, fn())] = &[
+        ("no_end_of_a_process_loses_its_last_lines", every_end),
+        ("a_forked_child_neither_writes_the_lines_of_its_parent_nor_hangs", forked),
+        ("suppressed_lines_are_counted_at_exit", suppressed_at_exit),
+        ("a_console_that_is_a_pipe_has_no_colour", console),
+        ("a_blocked_stderr_holds_up_no_writer", blocked_stderr),
+    ];
+    children::main(tests, child);
 }
 
-/// L10.
-fn pain_01_lost_tail_in_none_of_the_ends() {
+fn every_end() {
     lost_tail("return", |child| assert!(child.wait().unwrap().success()));
     lost_tail("exit", |child| assert_eq!(child.wait().unwrap().code(), Some(3)));
     lost_tail("panic", |child| assert_eq!(child.wait().unwrap().code(), Some(101)));
@@ -43,25 +37,18 @@ fn pain_01_lost_tail_in_none_of_the_ends() {
             wait_for_line(child);
             let kill = Command::new("kill").arg(format!("-{scenario}")).arg(child.id().to_string()).status();
             assert!(kill.unwrap().success());
-            assert_eq!(child.wait().unwrap().signal(), Some(signal), "dies of the signal as it would have");
+            assert_eq!(child.wait().unwrap().signal(), Some(signal), "the process dies of the signal");
         });
     }
 }
 
 fn start(scenario: &str, folder: &Path) -> Child {
-    // With every signal as in a terminal: under nohup this process ignores SIGHUP, and a child would too.
-    let mut command = Command::new("env");
-    command.arg("--default-signal").arg(env::current_exe().unwrap());
-    command.env(SCENARIO, scenario).env(FOLDER, folder).env_remove("NO_COLOR");
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    // With the signals of a terminal. Under nohup this process ignores SIGHUP, and a child would too.
+    let mut command = children::command_by(&["env", "--default-signal"], scenario, folder);
+    command.env_remove("NO_COLOR").spawn().unwrap()
 }
 
-fn lines(folder: &Path) -> Vec<serde_json::Value> {
-    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.find(|path| path.extension().is_some()).unwrap();
-    fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
+/// Runs a child to the end that `end` gives it, and checks its lines.
 fn lost_tail(scenario: &str, end: impl FnOnce(&mut Child)) {
     let folder = tempfile::tempdir().unwrap();
     let mut child = start(scenario, folder.path());
@@ -78,7 +65,6 @@ fn wait_for_line(child: &mut Child) {
     assert_eq!(line, "ready\n");
 }
 
-/// Pain: fork (T#2047).
 fn forked() {
     let folder = tempfile::tempdir().unwrap();
     let output = start("fork", folder.path()).wait_with_output().unwrap();
@@ -92,7 +78,6 @@ fn forked() {
     assert_eq!(left, 1, "a hand-over file is left");
 }
 
-/// L5: counters are flushed at shutdown.
 fn suppressed_at_exit() {
     let folder = tempfile::tempdir().unwrap();
     assert!(start("limited", folder.path()).wait().unwrap().success());
@@ -100,7 +85,7 @@ fn suppressed_at_exit() {
     assert_eq!((lines.len(), &lines[1]["suppressed"]), (2, &99.into()));
 }
 
-/// L11: no colour into a pipe, control characters shown.
+/// Control characters are shown as escapes.
 fn console() {
     let folder = tempfile::tempdir().unwrap();
     let output = start("console", folder.path()).wait_with_output().unwrap();
@@ -110,11 +95,11 @@ fn console() {
     assert_eq!(lines(folder.path())[0]["msg"], "evil\u{1b}[31m\n");
 }
 
-/// L8, L9: nobody reads what the console and the warnings write.
-fn standstill() {
+/// The output of the console and of the warnings is never read.
+fn blocked_stderr() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("log");
-    let mut child = start("standstill", &folder);
+    let mut child = start("blocked stderr", &folder);
     let patience = Instant::now() + Duration::from_secs(60);
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -132,42 +117,40 @@ fn standstill() {
     assert_eq!(found, LINES + 1);
 }
 
-/// With the disk out of order for a moment, which is told on a stderr that stands still.
-fn log_while_stderr_stands_still() {
-    let folder = PathBuf::from(env::var(FOLDER).unwrap());
+/// Logs while the disk fails for a moment, which is reported on a blocked stderr.
+fn log_while_stderr_blocks(folder: &Path) {
     let aside = folder.with_extension("aside");
     assert!(obs_log::stats().write_errors == 0);
-    // More than the pipe takes: the console's thread waits, and holds the lock of stderr.
+    // These are more than the pipe takes. The console's thread blocks and holds the lock of stderr.
     (0..LINES).for_each(|at| info!(at; "line"));
     thread::sleep(Duration::from_millis(200));
-    fs::rename(&folder, &aside).unwrap();
-    fs::write(&folder, "in the way").unwrap();
+    fs::rename(folder, &aside).unwrap();
+    fs::write(folder, "in the way").unwrap();
     info!(at = LINES; "line");
     let patience = Instant::now() + Duration::from_secs(20);
     while obs_log::stats().write_errors < 2 && Instant::now() < patience {
         thread::sleep(Duration::from_millis(5));
     }
-    fs::remove_file(&folder).unwrap();
-    fs::rename(&aside, &folder).unwrap();
+    fs::remove_file(folder).unwrap();
+    fs::rename(&aside, folder).unwrap();
     obs_log::flush(Duration::from_secs(20));
     let stats = obs_log::stats();
     process::exit(i32::from(stats.write_errors < 2 || stats.written != LINES as u64 + 1));
 }
 
-#[allow(clippy::print_stdout, reason = "tells the parent that it may send the signal")]
-fn child(scenario: &str) {
+fn child(scenario: &str, folder: &Path) {
     let console = match scenario {
-        "console" | "standstill" => Console::Always,
+        "console" | "blocked stderr" => Console::Always,
         _ => Console::Off,
     };
-    let config = Config::new(env::var(FOLDER).unwrap()).console(console);
-    // As if it had been kept by a thread that never ends: nobody drops it.
+    let config = Config::new(folder).console(console);
+    // As if a thread that never ends had the guard, so that it is never dropped.
     std::mem::forget(configure(&config).unwrap());
     static LOG: Logger = Logger::new("exit");
     match scenario {
         "limited" => return (0..100).for_each(|_| warn_limited!(LOG, "k", "m")),
-        "fork" => return log_and_fork(),
-        "standstill" => return log_while_stderr_stands_still(),
+        "fork" => return log_and_fork(folder),
+        "blocked stderr" => return log_while_stderr_blocks(folder),
         "console" => return info!(logger: LOG, node = "7H4G", ms = 12; "evil\u{1b}[31m\n"),
         _ => (0..LINES).for_each(|at| info!(at; "line")),
     }
@@ -176,59 +159,58 @@ fn child(scenario: &str) {
         "panic" => panic!("on purpose"),
         "thread panic" => assert!(thread::spawn(|| panic!("on purpose")).join().is_err()),
         "signal" => {
-            println!("ready");
+            tell("ready");
             thread::sleep(Duration::from_secs(60));
         }
         _ => {}
     }
 }
 
-/// Forks while other threads log, and so hold locks.
-fn log_and_fork() {
+/// Forks while other threads log and hold locks.
+fn log_and_fork(folder: &Path) {
     let forks = thread::scope(|scope| {
         for thread in 0..FORK_THREADS {
             scope.spawn(move || (0..LINES).for_each(|at| info!(at = thread * LINES + at; "line")));
         }
-        (0..20).map(fork).collect::<Vec<_>>()
+        (0..20).map(|count| fork(count, folder)).collect::<Vec<_>>()
     });
     forks.into_iter().for_each(wait_for);
 }
 
 #[allow(unsafe_code, reason = "the standard library cannot fork")]
-fn fork(count: usize) -> libc::pid_t {
-    // SAFETY: the child does what its threads' locks allow it, which is what is tested, and ends itself.
+fn fork(count: usize, folder: &Path) -> libc::pid_t {
+    // SAFETY: the child only does what the locks of its threads allow, which is tested here, and ends itself.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1);
     if pid != 0 {
         return pid;
     }
-    let done = panic::catch_unwind(in_forked_child);
+    let done = panic::catch_unwind(|| in_forked_child(folder));
     match count % 2 {
         _ if done.is_err() => process::abort(),
-        // With handlers of the process's end, and without.
+        // With exit handlers, and without.
         0 => process::exit(0),
         // SAFETY: ends the process.
         _ => unsafe { libc::_exit(0) },
     }
 }
 
-fn in_forked_child() {
+fn in_forked_child(folder: &Path) {
     static LOG: Logger = Logger::new("exit");
     let second = Duration::from_secs(1);
     info!("from the child");
     warn_limited!(LOG, "k", "from the child");
     exception!(LOG, std::fmt::Error; "from the child");
-    assert!(!obs_log::flush(second), "nobody is here to write");
+    assert!(!obs_log::flush(second), "there is no writer");
     assert!(!log_enabled!(log::Level::Error));
-    let folder = env::var(FOLDER).unwrap();
     let refused = configure(&Config::new(folder).console(Console::Off).level("debug"));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Thread);
-    // The hook of a panic flushes, too.
+    // The panic hook flushes too.
     assert!(panic::catch_unwind(|| panic!("on purpose")).is_err());
     assert!(obs_log::stats().dropped > 0);
 }
 
-/// Waits for the end of a child; one that hangs is killed by its signal, and this process with it.
+/// Waits for the end of a child. Kills one that hangs, and fails.
 #[allow(unsafe_code, reason = "the standard library cannot wait for a fork")]
 fn wait_for(pid: libc::pid_t) {
     let patience = Instant::now() + Duration::from_secs(30);
@@ -236,7 +218,7 @@ fn wait_for(pid: libc::pid_t) {
     // SAFETY: writes the status to the local.
     while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
         if Instant::now() > patience {
-            // SAFETY: the child of this process that is still there.
+            // SAFETY: the child has not been waited for, so the PID is still its own.
             unsafe { libc::kill(pid, libc::SIGKILL) };
             panic!("a forked child hangs");
         }

@@ -1,10 +1,10 @@
-//! Real faults under eight threads that log all along: no panic, no hang, and the books balance (L8, L9).
+//! Real faults under eight threads that log all the time: no panic, no hang, and no line unaccounted for.
 //!
-//! A child logs, as a user without privileges where the test runs as root, so that permissions count. The test does to
-//! its files what happens to files, and at the end counts: written + reported dropped = sent, and no line twice. What is
-//! deleted is held open here, so that it can be counted too.
+//! A child logs. If the test runs as root, the child is a user without privileges, so that permissions count. The test
+//! deletes, renames and locks its files. At the end, written and reported dropped lines must be all that were sent, and no
+//! line may be there twice. Deleted files are held open, so that their lines count too.
 
-mod by_name;
+mod children;
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
@@ -13,48 +13,46 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, thread};
 
-use by_name::tell;
+use children::{skip, tell};
 use obs_log::{Config, Console, configure, flush, info, stats};
 
-const BASE: &str = "OBS_LOG_TEST_BASE";
 const THREADS: usize = 8;
-const NOBODY: u32 = 65_534;
-/// Long enough for the writer to notice what was done, and to try again.
+/// User without privileges.
+const UNPRIVILEGED: u32 = 65_534;
+/// Time in which the writer notices a fault and tries again.
 const A_WHILE: Duration = Duration::from_millis(150);
 
 fn main() {
-    if let Some(base) = env::var_os(BASE) {
-        return child(Path::new(&base));
-    }
-    by_name::run(&[
-        ("l9_files_and_folders_removed_renamed_and_shut", removed_renamed_and_shut),
-        ("l9_a_disk_of_1_mib_that_fills_and_empties", fills_and_empties),
-        ("l10_a_folder_of_another_owner_has_lines_wait_in_memory", another_owner),
-    ]);
+    let tests: &[(&str, fn())] = &[
+        ("files_and_folders_are_removed_renamed_and_locked", removed_renamed_and_locked),
+        ("a_disk_of_1_mib_fills_and_empties", fills_and_empties),
+        ("lines_wait_in_memory_in_a_folder_of_another_owner", another_owner),
+    ];
+    children::main(tests, child);
 }
 
-fn removed_renamed_and_shut() {
+fn removed_renamed_and_locked() {
     let bench = Bench::new();
     let child = bench.start();
     let mut held = Vec::new();
     for round in 0..3 {
         let [log, day] = [bench.log(), bench.day_file()];
-        // The file deleted.
+        // Delete the file.
         held.push(File::open(&day).unwrap());
         fs::remove_file(&day).unwrap();
         let day = bench.day_file();
-        // The file renamed.
+        // Rename the file.
         held.push(File::open(&day).unwrap());
         fs::rename(&day, log.join(format!("kept-{round}"))).unwrap();
         bench.day_file();
-        // The folder shut and opened again.
+        // Take the permissions of the folder away, and give them back.
         fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
         thread::sleep(A_WHILE);
         fs::set_permissions(&log, Permissions::from_mode(0o700)).unwrap();
-        // The folder renamed, and what it was removed.
+        // Rename the folder and remove it.
         let gone = bench.path(&format!("gone-{round}"));
         let day = bench.day_file();
         held.push(File::open(day).unwrap());
@@ -69,18 +67,17 @@ fn removed_renamed_and_shut() {
     assert!((1..=12).contains(&warnings), "at most one warning a fault: {said}");
 }
 
-/// What is taken away of a full disk to make room.
+/// Bytes that are removed from a full disk to make room.
 const BALLAST: usize = 256 << 10;
 
 fn fills_and_empties() {
     let bench = Bench::new();
     let Some(_mounted) = Mounted::tmpfs(&bench.log()) else {
-        let _ = writeln!(io::stderr(), "skipped: needs the right to mount a tmpfs of 1 MiB");
-        return;
+        return skip("needs the right to mount a tmpfs of 1 MiB");
     };
     own(&bench.log());
     let [ballast, aside] = ["ballast", "aside"].map(|name| bench.log().join(name));
-    // In place before there are lines, which would else have taken its room.
+    // Before there are lines, which would take its room otherwise.
     fs::write(&ballast, vec![0; BALLAST]).unwrap();
     let child = bench.start();
     let mut texts = Vec::new();
@@ -89,13 +86,13 @@ fn fills_and_empties() {
         thread::sleep(A_WHILE);
         let day = bench.day_file();
         fs::rename(&day, &aside).unwrap();
-        // Where there is a new one, nobody writes to the old one any more: else that could take all the room that comes.
+        // Wait for the new file. Until then the writer may still write to the old one and take all the room.
         bench.wait_for("a new file for the day", || day.exists());
         fs::remove_file(&ballast).unwrap();
         bench.day_file();
         let mut old = File::options().read(true).write(true).open(&aside).unwrap();
         texts.push(text(&mut old));
-        // What stays of it is the next ballast.
+        // The rest of it is the next ballast.
         old.set_len(BALLAST as u64).unwrap();
         fs::rename(&aside, &ballast).unwrap();
     }
@@ -106,15 +103,14 @@ fn fills_and_empties() {
     assert!(said.contains("crash_safe false"), "{said}");
 }
 
-/// Its user may write the day's file, and no other in the folder.
+/// The user may write the day's file, and no other one in the folder.
 fn another_owner() {
     let bench = Bench::new();
     let log = bench.log();
     if !is_root(&log) {
-        let _ = writeln!(io::stderr(), "skipped: files of two users need root");
-        return;
+        return skip("files of two users need root");
     }
-    // Today's, and tomorrow's, should midnight pass.
+    // The files of today and, in case midnight passes, of tomorrow.
     for day in 0..2 {
         let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + day * 86_400;
         let day = chrono::DateTime::from_timestamp(seconds as i64, 0).unwrap().format("%Y-%m-%d.log");
@@ -134,7 +130,7 @@ fn another_owner() {
     assert!(said.contains("crash_safe false"), "{said}");
 }
 
-/// Folders for one run.
+/// Folders of one run.
 struct Bench(tempfile::TempDir);
 
 impl Bench {
@@ -156,13 +152,13 @@ impl Bench {
     }
 
     fn start(&self) -> Child {
-        // Where this program lies, another user may have no access.
+        // The other user may have no access to the folder of this program.
         let program = self.path("child");
         fs::copy(env::current_exe().unwrap(), &program).unwrap();
-        let mut command = Command::new(program);
-        command.env(BASE, self.0.path()).stderr(Stdio::piped());
+        let mut command = children::as_child(Command::new(program), "log", self.0.path());
+        command.stdout(Stdio::null());
         if is_root(self.0.path()) {
-            command.uid(NOBODY).gid(NOBODY);
+            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         }
         let child = Child(Some(command.spawn().unwrap()));
         self.wait_for("a line", || {
@@ -171,7 +167,7 @@ impl Bench {
         child
     }
 
-    /// The day's file, when it has been made anew and has lines.
+    /// Returns the day's file once it exists and has lines.
     fn day_file(&self) -> PathBuf {
         let mut found = None;
         self.wait_for("the day's file", || {
@@ -182,14 +178,10 @@ impl Bench {
     }
 
     fn wait_for(&self, what: &str, mut there: impl FnMut() -> bool) {
-        let patience = Instant::now() + Duration::from_secs(30);
-        while !there() {
-            assert!(Instant::now() < patience, "no {what} in {}", self.log().display());
-            thread::sleep(Duration::from_millis(5));
-        }
+        children::wait_until(&format!("{what} in {}", self.log().display()), || there());
     }
 
-    /// How many lines the child has sent, and what it said on stderr.
+    /// Ends the child. Returns the number of lines that it has sent, and its text on stderr.
     fn stop(&self, mut child: Child) -> (u64, String) {
         fs::write(self.path("stop"), "").unwrap();
         let output = child.0.take().unwrap().wait_with_output().unwrap();
@@ -200,7 +192,7 @@ impl Bench {
     }
 }
 
-/// Does not outlive a test that fails.
+/// Child that does not outlive a test that fails.
 struct Child(Option<std::process::Child>);
 
 impl Drop for Child {
@@ -216,12 +208,12 @@ fn is_root(path: &Path) -> bool {
     path.metadata().unwrap().uid() == 0 || chown(path, Some(0), None).is_ok_and(|()| own(path))
 }
 
-/// Gives a file to the child's user, if this one may.
+/// Gives a file to the child's user if possible.
 fn own(path: &Path) -> bool {
-    chown(path, Some(NOBODY), Some(NOBODY)).is_ok()
+    chown(path, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).is_ok()
 }
 
-/// The file that has lines.
+/// Returns the day file that has lines.
 fn day_file(log: &Path) -> Option<PathBuf> {
     let mut paths = fs::read_dir(log).ok()?.flatten().map(|entry| entry.path());
     paths.find(|path| {
@@ -241,7 +233,7 @@ fn free(folder: &Path) -> u64 {
     String::from_utf8(output.stdout).unwrap().lines().last().unwrap().trim().parse().unwrap()
 }
 
-/// What has become of the lines.
+/// Numbers of lines that are accounted for.
 struct Balance {
     written: u64,
     dropped: u64,
@@ -290,7 +282,7 @@ impl Drop for Mounted {
     }
 }
 
-fn child(base: &Path) {
+fn child(_: &str, base: &Path) {
     let config = Config::new(base.join("log")).console(Console::Off).queue_bytes(1 << 20);
     let guard = configure(&config.max_wait(Duration::from_millis(20))).unwrap();
     let _ = writeln!(io::stderr(), "crash_safe {}", stats().crash_safe);

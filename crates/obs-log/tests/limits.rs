@@ -1,41 +1,33 @@
-//! Limits of the process (`ulimit`): no signal, no panic, said once, and lines wait in memory.
+//! Limits of the process (`ulimit`). No signal and no panic, one warning, and lines wait in memory.
 //!
-//! The test starts itself as the children, which set a limit on themselves before they log. Unsafe are the calls that set
-//! it and that read the thread's signals.
+//! Children set a limit on themselves before they log. Unsafe are the calls that set it and that read the thread's signals.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
-mod by_name;
+mod children;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use std::{env, mem, thread};
+use std::{mem, thread};
 
-use by_name::tell;
+use children::{PATIENCE, ended, tell};
 use obs_log::{Config, Console, ErrorKind, Guard, configure, flush, info, stats};
 
-const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
 const LINES: u64 = 100;
-const PATIENCE: Duration = Duration::from_secs(30);
 const MIB: u64 = 1 << 20;
 
 fn main() {
-    if let Ok(scenario) = env::var(SCENARIO) {
-        let (name, number) = scenario.split_once(' ').unwrap();
-        return child(name, number.parse().unwrap(), Path::new(&env::var(FOLDER).unwrap()));
-    }
-    by_name::run(&[
-        ("a_limit_on_file_sizes_has_lines_wait_in_memory", hand_over_too_large),
+    let tests: &[(&str, fn())] = &[
+        ("a_limit_on_file_sizes_makes_lines_wait_in_memory", hand_over_too_large),
         ("a_limit_that_day_files_meet_loses_no_line", day_file_too_large),
         ("a_pending_or_blocked_signal_stays_as_it_was", signal_stays),
         ("a_limit_on_memory_gives_a_smaller_queue", little_memory),
-        ("without_memory_for_a_thread_it_is_an_error", no_thread),
+        ("too_little_memory_for_a_thread_is_an_error", no_thread),
         ("without_descriptors_lines_wait", few_descriptors),
-    ]);
+    ];
+    children::main(tests, child);
 }
 
 fn hand_over_too_large() {
@@ -87,34 +79,25 @@ fn few_descriptors() {
     }
 }
 
-/// What a child said that ended well.
+/// Runs a child to its end. Returns its text on stderr.
 fn run(scenario: &str, number: u64, folder: &Path) -> String {
-    let mut command = Command::new(env::current_exe().unwrap());
-    let Output { status, stderr, .. } = command
-        .env(SCENARIO, format!("{} {number}", scenario.replace(' ', "-")))
-        .env(FOLDER, folder)
-        .output()
-        .unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert!(status.success(), "{scenario} {number}: {status} {said}");
-    said
+    let scenario = format!("{} {number}", scenario.replace(' ', "-"));
+    ended(children::command(&scenario, folder).spawn().unwrap())
 }
 
-/// Each line is there once, and no hand-over file.
+/// Checks that each line is there once, and no hand-over file.
 fn check_lines(folder: &Path) {
     let mut seen: HashMap<u64, u64> = HashMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        assert!(path.extension().is_some_and(|extension| extension == "log"), "{}", path.display());
-        for line in fs::read_to_string(&path).unwrap().lines() {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            *seen.entry(line["at"].as_u64().unwrap()).or_default() += 1;
-        }
+    assert_eq!(fs::read_dir(folder).unwrap().count(), children::day_files(folder).len(), "only day files");
+    for line in children::lines(folder) {
+        *seen.entry(line["at"].as_u64().unwrap()).or_default() += 1;
     }
     assert_eq!((seen.len() as u64, seen.values().sum()), (LINES, LINES));
 }
 
-fn child(scenario: &str, number: u64, folder: &Path) {
+fn child(scenario: &str, folder: &Path) {
+    let (scenario, number) = scenario.split_once(' ').unwrap();
+    let number = number.parse().unwrap();
     match scenario {
         "file-size" => file_size(number, folder),
         "day-file" => day_file(number, folder),
@@ -153,7 +136,7 @@ fn day_file(limit: u64, folder: &Path) {
     wait_for(|| stats().crash_safe);
 }
 
-/// The caller has blocked the signal, and one is waiting already.
+/// The caller has blocked the signal, and one is pending already.
 fn blocked(limit: u64, folder: &Path) {
     // SAFETY: changes the mask of this thread and sends it a signal that is blocked.
     unsafe {
@@ -209,7 +192,7 @@ fn wait_for(there: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !there() {
         assert!(Instant::now() < deadline);
-        // The hand-over file is looked for when lines are written.
+        // A flush makes the writer look for its hand-over file.
         flush(Duration::from_millis(10));
         thread::sleep(Duration::from_millis(10));
     }
@@ -237,7 +220,7 @@ fn signals() -> (bool, bool) {
     }
 }
 
-/// Bytes of memory that this process has, by a row of its status.
+/// Returns the bytes of memory in a row of this process's status.
 fn size_of(row: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(row)).unwrap();

@@ -1,49 +1,47 @@
-//! Hand-over files and day files whose locks are inherited, or that are on file systems without locks: each line is
-//! there once, and processes that die leave no heap of files.
+//! Hand-over files and day files whose locks are inherited, or that are on file systems without locks. Each line is there
+//! once, and processes that die leave a bounded number of files.
 //!
-//! The test starts itself as the children. System calls are refused by a seccomp filter that a child installs before it
-//! logs. Unsafe are the calls that install it, and `fork`.
+//! A seccomp filter that a child installs before it logs refuses system calls. Unsafe are the calls that install it, and
+//! `fork`.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
-mod by_name;
+mod children;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 use std::{env, mem, process, thread};
 
+use children::{ended, hand_over_files, lines};
 use obs_log::{Config, Console, configure, info, stats};
 
-const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
+/// Variable with the system calls that a child has refused.
 const REFUSED: &str = "OBS_LOG_TEST_REFUSED";
 const LINES: u64 = 3_200;
-/// Lines that a process accepts before it aborts.
+/// Number of lines that a process accepts before it aborts.
 const ABORTED: u64 = 200;
 
 fn main() {
-    if let Ok(scenario) = env::var(SCENARIO) {
-        return child(&scenario);
-    }
-    by_name::run(&[
+    let tests: &[(&str, fn())] = &[
         ("a_close_of_a_file_of_the_folder_doubles_no_line", closes),
         ("a_forked_child_that_lives_on_keeps_no_lines", forked),
-        ("without_locks_lines_are_written_once_and_it_is_said_once", without_locks),
-        ("without_locks_a_restart_loop_leaves_no_heap", restarts_without_locks),
+        ("without_locks_lines_are_written_once_with_one_warning", without_locks),
+        ("without_locks_a_restart_loop_leaves_no_pile_of_files", restarts_without_locks),
         ("files_that_cannot_be_adopted_are_bounded", bounded),
         ("without_other_operations_lines_are_written", without_operations),
-    ]);
+    ];
+    children::main(tests, child);
 }
 
 fn closes() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = start("close", folder.path(), "");
-    let patience = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while first.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < patience);
+        assert!(Instant::now() < deadline);
         let other = start("come and go", folder.path(), "").wait_with_output().unwrap();
         assert!(other.status.success());
     }
@@ -56,10 +54,10 @@ fn forked() {
     assert!(!output.status.success());
     let child: i32 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
     ended(start("come and go", folder.path(), ""));
-    // SAFETY: the child waits for this signal; its PID is not used again, because it lives.
-    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0, "it lived all the time");
+    // SAFETY: the child waits for this signal. It is alive, so its PID is not used again.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0, "it was alive all the time");
     check_lines(folder.path(), 1, ABORTED);
-    assert_eq!(left(folder.path()), 0);
+    assert_eq!(hand_over_files(folder.path()), 0);
 }
 
 fn without_locks() {
@@ -68,7 +66,7 @@ fn without_locks() {
         let said = ended(start("unlocked", folder.path(), &refused(&LOCKS, errno)));
         assert_eq!(said.matches("has no locks").count(), 1, "{errno}: {said}");
         check_lines(folder.path(), 1, LINES);
-        assert_eq!(left(folder.path()), 0);
+        assert_eq!(hand_over_files(folder.path()), 0);
     }
 }
 
@@ -79,14 +77,14 @@ fn restarts_without_locks() {
     for _start in 0..STARTS {
         let output = start("abort", folder.path(), &refused).wait_with_output().unwrap();
         assert!(!output.status.success());
-        assert!(left(folder.path()) <= 1, "the next start takes over what the last one left");
+        assert!(hand_over_files(folder.path()) <= 1, "each start adopts the file of the last one");
     }
     ended(start("come and go", folder.path(), &refused));
-    assert_eq!(left(folder.path()), 0);
+    assert_eq!(hand_over_files(folder.path()), 0);
     check_lines(folder.path(), STARTS as usize, ABORTED);
 }
 
-/// Their owners ran in another PID namespace, as far as one can tell, and had no lock.
+/// The owners of the files ran in another PID namespace, as far as the names tell, and had no lock.
 fn bounded() {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..16 {
@@ -94,7 +92,7 @@ fn bounded() {
     }
     let said = ended(start("memory", folder.path(), ""));
     assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
-    assert_eq!(left(folder.path()), 16);
+    assert_eq!(hand_over_files(folder.path()), 16);
     check_lines(folder.path(), 1, LINES);
 }
 
@@ -109,7 +107,7 @@ fn without_operations() {
         let folder = tempfile::tempdir().unwrap();
         ended(start("log", folder.path(), &refused(calls, errno)));
         check_lines(folder.path(), 1, LINES);
-        assert_eq!(left(folder.path()), 0);
+        assert_eq!(hand_over_files(folder.path()), 0);
     }
 }
 
@@ -121,51 +119,27 @@ fn refused(calls: &[i64], errno: i32) -> String {
 }
 
 fn start(scenario: &str, folder: &Path, refused: &str) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.env(SCENARIO, scenario).env(FOLDER, folder).env(REFUSED, refused);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    children::command(scenario, folder).env(REFUSED, refused).spawn().unwrap()
 }
 
-/// What a child said that ended well.
-fn ended(child: Child) -> String {
-    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert!(status.success(), "{said}");
-    said
-}
-
-/// The number of hand-over files.
-fn left(folder: &Path) -> usize {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter(|name| name.to_str().unwrap().starts_with(".handover-")).count()
-}
-
-/// Each of `processes` has written the lines 0 to `lines`, each once.
-fn check_lines(folder: &Path, processes: usize, lines: u64) {
+/// Checks that each of `processes` has written the lines 0 to `count`, each once.
+fn check_lines(folder: &Path, processes: usize, count: u64) {
     let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "log") {
-            continue;
-        }
-        for line in fs::read_to_string(&path).unwrap().lines() {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            *seen.entry((line["process"].as_u64().unwrap(), line["at"].as_u64().unwrap())).or_default() += 1;
-        }
+    for line in lines(folder) {
+        *seen.entry((line["process"].as_u64().unwrap(), line["at"].as_u64().unwrap())).or_default() += 1;
     }
     let twice = seen.values().filter(|count| **count > 1).count();
-    assert_eq!((seen.len() as u64, twice), (processes as u64 * lines, 0));
+    assert_eq!((seen.len() as u64, twice), (processes as u64 * count, 0));
 }
 
-fn child(scenario: &str) {
+fn child(scenario: &str, folder: &Path) {
     refuse(&env::var(REFUSED).unwrap());
-    let folder = env::var(FOLDER).unwrap();
-    let config = Config::new(&folder).console(Console::Off).queue_bytes(1 << 20);
+    let config = Config::new(folder).console(Console::Off).queue_bytes(1 << 20);
     let _guard = configure(&config.max_wait(Duration::from_secs(20))).unwrap();
     match scenario {
         "come and go" => {}
         "close" => log_lines(LINES, || {
-            for entry in fs::read_dir(&folder).unwrap().flatten() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
                 drop(File::open(entry.path()));
             }
         }),
@@ -199,12 +173,12 @@ fn log_lines(count: u64, between: impl Fn()) {
     }
 }
 
-/// Tells its PID on stdout.
+/// Forks a child that waits for its end. Prints its PID on stdout.
 fn fork_one_that_waits() {
     // SAFETY: the child only makes calls that a forked child of many threads may make.
     match unsafe { libc::fork() } {
         0 => {
-            // Else the test would wait for the end of the pipes.
+            // Otherwise the test would wait for the end of the pipes.
             // SAFETY: nothing else in the child uses them.
             unsafe { (libc::close(1), libc::close(2)) };
             loop {
@@ -212,11 +186,11 @@ fn fork_one_that_waits() {
                 unsafe { libc::pause() };
             }
         }
-        child => by_name::tell(&child.to_string()),
+        child => children::tell(&child.to_string()),
     }
 }
 
-/// Has system calls fail: "<errno> <number> <number> …". Of `fcntl` only the locks.
+/// Makes system calls fail: "<errno> <number> <number> …". Of `fcntl`, only locks fail.
 fn refuse(refused: &str) {
     let mut numbers = refused.split_whitespace().map(|number| number.parse::<u32>().unwrap());
     let Some(errno) = numbers.next() else { return };

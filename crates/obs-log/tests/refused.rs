@@ -1,40 +1,36 @@
 //! Repairs and writes that the file system refuses: attributes of the day file, a file system that becomes read-only.
 //!
-//! The test starts itself as the children. It mounts a file system of its own, because attributes need one that has them.
+//! The test mounts a file system of its own, because not every one has attributes.
 #![cfg(target_os = "linux")]
 
-mod by_name;
+mod children;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
-use by_name::tell;
+use children::{PATIENCE, day_files, skip, tell};
 use obs_log::{Config, Console, configure, flush, info, stats};
 
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Lines that a child logs when it is asked to.
+/// Number of lines that a child logs for a request.
 const LINES: usize = 10;
 
 fn main() {
-    if let Some(folder) = env::var_os(FOLDER) {
-        return child(Path::new(&folder));
-    }
-    by_name::run(&[
+    let tests: &[(&str, fn())] = &[
         ("a_torn_line_in_a_file_that_may_only_grow_is_ended", append_only),
         ("a_torn_write_to_a_file_that_may_only_grow_loses_no_line", append_only_and_full),
-        ("a_file_that_becomes_immutable_has_lines_go_to_the_next_part", immutable),
-        ("a_file_that_is_immutable_at_the_start_has_lines_go_to_the_next_part", immutable_before),
-        ("a_file_of_another_user_has_lines_go_to_the_next_part", of_another_user),
-        ("a_folder_that_may_only_grow_gets_no_heap_of_files", append_only_folder),
+        ("lines_go_to_the_next_part_when_a_file_becomes_immutable", immutable),
+        ("lines_go_to_the_next_part_when_a_file_is_immutable_at_the_start", immutable_before),
+        ("lines_go_to_the_next_part_when_a_file_belongs_to_another_user", of_another_user),
+        ("a_folder_that_may_only_grow_gets_no_pile_of_files", append_only_folder),
         ("an_immutable_folder_is_an_error_with_advice", immutable_folder),
-        ("a_file_system_that_becomes_read_only_has_lines_wait", read_only),
-    ]);
+        ("a_file_system_that_becomes_read_only_makes_lines_wait", read_only),
+    ];
+    children::main(tests, child);
 }
 
 fn append_only() {
@@ -43,7 +39,7 @@ fn append_only() {
     log.end();
     let day = day_file(disk.path());
     let whole = fs::read_to_string(&day).unwrap();
-    for fragment in ["{\"ts\":\"2026-", "{", "no line of ours"] {
+    for fragment in ["{\"ts\":\"2026-", "{", "no line of this crate"] {
         OpenOptions::new().append(true).open(&day).unwrap().write_all(fragment.as_bytes()).unwrap();
         let before = fs::read_to_string(&day).unwrap();
         chattr("+a", &day);
@@ -60,7 +56,7 @@ fn append_only() {
     }
 }
 
-/// The file cannot be cut back after a write that a full disk has ended early.
+/// A full disk interrupts a write, and the file cannot be cut back.
 fn append_only_and_full() {
     let Some(disk) = Disk::mount() else { return };
     let mut log = Logging::start(disk.path());
@@ -72,7 +68,7 @@ fn append_only_and_full() {
     while file.write_all(&[0; 1024]).is_ok() {}
     let mut before = fs::metadata(&day).unwrap().len();
     let deadline = Instant::now() + PATIENCE;
-    // What fits in the last block is written, and then nothing more.
+    // Lines fit into the last block for a while, and then no more.
     loop {
         log.ask("log");
         let now = fs::metadata(&day).unwrap().len();
@@ -103,7 +99,7 @@ fn immutable() {
     assert_eq!(log.log(), format!("written {} errors 0 torn 0", 2 * LINES));
     let said = log.end();
     assert_eq!(said.matches("lines go to").count(), 1, "{said}");
-    assert!(!said.contains("kept in memory"), "{said}");
+    assert!(!said.contains("wait in the queue"), "{said}");
     chattr("-i", &day);
     check_lines(&fs::read_to_string(&day).unwrap(), LINES);
     check_lines(&all_parts(disk.path()), 2 * LINES);
@@ -127,7 +123,7 @@ fn immutable_before() {
     assert_eq!(fs::read_to_string(&day).unwrap(), "{\"ts\":\"2026-");
 }
 
-/// The log was started as root once.
+/// The log was started as root before.
 fn of_another_user() {
     let folder = tempfile::tempdir().unwrap();
     Logging::start(folder.path()).end();
@@ -138,7 +134,7 @@ fn of_another_user() {
     }
     let mut command = Logging::command(folder.path());
     command.uid(65_534).gid(65_534);
-    // The program itself may be where only root reads.
+    // The program itself may lie where only root reads.
     let Some(mut log) = Logging::try_spawn(command) else { return skip("another user cannot run this test") };
     assert_eq!(log.log(), format!("written {LINES} errors 0 torn 0"));
     let said = log.end();
@@ -151,7 +147,7 @@ fn append_only_folder() {
     let Some(disk) = Disk::mount() else { return };
     let folder = disk.path().join("log");
     fs::create_dir(&folder).unwrap();
-    // What a kill has left before.
+    // A kill has left lines.
     let mut log = Logging::start(&folder);
     log.ask("log");
     log.kill();
@@ -162,7 +158,11 @@ fn append_only_folder() {
         let said = log.end();
         assert_eq!(said.matches("no hand-over file").count(), 1, "{said}");
         assert!(said.contains("no file can be removed from it"), "{said}");
-        assert_eq!(all_parts(&folder).lines().count(), (start + 1) * LINES, "what was left is written once");
+        assert_eq!(
+            all_parts(&folder).lines().count(),
+            (start + 1) * LINES,
+            "the lines of the killed process are written once"
+        );
         assert!(fs::read_dir(&folder).unwrap().count() <= 2);
     }
     chattr("-a", &folder);
@@ -185,7 +185,7 @@ fn read_only() {
     let Some(disk) = Disk::mount() else { return };
     let mut log = Logging::start(disk.path());
     log.log();
-    // As after an error of the disk: files that are open for writing do not keep it from happening.
+    // As after an error of the disk, which does not wait for files that are open for writing.
     if !run("mount", &["-o", "remount,abort", disk.path().to_str().unwrap()]) {
         return skip("this kernel cannot simulate an error of the disk");
     }
@@ -196,14 +196,14 @@ fn read_only() {
     check_lines(&fs::read_to_string(day_file(disk.path())).unwrap(), LINES);
 }
 
-/// A file system of 16 MiB in a file, mounted.
+/// Mounted file system of 16 MiB in a file.
 struct Disk {
     at: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl Disk {
-    /// `None`, with the reason on stderr, where that is not possible.
+    /// Returns `None`, with the reason on stderr, if that is not possible.
     fn mount() -> Option<Disk> {
         let dir = tempfile::tempdir().unwrap();
         let [image, path] = ["image", "log"].map(|name| dir.path().join(name));
@@ -235,10 +235,6 @@ impl Drop for Disk {
     }
 }
 
-fn skip(reason: &str) {
-    let _ = writeln!(io::stderr(), "skipped: {reason}");
-}
-
 fn run(program: &str, args: &[&str]) -> bool {
     Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
 }
@@ -247,30 +243,24 @@ fn chattr(change: &str, file: &Path) {
     assert!(run("chattr", &[change, file.to_str().unwrap()]));
 }
 
-/// The one file with lines.
+/// Returns the first day file.
 fn day_file(folder: &Path) -> PathBuf {
-    let mut paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    paths.find(|path| path.extension().is_some_and(|extension| extension == "log")).unwrap()
+    day_files(folder).remove(0)
 }
 
-/// The text of all parts of the day, in order.
+/// Returns the text of all parts of the day, in order.
 fn all_parts(folder: &Path) -> String {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
-    // `2026-11-28.log` comes before `2026-11-28.1.log`.
-    paths.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
-    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    day_files(folder).iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
-/// The lines 0 to `count`, in order.
+/// Checks that these are the lines 0 to `count`, in order.
 fn check_lines(text: &str, count: usize) {
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let numbers: Vec<_> = lines.filter_map(|line| line["at"].as_u64()).collect();
     assert_eq!(numbers, (0..count as u64).collect::<Vec<_>>());
 }
 
-/// A child that logs.
+/// Child that logs on request.
 struct Logging {
     child: Child,
     answers: BufReader<std::process::ChildStdout>,
@@ -283,8 +273,8 @@ impl Logging {
     }
 
     fn command(folder: &Path) -> Command {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.env(FOLDER, folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = children::command("log", folder);
+        command.stdin(Stdio::piped());
         command
     }
 
@@ -307,13 +297,13 @@ impl Logging {
         answer.trim_end().to_owned()
     }
 
-    /// Has lines logged that can be written.
+    /// Has lines logged, which must be written.
     fn log(&mut self) -> String {
         self.ask("log");
         self.ask("flush").strip_prefix("flushed true ").expect("written").to_owned()
     }
 
-    /// What it said.
+    /// Ends the child. Returns its text on stderr.
     fn end(mut self) -> String {
         drop(self.child.stdin.take());
         let mut said = String::new();
@@ -330,8 +320,8 @@ impl Drop for Logging {
     }
 }
 
-/// Logs and tells the figures as it is asked to on stdin.
-fn child(folder: &Path) {
+/// Logs as the words on stdin ask for, and answers each with the numbers of lines.
+fn child(_: &str, folder: &Path) {
     let config = Config::new(folder).console(Console::Off).queue_bytes(1 << 20);
     let _guard = configure(&config.max_wait(Duration::from_secs(20))).unwrap();
     let mut at = 0;

@@ -1,10 +1,8 @@
-//! Signals as a process finds them, each in a child: what was ignored stays ignored, a process that has to end ends with
-//! the status that a shell expects, also as process 1, and one that goes on has a whole log.
-//!
-//! A program of its own, without the test harness, because the test starts itself.
+//! Signals of a process, each in a child. An ignored signal stays ignored. A process that has to end ends with the status that
+//! a shell expects, also as process 1. A process that continues has a working log.
 #![allow(unsafe_code, reason = "the standard library has no signals")]
 
-mod by_name;
+mod children;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -12,25 +10,20 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, io, mem, process, ptr, thread};
+use std::{fs, io, mem, process, ptr, thread};
 
+use children::{PATIENCE, tell, wait_until};
 use libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, c_int};
 use obs_log::{Config, Console, configure, info};
 
-const SCENARIO: &str = "OBS_LOG_TEST_SCENARIO";
-const FOLDER: &str = "OBS_LOG_TEST_FOLDER";
 const LINES: usize = 1_000;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
-    if let Ok(scenario) = env::var(SCENARIO) {
-        return child(&scenario);
-    }
-    by_name::run(&[
-        ("what_was_ignored_stays_ignored", what_was_ignored_stays_ignored),
+    let tests: &[(&str, fn())] = &[
+        ("an_ignored_signal_stays_ignored", ignored),
         ("nohup_keeps_its_promise", nohup_keeps_its_promise),
         ("process_1_ends_with_the_status_of_the_signal", process_1_ends_with_the_status_of_the_signal),
-        ("process_1_goes_on_after_a_signal_that_nobody_handles", process_1_goes_on),
+        ("process_1_goes_on_after_a_signal_that_is_not_handled", process_1_goes_on),
         ("a_signal_that_is_blocked_waits", a_signal_that_is_blocked_waits),
         ("a_signal_that_every_other_thread_blocks_ends_the_process", blocked_by_all_other_threads),
         ("a_handler_that_calls_ours_keeps_the_process_and_its_log", chained),
@@ -41,10 +34,11 @@ fn main() {
         ("a_second_signal_while_the_log_ends_is_one_end", a_second_signal_while_the_log_ends),
         ("a_forked_child_dies_of_its_signal_alone", a_forked_child_dies_of_its_signal_alone),
         ("a_program_that_took_our_descriptor_dies_of_its_signal", without_descriptor),
-    ]);
+    ];
+    children::main(tests, child);
 }
 
-/// A child that has logged [`LINES`] lines and waits.
+/// Child that has logged [`LINES`] lines and waits for words on its stdin.
 struct Program {
     folder: tempfile::TempDir,
     child: Child,
@@ -55,17 +49,15 @@ impl Program {
     /// Starts `scenario` by `prefix`, a command that takes a command.
     fn start(prefix: &[&str], scenario: &str) -> Program {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(prefix[0]);
-        command.args(&prefix[1..]).arg(env::current_exe().unwrap());
-        command.env(SCENARIO, scenario).env(FOLDER, folder.path());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = children::command_by(prefix, scenario, folder.path());
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut program = Program { folder, child, lines };
         program.expect("ready");
         program
     }
 
-    /// With every signal as in a terminal: this process may have been started under nohup.
+    /// Starts `scenario` with the signals of a terminal. This process may have been started under nohup.
     fn in_terminal(scenario: &str) -> Program {
         Program::start(&["env", "--default-signal"], scenario)
     }
@@ -76,7 +68,7 @@ impl Program {
         assert_eq!(line.trim_end(), word);
     }
 
-    /// Asks for one more line and waits until it is said.
+    /// Passes `word` to the child and waits until it has done so.
     fn say(&mut self, word: &str) {
         writeln!(self.child.stdin.as_ref().unwrap(), "{word}").unwrap();
         self.expect(word);
@@ -97,7 +89,7 @@ impl Program {
         }
     }
 
-    /// Lets the process end by itself, and checks that all its lines are there.
+    /// Lets the process end, and checks that all its lines are there.
     fn end(mut self, lines: usize) {
         drop(self.child.stdin.take());
         assert_eq!(self.wait().code(), Some(0));
@@ -105,7 +97,9 @@ impl Program {
     }
 
     fn check(&self, lines: usize) {
-        assert_eq!(at(self.folder.path()), (0..lines).collect::<Vec<_>>());
+        let numbers: Vec<_> =
+            children::lines(self.folder.path()).iter().map(|line| line["at"].as_u64()).collect();
+        assert_eq!(numbers, (0..lines as u64).map(Some).collect::<Vec<_>>());
         assert_eq!(fs::read_dir(self.folder.path()).unwrap().count(), 1, "a hand-over file is left");
     }
 }
@@ -122,17 +116,7 @@ fn kill(pid: libc::pid_t, signal: c_int) {
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }
 
-/// The numbers of the lines in the day files.
-fn at(folder: &Path) -> Vec<usize> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut days: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
-    days.sort();
-    let text: String = days.iter().map(|day| fs::read_to_string(day).unwrap()).collect();
-    let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["at"].as_u64();
-    text.lines().map(|line| number(line).unwrap() as usize).collect()
-}
-
-fn what_was_ignored_stays_ignored() {
+fn ignored() {
     for (name, signal) in [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)] {
         let ignoring = format!("--ignore-signal={name}");
         let mut program = Program::start(&["env", "--default-signal", &ignoring], "plain");
@@ -151,11 +135,11 @@ fn nohup_keeps_its_promise() {
     program.check(LINES + 1);
 }
 
-/// The process 1 of a new namespace, and its ID in ours. `None` without the right to make one, which is said.
+/// Starts process 1 of a new namespace. Returns it with its PID in ours, or `None` without the right to make a namespace.
 fn process_1(scenario: &str) -> Option<(Program, libc::pid_t)> {
     let made = Command::new("unshare").args(["--pid", "--fork", "true"]).output();
     if !made.is_ok_and(|made| made.status.success()) {
-        let _ = writeln!(io::stderr(), "skipped: needs the right to make a namespace of processes");
+        children::skip("needs the right to make a namespace of processes");
         return None;
     }
     let prefix = ["unshare", "--pid", "--fork", "--kill-child", "env", "--default-signal"];
@@ -171,7 +155,7 @@ fn process_1_ends_with_the_status_of_the_signal() {
         let Some((mut program, pid)) = process_1("plain") else { return };
         program.say("line");
         kill(pid, signal);
-        assert_eq!(program.wait().code(), Some(128 + signal), "as a shell shows it");
+        assert_eq!(program.wait().code(), Some(128 + signal), "the status that a shell shows");
         program.check(LINES + 1);
     }
 }
@@ -193,7 +177,7 @@ fn a_signal_that_is_blocked_waits() {
     program.end(LINES + 1);
 }
 
-/// By the time the log has ended, every thread of the program blocks the signal.
+/// When the log has ended, every thread of the program blocks the signal.
 fn blocked_by_all_other_threads() {
     let mut program = Program::in_terminal("plain");
     program.say("hold");
@@ -222,7 +206,7 @@ fn chained_once() {
     program.say("line");
     program.say("safe");
     program.signal(SIGTERM);
-    assert_eq!(program.wait().signal(), Some(SIGTERM), "nobody handles it any more");
+    assert_eq!(program.wait().signal(), Some(SIGTERM), "the handler is gone");
 }
 
 fn given_back() {
@@ -241,7 +225,7 @@ fn handled_before() {
     program.end(LINES + 1);
 }
 
-/// By the time the log has ended, the signal is not ours any more.
+/// When the log has ended, the signal is no longer ours.
 fn taken_over() {
     let mut program = Program::in_terminal("plain");
     program.say("hold");
@@ -272,14 +256,14 @@ fn a_forked_child_dies_of_its_signal_alone() {
     program.end(LINES + 1);
 }
 
-/// The pipe of our handler is closed, and its number is another file's.
+/// The pipe of our handler is closed, and its number belongs to another file.
 fn without_descriptor() {
     let mut program = Program::in_terminal("without descriptor");
     program.signal(SIGTERM);
     assert_eq!(program.wait().signal(), Some(SIGTERM));
 }
 
-/// Times that a handler of the program has run.
+/// Number of runs of a handler of the program.
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
 static BEFORE: AtomicUsize = AtomicUsize::new(0);
 
@@ -289,7 +273,7 @@ extern "C" fn handler(_signal: c_int) {
 
 extern "C" fn chain(signal: c_int) {
     let before = BEFORE.load(Ordering::SeqCst);
-    // SAFETY: the address of the handler that was there before, which is a function of one number.
+    // SAFETY: the address of the former handler, which is a function of one number.
     let before: extern "C" fn(c_int) = unsafe { mem::transmute(ptr::with_exposed_provenance::<()>(before)) };
     before(signal);
     HANDLED.fetch_add(1, Ordering::SeqCst);
@@ -297,11 +281,11 @@ extern "C" fn chain(signal: c_int) {
 
 extern "C" fn give_back(signal: c_int) {
     set_handler(BEFORE.load(Ordering::SeqCst), 0);
-    // SAFETY: async-signal-safe; the signal comes when this handler returns.
+    // SAFETY: async-signal-safe. The signal is delivered when this handler returns.
     unsafe { libc::raise(signal) };
 }
 
-/// Sets the handler of SIGTERM; returns the one before.
+/// Sets the handler of SIGTERM. Returns the former one.
 fn set_handler(handler: libc::sighandler_t, flags: c_int) -> libc::sighandler_t {
     // SAFETY: zeroed values of the type are valid; each handler here is async-signal-safe.
     unsafe {
@@ -329,13 +313,13 @@ fn block() {
     }
 }
 
-fn child(scenario: &str) {
+fn child(scenario: &str, folder: &Path) {
     match scenario {
         "blocked everywhere" => block(),
         "handled before" => drop(set_handler(address(handler), 0)),
         _ => {}
     }
-    let _guard = configure(&Config::new(env::var(FOLDER).unwrap()).console(Console::Off)).unwrap();
+    let _guard = configure(&Config::new(folder).console(Console::Off)).unwrap();
     let before = |before| BEFORE.store(before, Ordering::SeqCst);
     match scenario {
         "chained" => before(set_handler(address(chain), libc::SA_RESTART)),
@@ -344,14 +328,14 @@ fn child(scenario: &str) {
         _ => {}
     }
     (0..LINES).for_each(|at| info!(at; "line"));
-    by_name::tell("ready");
+    tell("ready");
     if scenario == "without descriptor" {
         replace_pipes();
     }
-    serve();
+    serve(folder);
 }
 
-/// Opens another file under the number of each pipe that is written to, ours among them.
+/// Opens another file under the number of each pipe that is written to. One of them is ours.
 fn replace_pipes() {
     use std::os::fd::AsRawFd as _;
     let other = fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
@@ -366,31 +350,24 @@ fn replace_pipes() {
     let pipes: Vec<_> = (3..64).filter(is_pipe).filter(is_written).collect();
     assert!(!pipes.is_empty());
     for number in pipes {
-        // SAFETY: nobody owns the pipe's end, which the log keeps for the life of the process.
+        // SAFETY: no value owns this end of the pipe, which the log keeps for the life of the process.
         assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
     }
 }
 
-/// Puts a file in the place of the log's folder, so that the end of the log has to wait, until [`release`].
-fn hold() {
-    let folder = env::var(FOLDER).unwrap();
-    fs::rename(&folder, format!("{folder}.aside")).unwrap();
-    fs::write(&folder, "in the way").unwrap();
+/// Replaces the log's folder by a file until [`release`], so that the end of the log has to wait.
+fn hold(folder: &Path) {
+    fs::rename(folder, folder.with_extension("aside")).unwrap();
+    fs::write(folder, "in the way").unwrap();
 }
 
-fn release() {
-    let folder = env::var(FOLDER).unwrap();
-    fs::remove_file(&folder).unwrap();
-    fs::rename(format!("{folder}.aside"), &folder).unwrap();
+fn release(folder: &Path) {
+    fs::remove_file(folder).unwrap();
+    fs::rename(folder.with_extension("aside"), folder).unwrap();
 }
 
-fn handover_file(folder: &str) -> Option<std::path::PathBuf> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    paths.into_iter().find(|path| path.to_string_lossy().contains("/.handover-"))
-}
-
-/// Does what the parent's lines ask for, one after another, and repeats each when it is done.
-fn serve() {
+/// Does what the words on stdin ask for, and repeats each when it is done.
+fn serve(folder: &Path) {
     let mut next = LINES;
     let mut handled = 0;
     for word in io::stdin().lines() {
@@ -403,39 +380,31 @@ fn serve() {
             "pid 1" => assert_eq!(process::id(), 1),
             "handled" => {
                 handled += 1;
-                wait_until(|| HANDLED.load(Ordering::SeqCst) >= handled);
+                wait_until("a handled signal", || HANDLED.load(Ordering::SeqCst) >= handled);
             }
-            "safe" => check_log(),
-            "hold" => hold(),
-            "release" => release(),
+            "safe" => check_log(folder),
+            "hold" => hold(folder),
+            "release" => release(folder),
             "take over" => drop(set_handler(address(handler), libc::SA_RESTART)),
             "block" => block(),
             "fork" => fork_and_kill(),
             word => panic!("{word}?"),
         }
-        by_name::tell(&word);
+        tell(&word);
     }
 }
 
-/// The log is crash-safe, and a flush is quick.
-fn check_log() {
+/// Checks that the log is crash-safe and drops nothing.
+fn check_log(folder: &Path) {
     assert!(obs_log::flush(PATIENCE));
-    wait_until(|| obs_log::flush(PATIENCE) && obs_log::stats().crash_safe);
-    assert!(handover_file(&env::var(FOLDER).unwrap()).is_some());
+    wait_until("a hand-over file", || obs_log::flush(PATIENCE) && obs_log::stats().crash_safe);
+    assert_eq!(children::hand_over_files(folder), 1);
     assert_eq!(obs_log::stats().dropped, 0);
-}
-
-fn wait_until(done: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < PATIENCE);
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Forks a child that waits, and sends it SIGTERM.
 fn fork_and_kill() {
-    // SAFETY: the child sleeps and ends.
+    // SAFETY: the child only sleeps and ends.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         thread::sleep(PATIENCE);
