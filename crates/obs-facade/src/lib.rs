@@ -46,6 +46,16 @@
 //! # }
 //! ```
 //!
+//! # Names that callers send
+//!
+//! The capability of a call is text from the network. A program that calls [`offer`] gives the capabilities it names a value
+//! of the `capability` label and a place among the kept traces, and no other name gets one.
+//!
+//! In a program that never calls [`offer`], the first names that are seen get the places: up to 256 series a family, or the
+//! cap that the configuration sets. Later names are counted together under `__overflow__`. Totals stay exact and memory
+//! bounded, but made-up names of calls that end as `not_found` take places as well, and a real capability that is first
+//! called afterwards reads `__overflow__`. So call [`offer`] wherever strangers can call.
+//!
 //! # Modules and items
 //!
 //! | | |

@@ -62,6 +62,7 @@ fn urls(base: &str) -> [String; 2] {
 /// Finding about one address, in the order of significance: for each backend the greatest one is reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Finding {
+    Filtered(String),
     NoInternet(String),
     BadUrl(String),
     Unreachable(String),
@@ -83,6 +84,7 @@ fn ask(http: &dyn Http, request: &HttpRequest) -> Finding {
     match http.send(request) {
         Ok(response) => read(&response),
         Err(HttpError::NoTls) => Finding::NoTls,
+        Err(err @ HttpError::Filtered(_)) => Finding::Filtered(err.to_string()),
         Err(HttpError::Timeout) => Finding::Silent,
         // The internet is down, which is not a fault of the node.
         Err(err @ (HttpError::NoRoute | HttpError::NoNameServer | HttpError::Unreached))
@@ -149,7 +151,7 @@ fn explain(backend: &LlmBackend, answer: &Finding, backends: usize) -> CheckResu
         }
         Finding::Models(_) => CheckResult::pass(detail),
         Finding::Denied(_) => CheckResult::warn(detail).fix(FIX_KEY),
-        Finding::NoTls => CheckResult::skip(SkipReason::Unsupported, detail),
+        Finding::NoTls | Finding::Filtered(_) => CheckResult::skip(SkipReason::Unsupported, detail),
         Finding::NoInternet(_) => CheckResult::skip(SkipReason::Unreachable, detail),
         Finding::ServerError(_) => CheckResult::fail(detail).fix("look at the backend's own log"),
         Finding::NotAModelServer(_) => CheckResult::fail(detail).fix(FIX_BASE),
@@ -165,6 +167,7 @@ fn explain(backend: &LlmBackend, answer: &Finding, backends: usize) -> CheckResu
 fn describe(answer: &Finding) -> String {
     match answer {
         Finding::BadUrl(why)
+        | Finding::Filtered(why)
         | Finding::NoInternet(why)
         | Finding::Unreachable(why)
         | Finding::NotAModelServer(why) => why.clone(),

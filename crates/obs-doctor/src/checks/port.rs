@@ -202,7 +202,7 @@ fn in_use(cx: &Context, address: SocketAddr, silence: &HttpError) -> CheckResult
             "port {port} belongs to this process, which is too busy to answer"
         ));
     }
-    if let HttpError::Other(why) = silence {
+    if let HttpError::Other(why) | HttpError::Filtered(why) = silence {
         let detail = format!("port {port} is taken, and its owner could not be asked: {why}");
         return CheckResult::skip(SkipReason::Unsupported, detail);
     }

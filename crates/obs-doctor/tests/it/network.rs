@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use obs_doctor::SkipReason;
 use obs_doctor::machine::{EchoError, HttpError, HttpResponse, Interface, Machine, Owner, Protocol, Sockets};
+use obs_doctor::{LlmBackend, SkipReason};
 use rustix::process::geteuid;
 use socket2::{Domain, Socket, Type};
 
@@ -341,7 +341,9 @@ fn no_false_fail_under_a_profile_that_refuses_a_system_call() {
         ("utimensat", &[libc::SYS_utimensat]),
         ("readlinkat", &[libc::SYS_readlinkat]),
     ];
-    let home = Home::fresh();
+    let mut home = Home::fresh();
+    let models = serve(|_| (200, String::new(), r#"{"models":[{"name":"tiny"}]}"#.to_owned()));
+    home.config.llm_backends = vec![LlmBackend::new("near", format!("http://{models}"))];
     let before = failed(&report_filtered(&home, libc::EPERM, &[libc::SYS_faccessat2 + 10_000]));
     assert_eq!(before, Vec::<String>::new());
     for (name, numbers) in calls {
@@ -350,6 +352,60 @@ fn no_false_fail_under_a_profile_that_refuses_a_system_call() {
             assert_eq!(failed(&report), before, "{name} answers {errno}");
         }
     }
+    for errno in [libc::EPERM, libc::ENOSYS, libc::EAFNOSUPPORT] {
+        let report = report_filtered(&home, errno, &[libc::SYS_socket]);
+        let backend = check(&report, "llm_backend_reachable");
+        assert_eq!(backend["status"], "skip", "{errno}: {backend}");
+    }
+}
+
+/// The kernel shares a port among sockets of one user alone, but a socket can be given to another user afterwards.
+#[test]
+fn a_stranger_that_shares_address_and_port_with_the_node_is_told() {
+    if !geteuid().is_root() {
+        return skipped("a_stranger_that_shares_address_and_port_with_the_node_is_told");
+    }
+    let mut home = Home::fresh();
+    home.config.host = "127.0.0.5".to_owned();
+    home.config.port = free_port();
+    let address = SocketAddr::new(home.config.host.parse().unwrap(), home.config.port);
+    let listen = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.listen(16).unwrap();
+        TcpListener::from(socket)
+    };
+    let (ours, strangers) = (listen(), listen());
+    for listener in [&ours, &strangers] {
+        let listener = listener.try_clone().unwrap();
+        serve_on(listener, health(&node_id()));
+    }
+    assert_passes(&home.run("transport_port"), "served by this node");
+    for stranger in [&ours, &strangers] {
+        std::os::unix::fs::fchown(stranger, Some(4242), None).unwrap();
+        assert_fails(&home.run("transport_port"), "uid 4242) has port", "stop it");
+        std::os::unix::fs::fchown(stranger, Some(0), None).unwrap();
+    }
+}
+
+/// Two users cannot listen on one address and port, whichever of them comes first.
+#[test]
+fn users_do_not_share_a_port() {
+    if !geteuid().is_root() {
+        return skipped("users_do_not_share_a_port");
+    }
+    let listen = |port: u16| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 5], port)).into())?;
+        socket.listen(16)?;
+        io::Result::Ok(socket)
+    };
+    let port = free_port();
+    let _ours = listen(port).unwrap();
+    let theirs = as_user(4242, move || listen(port));
+    assert_eq!(theirs.unwrap_err().kind(), ErrorKind::AddrInUse);
 }
 
 #[test]

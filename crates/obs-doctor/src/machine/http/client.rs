@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::thread;
 
+use rustix::io::Errno;
 use ureq::http::Uri;
 
 use super::{Http, HttpError, HttpRequest, HttpResponse, is_local_host};
+use crate::machine::is_filtered;
 
 /// [`Http`] on `ureq`, with TLS in builds with the feature `tls`.
 pub(in crate::machine) struct UreqClient;
@@ -22,12 +24,23 @@ impl Http for UreqClient {
         }
         check_thread()?;
         let agent = agent(request, request.direct || is_local_host(host));
+        let is_ipv6 = host.starts_with('[');
         let mut call = if request.head { agent.head(uri) } else { agent.get(uri) };
         if let Some(key) = &request.bearer {
             call = call.header("authorization", format!("Bearer {key}"));
         }
-        read(call.call().map_err(explain)?, request.max_body_bytes)
+        let answer = call.call().map_err(|err| match err {
+            ureq::Error::Io(err) if is_refused(&err, is_ipv6) => HttpError::Filtered(err.to_string()),
+            err => explain(err),
+        });
+        read(answer?, request.max_body_bytes)
     }
+}
+
+/// Returns whether a security profile refuses the socket. `RestrictAddressFamilies=` of systemd answers `EAFNOSUPPORT`, and
+/// so does a kernel without IPv6 for an IPv6 address.
+fn is_refused(err: &io::Error, is_ipv6: bool) -> bool {
+    is_filtered(err) || !is_ipv6 && Errno::from_io_error(err) == Some(Errno::AFNOSUPPORT)
 }
 
 /// Checks that a thread can be started. `ureq` looks a host up on a thread of its own and panics without one.

@@ -165,6 +165,8 @@ pub enum HttpError {
     NoTls,
     /// The network has no route to the host.
     NoRoute,
+    /// A security profile refuses a system call of the request.
+    Filtered(String),
     /// The response is not HTTP, or too large.
     Protocol(String),
     /// Any other reason.
@@ -184,6 +186,7 @@ impl fmt::Display for HttpError {
             Self::NoTls => f.write_str("https needs a build with the feature `tls`"),
             Self::NoRoute => f.write_str("no route to the host"),
             Self::Protocol(why) => write!(f, "the answer is not valid HTTP: {why}"),
+            Self::Filtered(why) => write!(f, "a security profile refuses the request: {why}"),
             Self::Other(why) => f.write_str(why),
         }
     }
