@@ -1,4 +1,4 @@
-//! No allocation on the enabled path in steady state (L7), counted on the calling thread.
+//! Allocations of the calling thread for an enabled line: none in steady state.
 #![allow(unsafe_code, reason = "counting allocations takes an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,7 +10,7 @@ struct Counting;
 
 thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
 
-// SAFETY: hands everything on to the system's allocator.
+// SAFETY: passes every call on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
@@ -30,7 +30,7 @@ static ALLOCATOR: Counting = Counting;
 static LOG: Logger = Logger::new(module_path!());
 
 #[test]
-fn l7_a_line_allocates_nothing_in_steady_state() {
+fn a_line_allocates_nothing_in_steady_state() {
     let dir = tempfile::tempdir().unwrap();
     let _guard = configure(&Config::new(dir.path()).console(Console::Off)).unwrap();
     let nested = (1, "two", [3.5, f64::MAX]);
@@ -39,7 +39,7 @@ fn l7_a_line_allocates_nothing_in_steady_state() {
             info!(logger: LOG, capability = "llm.chat", to:% = at, nested:serde, ms = 12.5; "routed {at}");
         }
     };
-    // In bursts, so that a disk which is slow for once does not make the queue grow within its bound.
+    // In bursts, so that a slow disk does not make the queue grow within its bound.
     let allocations_of = |bursts: u32| {
         let before = COUNT.get();
         for _ in 0..bursts {

@@ -1,39 +1,61 @@
-//! `configure` on the process's one logger; a single test, because its subject is global (L6, L13, T9).
+//! `configure` on the one logger of the process. The tests take turns, because its subject is global.
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use obs_log::{
-    Config, Console, ErrorKind, Logger, configure, debug, flush, get_logger, info, log_enabled, stats, warn,
+    Config, Console, ErrorKind, Guard, Logger, configure, debug, flush, get_logger, info, log_enabled, stats,
+    warn,
 };
 
 static BUS: Logger = Logger::new("hearthnet::bus::router");
 
-fn day_file(dir: &Path) -> String {
-    let mut files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    fs::read_to_string(files.find(|path| path.extension().is_some()).unwrap()).unwrap()
+/// Turn of a test, with a folder of its own.
+struct Turn {
+    dir: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
-fn messages(dir: &Path) -> Vec<String> {
-    assert!(flush(Duration::from_secs(10)));
-    let mut messages = Vec::new();
-    for line in day_file(dir).lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        messages.push(line["msg"].as_str().unwrap().to_owned());
+impl Turn {
+    fn take() -> Turn {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        static FIRST: Once = Once::new();
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        FIRST.call_once(|| {
+            info!("before the first configure");
+            assert_eq!((stats().written, stats().dropped), (0, 0), "it goes nowhere");
+        });
+        Turn { dir: tempfile::tempdir().unwrap(), _turn: turn }
     }
-    messages
+
+    /// Settings for a folder of this turn.
+    fn config(&self, folder: &str) -> Config {
+        Config::new(self.dir.path().join(folder)).console(Console::Off)
+    }
+
+    /// Returns the text of the folder's day file, once all lines are written.
+    fn text(&self, folder: &str) -> String {
+        assert!(flush(Duration::from_secs(10)));
+        let mut files =
+            fs::read_dir(self.dir.path().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        fs::read_to_string(files.find(|path| path.extension().is_some()).unwrap()).unwrap()
+    }
+
+    fn messages(&self, folder: &str) -> Vec<String> {
+        let message = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["msg"].as_str().unwrap().to_owned()
+        };
+        self.text(folder).lines().map(message).collect()
+    }
 }
 
 #[test]
-fn configure_again_and_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let (first, second) = (dir.path().join("first"), dir.path().join("second"));
-    info!("before configure: goes nowhere");
-    let config = Config::new(&first).console(Console::Off).level("info,hearthnet.bus=debug,noisy=off");
-    let guard = configure(&config).unwrap();
-
-    // Levels by name, with dots and colons meaning the same (L6).
+fn a_level_holds_for_a_name_and_the_names_below_it() {
+    let turn = Turn::take();
+    let _guard = configure(&turn.config("log").level("info,hearthnet.bus=debug,noisy=off")).unwrap();
     debug!(logger: BUS, "bus debug");
     debug!(logger: get_logger("hearthnet.bus"), "bus debug by name");
     debug!(target: "hearthnet.bus.x", "bus debug by target");
@@ -42,69 +64,114 @@ fn configure_again_and_again() {
     warn!(target: "noisy::part", "off");
     info!("info");
     assert!(log_enabled!(logger: BUS, log::Level::Debug) && !log_enabled!(log::Level::Debug));
-    assert_eq!(messages(&first), ["bus debug", "bus debug by name", "bus debug by target", "info"]);
+    assert_eq!(turn.messages("log"), ["bus debug", "bus debug by name", "bus debug by target", "info"]);
+}
 
-    // The same again is a no-op, and its guard one of two.
+#[test]
+fn the_same_configuration_again_changes_nothing() {
+    let turn = Turn::take();
+    let config = turn.config("log");
+    let before = stats().written;
+    let guard = configure(&config).unwrap();
     let again = configure(&config).unwrap();
+    info!("first");
     drop(guard);
-    assert_eq!(stats().written, 4);
+    // Dropping the last guard flushes.
+    drop(again);
+    assert_eq!(stats().written, before + 1);
+    info!("second");
+    assert_eq!(turn.messages("log"), ["first", "second"]);
+}
 
-    // What is wrong is named, and nothing changes.
-    let error = configure(&config.clone().level("loud")).unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Level, "level"));
-    let file = dir.path().join("file");
+#[test]
+fn an_error_names_the_setting_and_changes_nothing() {
+    let turn = Turn::take();
+    let config = turn.config("log").level("info,hearthnet.bus=debug");
+    let _guard = configure(&config).unwrap();
+    let refused = |config: &Config| {
+        let error = configure(config).map(|_: Guard| ()).unwrap_err();
+        assert!(!error.problem().is_empty() && !error.advice().is_empty(), "{error}");
+        assert_eq!(error.to_string(), format!("{}: {}; {}", error.field(), error.problem(), error.advice()));
+        (error.kind(), error.field().to_owned(), error.to_string())
+    };
+    let (kind, field, text) = refused(&config.clone().level("loud"));
+    assert_eq!((kind, &*field), (ErrorKind::Level, "level"));
+    assert_eq!(text, "level: `loud` is not a level; use off, error, warning, info, debug or trace");
+    let file = turn.dir.path().join("file");
     fs::write(&file, "").unwrap();
     for bad in [file.as_path(), &file.join("below"), Path::new("/proc/nowhere")] {
-        let error = configure(&Config::new(bad)).unwrap_err();
-        assert_eq!((error.kind(), error.field()), (ErrorKind::Folder, "dir"));
-        assert!(error.to_string().contains(&bad.display().to_string()), "{error}");
+        let (kind, field, text) = refused(&Config::new(bad));
+        assert_eq!((kind, &*field), (ErrorKind::Folder, "dir"));
+        assert!(text.contains(&bad.display().to_string()), "{text}");
     }
-    let error = configure(&config.clone().queue_bytes(5)).unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "queue_bytes"));
-    let error = configure(&config.clone().queue_bytes(usize::MAX)).unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Queue, "queue_bytes"));
+    for bytes in [5, usize::MAX] {
+        let (kind, field, _) = refused(&config.clone().queue_bytes(bytes));
+        assert_eq!((kind, &*field), (ErrorKind::Queue, "queue_bytes"));
+    }
+    let (kind, field, _) = refused(&config.clone().max_bytes(5));
+    assert_eq!((kind, &*field), (ErrorKind::FileSize, "max_bytes"));
     debug!(logger: BUS, "still debug");
-    assert_eq!(messages(&first).len(), 5);
+    assert_eq!(turn.messages("log"), ["still debug"]);
+}
 
-    // Levels change live, also for loggers that exist.
-    let quiet = config.clone().level("error");
-    let _quiet = configure(&quiet).unwrap();
+#[test]
+fn a_new_level_takes_effect_at_once() {
+    let turn = Turn::take();
+    let config = turn.config("log").level("info,hearthnet.bus=debug");
+    let _guard = configure(&config).unwrap();
+    debug!(logger: BUS, "debug");
+    let _quiet = configure(&config.level("error")).unwrap();
     warn!(logger: BUS, "too quiet");
     assert_eq!(log::max_level(), log::LevelFilter::Error);
+    assert_eq!(turn.messages("log"), ["debug"]);
+}
 
-    // And so does the folder, without the loss of a line.
-    let _moved = configure(&config.clone()).unwrap();
-    for _ in 0..1000 {
-        info!("to the first");
-    }
-    let _there = configure(&Config::new(&second).console(Console::Off).redact(["hidden"])).unwrap();
+#[test]
+fn a_new_folder_loses_no_line() {
+    let turn = Turn::take();
+    let before = stats();
+    let _first = configure(&turn.config("first")).unwrap();
+    (0..1000).for_each(|_| info!("to the first"));
+    let _second = configure(&turn.config("second").redact(["hidden"])).unwrap();
     info!(hidden = 1, password = 2; "to the second");
-    assert_eq!(messages(&first).len(), 1005);
-    assert_eq!(messages(&second), ["to the second"]);
-    let line = day_file(&second);
+    assert_eq!(turn.messages("first").len(), 1000);
+    assert_eq!(turn.messages("second"), ["to the second"]);
+    let line = turn.text("second");
     assert!(line.ends_with("\"hidden\":\"[redacted]\",\"password\":2}\n"), "{line}");
+    let after = stats();
+    assert_eq!((after.written - before.written, after.dropped, after.write_errors), (1001, 0, 0));
+    assert!(after.bytes - before.bytes > 90_000 && after.crash_safe);
+}
 
-    // A relative folder stays where it was when the process goes elsewhere, as a daemon does.
-    let elsewhere = dir.path().join("elsewhere");
+/// A daemon changes its working directory after it has read its settings.
+#[test]
+fn a_relative_folder_is_resolved_when_it_is_given() {
+    let turn = Turn::take();
+    let elsewhere = turn.dir.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let home = std::env::current_dir().unwrap();
-    std::env::set_current_dir(dir.path()).unwrap();
-    let relative = Config::new("second").console(Console::Off).redact(["hidden"]);
+    std::env::set_current_dir(turn.dir.path()).unwrap();
+    let relative = Config::new("log").console(Console::Off);
     std::env::set_current_dir(&elsewhere).unwrap();
-    let _same = configure(&relative).unwrap();
+    let _guard = configure(&relative).unwrap();
     std::env::set_current_dir(home).unwrap();
+    info!("line");
+    assert_eq!(turn.messages("log"), ["line"]);
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
 
-    // The trace of a line (T9).
-    assert!(obs_log::set_trace_id_source(|give| give("01HXR3F2M9Z5T1V8Q4W7N6K0JD")));
+#[test]
+fn the_first_source_of_trace_ids_stays() {
+    let turn = Turn::take();
+    let _guard = configure(&turn.config("log")).unwrap();
+    fn source(give: &mut dyn FnMut(&str)) {
+        give("01HXR3F2M9Z5T1V8Q4W7N6K0JD");
+    }
+    assert!(obs_log::set_trace_id_source(source));
+    assert!(obs_log::set_trace_id_source(source), "the same one again");
+    assert!(!obs_log::set_trace_id_source(|give| give("other")));
     info!(trace_id = "mine"; "traced");
-    assert!(flush(Duration::from_secs(10)));
-    let line = day_file(&second);
+    let line = turn.text("log");
     let end = "\"msg\":\"traced\",\"trace_id\":\"01HXR3F2M9Z5T1V8Q4W7N6K0JD\",\"field_trace_id\":\"mine\"}\n";
     assert!(line.ends_with(end), "{line}");
-
-    let stats = stats();
-    assert_eq!((stats.written, stats.dropped, stats.write_errors), (1007, 0, 0));
-    assert!(stats.bytes > 90_000 && stats.crash_safe);
-    drop(again);
 }

@@ -1,10 +1,10 @@
-//! What a flush tells of the rate limit; alone, because a flush tells it for all threads (L5).
+//! Report of suppressed lines at a flush. Alone in its binary, because a flush reports those of all threads.
 
 use obs_log::{Capture, Logger, warn_limited};
 
-/// L5: what is not let through is counted, also when nothing follows.
+/// Suppressed lines are counted, even if no further line follows.
 #[test]
-fn pain_11_flood_of_one_call_site_passes_once_and_is_told_at_flush() {
+fn a_flood_of_one_call_site_passes_once_and_is_counted_at_a_flush() {
     static LOG: Logger = Logger::new("test.flood");
     let capture = Capture::new();
     let _scope = capture.enter();

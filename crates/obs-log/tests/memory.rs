@@ -1,5 +1,5 @@
-//! Memory is bounded by what is configured, however long the disk takes nothing (L8). Alone, because it counts the
-//! whole process's memory.
+//! Bound of the memory, however long the disk accepts nothing. Alone in its binary, because it counts the memory of the whole
+//! process.
 #![allow(unsafe_code, reason = "counting allocations takes an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -16,7 +16,7 @@ struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: hands everything on to the system's allocator.
+// SAFETY: passes every call on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn l8_memory_stays_within_the_configured_bytes() {
+fn memory_stays_within_the_configured_bytes() {
     const QUEUE_BYTES: usize = 2 << 20;
     const THREADS: usize = 4;
     const LINES: usize = 20_000;
@@ -48,7 +48,7 @@ fn l8_memory_stays_within_the_configured_bytes() {
     let files: u64 = fs::read_dir(&log).unwrap().map(|entry| size(entry.unwrap())).sum();
     assert!(stats().crash_safe && files <= QUEUE_BYTES as u64, "{files}");
 
-    // What a long line takes is given back with it, also where its thread never logs again.
+    // The memory of a long line is freed with it, even if its thread never logs again.
     let long = "\u{1}".repeat(1 << 20);
     let before = LIVE.load(Ordering::Relaxed);
     info!(long = long.as_str(); "{long}");
@@ -57,7 +57,7 @@ fn l8_memory_stays_within_the_configured_bytes() {
 
     huge_values_take_no_more_memory_than_a_line();
 
-    // From here on nothing can be written.
+    // From here on, nothing can be written.
     fs::rename(&log, dir.path().join("aside")).unwrap();
     fs::write(&log, "in the way").unwrap();
     let before = LIVE.load(Ordering::Relaxed);
@@ -75,23 +75,23 @@ fn l8_memory_stays_within_the_configured_bytes() {
     assert!(!obs_log::flush(Duration::ZERO), "lines are left");
     fs::remove_file(&log).unwrap();
     assert!(obs_log::flush(Duration::from_secs(60)));
-    // The writer may be looking just now.
-    let is_told = |_| {
+    // The writer may be at work just now.
+    let is_empty = |_| {
         thread::sleep(Duration::from_millis(2));
         obs_log::flush(Duration::ZERO)
     };
-    assert!((0..1_000).any(is_told), "L13: nothing is left");
+    assert!((0..1_000).any(is_empty), "nothing is left");
     let stats = obs_log::stats();
     assert_eq!(stats.written + stats.dropped, (1 + HUGE_LINES + THREADS * LINES) as u64);
 }
 
-/// How many lines the next one makes.
+/// Number of lines that the next function makes.
 const HUGE_LINES: usize = 12;
 
-/// Whatever form a value has, while its line is made it takes what a line takes, and not six times its own length.
+/// A value of any form takes the memory of a line while the line is made, and not six times its own length.
 fn huge_values_take_no_more_memory_than_a_line() {
     const BYTES: usize = 1 << 20;
-    // In a line each of them takes six bytes.
+    // Each character takes six bytes in a line.
     let text = "\u{1}".repeat(BYTES);
     let text = text.as_str();
     let list = vec![1_u8; BYTES];
@@ -110,7 +110,7 @@ fn huge_values_take_no_more_memory_than_a_line() {
         &|| info!(text:%; "Display"),
         &|| info!(text:?; "Debug"),
         &|| info!(text:serde; "Serialize"),
-        &|| info!(list:serde, map:serde, hidden:serde; "a list, a key and what is hidden"),
+        &|| info!(list:serde, map:serde, hidden:serde; "a list, a key and a hidden value"),
         &|| info!(names:serde; "many names"),
         &|| info!(raw:serde; "raw JSON"),
         &|| info!(error:err; "an error"),
@@ -122,7 +122,7 @@ fn huge_values_take_no_more_memory_than_a_line() {
         let more = PEAK.load(Ordering::Relaxed).saturating_sub(before);
         assert!(more < 8 * MAX_LINE_BYTES, "{more} bytes of heap while line {at} of the huge ones was made");
     }
-    // Raw JSON that a line could hold is read into a tree, of which this is the largest.
+    // Raw JSON that fits into a line is read into a tree. This one makes the largest.
     let objects =
         RawValue::from_string(format!("[{}0]", "{\"\":0},".repeat(MAX_LINE_BYTES / 8 - 1))).unwrap();
     info!(objects:serde; "small objects");
@@ -138,7 +138,7 @@ fn send(fields: &dyn log::kv::Source) {
     log::logger().log(&record);
 }
 
-/// So many names, each with a value.
+/// Map of this many names.
 struct Names(usize);
 
 impl serde::Serialize for Names {

@@ -1,4 +1,4 @@
-//! A panic hook that logs, as many programs have one (L7); alone, because a process has one hook.
+//! Panic hook that logs. Alone in its binary, because a process has one hook.
 
 use std::fmt;
 use std::panic::{self, catch_unwind};
@@ -16,13 +16,13 @@ impl fmt::Display for Panics {
 }
 
 #[test]
-fn l7_logging_from_the_panic_hook_gives_one_clean_line_each() {
+fn logging_from_the_panic_hook_gives_one_clean_line_each() {
     panic::set_hook(Box::new(|panic| error!(from = "the hook"; "{}", panic.payload_as_str().unwrap_or("?"))));
     let dir = tempfile::tempdir().unwrap();
     let _guard = configure(&Config::new(dir.path()).console(Console::Off)).unwrap();
     assert!(catch_unwind(|| panic!("outside")).is_err());
     info!(field:% = Panics; "{}", Panics);
-    // Many at once: the hook of each waits for its own lines.
+    // Several at once, of which each waits for its own lines.
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| assert!(catch_unwind(|| panic!("at once")).is_err()));

@@ -41,6 +41,7 @@ pub struct Guard(());
 
 impl Guard {
     fn new() -> Guard {
+        // Relaxed: as for `Arc`, a new guard comes from one that exists or from the call of `configure`.
         GUARDS.fetch_add(1, Ordering::Relaxed);
         Guard(())
     }
@@ -93,11 +94,13 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     if current.as_ref() == Some(config) {
         return Ok(Guard::new());
     }
+    // The files stay open if nothing about them changes.
     let same_files = current.as_ref().is_some_and(|current| {
         (&current.dir, current.max_bytes, current.compress)
             == (&config.dir, config.max_bytes, config.compress)
     });
     let files = if same_files { None } else { Some(without_file_size_signal(|| prepared(config))?) };
+    // After the files, because an installed logger cannot be taken back.
     dispatch::install()?;
     let redact = Arc::new(Redactor::new(&config.redact));
     let pipeline = without_file_size_signal(|| change_pipeline(config, files))?;
@@ -116,6 +119,7 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
         };
         signals::flush_at_signals(signals::Actions { flush, end: flush::end, resume: sinks::resume });
     }
+    // Last, so that a failure before leaves the former routing in force.
     dispatch::set_routing(&levels, Sinks { file, console });
     *current = Some(config.clone());
     Ok(Guard::new())

@@ -133,12 +133,14 @@ pub fn admit<'a>(logger: &'a Logger, level: Level, key: &str) -> Option<Admitted
         return None;
     }
     let (suppressed, expired) = TABLE.admit(&logger.name(), level, key, Instant::now());
+    // Outside of the shard's lock, because a line may take the same lock again.
     expired.iter().for_each(report);
     suppressed.map(|suppressed| Admitted { logger, suppressed })
 }
 
 /// Logs the numbers of suppressed lines that were not reported yet, for a flush or the end of the process.
 pub(crate) fn report_suppressed() {
+    // Most processes suppress nothing and need not look into the table.
     if SUPPRESSED.load(Ordering::Relaxed) > 0 {
         TABLE.take_suppressed().iter().for_each(report);
     }

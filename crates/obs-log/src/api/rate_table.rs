@@ -67,6 +67,7 @@ impl RateTable {
         now: Instant,
     ) -> (Option<u64>, Vec<Entry>) {
         let hash = self.hasher.hash_one((logger, key));
+        // The lock covers one look-up and one insertion. Lines are logged after its release.
         let mut shard = lock(&self.shards[hash as usize % SHARDS]);
         let mut expired = Vec::new();
         if let Some(entry) = shard.entries.get_mut(&hash) {
@@ -124,6 +125,7 @@ impl Shard {
         let quiet = |entry: &Entry| now.saturating_duration_since(entry.passed) >= PERIOD;
         let gone = self.entries.extract_if(|_, entry| quiet(entry)).map(|(_, entry)| entry);
         let untold = gone.filter(|entry| entry.suppressed > 0).collect();
+        // Counted anew, because entries of any logger may have gone.
         self.of_logger.clear();
         for entry in self.entries.values() {
             *self.of_logger.entry(entry.owner).or_default() += 1;
@@ -144,6 +146,7 @@ impl Entry {
     fn admit(&mut self, now: Instant) -> Option<u64> {
         if now.saturating_duration_since(self.passed) < PERIOD {
             self.suppressed += 1;
+            // Relaxed: the shard's lock orders the entry itself, and this is only a total.
             SUPPRESSED.fetch_add(1, Ordering::Relaxed);
             return None;
         }

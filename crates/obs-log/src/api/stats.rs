@@ -50,6 +50,7 @@ pub fn stats() -> Stats {
     let mut stats = Stats { suppressed: limited::suppressed(), ..Stats::default() };
     if let Some(pipeline) = PIPELINE.get() {
         let shared = pipeline.shared();
+        // Relaxed loads: the numbers are independent, and a reader gets each at some moment of the call.
         stats.dropped_by_level = shared.queue.dropped();
         stats.dropped = stats.dropped_by_level.iter().sum();
         stats.written = shared.counts.written.load(Ordering::Relaxed);

@@ -109,6 +109,7 @@ fn is_within_budget() -> bool {
 
 fn known(frames: &Frames) -> Option<Arc<str>> {
     let mut known = lock(&KNOWN);
+    // A linear scan is enough: there are at most 32 entries, and exceptions are rare.
     let at = known.iter().position(|(of, _)| of == frames)?;
     let entry = known.remove(at)?;
     let text = Arc::clone(&entry.1);

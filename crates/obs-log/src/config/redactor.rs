@@ -25,6 +25,7 @@ impl Redactor {
     pub(crate) fn new(names: &[String]) -> Redactor {
         static MADE: AtomicU64 = AtomicU64::new(1);
         let lengths = names.iter().fold(0, |bits, name| bits | length_bit(name));
+        // Relaxed: only the numbers have to differ.
         Redactor { id: MADE.fetch_add(1, Ordering::Relaxed), names: names.to_vec(), lengths }
     }
 

@@ -101,6 +101,7 @@ fn show(queue: &Queue) {
                 None => backlog.bytes(&run).for_each(|line| text.extend_from_slice(line)),
             }
             backlog.retire(&run, run.bytes);
+            // Before the write, so that callers get the memory back even if the terminal blocks.
             backlog.recycle(queue);
             // There is no place to report that stderr fails.
             let _ = io::stderr().write_all(&text);

@@ -41,6 +41,7 @@ pub(super) fn render(nanos: i64, name: &str, record: &Record<'_>, redact: &Redac
     let dim = paint(Style::new().dimmed());
     let level = paint(style_of(record.level()));
     let mut line = String::new();
+    // The console is not a hot path, so it allocates.
     let name = name.replace("::", ".");
     let time = Stamper::default().time_of_day(nanos);
     let _ = write!(line, "{dim}{time}{dim:#} {level}{:<5}{level:#} {dim}", record.level());

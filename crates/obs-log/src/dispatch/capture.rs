@@ -45,6 +45,7 @@ impl CapturedLines {
     /// Opens a scope on this thread. Scopes nest: the innermost gets the lines.
     pub(crate) fn enter(&self) {
         let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
+        // Relaxed: the scope belongs to this thread, which sees its own store.
         OPEN.fetch_add(1, Ordering::Relaxed);
     }
 

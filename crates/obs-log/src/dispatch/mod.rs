@@ -29,6 +29,7 @@ static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// Routes by `levels` to `sinks` from now on.
 pub(crate) fn set_routing(levels: &Levels, sinks: Sinks) {
     let mut routing = lock(&ROUTING);
+    // Relaxed: all stores happen under the lock that is held here.
     let number = NUMBER.load(Ordering::Relaxed) + 1;
     *routing = Some(Arc::new(Routing::new(number, levels, sinks)));
     // Release: a thread that sees the number finds this routing or a later one.

@@ -71,10 +71,12 @@ impl Pipeline {
         let changed = files.is_some() || queue_bytes != self.shared.queue_bytes.load(Ordering::Relaxed);
         // First, because it can fail, and nothing must have changed then.
         let arena = if changed { Some(journal::create_or_fall_back(dir, queue_bytes)?) } else { None };
+        // Relaxed: the value stands alone. The writer reads it when it makes a new hand-over file.
         self.shared.queue_bytes.store(queue_bytes, Ordering::Relaxed);
         if let Some(mut files) = files {
             let (recovered, _) = recovery::recover(&mut files);
             self.shared.counts.add_recovered(recovered);
+            // Bounded, because the former disk may be broken. Lines that are left go to the new folder.
             self.flush(Instant::now() + Duration::from_secs(1));
             *lock(&self.shared.next_files) = Some(files);
         }
@@ -102,6 +104,7 @@ impl Pipeline {
         let Some(line) = line else { return queue.count_dropped(level, 1) };
         let wait = self.shared.max_wait();
         queue.append(producer.number, level, nanos, line, wait);
+        // After the end, nothing else writes the line. Relaxed: a line made at the same moment belongs to the end's own flush.
         if self.shared.ended.load(Ordering::Relaxed) {
             self.flush_once(Instant::now() + wait);
         }

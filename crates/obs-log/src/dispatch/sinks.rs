@@ -69,6 +69,7 @@ impl ConsoleSink {
 /// Waits until all lines made before are written. Returns `false` after `timeout`.
 pub(crate) fn flush(timeout: Duration) -> bool {
     let now = Instant::now();
+    // A caller may pass `Duration::MAX`.
     let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
     let written = PIPELINE.get().is_none_or(|pipeline| pipeline.flush(deadline));
     TERMINAL.get().is_none_or(|terminal| terminal.flush(deadline)) && written

@@ -22,6 +22,7 @@ pub(crate) fn if_possible(result: io::Result<()>) -> io::Result<()> {
 
 /// Notes that day files are written without a lock. Says so on stderr the first time.
 pub(crate) fn note(error: &io::Error) {
+    // Relaxed: the flag guards no other data.
     if !WRITTEN_UNLOCKED.swap(true, Ordering::Relaxed) {
         stderr::say(format!(
             "the file system of the log has no locks ({error}); lines are written without one, so let only one \

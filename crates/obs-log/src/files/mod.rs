@@ -141,6 +141,7 @@ impl DayFiles {
         if let Some(open) = self.open.take().filter(|open| open.name.day == day) {
             return Ok(open);
         }
+        // Before the file exists, so that retention never takes a file of this process for an old one.
         self.retention.note_open(day);
         make_folder(&self.dir)?;
         self.open_part(self.last_part(day))
@@ -173,6 +174,7 @@ impl DayFiles {
         let of_day = |name: &DayFileName| name.day == day && !name.compressed;
         let mut parts: Vec<_> = names_in(&self.dir).filter(of_day).collect();
         parts.sort();
+        // The last part that is a file, because a folder may have the name of a later one.
         parts.into_iter().rfind(|name| !self.is_blocked(*name)).unwrap_or(DayFileName::first_of(day))
     }
 

@@ -100,12 +100,14 @@ impl OpenDay {
         torn: &mut u64,
     ) -> Result<(), Interrupted> {
         let lock = FileLock::take(&self.file)?;
+        // Under the lock, because another process may have removed the file while this one waited.
         let there = self.file.metadata()?;
         if there.nlink() == 0 {
             let error = io::Error::other("it has been removed");
             return Err(Interrupted { written: 0, removed: true, error });
         }
         let mut offset = there.len();
+        // Another process has written since, or a write of ours was interrupted.
         if self.end != Some(offset) {
             *torn += u64::from(end_torn_line(&lock, offset)?);
             offset = self.size()?;

@@ -63,6 +63,7 @@ impl Arena {
 
     fn formatted(map: Map, bytes: usize, file: Option<HandoverFile>) -> Arena {
         let arena = Arena { map, layout: Layout::for_bytes(bytes), file };
+        // Relaxed: the store of the magic number below orders both sizes.
         arena.word(CHUNK_SIZE).store(arena.layout.chunk_bytes as u64, Ordering::Relaxed);
         arena.word(CHUNKS).store(arena.layout.chunks as u64, Ordering::Relaxed);
         // Release: a file with the magic number has the two sizes.
@@ -114,6 +115,7 @@ impl Arena {
 
     /// Notes that `pieces` are about to be written to `position`.
     pub(crate) fn intend(&self, position: FilePosition, pieces: impl Iterator<Item = Piece>) {
+        // Relaxed: the store of the number of pieces below orders all of them.
         self.word(DEVICE).store(position.device, Ordering::Relaxed);
         self.word(INODE).store(position.inode, Ordering::Relaxed);
         self.word(OFFSET).store(position.offset, Ordering::Relaxed);
@@ -134,6 +136,7 @@ impl Arena {
 
     /// Returns the write that was under way.
     pub(crate) fn intent(&self) -> Option<(FilePosition, Vec<Piece>)> {
+        // Acquire: pairs with the stores in `intend` and `settle`.
         let count = usize::try_from(self.word(PIECES).load(Ordering::Acquire)).ok()?;
         if count == 0 || count > MAX_PIECES {
             return None;

@@ -75,6 +75,7 @@ impl Chunk {
 
     /// Number of lines, from the first, that are in a day file.
     pub(crate) fn drained(&self) -> usize {
+        // Acquire: pairs with `set_drained`. A damaged file may say more than there are.
         (self.header().drained.load(Ordering::Acquire) as usize).min(self.lines)
     }
 
@@ -99,11 +100,13 @@ impl Chunk {
         let end = self.bytes + line.len();
         let lines = self.lines + 1;
         let header = self.header();
+        // Before the bytes. A kill between here and the last store leaves a begun line, which is counted as torn.
         header.begun.store(lines as u64, Ordering::Relaxed);
         // SAFETY: `has_room` leaves these bytes between the lines before and the marks, inside of this chunk, which is
         // borrowed mutably.
         unsafe { self.arena.map.write(self.start + CHUNK_HEADER_BYTES + self.bytes, line) };
         let mark = self.mark(self.lines);
+        // Relaxed: the store of `committed` below orders both.
         mark.nanos.store(nanos as u64, Ordering::Relaxed);
         mark.end.store(end as u64, Ordering::Relaxed);
         // Release: the line is accepted from here on, with its bytes and its mark.
@@ -178,6 +181,7 @@ impl Chunk {
 
     /// Shard of the lines and number of the chunk in the order of their time, as another process left them.
     pub(crate) fn origin(&self) -> (u64, u64) {
+        // Relaxed: the other process is dead, so no store races with these loads.
         (self.header().shard.load(Ordering::Relaxed), self.header().sequence.load(Ordering::Relaxed))
     }
 

@@ -62,6 +62,7 @@ pub(super) fn owner_in(entry: &fs::DirEntry) -> Option<Owner> {
 /// Returns a path for a file of `owner` that no file of this process has had before.
 fn new_path(dir: &Path, owner: Owner) -> PathBuf {
     static MADE: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: only the numbers have to differ.
     let count = MADE.fetch_add(1, Ordering::Relaxed);
     dir.join(format!("{PREFIX}{}", owner.to_name(count)))
 }

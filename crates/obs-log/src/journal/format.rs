@@ -126,6 +126,7 @@ impl Layout {
 
     /// Judges the first bytes of a file of this length. Every number in them is checked, because a file may be damaged.
     pub(super) fn read(head: &[u8; FIRST_PIECE], length: u64) -> Head {
+        // Native order, because the file is read on the machine that has written it.
         let (words, _) = head.as_chunks::<8>();
         let word = |at: usize| words.get(at / 8).map_or(0, |word| u64::from_ne_bytes(*word));
         match word(FORMAT) {

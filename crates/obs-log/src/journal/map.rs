@@ -62,6 +62,7 @@ impl Map {
     #[inline]
     pub(super) fn view<T: AtomicWords>(&self, at: usize) -> &T {
         let end = at.checked_add(size_of::<T>());
+        // Checked in release builds too, because offsets come from the file of another process.
         assert!(at.is_multiple_of(align_of::<T>()) && end.is_some_and(|end| end <= self.len()));
         // SAFETY: inside of the mapping, which lives as long as the borrow of the map; aligned, because the mapping begins
         // at a page; and all bytes are a value of `T`. Offsets of words are touched in no other way.

@@ -53,6 +53,7 @@ impl CopyText {
         if self.length > SHORT {
             return out.extend_from_slice(&self.long);
         }
+        // A copy of fixed size, which the compiler turns into a few vector moves. The length says how much of it counts.
         *out.room() = self.short;
         out.advance(self.length);
     }

@@ -84,6 +84,7 @@ impl FieldSpans {
     /// Adds a field. It replaces an earlier one of the same name.
     #[inline]
     pub(crate) fn add(&mut self, line: &[u8], span: FieldSpan, key_bit: u64) {
+        // A set bit may come from another key, so the keys are compared then.
         if self.bits & key_bit != 0
             && let Some(same) = self.find(line, &span)
         {
@@ -153,6 +154,7 @@ impl FieldSpans {
         let fits = |cap: usize| {
             fixed + self.all.iter().map(|span| span.value_bytes().min(cap)).sum::<usize>() <= MAX_LINE_BYTES
         };
+        // In steps of an eighth, so that the search takes few passes over the spans.
         let caps = std::iter::successors(Some(most), |cap| Some(cap / 8 * 7));
         caps.take_while(|cap| *cap >= MIN_CAP).find(|cap| fits(*cap)).unwrap_or(0)
     }

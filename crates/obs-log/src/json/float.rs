@@ -61,6 +61,7 @@ pub(crate) fn shortest_f64(value: f32) -> f64 {
 pub(crate) fn may_be_f32(value: f64, length: usize) -> bool {
     // An `f32` tells apart all texts of 6 digits, and represents all integers up to 2^24.
     let is_same = length <= 7 || (value.fract() == 0.0 && value.abs() < 16_777_216.0);
+    // An `f32` widened to an `f64` has zeros in the bits that only an `f64` has.
     let surplus_bits = value.to_bits() << (64 - (f64::MANTISSA_DIGITS - f32::MANTISSA_DIGITS));
     !is_same && surplus_bits == 0
 }

@@ -109,6 +109,7 @@ impl LineBuf {
 
     /// Makes room for `bytes` more bytes.
     fn grow(&mut self, bytes: usize) {
+        // Doubled as a vector would be, but never beyond the bound.
         let wanted = (self.length + bytes).max(self.bytes.len() * 2).clamp(256, MAX_BYTES);
         self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
         self.bytes.resize(wanted.max(self.bytes.len()), 0);

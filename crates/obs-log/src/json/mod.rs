@@ -118,6 +118,7 @@ impl Encoder {
         let start = self.line.len() + head.len();
         write_text(&mut self.line, head, record.args());
         let end = self.line.len();
+        // The end may lie before the computed start if the buffer is full.
         let start = start.min(end);
         self.spans.add_message(FieldSpan::new(start, start, end));
         if end > LONG_BYTES {

@@ -122,6 +122,7 @@ impl LineFormatter<'_> {
     }
 
     fn escaped<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        // Taken out, because `put` borrows all of `self`.
         let mut scratch = std::mem::take(&mut self.nested.scratch);
         scratch.clear();
         let put = if text.len() <= PIECE_BYTES {

@@ -99,12 +99,14 @@ extern "C" fn on_signal(signal: c_int) {
 /// Passes `signal` to the thread. Returns `false` if the pipe is gone: a program may close every descriptor and open others
 /// under the same numbers.
 fn tell_thread(signal: c_int) -> bool {
+    // One byte in the pipe for each signal at most. AcqRel: pairs with the removal of the bit in `act_on`.
     let bit = 1 << signal;
     if PENDING.fetch_or(bit, Ordering::AcqRel) & bit != 0 {
         return true;
     }
     let pipe = PIPE.load(Ordering::Acquire);
     let byte = signal as u8;
+    // Check the inode, because the number may belong to another file by now.
     // SAFETY: `write` is async-signal-safe and reads one byte of a local.
     inode(pipe) == INODE.load(Ordering::Acquire)
         && unsafe { libc::write(pipe, ptr::from_ref(&byte).cast(), 1) == 1 }

@@ -64,6 +64,7 @@ impl Backlog {
     pub(crate) fn next_run(&self, run: &mut Run) -> bool {
         run.segments.clear();
         run.bytes = 0;
+        // A merge of the shards: each step takes lines of the earliest shard up to the time of the next one.
         let mut cursors: [Cursor; SHARDS] = std::array::from_fn(|shard| self.start(shard));
         while run.segments.len() < MAX_PIECES {
             let Some((shard, rival)) = earliest(&cursors) else { break };
@@ -119,6 +120,7 @@ impl Backlog {
             }
         }
         run.day = day;
+        // Saturating: a single line may be longer than a write.
         let room = bytes.start + WRITE_BYTES.saturating_sub(run.bytes);
         let (mut line, mut end) = (first + 1, bytes.end);
         let limit = if is_draft { line } else { next_draft.min(chunk.lines()) };
@@ -188,6 +190,7 @@ impl Backlog {
                 let end = segment.bytes.start + left;
                 segment.lines.clone().take_while(|&line| chunk.range(line).end <= end).count()
             };
+            // The order of segments is that of the write, so the lines before these are drained as well.
             chunk.set_drained(segment.lines.start + count);
             lines += count as u64;
             if count < segment.lines.len() {

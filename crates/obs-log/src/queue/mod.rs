@@ -209,6 +209,7 @@ impl Queue {
         }
         let mut chunk = pool.spare.pop_front()?;
         pool.used += 1;
+        // Numbers the chunks of a shard in the order of their lines, for recovery.
         pool.sequence += 1;
         chunk.open(pool.sequence, shard);
         Some(OpenChunk { chunk, max_level })
@@ -266,12 +267,14 @@ impl Queue {
             }
         }
         drop(pool);
+        // After the pool has the chunk. Relaxed: a caller that reads the flag late drops one more line, which is counted.
         self.stalled.store(false, Ordering::Relaxed);
         self.freed.notify_all();
     }
 
     /// Counts lines of `level` as dropped.
     pub(crate) fn count_dropped(&self, level: Level, lines: u64) {
+        // Relaxed: each level is a number of its own.
         self.dropped[level as usize - 1].fetch_add(lines, Ordering::Relaxed);
     }
 

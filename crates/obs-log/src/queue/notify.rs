@@ -104,6 +104,7 @@ impl Notify {
         let mut state = lock(&self.state);
         state.wanted += 1;
         let mine = state.wanted;
+        // One condition variable serves the writer and all flushes, so all of them are woken.
         self.changed.notify_all();
         while state.done < mine {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -166,6 +167,7 @@ impl Notify {
         if written {
             state.done = turn.wanted;
         }
+        // No thread waits for a turn that answers no flush.
         if before != (state.tried, state.done) {
             drop(state);
             self.changed.notify_all();

@@ -42,6 +42,7 @@ pub(crate) fn commit(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Comm
         Some(_) => 0,
         None => written,
     };
+    // Before `settle`: a kill in between leaves an intent whose lines count as drained, which recovery does not repeat.
     let lines = backlog.retire(run, staged);
     if let Some(arena) = &arena {
         arena.settle();

@@ -89,6 +89,7 @@ impl Writer {
             let result = self.turn(turn.asked || turn.stop);
             self.shared.queue.end_turn(turn, result.is_ok());
             self.note(result);
+            // Only now, so that the last turn has written what it could.
             if turn.stop {
                 return;
             }
@@ -110,6 +111,7 @@ impl Writer {
         if let Some(files) = lock(&self.shared.next_files).take() {
             self.files = files;
         }
+        // Once a turn: a file that is renamed in the middle of a write still gets that write whole.
         self.files.notice_changes();
         let written = self.write_staged();
         self.backlog.recycle(&self.shared.queue);
@@ -204,6 +206,7 @@ impl Writer {
         let line = dropped_line(&mut self.encoder, nanos, counts);
         let line = &mut [IoSlice::new(line)];
         self.files.append(day_of(nanos), line, &mut |_| {}).map_err(|interrupted| interrupted.error)?;
+        // Only after the write. If it fails, the next report has these lines too.
         self.reported = dropped;
         self.last_report = Some(Instant::now());
         Ok(())

@@ -49,6 +49,7 @@ fn drain(arena: Arena, files: &mut DayFiles, recovered: &mut Recovered) -> io::R
     let mut chunks = arena.into_chunks();
     finish_write(&chunks, files.dir())?;
     let torn = chunks.iter_mut().map(set_aside_broken).sum::<u64>();
+    // In the order in which the chunks were filled. The index only tells where they lie.
     chunks.sort_by_key(|chunk| chunk.origin().1);
     let mut backlog = Backlog::default();
     for chunk in chunks {

@@ -1,4 +1,4 @@
-//! `exception!` (L3).
+//! Fields of `exception!`.
 
 use std::error::Error;
 use std::fmt;
@@ -27,9 +27,8 @@ fn chain() -> Link {
     link("call failed", link("connect", link("tls \"alert\"", Link("refused", None))))
 }
 
-/// L3: an error with a source three deep.
 #[test]
-fn pain_08_error_chain_is_an_array() {
+fn the_chain_of_an_error_is_an_array() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let err = chain();
@@ -40,11 +39,11 @@ fn pain_08_error_chain_is_an_array() {
     assert_eq!(line["error_type"], "it::exceptions::Link");
     assert_eq!(line["error"], "call failed");
     assert_eq!(line["causes"], serde_json::json!(["connect", "tls \"alert\"", "refused"]));
-    assert!(line["backtrace"].as_str().unwrap().contains("pain_08_error_chain_is_an_array"), "{line}");
+    assert!(line["backtrace"].as_str().unwrap().contains("the_chain_of_an_error_is_an_array"), "{line}");
 }
 
 #[test]
-fn l3_every_kind_of_error_value() {
+fn every_kind_of_error_value_is_logged() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let owned = chain();
@@ -70,7 +69,7 @@ fn l3_every_kind_of_error_value() {
 }
 
 #[test]
-fn l3_an_error_whose_display_panics_is_still_logged() {
+fn an_error_whose_display_panics_is_still_logged() {
     #[derive(Debug)]
     struct Bad;
     impl fmt::Display for Bad {
@@ -85,9 +84,9 @@ fn l3_an_error_whose_display_panics_is_still_logged() {
     assert_eq!(capture.lines()[0]["error"], "[panicked while formatting]");
 }
 
-/// L3, L8: an error can be of any length; the line has the beginning of it, and all the rest.
+/// An error of any length leaves room for the other fields.
 #[test]
-fn l3_of_a_huge_error_the_beginning_is_kept() {
+fn the_beginning_of_a_huge_error_is_kept() {
     #[derive(Debug)]
     struct Huge;
     impl fmt::Display for Huge {
@@ -111,5 +110,5 @@ fn l3_of_a_huge_error_the_beginning_is_kept() {
     let causes = line["causes"].as_array().expect("the line has room for them");
     assert_eq!(causes.len(), 64);
     assert_eq!(causes[63], "[800000 bytes cut]");
-    assert!(line["backtrace"].as_str().unwrap().contains("l3_of_a_huge_error"));
+    assert!(line["backtrace"].as_str().unwrap().contains("the_beginning_of_a_huge_error"));
 }

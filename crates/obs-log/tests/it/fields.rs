@@ -6,9 +6,8 @@ use obs_log::{Capture, Logger, Secret, debug, error, get_logger, info, log_enabl
 
 static LOG: Logger = Logger::new("hearthnet::bus::router");
 
-/// Spec §7, `test_logger_writes_json_lines`.
 #[test]
-fn l2_test_logger_writes_json_lines() {
+fn test_logger_writes_json_lines() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let (c, node) = ("llm.chat", "7H4G");
@@ -21,7 +20,7 @@ fn l2_test_logger_writes_json_lines() {
 }
 
 #[test]
-fn l1_every_way_to_name_a_logger() {
+fn every_way_to_name_a_logger() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let by_name = get_logger("hearthnet.bus.router");
@@ -40,7 +39,7 @@ fn l1_every_way_to_name_a_logger() {
 }
 
 #[test]
-fn l2_levels_have_the_names_of_the_specification() {
+fn levels_have_the_names_of_the_specification() {
     let capture = Capture::new();
     let _scope = capture.enter();
     assert!(log_enabled!(logger: LOG, log::Level::Trace));
@@ -54,9 +53,9 @@ fn l2_levels_have_the_names_of_the_specification() {
     assert_eq!(levels, ["trace", "debug", "info", "warning", "error"]);
 }
 
-/// L1: fields of crates that know nothing of us.
+/// Other crates use the macros of `log`.
 #[test]
-fn pain_12_kv_dropped_third_party_fields_keep_their_kind() {
+fn fields_of_third_party_crates_keep_their_kind() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let nested = BTreeMap::from([("a", vec![1, 2])]);
@@ -68,7 +67,7 @@ fn pain_12_kv_dropped_third_party_fields_keep_their_kind() {
 }
 
 #[test]
-fn l12_secrets_and_hidden_names() {
+fn secrets_and_hidden_names_are_redacted() {
     let capture = Capture::new();
     let _scope = capture.enter();
     let key = Secret::new("hunter2");
@@ -89,11 +88,11 @@ fn captures_nest_and_belong_to_their_thread() {
     drop(outer_scope);
     info!("inner still");
     drop(inner_scope);
-    info!("nobody");
+    info!("after both scopes");
     assert_eq!((outer.lines().len(), inner.lines().len()), (0, 2));
 }
 
-/// The text of a line's field.
+/// Returns the text of a line's field.
 fn shown<'a>(line: &'a str, key: &str) -> &'a str {
     let (_, value) = line.split_once(&format!(",\"{key}\":")).unwrap();
     let end = value.find([',', '}']).unwrap();
@@ -152,7 +151,7 @@ fn an_f32_reads_the_same_in_every_macro() {
     assert!(text.iter().all(|line| shown(line, "a") == "0.1"), "{text:?}");
 }
 
-/// A value that repeats a key goes through a tree, which holds no f32.
+/// A value that repeats a key is read into a tree, which holds no `f32`.
 #[test]
 fn an_f32_beside_a_repeated_key_reads_the_same() {
     struct Repeated;

@@ -1,4 +1,4 @@
-//! What users of the crate see, each test in a capture of its own.
+//! Public interface of the crate. Each test has a capture of its own.
 
 mod exceptions;
 mod fields;

@@ -1,9 +1,9 @@
-//! Rate limits as their users see them (L5).
+//! Rate limits of loggers, keys and places in the code.
 
 use obs_log::{Capture, Logger, RateLimited, error_limited, info_limited, warn};
 
 #[test]
-fn l5_the_next_line_through_says_how_many_were_not() {
+fn the_next_line_has_the_number_of_suppressed_ones() {
     static LOG: Logger = Logger::new("test.next");
     let capture = Capture::new();
     let _scope = capture.enter();
@@ -19,7 +19,7 @@ fn l5_the_next_line_through_says_how_many_were_not() {
 }
 
 #[test]
-fn l5_keys_loggers_and_places_are_told_apart() {
+fn keys_loggers_and_places_are_limited_separately() {
     static LOG: Logger = Logger::new("test.apart");
     static NOISY: RateLimited = RateLimited::new(Logger::new("test.noisy"));
     let capture = Capture::new();

@@ -1,4 +1,4 @@
-//! Users' code that logs or panics while it is being logged (L7).
+//! User's code that logs or panics while it is logged.
 
 use std::fmt;
 use std::panic::catch_unwind;
@@ -23,9 +23,8 @@ impl fmt::Display for Panics {
     }
 }
 
-/// L7.
 #[test]
-fn pain_09_re_entrancy_logging_inside_a_display_gives_two_clean_lines() {
+fn logging_inside_a_display_gives_two_clean_lines() {
     let capture = Capture::new();
     let _scope = capture.enter();
     info!(field:% = Logs; "{}", Logs);
@@ -35,9 +34,8 @@ fn pain_09_re_entrancy_logging_inside_a_display_gives_two_clean_lines() {
     assert_eq!(capture.lines()[2]["field"], "shown");
 }
 
-/// L7.
 #[test]
-fn pain_09_re_entrancy_a_panic_inside_a_display_stays_in_its_value() {
+fn a_panic_inside_a_display_stays_in_its_value() {
     let capture = Capture::new();
     let _scope = capture.enter();
     catch_unwind(|| info!(bad:% = Panics, good = 1; "{}", Panics)).expect("a log call does not panic");
@@ -48,9 +46,9 @@ fn pain_09_re_entrancy_a_panic_inside_a_display_stays_in_its_value() {
     assert_eq!(lines[1]["msg"], "next");
 }
 
-/// L7: what a panic carries panics once more when it is thrown away, and so does what that one carries.
+/// The payload of the panic panics when it is dropped, and so does the payload of that panic.
 #[test]
-fn pain_09_re_entrancy_a_panic_that_panics_again_stays_in_its_value_too() {
+fn a_payload_that_panics_again_stays_in_its_value_too() {
     struct Bomb(u32);
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -71,7 +69,7 @@ fn pain_09_re_entrancy_a_panic_that_panics_again_stays_in_its_value_too() {
 }
 
 #[test]
-fn l7_logging_while_a_thread_ends_does_no_harm() {
+fn logging_while_a_thread_ends_does_no_harm() {
     struct Last;
     impl Drop for Last {
         fn drop(&mut self) {
@@ -83,7 +81,7 @@ fn l7_logging_while_a_thread_ends_does_no_harm() {
     let thread = std::thread::spawn(|| {
         LAST.with(|_| ());
         let _scope = Capture::new().enter();
-        info!("so that the buffers are there, and gone before the last words");
+        info!("makes the buffers, which are gone before the last words");
     });
     thread.join().expect("the thread ends well");
 }

@@ -93,6 +93,7 @@ pub(crate) fn is_reserved(key: &str) -> bool {
 }
 
 fn bit_of(json: &[u8]) -> u64 {
+    // A multiplicative hash. Its upper six bits choose one of 64 bits.
     let sum = json.iter().fold(0_u32, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     1 << (sum.wrapping_mul(0x9e37_79b9) >> 26)
 }
