@@ -80,13 +80,13 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
         return Ok(frames(Relay { response, parser: sse::Parser::default(), patience }));
     }
     let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
-    let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| nonsense("it is not JSON"))?;
+    let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| invalid("it is not JSON"))?;
     match ok {
         // `take` moves the value. A copy of 8 MiB of JSON would double the memory.
         true if body["output"].is_object() => {
             Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() })
         }
-        true => Err(nonsense("it has no output")),
+        true => Err(invalid("it has no output")),
         false => Err(error_of(&body)),
     }
 }
@@ -97,11 +97,11 @@ fn error_of(body: &Value) -> CallError {
     let message = body["message"].as_str().unwrap_or("the peer gave no reason");
     match code {
         Some(code) => code.because(message.chars().take(MAX_MESSAGE_CHARS).collect::<String>()),
-        None => nonsense("its error code is unknown"),
+        None => invalid("its error code is unknown"),
     }
 }
 
-fn nonsense(why: &str) -> CallError {
+fn invalid(why: &str) -> CallError {
     Code::INTERNAL_ERROR.because(format!("the peer's answer is invalid: {why}"))
 }
 
@@ -130,9 +130,9 @@ fn frame_of(event: &sse::Event) -> Result<Frame, CallError> {
     // A name with a line feed would let a peer insert events of its own.
     let proper = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     if !(1..=32).contains(&event.name.len()) || !event.name.bytes().all(proper) {
-        return Err(nonsense("the name of a frame is invalid"));
+        return Err(invalid("the name of a frame is invalid"));
     }
-    let data: Value = serde_json::from_str(&event.data).map_err(|_| nonsense("a frame is not JSON"))?;
+    let data: Value = serde_json::from_str(&event.data).map_err(|_| invalid("a frame is not JSON"))?;
     match event.name.as_str() {
         ERROR => Err(error_of(&data)),
         name => Ok(Frame::new(name, data)),

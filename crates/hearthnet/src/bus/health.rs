@@ -70,7 +70,7 @@ mod tests {
 
     fn rate(registry: &Registry) -> Option<f64> {
         let labels = [("capability", "experimental.echo"), ("node", "ed25519:us")];
-        obs_facade::metrics::testing::value(&registry, "hearthnet_capability_health_success_rate", &labels)
+        obs_facade::metrics::testing::value(registry, "hearthnet_capability_health_success_rate", &labels)
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::config::node_name::{self, NAME, is_name};
 use crate::config::paths::Paths;
 use crate::failure::Failure;
-use crate::state::create_once::Placed;
+use crate::state::create_once::Creation;
 use crate::state::home;
 
 /// Creates keys, a community of one member, its event log and the configuration. Keeps files that exist.
@@ -47,11 +47,11 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
         None => config.node_name(),
     };
     let mut made = Vec::new();
-    let home = home::ensure(&config, Some(config_file), paths, &name, &mut |what, path, placed| {
-        made.push(placed);
-        tell(what, path, placed);
+    let home = home::ensure(&config, Some(config_file), paths, &name, &mut |what, path, creation| {
+        made.push(creation);
+        tell(what, path, creation);
     })?;
-    let outcome = if made.contains(&Placed::Made) {
+    let outcome = if made.contains(&Creation::Created) {
         let (node_id, again) = (home.identity.node_id(), overrides.for_node());
         safe_line(format_args!("This node is {node_id}. Start it with: hearthnet run{again}"))
     } else {
@@ -60,10 +60,10 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
     print(&outcome).map_err(|error| not_written(&error))
 }
 
-fn tell(what: &str, path: &Path, placed: Placed) {
-    let verb = match placed {
-        Placed::Made => "made",
-        Placed::Kept => "kept",
+fn tell(what: &str, path: &Path, creation: Creation) {
+    let verb = match creation {
+        Creation::Created => "made",
+        Creation::Kept => "kept",
     };
     say(format_args!("{verb}  {what:<18} {}", path.display()));
 }

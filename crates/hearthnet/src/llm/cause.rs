@@ -2,34 +2,34 @@
 
 use crate::wire::error::Code;
 
-/// The cause of an error.
+/// Cause of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// The conversation or an option of the caller.
+    /// The caller's messages or options are invalid.
     Request,
-    /// The key or account of this node.
+    /// The key or account of this node is refused.
     Access,
-    /// The model or the path is not there.
+    /// The server lacks the model or the path.
     Model,
-    /// The server has no capacity, or the account no quota.
+    /// The server is overloaded, or the account has no quota left.
     Busy,
     Slow,
     /// A proxy does not reach the server.
     Unreachable,
     Unsupported,
-    /// The server itself.
+    /// The server failed.
     Fault,
 }
 
 impl Cause {
-    /// Returns the cause that an HTTP status stands for.
+    /// Returns the cause for an HTTP status.
     pub(super) fn of_status(status: u64) -> Option<Cause> {
         match status {
             400 | 413 | 422 => Some(Cause::Request),
             401 | 403 => Some(Cause::Access),
             404 | 410 => Some(Cause::Model),
             402 | 429 | 503 | 529 => Some(Cause::Busy),
-            // From 520 on these are Cloudflare's.
+            // Codes from 520 on are Cloudflare's.
             408 | 504 | 522 | 524 => Some(Cause::Slow),
             502 | 521 | 523 => Some(Cause::Unreachable),
             501 => Some(Cause::Unsupported),
@@ -38,8 +38,7 @@ impl Cause {
         }
     }
 
-    /// Returns the cause that a word of OpenAI, Anthropic, Google, llama.cpp, vLLM or TGI stands for, or a status in
-    /// digits.
+    /// Returns the cause for a word of OpenAI, Anthropic, Google, llama.cpp, vLLM or TGI, or for a status in digits.
     pub(super) fn of_word(word: &str) -> Option<Cause> {
         match word.to_ascii_lowercase().as_str() {
             "invalid_request_error"
@@ -90,7 +89,7 @@ impl Cause {
     pub(super) fn code(self) -> Code {
         match self {
             Cause::Request => Code::BAD_REQUEST,
-            // The caller can do nothing about the settings of this node.
+            // The caller cannot change the settings of this node.
             Cause::Access | Cause::Model | Cause::Fault => Code::INTERNAL_ERROR,
             Cause::Busy => Code::CAPACITY_EXCEEDED,
             Cause::Slow => Code::TIMEOUT,
@@ -99,7 +98,7 @@ impl Cause {
         }
     }
 
-    /// Says what was wrong, for the caller and for the log.
+    /// Returns the problem, for the caller and for the log.
     pub(super) fn problem(self) -> &'static str {
         match self {
             Cause::Request => "the language model does not accept this request",
@@ -113,7 +112,7 @@ impl Cause {
         }
     }
 
-    /// Says what the owner of this node can do.
+    /// Returns the advice for the owner of this node.
     pub(super) fn advice(self) -> &'static str {
         match self {
             Cause::Request | Cause::Unsupported => "nothing to do here: the caller has to change its request",

@@ -1,4 +1,4 @@
-//! Errors that the server of a language model reports: by the status of its answer, in a body, or in an event.
+//! Errors that the server of a language model reports: by status, in a body, or in an event.
 
 use obs_facade::{Logger, warn_limited};
 use reqwest::StatusCode;
@@ -11,7 +11,7 @@ static LOG: Logger = Logger::new("hearthnet::llm");
 
 const MAX_MESSAGE_CHARS: usize = 256;
 
-/// The side that named the model of a request. An error about the model is the mistake of that side.
+/// Side that chose the model of a request. An error about the model is a mistake of that side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chooser {
     Node,
@@ -31,7 +31,7 @@ impl Chooser {
         error_in(answer).map_or(Ok(()), |error| Err(self.fail(cause_in(error), None, message_in(error))))
     }
 
-    /// Returns the error for an event that is named `error`, of any data.
+    /// Returns the error for an event named `error`, with any data.
     pub(super) fn event(self, data: &str) -> CallError {
         let Ok(answer) = serde_json::from_str::<Value>(data) else {
             return self.fail(None, None, data);
@@ -40,22 +40,24 @@ impl Chooser {
         self.fail(cause_in(error), None, message_in(error))
     }
 
-    /// Returns the error for an answer whose status says failure. A proxy in front of the server has a body of its own.
+    /// Returns the error for an answer whose status is a failure. The body may come from a proxy in front of the
+    /// server.
     pub(super) fn response(self, status: StatusCode, body: &[u8]) -> CallError {
         let status = status.as_u16();
+        // An HTML page of a proxy becomes `null`, and the status decides.
         let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
         let error = error_in(&answer).unwrap_or(&answer);
         let (of_status, of_body) = (Cause::of_status(status.into()), cause_in(error));
-        // 400 and 500 are what servers answer for want of a better status. The body may know more.
+        // Servers use 400 and 500 if no other status fits. The body may be more specific.
         let cause = if matches!(status, 400 | 500) { of_body.or(of_status) } else { of_status.or(of_body) };
         self.fail(cause, Some(status), message_in(error))
     }
 
-    /// The server's words go to the log of this node and not to the caller: they may name hosts, paths or keys.
+    /// Logs the server's message and returns an error without it, because the message may name hosts, paths or keys.
     fn fail(self, cause: Option<Cause>, status: Option<u16>, message: &str) -> CallError {
         let cause = cause.unwrap_or(Cause::Fault);
         let code = self.code(cause);
-        // A key for each cause: a caller that sends bad requests does not hide that the key has expired.
+        // Each cause has a rate limit of its own: a caller that sends bad requests does not hide an expired key.
         warn_limited!(
             LOG, cause.problem(), code = code.as_str(), status = status, message = harmless(message).as_str(),
             problem = cause.problem(), advice = cause.advice(); "the language model failed"
@@ -64,17 +66,17 @@ impl Chooser {
     }
 }
 
-/// The part of an answer that is an error.
+/// Returns the part of an answer that is an error.
 fn error_in(answer: &Value) -> Option<&Value> {
     let choice = &answer["choices"][0];
     [&answer["error"], &choice["error"]].into_iter().find(|error| !error.is_null()).or_else(|| {
-        // Some servers put the fields of the error beside the type, or give no more than a reason to stop.
+        // Some servers put the fields of the error beside the type, or report a stop reason only.
         (answer["object"] == "error" || answer["type"] == "error" || choice["finish_reason"] == "error")
             .then_some(answer)
     })
 }
 
-/// Servers write a status or a word, under one of these names.
+/// Returns the cause in an error. Servers write a status or a word under one of these names.
 fn cause_in(error: &Value) -> Option<Cause> {
     ["code", "type", "status", "error_type"].iter().find_map(|field| match &error[*field] {
         Value::Number(status) => Cause::of_status(status.as_u64()?),
@@ -88,8 +90,9 @@ fn message_in(error: &Value) -> &str {
     text("message").or_else(|| text("detail")).or_else(|| error.as_str()).unwrap_or_default()
 }
 
-/// The start of `message` without characters that move a terminal's cursor.
+/// Returns the start of `message`, with blanks instead of control characters.
 fn harmless(message: &str) -> String {
+    // The log escapes control characters too. Blanks keep the line readable.
     message.chars().take(MAX_MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_has_the_code_that_fits() {
+    fn an_error_has_a_fitting_code() {
         for (error, code) in [
             (json!({ "code": 429 }), Code::CAPACITY_EXCEEDED),
             (json!({ "code": "504" }), Code::TIMEOUT),
@@ -121,9 +124,9 @@ mod tests {
         assert_eq!(Chooser::Node.check(&stopped).unwrap_err().code, Code::INTERNAL_ERROR);
     }
 
-    /// A status has one code, whether it is that of the answer or in an error.
+    /// A status has the same code as status of the answer and in an error.
     #[test]
-    fn a_status_has_one_code_wherever_it_stands() {
+    fn a_status_has_the_same_code_in_every_place() {
         for (statuses, code) in [
             (&[400, 413, 422][..], Code::BAD_REQUEST),
             (&[401, 403, 404, 405, 410, 418, 500, 505, 599], Code::INTERNAL_ERROR),
@@ -144,9 +147,9 @@ mod tests {
         }
     }
 
-    /// Status and body as these servers send them.
+    /// Status and body, as these servers send them.
     #[test]
-    fn errors_of_known_servers_have_their_code() {
+    fn errors_of_known_servers_have_their_codes() {
         for (server, status, body, code) in [
             (
                 "OpenAI",
@@ -215,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_the_caller_named_is_the_callers_mistake() {
+    fn a_missing_model_is_a_mistake_of_the_side_that_chose_it() {
         let code = |chooser: Chooser| chooser.response(StatusCode::NOT_FOUND, b"").code;
         assert_eq!(code(Chooser::Node), Code::INTERNAL_ERROR);
         assert_eq!(code(Chooser::Caller), Code::NOT_IMPLEMENTED);
     }
 
     #[test]
-    fn a_message_for_the_log_is_bounded_and_harmless() {
+    fn a_message_for_the_log_is_bounded_and_without_controls() {
         assert_eq!(harmless("a\u{1b}[2Jb\n"), "a [2Jb ");
         assert_eq!(harmless(&"\u{e4}".repeat(1 << 20)).chars().count(), MAX_MESSAGE_CHARS);
     }

@@ -1,9 +1,9 @@
-//! The text in a message, or in a part of a streamed one.
+//! Text of a message, or of a part of a streamed one.
 
 use serde_json::Value;
 
-/// The text that is meant for the reader: the content, else the refusal, else nothing, as in a message that only calls
-/// tools or reasons. `None` if the content is of no known form.
+/// Returns the text for the reader: the content, else the refusal, else an empty string, as in a message that only
+/// calls tools or reasons. Returns `None` if the content has an unknown form.
 pub(super) fn text(message: &Value) -> Option<String> {
     let content = match &message["content"] {
         Value::Null => String::new(),

@@ -1,4 +1,4 @@
-//! `llm.chat`: a conversation with the language model of the first backend of the configuration.
+//! `llm.chat`: conversation with the language model of the first configured backend.
 
 use std::time::Instant;
 
@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use crate::bus::answer::{self, Answer, DONE, Frame, FrameSource, frames};
 use crate::bus::capability::{Answering, Capability};
 use crate::config::BackendSection;
-use crate::llm::{self, Backend, Chooser, Pieces, Said};
+use crate::llm::{self, Backend, Chooser, Pieces, Report};
 use crate::node::model_span::ModelSpan;
 use crate::wire::arguments::{Call, boolean, text};
 use crate::wire::error::{CallError, Code};
 
 pub(super) const NAME: &str = "llm.chat";
 
-/// What a backend is asked for when neither the configuration nor the caller names a model: those that serve one
-/// alone do not look at it.
+/// Model name in a request for which neither the configuration nor the caller names one. Servers with a single model
+/// ignore it.
 const ANY_MODEL: &str = "default";
 
 #[derive(Clone)]
@@ -40,6 +40,7 @@ impl Chat {
     async fn answer(self, call: Call) -> Result<Answer, CallError> {
         let (model, chooser) = self.model_for(&call)?;
         let model = model.to_owned();
+        // A person reads the first words seconds before the last ones arrive.
         let stream = boolean(&call.input, "stream")?.unwrap_or(true);
         let request = llm::request(call.input, &model, stream)?;
         let span = ModelSpan::begin(&self.backend, &self.backend_name, &model, stream);
@@ -57,7 +58,7 @@ impl Chat {
         })
     }
 
-    /// Returns the configured model; another one is not offered. Without a configured one the caller chooses.
+    /// Returns the model. A configured model is the only one offered. Without one, the caller chooses.
     fn model_for<'a>(&'a self, call: &'a Call) -> Result<(&'a str, Chooser), CallError> {
         match (self.model.as_deref(), text(&call.params, "model")?) {
             (Some(ours), Some(wanted)) if ours != wanted => {
@@ -76,20 +77,19 @@ impl Capability for Chat {
     }
 }
 
-/// Shows the node's own model on the metrics page from the start, and always (M7). Any other name that a caller gives is
-/// counted with all others.
+/// Gives the node's own model series of its own from the start. All other names that callers choose share one series.
 fn offer(model: &str) {
     standard::trust_models_only(&[model]);
     standard::llm_concurrent().set([model], 0.0);
 }
 
-/// A conversation under way: it counts as running until it is dropped, and its tokens are counted then,
-/// also those of an answer that nobody waited for.
+/// Conversation in progress. It counts as running until it is dropped. Its tokens are counted then, also if the caller
+/// has left.
 struct Talk {
     begun: Instant,
-    /// Pieces of text so far, each about a token.
+    /// Number of pieces of text so far. Each is about one token.
     pieces: u64,
-    said: Said,
+    report: Report,
     generated: metrics::Counter,
     span: ModelSpan,
     _running: metrics::Lease,
@@ -100,27 +100,28 @@ impl Talk {
         Talk {
             begun: Instant::now(),
             pieces: 0,
-            said: Said::default(),
+            report: Report::default(),
             generated: standard::llm_tokens_generated_total().with([model, backend]),
             span,
             _running: standard::llm_concurrent().with([model]).lease(),
         }
     }
 
-    /// What the backend counted, else the pieces.
+    /// Returns the number that the backend counted, else the number of pieces.
     fn tokens(&self) -> u64 {
-        self.said.tokens.unwrap_or(self.pieces)
+        self.report.tokens.unwrap_or(self.pieces)
     }
 
-    fn note(&mut self, said: Said) {
-        self.said.tokens = said.tokens.or(self.said.tokens);
-        self.said.stop_reason = said.stop_reason.or(self.said.stop_reason.take());
+    fn note(&mut self, report: Report) {
+        // The last report wins. Servers send the total in the last piece.
+        self.report.tokens = report.tokens.or(self.report.tokens);
+        self.report.stop_reason = report.stop_reason.or(self.report.stop_reason.take());
     }
 
     fn summary(&self) -> Value {
         json!({
             "tokens_out": self.tokens(),
-            "stop_reason": self.said.stop_reason.as_deref().unwrap_or("end"),
+            "stop_reason": self.report.stop_reason.as_deref().unwrap_or("end"),
             "ms": self.begun.elapsed().as_millis() as u64,
         })
     }
@@ -129,15 +130,15 @@ impl Talk {
 impl Drop for Talk {
     fn drop(&mut self) {
         self.generated.add(self.tokens());
-        self.said.tokens.into_iter().for_each(|tokens| self.span.generated(tokens));
+        self.report.tokens.into_iter().for_each(|tokens| self.span.generated(tokens));
     }
 }
 
 fn whole(completion: llm::Completion, mut talk: Talk) -> Answer {
-    // Words are the nearest to tokens that can be counted here.
+    // Words are the closest estimate of tokens here.
     talk.pieces = completion.content.split_whitespace().count() as u64;
     talk.span.completed(&completion.model, &completion.tokens_in);
-    talk.note(completion.said);
+    talk.note(completion.report);
     let mut meta = talk.summary();
     meta["model"] = completion.model;
     meta["tokens_in"] = completion.tokens_in;
@@ -147,7 +148,7 @@ fn whole(completion: llm::Completion, mut talk: Talk) -> Answer {
     }
 }
 
-/// The tokens of a streamed answer.
+/// Frames of a streamed answer.
 struct Tokens {
     pieces: Pieces,
     talk: Talk,
@@ -156,7 +157,8 @@ struct Tokens {
 impl FrameSource for Tokens {
     async fn next(&mut self) -> Result<Frame, CallError> {
         while let Some(piece) = self.talk.span.noted(self.pieces.next().await)? {
-            self.talk.note(piece.said);
+            self.talk.note(piece.report);
+            // Reports and keep-alive pieces are no tokens for the caller.
             if !piece.text.is_empty() {
                 self.talk.pieces += 1;
                 return Ok(Frame::new("token", json!({ "text": piece.text })));

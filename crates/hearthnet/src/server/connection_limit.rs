@@ -1,4 +1,4 @@
-//! Places at the transport server: one other host may not take them all, nor may all others together.
+//! Limit on connections. Neither one other host nor all of them together can take the connections of this machine.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,71 +6,74 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::wire::host::{host, is_localhost};
 
-/// Connections that each host has open.
+/// Number of open connections of each host.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Places {
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+pub(crate) struct ConnectionLimit {
+    open_by_host: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-/// Fewest places for this machine: a scraper, a browser and two commands.
+/// Lower bound on the connections of this machine: a scraper, a browser and two commands.
 const FEWEST_OF_OURS: usize = 4;
 
-impl Places {
-    /// Takes one of `all` places for a connection from `address`, until it is dropped. Returns `None` if that host, or all
-    /// other hosts together, have their share. This machine is trusted not to take too many.
-    pub(crate) fn take(&self, address: IpAddr, all: usize) -> Option<Place> {
+impl ConnectionLimit {
+    /// Acquires one of `all` connections for `address`, and releases it when the permit is dropped. Returns `None` if
+    /// the host, or all other hosts together, have used their share. This machine is not limited.
+    pub(crate) fn acquire(&self, address: IpAddr, all: usize) -> Option<ConnectionPermit> {
         let host = host(address);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open_by_host = self.open_by_host.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_localhost(address) {
             let shares = Shares::of(all);
-            let others = taken.iter().filter(|(host, _)| !is_localhost(**host)).map(|(_, open)| open);
-            let of_host = taken.get(&host).copied().unwrap_or_default();
+            let others = open_by_host.iter().filter(|(host, _)| !is_localhost(**host)).map(|(_, open)| open);
+            let of_host = open_by_host.get(&host).copied().unwrap_or_default();
             if others.sum::<usize>() >= shares.others || of_host >= shares.host {
                 return None;
             }
         }
-        *taken.entry(host).or_default() += 1;
-        Some(Place { places: self.clone(), host })
+        // Counted under the same lock as the check, so that two connections cannot take the last place.
+        *open_by_host.entry(host).or_default() += 1;
+        Some(ConnectionPermit { limit: self.clone(), host })
     }
 
-    fn give_back(&self, host: IpAddr) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connections) = taken.get_mut(&host) {
+    fn release(&self, host: IpAddr) {
+        let mut open_by_host = self.open_by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = open_by_host.get_mut(&host) {
             *connections -= 1;
             if *connections == 0 {
-                taken.remove(&host);
+                // Hosts without connections would fill the map otherwise.
+                open_by_host.remove(&host);
             }
         }
     }
 }
 
-/// Bounds on the connections of hosts other than this machine.
+/// Limits for hosts other than this machine.
 struct Shares {
-    /// Connections of all other hosts together at one time. The rest is for this machine: a person who looks at a node that
-    /// is under attack, or stops it, gets in.
+    /// Maximum number of connections of all other hosts. The rest is for this machine, so that its owner can inspect
+    /// and stop a node under attack.
     others: usize,
-    /// Connections of one other host at one time.
+    /// Maximum number of connections of one other host.
     host: usize,
 }
 
 impl Shares {
-    /// Shares out `all` places. An eighth is for this machine.
+    /// Divides `all` connections. This machine gets an eighth.
     fn of(all: usize) -> Shares {
         let others = all.saturating_sub((all / 8).max(FEWEST_OF_OURS));
+        // With many connections, one other host alone cannot use up the share of all others.
         Shares { others, host: others.min(all / 2) }
     }
 }
 
-/// What a connection holds while it is open.
+/// Permit for a connection.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Places,
+pub(crate) struct ConnectionPermit {
+    limit: ConnectionLimit,
     host: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.places.give_back(self.host);
+        self.limit.release(self.host);
     }
 }
 
@@ -79,9 +82,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_has_its_share_and_gives_it_back() {
-        let places = Places::default();
-        let take = |address: &str| places.take(address.parse().unwrap(), 512);
+    fn a_host_has_a_share_and_releases_it() {
+        let limit = ConnectionLimit::default();
+        let take = |address: &str| limit.acquire(address.parse().unwrap(), 512);
         let mut held: Vec<_> = (0..256).map(|_| take("192.168.1.9").unwrap()).collect();
         assert!(take("192.168.1.9").is_none() && take("::ffff:192.168.1.9").is_none());
         assert!(take("192.168.1.8").is_some(), "another host");
@@ -90,23 +93,23 @@ mod tests {
         held.pop();
         assert!(take("192.168.1.9").is_some());
         drop((held, local));
-        assert!(places.taken.lock().unwrap().is_empty(), "nothing is kept of who has left");
+        assert!(limit.open_by_host.lock().unwrap().is_empty(), "a host without connections is forgotten");
     }
 
     #[test]
-    fn all_others_together_leave_places_for_this_machine() {
-        let places = Places::default();
+    fn all_other_hosts_leave_connections_for_this_machine() {
+        let limit = ConnectionLimit::default();
         let others: Vec<_> = (0..1000u32)
-            .map_while(|at| places.take(IpAddr::V4((0x0a00_0000 + at / 100).into()), 512))
+            .map_while(|at| limit.acquire(IpAddr::V4((0x0a00_0000 + at / 100).into()), 512))
             .collect();
         assert_eq!(others.len(), 448);
-        assert!(places.take("192.168.1.9".parse().unwrap(), 512).is_none());
-        assert!(places.take("127.0.0.1".parse().unwrap(), 512).is_some());
-        assert!(places.take("::1".parse().unwrap(), 512).is_some());
+        assert!(limit.acquire("192.168.1.9".parse().unwrap(), 512).is_none());
+        assert!(limit.acquire("127.0.0.1".parse().unwrap(), 512).is_some());
+        assert!(limit.acquire("::1".parse().unwrap(), 512).is_some());
     }
 
     #[test]
-    fn few_places_are_shared_out_so_that_this_machine_has_some() {
+    fn this_machine_has_a_share_of_few_connections() {
         for (all, others, share) in [(5, 1, 1), (10, 6, 5), (106, 93, 53)] {
             let shares = Shares::of(all);
             assert_eq!((shares.others, shares.host), (others, share), "{all}");
@@ -114,9 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_that_changes_holds_for_the_next_connection() {
-        let places = Places::default();
-        let take = |all| places.take("192.168.1.9".parse().unwrap(), all);
+    fn a_changed_bound_applies_to_the_next_connection() {
+        let limit = ConnectionLimit::default();
+        let take = |all| limit.acquire("192.168.1.9".parse().unwrap(), all);
         let held: Vec<_> = (0..5).map_while(|_| take(10)).collect();
         assert_eq!(held.len(), 5);
         assert!(take(10).is_none());

@@ -6,8 +6,8 @@ use crate::failure::Failure;
 
 /// Upper bound at any limit, because each connection costs memory too.
 const MOST: u64 = 512;
-/// Lower bound: four for this machine and one for others. A node does not start with a limit that leaves less. A node that
-/// runs keeps the lower bound when its limit is lowered.
+/// Lower bound: four for this machine and one for others. A node refuses to start with a limit that leaves fewer. A
+/// running node keeps the lower bound if its limit is lowered.
 const FEWEST: u64 = 5;
 /// Descriptors reserved for files that the node opens now and then: the log's next files, SQLite's files, the doctor's
 /// checks, the event loop, and requests to peers and the collector.
@@ -15,16 +15,17 @@ const SPARE: u64 = 24;
 /// Assumed number of open descriptors where the system does not list them.
 const USUALLY_OPEN: u64 = 24;
 
-/// Descriptors that a node opens while it starts: the log, the runtime, the listener, the event log.
+/// Descriptors that a node opens during its start: the log, the runtime, the listener, the event log.
 const OPENED_BY_START: u64 = 17;
-/// Limit that the advice names: the usual default of Linux.
+/// Limit that the advice recommends: the usual default of Linux.
 const RECOMMENDED: u64 = 1024;
 
-/// Checks at the start that the limit leaves room for the fewest connections.
+/// Checks that the limit leaves room for the lower bound.
 ///
 /// # Errors
 ///
-/// Fails with the limit and the number that is needed. Otherwise idle connections would take the descriptors of the log.
+/// Fails with the limit and the number that is needed. Without the check, idle connections would take the descriptors
+/// of the log.
 pub(crate) fn check_limit() -> Result<(), Failure> {
     let needed = open() + OPENED_BY_START + SPARE + 2 * FEWEST;
     match limit() {
@@ -36,10 +37,10 @@ pub(crate) fn check_limit() -> Result<(), Failure> {
     }
 }
 
-/// Bound on connections at one time.
+/// Maximum number of connections at the current limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound {
-    /// Descriptors that were open before the first connection.
+    /// Number of descriptors that were open before the first connection.
     open: u64,
 }
 
@@ -48,7 +49,7 @@ impl Bound {
         Bound { open: open() }
     }
 
-    /// Returns the bound under the limit as it is now: `prlimit` changes that of a process that runs.
+    /// Returns the bound at the current limit, which `prlimit` can change in a running process.
     pub(super) fn connections(self) -> usize {
         bound(limit(), self.open) as usize
     }

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_service::Service as _;
 
-use self::connection_limit::Places;
+use self::connection_limit::ConnectionLimit;
 use self::descriptors::Bound;
 
 static LOG: Logger = Logger::new(module_path!());
@@ -34,7 +34,7 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Maximum time for which a client may leave received data unread. After it the client is disconnected.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Interval at which a full server asks whether its limit was raised.
+/// Interval at which a full server checks whether its limit was raised.
 const FULL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves connections until `end`, then lets open requests finish until `grace` of its outcome. Requests that do not
@@ -45,11 +45,11 @@ pub(crate) async fn serve<T, G: Future>(
     end: impl Future<Output = T>,
     grace: impl FnOnce(T) -> G,
 ) -> Option<G::Output> {
-    let (bound, places) = (Bound::measured(), Places::default());
+    let (bound, limit) = (Bound::measured(), ConnectionLimit::default());
     let (graceful, mut connections) = (GracefulShutdown::new(), JoinSet::new());
     let mut end = std::pin::pin!(end);
     let ended = loop {
-        // One system call, so that a limit that was raised or lowered holds from the next connection on.
+        // One system call for each connection. A changed limit takes effect at the next one.
         let all = bound.connections();
         let full = connections.len() >= all;
         tokio::select! {
@@ -58,12 +58,12 @@ pub(crate) async fn serve<T, G: Future>(
             Some(_) = connections.join_next() => {}
             () = sleep(FULL_INTERVAL), if full => {}
             accepted = listener.accept(), if !full => match accepted {
-                Ok((stream, remote)) => match places.take(remote.ip(), all) {
-                    Some(place) => {
+                Ok((stream, remote)) => match limit.acquire(remote.ip(), all) {
+                    Some(permit) => {
                         let served = connection(stream, app.clone(), ConnectInfo(remote), graceful.watcher());
                         connections.spawn(async move {
                             served.await;
-                            drop(place);
+                            drop(permit);
                         });
                     }
                     None => {
@@ -92,7 +92,7 @@ pub(crate) async fn serve<T, G: Future>(
 async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAddr>, watcher: Watcher) {
     // Tokens are small, and Nagle's algorithm would delay them.
     let _ = stream.set_nodelay(true);
-    give_up_on_who_does_not_read(&stream);
+    disconnect_unread(&stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(remote);
         // `Router::poll_ready` is always ready, so that it need not be polled.
@@ -109,7 +109,7 @@ async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAd
 }
 
 /// Sets `TCP_USER_TIMEOUT`, so that a client that stops reading is disconnected. HTTP has no such limit.
-fn give_up_on_who_does_not_read(stream: &TcpStream) {
+fn disconnect_unread(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, UNREAD_TIMEOUT.as_millis() as u32);
     #[cfg(not(target_os = "linux"))]
@@ -137,7 +137,7 @@ mod tests {
         let (_caller, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let (stream, _) = accepted.unwrap();
-        give_up_on_who_does_not_read(&stream);
+        disconnect_unread(&stream);
         assert_eq!(rustix::net::sockopt::tcp_user_timeout(&stream).unwrap(), 30_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Files and folders that are made only where nothing is yet.
+//! Files and folders that are created only if they do not exist.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -7,34 +7,35 @@ use std::path::Path;
 use super::publish::{self, is_unsupported, where_supported};
 use crate::failure::Failure;
 
-/// What became of something that should be there.
+/// Outcome of a step that creates something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placed {
-    Made,
+pub(crate) enum Creation {
+    Created,
     Kept,
 }
 
-/// Who may look at a file or folder.
+/// Users who may read a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Access {
-    /// The owner alone.
+    /// Owner only.
     Private,
-    /// Everybody may read.
+    /// All users.
     Public,
 }
 
-/// Makes the folder `path` and those above it, for the owner alone.
-pub(crate) fn folder(path: &Path) -> Result<Placed, Failure> {
+/// Creates the folder `path` and its parents, accessible to the owner only.
+pub(crate) fn folder(path: &Path) -> Result<Creation, Failure> {
     if path.is_dir() {
-        return Ok(Placed::Kept);
+        return Ok(Creation::Kept);
     }
     private_folders(path).map_err(|error| Failure::io("make the folder", path, &error))?;
-    Ok(Placed::Made)
+    Ok(Creation::Created)
 }
 
 #[cfg(unix)]
 fn private_folders(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
+    // Keys and events are below. Other users of the machine must not list them.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -43,23 +44,23 @@ fn private_folders(path: &Path) -> std::io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Puts a file with `content` at `path` in one step: a reader, or the next start after a crash, finds
-/// the whole of it or nothing, and a file that is there already is never touched.
-pub(crate) fn file(path: &Path, content: &[u8], access: Access) -> Result<Placed, Failure> {
+/// Creates a file with `content` at `path` in one step. A reader, or the next start after a crash, finds the whole
+/// file or none. An existing file is never changed.
+pub(crate) fn file(path: &Path, content: &[u8], access: Access) -> Result<Creation, Failure> {
     with(path, access, |temporary| {
         temporary.as_file_mut().write_all(content).map_err(|error| Failure::io("write", path, &error))
     })
 }
 
-/// As [`file()`], with `fill` writing the content.
+/// Creates a file like [`file()`], with content written by `fill`.
 pub(crate) fn with(
     path: &Path,
     access: Access,
     fill: impl FnOnce(&mut tempfile::NamedTempFile) -> Result<(), Failure>,
-) -> Result<Placed, Failure> {
-    // A dangling link counts as there: following it would write outside the folder.
+) -> Result<Creation, Failure> {
+    // A dangling link counts as existing. Following it would write outside the folder.
     if path.symlink_metadata().is_ok() {
-        return Ok(Placed::Kept);
+        return Ok(Creation::Kept);
     }
     let parent = path.parent().unwrap_or(Path::new("."));
     folder(parent)?;
@@ -68,10 +69,11 @@ pub(crate) fn with(
         tempfile::Builder::new().prefix(".new-").tempfile_in(parent).map_err(|error| failed(&error))?;
     fill(&mut temporary)?;
     where_supported(set_mode(temporary.as_file(), access)).map_err(|error| failed(&error))?;
+    // Content first, name second. A crash must not leave a named file without content.
     sync(temporary.as_file()).map_err(|error| failed(&error))?;
     match publish::publish(temporary.into_temp_path(), path) {
-        Ok(()) => sync_folder(parent).map(|()| Placed::Made).map_err(|error| failed(&error)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Placed::Kept),
+        Ok(()) => sync_folder(parent).map(|()| Creation::Created).map_err(|error| failed(&error)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Creation::Kept),
         Err(error) => Err(failed(&error)),
     }
 }
@@ -99,8 +101,8 @@ fn sync(file: &fs::File) -> std::io::Result<()> {
     }
 }
 
-/// Whether content of files in `folder` can be made durable. Asked of a file of its own: to close one of SQLite's files
-/// would give up the locks that this process has on it.
+/// Returns whether the content of files in `folder` can be made durable. It tries on a file of its own, because
+/// closing one of SQLite's files would release the locks that this process holds on it.
 pub(super) fn can_sync(folder: &Path) -> bool {
     let refused = |done: std::io::Result<()>| done.is_err_and(|error| is_unsupported(&error));
     tempfile::tempfile_in(folder).map_or(true, |file| !refused(file.sync_all()) && !refused(file.sync_data()))
@@ -122,18 +124,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_made_once_and_then_kept() {
+    fn a_file_is_created_once_and_then_kept() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a/b/seed");
-        assert_eq!(file(&path, b"first", Access::Private).unwrap(), Placed::Made);
-        assert_eq!(file(&path, b"second", Access::Private).unwrap(), Placed::Kept);
+        assert_eq!(file(&path, b"first", Access::Private).unwrap(), Creation::Created);
+        assert_eq!(file(&path, b"second", Access::Private).unwrap(), Creation::Kept);
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
     }
 
     #[cfg(unix)]
     #[test]
-    fn private_things_are_the_owners_alone() {
+    fn private_files_are_accessible_to_their_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("keys/seed");
@@ -148,11 +150,11 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_dangling_link_is_left_alone() {
+    fn a_dangling_link_is_kept() {
         let home = tempfile::tempdir().unwrap();
         let (link, target) = (home.path().join("seed"), home.path().join("elsewhere"));
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        assert_eq!(file(&link, b"secret", Access::Private).unwrap(), Placed::Kept);
+        assert_eq!(file(&link, b"secret", Access::Private).unwrap(), Creation::Kept);
         assert!(!target.exists());
     }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::state::create_once::{self, Access, Placed};
+use crate::state::create_once::{self, Access, Creation};
 use crate::wire::clock;
 use crate::wire::signing::identity::Identity;
 
@@ -49,7 +49,7 @@ pub(crate) fn file(community_dir: &Path) -> PathBuf {
 }
 
 /// Creates an empty event log at `path` in one step, if none exists.
-pub(crate) fn create(path: &Path) -> Result<Placed, Failure> {
+pub(crate) fn create(path: &Path) -> Result<Creation, Failure> {
     create_once::with(path, Access::Private, |temporary| {
         let made = Connection::open(temporary.path()).and_then(|connection| {
             // No other process knows this file yet. In exclusive mode SQLite needs no shared memory, and reports a
@@ -145,7 +145,7 @@ mod tests {
     fn fresh() -> (tempfile::TempDir, PathBuf, Identity) {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("events.sqlite");
-        assert_eq!(create(&path).unwrap(), Placed::Made);
+        assert_eq!(create(&path).unwrap(), Creation::Created);
         (home, path, Identity::from_seed(&[7; 32]))
     }
 
@@ -186,7 +186,7 @@ mod tests {
         let (home, path, author) = fresh();
         EventLog::open(&path, author.node_id()).unwrap().append(&author, "node.started", &json!({})).unwrap();
         let before = std::fs::read(&path).unwrap();
-        assert_eq!(create(&path).unwrap(), Placed::Kept);
+        assert_eq!(create(&path).unwrap(), Creation::Kept);
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no -wal and no temporary file stays");
     }

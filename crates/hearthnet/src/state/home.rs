@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::create_once::{self, Access, Placed};
+use super::create_once::{self, Access, Creation};
 use super::{community, event_log, keys};
 use crate::config::Config;
 use crate::config::paths::Paths;
@@ -28,7 +28,7 @@ pub(crate) fn ensure(
     config_file: Option<&Path>,
     paths: &Paths,
     name: &str,
-    tell: &mut dyn FnMut(&str, &Path, Placed),
+    tell: &mut dyn FnMut(&str, &Path, Creation),
 ) -> Result<Home, Failure> {
     let identity = ensure_keys(&config.identity.keys_dir, tell)?;
     let community_id = config.community.community_id.clone().unwrap_or_else(|| identity.node_id().to_owned());
@@ -45,7 +45,7 @@ pub(crate) fn ensure(
     Ok(Home { identity, community_id, event_log, blobs })
 }
 
-fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Placed)) -> Result<Identity, Failure> {
+fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Creation)) -> Result<Identity, Failure> {
     let (seed_file, public_file) = (keys::seed_file(keys_dir), keys::public_file(keys_dir));
     // A new seed would silently give the node another identity.
     if public_file.exists() && !seed_file.exists() {
@@ -72,7 +72,7 @@ fn ensure_community(
     id: &str,
     file: &Path,
     name: &str,
-    tell: &mut dyn FnMut(&str, &Path, Placed),
+    tell: &mut dyn FnMut(&str, &Path, Creation),
 ) -> Result<(), Failure> {
     if id == identity.node_id() {
         let manifest = format!("{:#}\n", community::found(identity, name));
@@ -84,7 +84,7 @@ fn ensure_community(
             file.display()
         )));
     } else {
-        tell("community manifest", file, Placed::Kept);
+        tell("community manifest", file, Creation::Kept);
     }
     community::load(file, id, identity).map(drop)
 }
@@ -97,13 +97,13 @@ mod tests {
     use super::*;
     use crate::failure::SIGNATURE;
 
-    fn ensure_in(home: &Path) -> Result<Vec<(String, Placed)>, Failure> {
+    fn ensure_in(home: &Path) -> Result<Vec<(String, Creation)>, Failure> {
         let paths = Paths::under(home);
         let config = Config::load(None, &paths)?;
         let mut told = Vec::new();
         let file = paths.config_file()?;
-        ensure(&config, Some(&file), &paths, "garage", &mut |what, _, placed| {
-            told.push((what.to_owned(), placed))
+        ensure(&config, Some(&file), &paths, "garage", &mut |what, _, creation| {
+            told.push((what.to_owned(), creation))
         })?;
         Ok(told)
     }
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn a_second_init_changes_no_byte() {
         let home = tempfile::tempdir().unwrap();
-        assert!(ensure_in(home.path()).unwrap().iter().all(|(_, placed)| *placed == Placed::Made));
+        assert!(ensure_in(home.path()).unwrap().iter().all(|(_, creation)| *creation == Creation::Created));
         let before = snapshot(home.path());
         assert_eq!(before.len(), 5, "seed, public key, manifest, event log, configuration");
-        assert!(ensure_in(home.path()).unwrap().iter().all(|(_, placed)| *placed == Placed::Kept));
+        assert!(ensure_in(home.path()).unwrap().iter().all(|(_, creation)| *creation == Creation::Kept));
         assert_eq!(snapshot(home.path()), before);
     }
 
@@ -142,7 +142,11 @@ mod tests {
         for file in before.keys().filter(|file| !file.ends_with("device.ed25519")) {
             fs::remove_file(file).unwrap();
             let told = ensure_in(home.path()).unwrap();
-            assert_eq!(told.iter().filter(|(_, placed)| *placed == Placed::Made).count(), 1, "{file:?}");
+            assert_eq!(
+                told.iter().filter(|(_, creation)| *creation == Creation::Created).count(),
+                1,
+                "{file:?}"
+            );
             assert!(file.exists());
         }
         assert_eq!(snapshot(home.path()).len(), before.len());

@@ -1,4 +1,4 @@
-//! The step that gives a finished file its name, on file systems that lack one or the other operation.
+//! Naming of a finished file, also on file systems that lack operations.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempPath;
 
-/// Time to wait for another process that holds the lock of the folder. It needs it for one rename.
+/// Maximum time to wait for another process that has locked the folder. The lock is held for one rename.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Gives the file `temporary` the name `path`, unless another file has that name.
+/// Renames the file `temporary` to `path`, unless a file of that name exists.
 ///
-/// The ways are tried in the order of how much a crash or a second process can spoil: nothing with the first three.
+/// The ways are tried in the order of the damage that a crash or a second process can do. The first three allow none.
 ///
 /// # Errors
 ///
 /// Returns `AlreadyExists` if the name is taken, and the error of the last way if none works.
 pub(super) fn publish(temporary: TempPath, path: &Path) -> io::Result<()> {
-    // Renames without replacing, or makes a hard link where the kernel cannot do so.
+    // Renames without replacing, or makes a hard link where the kernel lacks that.
     let temporary = match temporary.persist_noclobber(path) {
         Err(lost) if is_unsupported(&lost.error) => lost.path,
         published => return published.map_err(|lost| lost.error),
     };
-    // The temporary name, where it is left, goes when `temporary` is dropped.
+    // Dropping `temporary` removes the temporary name if it still exists.
     let ways: [fn(&Path, &Path) -> io::Result<()>; 3] =
         [|from, to| fs::hard_link(from, to), rename_under_lock, claim_and_rename];
     let mut published = Err(ErrorKind::Unsupported.into());
@@ -37,7 +37,7 @@ pub(super) fn publish(temporary: TempPath, path: &Path) -> io::Result<()> {
     published
 }
 
-/// Renames while the folder is locked, so that the name cannot be taken between the look and the rename.
+/// Renames while the folder is locked, so that no other process takes the name between the check and the rename.
 fn rename_under_lock(from: &Path, to: &Path) -> io::Result<()> {
     let folder = File::open(to.parent().unwrap_or(Path::new(".")))?;
     lock(&folder)?;
@@ -59,20 +59,20 @@ fn lock(folder: &File) -> io::Result<()> {
             Err(TryLockError::WouldBlock) => {
                 return Err(io::Error::new(ErrorKind::TimedOut, "another process has locked the folder"));
             }
-            // A file system may say in many ways that it has no locks.
+            // File systems report a lack of locks with different errors.
             Err(TryLockError::Error(_)) => return Err(ErrorKind::Unsupported.into()),
         }
     }
 }
 
-/// Takes the name with an empty file, which no other process can do after that, and renames over it. A crash between the
-/// two leaves the empty file.
+/// Claims the name with an empty file, which stops other processes, and renames over it. A crash between the two steps
+/// leaves the empty file.
 fn claim_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     File::create_new(to)?;
     fs::rename(from, to).inspect_err(|_| drop(fs::remove_file(to)))
 }
 
-/// Whether `error` is one with which a file system, or a security profile, refuses an operation that it does not have.
+/// Returns whether `error` means that the file system, or a security profile, does not allow the operation.
 pub(super) fn is_unsupported(error: &io::Error) -> bool {
     use ErrorKind::{InvalidInput, PermissionDenied, TooManyLinks, Unsupported};
     // Folders on SMB answer `EBADF` to `fsync`.
@@ -80,7 +80,7 @@ pub(super) fn is_unsupported(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(libc::EBADF)
 }
 
-/// Passes over an operation that the file system does not have.
+/// Ignores the error of an operation that the file system lacks.
 pub(super) fn where_supported(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if is_unsupported(&error) => Ok(()),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_whose_rename_fails_is_given_up() {
+    fn a_claim_is_released_if_its_rename_fails() {
         let folder = tempfile::tempdir().unwrap();
         let (gone, name) = (folder.path().join("gone"), folder.path().join("seed"));
         assert_eq!(claim_and_rename(&gone, &name).unwrap_err().kind(), ErrorKind::NotFound);

@@ -29,7 +29,7 @@ async fn a_limit_on_file_sizes_does_not_end_the_node() {
     home.lines();
 }
 
-/// The command with a limit, as `ulimit` takes it.
+/// Returns the command under a limit in the syntax of `ulimit`.
 fn under(home: &Home, limit: &str, words: &[&str]) -> Command {
     let node = home.command(words);
     let mut command = Command::new("bash");
@@ -86,7 +86,7 @@ async fn idle_callers_leave_descriptors_for_this_machine_and_the_log() {
     }
 }
 
-/// A new file of the log, and a call to a peer, with every place taken by callers that say nothing.
+/// The log gets a new file and a peer is called while idle callers hold all connections.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn idle_callers_leave_descriptors_for_a_new_log_file_and_for_a_peer() {
@@ -97,7 +97,7 @@ async fn idle_callers_leave_descriptors_for_a_new_log_file_and_for_a_peer() {
         "discovery = {{ static_peers = [\"http://127.0.0.1:{}\"] }}\nobservability = {{ log_max_bytes = 1048576 }}\n",
         peer.port
     ));
-    // The fewest descriptors that it starts with. Those of this test are inherited.
+    // The lowest limit with which the node starts. It inherits the descriptors of this test.
     let refused = under(&home, "-n 20", &["run"]).output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     let (_, needed) = said.split_once("the node needs ").unwrap();
@@ -150,7 +150,7 @@ async fn a_raised_limit_makes_room_for_connections() {
     }
 }
 
-/// Sockets that the node has open, of which a few are not connections.
+/// Returns the number of open sockets of the node. A few of them are not connections.
 #[cfg(target_os = "linux")]
 fn open_connections(node: &Node) -> usize {
     let open = std::fs::read_dir(format!("/proc/{}/fd", node.pid())).unwrap();

@@ -171,7 +171,7 @@ async fn an_address_whose_signatures_keep_failing_is_refused_before_the_next_is_
     let mut refused = 0;
     for call in 0..600 {
         let now = now();
-        // Of a name that changes, and with a signature of the right form.
+        // The signature has the right form, and its name changes.
         let forged = Signer::new((call % 200) as u8).sign(&json!(call), &now);
         refused += u32::from(status(eve.call(&node, &body, &now, &forged)).await == 429);
     }

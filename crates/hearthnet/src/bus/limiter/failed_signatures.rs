@@ -1,20 +1,20 @@
-//! Failed signatures by address. Each has cost a verification, so an address may have a number of them a second.
+//! Failed signatures of each address. Each one costs a verification, so that their number a second is limited.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lower bound on the failures of one address in a [`WINDOW`]. A signer whose address somebody floods can call until they
+/// Lower bound on the failures of one address in a [`WINDOW`]. A signer behind a flooded address can call until they
 /// are spent, and again in the next window.
 const FEWEST: u32 = 100;
-/// Time after which an address begins anew.
+/// Time after which an address starts anew.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The addresses with failures in the last seconds, by a key of a bounded kind.
+/// Addresses with failures in the current window, by a key of a bounded kind.
 #[derive(Debug)]
 pub(super) struct FailedSignatures<K> {
-    /// Failures of one address in a window. `None` is no limit.
+    /// Maximum number of failures of one address in a window. `None` is no limit.
     most: Option<u32>,
     windows: Mutex<Windows<K>>,
 }
@@ -26,7 +26,7 @@ struct Windows<K> {
 }
 
 impl<K: Eq + Hash> FailedSignatures<K> {
-    /// Allows an address as many failures a second as it may make calls, and no fewer than [`FEWEST`]. 0 is no limit.
+    /// Allows an address as many failures a second as calls, and at least [`FEWEST`]. 0 is no limit.
     pub(super) fn new(rps: u32) -> FailedSignatures<K> {
         let windows = Windows { by_address: HashMap::new(), swept: Instant::now() };
         FailedSignatures { most: (rps > 0).then_some(rps.max(FEWEST)), windows: Mutex::new(windows) }

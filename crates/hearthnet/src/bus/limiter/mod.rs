@@ -1,4 +1,5 @@
-//! Limits on the calls a second of one caller to one capability: a soft one that is noted and a hard one that refuses.
+//! Rate limits on the calls of one caller to one capability: a soft limit that is logged, and a hard limit that
+//! refuses.
 
 mod failed_signatures;
 mod signers;
@@ -19,7 +20,7 @@ use crate::wire::host::{host, is_localhost};
 
 static LOG: Logger = Logger::new("hearthnet::limiter");
 
-/// The limits of `[transport]`.
+/// Rate limits of `[transport]`.
 pub(crate) struct Limiter {
     soft: Option<Limit>,
     hard: Option<Limit>,
@@ -28,19 +29,19 @@ pub(crate) struct Limiter {
     failed_signatures: FailedSignatures<(Kind, u16)>,
 }
 
-/// A caller, as far as it has proven who it is.
+/// Caller, as far as its identity is proven.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Party<'a> {
-    /// A caller that has proven nothing but its address.
+    /// Caller with an address and no valid signature.
     Address(IpAddr),
-    /// A signer that is not a peer, and the address that it calls from.
+    /// Signer that is no peer, with its address.
     Signer(&'a str, IpAddr),
-    /// A signer that is a configured peer.
+    /// Signer that is a configured peer.
     Peer(&'a str),
 }
 
-/// Keyed by a part of the seeded hash of caller and capability, so that invented callers cost a few megabytes at most,
-/// and nobody can aim at another's budget. Kinds of callers share no budget.
+/// Limit by kind of caller and 16 bits of the hash of caller and capability. Invented callers cost a few megabytes at
+/// most. The hash is seeded, so that no caller can aim at the budget of another one. Kinds share no budget.
 type Limit = DefaultKeyedRateLimiter<(Kind, u16)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +54,7 @@ enum Kind {
 }
 
 impl Limiter {
-    /// Limits in calls a second; 0 is none.
+    /// Creates limits in calls a second. 0 is no limit.
     pub(crate) fn new(soft_rps: u32, hard_rps: u32) -> Limiter {
         let limit = |rps| NonZeroU32::new(rps).map(|rps| RateLimiter::keyed(Quota::per_second(rps)));
         Limiter {
@@ -65,10 +66,12 @@ impl Limiter {
         }
     }
 
-    /// Lets a call of `party` to `capability` pass, or refuses it as `rate_limited`.
+    /// Admits a call of `party` to `capability`, or refuses it as `rate_limited`.
     pub(crate) fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
         let key = self.key(party, capability);
+        // A check also takes a cell of the budget.
         let over = |limit: &Option<Limit>| limit.as_ref().is_some_and(|limit| limit.check_key(&key).is_err());
+        // The hard limit is checked first: a refused call takes nothing from the soft one.
         if over(&self.hard) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
             warn_limited!(LOG, "rate_hard", capability = capability; "a call above the hard limit is refused");
@@ -81,8 +84,8 @@ impl Limiter {
         Ok(())
     }
 
-    /// Lets the signature of a call from `address` be verified, or refuses the call as `rate_limited` because too many
-    /// have failed. A signature that is not verified proves nothing, so a peer behind that address waits as well.
+    /// Admits the verification of a signature from `address`, or refuses the call as `rate_limited` after too many
+    /// failures. A signature proves nothing before its verification, so that a peer behind the address waits too.
     pub(crate) fn admit_signature(&self, address: IpAddr, capability: &str) -> Result<(), CallError> {
         let key = self.key(Party::Address(address), "");
         if self.failed_signatures.are_spent(&key, Instant::now()) {
@@ -93,7 +96,7 @@ impl Limiter {
         Ok(())
     }
 
-    /// Counts a signature from `address` that did not hold.
+    /// Counts an invalid signature from `address`.
     pub(crate) fn count_failed_signature(&self, address: IpAddr) {
         self.failed_signatures.count(self.key(Party::Address(address), ""), Instant::now());
     }
@@ -106,6 +109,7 @@ impl Limiter {
             }
             Party::Signer(_, address) | Party::Address(address) => {
                 let kind = match host(address) {
+                    // A kind of its own, so that flooding from outside never blocks commands on this machine.
                     _ if is_localhost(address) => Kind::Localhost,
                     IpAddr::V4(_) => Kind::V4,
                     IpAddr::V6(_) => Kind::V6,
@@ -116,6 +120,8 @@ impl Limiter {
     }
 
     fn hash(&self, caller: impl std::hash::Hash, capability: &str) -> u16 {
+        // 65 536 keys for each kind. Two callers that share one share its budget, which is rare among the callers of a
+        // home.
         self.hasher.hash_one((caller, capability)) as u16
     }
 }
@@ -141,11 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn soft_is_counted_and_hard_is_refused_by_caller_and_capability() {
+    fn each_caller_and_capability_has_a_soft_and_a_hard_limit() {
         let registry = Registry::new();
         let _scope = registry.enter();
         let limiter = Limiter::new(10, 100);
-        // A little of the budget comes back while the loop runs.
+        // A part of the budget is refilled while the loop runs.
         assert!((80..=100).contains(&refused(&limiter, address("10.0.0.1"), 200)));
         assert_eq!(refused(&limiter, address("10.0.0.2"), 100), 0);
         assert_eq!(limiter.admit(address("10.0.0.1"), "llm.chat"), Ok(()));
@@ -177,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signer_has_a_budget_that_its_address_does_not_spend() {
+    fn a_signer_does_not_share_the_budget_of_its_address() {
         let limiter = Limiter::new(0, 5);
         refused(&limiter, address("10.0.0.1"), 50);
         assert_eq!(limiter.admit(signer("ada", "10.0.0.1"), ECHO), Ok(()));
@@ -192,14 +198,14 @@ mod tests {
         let limiter = Limiter::new(0, 5);
         let names: Vec<_> = (0..1000).map(|name| name.to_string()).collect();
         let passed = names.iter().filter(|name| limiter.admit(signer(name, "10.0.0.1"), ECHO).is_ok());
-        // One call of each that has a place, and the budget of the address with what comes back of it.
+        // One call of each signer with a budget of its own, and the budget of the address with its refill.
         assert!(passed.count() < 100);
         assert_eq!(limiter.admit(signer("ada", "10.0.0.2"), ECHO), Ok(()));
         assert_eq!(limiter.admit(Party::Peer("bob"), ECHO), Ok(()));
     }
 
     #[test]
-    fn invented_callers_cost_a_bounded_memory_and_shut_out_no_other_kind() {
+    fn invented_callers_take_bounded_memory_and_block_no_other_kind() {
         let limiter = Limiter::new(0, 1);
         for caller in 0..300_000_u128 {
             let network = std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) | (caller << 64));

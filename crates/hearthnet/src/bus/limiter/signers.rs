@@ -1,23 +1,25 @@
-//! Signers that have a budget of their own. A key costs nothing to make, so a host can have a few of them.
+//! Signers with a budget of their own. Making a key is free, so that a host may have only a few of them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Signers of one host at one time.
+/// Maximum number of signers of one host.
+// A household has a few devices behind one address.
 const OF_HOST: usize = 8;
-/// Signers of all hosts at one time.
+/// Maximum number of signers of all hosts.
+// About 500 KB.
 const ALL: usize = 4096;
-/// Time without a call after which a signer's place is free: its budget is whole again by then.
+/// Time without a call after which a signer is forgotten. Its budget is full again by then.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The signers that have a place, each with its host and the time of its last call.
+/// Signers, each with its host and the time of its last call.
 #[derive(Debug, Default)]
 pub(super) struct Signers(Mutex<HashMap<String, (IpAddr, Instant)>>);
 
 impl Signers {
-    /// Returns whether `signer` has a place, or gets one now as a caller from `host`.
+    /// Returns whether `signer` has a budget of its own. A new signer gets one if `host` and the node have room.
     pub(super) fn admit(&self, signer: &str, host: IpAddr) -> bool {
         let now = Instant::now();
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -25,6 +27,7 @@ impl Signers {
             *last = now;
             return true;
         }
+        // Only for a new signer. Known ones stay cheap.
         places.retain(|_, (_, last)| now.duration_since(*last) < IDLE);
         let of_host = places.values().filter(|(of, _)| *of == host).count();
         let room = of_host < OF_HOST && places.len() < ALL;

@@ -73,11 +73,11 @@ impl Peers {
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
         let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
         // The caller learns whether the capability exists at all: a partition may heal, an unknown name stays unknown.
-        let nobody = match offering.peek() {
+        let missing = match offering.peek() {
             Some(_) => Code::PARTITION.because("the node that offers this capability does not answer"),
             None => Code::NOT_FOUND.because("no known node offers this capability"),
         };
-        let (index, known) = offering.find(|(_, known)| known.answers).ok_or(nobody)?;
+        let (index, known) = offering.find(|(_, known)| known.answers).ok_or(missing)?;
         Ok(Peer {
             url: self.urls[*index].clone(),
             node_id: known.manifest.node_id.clone(),

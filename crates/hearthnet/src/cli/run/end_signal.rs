@@ -1,15 +1,15 @@
-//! The signals that end a node.
+//! Signals that end a node.
 
 use crate::failure::Failure;
 
 #[cfg(unix)]
 pub(crate) use unix::EndSignals;
 
-/// A signal that asks the node to end.
+/// Signal that ends the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndSignal {
     pub(crate) name: &'static str,
-    /// Status of a process that the signal ended, as a shell shows it: 128 and the number of the signal.
+    /// Exit status of a process that the signal ended, as shells report it: 128 plus the number of the signal.
     pub(crate) status: u8,
 }
 
@@ -33,7 +33,7 @@ impl EndSignals {
 
 #[cfg(unix)]
 mod unix {
-    //! Unsafe code is here because neither the standard library nor tokio can ask for a disposition, or set one.
+    //! Unsafe code is here because neither the standard library nor tokio can read or set a disposition.
     #![allow(unsafe_code)]
 
     use std::{future, mem, ptr};
@@ -44,10 +44,11 @@ mod unix {
 
     const TERMINATE: EndSignal = EndSignal { name: "SIGTERM", status: 143 };
 
-    /// SIGINT and SIGTERM, which do not end the process by themselves while this value lives. After that they kill it.
+    /// Listeners for SIGINT and SIGTERM. The signals do not end the process while this value lives. After that they
+    /// do.
     ///
-    /// A signal that the process was started with ignored stays ignored: a shell does so for a job in the background, for
-    /// which a Ctrl-C in the terminal is not meant.
+    /// A signal that was ignored at the start stays ignored. A shell does that for background jobs, for which a Ctrl-C
+    /// in the terminal is not meant.
     pub(crate) struct EndSignals {
         interrupt: Option<Listener>,
         terminate: Option<Listener>,
@@ -61,7 +62,7 @@ mod unix {
             })
         }
 
-        /// Waits for the next of the signals.
+        /// Waits for the next signal.
         pub(crate) async fn next(&mut self) -> EndSignal {
             tokio::select! {
                 () = next(&mut self.interrupt) => INTERRUPT,
@@ -77,7 +78,7 @@ mod unix {
         }
     }
 
-    /// Listens to one signal until it is dropped.
+    /// Listener for one signal, until it is dropped.
     struct Listener {
         signal: Signal,
         kind: SignalKind,
@@ -86,6 +87,7 @@ mod unix {
     impl Listener {
         /// Returns `None` if the signal is ignored.
         fn new(kind: SignalKind) -> Result<Option<Listener>, Failure> {
+            // Before tokio installs its handler, which would hide that the signal was ignored.
             if is_ignored(kind) {
                 return Ok(None);
             }
@@ -97,8 +99,8 @@ mod unix {
 
     impl Drop for Listener {
         fn drop(&mut self) {
-            // Not the action of the log, whose thread may still look at the signal that is being obeyed, and would let the
-            // process die of it. Queued lines are in the log's journal.
+            // The disposition of the log is not restored: its thread may still handle the signal that ends the node, and
+            // would kill the process. Queued lines are in the log's journal.
             // SAFETY: the default action runs no code.
             unsafe { libc::signal(self.kind.as_raw_value(), libc::SIG_DFL) };
         }

@@ -1,4 +1,4 @@
-//! `hearthnet run`: the node, from its first line to its last.
+//! `hearthnet run`: start, service and shutdown of the node.
 
 mod end_signal;
 mod port_owner;
@@ -26,27 +26,29 @@ use crate::config::paths::Paths;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::server::{self, descriptors};
-use crate::state::create_once::Placed;
+use crate::state::create_once::Creation;
 use crate::state::home;
 use crate::watch::events::{self, Events};
 use crate::watch::{blobs, emergency};
 
 static LOG: Logger = Logger::new("hearthnet::run");
 
-/// How long open requests may go on after the signal to end.
+/// Maximum time for open requests after the signal.
+// Docker waits 10 s before it kills: grace, blocking work and the last event must fit.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long work off the runtime may go on after that.
+/// Maximum time for blocking work after that.
 const LAST_CALLS: Duration = Duration::from_secs(2);
 
-/// Starts the node, making whatever is missing.
+/// Starts the node, and creates missing files first.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Log in more detail, and on stderr too.
+    /// Log in more detail, on stderr too.
     #[arg(long)]
     debug: bool,
 }
 
-/// Runs the node until SIGINT or SIGTERM, and ends with 0. A second signal cuts the end short, and is then its status.
+/// Runs the node until SIGINT or SIGTERM and returns 0. A second signal cuts the shutdown short and determines the
+/// exit code.
 pub(crate) fn run(
     args: &RunArgs,
     mut config: Config,
@@ -64,7 +66,7 @@ pub(crate) fn run(
         .observability
         .resource("service.version", env!("CARGO_PKG_VERSION"))
         .resource("service.instance.id", home.identity.node_id());
-    // Held to the very end: dropping it is what flushes.
+    // Held until the end, because dropping it flushes the log.
     let _guard = obs_facade::configure(&config.observability)
         .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
     let runtime = runtime::start()?;
@@ -82,9 +84,10 @@ pub(crate) fn run(
     Ok(in_a_hurry.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(signal.status)))
 }
 
-/// Appends the last event. A disk that hangs does not keep the node from ending.
+/// Appends the last event. A hanging disk does not delay the end of the node for long.
 fn append_stopped(events: Events) {
     let (done, ended) = mpsc::channel();
+    // A thread of its own, because SQLite may block on a dead disk for as long as it likes.
     let started = std::thread::Builder::new().spawn(move || {
         events.append("node.stopped", &json!({}));
         let _ = done.send(());
@@ -95,13 +98,13 @@ fn append_stopped(events: Events) {
     let _ = ended.recv_timeout(LAST_CALLS);
 }
 
-fn tell_made(what: &str, path: &Path, placed: Placed) {
-    if placed == Placed::Made {
+fn tell_made(what: &str, path: &Path, creation: Creation) {
+    if creation == Creation::Created {
         say(format_args!("hearthnet: made the {what} {}", path.display()));
     }
 }
 
-/// Serves until a signal. Returns the second signal if one came before the open requests had ended.
+/// Serves until a signal. Returns the second signal if it came before the open requests had ended.
 async fn serve(
     config: &Config,
     node: &Arc<Node>,
@@ -122,6 +125,7 @@ async fn serve(
     let appended = events.clone();
     let started = json!({ "version": env!("CARGO_PKG_VERSION") });
     let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
+    // Dropping the set at the end of this function cancels all of them.
     let mut watching = node.watch_peers();
     watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
     watching.spawn(blobs::watch(blobs.to_owned()));
@@ -133,8 +137,8 @@ async fn serve(
     Ok(server::serve(listener, node.router(checkup), end, grace).await.flatten())
 }
 
-/// Ends when open requests have to, and returns the signal that demands it before their time is up. One more signal kills
-/// the process from then on, whatever the disk or a task does.
+/// Waits for the maximum time of open requests, or for the second signal, which is returned. From then on one more
+/// signal kills the process, whatever the disk or a task does.
 async fn grace(mut signals: EndSignals) -> Option<EndSignal> {
     let signal = timeout(GRACE, signals.next()).await.ok();
     if let Some(signal) = signal {
@@ -160,6 +164,7 @@ fn cannot_listen(config: &Config, error: &io::Error) -> Failure {
             let owner = port_owner::describe(config.local_address());
             format!("the port is taken by {owner}: stop it, or choose another port with --port")
         }
+        // Lower ports need a privilege on most systems.
         ErrorKind::PermissionDenied => format!("{error}: choose a port from 1024 with --port"),
         _ => error.to_string(),
     };

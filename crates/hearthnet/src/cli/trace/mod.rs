@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn without_a_node_the_exit_code_is_3() {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (code, message) = ask(nobody, "/trace/recent").unwrap_err();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (code, message) = ask(closed, "/trace/recent").unwrap_err();
         assert!(code == NOT_RUNNING && message.contains("hearthnet run"), "{message}");
 
         for (status, body) in
