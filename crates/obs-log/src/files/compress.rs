@@ -199,6 +199,7 @@ mod tests {
         write("2026-05-25.1.log", "second\n");
         write("2026-05-26.log", "today\n");
         write("2026-05-25.log.bak", "foreign\n");
+        write("2026-05-25.log.2", "rotated\n");
         fs::create_dir(dir.path().join("2026-05-24.log")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", dir.path().join("2026-05-23.log")).unwrap();
         for _again in 0..2 {
@@ -207,6 +208,7 @@ mod tests {
                 "2026-05-23.log",
                 "2026-05-24.log",
                 "2026-05-25.1.log.gz",
+                "2026-05-25.log.2",
                 "2026-05-25.log.bak",
                 "2026-05-25.log.gz",
                 "2026-05-26.log",

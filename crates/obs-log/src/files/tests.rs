@@ -25,7 +25,19 @@ fn names(dir: &Path) -> Vec<String> {
 #[test]
 fn the_last_14_days_and_every_foreign_file_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let foreign = ["2020-01-01.log.bak", "2020-1-1.log", "audit-2020-01-01.log", "2020-01-01.txt"];
+    let foreign = [
+        "2020-01-01.log.bak",
+        "2020-1-1.log",
+        "audit-2020-01-01.log",
+        "2020-01-01.txt",
+        // Names that logrotate gives.
+        "2020-01-01.log.1",
+        "2020-01-01.log.2.gz",
+        "2020-01-01.log-20200102",
+        "2020-01-01.log-20200102.gz",
+        "2020-01-01-20200102.log",
+        "2020-01-01.0.log",
+    ];
     for name in foreign {
         fs::write(dir.path().join(name), "keep").unwrap();
     }
