@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::overrides::Overrides;
 use crate::config::Config;
-use crate::config::paths::Paths;
+use crate::config::paths::{Folder, Paths};
 use crate::failure::Failure;
 
 /// Runs a node of the HearthNet mesh that observes itself, and shows its log, traces and health.
@@ -84,7 +84,8 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         output::print(&format!("{}\n", version(args))).map_err(|error| output::not_written(&error))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (paths, named) = (Paths::discover(), line.overrides.config.as_deref());
+    let (paths, named) =
+        (Paths::discover().needing(folders(&line.command)), line.overrides.config.as_deref());
     // A closure, because `init` must not fail on a configuration that does not exist yet.
     let config = || {
         let mut config = Config::load(named, &paths)?;
@@ -107,6 +108,16 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the folders that the command uses.
+fn folders(command: &Command) -> &'static [Folder] {
+    match command {
+        Command::Run(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
+        Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
+        Command::Log(_) => &[Folder::Log],
+        Command::Trace(_) | Command::Version(_) => &[],
+    }
 }
 
 fn version(args: &VersionArgs) -> String {

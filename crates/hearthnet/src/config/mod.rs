@@ -18,7 +18,7 @@ use obs_facade::{ObservabilityConfig, doctor};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use self::paths::Paths;
+use self::paths::{Folder, Paths};
 pub(crate) use self::sections::BackendSection;
 use self::sections::{
     CommunitySection, DiscoverySection, EmergencySection, IdentitySection, LlmSection, TransportSection,
@@ -57,15 +57,20 @@ pub(crate) struct Config {
 
 impl Config {
     /// Replaces empty paths by the default folders, and resolves relative ones against the folder of the file.
+    ///
+    /// A folder that has no place and is not needed gets an empty path.
     pub(crate) fn resolved(mut self, file: &Path, paths: &Paths) -> Result<Config, Failure> {
-        let place =
-            |path: &Path, usual: fn(&Paths) -> Result<PathBuf, Failure>| match path.as_os_str().is_empty() {
-                true => usual(paths),
+        type Default = fn(&Paths) -> Result<PathBuf, Failure>;
+        let place = |path: &Path, folder: Folder, default: Default| {
+            let found = match path.as_os_str().is_empty() {
+                true => default(paths),
                 false => paths::resolve(path, file),
             };
-        self.identity.keys_dir = place(&self.identity.keys_dir, Paths::keys)?;
-        self.community.state_dir = place(&self.community.state_dir, Paths::communities)?;
-        let log_dir = place(self.observability.log_dir(), Paths::log)?;
+            if paths.needs(folder) { found } else { Ok(found.unwrap_or_default()) }
+        };
+        self.identity.keys_dir = place(&self.identity.keys_dir, Folder::Keys, Paths::keys)?;
+        self.community.state_dir = place(&self.community.state_dir, Folder::Communities, Paths::communities)?;
+        let log_dir = place(self.observability.log_dir(), Folder::Log, Paths::log)?;
         self.observability = self.observability.with_log_dir(log_dir);
         Ok(self)
     }

@@ -15,6 +15,20 @@ pub(crate) struct Paths {
     config: Option<PathBuf>,
     data: Option<PathBuf>,
     state: Option<PathBuf>,
+    /// Folders that must have a place.
+    needed: &'static [Folder],
+}
+
+/// Folder that a command may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    Keys,
+    Communities,
+    Log,
+}
+
+impl Folder {
+    const ALL: &[Folder] = &[Folder::Keys, Folder::Communities, Folder::Log];
 }
 
 impl Paths {
@@ -32,6 +46,7 @@ impl Paths {
             config: place("XDG_CONFIG_HOME", ".config"),
             data: place("XDG_DATA_HOME", ".local/share"),
             state: place("XDG_STATE_HOME", ".local/state"),
+            needed: Folder::ALL,
         }
     }
 
@@ -43,13 +58,23 @@ impl Paths {
             config: dirs.map(|dirs| dirs.config_dir().to_owned()),
             data: dirs.map(|dirs| dirs.data_dir().to_owned()),
             state: dirs.map(|dirs| dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned()),
+            needed: Folder::ALL,
         }
+    }
+
+    /// Returns the same places for a command that uses only the `needed` folders. Others may lack a place.
+    pub(crate) fn needing(self, needed: &'static [Folder]) -> Paths {
+        Paths { needed, ..self }
+    }
+
+    pub(crate) fn needs(&self, folder: Folder) -> bool {
+        self.needed.contains(&folder)
     }
 
     #[cfg(test)]
     pub(crate) fn under(home: &Path) -> Paths {
         let place = |name| Some(home.join(name));
-        Paths { config: place("config"), data: place("data"), state: place("state") }
+        Paths { config: place("config"), data: place("data"), state: place("state"), needed: Folder::ALL }
     }
 
     pub(crate) fn config_file(&self) -> Result<PathBuf, Failure> {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -227,14 +229,15 @@ fn a_service_user_without_a_home_needs_only_the_folders_it_uses() {
     for folder in &all {
         std::os::unix::fs::chown(folder, Some(NO_PASSWD_ENTRY), None).unwrap();
     }
-    let run = |args: &[&str], without: &[&str]| {
+    let command = |args: &[&str], without: &[&str]| {
         let mut command = home.command(args);
         command.uid(NO_PASSWD_ENTRY).env_remove("HOME");
         for name in without {
             command.env_remove(name);
         }
-        command.output().unwrap()
+        command
     };
+    let run = |args: &[&str], without: &[&str]| command(args, without).output().unwrap();
     let made = run(&["init", "--non-interactive", "--name", "a"], &[]);
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     // `log` finds the place of the folder. `run` creates the folder.
@@ -261,14 +264,43 @@ fn a_service_user_without_a_home_needs_only_the_folders_it_uses() {
     no_folder(&run(&[&["log"][..], &named].concat(), &every), "made/log");
     assert!(all[1].join("data/blobs").is_dir());
 
-    // The advice names the missing variable.
-    for (variable, what) in
-        [("XDG_CONFIG_HOME", "configuration"), ("XDG_DATA_HOME", "keys"), ("XDG_STATE_HOME", "log")]
-    {
-        let refused = run(&["log"], &[variable]);
+    // Nor does another command with it.
+    let port = free_port().to_string();
+    let mut node = command(&[&["run", "--port", &port][..], &named].concat(), &every);
+    let mut node = node.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut stdout = BufReader::new(node.stdout.take().unwrap());
+    while !said.contains("listening on") {
+        assert!(stdout.read_line(&mut said).unwrap() > 0, "the node ended: {said}");
+    }
+    for args in [&["log"][..], &["trace", "recent"], &["doctor", "--check", "keys_present"]] {
+        let done = run(&[args, &["--port", &port], &named].concat(), &every);
+        assert_eq!(done.status.code(), Some(0), "{args:?}: {done:?}");
+    }
+    node.kill().unwrap();
+    node.wait().unwrap();
+
+    // A command needs a place only for the folders that it uses. The advice names what is missing.
+    for (command, variable, what) in [
+        (&["log"][..], "XDG_CONFIG_HOME", "configuration"),
+        (&["trace", "recent"], "XDG_CONFIG_HOME", "configuration"),
+        (&["doctor", "--check", "keys_present"], "XDG_DATA_HOME", "keys"),
+        (&["run"], "XDG_DATA_HOME", "keys"),
+        (&["init", "--non-interactive"], "XDG_DATA_HOME", "keys"),
+        (&["run"], "XDG_STATE_HOME", "log"),
+        (&["log"], "XDG_STATE_HOME", "log"),
+    ] {
+        let refused = run(command, &[variable]);
         let said = text_of(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(refused.status.code(), Some(1), "{command:?}: {said}");
         assert!(said.contains(what) && said.contains(variable), "{said}");
         assert!(every.iter().all(|name| name == &variable || !said.contains(name)), "{said}");
     }
+    no_folder(&run(&["log"], &["XDG_DATA_HOME"]), "state/hearthnet/log");
+    let traces = run(&["trace", "recent", "--port", &port], &["XDG_DATA_HOME", "XDG_STATE_HOME"]);
+    assert_eq!(traces.status.code(), Some(3), "no node is running: {traces:?}");
+    let checked = run(&["doctor", "--check", "keys_present"], &["XDG_STATE_HOME"]);
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    let kept = run(&["init", "--non-interactive"], &["XDG_STATE_HOME"]);
+    assert_eq!(kept.status.code(), Some(0), "{kept:?}");
 }
