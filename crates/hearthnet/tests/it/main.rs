@@ -16,6 +16,7 @@ mod node;
 mod peers;
 mod pty;
 mod reader_gone;
+mod rotated;
 #[cfg(target_os = "linux")]
 #[path = "../../../../tests/support/seccomp.rs"]
 mod seccomp;

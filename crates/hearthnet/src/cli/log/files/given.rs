@@ -163,6 +163,10 @@ impl Memory {
         }
     }
 
+    pub(super) fn has(&self, given: &Given) -> bool {
+        self.0.contains(given)
+    }
+
     pub(super) fn like(&self, day: &str, head: &[u8]) -> impl Iterator<Item = &Given> {
         self.0.iter().filter(move |given| given.begins_like(day, head))
     }

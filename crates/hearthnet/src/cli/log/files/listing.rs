@@ -5,17 +5,20 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::name::FileName;
 
 /// Number of looks at a folder whose names change all the time.
 const LOOKS: usize = 8;
 
-/// Device and inode. A file keeps them when it is renamed.
+/// Device, inode and time of birth. A file keeps them when it is renamed. The inode of a removed file is used again at
+/// once, so the time of birth tells the two apart where the file system has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct FileId {
     device: u64,
     inode: u64,
+    born: Option<SystemTime>,
 }
 
 /// Length and time of the last write. A rename changes neither.
@@ -35,7 +38,7 @@ pub(super) struct Entry {
 
 impl FileId {
     pub(super) fn of(metadata: &Metadata) -> FileId {
-        FileId { device: metadata.dev(), inode: metadata.ino() }
+        FileId { device: metadata.dev(), inode: metadata.ino(), born: metadata.created().ok() }
     }
 }
 

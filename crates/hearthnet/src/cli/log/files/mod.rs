@@ -224,6 +224,11 @@ impl Reader {
         } else {
             self.memory.add(file.given());
             self.read.insert(entry.id, Some(entry.stamp));
+            // Another file may get the inode before the next look.
+            if file.is_removed()? {
+                self.read.remove(&entry.id);
+                self.order.forget(entry.id);
+            }
         }
         Ok(Visit::Done)
     }
@@ -303,9 +308,11 @@ impl Reader {
     /// Keeps a truncated file until the folder has been searched for a copy of what it had.
     fn note_truncated(&mut self, id: FileId, mut file: OpenFile) {
         let given = file.given();
+        // A look between the two steps of `copytruncate` has seen the copy already.
+        let is_found = given.as_ref().is_some_and(|given| self.memory.has(given));
         self.memory.add(given.clone());
         self.order.forget(id);
-        self.truncated.insert(id, Truncated { given, is_found: false });
+        self.truncated.insert(id, Truncated { given, is_found });
         file.restart_at(Mark::default());
         self.followed.insert(id, file);
     }

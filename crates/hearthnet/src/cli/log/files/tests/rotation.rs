@@ -325,3 +325,34 @@ fn rotations_during_a_look_lose_and_double_nothing() {
     });
     assert!(rotations > 0);
 }
+
+/// Lines that come while their file is copied and truncated are given once, each truncation with its copy.
+#[test]
+fn truncations_between_and_during_looks_lose_and_double_nothing() {
+    const LINES: usize = 3000;
+    let mut folder = Folder::new();
+    folder.append(LIVE, &text(0..10));
+    let writing = Folder(folder.0, Reader::new(std::path::Path::new("")));
+    let mut given = Vec::new();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for number in 10..LINES {
+                writing.append(LIVE, &text(number..number + 1));
+                if number % 37 == 0 {
+                    copy_truncate(&writing, &format!("{LIVE}-20260526-{number:010}"));
+                }
+            }
+        });
+        let mut is_last = false;
+        while !is_last {
+            is_last = writer.is_finished();
+            let give = |_: &FileName, piece: Piece<'_>| {
+                let Piece::Line(line) = piece else { panic!("{piece:?}") };
+                given.push(String::from_utf8_lossy(line).into_owned());
+                Ok(())
+            };
+            folder.1.read_new(true, give).unwrap();
+        }
+    });
+    assert!(given.len() == LINES && given == lines(0..LINES), "{} lines", given.len());
+}
