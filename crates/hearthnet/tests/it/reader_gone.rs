@@ -68,6 +68,24 @@ fn a_pipe_without_a_reader_is_no_error() {
     }
 }
 
+/// The node answers, and nothing reads what the command prints of it.
+#[test]
+fn traces_that_nothing_reads_are_no_error() {
+    let node = Home::new().start("");
+    let port = node.port.to_string();
+    for args in [&["trace", "recent"][..], &["trace", "recent", "10000", "--json"]] {
+        let mut command = node.home.command(&[args, &["--port", &port]].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        assert_eq!(text_of(&output.stderr), "", "{args:?}");
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = node.home.command(&[args, &["--port", &port]].concat()).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+    }
+}
+
 /// A command fails if its output cannot be written.
 #[test]
 fn a_full_device_is_an_error() {

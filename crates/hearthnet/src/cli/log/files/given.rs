@@ -36,22 +36,36 @@ pub(super) fn first_time(head: &[u8]) -> Option<String> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mark {
     pub(super) offset: u64,
-    /// Beginning of what was given.
+    /// Beginning of what was given, or is to be given.
     head: Vec<u8>,
     /// End of what was given.
     tail: Vec<u8>,
 }
 
 impl Mark {
+    /// Begins a content that has `head`. Its last line is left out, because it may be torn and cut off.
+    pub(super) fn of(mut head: Vec<u8>) -> Mark {
+        if let Some(newline) = memchr::memrchr(b'\n', &head) {
+            head.truncate(newline + 1);
+        }
+        Mark { head, ..Mark::default() }
+    }
+
     /// Moves behind `bytes`, which were given.
     pub(super) fn advance(&mut self, bytes: &[u8]) {
-        self.offset += bytes.len() as u64;
+        let known = (self.head.len() as u64).saturating_sub(self.offset);
+        let known = usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len()));
         let missing = HEAD_BYTES.saturating_sub(self.head.len());
-        self.head.extend_from_slice(&bytes[..missing.min(bytes.len())]);
+        self.head.extend(bytes[known..].iter().take(missing));
+        self.offset += bytes.len() as u64;
         let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         let surplus = (self.tail.len() + bytes.len()).saturating_sub(TAIL_BYTES);
         self.tail.drain(..surplus);
         self.tail.extend_from_slice(bytes);
+    }
+
+    pub(super) fn has_beginning(&self) -> bool {
+        !self.head.is_empty()
     }
 
     pub(super) fn first_time(&self) -> Option<String> {
@@ -73,7 +87,7 @@ impl Mark {
 
     /// The same in little memory. `None` when nothing was given that can be recognised.
     pub(super) fn given(&self, day: &str) -> Option<Given> {
-        (self.head.len() >= LEAST_HEAD).then(|| Given {
+        (self.offset > 0 && self.head.len() >= LEAST_HEAD).then(|| Given {
             day: day.to_owned(),
             head: self.head.clone(),
             offset: self.offset,

@@ -1,6 +1,6 @@
 //! Log files of a folder at one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -63,6 +63,11 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// Returns whether `dir` has only files that are in `listed`.
+pub(super) fn has_only(dir: &Path, listed: &BTreeSet<FileId>) -> io::Result<bool> {
+    Ok(look(dir)?.keys().all(|id| listed.contains(id)))
 }
 
 fn look(dir: &Path) -> io::Result<BTreeMap<FileId, Entry>> {

@@ -48,6 +48,8 @@ pub(crate) struct Reader {
     /// Files that are not open. They have nothing new as long as they are as they were then; without a stamp, ever.
     read: BTreeMap<FileId, Option<Stamp>>,
     truncated: BTreeMap<FileId, Truncated>,
+    /// Files that were in the folder when it was last listed.
+    listed: BTreeSet<FileId>,
     memory: Memory,
     order: Order,
     buffer: Vec<u8>,
@@ -76,6 +78,7 @@ impl Reader {
             followed: BTreeMap::new(),
             read: BTreeMap::new(),
             truncated: BTreeMap::new(),
+            listed: BTreeSet::new(),
             memory: Memory::default(),
             order: Order::default(),
             buffer: vec![0; BLOCK],
@@ -117,6 +120,7 @@ impl Reader {
         self.was_there = true;
         let listed: BTreeSet<_> = entries.iter().map(|entry| entry.id).collect();
         self.read.retain(|id, _| listed.contains(id));
+        self.listed.clone_from(&listed);
         let names: BTreeSet<_> = entries.iter().map(|entry| entry.name.to_string()).collect();
         entries.retain(|entry| {
             let is_foreign = matches!(entry.name.compression(), Some(Compression::Foreign(_)));
@@ -206,12 +210,28 @@ impl Reader {
         is_last: bool,
         give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
+        let is_begun = file.mark.offset > 0;
+        let has_more = is_begun || self.find_start(&mut file, give)?;
+        // A copy is made before its original is truncated. So if there is none that was not there before, the original
+        // has not lost lines that come before those of its beginning.
+        let may_be_truncated = !is_begun && (is_last || file.is_followed);
+        if may_be_truncated && !listing::has_only(&self.dir, &self.listed).unwrap_or(true) {
+            self.order.forget(entry.id);
+            file.restart_at(Mark::default());
+            if file.is_followed {
+                self.followed.insert(entry.id, file);
+            }
+            return Ok(Visit::Changed);
+        }
         self.say_truncated(entry.id, &file, give)?;
-        if file.mark.offset > 0 || self.find_start(&mut file, give)? {
+        if has_more {
             // A copy that is being made gets lines that its original gives. So only a content of its own is followed; what
             // comes to the others is found by their stamps.
             file.is_followed |= growing && entry.name.is_own() && file.mark.offset == 0;
-            if file.read_new(growing && is_last, &mut self.buffer, give)? == End::Truncated {
+            // An empty file has no beginning that would tell that it was truncated before the read.
+            if file.mark.has_beginning()
+                && file.read_new(growing && is_last, &mut self.buffer, give)? == End::Truncated
+            {
                 self.note_truncated(entry.id, file);
                 return Ok(Visit::Changed);
             }
@@ -272,6 +292,7 @@ impl Reader {
         match given::start(&mut file.source, given) {
             Start::New => {
                 file.source.go_to(0)?;
+                file.restart_at(Mark::of(head));
                 Ok(true)
             }
             Start::Nowhere => Ok(false),
@@ -309,7 +330,7 @@ impl Reader {
     fn note_truncated(&mut self, id: FileId, mut file: OpenFile) {
         let given = file.given();
         // A look between the two steps of `copytruncate` has seen the copy already.
-        let is_found = given.as_ref().is_some_and(|given| self.memory.has(given));
+        let is_found = given.as_ref().is_some_and(|given| self.memory.has(given)) || file.mark.offset == 0;
         self.memory.add(given.clone());
         self.order.forget(id);
         self.truncated.insert(id, Truncated { given, is_found });

@@ -354,5 +354,8 @@ fn truncations_between_and_during_looks_lose_and_double_nothing() {
             folder.1.read_new(true, give).unwrap();
         }
     });
-    assert!(given.len() == LINES && given == lines(0..LINES), "{} lines", given.len());
+    let expected = lines(0..LINES);
+    let differs = given.iter().zip(&expected).position(|(given, expected)| given != expected);
+    let near = differs.map(|at| &given[at.saturating_sub(2)..(at + 45).min(given.len())]);
+    assert!(given == expected, "{} lines, {differs:?}: {near:#?}", given.len());
 }
