@@ -177,8 +177,8 @@ impl Bench {
         found.unwrap()
     }
 
-    fn wait_for(&self, what: &str, mut there: impl FnMut() -> bool) {
-        children::wait_until(&format!("{what} in {}", self.log().display()), || there());
+    fn wait_for(&self, what: &str, there: impl FnMut() -> bool) {
+        children::wait_until(&format!("{what} in {}", self.log().display()), there);
     }
 
     /// Ends the child. Returns the number of lines that it has sent, and its text on stderr.
