@@ -118,7 +118,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.field().is_empty() {
-            write!(f, "{}: ", self.field())?;
+            // A refused name may hold any character, terminal controls included.
+            write!(f, "{}: ", self.field().escape_debug())?;
         }
         write!(f, "{}; {}", self.problem, self.advice)
     }

@@ -148,12 +148,12 @@ impl From<obs_log::Error> for Error {
 
 impl From<obs_metrics::Error> for Error {
     fn from(error: obs_metrics::Error) -> Self {
-        let (problem, advice) = split(&error);
         Error {
             kind: ErrorKind::Metrics(error.kind()),
+            // No setting of this crate that can be wrong has a field in `config.toml`.
             field: "".into(),
-            problem,
-            advice,
+            problem: error.problem().to_owned().into(),
+            advice: error.advice().to_owned().into(),
             source: Some(Box::new(Source::Metrics(error))),
         }
     }
@@ -179,9 +179,40 @@ impl From<obs_trace::Error> for Error {
     }
 }
 
-fn split(error: &dyn fmt::Display) -> (Cow<'static, str>, Cow<'static, str>) {
-    let text = error.to_string();
-    let text = text.split_once(": ").map_or(text.as_str(), |(_field, rest)| rest);
-    let (problem, advice) = text.split_once("; ").unwrap_or((text, ""));
-    (problem.to_owned().into(), advice.to_owned().into())
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_crate_keeps_its_words_and_gets_the_field_of_the_configuration_file() {
+        let log = obs_log::Config::new("/tmp").level("loud").check().unwrap_err();
+        let metrics = obs_metrics::configure(&obs_metrics::Config::default().series_cap(0)).unwrap_err();
+        let trace = obs_trace::configure(&obs_trace::Config::default().ring_capacity(0)).unwrap_err();
+        for (error, kind, field) in [
+            (Error::from(log), ErrorKind::Log(obs_log::ErrorKind::Level), "log_level"),
+            (metrics.into(), ErrorKind::Metrics(obs_metrics::ErrorKind::InvalidConfig), ""),
+            (trace.into(), ErrorKind::Trace(obs_trace::ErrorKind::OutOfRange), ""),
+        ] {
+            assert_eq!((error.kind(), error.field()), (kind, field));
+            assert!(!error.problem().is_empty() && !error.advice().is_empty(), "{error}");
+            let own = format!("{}; {}", error.problem(), error.advice());
+            let source = error.source().unwrap().to_string();
+            assert!(source.ends_with(&own), "{source} and {own}");
+            let prefix = if field.is_empty() { String::new() } else { format!("{field}: ") };
+            assert_eq!(error.to_string(), prefix + &own);
+        }
+        let size = obs_log::Config::new("/tmp").max_bytes(Some(1)).check().unwrap_err();
+        assert_eq!(Error::from(size).field(), "log_max_bytes");
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn an_error_of_the_export_gets_the_field_of_the_configuration_file() {
+        let endpoint = obs_trace::otlp::Config::new("ftp://c").check().unwrap_err();
+        let error = Error::from(endpoint);
+        assert_eq!(error.kind(), ErrorKind::Trace(obs_trace::ErrorKind::Endpoint));
+        assert_eq!(error.field(), "otlp_endpoint");
+    }
 }
