@@ -240,7 +240,9 @@ impl ObservabilityConfig {
             .resource("service.name", "hearthnet")
             .resource("service.version", env!("CARGO_PKG_VERSION"));
         let resource = environment.attributes.iter().chain(&self.resource);
+        // Later attributes replace earlier ones: defaults, then the environment, then the program.
         let config = resource.fold(config, |config, (key, value)| config.resource(key, value));
+        // Checked before the headers are added, so that an error of the second check is about them.
         config.check()?;
         let headers = self.otlp_headers()?.into_iter();
         let config = headers.fold(config, |config, (name, value)| config.header(name, value));
@@ -394,6 +396,7 @@ fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
 }
 
 fn log_max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    // Read as `i64`, because TOML integers are signed: a negative number gets our text instead of serde's.
     let bytes = i64::deserialize(deserializer)?;
     let bytes = u64::try_from(bytes)
         .map_err(|_| D::Error::custom(format_args!("{bytes} is not allowed; {LOG_MAX_BYTES}")))?;

@@ -34,6 +34,7 @@ use crate::seams;
 /// A field has a value that cannot be used, such as an unknown level or a folder that cannot be written. The error names
 /// the field and the remedy. The log is set up first; if it refuses, nothing has changed.
 pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
+    // All checks that need no side effect come first, so that a refusal changes nothing.
     config.check_doctor()?;
     config.check_otlp()?;
     #[cfg(feature = "otlp")]
@@ -50,6 +51,7 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     }
     Ok(Guard {
         #[cfg(feature = "otlp")]
+        // After the log, so that the exporter's first failure is logged.
         _traces: otlp::configure(traces)?,
         _log: log,
     })

@@ -8,6 +8,7 @@ use obs_metrics::{Kind, Registry};
 
 /// Joins the crates. Only the first call of a process has an effect, apart from the families of the tokio runtime.
 pub(crate) fn join() {
+    // A second join would find the families declared and warn about it.
     static JOINED: Once = Once::new();
     JOINED.call_once(|| {
         join_trace_ids();
@@ -16,6 +17,7 @@ pub(crate) fn join() {
         #[cfg(feature = "otlp")]
         show_export_stats();
     });
+    // Outside of the `Once`: the first call may come before a runtime exists.
     show_runtime();
 }
 

@@ -43,6 +43,7 @@ impl Capture {
     /// Creates an empty capture. It needs no call of `configure`.
     #[must_use]
     pub fn new() -> Self {
+        // Lines and exemplars of the capture carry trace IDs without a call of `configure`.
         crate::seams::join();
         Capture::default()
     }
@@ -50,6 +51,7 @@ impl Capture {
     /// Captures everything that `future` records until it ends or is dropped, on any thread that polls it. Tasks that it
     /// spawns are not captured.
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        // Boxed, so that it can be dropped inside the capture: a pinned field could not be set to `None`.
         Scoped { capture: self.clone(), future: Some(Box::pin(future)) }
     }
 
@@ -77,6 +79,7 @@ impl Capture {
     #[must_use]
     pub fn traces(&self) -> Traces {
         let mut records = self.store.get_recent(usize::MAX);
+        // The store returns the newest first.
         records.reverse();
         Traces(records)
     }

@@ -115,12 +115,12 @@ fn the_configured_endpoint_is_applied_live() {
     until(|| holds(&of_second, "then.second"));
     assert!(!holds(&of_first, "then.second") && !holds(&of_second, "still.first"));
 
-    // And then nobody.
+    // Without an endpoint no collector gets the traces.
     let guard = obs_facade::configure(&plain).unwrap();
-    trace::new_trace("for.nobody").finish();
+    trace::new_trace("for.none").finish();
     assert!(!page().contains("hearthnet_trace_export_traces_total{"));
     drop(guard);
-    assert!(!holds(&of_second, "for.nobody"));
+    assert!(!holds(&of_second, "for.none"));
 
     // The key that a collector wants comes from the environment; this test sets none, and Cargo some.
     let keyed = plain.clone().otlp_endpoint(&second);

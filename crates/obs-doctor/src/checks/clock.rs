@@ -28,6 +28,7 @@ pub(super) fn sanity(cx: &Context) -> CheckResult {
     }
     let asked = anchors.len();
     let machine = cx.machine.clone();
+    // All at once: one anchor that does not answer must not use up the deadline.
     let answers = race(anchors.clone(), PATIENCE, move |url| ask(&machine, &url), is_decided);
     let mut result =
         judge(asked, &answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).collect::<Vec<_>>());
@@ -93,12 +94,14 @@ fn ask(machine: &Machine, url: &str) -> Result<Skew, String> {
 /// Returns whether a captive portal answered instead of the anchor, such as a router without an internet connection. Its
 /// `Date` may be wrong.
 fn is_from_captive_portal(url: &str, response: &HttpResponse) -> bool {
+    // RFC 6585: the status of a captive portal.
     const LOGIN_REQUIRED: u16 = 511;
     let elsewhere = || response.get("location").and_then(host).is_some_and(|to| Some(to) != host(url));
     match response.status {
         LOGIN_REQUIRED => true,
         204 => false,
         _ if CLOCK_ANCHORS.contains(&url) => true,
+        // An anchor of the configuration may redirect to https on its own host.
         300..=399 => elsewhere(),
         _ => false,
     }

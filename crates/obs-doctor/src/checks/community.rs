@@ -13,6 +13,7 @@ use crate::machine::Files;
 use crate::report::CheckResult;
 use crate::text::{shell, tilde};
 
+// Remedies, one for each kind of fault.
 const FIX_INIT: &str = "run `hearthnet init`";
 const FIX_MISSING: &str =
     "run `hearthnet init`; if you have joined a community, restore its manifest from another member first";
@@ -51,6 +52,7 @@ pub(super) struct Community {
 pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Community>, CheckResult> {
     let folder = &config.communities_dir;
     if let Some(id) = &config.community_id {
+        // The ID becomes a part of a path.
         if !is_safe(id) {
             return Err(CheckResult::fail(format!("community_id {id:?} cannot be the ID of a community"))
                 .fix("set `[community] community_id` to `ed25519:` and 43 letters, as `hearthnet init` prints it"));

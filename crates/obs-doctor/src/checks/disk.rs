@@ -72,6 +72,7 @@ fn judge(place: &Path, volume: &Volume) -> CheckResult {
             "free space on the disk of {}, or move the data folder to a larger one",
             shell(place)
         ))
+    // Some file systems run out of inodes with free space left.
     } else if volume.available_inodes == Some(0) {
         CheckResult::fail(format!("{free} free, but no file can be created: the disk has no free inode"))
             .fix("delete small files (`df -i` shows the inodes of each disk)")

@@ -35,6 +35,7 @@ pub(super) fn recent(cx: &Context) -> CheckResult {
 fn judge(failed: usize, judged: usize) -> CheckResult {
     let detail =
         format!("{failed} of {judged} calls failed ({:.1} %)", failed as f64 * 100.0 / judged as f64);
+    // Integers, so that exactly 20 % is a fault on every platform.
     if failed * 100 >= judged * LIMIT_PERCENT {
         return CheckResult::fail(detail)
             .fix("list them with `hearthnet trace recent 20`, and find the cause with `hearthnet log --level error`");

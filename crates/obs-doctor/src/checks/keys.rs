@@ -14,6 +14,7 @@ use crate::machine::Files;
 use crate::report::CheckResult;
 use crate::text::{shell, tilde};
 
+// `hearthnet init` makes a new identity where there is no key, so a backup is named first.
 const FIX_MISSING: &str = "if this node had a key, restore it from a backup; otherwise run `hearthnet init`";
 const FIX_LOST: &str =
     "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
@@ -44,6 +45,7 @@ fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
         let detail = format!("{shown} belongs to uid {}, not to uid {owner}", key.meta.uid());
         return CheckResult::fail(detail).fix(format!("chown {owner} {word}"));
     }
+    // Any right of group or others, including write: a key that others can replace is not safe either.
     if mode & 0o077 != 0 {
         let detail = format!("{shown} has mode {mode:04o}, so other users can use the key");
         return CheckResult::fail(detail).fix(format!("chmod 600 {word}"));

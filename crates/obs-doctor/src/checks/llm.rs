@@ -17,6 +17,7 @@ const MAX_BACKENDS: usize = 16;
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Time for one answer, a little less, so that a timeout is reported as one.
 const TIMEOUT: Duration = Duration::from_millis(1400);
+// Remedies, one for each finding.
 const FIX_START: &str = "start the backend, or correct `url` in `[[llm.backends]]`";
 const FIX_URL: &str = "correct `url` in `[[llm.backends]]`, to an address such as http://127.0.0.1:11434";
 const FIX_SILENT: &str = "check whether the backend is loading a large model, and restart it if it hangs";
@@ -40,6 +41,7 @@ pub(super) fn reachable(cx: &Context) -> CheckResult {
     let questions: Vec<(usize, HttpRequest)> =
         numbered.flat_map(|(at, backend)| requests(backend).map(|request| (at, request))).collect();
     let ask = move |(at, request): (usize, HttpRequest)| (at, ask(http.as_ref(), &request));
+    // The first list of models decides; the other backends need not be waited for.
     let enough =
         |answers: &[(usize, (usize, Finding))]| answers.iter().any(|(_, (_, answer))| answer.is_models());
     let answers = race(questions, PATIENCE, ask, enough);
@@ -55,6 +57,7 @@ fn requests(backend: &LlmBackend) -> [HttpRequest; 2] {
 /// Returns the addresses of Ollama's model list and of the OpenAI API's. The base address may end in `/v1`.
 fn urls(base: &str) -> [String; 2] {
     let base = base.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    // `/v1` belongs to the OpenAI API; Ollama's own list is beside it.
     let root = base.strip_suffix("/v1").unwrap_or(base);
     [format!("{root}/api/tags"), format!("{root}/v1/models")]
 }

@@ -18,6 +18,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_millis(800);
 // A node that starts or stops is in between for some milliseconds.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(30);
+// Shared by all findings about another owner of the port.
 const FIX_TAKEN: &str = "stop it, or set `[transport] port` to a free port";
 
 /// Checks that this node answers on the port, or that the port is free and can be bound.
@@ -164,6 +165,7 @@ fn name(owner: Option<&Owner>) -> String {
 
 fn bind(cx: &Context, addresses: &[SocketAddr]) -> Result<(), (SocketAddr, io::Error)> {
     let bind = |&address: &SocketAddr| cx.machine.sockets.bind_tcp(address).map_err(|err| (address, err));
+    // A host name may have several addresses. Each of them is tried.
     addresses.iter().try_for_each(bind)
 }
 
@@ -197,6 +199,7 @@ const NO_FAMILY: i32 = 97;
 fn in_use(cx: &Context, address: SocketAddr, silence: &HttpError) -> CheckResult {
     let port = address.port();
     let owners = cx.machine.sockets.owners(Protocol::Tcp, address);
+    // A node that runs its own doctor may have no free thread to answer itself.
     if owners.iter().any(|owner| owner.pid == Some(std::process::id())) {
         return CheckResult::pass(format!(
             "port {port} belongs to this process, which is too busy to answer"

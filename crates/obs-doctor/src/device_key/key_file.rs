@@ -59,6 +59,7 @@ pub(crate) struct KeyFile {
 pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<KeyFile> {
     let (file, target) = match files.open_no_follow(path) {
         Err(err) if is_loop(&err) => {
+            // The second open must not follow a link either, in case the target was replaced meanwhile.
             let target = path.canonicalize()?;
             (files.open_no_follow(&target)?, Some(target))
         }

@@ -112,6 +112,7 @@ impl Repair {
     pub fn apply(self) -> Result<(), RepairError> {
         let refuse = |(problem, advice)| RepairError { path: tilde(&self.path), problem, advice };
         let meta = self.file.metadata().map_err(|err| refuse(explain(&err)))?;
+        // Checked again: minutes may have passed since `find` while a person decided.
         check_ours(&meta, self.owner).map_err(refuse)?;
         self.file.set_permissions(Permissions::from_mode(KEY_MODE)).map_err(|err| refuse(explain(&err)))
     }
@@ -132,6 +133,8 @@ fn is_right(mode: u32) -> bool {
 /// Opens the key for reading, or else for writing, because a key without the owner's read right is to be repaired too.
 /// Nothing is written.
 fn open(path: &Path) -> io::Result<File> {
+    // NOFOLLOW, so that root never changes the target of a link that a user placed. NONBLOCK, so that a FIFO does not
+    // block.
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let open = |access| openat(CWD, path, access | flags, Mode::empty()).map_err(io::Error::from);
     let opened = open(OFlags::RDONLY).or_else(|err| match err.kind() {

@@ -11,6 +11,7 @@ pub(super) struct Claim {
     stuck: Arc<AtomicUsize>,
 }
 
+// States. The first of `abandon` and `done` decides whether the thread counts as abandoned.
 const RUNNING: u8 = 0;
 const ABANDONED: u8 = 1;
 const DONE: u8 = 2;
@@ -25,6 +26,7 @@ impl Claim {
         // Incremented before the state changes, so that `done`, which sees the new state, never decrements a count that
         // was not incremented. Acquire and release order the two variables.
         self.stuck.fetch_add(1, Ordering::AcqRel);
+        // A failed exchange means that the thread finished in the meantime, so the increment is taken back.
         if self.state.compare_exchange(RUNNING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             self.stuck.fetch_sub(1, Ordering::AcqRel);
         }
@@ -32,6 +34,7 @@ impl Claim {
 
     /// Marks the thread as finished, and takes it out of the count if it was abandoned.
     pub(super) fn done(&self) {
+        // AcqRel: acquires the increment of `abandon` before the decrement below.
         if self.state.swap(DONE, Ordering::AcqRel) == ABANDONED {
             self.stuck.fetch_sub(1, Ordering::AcqRel);
         }

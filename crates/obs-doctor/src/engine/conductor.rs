@@ -102,6 +102,8 @@ impl<'a> Run<'a> {
     fn start(&mut self, at: usize) {
         let check = &self.entries[at].check;
         let now = Instant::now();
+        // Acquire pairs with the release in `Claim`, so that a thread that has finished is seen as finished. One
+        // stuck thread is enough: more would pile up with each run.
         if check.stuck().load(Ordering::Acquire) > 0 {
             let error = CheckResult::error("still blocked since an earlier run, so not started again")
                 .fix(FIX_BLOCKED);
@@ -128,6 +130,7 @@ impl<'a> Run<'a> {
             _ => None,
         });
         let Some(next) = deadlines.min() else { return };
+        // The conductor wakes for the next deadline at the latest, even if no check answers.
         let patience = next.min(self.end).saturating_duration_since(Instant::now());
         let mut answer = self.answers.recv_timeout(patience).ok();
         while let Some((at, result)) = answer {

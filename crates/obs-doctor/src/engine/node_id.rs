@@ -14,6 +14,7 @@ const MAX_ASKING: usize = 16;
 pub(super) fn ask(cx: &Context, asking: &Arc<AtomicUsize>) -> Receiver<Option<String>> {
     let (sender, receiver) = channel();
     let (bus, asking) = (Arc::clone(&cx.bus), Asking::begin(asking));
+    // The count includes this call, so that concurrent calls cannot all pass the bound.
     if asking.0.load(Ordering::Acquire) > MAX_ASKING {
         return receiver; // the channel is closed, so the heading names no node
     }

@@ -26,6 +26,7 @@ impl Work {
     /// Runs the check and sends its result with the check's position. A panic becomes an error.
     pub(super) fn run(self, at: usize, answers: &Sender<(usize, CheckResult)>) {
         let result = catch_unwind(AssertUnwindSafe(|| self.call())).unwrap_or_else(panicked);
+        // Before the result is sent, so that a run that starts afterwards does not find the check stuck.
         self.claim.done();
         // An error means that the run is over and the conductor is gone.
         let _ = answers.send((at, result));

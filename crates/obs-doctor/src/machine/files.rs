@@ -39,7 +39,7 @@ pub trait Files: Send + Sync + 'static {
     /// The error of the system call.
     fn open(&self, path: &Path) -> io::Result<File>;
 
-    /// As [`open`](Self::open), but a symbolic link is an error (`ELOOP`).
+    /// Opens `path` like [`open`](Self::open), but fails with `ELOOP` on a symbolic link.
     ///
     /// # Errors
     /// The error of the system call.
@@ -60,6 +60,8 @@ pub trait Files: Send + Sync + 'static {
 
 pub(crate) struct RealFiles;
 
+// NONBLOCK, so that opening a FIFO does not wait for a writer. NOCTTY, so that a terminal device does not become the
+// controlling terminal.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 impl Files for RealFiles {

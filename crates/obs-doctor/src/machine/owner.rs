@@ -65,6 +65,7 @@ fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
         Protocol::Tcp => ["tcp", "tcp6"],
         Protocol::Udp => ["udp", "udp6"],
     };
+    // `thread-self` instead of `self`: a thread may be in another network namespace than the process.
     let read = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
     tables.into_iter().flat_map(|name| in_table(&read(name), protocol, port)).collect()
 }
@@ -73,6 +74,7 @@ fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
 /// family, which wins over the IPv6 wildcard, which accepts IPv4 too. For a wildcard `ip` all sockets are returned, because
 /// each of them prevents binding it.
 fn answering(rows: Vec<SocketEntry>, ip: IpAddr) -> Vec<SocketEntry> {
+    // A socket on an IPv4-mapped address answers IPv4 callers.
     let ip = ip.to_canonical();
     if ip.is_unspecified() {
         return rows;
@@ -104,6 +106,7 @@ fn in_table(table: &str, protocol: Protocol, port: u16) -> Vec<SocketEntry> {
         let right_port = u16::from_str_radix(local_port, 16).ok()? == port;
         let right_state = protocol == Protocol::Udp || *columns.get(3)? == LISTEN;
         let (uid, inode) = (columns.get(7)?.parse().ok()?, columns.get(9)?.parse().ok()?);
+        // Inode 0 is a socket without a file, such as a connection in TIME_WAIT.
         (right_port && right_state && inode != 0).then_some(SocketEntry { ip: parse_ip(ip)?, uid, inode })
     };
     table.lines().skip(1).filter_map(entry).collect()

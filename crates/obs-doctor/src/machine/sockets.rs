@@ -99,6 +99,7 @@ pub trait Sockets: Send + Sync + 'static {
 
 pub(super) struct RealSockets;
 
+// Port and groups of RFC 6762.
 const MDNS_PORT: u16 = 5353;
 const MDNS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const MDNS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
@@ -156,8 +157,11 @@ impl Sockets for RealSockets {
 fn bind_shared_udp(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     socket.set_reuse_address(true)?;
+    // Both options, because a responder may set either one, and a port is shared only between sockets that set the
+    // same.
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
+        // Without it the socket would also take the IPv4 port.
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;
@@ -198,6 +202,7 @@ fn hear(mut socket: &Socket, nonce: &[u8], wait: Duration) -> io::Result<bool> {
         if left.is_zero() {
             return Ok(false);
         }
+        // Set for each read, because packets of others use up a part of the time.
         socket.set_read_timeout(Some(left))?;
         match socket.read(&mut packet) {
             Ok(n) if packet[..n] == *nonce => return Ok(true),

@@ -45,6 +45,8 @@ impl Volumes for RealVolumes {
     fn of(&self, path: &Path) -> io::Result<Volume> {
         let stat = statvfs(path)?;
         Ok(Volume {
+            // `f_bavail` and not `f_bfree`: some blocks are reserved for root. The product may overflow on network
+            // file systems.
             available_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
             total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
             available_inodes: (stat.f_files > 0).then_some(stat.f_favail),

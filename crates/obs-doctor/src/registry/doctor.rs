@@ -154,6 +154,7 @@ impl Doctor {
         let (done, report) = tokio::sync::oneshot::channel();
         let (doctor, cx) = (self.clone(), Context::new(config, bus, &self.machine));
         let started = Instant::now();
+        // On a thread of its own, so that no executor thread blocks and any runtime can poll this.
         let conductor = std::thread::Builder::new().name("doctor".to_owned()).spawn(move || {
             // An error means that the caller has dropped the future.
             let _ = done.send(engine::run(&doctor.entries, doctor.limits, &cx, &doctor.asking));

@@ -76,6 +76,7 @@ impl TextStyle {
         let stdout = std::io::stdout();
         let columns = stdout.is_terminal().then(|| {
             let size = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+            // Some terminals report 0 columns, such as a serial console.
             if size > 0 { size } else { 80 }
         });
         // Lossy, because `NO_COLOR` counts with any value, also with one that is not UTF-8.

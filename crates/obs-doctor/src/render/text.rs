@@ -284,6 +284,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 fn push(lines: &mut Vec<String>, used: &mut usize, c: char, width: usize) {
+    // Columns and not characters: wide letters take two, combining ones none.
     let needed = c.width().unwrap_or(0);
     if *used + needed > width {
         lines.push(String::new());

@@ -46,6 +46,7 @@ const SECRET_NAMES: [&str; 21] = [
     "cookie",
 ];
 
+// Characters that end a word: a secret may stand in quotes, in JSON or in a shell command.
 const SEPARATORS: [char; 8] = [' ', '\t', '\n', '"', '\'', '`', '<', '>'];
 
 /// Hides URL passwords, secret query parameters, `Bearer …`/`Basic …` credentials, `token: …`, `sk-…` keys, 32 bytes
@@ -56,6 +57,7 @@ pub(crate) fn redact(text: &str) -> String {
     let mut next = Next::Plain;
     for piece in text.split_inclusive(SEPARATORS) {
         let (word, separator) = piece.split_at(piece.trim_end_matches(SEPARATORS).len());
+        // A scheme word such as `Bearer` is kept, because it is not the secret itself.
         if next == Next::Secret && !word.is_empty() && !is_scheme(word) {
             out.push_str(HIDDEN);
         } else {
@@ -126,6 +128,7 @@ fn redact_word(word: &str) -> String {
 }
 
 fn is_api_key(word: &str) -> bool {
+    // Prefixes of keys that common services issue, and of JSON web tokens (`eyJ`).
     const PREFIXES: [&str; 8] = ["sk-", "sk_", "ghp_", "github_pat_", "glpat-", "hf_", "xoxb-", "eyJ"];
     word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
 }
@@ -134,9 +137,11 @@ fn is_api_key(word: &str) -> bool {
 fn is_key_bytes(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     match word.len() {
+        // A path may have this length. A key that begins with a slash is rare.
         _ if word.starts_with('/') => false, // a path
         64 => word.bytes().all(|b| b.is_ascii_hexdigit()),
         43 => {
+            // All three kinds of characters, so that a long word or an identifier is not taken for a key.
             word.chars().all(is_base64)
                 && has(u8::is_ascii_uppercase)
                 && has(u8::is_ascii_lowercase)

@@ -2,6 +2,7 @@
 
 mod child;
 mod community;
+mod data_dir;
 mod engine;
 mod event_log;
 mod faults;

@@ -135,7 +135,7 @@ fn multicast_faults_have_their_own_words() {
 #[test]
 fn a_bad_group_and_port_0_fail() {
     let mut home = Home::fresh();
-    for group in ["10.0.0.1", "ff02::1", "everybody", ""] {
+    for group in ["10.0.0.1", "ff02::1", "all nodes", ""] {
         home.config.udp_multicast_group = group.to_owned();
         assert_fails(&home.run("udp_multicast"), "is not an IPv4 multicast address", "239.255.42.42");
     }
@@ -203,7 +203,7 @@ fn no_false_fail_on_a_node_that_ends_or_starts() {
     std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         drop(stream);
-        std::thread::sleep(Duration::from_millis(15)); // taken for a moment, with nobody to answer
+        std::thread::sleep(Duration::from_millis(15)); // taken for a moment, without an answer
         drop(listener);
     });
     assert_passes(&home.run("transport_port"), "is free");

@@ -17,6 +17,7 @@ pub(super) fn require_local_caller(request: &Parts) -> Result<(), &'static str> 
     let Some(ConnectInfo(address)) = request.extensions.get::<ConnectInfo<SocketAddr>>() else {
         return Err("the server does not record the caller's address (`ConnectInfo<SocketAddr>`)");
     };
+    // Canonical, because a dual-stack socket shows IPv4 callers as IPv4-mapped IPv6 addresses.
     if !address.ip().to_canonical().is_loopback() {
         return Err("only callers on this machine are answered");
     }

@@ -11,6 +11,7 @@ pub(crate) struct Environment {
     pub(crate) warnings: Vec<String>,
 }
 
+// OpenTelemetry's general environment variables for the resource.
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 

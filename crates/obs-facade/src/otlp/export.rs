@@ -34,6 +34,7 @@ pub(crate) fn configure(config: Option<Config>) -> Result<Guard, Error> {
 
 /// Returns the exporter's counters; `None` without an export.
 pub(crate) fn stats() -> Option<Stats> {
+    // A scrape calls this. The lock is held for a copy of counters, and for the start of an exporter at most.
     current().as_ref().map(|export| export.exporter.stats())
 }
 
@@ -48,6 +49,7 @@ fn end(export: Option<Export>) {
 }
 
 fn current() -> MutexGuard<'static, Option<Export>> {
+    // A panic under the lock leaves the old or the new export, both of which are valid.
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -77,6 +79,7 @@ impl Drop for Guard {
         // Release by each drop and acquire by the last one, so that the flush comes after all that other guards' holders
         // recorded.
         if GUARDS.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Cloned out of the lock: a flush of two seconds must not block `configure` or a scrape.
             let exporter = current().as_ref().map(|export| Arc::clone(&export.exporter));
             if let Some(exporter) = exporter {
                 exporter.flush(PATIENCE);

@@ -55,7 +55,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As `test_multiple_requests_with_valid_traceparent` of the public W3C suite.
+/// Corresponds to `test_multiple_requests_with_valid_traceparent` of the W3C suite.
 #[tokio::test]
 async fn each_outgoing_call_continues_the_trace_from_its_own_span() {
     let obs = Capture::new();
@@ -74,7 +74,7 @@ async fn each_outgoing_call_continues_the_trace_from_its_own_span() {
     assert!(calls.iter().all(|headers| headers[REQUEST_ID] == record.trace_id().to_string()));
 }
 
-/// As `test_multiple_requests_without_traceparent` and `…_with_illegal_traceparent` of the W3C suite.
+/// Corresponds to `test_multiple_requests_without_traceparent` and `…_with_illegal_traceparent` of the W3C suite.
 #[tokio::test]
 async fn without_a_valid_traceparent_a_new_trace_begins() {
     let illegal = "00-00000000000000000000000000000000-1234567890123456-01";
@@ -91,7 +91,7 @@ async fn without_a_valid_traceparent_a_new_trace_begins() {
     }
 }
 
-/// As `test_tracestate_included_traceparent_included` and others of the W3C suite.
+/// Corresponds to `test_tracestate_included_traceparent_included` and others of the W3C suite.
 #[tokio::test]
 async fn a_valid_tracestate_is_passed_on_and_an_invalid_one_is_dropped() {
     for (states, expected) in [

@@ -37,6 +37,7 @@ pub(super) fn writable(cx: &Context) -> CheckResult {
         .iter()
         .map(|path| probe(&cx.machine, path).unwrap_or_else(|problem| problem).evidence("path", tilde(path)));
     // The worst result: a failure, else a warning, else the last pass.
+    // `max_by_key` returns the last of equal results.
     let worst = results.max_by_key(|result| (!result.ok, result.fix.is_some()));
     worst.unwrap_or_else(|| CheckResult::fail("no community").fix("run `hearthnet init`"))
 }
@@ -84,11 +85,13 @@ fn write_and_take_back(path: &Path, keep_wal: bool) -> rusqlite::Result<LogState
     // `BEGIN IMMEDIATE` alone succeeds on a file of mode 0444. Only a write shows that.
     let written = log.execute_batch(&format!("PRAGMA user_version = {version}"));
     let taken_back = log.execute_batch("ROLLBACK");
+    // The rollback runs even if the write failed, so that no transaction stays open.
     written.and(taken_back)?;
     Ok(LogState { journal_mode, missing: missing_table(&log)? })
 }
 
 fn open(path: &Path, keep_wal: bool) -> rusqlite::Result<Connection> {
+    // Without CREATE: a missing log is a finding. NO_MUTEX, because one thread uses the connection.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let log = Connection::open_with_flags(path, flags)?;
     log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_wal)?;
@@ -141,6 +144,7 @@ impl Files<'_> {
 
     /// Returns whether the disk is too full for the files that SQLite creates beside a log. SQLite reports that as an I/O error.
     fn is_full(&self) -> bool {
+        // SQLite creates `-shm` with 32 KiB and a `-wal` of some pages.
         const SCRATCH_BYTES: u64 = 128 * 1024;
         self.machine.volumes.of(self.folder()).is_ok_and(|volume| volume.available_bytes < SCRATCH_BYTES)
     }

@@ -58,10 +58,12 @@ fn agent(request: &HttpRequest, direct: bool) -> ureq::Agent {
         .timeout_global(Some(request.timeout))
         .timeout_resolve(Some(to_reach))
         .timeout_connect(Some(to_reach))
+        // A redirect is a finding and not to be followed: it may lead to another host.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .max_response_header_size(32 * 1024)
+        // Each check asks once, and an idle connection would hold a descriptor.
         .max_idle_connections(0)
         .user_agent(concat!("hearthnet-doctor/", env!("CARGO_PKG_VERSION")));
     // A backend at home often has a self-made certificate that only the system's store knows.
@@ -80,6 +82,7 @@ fn read(mut response: ureq::http::Response<ureq::Body>, max: usize) -> Result<Ht
     };
     let headers = response.headers().iter().filter_map(text).collect();
     let mut body = Vec::new();
+    // One byte more than allowed detects a longer body without reading it.
     let limit = max as u64 + 1;
     response.body_mut().as_reader().take(limit).read_to_end(&mut body).map_err(|err| explain(err.into()))?;
     if body.len() > max {

@@ -87,7 +87,7 @@ pub(super) fn keys_loadable(table: &mut Table) {
     let mut no_point = [0; 32];
     no_point[0] = 2; // y = 2 is on no point of the curve
     fs::write(home.public(), no_point).unwrap();
-    look(table, "`device.pub` is no key");
+    look(table, "`device.pub` is not a key");
     unreadable(&home.public());
     look(table, "`device.pub` cannot be read");
     fs::remove_file(home.public()).unwrap();

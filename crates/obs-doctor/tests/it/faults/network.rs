@@ -21,7 +21,7 @@ pub(super) fn mdns_socket(table: &mut Table) {
     const NAME: &str = "mdns_socket";
     let home = Home::fresh();
     let alone = child::report_without_mdns(&home);
-    table.add_json(&home, "another program has it for itself", NAME, alone.as_ref());
+    table.add_json(&home, "another program does not share the port", NAME, alone.as_ref());
     let denied = Faulty { mdns: Some(ErrorKind::PermissionDenied), ..WELL };
     table.add(&home, "forbidden", &on(denied, &home, NAME));
     let other = Faulty { mdns: Some(ErrorKind::AddrNotAvailable), ..WELL };
@@ -33,7 +33,7 @@ pub(super) fn udp_multicast(table: &mut Table) {
     let mut home = Home::fresh();
     {
         let _taken = UdpSocket::bind(("0.0.0.0", home.config.udp_port)).unwrap();
-        table.add(&home, "another program has it for itself", &home.run(NAME));
+        table.add(&home, "another program does not share the port", &home.run(NAME));
     }
     let routed = |table: &mut Table, fault, routed| {
         table.add(&home, fault, &on(Faulty { routed, ..WELL }, &home, NAME));
@@ -44,7 +44,7 @@ pub(super) fn udp_multicast(table: &mut Table) {
     routed(table, "a firewall takes the packet", || Err(EchoError::Silence));
     let unplugged = || Err(EchoError::Send(ErrorKind::NetworkUnreachable.into()));
     let deaf = Faulty { routed: unplugged, loopback: || Err(EchoError::Silence), ..WELL };
-    table.add(&home, "no network, and deaf on loopback", &on(deaf, &home, NAME));
+    table.add(&home, "no network, and no packet on loopback", &on(deaf, &home, NAME));
     home.config.udp_port = 0;
     table.add(&Home::fresh(), "port 0", &home.run(NAME));
     home.config.udp_multicast_group = "10.0.0.1".to_owned();
@@ -64,9 +64,9 @@ pub(super) fn transport_port(table: &mut Table) {
     let no_ipv6 = Faulty { tcp: Some(io::Error::from_raw_os_error(97)), ..WELL };
     table.add(&home, "no IPv6", &on(no_ipv6, &home, NAME));
     home.config.host = "192.0.2.77".to_owned();
-    table.add(&home, "`host` is no address of this machine", &home.run(NAME));
+    table.add(&home, "`host` is not an address of this machine", &home.run(NAME));
     home.config.host = "no such host".to_owned();
-    table.add(&home, "`host` is no address", &home.run(NAME));
+    table.add(&home, "`host` is not an address", &home.run(NAME));
 
     let mut home = Home::fresh();
     home.config.port = serve(|_| (200, String::new(), "<html>".to_owned())).port();
@@ -91,7 +91,7 @@ pub(super) fn transport_port(table: &mut Table) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     home.config.port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || listener.incoming().for_each(drop));
-    table.add(&home, "a server that hangs up", &home.run(NAME));
+    table.add(&home, "a server that closes the connection", &home.run(NAME));
     home.config.port = 0;
     table.add(&Home::fresh(), "port 0", &home.run(NAME));
 }

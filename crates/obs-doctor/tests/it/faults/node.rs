@@ -37,13 +37,13 @@ pub(super) fn llm_backend_reachable(table: &mut Table) {
     let dead = || format!("http://127.0.0.1:{}", free_port());
     table.add(&home, "not running", &ask(&[dead()]));
     table.add(&home, "two, neither running", &ask(&[dead(), dead()]));
-    table.add(&home, "an address that is none", &ask(&["ftp://127.0.0.1/".to_owned()]));
+    table.add(&home, "a malformed address", &ask(&["ftp://127.0.0.1/".to_owned()]));
     let unknown = {
         let mut home = Home::fresh();
         home.config.llm_backends = vec![LlmBackend::new("ollama", "http://nosuch.invalid:11434")];
         home.run_on(web(|_| Err(HttpError::NameNotFound)), "llm_backend_reachable")
     };
-    table.add(&home, "a name that nobody knows", &unknown);
+    table.add(&home, "an unknown host name", &unknown);
     table.add(&home, "a web page", &answers(200, "<html>Welcome to your router</html>".to_owned()));
     table.add(&home, "a login page elsewhere", &answers(302, String::new()));
     table.add(&home, "a wrong path", &answers(404, "no".to_owned()));
@@ -88,7 +88,7 @@ pub(super) fn own_checks(table: &mut Table) {
     let mut doctor = Doctor::empty().limits(Limits::default().per_check(Duration::from_millis(100)));
     doctor.register(blocks("own_check")).unwrap();
     table.add(&home, "does not end", &run(&doctor));
-    table.add(&home, "has not ended since the run before", &run(&doctor));
+    table.add(&home, "still blocked since an earlier run", &run(&doctor));
     let mut doctor = Doctor::empty().limits(Limits::default().parallel(1).total(Duration::from_millis(50)));
     doctor.register_all([blocks("other"), blocks("own_check")]).unwrap();
     table.add(&home, "its turn never comes", &run(&doctor));

@@ -48,6 +48,7 @@ impl LatestReport {
     }
 
     async fn get_or_run(&self) -> TimedReport {
+        // An async mutex, because it is held across the run.
         let mut last = self.last.lock().await;
         if let Some(last) = last.as_ref().filter(|last| last.at.elapsed() < FRESH) {
             return last.clone();

@@ -41,6 +41,7 @@ impl<B: Body> ObservedBody<B> {
     /// A server stops at that length and drops the body without polling for its end. The call of an empty body ends
     /// here, because HTTP/1 and HTTP/2 servers drop such a body unpolled.
     pub(super) fn new(inner: B, length: Option<u64>, mut call: Option<Call>) -> Self {
+        // The head wins over the body's own size: the server sends at most that many bytes.
         let left = length.or_else(|| inner.size_hint().exact());
         if left == Some(0) || inner.is_end_stream() {
             end(&mut call);

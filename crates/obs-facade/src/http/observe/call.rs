@@ -30,6 +30,7 @@ impl Call {
         // would look like a cancellation. So the trace ends during the unwinding.
         let unwinding = EndTrace(&self.trace);
         let result = self.trace.enter(part);
+        // Reached only without a panic.
         std::mem::forget(unwinding);
         result
     }
@@ -47,6 +48,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        // Before the counters, so that a scrape never shows a counted call as an open stream.
         self.stream = None;
         // No effect on a trace that `end` has finished.
         self.trace.cancel();

@@ -76,6 +76,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ObserveFuture<S::Future> {
         let call = begin(&request);
+        // Taken before the handler consumes the request.
         let rule = BodyRule::of(request.method());
         let inner = match &call {
             // Some services do work in `call` already, before their future is polled.
@@ -134,6 +135,8 @@ where
             Ok(response) => Ok(observe_body(response, this.call.take(), *this.rule)),
             Err(error) => {
                 if let Some(call) = this.call.take() {
+                    // The service returned an error instead of a response. The server will close the connection or
+                    // send a 500.
                     call.trace().fail("internal_error");
                     call.end();
                 }
@@ -151,7 +154,9 @@ fn observe_body<R: http_body::Body>(
     let length = rule.length(&response);
     let call = call.map(|mut call| {
         outcome::note_head(call.trace(), &response);
+        // Replaces a value that the handler set: the trace's ID is the one in the logs.
         response.headers_mut().insert(REQUEST_ID, propagate::header_value(call.trace().id()));
+        // A stream without a body on the wire would never be closed by its end.
         if length != Some(0) && is_event_stream(&response) {
             call.open_stream();
         }

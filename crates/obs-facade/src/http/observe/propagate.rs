@@ -119,10 +119,12 @@ fn single<T>(
     }
 }
 
+// Reason of an absent header, which is not counted as a refused one.
 const MISSING: &str = "missing";
 
 /// Counts a request that got a fresh trace ID, by the reason.
 fn count_fresh(reason: &str) {
+    // A handle of the family is kept, because a look-up by name takes the registry's lock.
     static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
         obs_metrics::counter(
             "hearthnet_request_ids_fresh_total",

@@ -21,6 +21,7 @@ pub(super) async fn page(
     // A large page takes up to 100 ms of a core and several copies of its text. One at a time bounds both.
     static TURN: Semaphore = Semaphore::const_new(1);
     let turn = if is_large { TURN.acquire().await.ok() } else { None };
+    // JSON of ten thousand traces takes milliseconds, which would delay other tasks of this worker thread.
     let made = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         make().map(Page::new)
@@ -66,7 +67,10 @@ impl Page {
     fn within(budget: &Arc<Semaphore>, text: String) -> Option<Page> {
         let kib = u32::try_from(text.len() >> 10).unwrap_or(u32::MAX).min(BUDGET_KIB);
         let taken = match kib {
+            // Neither waits nor fails: the budget is for large pages only.
             ..=FREE_KIB => None,
+            // `try_acquire` instead of a wait: a waiting page would hold its text, which is the memory that the
+            // budget bounds.
             _ => Some(Arc::clone(budget).try_acquire_many_owned(kib).ok()?),
         };
         Some(Page { text, _budget: taken })

@@ -19,9 +19,11 @@ pub(super) struct Page {
 
 /// Returns a page that is rendered after this call began; `None` when the runtime is shutting down or a render panicked.
 pub(super) async fn page(format: Format, gzip: bool) -> Option<Page> {
+    // One channel for each scrape, so that a scraper that disconnects drops only its own.
     let (sender, receiver) = oneshot::channel();
     let renderer = lock().join(Scrape { format, gzip, sender });
     if let Some(renderer) = renderer {
+        // Rendering reads thousands of atomics and collectors of users, which may block.
         tokio::task::spawn_blocking(|| renderer.run());
     }
     receiver.await.ok()
@@ -47,6 +49,7 @@ static QUEUE: Mutex<Queue> = Mutex::new(Queue { waiting: Vec::new(), has_rendere
 
 /// Locks the queue for the time of a push or a take; nothing is rendered or sent under the lock.
 fn lock() -> MutexGuard<'static, Queue> {
+    // A panic under the lock cannot leave the queue invalid: each operation is one push or take.
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
