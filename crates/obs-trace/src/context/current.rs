@@ -86,6 +86,7 @@ impl Trace {
         if code.is_empty() || code == "ok" {
             return;
         }
+        // After the end neither the code nor the field has an effect. The record checks that itself.
         self.0.fail(code);
         if let Some(span) = frame::enclosing_span(self) {
             self.0.set_field(span, ERROR_FIELD, code.into());

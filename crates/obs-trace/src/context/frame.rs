@@ -135,6 +135,7 @@ impl Frame {
     }
 
     fn position(&mut self) -> Option<Position> {
+        // Taking the spare handle costs a move, cloning the current one a locked instruction.
         let trace = self.spare.take().or_else(|| self.current.clone())?;
         Some(Position { trace, parent: self.parent })
     }
@@ -152,6 +153,7 @@ impl Frame {
         let current = self.current.replace(trace);
         let parent = self.parent.take();
         match current {
+            // Only the first replaced trace comes back. A second `attach` without `detach` leaves the one between.
             Some(current) if self.replaced.is_none() && !current.is_ended() => {
                 self.replaced = Some((current, parent));
                 Replaced { current: None, spare }
@@ -205,6 +207,7 @@ impl Drop for Entered<'_> {
 fn swap(frame: &mut Frame) -> bool {
     let has_trace = frame.current.is_some();
     let is_swapped = with_frame(|current| mem::swap(current, frame)).is_some();
+    // Kept in step with `FRAME`, because `is_bare` reads it alone.
     if is_swapped {
         HAS_TRACE.set(has_trace);
     }
@@ -229,6 +232,7 @@ pub(crate) fn within<R>(
     if let Some(_restore) = Nested::new(trace, parent) {
         return f();
     }
+    // Spans of an ended trace are not kept, so its frame would be of no use.
     if trace.is_ended() {
         return f();
     }

@@ -132,6 +132,7 @@ impl<F: Future> Future for WithContext<F> {
         this.frame.enter(|| {
             let future = this.future.as_mut().as_pin_mut().expect("a future is not polled after its end");
             let poll = future.poll(cx);
+            // Dropped here, while the frame is in force.
             if poll.is_ready() {
                 this.future.set(None);
             }
@@ -178,6 +179,7 @@ impl<F: Future> Future for Scope<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        // Set up before the poll, because no code after it runs if the future panics.
         let unwinds = EndOnUnwind(this.trace);
         let poll = this.inner.poll(cx);
         std::mem::forget(unwinds);

@@ -40,6 +40,7 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// whose hash collides with another's takes the lock in vain.
 // Relaxed everywhere: a task sees its own change on every thread, because the runtime orders its polls.
 static TASKS_BY_HASH: [AtomicU16; COUNTERS] = [const { AtomicU16::new(0) }; COUNTERS];
+// Invariant under the lock: `TASKS_BY_HASH` counts the keys of `traces`, and each key is in `order`.
 static TASKS: LazyLock<Mutex<Tasks>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
@@ -62,6 +63,7 @@ pub(crate) fn trace(task: Id) -> Option<Trace> {
 
 /// Returns whether the task may have a trace. A task that ended without `detach` must not make all others take the lock.
 fn may_have_trace(task: Id) -> bool {
+    // Relaxed: see `TASKS_BY_HASH`.
     have_traces() && counter_of(task).load(Ordering::Relaxed) > 0
 }
 
@@ -102,6 +104,7 @@ pub(crate) fn detach(task: Id) -> Option<Trace> {
 fn with_tasks<R>(f: impl FnOnce(&mut Tasks) -> R) -> R {
     let mut tasks = TASKS.lock().unwrap_or_else(|poison| poison.into_inner());
     let result = f(&mut tasks);
+    // Relaxed: written under the lock, read as a hint.
     COUNT.store(tasks.traces.len(), Ordering::Relaxed);
     result
 }
@@ -112,8 +115,10 @@ impl Tasks {
             return Some(std::mem::replace(known, trace));
         }
         self.traces.insert(task, trace);
+        // Relaxed: under the lock. Other tasks that share the counter only lose their short cut.
         counter_of(task).fetch_add(1, Ordering::Relaxed);
         self.order.push_back(task);
+        // Cleaned only when it is twice as long, so that the cost per attach is constant.
         if self.order.len() > 2 * MAX_TASKS {
             self.order.retain(|task| self.traces.contains_key(task));
         }

@@ -94,6 +94,7 @@ fn root(trace: &TraceRecord) -> Span {
     if !status.is_ok() {
         attributes.push(text(ERROR_TYPE, status.as_str()));
     }
+    // Not OTLP's `dropped_*` fields: those count attributes, events and links.
     if trace.dropped_spans() > 0 {
         attributes.push(attribute("hearthnet.dropped_spans", Kind::Int(trace.dropped_spans() as i64)));
     }

@@ -46,6 +46,7 @@ impl Exporter {
     /// The endpoint or a header cannot be used, a number is out of its range, or the system starts no thread.
     pub fn start(store: &Store, config: &Config) -> Result<Exporter, Error> {
         config.check()?;
+        // All checks come before the thread, so that an error leaves nothing behind.
         let transport = Transport::new(endpoint::parse(&config.endpoint)?, config.headers.parse()?);
         let queue = Arc::new(Queue::new(config));
         let worker = Worker::new(Arc::clone(&queue), config.clone(), transport);

@@ -120,6 +120,7 @@ impl Queue {
             if wake_at.is_some_and(|wake_at| now >= wake_at) {
                 return Next::Wake;
             }
+            // The interval is over and nothing waits.
             if now >= tick {
                 tick = now + self.interval;
             }
@@ -186,6 +187,7 @@ impl Queue {
     pub(super) fn close(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         let deadline = after(timeout);
+        // The earliest of several deadlines counts.
         state.deadline = Some(state.deadline.map_or(deadline, |known| known.min(deadline)));
         self.wake.notify_all();
         self.wait_until(state, timeout, |state| state.has_ended).has_ended

@@ -97,6 +97,7 @@ impl Worker {
         drop(batch);
         let mut backoff = Backoff::start(&self.config);
         loop {
+            // Read before the request: a flush that comes during it waits for the next one.
             let flushes = self.queue.flushes();
             let time_left = self.queue.time_left();
             let timeout = time_left.unwrap_or(self.config.timeout).min(self.config.timeout);
@@ -131,6 +132,7 @@ impl Worker {
     }
 
     fn note_success(&mut self, remark: Option<&str>) {
+        // Relaxed: a flag for readers of the statistics. Only this thread writes it.
         self.queue.counts.is_failing.store(false, Ordering::Relaxed);
         let stats = self.queue.stats();
         let lost = Lost { traces: stats.failed + stats.dropped, spans: stats.rejected_spans };
@@ -141,6 +143,7 @@ impl Worker {
     }
 
     fn note_failure(&mut self, why: &str) {
+        // Relaxed: as in `note_success`.
         self.queue.counts.is_failing.store(true, Ordering::Relaxed);
         self.report(|health| health.fails(why, Instant::now()));
     }

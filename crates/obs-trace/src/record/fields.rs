@@ -29,6 +29,7 @@ impl Fields {
     pub(super) fn set(&mut self, span: SpanIndex, key: &'static str, value: Value) -> bool {
         let known = self.find(span, key);
         let freed = known.map_or(0, |place| self.list[place].value.heap_bytes());
+        // A replaced text frees its bytes before the limit is checked.
         let text_bytes = self.text_bytes - freed + value.heap_bytes();
         if text_bytes > MAX_TEXT_BYTES {
             return false;

@@ -76,6 +76,7 @@ impl TraceRecord {
     /// For a trace that still runs these are the spans that have ended so far.
     pub fn spans(&self) -> Vec<SpanRecord> {
         let kept = if self.is_fixed() { self.kept() } else { self.slots.closed() };
+        // Held for all spans, so that the list is of one moment.
         let fields = lock(&self.fields);
         ones(kept)
             .filter_map(|index| {
@@ -86,6 +87,7 @@ impl TraceRecord {
                     name: span.name.name(),
                     parent: self
                         .kept_ancestor(span.parent, kept)
+                        // Position in the list: the number of kept spans before it.
                         .map(|index| (kept & ((1 << index) - 1)).count_ones() as usize),
                     start: clock::between(self.began, span.begin),
                     duration: clock::between(span.begin, span.end),

@@ -87,9 +87,11 @@ impl TraceRecord {
         // Relaxed: the stores up to `outcome` are published by its `Release`. Readers that got the record from a store
         // are ordered by the lock of its shard as well.
         self.bytes.store(bytes as u32, Ordering::Relaxed);
+        // Spans that close from here on are not in the record: a bit is decided once.
         let kept = self.slots.closed();
         self.kept[0].store(kept as u64, Ordering::Relaxed);
         self.kept[1].store((kept >> 64) as u64, Ordering::Relaxed);
+        // Relaxed: see above. `duration` reads it alone and needs no other data.
         self.ended.store(clock::now(), Ordering::Relaxed);
         // Release: a reader that sees the outcome (`Acquire`) sees the whole record.
         self.outcome.store(outcome as u8, Ordering::Release);

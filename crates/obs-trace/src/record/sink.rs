@@ -3,11 +3,14 @@
 //! A store holds records and a record tells its store when it ends. This trait is the second direction, so that the
 //! record knows nothing of the store.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock};
 
 use super::trace_record::{End, TraceRecord};
 
-pub(crate) trait Sink: Send + Sync {
+// The auto traits are those of `TraceRecord`, which holds a `dyn Sink`. Without them a closure with a trace could not be
+// passed to `catch_unwind`.
+pub(crate) trait Sink: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// Moves a trace from the running ones to the completed ones.
     fn complete(&self, record: &Arc<TraceRecord>, end: End);
 

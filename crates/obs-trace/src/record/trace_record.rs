@@ -19,7 +19,7 @@ use crate::{TraceId, propagation, text};
 ///
 /// A record never changes. It serialises to
 /// `{"trace_id", "capability", "started_at", "duration_ms", "status", "spans", "dropped_spans"}`.
-/// See [`SpanRecord`] for the form of a span.
+/// See [`SpanRecord`](crate::SpanRecord) for the form of a span.
 ///
 /// ```
 /// let trace = obs_trace::new_trace("llm.chat");

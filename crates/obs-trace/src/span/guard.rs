@@ -6,7 +6,7 @@ use crate::context::{self, Position};
 use crate::record::{ERROR_FIELD, SpanIndex};
 use crate::{Trace, Value};
 
-/// Guard of a span that has begun. The span ends when the guard is dropped. See [`SpanBuilder::enter`].
+/// Guard of a span that has begun. The span ends when the guard is dropped. See [`SpanBuilder::enter`](crate::SpanBuilder::enter).
 ///
 /// ```
 /// fn is_send<T: Send>(_: T) {}
@@ -62,6 +62,7 @@ impl Inner {
         inner
     }
 
+    // Not inlined: most spans have no fields.
     #[inline(never)]
     fn set_fields(&self, fields: Fields) {
         fields.into_iter().for_each(|(key, value)| self.set_field(key, value));
@@ -73,14 +74,17 @@ impl Inner {
         }
     }
 
+    // Not inlined: as `begin`.
     #[inline(never)]
     fn end(self) {
         if let Some(index) = self.position.index() {
+            // A span that a destructor begins while the thread unwinds has not failed itself.
             if std::thread::panicking() && !self.position.began_unwinding() {
                 self.set_field(ERROR_FIELD, "panic".into());
             }
             self.trace.0.close_span(index);
         }
+        // The next span takes this handle, so two consecutive spans change no reference count.
         context::give_back(self.trace);
     }
 }
@@ -104,8 +108,8 @@ impl Span {
         self.set_field(ERROR_FIELD, code);
     }
 
-    /// Returns the headers of a call that is made on behalf of this span, as [`outgoing`] does for the enclosing span.
-    /// `None` if no trace was current.
+    /// Returns the headers of a call that is made on behalf of this span, as [`outgoing`](crate::outgoing) does for the
+    /// enclosing span. `None` if no trace was current.
     ///
     /// For a call whose response outlives the future that began it, such as a stream.
     ///

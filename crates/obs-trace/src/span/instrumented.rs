@@ -100,6 +100,7 @@ impl<F: Future> Future for Instrumented<F> {
             }
             poll
         });
+        // After `within`: the span must not end while it encloses the code that runs.
         if poll.is_ready() {
             *this.state = State::Ended;
         }

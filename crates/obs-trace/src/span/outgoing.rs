@@ -13,6 +13,7 @@ use crate::{SpanId, Trace, context, propagation};
 /// # trace.finish();
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "the headers have no effect until a call sends them"]
 pub struct Outgoing {
     trace: Trace,
     span_id: SpanId,

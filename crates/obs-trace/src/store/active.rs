@@ -33,6 +33,7 @@ impl Running {
     }
 
     pub(super) fn remove(&mut self, index: u32) {
+        // `take` makes a second removal harmless. It would put the index into `free` twice.
         if self.traces.get_mut(index as usize).and_then(Option::take).is_some() {
             self.free.push(index);
         }

@@ -44,6 +44,7 @@ impl Outlet {
     /// Sends traces into `queue` from here on, and no longer into the one before.
     pub(crate) fn connect(&self, queue: Arc<dyn Export>) {
         let mut connected = self.queue.write().unwrap_or_else(|poison| poison.into_inner());
+        // Relaxed: written under the lock. A trace that misses the change goes the way that was right just before.
         self.only_sampled.store(queue.only_sampled(), Ordering::Relaxed);
         *connected = Some(queue);
         self.is_open.store(true, Ordering::Relaxed);
@@ -58,6 +59,7 @@ impl Outlet {
             .is_some_and(|connected| ptr::addr_eq(Arc::as_ptr(connected), Arc::as_ptr(queue)))
         {
             *connected = None;
+            // Relaxed: as in `connect`.
             self.is_open.store(false, Ordering::Relaxed);
             self.only_sampled.store(false, Ordering::Relaxed);
         }

@@ -79,6 +79,7 @@ pub(super) fn run(
 ) -> Vec<Arc<TraceRecord>> {
     let mut found: Vec<_> = ring.filter(|record| query.admits(record)).take(query.n).collect();
     let known: HashSet<_> = found.iter().map(|record| ticket(record)).collect();
+    // A trace may be among the errors, the slowest and the ring. Its ticket tells it apart.
     let mut older: Vec<_> = retained.into_iter().filter(|record| query.admits(record)).collect();
     older.retain(|record| !known.contains(&ticket(record)));
     older.sort_by_key(|record| std::cmp::Reverse(ticket(record)));

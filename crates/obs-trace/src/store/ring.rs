@@ -113,6 +113,7 @@ impl Part {
 
     /// Removes the oldest trace if its ticket is smaller than `limit`.
     pub(super) fn pop_before(&mut self, limit: u64) -> Option<Arc<TraceRecord>> {
+        // `NO_TICKET` of an empty part is at least every limit.
         if self.oldest() >= limit {
             return None;
         }
@@ -143,6 +144,7 @@ impl Part {
 
     /// Returns the traces with these tickets, with their tickets, the newest last. At most `limit`, the newest of them.
     pub(super) fn newest(&self, tickets: Range<u64>, limit: usize) -> Vec<(u64, Arc<TraceRecord>)> {
+        // Tickets ascend, because they are drawn under the lock of the shard.
         let end = self.traces.partition_point(|(ticket, _)| *ticket < tickets.end);
         let begin = self.traces.partition_point(|(ticket, _)| *ticket < tickets.start).min(end);
         self.traces.range(begin.max(end.saturating_sub(limit))..end).cloned().collect()

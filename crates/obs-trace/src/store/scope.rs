@@ -69,11 +69,13 @@ impl Drop for StoreScope {
     fn drop(&mut self) {
         let left = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
+            // By number: scopes may be dropped out of order.
             let position = entered.iter().position(|(number, _)| *number == self.number);
             position.map(|position| entered.remove(position))
         });
         // Dropped outside the borrow: the last handle of a store drops its traces.
         drop(left);
+        // Relaxed: as in `enter`.
         ENTERED_COUNT.fetch_sub(1, Ordering::Relaxed);
     }
 }

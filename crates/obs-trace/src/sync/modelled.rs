@@ -62,6 +62,7 @@ impl<T> OnceLock<T> {
     }
 
     pub(crate) fn get(&self) -> Option<&T> {
+        // Acquire: pairs with the `Release` below, as the standard library promises for a value that is seen.
         if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
     }
 

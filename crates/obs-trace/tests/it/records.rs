@@ -110,3 +110,15 @@ fn the_current_id_is_passed_as_text() {
     assert_eq!(found, [trace.id().to_string()]);
     trace.finish();
 }
+
+/// Handles may be moved between threads and into `catch_unwind`.
+#[test]
+fn handles_are_send_sync_and_unwind_safe() {
+    fn check<T: Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    check::<obs_trace::Trace>();
+    check::<obs_trace::TraceRecord>();
+    check::<obs_trace::Span>();
+    check::<obs_trace::SpanBuilder>();
+    check::<obs_trace::Outgoing>();
+    check::<Store>();
+}

@@ -112,9 +112,19 @@ fn failure(status: u16, hint: &str, response: &mut Response<Body>) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    // Control characters could forge lines or colours where the message is printed.
-    let visible = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let visible = text.trim().chars().map(|letter| if is_unsafe(letter) { ' ' } else { letter });
     visible.take(MAX_MESSAGE_CHARS).collect()
+}
+
+/// Returns whether a character could forge lines, colours or the order of letters where a log is printed.
+fn is_unsafe(letter: char) -> bool {
+    // `is_control` covers C0, DEL and C1. Two separators that some programs take for line ends are not controls.
+    let ends_line = matches!(letter, '\u{2028}' | '\u{2029}');
+    let changes_direction = matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    letter.is_control() || ends_line || changes_direction
 }
 
 /// Format of a body by its media type, compared without case and parameters.
@@ -166,10 +176,31 @@ fn body(response: &mut Response<Body>) -> Result<Vec<u8>, Unreadable> {
 /// Reads up to [`MAX_BODY_BYTES`].
 fn bounded(reader: impl Read) -> Result<Vec<u8>, Unreadable> {
     let mut body = Vec::new();
+    // One byte more than allowed tells a body that is too large from one that just fits.
     let read = reader.take(MAX_BODY_BYTES + 1).read_to_end(&mut body);
     match read {
         _ if body.len() as u64 > MAX_BODY_BYTES => Err(Unreadable::TooLarge),
         Ok(_) => Ok(body),
         Err(error) => Err(Unreadable::Broken(error)),
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../../../tests/support/terminal_unsafe.rs"]
+mod terminal_unsafe;
+
+#[cfg(test)]
+mod tests {
+    use super::terminal_unsafe::UNSAFE;
+    use super::*;
+
+    #[test]
+    fn unsafe_characters_of_a_message_become_blanks() {
+        for letter in UNSAFE {
+            assert_eq!(shortened(&format!(" a{letter}ü{letter}b ")), "a ü b", "{letter:?}");
+        }
+        assert_eq!(shortened("a\nb\tc"), "a b c");
+        assert_eq!(shortened("Grüße 日本 \u{1f600}"), "Grüße 日本 \u{1f600}");
+        assert_eq!(shortened(&"ü".repeat(1_000)).chars().count(), MAX_MESSAGE_CHARS);
     }
 }

@@ -25,7 +25,9 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 impl Transport {
     pub(in crate::otlp) fn new(address: Uri, headers: Vec<(HeaderName, HeaderValue)>) -> Transport {
         let config = Agent::config_builder()
+            // The body of a failure says what is wrong.
             .http_status_as_error(false)
+            // A redirect could take headers with secrets to another server.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .max_response_header_size(MAX_HEAD_BYTES)

@@ -35,6 +35,7 @@ pub(in crate::otlp) fn parse(endpoint: &str) -> Result<Uri, Error> {
     if uri.query().is_some() || endpoint.contains('#') {
         return refused("the address has a query or fragment");
     }
+    // Parsed a second time, because `Uri` cannot append to its path.
     let whole = endpoint.trim_end_matches('/');
     let whole = if whole.ends_with(PATH) { whole.to_owned() } else { format!("{whole}{PATH}") };
     whole.parse().or_else(|_| refused("the address is not a URL"))

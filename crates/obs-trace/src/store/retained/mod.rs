@@ -1,12 +1,15 @@
 //! Errors and slowest traces of each capability, kept beside the ring so that a flood of other traces cannot evict them.
 
-use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
+mod directory;
+mod group;
+
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+pub(super) use self::directory::MAX_RESERVED;
+use self::directory::{Directory, Entry, OTHERS, Table};
+use self::group::Group;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::{Config, TraceRecord};
 
@@ -70,75 +73,6 @@ impl Retained {
     }
 }
 
-/// Group and threshold of each capability, to be read without a lock.
-///
-/// Each reserved capability has its own group. Until the first reservation the real names are not known, and the first
-/// names that occur get a group each, so that names which peers make up later do not replace them.
-struct Directory {
-    seen: Table,
-    reserved: OnceLock<Table>,
-    others: Threshold,
-}
-
-/// Hash table with open addressing. Entries are never removed, so slots that are written once suffice. The hash is keyed
-/// at random, so a peer cannot choose names that collide.
-struct Table {
-    slots: Box<[OnceLock<Entry>]>,
-    hasher: RandomState,
-}
-
-struct Entry {
-    capability: SmolStr,
-    group: usize,
-    threshold: Threshold,
-}
-
-/// Nanoseconds that the next trace must last to be among the slowest of its group. 0 while the group has room.
-type Threshold = Arc<AtomicU64>;
-
-/// Group of all capabilities without their own.
-const OTHERS: usize = 0;
-
-/// Maximum number of reserved capabilities. They are the program's own and those of peers that its owner has named, so a
-/// thousand is ample.
-pub(super) const MAX_RESERVED: usize = 1024;
-
-impl Directory {
-    fn new(capabilities: usize, others: Threshold) -> Directory {
-        Directory { seen: Table::new(capabilities), reserved: OnceLock::new(), others }
-    }
-
-    fn wants(&self, record: &TraceRecord) -> bool {
-        let threshold = self.find(record.capability()).map_or(&self.others, |entry| &entry.threshold);
-        // Relaxed: a hint. `push_slow` compares again under the lock.
-        nanos(record) >= threshold.load(Ordering::Relaxed)
-    }
-
-    fn find(&self, capability: &str) -> Option<&Entry> {
-        let reserved = self.reserved.get().and_then(|table| table.slot(capability).get());
-        reserved.or_else(|| self.seen.slot(capability).get())
-    }
-}
-
-impl Table {
-    fn new(capabilities: usize) -> Table {
-        // At most half full, so that a search ends after one or two steps.
-        let slots = (2 * capabilities).next_power_of_two();
-        Table { slots: (0..slots).map(|_| OnceLock::new()).collect(), hasher: RandomState::new() }
-    }
-
-    /// Returns the slot of a capability, or the free slot where it would be inserted.
-    fn slot(&self, capability: &str) -> &OnceLock<Entry> {
-        // The number of slots is a power of two.
-        let last = self.slots.len() - 1;
-        let mut slot = self.hasher.hash_one(capability) as usize & last;
-        while self.slots[slot].get().is_some_and(|entry| entry.capability != capability) {
-            slot = (slot + 1) & last;
-        }
-        &self.slots[slot]
-    }
-}
-
 /// All groups. Invariant: `bytes` is the sum of the groups' bytes, and at most `max_bytes` after each offer.
 struct AllKept {
     /// The first is for all [`OTHERS`].
@@ -171,8 +105,8 @@ impl AllKept {
     fn add(&mut self, capability: &str, table: &Table, max_traces: usize) -> usize {
         let kept = Group::new(max_traces);
         let group = self.groups.len();
-        let entry =
-            Entry { capability: SmolStr::new(capability), group, threshold: Arc::clone(&kept.threshold) };
+        let threshold = Arc::clone(&kept.threshold);
+        let entry = Entry { capability: SmolStr::new(capability), group, threshold };
         // The group exists before its entry can be found.
         self.groups.push(kept);
         table.slot(capability).get_or_init(|| entry).group
@@ -200,91 +134,13 @@ impl AllKept {
     }
 }
 
-/// Kept traces of one capability, or of all [`OTHERS`].
-struct Group {
-    /// Oldest first.
-    errors: VecDeque<Arc<TraceRecord>>,
-    /// With their nanoseconds, the fastest first.
-    slowest: VecDeque<(u64, Arc<TraceRecord>)>,
-    bytes: usize,
-    threshold: Threshold,
-    max_traces: usize,
-}
-
-impl Group {
-    fn new(max_traces: usize) -> Group {
-        Group {
-            errors: VecDeque::new(),
-            slowest: VecDeque::new(),
-            bytes: 0,
-            threshold: Arc::default(),
-            max_traces,
-        }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Arc<TraceRecord>> {
-        self.errors.iter().chain(self.slowest.iter().map(|(_, record)| record))
-    }
-
-    /// Adds an error. Returns the one that it replaces.
-    fn push_error(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
-        let oldest = if self.errors.len() >= self.max_traces { self.pop_error() } else { None };
-        self.errors.push_back(Arc::clone(record));
-        self.bytes += record.bytes();
-        oldest
-    }
-
-    /// Adds a trace if it is among the slowest. Returns the one that it replaces.
-    fn push_slow(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
-        let nanos = nanos(record);
-        // Relaxed: written only under the lock that the caller holds.
-        if nanos < self.threshold.load(Ordering::Relaxed) {
-            return None;
-        }
-        let fastest = if self.slowest.len() >= self.max_traces { self.pop_slow() } else { None };
-        let position = self.slowest.partition_point(|(known, _)| *known < nanos);
-        self.slowest.insert(position, (nanos, Arc::clone(record)));
-        self.bytes += record.bytes();
-        self.note_threshold();
-        fastest
-    }
-
-    /// Removes the oldest error or the fastest trace, from the longer of the two lists.
-    fn pop(&mut self) -> Option<Arc<TraceRecord>> {
-        if self.errors.len() > self.slowest.len() { self.pop_error() } else { self.pop_slow() }
-    }
-
-    fn pop_error(&mut self) -> Option<Arc<TraceRecord>> {
-        self.errors.pop_front().inspect(|record| self.bytes -= record.bytes())
-    }
-
-    fn pop_slow(&mut self) -> Option<Arc<TraceRecord>> {
-        let (_, record) = self.slowest.pop_front()?;
-        self.bytes -= record.bytes();
-        self.note_threshold();
-        Some(record)
-    }
-
-    fn note_threshold(&self) {
-        let is_full = self.slowest.len() >= self.max_traces;
-        // One nanosecond more than the fastest: of two equally slow traces the first stays.
-        let threshold =
-            self.slowest.front().filter(|_| is_full).map_or(0, |(fastest, _)| fastest.saturating_add(1));
-        // Relaxed: readers without the lock take it as a hint.
-        self.threshold.store(threshold, Ordering::Relaxed);
-    }
-}
-
-fn nanos(record: &TraceRecord) -> u64 {
-    record.duration().as_nanos() as u64
-}
-
 #[cfg(all(test, not(obs_loom)))]
 mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
 
+    use super::group::nanos;
     use super::*;
     use crate::record::Outcome;
 
