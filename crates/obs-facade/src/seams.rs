@@ -23,9 +23,7 @@ pub(crate) fn join() {
 
 /// Puts the current trace's ID into lines and exemplars.
 fn join_trace_ids() {
-    if !obs_log::set_trace_id_source(obs_trace::with_current_id) {
-        obs_log::warn!("log lines take their trace ID from another source, which was set first");
-    }
+    obs_log::set_trace_id_source(obs_trace::with_current_id);
     obs_metrics::set_trace_id_source(obs_trace::with_current_id);
 }
 

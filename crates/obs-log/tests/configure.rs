@@ -161,17 +161,29 @@ fn a_relative_folder_is_resolved_when_it_is_given() {
 }
 
 #[test]
-fn the_first_source_of_trace_ids_stays() {
+fn the_last_source_of_trace_ids_wins() {
     let turn = Turn::take();
     let _guard = configure(&turn.config("log")).unwrap();
-    fn source(give: &mut dyn FnMut(&str)) {
-        give("01HXR3F2M9Z5T1V8Q4W7N6K0JD");
+    let lines = || turn.text("log").lines().map(str::to_owned).collect::<Vec<_>>();
+    obs_log::set_trace_id_source(|callback| callback("first"));
+    info!("one");
+    obs_log::set_trace_id_source(|callback| callback("01HXR3F2M9Z5T1V8Q4W7N6K0JD"));
+    info!(trace_id = "mine"; "two");
+    obs_log::set_trace_id_source(|callback| {
+        callback("half");
+        panic!("on purpose");
+    });
+    info!("three");
+    obs_log::set_trace_id_source(|_| {});
+    info!("four");
+    let ends = [
+        "\"msg\":\"one\",\"trace_id\":\"first\"}",
+        "\"msg\":\"two\",\"trace_id\":\"01HXR3F2M9Z5T1V8Q4W7N6K0JD\",\"field_trace_id\":\"mine\"}",
+        "\"msg\":\"three\"}",
+        "\"msg\":\"four\"}",
+    ];
+    for (line, end) in lines().iter().zip(ends) {
+        assert!(line.ends_with(end), "{line}");
     }
-    assert!(obs_log::set_trace_id_source(source));
-    assert!(obs_log::set_trace_id_source(source), "the same one again");
-    assert!(!obs_log::set_trace_id_source(|give| give("other")));
-    info!(trace_id = "mine"; "traced");
-    let line = turn.text("log");
-    let end = "\"msg\":\"traced\",\"trace_id\":\"01HXR3F2M9Z5T1V8Q4W7N6K0JD\",\"field_trace_id\":\"mine\"}\n";
-    assert!(line.ends_with(end), "{line}");
+    assert_eq!(lines().len(), ends.len());
 }

@@ -67,13 +67,13 @@ mod unwind {
     }
 }
 
-/// Miri has no unwinder to ask, and that of 32-bit ARM has another interface. There a draft has no addresses.
+/// Stands for the unwinder that Miri lacks and that has another interface on 32-bit ARM. A draft has no addresses there.
 #[cfg(any(miri, target_arch = "arm"))]
 mod unwind {
     pub(super) fn walk(_: &mut Vec<usize>) {}
 }
 
-/// One row a frame: the file that was loaded there and the place in it, as `addr2line` takes them.
+/// Formats one row a frame: the loaded file and the offset in it, as `addr2line` takes them.
 impl fmt::Display for Frames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let loaded = loaded();
@@ -88,7 +88,7 @@ impl fmt::Display for Frames {
     }
 }
 
-/// A loaded part of a program or library.
+/// Loaded part of a program or library.
 struct Loaded {
     name: String,
     base: usize,
@@ -121,13 +121,13 @@ unsafe extern "C" fn note_loaded(
     if info.dlpi_phdr.is_null() || info.dlpi_name.is_null() {
         return 0;
     }
-    // SAFETY: the linker's own text, ended by a zero.
+    // SAFETY: the text belongs to the linker and ends with a zero.
     let path = unsafe { CStr::from_ptr(info.dlpi_name) }.to_string_lossy();
     let name = path.rsplit('/').next().unwrap_or_default();
     // The program itself has no name here.
     let name = if name.is_empty() { "program" } else { name };
     let base = info.dlpi_addr as usize;
-    // SAFETY: the linker's own table of this length.
+    // SAFETY: the table belongs to the linker and has this length.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let code =
         headers.iter().filter(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0);

@@ -101,7 +101,7 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Returns the number as its own `Serialize` writes it, which knows an `f32`.
+    /// Returns the number as its own `Serialize` writes it, which tells an `f32` from an `f64`.
     fn rewritten(&self) -> Option<f64> {
         let written = caught(|| {
             let mut json = LineBuf::default();

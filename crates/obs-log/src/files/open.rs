@@ -19,7 +19,7 @@ const LINE_START: &[u8] = b"{\"ts\":\"";
 /// Maximum time to wait for the lock of another process, which holds it for one write.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Position in a day file that holds whatever the file is called by then.
+/// Position in a day file, independent of the file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FilePosition {
     pub(crate) device: u64,

@@ -31,16 +31,17 @@ use self::fields::{FieldSpan, FieldSpans};
 use self::line_buf::LineBuf;
 use self::serialize::Nested;
 use self::timestamp::Stamper;
+use self::trace_id::TraceIds;
 use self::value::ValueVisitor;
 use crate::config::redactor::{REDACTED, Redactor};
 use crate::limits::MAX_LINE_BYTES;
 
-/// Number of fields beyond what a line has room for if each has a name of its own: `,"":1` takes five bytes. A line with
+/// Upper bound of the fields that a line has room for if each has a name of its own: `,"":1` takes five bytes. A line with
 /// more fields is dropped.
 const MAX_FIELDS: usize = MAX_LINE_BYTES / 5;
 
-/// Length in bytes from which on a line that is being made drops what a cut would remove. The rest of the buffer has room
-/// for as much of one more field as a cut can keep.
+/// Length in bytes beyond which a line that is being made drops what a cut would remove. The rest of the buffer has room for
+/// as much of one more field as a cut can keep.
 const LONG_BYTES: usize = line_buf::INTACT_BYTES - MAX_LINE_BYTES;
 
 /// Encoder of one thread, with its buffers.
@@ -57,6 +58,7 @@ pub(crate) struct Encoder {
     pub(crate) names: NameCache,
     keys: KeyCache,
     nested: Nested,
+    trace_ids: TraceIds,
 }
 
 impl Encoder {
@@ -78,7 +80,7 @@ impl Encoder {
         self.line.extend_from_slice(self.stamper.head(nanos));
         write_level(&mut self.line, record.level());
         self.write_message(name, record);
-        trace_id::write(&mut self.line);
+        self.trace_ids.write(&mut self.line);
         self.write_fields(record, redact);
         self.line.extend_from_slice(b"}\n");
         if self.line.len() > MAX_LINE_BYTES || self.cap < MAX_LINE_BYTES {

@@ -1,41 +1,71 @@
 //! Trace ID of a line, which a hook gets from the crate that keeps traces.
 
-use std::sync::OnceLock;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::json::catch::caught;
 use crate::json::escape::escape;
 use crate::json::line_buf::LineBuf;
+use crate::sync::lock;
 
-/// Function that calls its argument with the ID of the current trace, if a trace is current.
+/// Calls its argument with the text of the current trace ID, if a trace is current.
 pub type TraceIdSource = fn(&mut dyn FnMut(&str));
 
-// Set once, so that a line reads it without a lock.
-static SOURCE: OnceLock<TraceIdSource> = OnceLock::new();
+static SOURCE: Mutex<Option<TraceIdSource>> = Mutex::new(None);
 
-/// Sets the source of the current trace ID. Returns whether `source` is the one in force.
+/// Number of times that a source was set. A thread compares it with one load a line instead of taking the lock.
+static VERSION: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the function that gives lines their trace ID. Without one there are none.
 ///
-/// The first source stays for the life of the process. Setting it again returns `true`. Setting another one changes
-/// nothing and returns `false`. Without a source, nothing has a trace ID.
+/// The function is called on the logging thread, inside a line. It passes the current trace ID, if any, to the callback
+/// once. It must not block, panic, log or record. The last one set wins. A panic in it is caught and counts as no ID.
 ///
-/// The source is called on the thread that logs, once a line, while the line is made. It should return at once. If it
-/// panics, the line has no `trace_id`.
+/// It is called for each line. Any text is accepted as a trace ID and is escaped.
 ///
 /// ```
-/// fn current(give: &mut dyn FnMut(&str)) {
-///     give("01HXR3F2M9Z5T1V8Q4W7N6K0JD");
-/// }
-/// assert!(obs_log::set_trace_id_source(current));
-/// assert!(obs_log::set_trace_id_source(current));
-/// assert!(!obs_log::set_trace_id_source(|_| {}));
+/// # let capture = obs_log::Capture::new();
+/// # let _scope = capture.enter();
+/// obs_log::set_trace_id_source(|callback| callback("01HXR3F2M4C9T8Q0Z6V5K7B1AD"));
+/// obs_log::info!("routed");
+/// # assert_eq!(capture.lines()[0]["trace_id"], "01HXR3F2M4C9T8Q0Z6V5K7B1AD");
 /// ```
-#[must_use = "`false` means that another source is in force"]
-pub fn set_trace_id_source(source: TraceIdSource) -> bool {
-    SOURCE.set(source).is_ok() || SOURCE.get().is_some_and(|known| std::ptr::fn_addr_eq(*known, source))
+pub fn set_trace_id_source(source: TraceIdSource) {
+    let mut current = lock(&SOURCE);
+    *current = Some(source);
+    // Release: a thread that sees the version finds this source or a later one. Under the lock, so that none is skipped.
+    VERSION.fetch_add(1, Ordering::Release);
 }
 
-/// Appends `,"trace_id":"…"` when a trace is current.
-pub(crate) fn write(line: &mut LineBuf) {
-    let Some(source) = SOURCE.get() else { return };
+/// Source as a thread knows it.
+#[derive(Debug, Default)]
+pub(crate) struct TraceIds {
+    version: u64,
+    source: Option<TraceIdSource>,
+}
+
+impl TraceIds {
+    /// Appends `,"trace_id":"…"` when a trace is current.
+    #[inline]
+    pub(crate) fn write(&mut self, line: &mut LineBuf) {
+        // Acquire: pairs with the addition in `set_trace_id_source`.
+        let version = VERSION.load(Ordering::Acquire);
+        if self.version != version {
+            self.refresh(version);
+        }
+        if let Some(source) = self.source {
+            write_from(source, line);
+        }
+    }
+
+    #[cold]
+    fn refresh(&mut self, version: u64) {
+        // The source may be newer than `version`. Then the next line refreshes it once more.
+        *self = TraceIds { version, source: *lock(&SOURCE) };
+    }
+}
+
+fn write_from(source: TraceIdSource, line: &mut LineBuf) {
     let start = line.len();
     let asked = caught(|| {
         source(&mut |id| {

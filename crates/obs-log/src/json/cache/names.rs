@@ -7,7 +7,7 @@ use crate::json::copy::CopyText;
 use crate::json::escape::escape;
 use crate::json::line_buf::LineBuf;
 
-/// Length in bytes from which on a name is encoded again each time.
+/// Maximum length in bytes of a name that is cached. A longer one is encoded again each time.
 const MAX_CACHED: usize = 128;
 
 /// Names that a thread used last. A name that is not `'static` has its slot by its address and is then compared.
