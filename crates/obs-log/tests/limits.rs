@@ -8,11 +8,14 @@ mod children;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-use children::{PATIENCE, ended, tell};
+use children::{PATIENCE, ended, hand_over_files, skip, tell};
 use obs_log::{Config, Console, ErrorKind, Guard, configure, flush, info, stats};
 
 const LINES: u64 = 100;
@@ -25,6 +28,9 @@ fn main() {
         ("a_pending_or_blocked_signal_stays_as_it_was", signal_stays),
         ("a_limit_on_memory_gives_a_smaller_queue", little_memory),
         ("too_little_memory_for_a_thread_is_an_error", no_thread),
+        ("a_user_who_may_start_no_thread_gets_an_error", no_process),
+        ("lines_wait_for_a_disk_that_is_full_at_the_start", full_disk),
+        ("lines_wait_for_a_disk_that_becomes_full", disk_fills_up),
         ("without_descriptors_lines_wait", few_descriptors),
     ];
     children::main(tests, child);
@@ -68,6 +74,57 @@ fn no_thread() {
     run("thread", MIB, folder.path());
 }
 
+fn no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = 65_534;
+    if std::os::unix::fs::chown(folder.path(), Some(nobody), Some(nobody)).is_err() {
+        return skip("needs root");
+    }
+    let mut command = command("process", 0, folder.path());
+    command.uid(nobody).gid(nobody);
+    // The test program may be in a folder that only root can read.
+    let Ok(output) = command.output() else { return skip("another user cannot run this test") };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(hand_over_files(folder.path()), 0);
+}
+
+fn full_disk() {
+    // In turn: neither the folder nor a file can be made; the folder exists; only the day file can be made; files can be
+    // made, but not written.
+    for (options, has_folder, ballast) in [
+        ("size=1m,nr_inodes=1", false, 0),
+        ("size=1m,nr_inodes=2", true, 0),
+        ("size=64k,nr_inodes=3", true, 0),
+        ("size=16k,nr_inodes=16", true, 16 << 10),
+        ("size=16k,nr_inodes=16", false, 16 << 10),
+    ] {
+        let Some(disk) = Disk::mount(options) else { return };
+        let folder = disk.path().join("log");
+        if has_folder {
+            fs::create_dir(&folder).unwrap();
+        }
+        if ballast > 0 {
+            fs::write(disk.path().join("ballast"), vec![0; ballast]).unwrap();
+        }
+        let said = run("full disk", 0, &folder);
+        assert_eq!(said.matches("no hand-over file").count(), 1, "{options} {said}");
+        assert_eq!(
+            said.matches("cannot write").count(),
+            usize::from(options != "size=64k,nr_inodes=3"),
+            "{said}"
+        );
+        check_lines(&folder);
+    }
+}
+
+fn disk_fills_up() {
+    let Some(disk) = Disk::mount("size=16m") else { return };
+    let folder = disk.path().join("log");
+    let said = run("disk fills up", 0, &folder);
+    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
+    check_lines(&folder);
+}
+
 fn few_descriptors() {
     for left in 0..6 {
         let folder = tempfile::tempdir().unwrap();
@@ -81,8 +138,39 @@ fn few_descriptors() {
 
 /// Runs a child to its end. Returns its text on stderr.
 fn run(scenario: &str, number: u64, folder: &Path) -> String {
-    let scenario = format!("{} {number}", scenario.replace(' ', "-"));
-    ended(children::command(&scenario, folder).spawn().unwrap())
+    ended(command(scenario, number, folder).spawn().unwrap())
+}
+
+/// Returns a command that starts a child with a scenario of this file and its number.
+fn command(scenario: &str, number: u64, folder: &Path) -> Command {
+    children::command(&format!("{} {number}", scenario.replace(' ', "-")), folder)
+}
+
+/// A mounted file system in memory.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// Mounts it. `None`, with the reason on stderr, if that is not possible.
+    fn mount(options: &str) -> Option<Disk> {
+        let disk = Disk(tempfile::tempdir().unwrap());
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(disk.path());
+        let done = command.output().is_ok_and(|output| output.status.success());
+        if !done {
+            skip("needs the right to mount a file system");
+        }
+        done.then_some(disk)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
 }
 
 /// Checks that each line is there once, and no hand-over file.
@@ -105,6 +193,9 @@ fn child(scenario: &str, folder: &Path) {
         "memory" => memory(number, folder),
         "thread" => thread(number, folder),
         "descriptors" => descriptors(number, folder),
+        "process" => process(folder),
+        "full-disk" => full_at_first(folder),
+        "disk-fills-up" => fills_up(folder),
         other => unreachable!("{other}"),
     }
 }
@@ -164,6 +255,42 @@ fn thread(more: u64, folder: &Path) {
     set_limit(libc::RLIMIT_DATA, size_of("VmData:") + more);
     let error = configure(&config(folder, MIB)).map(|_: Guard| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Thread, "{error}");
+}
+
+/// Checks the error under a limit that counts the threads of the user, who has one.
+fn process(folder: &Path) {
+    set_limit(libc::RLIMIT_NPROC, 1);
+    let error = configure(&config(folder, MIB)).map(|_: Guard| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Thread, "{error}");
+}
+
+/// Logs while the disk is full, then gives the disk room.
+fn full_at_first(folder: &Path) {
+    let _guard = configure(&config(folder, MIB)).unwrap();
+    assert!(!stats().crash_safe);
+    log_lines();
+    let _ = flush(Duration::from_millis(300));
+    let mut command = Command::new("mount");
+    command.args(["-o", "remount,size=64m,nr_inodes=1000"]).arg(folder.parent().unwrap());
+    assert!(command.status().unwrap().success());
+    assert!(flush(PATIENCE));
+    assert_eq!((stats().written, stats().dropped), (LINES, 0));
+    wait_for(|| stats().crash_safe);
+}
+
+fn fills_up(folder: &Path) {
+    let _guard = configure(&config(folder, MIB)).unwrap();
+    assert!(stats().crash_safe);
+    let ballast = folder.with_file_name("ballast");
+    let mut file = File::create(&ballast).unwrap();
+    while file.write_all(&[0; 1024]).is_ok() {}
+    log_lines();
+    assert!(!flush(Duration::from_millis(300)));
+    assert!(stats().crash_safe, "lines that wait are still in the hand-over file");
+    drop(file);
+    fs::remove_file(ballast).unwrap();
+    assert!(flush(PATIENCE));
+    assert_eq!((stats().written, stats().dropped), (LINES, 0));
 }
 
 fn descriptors(left: u64, folder: &Path) {

@@ -129,7 +129,8 @@ impl Draft {
         fs::remove_file(plain_path).inspect_err(|_| {
             // Readers must not find its lines twice, so the compressed file becomes what it was before.
             let _ = match packed_bytes {
-                0 => fs::remove_file(&packed_path),
+                // Back to the draft, because files cannot be removed.
+                0 => fs::rename(&packed_path, &self.path),
                 before if !done_before => self.file.set_len(before),
                 _ => Ok(()),
             };
