@@ -134,7 +134,7 @@ fn judge(asked: usize, skews: &[&Skew]) -> CheckResult {
     } else if well >= QUORUM {
         CheckResult::pass(format!("{well} of {} anchors agree", skews.len()))
     } else {
-        CheckResult::warn(format!("{detail}, says one anchor of {}", skews.len())).fix(FIX)
+        CheckResult::warn(format!("{detail} according to one of {} anchors", skews.len())).fix(FIX)
     }
 }
 

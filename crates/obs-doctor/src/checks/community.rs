@@ -131,7 +131,7 @@ fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
                 .fix(format!("make {} readable for the node's user", shell(path))))
         }
         Err(err) => Err(CheckResult::fail(format!("{shown} cannot be read: {err}"))
-            .fix("look at the disk (`dmesg`), and restore the manifest from a backup if it is damaged")),
+            .fix("look for disk errors (`dmesg`), and restore the manifest from a backup if it is damaged")),
     }
 }
 

@@ -75,7 +75,7 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
                 .fix("point it to the key, or replace it by the key from a backup")
         }
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
-            .fix("look at the disk (`dmesg`), and restore the key from a backup if it is damaged"),
+            .fix("look for disk errors (`dmesg`), and restore the key from a backup if it is damaged"),
     }
 }
 

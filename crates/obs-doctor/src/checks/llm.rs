@@ -156,7 +156,7 @@ fn explain(backend: &LlmBackend, answer: &Finding, backends: usize) -> CheckResu
         Finding::Denied(_) => CheckResult::warn(detail).fix(FIX_KEY),
         Finding::NoTls | Finding::Filtered(_) => CheckResult::skip(SkipReason::Unsupported, detail),
         Finding::NoInternet(_) => CheckResult::skip(SkipReason::Unreachable, detail),
-        Finding::ServerError(_) => CheckResult::fail(detail).fix("look at the backend's own log"),
+        Finding::ServerError(_) => CheckResult::fail(detail).fix("read the log of the backend"),
         Finding::NotAModelServer(_) => CheckResult::fail(detail).fix(FIX_BASE),
         Finding::Silent => CheckResult::fail(detail).fix(FIX_SILENT),
         Finding::BadUrl(_) => CheckResult::fail(detail).fix(FIX_URL),

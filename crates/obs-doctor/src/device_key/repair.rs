@@ -174,6 +174,6 @@ fn explain(err: &io::Error) -> Refusal {
         ErrorKind::PermissionDenied => {
             ("this user may not change it".to_owned(), "run `chmod 600` as its owner")
         }
-        _ => (err.to_string(), "look at the disk (`dmesg`)"),
+        _ => (err.to_string(), "look for disk errors (`dmesg`)"),
     }
 }

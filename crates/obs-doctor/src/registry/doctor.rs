@@ -148,7 +148,7 @@ impl Doctor {
 
     /// Runs all checks concurrently and reports in the order of registration.
     ///
-    /// It needs no particular runtime, blocks none of its threads, and is done after [`Limits::total`] whatever a
+    /// It needs no particular runtime, blocks none of its threads, and ends within [`Limits::total`] whatever a
     /// check does.
     pub async fn run_all(&self, config: &Config, bus: &Arc<dyn CapabilityBus>) -> Report {
         let (done, report) = tokio::sync::oneshot::channel();

@@ -128,7 +128,7 @@ impl Files<'_> {
                     .fix("give the node's user access to the community's folder"))
             }
             Err(err) => Err(CheckResult::fail(format!("{shown} cannot be inspected: {err}"))
-                .fix("look at the disk (`dmesg`), and restore the event log from a backup if it is damaged")),
+                .fix("look for disk errors (`dmesg`), and restore the event log from a backup if it is damaged")),
         }
     }
 
