@@ -3,6 +3,8 @@
 //! A terminal obeys control characters, and characters that change the direction of writing make a line look like
 //! another one. Text of peers, files and names is shown with both as escapes.
 
+use std::fmt::Write as _;
+
 /// Returns `text` with every character that is unsafe on a terminal as an escape.
 pub(crate) fn visible(text: &str) -> String {
     escaped(text, is_unsafe)
@@ -11,6 +13,23 @@ pub(crate) fn visible(text: &str) -> String {
 /// Returns `text` in ASCII: unsafe characters and all others beyond ASCII become escapes.
 pub(crate) fn visible_ascii(text: &str) -> String {
     escaped(text, |letter| is_unsafe(letter) || !letter.is_ascii())
+}
+
+/// Returns equal JSON with unsafe characters as `\u` escapes, and a line feed at its end.
+pub(crate) fn visible_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() + 1);
+    for letter in json.trim_end().chars() {
+        match letter {
+            // Between values these are white space. Within a string, JSON has them as escapes.
+            '\n' | '\t' => out.push(letter),
+            '\r' => {}
+            // One escape is enough: every unsafe character is in the basic plane.
+            unsafe_letter if is_unsafe(unsafe_letter) => drop(write!(out, "\\u{:04x}", u32::from(letter))),
+            safe => out.push(safe),
+        }
+    }
+    out.push('\n');
+    out
 }
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
@@ -38,7 +57,7 @@ pub(crate) fn short_id(id: &str, head: usize, ellipsis: char) -> String {
 
 /// Returns whether `letter` is a control character (including DEL), a line or paragraph separator, or changes the
 /// direction of writing.
-pub(crate) fn is_unsafe(letter: char) -> bool {
+fn is_unsafe(letter: char) -> bool {
     // `is_control` is category Cc. U+2028 and U+2029 end a line for some programs, but are no controls.
     let changes_direction = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     letter.is_control() || changes_direction || matches!(letter, '\u{2028}' | '\u{2029}')
@@ -59,6 +78,19 @@ mod tests {
         }
         assert_eq!(visible("a\tb\n"), "a\\tb\\n");
         assert_eq!(visible("Grüße 日本 \u{1f600} \u{200d}"), "Grüße 日本 \u{1f600} \u{200d}");
+    }
+
+    #[test]
+    fn json_with_escapes_means_the_same() {
+        for letter in UNSAFE {
+            let value = serde_json::json!({ "a": format!("ü{letter}\n"), letter.to_string(): 1 });
+            let json = format!("{value:#}\r\n");
+            // serde_json escapes controls below U+0020 only.
+            let shown = visible_json(&json);
+            assert!(!shown.contains(*letter), "{letter:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value, "{letter:?}");
+        }
+        assert_eq!(visible_json("{\n \"a\": \"ü\u{9b}\"}\n"), "{\n \"a\": \"ü\\u009b\"}\n");
     }
 
     #[test]

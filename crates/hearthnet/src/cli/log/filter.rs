@@ -1,8 +1,8 @@
-//! Which lines are wanted.
+//! Selection of the lines to show.
 
 use clap::ValueEnum;
 
-/// The levels of a line, the least important first.
+/// Levels of a line, in ascending order of importance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Level {
     Trace,
@@ -26,7 +26,7 @@ impl Level {
     }
 }
 
-/// What `--level` and `--component` ask for.
+/// Selection by `--level` and `--component`.
 pub(crate) struct Filter {
     level: Level,
     component: Option<Vec<String>>,
@@ -43,8 +43,8 @@ impl Filter {
             && self.component.as_deref().is_none_or(|component| has_component(logger, component))
     }
 
-    /// Whether the line is not wanted, told from its first bytes alone. Reading a line as JSON costs ten times as
-    /// much, and mostly few lines are wanted.
+    /// Returns whether the first bytes show that the line is not selected. Parsing a line as JSON takes ten times as
+    /// long, and most lines are usually not selected.
     pub(crate) fn surely_hides(&self, line: &[u8]) -> bool {
         // {"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"hearthnet.bus.router","msg":…
         const LEVEL_AT: usize = 42;
@@ -70,7 +70,7 @@ fn until_quote(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// Whether the parts of `component` stand side by side in `logger`.
+/// Returns whether the parts of `component` follow each other in `logger`.
 fn has_component(logger: &str, component: &[String]) -> bool {
     let mut rest = logger.split('.');
     loop {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_our_form_is_never_hidden_unread() {
+    fn lines_of_another_form_are_never_hidden_unparsed() {
         let filter = Filter::new(Some(Level::Error), Some("bus"));
         let escaped = line("error", "a\\u002ebus");
         for line in ["", "{", "{\"level\":\"info\"}", &line("loud", "x"), &line("info", "x")[..45], &escaped]

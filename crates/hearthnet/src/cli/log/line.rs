@@ -1,4 +1,4 @@
-//! One line of a day file, read and shown.
+//! Line of a day file: parser and renderer.
 
 use std::fmt::{self, Write};
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::filter::Level;
 use crate::cli::visible::{short_id, visible};
 
-/// The column of the logger's name.
+/// Width of the column of loggers.
 const LOGGER_WIDTH: usize = 14;
-/// Of a trace ID's beginning this much is shown; `--json` has all of it.
+/// Number of characters shown of the start of a trace ID. `--json` has all of it.
 const ID_HEAD: usize = 6;
-/// Of a damaged line this much is shown.
+/// Number of bytes shown of a damaged line.
 const DAMAGED_SHOWN: usize = 120;
 
-/// A line in its parts.
+/// Parts of a line.
 #[derive(Debug)]
 pub(crate) struct Line {
     ts: String,
@@ -24,12 +24,12 @@ pub(crate) struct Line {
     pub(crate) logger: String,
     msg: String,
     trace_id: Option<String>,
-    /// In the order in which they were logged.
+    /// Fields in the order in which they were logged.
     fields: Vec<(String, Value)>,
 }
 
 impl Line {
-    /// `None` if the line is damaged.
+    /// Parses a line. Returns `None` if it is damaged.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Line> {
         let Entries(mut entries) = serde_json::from_slice(bytes).ok()?;
         let mut text = |key: &str| {
@@ -47,12 +47,12 @@ impl Line {
         })
     }
 
-    /// `2026-05-26`.
+    /// Returns the day, such as `2026-05-26`.
     pub(crate) fn day(&self) -> &str {
         &self.ts[..10]
     }
 
-    /// `08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD`
+    /// Renders `08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD`.
     pub(crate) fn pretty(&self, paint: Paint) -> String {
         let time = visible(&self.ts[11..23]);
         let logger = visible(self.logger.strip_prefix("hearthnet.").unwrap_or(&self.logger));
@@ -70,7 +70,7 @@ impl Line {
     }
 }
 
-/// A text without its quotes, so that it reads well; everything else as JSON.
+/// Renders a string without its quotes, and any other value as JSON.
 fn shown_value(value: &Value) -> String {
     match value {
         Value::String(text) => visible(text),
@@ -78,14 +78,14 @@ fn shown_value(value: &Value) -> String {
     }
 }
 
-/// How a damaged line is shown.
+/// Describes a damaged line.
 pub(crate) fn damaged(file: impl fmt::Display, bytes: &[u8]) -> String {
     let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(DAMAGED_SHOWN)]);
     let more = if bytes.len() > DAMAGED_SHOWN { "…" } else { "" };
     format!("damaged line in {file}: {}{more}", visible(&beginning))
 }
 
-/// Colours, or none; and what stands for what is left out.
+/// Colours, and the character for text that is cut off.
 #[derive(Clone, Copy)]
 pub(crate) struct Paint {
     coloured: bool,
@@ -120,7 +120,7 @@ impl Paint {
     }
 }
 
-/// The entries of an object in their order, which `serde_json::Value` does not keep.
+/// Entries of an object in their order, which `serde_json::Value` does not keep.
 struct Entries(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Entries {
@@ -148,6 +148,7 @@ impl<'de> Deserialize<'de> for Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::terminal_unsafe::UNSAFE;
 
     const WARNING: &str = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"warning","logger":"hearthnet.bus.router","msg":"peer is quarantined","trace_id":"01HXR3F2M9Z5T1V8Q4W7N6K0JD","node":"7H4G-Y9KL","suppressed":41}"#;
 
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_line_for_people() {
+    fn a_line_is_formatted_in_columns() {
         assert_eq!(
             pretty(WARNING),
             "08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD"
@@ -165,28 +166,34 @@ mod tests {
     }
 
     #[test]
-    fn fields_keep_their_order_and_nested_ones_their_form() {
+    fn fields_keep_their_order_and_nested_values_their_form() {
         let line = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"other","msg":"m","z":{"a":[1,"x"]},"a":null}"#;
         assert_eq!(pretty(line), r#"08:14:22.281 INFO  other          m  z={"a":[1,"x"]} a=null"#);
     }
 
     #[test]
-    fn terminal_escapes_from_peers_are_shown_not_obeyed() {
-        let line = WARNING.replace("7H4G", "\\u001b[2J\\u009b\\n\\u202e").replace("01HXR3", "\\u001b]0;x");
-        let line = pretty(&line);
-        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
-        assert!(line.contains("node=\\u{1b}[2J\\u{9b}\\n\\u{202e}"), "{line}");
+    fn unsafe_characters_are_shown_as_escapes() {
+        for letter in UNSAFE {
+            let escaped = format!("\\u{:04x}[2J\\n", u32::from(*letter));
+            for part in ["hearthnet.bus", "quarantined", "7H4G", "01HXR3", "node", "suppressed"] {
+                let line = pretty(&WARNING.replace(part, &escaped));
+                assert!(!line.contains(*letter) && !line.contains('\n'), "{part} {letter:?}: {line:?}");
+            }
+            let shown = damaged("f", format!("a{letter}").as_bytes());
+            assert!(!shown.contains(*letter), "{letter:?}");
+        }
+        assert!(pretty(&WARNING.replace("7H4G", "\\u001b[2J")).contains("node=\\u{1b}[2J"));
     }
 
     #[test]
-    fn colour_when_asked() {
+    fn colours_are_optional() {
         let line =
             Line::parse(WARNING.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default().color(true)));
         assert!(line.contains("\x1b[33mWARN \x1b[0m"), "{line:?}");
     }
 
     #[test]
-    fn damaged_lines_are_told() {
+    fn damaged_lines_are_described() {
         let bad = [
             "",
             "{",

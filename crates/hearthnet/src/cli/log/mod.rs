@@ -1,4 +1,4 @@
-//! `hearthnet log`: the day files of a node, for people or, with `--json`, as they are.
+//! `hearthnet log`: shows the log of a node, formatted or as JSON.
 
 mod files;
 mod filter;
@@ -6,7 +6,7 @@ mod line;
 mod pause;
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,23 +19,24 @@ use self::files::{FileName, Piece, Reader};
 use self::filter::{Filter, Level};
 use self::line::{Line, Paint};
 use crate::cli::output::say_on_stderr;
+use crate::cli::visible::{visible, visible_json};
 
-/// How often a followed file is looked at.
+/// Interval between two looks at followed files.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Shows the node's log.
+/// Shows the log of the node.
 #[derive(Args, Debug)]
 pub(crate) struct LogArgs {
-    /// Go on with what is logged from now on, until interrupted.
+    /// Wait for new lines and show them, until interrupted.
     #[arg(long, short)]
     follow: bool,
-    /// Only this level and the more important ones.
+    /// Show lines of this level and above.
     #[arg(long, value_name = "L")]
     level: Option<Level>,
-    /// Only loggers with this name in their path: `bus` and `bus.router` show `hearthnet.bus.router`.
+    /// Show loggers with this name in their path: `bus` and `bus.router` select `hearthnet.bus.router`.
     #[arg(long, value_name = "NAME")]
     component: Option<String>,
-    /// The lines as they stand in the files.
+    /// Print the JSON lines of the files.
     #[arg(long)]
     json: bool,
 }
@@ -43,13 +44,13 @@ pub(crate) struct LogArgs {
 /// Shows the day files in `log_dir`, oldest first.
 pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> ExitCode {
     if !log_dir.is_dir() {
-        say_on_stderr(format!("no log folder at {}; `hearthnet run` makes it", log_dir.display()));
+        say_on_stderr(format!("no log folder at {}; `hearthnet run` creates it", log_dir.display()));
         return ExitCode::FAILURE;
     }
     match show(args, log_dir) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Whoever read us has seen enough.
+        // A reader that has closed the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             say_on_stderr(format!("cannot show the log in {}: {error}", log_dir.display()));
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> ExitCode {
     }
 }
 
-/// Returns whether every file could be opened.
+/// Shows the lines, and returns whether every file could be opened.
 fn show(args: &LogArgs, log_dir: &Path) -> io::Result<bool> {
     let mut reader = Reader::new(log_dir);
     let mut printer = Printer::new(args, log_dir);
@@ -72,15 +73,16 @@ fn show(args: &LogArgs, log_dir: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes the lines that are wanted.
+/// Output of the selected lines.
 struct Printer {
     filter: Filter,
     json: bool,
+    is_terminal: bool,
     paint: Paint,
-    /// The day of the last line shown.
+    /// Day of the last line shown.
     day: String,
     dir: PathBuf,
-    /// No file was refused.
+    /// Whether every file could be opened.
     opened_all: bool,
     out: BufWriter<StdoutLock<'static>>,
 }
@@ -90,6 +92,7 @@ impl Printer {
         Printer {
             filter: Filter::new(args.level, args.component.as_deref()),
             json: args.json,
+            is_terminal: io::stdout().is_terminal(),
             paint: Paint::new(&TextStyle::for_stdout(ColorChoice::Auto)),
             day: String::new(),
             dir: dir.to_owned(),
@@ -105,16 +108,16 @@ impl Printer {
             Piece::TooLong(beginning) => return self.print_damaged(&line::damaged(file, beginning)),
             Piece::Unreadable(error) => {
                 return self
-                    .print_damaged(&format!("{file} is damaged ({error}); the rest of it is left out"));
+                    .print_damaged(&format!("{file} is damaged ({error}); the rest of it is skipped"));
             }
             Piece::Unopened(error) => {
                 self.opened_all = false;
-                return self.say(format_args!("cannot read {file}: {error}; its lines are left out"));
+                return self.say(format_args!("cannot read {file}: {error}; its lines are skipped"));
             }
             Piece::Packed(unpacker) => {
                 let (path, command) = (self.dir.join(file.to_string()), unpacker.command);
                 return self.say(format_args!(
-                    "{file} is left out: only gzip is read here; unpack it with `{command} {}`",
+                    "{file} is skipped: only gzip is supported; unpack it with `{command} {}`",
                     path.display()
                 ));
             }
@@ -129,6 +132,10 @@ impl Printer {
         match Line::parse(bytes) {
             None => self.print_damaged(&line::damaged(file, bytes)),
             Some(line) if !self.filter.shows(line.level, &line.logger) => Ok(()),
+            // A program reads the bytes of the file. A terminal must not obey them.
+            Some(_) if self.json && self.is_terminal => {
+                self.out.write_all(visible_json(&String::from_utf8_lossy(bytes)).as_bytes())
+            }
             Some(_) if self.json => {
                 self.out.write_all(bytes)?;
                 self.out.write_all(b"\n")
@@ -140,7 +147,7 @@ impl Printer {
     fn print_pretty(&mut self, line: &Line) -> io::Result<()> {
         let day = line.day();
         if self.day != day {
-            // Between days, so that a time of day is not taken for another day's.
+            // A time of day needs its date where the day changes.
             if !self.day.is_empty() {
                 writeln!(self.out, "{}", self.paint.dim(day))?;
             }
@@ -149,19 +156,19 @@ impl Printer {
         writeln!(self.out, "{}", line.pretty(self.paint))
     }
 
-    /// Says something of a file on stderr, after the lines before it.
+    /// Prints a message about a file on stderr, after the lines before it.
     fn say(&mut self, line: impl Display) -> io::Result<()> {
         self.out.flush()?;
         say_on_stderr(line);
         Ok(())
     }
 
-    /// Damage is shown where it stands; what reads JSON gets it on stderr instead.
+    /// Prints a message about damage between the lines. With --json it goes to stderr.
     fn print_damaged(&mut self, shown: &str) -> io::Result<()> {
         if self.json {
             say_on_stderr(shown.to_owned());
             return Ok(());
         }
-        writeln!(self.out, "{}", self.paint.damaged(shown))
+        writeln!(self.out, "{}", self.paint.damaged(&visible(shown)))
     }
 }

@@ -1,4 +1,4 @@
-//! The pause between two looks at followed files.
+//! Pause between two looks at followed files.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// Waits for `time`, and ends with `BrokenPipe` as soon as nobody reads `out` any more: a quiet log has no line whose
-/// writing would tell.
+/// Waits for `time`. Returns `BrokenPipe` as soon as `out` has no reader, which a quiet log would not notice by
+/// writing.
 pub(super) fn pause(out: &impl AsFd, time: Duration) -> io::Result<()> {
-    // Asked for nothing, the system reports only errors and a reader that has gone.
+    // Without requested events, the system reports only errors and a closed reader.
     let mut watched = [PollFd::new(out, PollFlags::empty())];
     let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
     match poll(&mut watched, Some(&time)) {
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// A pause of an hour, so that only the reader's end can be what ends it.
+    /// The pause is an hour, so that only the end of the reader can end it.
     #[test]
     fn the_end_of_the_reader_ends_the_pause() {
         let (reader, out) = io::pipe().unwrap();

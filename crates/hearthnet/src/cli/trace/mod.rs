@@ -15,6 +15,7 @@ use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
 use self::recent::RecentTraces;
 use crate::cli::output::{print, say_on_stderr};
+use crate::cli::visible::visible_json;
 
 /// Shows the last requests of the running node.
 #[derive(Args, Debug)]
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &TraceArgs, node: SocketAddr) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match print(&if recent.json { text::visible_json(&body) } else { show(&body) }) {
+    match print(&if recent.json { visible_json(&body) } else { show(&body) }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say_on_stderr(format_args!("cannot write the traces: {error}"));

@@ -2,28 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::visible::{self, is_unsafe};
+use crate::cli::visible;
 
 /// Returns `text` with unsafe characters as escapes. With `ascii`, characters beyond ASCII become escapes too.
 pub(super) fn visible(text: &str, ascii: bool) -> String {
     if ascii { visible::visible_ascii(text) } else { visible::visible(text) }
-}
-
-/// Returns equal JSON with unsafe characters as `\u` escapes, and a line feed at its end.
-pub(super) fn visible_json(json: &str) -> String {
-    let mut out = String::with_capacity(json.len() + 1);
-    for letter in json.trim_end().chars() {
-        match letter {
-            // Between values these are white space. Within a string, JSON has them as escapes.
-            '\n' | '\t' => out.push(letter),
-            '\r' => {}
-            // One escape is enough: every unsafe character is in the basic plane.
-            unsafe_letter if is_unsafe(unsafe_letter) => drop(write!(out, "\\u{:04x}", u32::from(letter))),
-            safe => out.push(safe),
-        }
-    }
-    out.push('\n');
-    out
 }
 
 /// Returns `text` with at most `limit` characters. If some are cut off, the last one is `…`, or `~` in ASCII.
@@ -72,20 +55,6 @@ pub(super) fn age(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::terminal_unsafe::UNSAFE;
-
-    #[test]
-    fn json_with_escapes_means_the_same() {
-        for letter in UNSAFE {
-            let value = serde_json::json!({ "a": format!("ü{letter}\n"), letter.to_string(): 1 });
-            let json = format!("{value:#}\r\n");
-            // serde_json escapes controls below U+0020 only.
-            let shown = visible_json(&json);
-            assert!(!shown.contains(*letter), "{letter:?}");
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value, "{letter:?}");
-        }
-        assert_eq!(visible_json("{\n \"a\": \"ü\u{9b}\"}\n"), "{\n \"a\": \"ü\\u009b\"}\n");
-    }
 
     #[test]
     fn texts_are_shortened_by_characters() {
