@@ -15,7 +15,7 @@ pub(crate) struct Paths {
     config: Option<PathBuf>,
     data: Option<PathBuf>,
     state: Option<PathBuf>,
-    /// Folders that must have a place.
+    /// Folders that the command needs.
     needed: &'static [Folder],
 }
 
@@ -62,7 +62,7 @@ impl Paths {
         }
     }
 
-    /// Returns the same places for a command that uses only the `needed` folders. Others may lack a place.
+    /// Returns the same places for a command that needs the `needed` folders only.
     pub(crate) fn needing(self, needed: &'static [Folder]) -> Paths {
         Paths { needed, ..self }
     }

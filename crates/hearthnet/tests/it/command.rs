@@ -264,7 +264,7 @@ fn a_service_user_without_a_home_needs_only_the_folders_it_uses() {
     no_folder(&run(&[&["log"][..], &named].concat(), &every), "made/log");
     assert!(all[1].join("data/blobs").is_dir());
 
-    // Nor does another command with it.
+    // A command that needs no folder needs none of the variables either.
     let port = free_port().to_string();
     let mut node = command(&[&["run", "--port", &port][..], &named].concat(), &every);
     let mut node = node.stdout(Stdio::piped()).spawn().unwrap();

@@ -21,4 +21,7 @@ mod rotated;
 #[path = "../../../../tests/support/seccomp.rs"]
 mod seccomp;
 mod signed;
+mod terminal;
+#[path = "../../../../tests/support/terminal_unsafe.rs"]
+mod terminal_unsafe;
 mod tls_backend;

@@ -68,7 +68,7 @@ fn a_pipe_without_a_reader_is_no_error() {
     }
 }
 
-/// The node answers, and nothing reads what the command prints of it.
+/// The node answers, but the output of the command has no reader.
 #[test]
 fn traces_that_nothing_reads_are_no_error() {
     let node = Home::new().start("");

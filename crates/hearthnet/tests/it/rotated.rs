@@ -1,4 +1,4 @@
-//! Log files that Debian's `logrotate` rotates by its real configuration.
+//! Log files that Debian's `logrotate` rotates with a real configuration.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,7 +17,7 @@ fn line(number: usize) -> String {
     )
 }
 
-/// A folder that a configuration of logrotate names.
+/// Folder in a configuration of logrotate.
 struct Rotated {
     home: Home,
     logrotate: &'static str,
@@ -25,7 +25,7 @@ struct Rotated {
 }
 
 impl Rotated {
-    /// Returns `None` where logrotate is missing.
+    /// Returns `None` if logrotate is missing.
     fn new() -> Option<Rotated> {
         let places = ["/usr/sbin/logrotate", "/usr/bin/logrotate", "/sbin/logrotate"];
         let Some(logrotate) = places.into_iter().find(|place| Path::new(place).exists()) else {
@@ -105,7 +105,7 @@ fn every_configuration_of_logrotate_is_read_in_order_and_once() {
     }
 }
 
-/// Each configuration rotates while its log is followed, several times between two looks and with looks between.
+/// Each configuration rotates while its log is followed, several times between two looks and once between others.
 #[test]
 fn every_configuration_of_logrotate_is_followed_in_order_and_once() {
     for (options, rotations) in CONFIGURATIONS {
@@ -140,9 +140,9 @@ fn every_configuration_of_logrotate_is_followed_in_order_and_once() {
     }
 }
 
-/// What a truncation took is said, with the time.
+/// A message names the time of a truncation that lost lines.
 #[test]
-fn a_truncation_without_a_copy_is_said() {
+fn a_truncation_without_a_copy_is_reported() {
     let Some(mut rotated) = Rotated::new() else { return };
     rotated.write(5);
     let mut command = rotated.home.command(&["log", "--follow", "--json"]);
@@ -159,9 +159,9 @@ fn a_truncation_without_a_copy_is_said() {
     assert!(said.contains("may be missing"), "{said}");
 }
 
-/// A compression that only another program reads is named, with the command that unpacks the file.
+/// A message names an unsupported compression, and the command that unpacks the file.
 #[test]
-fn a_compression_that_is_not_read_is_said_with_its_command() {
+fn an_unsupported_compression_is_reported_with_its_command() {
     let Some(mut rotated) = Rotated::new() else { return };
     rotated.write(5);
     let packed = rotated.home.log().join("2026-05-26.log.3.xz");

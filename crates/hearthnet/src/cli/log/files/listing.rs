@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use super::name::FileName;
 
-/// Number of looks at a folder whose names change all the time.
+/// Maximum number of readings of a folder whose names keep changing.
 const LOOKS: usize = 8;
 
-/// Device, inode and time of birth. A file keeps them when it is renamed. The inode of a removed file is used again at
-/// once, so the time of birth tells the two apart where the file system has one.
+/// Device, inode and time of creation. A rename keeps them. The inode of a removed file is reused at once. The time of
+/// creation tells the two files apart, if the file system has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct FileId {
     device: u64,
@@ -21,14 +21,14 @@ pub(super) struct FileId {
     born: Option<SystemTime>,
 }
 
-/// Length and time of the last write. A rename changes neither.
+/// Length and time of the last write. A rename keeps both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) length: u64,
     modified: (i64, i64),
 }
 
-/// A file that the folder has a name for.
+/// File with a name in the folder.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) name: FileName,
@@ -50,8 +50,8 @@ impl Stamp {
 
 /// Lists the log files in `dir`.
 ///
-/// A file that is renamed while the folder is read may be seen twice or not at all. So the folder is read until two
-/// looks agree, and what any look saw is in the list.
+/// A file that is renamed while the folder is read may be seen twice or not at all. The folder is therefore read until
+/// two readings agree. The list holds every file that any reading saw.
 pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
     let mut found = look(dir)?;
     for _ in 1..LOOKS {
@@ -65,7 +65,7 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
     Ok(found.into_values().collect())
 }
 
-/// Returns whether `dir` has only files that are in `listed`.
+/// Returns whether `dir` has only files in `listed`.
 pub(super) fn has_only(dir: &Path, listed: &BTreeSet<FileId>) -> io::Result<bool> {
     Ok(look(dir)?.keys().all(|id| listed.contains(id)))
 }

@@ -1,12 +1,12 @@
-//! Log files of a folder, one after the other, and what is added to them.
+//! Reader of the log files of a folder.
 //!
-//! A file is known by its device and inode and by its content, because logrotate renames files, copies them, empties them
-//! and compresses them while they are read. Each line is given once, from whichever file has it.
+//! A file is identified by its device and inode and by its content, because logrotate renames, copies, empties and
+//! compresses files while they are read. Each line is delivered once, whichever files hold it.
 //!
-//! A followed file is kept open: its writer goes on writing to it after a rename, another process may have a line for
-//! yesterday still, and one that was killed has its lines written by the next start, whatever day they are of.
+//! A followed file stays open: its writer goes on after a rename, another process may still write a line for
+//! yesterday, and the next start writes the lines of a killed process into the file of their day.
 
-mod given;
+mod delivered;
 mod listing;
 mod name;
 mod open_file;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
-use self::given::{Given, Mark, Memory, Start, head_of};
+use self::delivered::{Delivered, Mark, Memory, Start, head_of};
 use self::listing::{Entry, FileId, Stamp};
 use self::name::Compression;
 pub(crate) use self::name::FileName;
@@ -30,35 +30,35 @@ use self::open_file::{BLOCK, End, OpenFile};
 use self::order::Order;
 pub(crate) use self::piece::Piece;
 
-/// Number of files that are followed at once, the latest ones: more than days are kept.
+/// Maximum number of files that are followed at once. The latest ones are, and fewer days are kept.
 const FOLLOWED: usize = 64;
-/// Number of times that one look lists the folder because names change while it opens files. It ends a look at a folder
-/// whose names never stay.
+/// Maximum number of listings in one look, for a folder whose names never stay the same.
 const LISTINGS: usize = 1000;
-/// Number of times that a single look reads what has come to the folder meanwhile: copies that were being made.
+/// Maximum number of passes of a single look. Later passes read copies that were being made.
 const ROUNDS: usize = 3;
 
-/// A place in the log files of a folder.
+/// Position in the log files of a folder.
 pub(crate) struct Reader {
     dir: PathBuf,
     /// Whether the folder could be read before.
     was_there: bool,
-    /// Files that may get more.
+    /// Open files that may grow.
     followed: BTreeMap<FileId, OpenFile>,
-    /// Files that are not open. They have nothing new as long as they are as they were then; without a stamp, ever.
+    /// Files that are not open, with the stamp of the last read. A file with the same stamp has nothing new. A file
+    /// without a stamp never has.
     read: BTreeMap<FileId, Option<Stamp>>,
     truncated: BTreeMap<FileId, Truncated>,
-    /// Files that were in the folder when it was last listed.
+    /// Files that were in the last listing.
     listed: BTreeSet<FileId>,
     memory: Memory,
     order: Order,
     buffer: Vec<u8>,
 }
 
-/// A file whose content is gone.
+/// File that was truncated.
 struct Truncated {
-    given: Option<Given>,
-    /// Another file has what was written behind that.
+    delivered: Option<Delivered>,
+    /// Whether another file holds the rest of the lost content.
     is_found: bool,
 }
 
@@ -66,7 +66,7 @@ struct Truncated {
 #[derive(Debug, PartialEq, Eq)]
 enum Visit {
     Done,
-    /// A name has changed, or a copy may have been made: the folder has to be listed again.
+    /// A name has changed, or a copy may have been made. The folder must be listed again.
     Changed,
 }
 
@@ -85,21 +85,21 @@ impl Reader {
         }
     }
 
-    /// Gives all lines that were not given yet, with the name of their file. What stands at the end without a newline
-    /// is a line too, unless there may be more of it because the files are `growing`: the last of them is, then.
+    /// Delivers all lines that were not delivered yet, with the name of their file. The end of a file without a
+    /// newline is a line too, except in the last file if the files are `growing`: the rest of it may follow.
     pub(crate) fn read_new(
         &mut self,
         growing: bool,
-        mut give: impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        mut deliver: impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let (mut visited, mut rounds) = (BTreeSet::new(), 0);
         for _ in 0..LISTINGS {
             let entries = self.entries()?;
-            if self.visit_all(&entries, growing, &mut visited, &mut give)? == Visit::Changed {
+            if self.visit_all(&entries, growing, &mut visited, &mut deliver)? == Visit::Changed {
                 continue;
             }
             rounds += 1;
-            // A followed folder is looked at again soon.
+            // The next look at a followed folder comes soon.
             if growing || rounds == ROUNDS {
                 break;
             }
@@ -107,11 +107,11 @@ impl Reader {
         Ok(())
     }
 
-    /// The files of the folder and those that were followed out of it, in the order of their lines.
+    /// Returns the files of the folder, and the followed ones that have left it, in the order of their lines.
     fn entries(&mut self) -> io::Result<Vec<Entry>> {
         let mut entries = loop {
             match listing::list(&self.dir) {
-                // A folder that was there and is gone may come back.
+                // The folder existed before and may return.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && self.was_there => break Vec::new(),
                 Err(error) if self.makes_room_after(&error) => {}
                 entries => break entries?,
@@ -134,13 +134,13 @@ impl Reader {
         Ok(entries)
     }
 
-    /// Visits those of `entries` that were not visited before; without following also copies that have grown since.
+    /// Visits the `entries` that were not visited yet. Without following, it also visits copies that have grown since.
     fn visit_all(
         &mut self,
         entries: &[Entry],
         growing: bool,
         visited: &mut BTreeSet<FileId>,
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
         for (at, entry) in entries.iter().enumerate() {
             let may_be_copied = !growing && !entry.name.is_own();
@@ -148,12 +148,12 @@ impl Reader {
                 continue;
             }
             let (is_last, truncated) = (at + 1 == entries.len(), self.truncated.len());
-            let outcome = self.visit(entry, growing, is_last, give)?;
+            let outcome = self.visit(entry, growing, is_last, deliver)?;
             if outcome == Visit::Done {
                 visited.insert(entry.id);
             }
             if self.truncated.len() > truncated {
-                // They begin with other lines now, so they have another place.
+                // These files begin with other lines now, which changes their order.
                 visited.retain(|id| !self.truncated.contains_key(id));
                 return Ok(Visit::Changed);
             }
@@ -168,38 +168,38 @@ impl Reader {
         self.read.get(&entry.id).is_some_and(|stamp| stamp.is_none_or(|stamp| stamp == entry.stamp))
     }
 
-    /// Gives what is new in a file.
+    /// Delivers the new lines of a file.
     fn visit(
         &mut self,
         entry: &Entry,
         growing: bool,
         is_last: bool,
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
         if let Some(Compression::Foreign(unpacker)) = entry.name.compression() {
             self.read.insert(entry.id, None);
-            give(&entry.name, Piece::Packed(unpacker))?;
+            deliver(&entry.name, Piece::Packed(unpacker))?;
             return Ok(Visit::Done);
         }
         if let Some(mut file) = self.followed.remove(&entry.id) {
             (file.name, file.stamp) = (entry.name.clone(), entry.stamp);
-            return self.visit_plain(entry, file, growing, is_last, give);
+            return self.visit_plain(entry, file, growing, is_last, deliver);
         }
         let file = match self.open(entry) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Visit::Changed),
             Err(error) => {
                 self.read.insert(entry.id, None);
-                give(&entry.name, Piece::Unopened(error))?;
+                deliver(&entry.name, Piece::Unopened(error))?;
                 return Ok(Visit::Done);
             }
         };
         if file.source.is_gzip() {
             self.read.insert(entry.id, Some(entry.stamp));
-            self.read_packed(file, give)?;
+            self.read_packed(file, deliver)?;
             return Ok(Visit::Done);
         }
-        self.visit_plain(entry, file, growing, is_last, give)
+        self.visit_plain(entry, file, growing, is_last, deliver)
     }
 
     fn visit_plain(
@@ -208,12 +208,12 @@ impl Reader {
         mut file: OpenFile,
         growing: bool,
         is_last: bool,
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
         let is_begun = file.mark.offset > 0;
-        let has_more = is_begun || self.find_start(&mut file, give)?;
-        // A copy is made before its original is truncated. So if there is none that was not there before, the original
-        // has not lost lines that come before those of its beginning.
+        let has_more = is_begun || self.find_start(&mut file, deliver)?;
+        // A copy is made before its original is truncated. If no new copy exists, the original has lost no lines that
+        // precede its beginning.
         let may_be_truncated = !is_begun && (is_last || file.is_followed);
         if may_be_truncated && !listing::has_only(&self.dir, &self.listed).unwrap_or(true) {
             self.order.forget(entry.id);
@@ -223,14 +223,14 @@ impl Reader {
             }
             return Ok(Visit::Changed);
         }
-        self.say_truncated(entry.id, &file, give)?;
+        self.report_truncated(entry.id, &file, deliver)?;
         if has_more {
-            // A copy that is being made gets lines that its original gives. So only a content of its own is followed; what
-            // comes to the others is found by their stamps.
+            // A copy in progress receives lines that its original delivers. Therefore only a content of its own is
+            // followed. Stamps show new lines of the others.
             file.is_followed |= growing && entry.name.is_own() && file.mark.offset == 0;
-            // An empty file has no beginning that would tell that it was truncated before the read.
+            // An empty file has no beginning that could show a truncation before the read.
             if file.mark.has_beginning()
-                && file.read_new(growing && is_last, &mut self.buffer, give)? == End::Truncated
+                && file.read_new(growing && is_last, &mut self.buffer, deliver)? == End::Truncated
             {
                 self.note_truncated(entry.id, file);
                 return Ok(Visit::Changed);
@@ -242,7 +242,7 @@ impl Reader {
                 self.close_oldest();
             }
         } else {
-            self.memory.add(file.given());
+            self.memory.add(file.delivered());
             self.read.insert(entry.id, Some(entry.stamp));
             // Another file may get the inode before the next look.
             if file.is_removed()? {
@@ -253,16 +253,16 @@ impl Reader {
         Ok(Visit::Done)
     }
 
-    /// Gives the lines of a gzip file. Each of its members may have been a file of its own that was given.
+    /// Delivers the lines of a gzip file. Each of its members may have been a file of its own that was delivered.
     fn read_packed(
         &mut self,
         mut file: OpenFile,
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         loop {
-            if self.find_start(&mut file, give)? {
-                let end = file.read_new(false, &mut self.buffer, give)?;
-                self.memory.add(file.given());
+            if self.find_start(&mut file, deliver)? {
+                let end = file.read_new(false, &mut self.buffer, deliver)?;
+                self.memory.add(file.delivered());
                 if end == End::Damaged {
                     return Ok(());
                 }
@@ -273,32 +273,32 @@ impl Reader {
             match file.source.next_member() {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
-                Err(error) => return give(&file.name, Piece::Unreadable(error)),
+                Err(error) => return deliver(&file.name, Piece::Unreadable(error)),
             }
         }
     }
 
-    /// Goes to the place where the lines begin that were not given from another file. Returns `false` when there are none.
+    /// Goes to the first line that was not delivered from another file. Returns `false` if there is none.
     fn find_start(
         &mut self,
         file: &mut OpenFile,
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<bool> {
         let head = head_of(&mut file.source);
-        self.catch_up(file.name.day(), &head, give)?;
-        let followed = self.followed.values().filter_map(OpenFile::given);
-        let followed = followed.filter(|given| given.begins_like(file.name.day(), &head));
-        let given = self.memory.like(file.name.day(), &head).cloned().chain(followed).collect();
-        match given::start(&mut file.source, given) {
+        self.catch_up(file.name.day(), &head, deliver)?;
+        let followed = self.followed.values().filter_map(OpenFile::delivered);
+        let followed = followed.filter(|delivered| delivered.begins_like(file.name.day(), &head));
+        let delivered = self.memory.like(file.name.day(), &head).cloned().chain(followed).collect();
+        match delivered::start(&mut file.source, delivered) {
             Start::New => {
                 file.source.go_to(0)?;
                 file.restart_at(Mark::of(head));
                 Ok(true)
             }
             Start::Nowhere => Ok(false),
-            Start::Behind(given, mark) => {
+            Start::Behind(delivered, mark) => {
                 for truncated in self.truncated.values_mut() {
-                    truncated.is_found |= truncated.given.as_ref() == Some(&given);
+                    truncated.is_found |= truncated.delivered.as_ref() == Some(&delivered);
                 }
                 file.restart_at(mark);
                 Ok(true)
@@ -306,17 +306,18 @@ impl Reader {
         }
     }
 
-    /// Reads followed files that begin like a new one. The new one may be a copy of them that was made a moment ago.
+    /// Reads followed files that begin like a new one, which may be a copy that was made a moment ago.
     fn catch_up(
         &mut self,
         day: &str,
         head: &[u8],
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let begins_like = |file: &OpenFile| file.given().is_some_and(|given| given.begins_like(day, head));
+        let begins_like =
+            |file: &OpenFile| file.delivered().is_some_and(|delivered| delivered.begins_like(day, head));
         let originals: Vec<_> = self.followed.extract_if(.., |_, file| begins_like(file)).collect();
         for (id, mut file) in originals {
-            match file.read_new(true, &mut self.buffer, give)? {
+            match file.read_new(true, &mut self.buffer, deliver)? {
                 End::Truncated => self.note_truncated(id, file),
                 _ => {
                     self.followed.insert(id, file);
@@ -326,27 +327,28 @@ impl Reader {
         Ok(())
     }
 
-    /// Keeps a truncated file until the folder has been searched for a copy of what it had.
+    /// Keeps a truncated file until the folder has been searched for a copy of its content.
     fn note_truncated(&mut self, id: FileId, mut file: OpenFile) {
-        let given = file.given();
-        // A look between the two steps of `copytruncate` has seen the copy already.
-        let is_found = given.as_ref().is_some_and(|given| self.memory.has(given)) || file.mark.offset == 0;
-        self.memory.add(given.clone());
+        let delivered = file.delivered();
+        // A look between the two steps of `copytruncate` has already seen the copy.
+        let is_found =
+            delivered.as_ref().is_some_and(|delivered| self.memory.has(delivered)) || file.mark.offset == 0;
+        self.memory.add(delivered.clone());
         self.order.forget(id);
-        self.truncated.insert(id, Truncated { given, is_found });
+        self.truncated.insert(id, Truncated { delivered, is_found });
         file.restart_at(Mark::default());
         self.followed.insert(id, file);
     }
 
-    fn say_truncated(
+    fn report_truncated(
         &mut self,
         id: FileId,
         file: &OpenFile,
-        give: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         match self.truncated.remove(&id) {
             Some(truncated) if !truncated.is_found => {
-                give(&file.name, Piece::Truncated(file.seen, Utc::now()))
+                deliver(&file.name, Piece::Truncated(file.seen, Utc::now()))
             }
             _ => Ok(()),
         }
@@ -361,16 +363,16 @@ impl Reader {
         }
     }
 
-    /// Closes a followed file if too few descriptors were the reason of `error`.
+    /// Closes a followed file if `error` is a lack of descriptors.
     fn makes_room_after(&mut self, error: &io::Error) -> bool {
         [libc::EMFILE, libc::ENFILE].map(Some).contains(&error.raw_os_error()) && self.close_oldest()
     }
 
-    /// Closes the oldest followed file. What comes to it later is found by its stamp.
+    /// Closes the oldest followed file. Its stamp will show new lines.
     fn close_oldest(&mut self) -> bool {
         let oldest = self.followed.iter().min_by(|(_, a), (_, b)| a.name.cmp(&b.name)).map(|(id, _)| *id);
         let Some((id, file)) = oldest.and_then(|id| self.followed.remove_entry(&id)) else { return false };
-        self.memory.add(file.given());
+        self.memory.add(file.delivered());
         self.read.insert(id, Some(file.stamp));
         true
     }

@@ -1,4 +1,4 @@
-//! Names of log files: those of the writer, and those that logrotate gives them.
+//! Names of log files: those of the writer, and those that logrotate makes of them.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -7,13 +7,13 @@ use obs_facade::log::DayFileName;
 
 /// Length of `2026-05-26`.
 const DAY_LENGTH: usize = 10;
-/// A number with this many digits is a date: `.202611` comes from `dateformat .%Y%m`, and no rotation counts so far.
+/// Minimum number of digits of a date. `dateformat .%Y%m` makes `.202611`, and no rotation counts that far.
 const DATE_DIGITS: usize = 6;
 
 /// Name of a file with lines of a day.
 ///
-/// Names are in the order in which their lines were written, as far as a name can say: by day, part and age. With
-/// `extension .log` logrotate writes `2026-05-26.1.log`, which is also the name of a part.
+/// Names sort in the order in which their lines were written, as far as a name can tell: by day, part and age. With
+/// `extension .log`, logrotate makes `2026-05-26.1.log`, which is also the name of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileName {
     text: String,
@@ -22,36 +22,36 @@ pub(crate) struct FileName {
     compression: Option<Compression>,
 }
 
-/// Age within a day and part, the oldest first.
+/// Age within a day and part. The oldest comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Age {
-    /// `2026-05-26.log.2`: the highest number is the oldest.
+    /// `2026-05-26.log.2`. The highest number is the oldest.
     Numbered(Reverse<u32>),
-    /// `2026-05-26.log-20260527`, with any `dateformat`. logrotate demands that it sorts as text.
+    /// `2026-05-26.log-20260527`, with any `dateformat`. logrotate requires that it sorts as text.
     Dated(String),
     /// `2026-05-26.log.tmp`, between the two steps of `renamecopy`.
     Moving,
-    /// The writer's own name.
+    /// Name that the writer gives.
     Own,
 }
 
-/// Compression, told by the end of the name.
+/// Compression, by the end of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
-    /// A compression that this command does not read.
+    /// Compression that this command does not support.
     Foreign(&'static Unpacker),
 }
 
-/// Program for files that this command does not read.
+/// Program for files that this command does not support.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unpacker {
     ending: &'static str,
-    /// Command that unpacks a file and keeps it.
+    /// Command that unpacks a file and keeps the original.
     pub(crate) command: &'static str,
 }
 
-/// Endings of logrotate's `compresscmd` programs other than gzip.
+/// Endings that logrotate's `compresscmd` programs other than gzip make.
 const UNPACKERS: &[Unpacker] = &[
     Unpacker { ending: ".xz", command: "xz -dk" },
     Unpacker { ending: ".bz2", command: "bzip2 -dk" },
@@ -65,7 +65,7 @@ const UNPACKERS: &[Unpacker] = &[
 ];
 
 impl FileName {
-    /// Reads a name. Returns `None` for a file that is neither the writer's nor logrotate's.
+    /// Parses a name. Returns `None` for a file of neither the writer nor logrotate.
     pub(super) fn parse(text: &str) -> Option<FileName> {
         let (plain, compression) = split_compression(text);
         let name = |own, age, compression| Some(FileName { text: text.to_owned(), own, age, compression });
@@ -74,7 +74,7 @@ impl FileName {
         }
         if let Some((stem, suffix)) = plain.split_once(".log").filter(|(_, suffix)| !suffix.is_empty()) {
             let own = DayFileName::parse(&format!("{stem}.log"))?;
-            // The pattern `*.log*` rotates files that the writer has compressed.
+            // The pattern `*.log*` also rotates files that the writer has compressed.
             let packed = suffix.strip_prefix(".gz");
             let compression = compression.or(packed.map(|_| Compression::Gzip));
             return name(own, Age::parse(packed.unwrap_or(suffix))?, compression);
@@ -89,12 +89,12 @@ impl FileName {
         name(own, age, compression)
     }
 
-    /// `2026-05-26`.
+    /// Returns the day, such as `2026-05-26`.
     pub(super) fn day(&self) -> &str {
         &self.text[..DAY_LENGTH]
     }
 
-    /// Whether the writer itself gives files such a name.
+    /// Returns whether the writer makes such names.
     pub(super) fn is_own(&self) -> bool {
         self.age == Age::Own
     }
@@ -103,13 +103,14 @@ impl FileName {
         self.compression
     }
 
-    /// Name of the file after it is unpacked.
+    /// Returns the name of the file after unpacking.
     pub(super) fn unpacked(&self) -> &str {
         split_compression(&self.text).0
     }
 
-    /// Sort key. The writer begins a compressed file anew when lines come late, so its compressed file is the older
-    /// one. logrotate's compressed file is a copy of the plain one until that is removed, so the plain one is read first.
+    /// Returns the sort key. If lines come late, the writer starts a new plain file beside its compressed one, so that
+    /// the compressed one is older. logrotate's compressed file is a copy of the plain one until that is removed, so
+    /// that the plain one is read first.
     fn key(&self) -> (DayFileName, &Age, bool) {
         let packed = self.compression.is_some();
         (self.own, &self.age, packed != (self.age == Age::Own))
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_name_says_how_to_read_it() {
+    fn the_end_of_a_name_determines_the_compression() {
         let compression = |text: &str| FileName::parse(text).unwrap().compression();
         assert_eq!(compression("2026-05-26.log.1"), None);
         for gzip in ["2026-05-26.log.1.gz", "2026-05-26.log.gz.1", "2026-05-26.0.log.gz", "2026-05-26.log.gz"]

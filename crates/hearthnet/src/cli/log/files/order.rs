@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::given::{first_time, head_of};
+use super::delivered::{first_time, head_of};
 use super::listing::{Entry, FileId};
 use super::name::Compression;
 use super::open_file::OpenFile;
 
-/// Orders files by day, and within a day by the time of their first line.
+/// Sorts files by day, and within a day by the time of their first line.
 ///
-/// Names alone do not tell: `2026-05-26.1.log` is the second part of a day or, with `extension .log`, what logrotate
-/// moved away last; numbers and dates may both be there. Where a file has no time, the names decide.
+/// Names are not enough. `2026-05-26.1.log` is the second part of a day or, with `extension .log`, the latest
+/// rotation, and numbers and dates may be mixed. Names decide for files without a time.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// Times of the first lines that were read.
@@ -19,7 +19,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Sorts the files; those in `open` need not be opened.
+    /// Sorts the files. The ones in `open` are not opened again.
     pub(super) fn sort(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
         let listed: BTreeSet<_> = entries.iter().map(|entry| entry.id).collect();
         self.times.retain(|id, _| listed.contains(id));
@@ -45,8 +45,8 @@ impl Order {
             }
         }
         if entries.iter().all(|entry| !may_have_lines(entry) || self.times.contains_key(&entry.id)) {
-            // Stable, so names decide between files that begin in the same millisecond. A file without lines is last,
-            // because it gets the next one.
+            // The sort is stable, so that names decide between files that begin in the same millisecond. A file
+            // without lines comes last, because it gets the next line.
             entries.sort_by_cached_key(|entry| {
                 let time = self.times.get(&entry.id).cloned();
                 (time.is_none(), time)

@@ -1,4 +1,4 @@
-//! Parts of log files that are shown or said.
+//! Parts of log files for the output.
 
 use std::io;
 
@@ -6,19 +6,19 @@ use chrono::{DateTime, Utc};
 
 use super::name::Unpacker;
 
-/// A part of a file, or what is to be said of it.
+/// Part of a file, or a message about it.
 #[derive(Debug)]
 pub(crate) enum Piece<'a> {
-    /// A line, without its newline.
+    /// Line without its newline.
     Line(&'a [u8]),
-    /// The beginning of something that is too long to be a line.
+    /// Beginning of a line that is too long.
     TooLong(&'a [u8]),
-    /// From here on a compressed file is damaged.
+    /// The rest of a compressed file is damaged.
     Unreadable(io::Error),
     /// The file cannot be opened.
     Unopened(io::Error),
-    /// The file has a compression that only another program reads.
+    /// The file has a compression that another program reads.
     Packed(&'static Unpacker),
-    /// The file was truncated between the two times, and no other file has what was written before that.
+    /// The file was truncated between the two times, and no other file holds what was written before.
     Truncated(DateTime<Utc>, DateTime<Utc>),
 }

@@ -1,4 +1,4 @@
-//! Content of an open file: the bytes of a plain one, or those of a member of a gzip file.
+//! Content of an open file: the bytes of a plain file, or of a member of a gzip file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -7,24 +7,24 @@ use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
 
-/// Bytes that are read at once where they are passed over.
+/// Number of bytes that are read at once to skip them.
 const PASSED_AT_ONCE: usize = 16 << 10;
 
-/// A content that is read in order and can be read again from any place.
+/// Content that is read in order, and again from any place.
 ///
-/// Reads name their place in the file, because the file may be truncated at any time and nothing else moves the place.
+/// Each read names its place in the file. The file may be truncated at any time, and nothing else moves the place.
 pub(super) enum Source {
     Plain(Positioned),
     Gzip(Box<Member>),
 }
 
-/// A file and the place of the next read.
+/// File with the place of the next read.
 pub(super) struct Positioned {
     file: Arc<File>,
     position: u64,
 }
 
-/// One member of a gzip file. The writer adds a member when lines come late for a day that is compressed.
+/// Member of a gzip file. The writer adds a member if lines come late for a compressed day.
 pub(super) struct Member {
     file: Arc<File>,
     /// Place in the file where the member begins.
@@ -32,7 +32,7 @@ pub(super) struct Member {
     decoder: GzDecoder<Counted>,
 }
 
-/// A buffered reader that knows its place in the file.
+/// Buffered reader that knows its place in the file.
 struct Counted {
     reader: BufReader<Positioned>,
     position: u64,
@@ -58,7 +58,7 @@ impl Source {
         }
     }
 
-    /// Reads on from `offset`. Returns whether the content is as long as that.
+    /// Continues at `offset`. Returns whether the content is that long.
     pub(super) fn go_to(&mut self, offset: u64) -> io::Result<bool> {
         match self {
             Source::Plain(plain) => {
@@ -72,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Passes over `length` bytes, or fewer at the end. Returns how many they were.
+    /// Skips `length` bytes, or fewer at the end. Returns the number of skipped bytes.
     pub(super) fn pass(&mut self, length: u64) -> io::Result<u64> {
         let (mut passed, mut buffer) = (0, [0; PASSED_AT_ONCE]);
         while passed < length {
@@ -85,7 +85,7 @@ impl Source {
         Ok(passed)
     }
 
-    /// Fills the buffer, unless the content ends or is damaged before. Returns how much of it is filled.
+    /// Fills the buffer, unless the content ends or is damaged before. Returns the number of bytes.
     pub(super) fn read_full(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -93,7 +93,7 @@ impl Source {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The next read has it again.
+                // The next read returns the error again.
                 Err(_) if filled > 0 => break,
                 Err(error) => return Err(error),
             }
@@ -101,7 +101,7 @@ impl Source {
         Ok(filled)
     }
 
-    /// Goes to the next member of a gzip file, after the end of this one. Returns whether there is one.
+    /// Goes to the next member of a gzip file after the end of this one. Returns whether there is one.
     pub(super) fn next_member(&mut self) -> io::Result<bool> {
         let Source::Gzip(member) = self else { return Ok(false) };
         let counted = member.decoder.get_mut();

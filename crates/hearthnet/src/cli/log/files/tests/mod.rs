@@ -1,4 +1,4 @@
-//! The files of a folder, read and followed.
+//! Reading and following the files of a folder.
 
 mod rotation;
 
@@ -8,7 +8,7 @@ use std::io::Write;
 use super::open_file::LONGEST_LINE;
 use super::*;
 
-/// A line that is told apart from all others.
+/// Returns a line that differs from all others.
 fn line(number: usize) -> String {
     let (seconds, millis) = (number / 1000, number % 1000);
     format!(
@@ -18,12 +18,12 @@ fn line(number: usize) -> String {
     )
 }
 
-/// Lines, each with its newline.
+/// Returns lines, each with its newline.
 fn text(numbers: std::ops::Range<usize>) -> String {
     numbers.map(|number| line(number) + "\n").collect()
 }
 
-/// The same lines as a reader gives them.
+/// Returns the same lines as a reader delivers them.
 fn lines(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(line).collect()
 }
@@ -57,7 +57,7 @@ impl Folder {
 
     fn read(&mut self, growing: bool) -> Vec<String> {
         let mut lines = Vec::new();
-        let give = |file: &FileName, piece: Piece<'_>| {
+        let deliver = |file: &FileName, piece: Piece<'_>| {
             lines.push(match piece {
                 Piece::Line(line) => String::from_utf8_lossy(line).into_owned(),
                 Piece::TooLong(beginning) => format!("too long: {}", beginning.len()),
@@ -69,13 +69,13 @@ impl Folder {
             });
             Ok(())
         };
-        self.1.read_new(growing, give).unwrap();
+        self.1.read_new(growing, deliver).unwrap();
         lines
     }
 }
 
 #[test]
-fn days_come_in_their_order_and_foreign_files_not_at_all() {
+fn days_are_in_order_and_foreign_files_are_left_out() {
     let mut folder = Folder::new();
     for name in [
         "2026-05-27.log",
@@ -92,7 +92,7 @@ fn days_come_in_their_order_and_foreign_files_not_at_all() {
 }
 
 #[test]
-fn a_followed_line_is_given_when_it_is_whole_and_once() {
+fn a_followed_line_is_delivered_once_it_is_whole() {
     let mut folder = Folder::new();
     assert!(folder.read(true).is_empty(), "no file yet");
     folder.append("2026-05-26.log", "one\nhal");
@@ -147,16 +147,16 @@ fn following_goes_on_after_truncation_rename_and_removal() {
     assert!(folder.read(true).is_empty());
 }
 
-/// Another process may write a line of yesterday's when this one is at today's already.
+/// Another process may write a line of yesterday when this one has begun today.
 #[test]
-fn what_comes_late_for_an_earlier_day_is_followed_too() {
+fn late_lines_of_an_earlier_day_are_followed() {
     let mut folder = Folder::new();
     folder.append("2026-05-26.log", "a\n");
     folder.append("2026-05-27.log", "b\n");
     assert_eq!(folder.read(true), ["a", "b"]);
     folder.append("2026-05-26.log", "late\n");
     assert_eq!(folder.read(true), ["late"]);
-    // Lines of a process that was killed, from before the first that there was.
+    // Lines of a killed process, from before the first file.
     folder.append("2026-05-25.log", "recovered\n");
     folder.append("2026-05-27.log", "c\n");
     assert_eq!(folder.read(true), ["recovered", "c"]);
@@ -167,9 +167,9 @@ fn what_comes_late_for_an_earlier_day_is_followed_too() {
     assert!(folder.read(true).is_empty());
 }
 
-/// It is added to, compressed, and added to again under its old name, all between two looks.
+/// A file grows, is compressed, and gets new lines under its old name, all between two looks.
 #[test]
-fn what_comes_late_for_a_day_that_is_compressed_is_followed_too() {
+fn late_lines_of_a_compressed_day_are_followed() {
     let mut folder = Folder::new();
     let name = "2026-05-26.log";
     folder.append(name, &text(0..1));
@@ -188,9 +188,9 @@ fn what_comes_late_for_a_day_that_is_compressed_is_followed_too() {
     assert_eq!(folder.read(true), lines(3..4));
 }
 
-/// A writer that died over a line: the next one cuts it off, and goes on from there.
+/// The next writer cuts off the torn line of one that died.
 #[test]
-fn a_torn_line_that_is_cut_off_does_not_spoil_the_next_one_for_who_follows() {
+fn a_torn_line_that_is_cut_off_does_not_spoil_the_next_one() {
     for next in ["x\n", "a longer line than the torn one\n"] {
         let mut folder = Folder::new();
         let name = "2026-05-26.log";
@@ -204,7 +204,7 @@ fn a_torn_line_that_is_cut_off_does_not_spoil_the_next_one_for_who_follows() {
 }
 
 #[test]
-fn of_very_many_files_the_latest_are_kept_open_and_none_is_read_twice() {
+fn the_latest_files_are_kept_open_and_none_is_read_twice() {
     let mut folder = Folder::new();
     let name = |part: usize| format!("2026-05-26.{part}.log");
     for part in 1..=FOLLOWED + 9 {
@@ -219,7 +219,7 @@ fn of_very_many_files_the_latest_are_kept_open_and_none_is_read_twice() {
 }
 
 #[test]
-fn what_is_too_long_for_a_line_is_passed_over_in_bounded_memory() {
+fn a_line_that_is_too_long_is_skipped_in_bounded_memory() {
     let mut folder = Folder::new();
     let long = "x".repeat(3 * LONGEST_LINE);
     folder.append("2026-05-26.log", &format!("a\n{long}\nb\n{}\n{long}", &long[..3 * BLOCK]));
@@ -228,7 +228,7 @@ fn what_is_too_long_for_a_line_is_passed_over_in_bounded_memory() {
 }
 
 #[test]
-fn parts_of_a_day_and_compressed_ones_come_in_their_order() {
+fn parts_of_a_day_and_compressed_files_are_in_order() {
     let mut folder = Folder::new();
     for part in
         ["2026-05-26.10.log", "2026-05-26.2.log", "2026-05-27.log", "2026-05-26.log", "2026-05-26.1.log"]
@@ -239,7 +239,7 @@ fn parts_of_a_day_and_compressed_ones_come_in_their_order() {
     let expected = ["2026-05-26.log", "first", "second", "torn", "2026-05-26.1.log", "2026-05-26.2.log"];
     let expected = [&expected[..], &["2026-05-26.10.log", "2026-05-27.log"]].concat();
     assert_eq!(folder.read(true), expected);
-    // What was read and is compressed now is not read again.
+    // A file that was read and is compressed now is not read again.
     folder.append("2026-05-27.log", &text(0..2));
     assert_eq!(folder.read(true), lines(0..2));
     folder.compress("2026-05-27.log.gz", &[&("2026-05-27.log\n".to_owned() + &text(0..2))]);
@@ -250,7 +250,7 @@ fn parts_of_a_day_and_compressed_ones_come_in_their_order() {
 }
 
 #[test]
-fn a_damaged_compressed_file_is_told_and_passed_over() {
+fn a_damaged_compressed_file_is_reported_and_skipped() {
     let mut folder = Folder::new();
     folder.compress("2026-05-25.log.gz", &["a\n"]);
     let mut bytes = fs::read(folder.path("2026-05-25.log.gz")).unwrap();

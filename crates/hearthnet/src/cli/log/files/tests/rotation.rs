@@ -63,7 +63,7 @@ fn names_decide_where_lines_have_no_time() {
 }
 
 #[test]
-fn a_compression_that_is_not_read_is_said_once() {
+fn an_unsupported_compression_is_reported_once() {
     let mut folder = Folder::new();
     folder.append(LIVE, &text(0..1));
     let foreign = ["2026-05-26.log.5.bz2", "2026-05-26.log.4.zst", "2026-05-26.log.3.xz"];
@@ -82,7 +82,7 @@ fn a_compression_that_is_not_read_is_said_once() {
     expected.sort();
     assert_eq!(said, expected);
     assert!(folder.read(true).is_empty());
-    // After the command that was named.
+    // After the unpacking command of the message.
     for name in foreign {
         folder.append(name.rsplit_once('.').unwrap().0, &text(7..8));
     }
@@ -90,9 +90,9 @@ fn a_compression_that_is_not_read_is_said_once() {
     assert!(!folder.read(false).iter().any(|line| line.contains("packed")));
 }
 
-/// What a compression or a copy in progress leaves for a moment, and an interrupted one for good.
+/// Two files with the same lines, as a compression or copy leaves them for a moment, and for good if interrupted.
 #[test]
-fn what_two_files_have_is_given_once() {
+fn lines_in_two_files_are_delivered_once() {
     type Step = fn(&Folder);
     let steps: [(&str, Step); 6] = [
         ("compressed whole, not yet removed", |folder| {
@@ -122,9 +122,9 @@ fn what_two_files_have_is_given_once() {
             folder.append("2026-05-26.log.1", &text(0..100));
             folder.append(LIVE, &text(100..200));
             take(&folder);
-            let given = folder.read(growing);
-            let given: Vec<_> = given.iter().filter(|line| line.ends_with('}')).collect();
-            assert!(given.len() == 200 && given.into_iter().eq(&lines(0..200)), "{step}, {growing}");
+            let delivered = folder.read(growing);
+            let delivered: Vec<_> = delivered.iter().filter(|line| line.ends_with('}')).collect();
+            assert!(delivered.len() == 200 && delivered.into_iter().eq(&lines(0..200)), "{step}, {growing}");
         }
         let mut folder = Folder::new();
         folder.append("2026-05-26.log.1", &text(0..100));
@@ -138,7 +138,7 @@ fn what_two_files_have_is_given_once() {
 #[test]
 fn files_of_one_name_with_and_without_compression_may_differ() {
     let mut folder = Folder::new();
-    // `compress` was taken out of the configuration.
+    // `compress` was removed from the configuration.
     folder.compress("2026-05-26.log.1.gz", &[&text(0..10)]);
     folder.append("2026-05-26.log.1", &text(10..20));
     folder.append(LIVE, &text(20..30));
@@ -184,7 +184,7 @@ fn a_truncated_file_goes_on_from_its_copy() {
         folder.append(LIVE, &text(13..13 + grown));
         assert_eq!(folder.read(true), lines(10..13 + grown), "grown by {grown}");
         assert!(folder.read(true).is_empty());
-        // Nothing came between the look and the copy.
+        // No line came between the look and the copy.
         copy_truncate(&folder, "2026-05-26.log.0");
         assert!(folder.read(true).is_empty());
         folder.append(LIVE, &text(100..120));
@@ -209,7 +209,7 @@ fn several_truncations_between_two_looks_are_followed() {
 }
 
 #[test]
-fn a_truncation_without_a_copy_is_said() {
+fn a_truncation_without_a_copy_is_reported() {
     for grown in [0, 1, 40] {
         let mut folder = Folder::new();
         folder.append(LIVE, &text(0..10));
@@ -220,7 +220,7 @@ fn a_truncation_without_a_copy_is_said() {
         assert_eq!(folder.read(true), expected, "grown by {grown}");
         assert!(folder.read(true).is_empty());
     }
-    // The copy that had the rest is gone.
+    // The copy with the rest is gone.
     let mut folder = Folder::new();
     folder.append(LIVE, &text(0..10));
     assert_eq!(folder.read(true), lines(0..10));
@@ -232,7 +232,7 @@ fn a_truncation_without_a_copy_is_said() {
 }
 
 #[test]
-fn a_look_between_copy_and_truncation_gives_no_line_twice() {
+fn a_look_between_copy_and_truncation_delivers_no_line_twice() {
     let mut folder = Folder::new();
     folder.append(LIVE, &text(0..100));
     assert_eq!(folder.read(true), lines(0..100));
@@ -271,7 +271,7 @@ fn a_folder_that_is_replaced_is_followed() {
     fs::remove_dir_all(&moved).unwrap();
 }
 
-/// Moves all numbers up by one and begins a new file with the lines.
+/// Increases all numbers by one, and starts a new file with the lines.
 fn rotate(folder: &Folder, count: usize, lines: &str) {
     for number in (1..=count).rev() {
         let _ = fs::rename(
@@ -283,9 +283,9 @@ fn rotate(folder: &Folder, count: usize, lines: &str) {
     folder.append(LIVE, lines);
 }
 
-/// Lines that are there when a look begins are given once and in their order, however names change meanwhile.
+/// Lines that exist when a look begins are delivered once and in order, however names change meanwhile.
 #[test]
-fn rotations_during_a_look_lose_and_double_nothing() {
+fn rotations_during_a_look_lose_and_repeat_no_line() {
     const FILES: usize = 12;
     let folder = Folder::new();
     for file in 0..FILES {
@@ -305,20 +305,20 @@ fn rotations_during_a_look_lose_and_double_nothing() {
             rotations
         });
         for round in 0..20 {
-            let mut given = Vec::new();
+            let mut delivered = Vec::new();
             Reader::new(rotator.0.path())
                 .read_new(false, |_, piece| {
                     let Piece::Line(line) = piece else { panic!("{piece:?}") };
-                    given.push(String::from_utf8_lossy(line).into_owned());
+                    delivered.push(String::from_utf8_lossy(line).into_owned());
                     Ok(())
                 })
                 .unwrap();
             assert!(
-                given.len() >= expected.len() && given[..expected.len()] == expected[..],
+                delivered.len() >= expected.len() && delivered[..expected.len()] == expected[..],
                 "round {round}"
             );
-            let all: std::collections::BTreeSet<_> = given.iter().collect();
-            assert_eq!(all.len(), given.len(), "round {round}");
+            let all: std::collections::BTreeSet<_> = delivered.iter().collect();
+            assert_eq!(all.len(), delivered.len(), "round {round}");
         }
         is_over.store(true, Ordering::Relaxed);
         rotating.join().unwrap()
@@ -326,14 +326,14 @@ fn rotations_during_a_look_lose_and_double_nothing() {
     assert!(rotations > 0);
 }
 
-/// Lines that come while their file is copied and truncated are given once, each truncation with its copy.
+/// Lines that come while their file is copied and truncated are delivered once, for each truncation with its copy.
 #[test]
 fn truncations_between_and_during_looks_lose_and_double_nothing() {
     const LINES: usize = 3000;
     let mut folder = Folder::new();
     folder.append(LIVE, &text(0..10));
     let writing = Folder(folder.0, Reader::new(std::path::Path::new("")));
-    let mut given = Vec::new();
+    let mut delivered = Vec::new();
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for number in 10..LINES {
@@ -346,16 +346,16 @@ fn truncations_between_and_during_looks_lose_and_double_nothing() {
         let mut is_last = false;
         while !is_last {
             is_last = writer.is_finished();
-            let give = |_: &FileName, piece: Piece<'_>| {
+            let deliver = |_: &FileName, piece: Piece<'_>| {
                 let Piece::Line(line) = piece else { panic!("{piece:?}") };
-                given.push(String::from_utf8_lossy(line).into_owned());
+                delivered.push(String::from_utf8_lossy(line).into_owned());
                 Ok(())
             };
-            folder.1.read_new(true, give).unwrap();
+            folder.1.read_new(true, deliver).unwrap();
         }
     });
     let expected = lines(0..LINES);
-    let differs = given.iter().zip(&expected).position(|(given, expected)| given != expected);
-    let near = differs.map(|at| &given[at.saturating_sub(2)..(at + 45).min(given.len())]);
-    assert!(given == expected, "{} lines, {differs:?}: {near:#?}", given.len());
+    let differs = delivered.iter().zip(&expected).position(|(delivered, expected)| delivered != expected);
+    let near = differs.map(|at| &delivered[at.saturating_sub(2)..(at + 45).min(delivered.len())]);
+    assert!(delivered == expected, "{} lines, {differs:?}: {near:#?}", delivered.len());
 }

@@ -1,8 +1,8 @@
-//! Contents whose lines were given, recognised wherever they turn up again.
+//! Contents that were delivered, and their recognition in other files.
 //!
-//! `copytruncate` copies a file before it empties it, `compress` writes a file anew, and `copy` leaves the original in
-//! place. Each makes a second file with lines that were given already. A content is recognised by its beginning and by the
-//! bytes before the place up to which it was given.
+//! `copytruncate` copies a file before it empties it, `compress` writes a new file, and `copy` keeps the original.
+//! Each makes a second file whose lines were delivered already. A content is recognised by its beginning, and by the
+//! bytes before the place up to which it was delivered.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,20 +10,20 @@ use std::io;
 
 use super::source::Source;
 
-/// Bytes of a content's beginning that are compared: the time and text of its first line.
+/// Number of bytes of a content's beginning that are compared: the time and text of its first line.
 const HEAD_BYTES: usize = 256;
-/// Bytes before the place up to which a content was given that are compared: several lines.
+/// Number of bytes that are compared before the place up to which a content was delivered: several lines.
 const TAIL_BYTES: usize = 1024;
-/// Contents that are remembered, the latest ones: more files than two weeks of hourly rotation make.
+/// Maximum number of contents that are remembered. Two weeks of hourly rotation make fewer files.
 const REMEMBERED: usize = 4096;
-/// Minimum length of a beginning that tells contents apart: that of a line with a time.
+/// Minimum length of a beginning that identifies a content: that of a line with a time.
 const LEAST_HEAD: usize = 32;
-/// Beginning of every line of ours.
+/// Beginning of every line of the node.
 const LINE_START: &[u8] = b"{\"ts\":\"";
 /// Length of `2026-05-26T08:14:22.281Z`.
 const TIME_LENGTH: usize = 24;
 
-/// Time of the first line in `head` that has one.
+/// Returns the time of the first line in `head` that has one.
 pub(super) fn first_time(head: &[u8]) -> Option<String> {
     let time = |line: &[u8]| {
         let time = line.strip_prefix(LINE_START)?.get(..TIME_LENGTH)?;
@@ -32,18 +32,19 @@ pub(super) fn first_time(head: &[u8]) -> Option<String> {
     head.split(|&byte| byte == b'\n').find_map(time)
 }
 
-/// Place up to which the lines of an open content were given.
+/// Place in an open content up to which its lines were delivered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mark {
     pub(super) offset: u64,
-    /// Beginning of what was given, or is to be given.
+    /// Beginning of the content.
     head: Vec<u8>,
-    /// End of what was given.
+    /// Last bytes that were delivered.
     tail: Vec<u8>,
 }
 
 impl Mark {
-    /// Begins a content that has `head`. Its last line is left out, because it may be torn and cut off.
+    /// Creates the mark of a content that begins with `head`. The last line is left out, because it may be torn and
+    /// cut off later.
     pub(super) fn of(mut head: Vec<u8>) -> Mark {
         if let Some(newline) = memchr::memrchr(b'\n', &head) {
             head.truncate(newline + 1);
@@ -51,7 +52,7 @@ impl Mark {
         Mark { head, ..Mark::default() }
     }
 
-    /// Moves behind `bytes`, which were given.
+    /// Moves the mark past `bytes`, which were delivered.
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         let known = (self.head.len() as u64).saturating_sub(self.offset);
         let known = usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len()));
@@ -72,7 +73,7 @@ impl Mark {
         first_time(&self.head)
     }
 
-    /// Whether the content still has what was given in its place.
+    /// Returns whether the delivered bytes are still in their place.
     pub(super) fn is_in(&self, source: &mut Source) -> io::Result<bool> {
         let mut buffer = [0; TAIL_BYTES];
         for (offset, expected) in [(0, &self.head), (self.offset - self.tail.len() as u64, &self.tail)] {
@@ -85,9 +86,9 @@ impl Mark {
         Ok(true)
     }
 
-    /// The same in little memory. `None` when nothing was given that can be recognised.
-    pub(super) fn given(&self, day: &str) -> Option<Given> {
-        (self.offset > 0 && self.head.len() >= LEAST_HEAD).then(|| Given {
+    /// Returns the content in its short form. `None` if nothing was delivered that can be recognised.
+    pub(super) fn delivered(&self, day: &str) -> Option<Delivered> {
+        (self.offset > 0 && self.head.len() >= LEAST_HEAD).then(|| Delivered {
             day: day.to_owned(),
             head: self.head.clone(),
             offset: self.offset,
@@ -97,9 +98,9 @@ impl Mark {
     }
 }
 
-/// A content that was given up to a place.
+/// Content that was delivered up to a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Given {
+pub(super) struct Delivered {
     day: String,
     head: Vec<u8>,
     offset: u64,
@@ -107,17 +108,17 @@ pub(super) struct Given {
     tail_hash: u64,
 }
 
-impl Given {
-    /// Whether the content begins like one whose beginning is `head`.
+impl Delivered {
+    /// Returns whether the content begins like one with the beginning `head`.
     pub(super) fn begins_like(&self, day: &str, head: &[u8]) -> bool {
         let common = self.head.len().min(head.len());
         self.day == day && common >= LEAST_HEAD && self.head[..common] == head[..common]
     }
 
-    /// The mark in `source`, which begins like this content. `Err` says whether `source` is shorter.
+    /// Returns the mark in `source`, which begins like this content. `Err` says whether `source` is shorter.
     fn mark_in(&self, source: &mut Source) -> Result<Mark, bool> {
         let mut tail = vec![0; self.tail_length];
-        // A gzip file that is still being written has an error where it ends.
+        // A gzip file that is still being written ends with an error.
         let reaches = source.go_to(self.offset - self.tail_length as u64).unwrap_or(false)
             && source.read_full(&mut tail).is_ok_and(|read| read == self.tail_length);
         if !reaches || hash(&tail) != self.tail_hash {
@@ -133,7 +134,7 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Beginning of a content, with nothing of what is behind it.
+/// Reads the beginning of a content, and nothing else of it.
 pub(super) fn head_of(source: &mut Source) -> Vec<u8> {
     let mut head = vec![0; HEAD_BYTES];
     let read = source.go_to(0).and_then(|_| source.read_full(&mut head)).unwrap_or(0);
@@ -141,47 +142,47 @@ pub(super) fn head_of(source: &mut Source) -> Vec<u8> {
     head
 }
 
-/// Place where the lines begin that were not given.
+/// Place where the lines begin that were not delivered.
 #[derive(Debug)]
 pub(super) enum Start {
-    /// No content like it was given.
+    /// No such content was delivered.
     New,
-    /// Behind what was given of this content.
-    Behind(Given, Mark),
-    /// It is the beginning of a content that was given further than that.
+    /// After the delivered part of this content.
+    Behind(Delivered, Mark),
+    /// The whole source is part of a content that was delivered further.
     Nowhere,
 }
 
-/// Finds the place in `source` where the lines begin that are not in `given`.
-pub(super) fn start(source: &mut Source, mut given: Vec<Given>) -> Start {
-    given.sort_by_key(|given| std::cmp::Reverse(given.offset));
+/// Finds the place in `source` where the lines begin that are not in `delivered`.
+pub(super) fn start(source: &mut Source, mut delivered: Vec<Delivered>) -> Start {
+    delivered.sort_by_key(|delivered| std::cmp::Reverse(delivered.offset));
     let mut is_shorter = false;
-    for given in given {
-        match given.mark_in(source) {
-            Ok(mark) => return Start::Behind(given, mark),
+    for delivered in delivered {
+        match delivered.mark_in(source) {
+            Ok(mark) => return Start::Behind(delivered, mark),
             Err(shorter) => is_shorter |= shorter,
         }
     }
     if is_shorter { Start::Nowhere } else { Start::New }
 }
 
-/// The contents that are remembered.
+/// Contents that are remembered.
 #[derive(Debug, Default)]
-pub(super) struct Memory(VecDeque<Given>);
+pub(super) struct Memory(VecDeque<Delivered>);
 
 impl Memory {
-    pub(super) fn add(&mut self, given: Option<Given>) {
-        self.0.extend(given);
+    pub(super) fn add(&mut self, delivered: Option<Delivered>) {
+        self.0.extend(delivered);
         while self.0.len() > REMEMBERED {
             self.0.pop_front();
         }
     }
 
-    pub(super) fn has(&self, given: &Given) -> bool {
-        self.0.contains(given)
+    pub(super) fn has(&self, delivered: &Delivered) -> bool {
+        self.0.contains(delivered)
     }
 
-    pub(super) fn like(&self, day: &str, head: &[u8]) -> impl Iterator<Item = &Given> {
-        self.0.iter().filter(move |given| given.begins_like(day, head))
+    pub(super) fn like(&self, day: &str, head: &[u8]) -> impl Iterator<Item = &Delivered> {
+        self.0.iter().filter(move |delivered| delivered.begins_like(day, head))
     }
 }
