@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
+use crate::log_console::LogConsole;
 #[cfg(feature = "otlp")]
 use crate::otlp::Environment;
 
@@ -34,7 +35,7 @@ pub struct ObservabilityConfig {
     #[serde(deserialize_with = "log_level")]
     log_level: String,
     log_dir: PathBuf,
-    log_console: bool,
+    log_console: LogConsole,
     #[serde(deserialize_with = "log_max_bytes")]
     log_max_bytes: u64,
     #[serde(deserialize_with = "log_compress")]
@@ -63,7 +64,7 @@ impl Default for ObservabilityConfig {
         ObservabilityConfig {
             log_level: "info".to_owned(),
             log_dir: PathBuf::new(),
-            log_console: false,
+            log_console: LogConsole::Off,
             log_max_bytes: 0,
             log_compress: false,
             metrics_enabled: true,
@@ -98,9 +99,9 @@ impl ObservabilityConfig {
         self
     }
 
-    /// Sets whether lines are also written to stderr, in a form for people. Off by default.
-    pub fn log_console(mut self, on: bool) -> Self {
-        self.log_console = on;
+    /// Sets whether lines are also written to stderr, and in which form. `true` is a form for people. Off by default.
+    pub fn log_console(mut self, form: impl Into<LogConsole>) -> Self {
+        self.log_console = form.into();
         self
     }
 
@@ -208,13 +209,24 @@ impl ObservabilityConfig {
         &self.log_dir
     }
 
+    /// Returns the form of the log on stderr.
+    #[must_use]
+    pub fn console(&self) -> LogConsole {
+        self.log_console
+    }
+
     pub(crate) fn log(&self) -> Result<obs_log::Config, Error> {
         if self.log_dir.as_os_str().is_empty() {
             let problem = "the path is empty";
             return Err(invalid("log_dir", problem, "set the folder for the day files"));
         }
-        let console = if self.log_console { obs_log::Console::Always } else { obs_log::Console::Off };
+        let (console, format) = match self.log_console {
+            LogConsole::Off => (obs_log::Console::Off, obs_log::ConsoleFormat::Text),
+            LogConsole::Text => (obs_log::Console::Always, obs_log::ConsoleFormat::Text),
+            LogConsole::Json => (obs_log::Console::Always, obs_log::ConsoleFormat::Json),
+        };
         let config = obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console);
+        let config = config.console_format(format);
         compressing(config.max_bytes(limit(self.log_max_bytes)), self.log_compress)
     }
 

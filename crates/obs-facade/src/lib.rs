@@ -81,6 +81,7 @@ mod configure;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+mod log_console;
 mod offer;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -90,6 +91,7 @@ pub mod testing;
 pub use config::{ObservabilityConfig, OtlpCompression};
 pub use configure::{Guard, configure};
 pub use error::{Error, ErrorKind};
+pub use log_console::LogConsole;
 pub use offer::offer;
 
 pub use obs_doctor as doctor;

@@ -135,7 +135,7 @@ pub use crate::api::secret::Secret;
 pub use crate::api::stats::{Stats, stats};
 pub use crate::api::testing::{Capture, CaptureScope};
 pub use crate::config::error::{Error, ErrorKind};
-pub use crate::config::{Config, Console, LOG_RETENTION_DAYS, REDACTED_FIELDS};
+pub use crate::config::{Config, Console, ConsoleFormat, LOG_RETENTION_DAYS, REDACTED_FIELDS};
 pub use crate::files::name::DayFileName;
 pub use crate::json::trace_id::{TraceIdSource, set_trace_id_source};
 pub use crate::limits::MAX_LINE_BYTES;

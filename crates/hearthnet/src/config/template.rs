@@ -44,7 +44,7 @@ port = 7080
 [observability]
 log_level = "info"                       # trace, debug, info, warning or error; for one logger: "info,hearthnet.node=debug"
 # log_dir = ""                           # empty: the default folder for the log
-# log_console = false                    # log on stderr too, in a format for people
+# log_console = false                    # log on stderr too: "text" (or true) for people, "json" for journald and `docker logs`
 # log_max_bytes = 0                      # maximum size of a log file, at least 1048576; 0 is no limit
 # log_compress = false                   # compress finished days to .log.gz
 # metrics_enabled = true

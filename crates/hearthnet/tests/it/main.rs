@@ -20,6 +20,7 @@ mod rotated;
 #[cfg(target_os = "linux")]
 #[path = "../../../../tests/support/seccomp.rs"]
 mod seccomp;
+mod service;
 mod signed;
 mod terminal;
 #[path = "../../../../tests/support/terminal_unsafe.rs"]

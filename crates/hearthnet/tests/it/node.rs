@@ -132,6 +132,14 @@ impl Node {
         Node::start_by(home.command(&["run"]), home, port)
     }
 
+    /// Starts a node whose output goes elsewhere.
+    pub(crate) fn start_silent(mut command: Command, home: Home, port: u16) -> Node {
+        let process = command.spawn().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        Node { home, port, greeting: String::new(), process, http }
+    }
+
     pub(crate) fn start_by(mut command: Command, home: Home, port: u16) -> Node {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());

@@ -8,14 +8,14 @@ use crate::api::flush;
 use crate::clock::{Clock, day_of};
 use crate::config::error::{Error, ErrorKind};
 use crate::config::redactor::Redactor;
-use crate::config::{Config, Console};
+use crate::config::{Config, Console, ConsoleFormat};
 use crate::console::{self, Terminal};
 use crate::dispatch;
 use crate::dispatch::pipeline::Pipeline;
 use crate::dispatch::sinks::{self, ConsoleSink, FileSink, PIPELINE, Sinks, TERMINAL};
 use crate::files::DayFiles;
 use crate::process::signal_mask::without_file_size_signal;
-use crate::process::{at_exit, fork, signals};
+use crate::process::{at_exit, fork, signals, stderr};
 use crate::sync::lock;
 
 /// Configuration in force. The lock also keeps two calls of [`configure`] apart.
@@ -107,10 +107,11 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     let file = FileSink { pipeline, redact: Arc::clone(&redact) };
     let console = if wants_console(config.console) {
         let terminal = get_or_start(&TERMINAL, Terminal::start)?;
-        Some(ConsoleSink { terminal, redact })
+        Some(ConsoleSink { terminal, redact, format: config.console_format })
     } else {
         None
     };
+    stderr::set_json(console.is_some() && config.console_format == ConsoleFormat::Json);
     fork::watch();
     at_exit::flush_at_exit(flush::end, sinks::flush_once);
     if config.signals {

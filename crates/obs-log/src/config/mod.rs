@@ -44,6 +44,7 @@ pub struct Config {
     pub(crate) dir: PathBuf,
     pub(crate) level: String,
     pub(crate) console: Console,
+    pub(crate) console_format: ConsoleFormat,
     pub(crate) redact: Vec<String>,
     pub(crate) queue_bytes: usize,
     pub(crate) max_wait: Duration,
@@ -69,6 +70,25 @@ pub enum Console {
     Always,
 }
 
+/// Form of the lines on stderr.
+///
+/// ```
+/// use obs_log::{Config, Console, ConsoleFormat};
+///
+/// let config = Config::new("log").console(Console::Always).console_format(ConsoleFormat::Json);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ConsoleFormat {
+    /// Text for people.
+    #[default]
+    Text,
+    /// JSON objects with the fields of the day files, for journald, `docker logs` and other collectors. A line has at most
+    /// 48 KiB, which journald keeps whole; the longest values of a longer line are cut. Messages about the log itself are
+    /// JSON objects too.
+    Json,
+}
+
 impl Config {
     /// Returns settings for day files in `dir`, with level `info`, the console on a terminal, and a queue of 8 MiB. A
     /// relative `dir` is resolved now: the working directory may change later.
@@ -78,6 +98,7 @@ impl Config {
             dir: path::absolute(dir).unwrap_or_else(|_| dir.to_owned()),
             level: "info".to_owned(),
             console: Console::default(),
+            console_format: ConsoleFormat::default(),
             redact: REDACTED_FIELDS.map(str::to_owned).to_vec(),
             queue_bytes: 8 << 20,
             max_wait: Duration::from_millis(200),
@@ -97,6 +118,12 @@ impl Config {
     /// Sets when lines are shown on stderr too.
     pub fn console(mut self, console: Console) -> Config {
         self.console = console;
+        self
+    }
+
+    /// Sets the form of the lines on stderr.
+    pub fn console_format(mut self, format: ConsoleFormat) -> Config {
+        self.console_format = format;
         self
     }
 

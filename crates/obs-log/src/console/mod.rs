@@ -4,8 +4,11 @@
 //! 08:14:22.281 WARN  hearthnet.bus.router  peer is quarantined  node=7H4G-Y9KL suppressed=41
 //! ```
 //!
+//! They can be JSON instead, for programs that collect stderr.
+//!
 //! Lines have a queue and a thread of their own, because a terminal can block for as long as its user stops it.
 
+mod json;
 mod render;
 mod visible;
 
@@ -21,6 +24,7 @@ use crate::backtrace::Unresolved;
 use crate::clock::Clock;
 use crate::config::redactor::Redactor;
 use crate::journal::arena::Arena;
+use crate::json::Encoder;
 use crate::process::fork::in_forked_child;
 use crate::process::signal_mask;
 use crate::queue::Queue;
@@ -69,6 +73,23 @@ impl Terminal {
         self.queue.append_draft(0, record.level(), nanos, line.as_bytes(), draft, Duration::ZERO);
     }
 
+    /// Queues the line of `record` as JSON.
+    pub(crate) fn accept_json(
+        &self,
+        encoder: &mut Encoder,
+        name: &str,
+        record: &Record<'_>,
+        redact: &Redactor,
+        trace: Option<&Arc<Unresolved>>,
+    ) {
+        let nanos = Clock::System.now();
+        let (line, draft) = json::encode(encoder, name, nanos, record, redact, trace);
+        if !in_forked_child() {
+            // Without waiting, as for text.
+            self.queue.append_draft(0, record.level(), nanos, &line, draft, Duration::ZERO);
+        }
+    }
+
     /// Waits until all lines made before are shown. Returns `false` at `deadline`.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
         !in_forked_child() && self.queue.flush(deadline)
@@ -97,6 +118,7 @@ fn show(queue: &Queue) {
         while backlog.next_run(&mut run) {
             text.clear();
             match backlog.draft(&run) {
+                Some((draft, line)) if json::is_json(line) => text.extend_from_slice(&draft.complete(line)),
                 Some((draft, line)) => text.extend_from_slice(completed(draft, line).as_bytes()),
                 None => backlog.bytes(&run).for_each(|line| text.extend_from_slice(line)),
             }

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use log::{Level, Record};
 
 use crate::backtrace::Unresolved;
+use crate::config::ConsoleFormat;
 use crate::config::redactor::Redactor;
 use crate::console::Terminal;
 use crate::dispatch::pipeline::{Pipeline, Producer};
+use crate::dispatch::thread;
 use crate::json::cache::names::NameSlot;
 use crate::process::fork::in_forked_child;
 
@@ -40,6 +42,7 @@ pub(crate) struct FileSink {
 pub(crate) struct ConsoleSink {
     pub(crate) terminal: &'static Terminal,
     pub(crate) redact: Arc<Redactor>,
+    pub(crate) format: ConsoleFormat,
 }
 
 impl FileSink {
@@ -62,7 +65,12 @@ impl FileSink {
 
 impl ConsoleSink {
     pub(crate) fn accept(&self, name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) {
-        self.terminal.accept(name, record, &self.redact, trace);
+        match self.format {
+            ConsoleFormat::Text => self.terminal.accept(name, record, &self.redact, trace),
+            ConsoleFormat::Json => thread::with(|local| {
+                self.terminal.accept_json(&mut local.encoder, name, record, &self.redact, trace);
+            }),
+        }
     }
 }
 

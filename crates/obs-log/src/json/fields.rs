@@ -150,9 +150,14 @@ impl FieldSpans {
 
     /// Greatest length of values, `most` or less, with which the line fits. 0 if there is none.
     pub(crate) fn cap(&self, line: &[u8], most: usize) -> usize {
+        self.cap_within(MAX_LINE_BYTES, line, most)
+    }
+
+    /// The same for a line of at most `limit` bytes.
+    pub(crate) fn cap_within(&self, limit: usize, line: &[u8], most: usize) -> usize {
         let fixed = line.len() - self.all.iter().map(|span| span.value().len()).sum::<usize>();
         let fits = |cap: usize| {
-            fixed + self.all.iter().map(|span| span.value_bytes().min(cap)).sum::<usize>() <= MAX_LINE_BYTES
+            fixed + self.all.iter().map(|span| span.value_bytes().min(cap)).sum::<usize>() <= limit
         };
         // In steps of an eighth, so that the search takes few passes over the spans.
         let caps = std::iter::successors(Some(most), |cap| Some(cap / 8 * 7));

@@ -90,6 +90,26 @@ impl Encoder {
         }
     }
 
+    /// Encodes `record` in at most `limit` bytes. The error is the length of a line that does not fit with its values cut.
+    pub(crate) fn encode_within(
+        &mut self,
+        limit: usize,
+        name: NameSlot,
+        nanos: i64,
+        record: &Record<'_>,
+        redact: &Redactor,
+    ) -> Result<Vec<u8>, usize> {
+        let Some(line) = self.encode_as(name, nanos, record, redact) else { return Err(MAX_LINE_BYTES) };
+        let length = line.len();
+        if length <= limit {
+            return Ok(line.to_vec());
+        }
+        match self.spans.cap_within(limit, &self.line, self.cap) {
+            0 => Err(length),
+            cap => Ok(self.spans.cut(&self.line, cap).to_vec()),
+        }
+    }
+
     /// Returns the line with its values cut, if it fits then. Frees the extra memory at once, because this thread may never
     /// log again.
     #[cold]

@@ -5,10 +5,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
+use crate::json::timestamp::Stamper;
 use crate::process::signal_mask;
 use crate::sync::lock;
 
@@ -18,6 +21,8 @@ const MAX_WAITING: usize = 16;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 static MESSAGES: Mutex<Messages> = Mutex::new(Messages { waiting: VecDeque::new(), has_thread: false });
+/// Messages are JSON objects, as the console's lines are.
+static JSON: AtomicBool = AtomicBool::new(false);
 static WRITTEN: Condvar = Condvar::new();
 
 #[derive(Debug)]
@@ -25,6 +30,11 @@ struct Messages {
     waiting: VecDeque<String>,
     /// The thread runs and will see every waiting message.
     has_thread: bool,
+}
+
+/// Sets whether messages are JSON objects.
+pub(crate) fn set_json(on: bool) {
+    JSON.store(on, Ordering::Relaxed);
 }
 
 /// Writes `text` to stderr soon.
@@ -69,6 +79,17 @@ fn write_messages() {
         };
         drop(messages);
         // There is no place to report that stderr fails.
-        let _ = writeln!(io::stderr(), "obs-log: {text}");
+        let _ = io::stderr().write_all(form(&text).as_bytes());
     }
+}
+
+/// Returns the line of a message.
+fn form(text: &str) -> String {
+    if !JSON.load(Ordering::Relaxed) {
+        return format!("obs-log: {text}\n");
+    }
+    let mut stamper = Stamper::default();
+    let start = String::from_utf8_lossy(stamper.head(Clock::System.now()));
+    let text = serde_json::Value::from(text);
+    format!("{start},\"level\":\"warning\",\"logger\":\"obs_log\",\"msg\":{text}}}\n")
 }

@@ -1,5 +1,6 @@
 //! `hearthnet run`: start, service and shutdown of the node.
 
+mod banner;
 mod end_signal;
 mod port_owner;
 mod runtime;
@@ -12,13 +13,13 @@ use std::time::Duration;
 
 use clap::Args;
 use obs_facade::http::Checkup;
-use obs_facade::{Logger, info, warn};
+use obs_facade::{LogConsole, Logger, info, warn};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use self::banner::Banner;
 use self::end_signal::{EndSignal, EndSignals};
-use super::output::say;
 use super::overrides::Overrides;
 use crate::bus::Profile;
 use crate::config::Config;
@@ -26,7 +27,6 @@ use crate::config::paths::Paths;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::server::{self, descriptors};
-use crate::state::create_once::Creation;
 use crate::state::home;
 use crate::watch::events::{self, Events};
 use crate::watch::{blobs, emergency};
@@ -58,9 +58,16 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     descriptors::check_limit()?;
     let name = config.node_name();
-    let home = home::ensure(&config, config_file, paths, &name, &mut tell_made)?;
+    let banner = Banner::of(&config);
+    let home = home::ensure(&config, config_file, paths, &name, &mut |what, path, creation| {
+        banner.made(what, path, creation);
+    })?;
     if args.debug {
-        config.observability = config.observability.log_level("debug").log_console(true);
+        let console = match config.observability.console() {
+            LogConsole::Off => LogConsole::Text,
+            form => form,
+        };
+        config.observability = config.observability.log_level("debug").log_console(console);
     }
     config.observability = config
         .observability
@@ -98,12 +105,6 @@ fn append_stopped(events: Events) {
     let _ = ended.recv_timeout(LAST_CALLS);
 }
 
-fn tell_made(what: &str, path: &Path, creation: Creation) {
-    if creation == Creation::Created {
-        say(format_args!("hearthnet: made the {what} {}", path.display()));
-    }
-}
-
 /// Serves until a signal. Returns the second signal if it came before the open requests had ended.
 async fn serve(
     config: &Config,
@@ -133,7 +134,8 @@ async fn serve(
     if let Some(interval) = config.observability.doctor_interval() {
         watching.spawn(checkup.clone().watch(interval));
     }
-    announce(config, overrides);
+    Banner::of(config).listening(config, overrides);
+    info!(logger: LOG, address:% = config.address(); "listening");
     Ok(server::serve(listener, node.router(checkup), end, grace).await.flatten())
 }
 
@@ -145,17 +147,6 @@ async fn grace(mut signals: EndSignals) -> Option<EndSignal> {
         info!(logger: LOG, signal = signal.name; "stopping at once");
     }
     signal
-}
-
-fn announce(config: &Config, overrides: &Overrides) {
-    let log_dir = config.observability.log_dir().display();
-    let address = config.local_address();
-    say(format_args!("hearthnet: listening on http://{address}"));
-    say(format_args!("  metrics  http://{address}/metrics"));
-    say(format_args!("  traces   http://{address}/trace/recent"));
-    say(format_args!("  log      {log_dir}  (hearthnet log --follow{})", overrides.for_files()));
-    say(format_args!("  checks   hearthnet doctor{}", overrides.for_node()));
-    info!(logger: LOG, address:% = config.address(); "listening");
 }
 
 fn cannot_listen(config: &Config, error: &io::Error) -> Failure {
