@@ -37,9 +37,9 @@ const BOUNDS: [f64; STEPS as usize] = [
 ///
 /// Bucket `n` above zero has the bounds 2^((n - 1 - LAST) / 8) and 2^((n - LAST) / 8). The upper bound belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place(i16);
+pub(crate) struct NativeBucket(i16);
 
-impl Place {
+impl NativeBucket {
     const ZERO: Self = Self(0);
     const INFINITY: i32 = 2 * LAST + 1;
 
@@ -76,7 +76,7 @@ impl Place {
 /// Counts that are allocated together, for eight octaves, when a value first falls among them. Observed values mostly lie
 /// within a few octaves of each other.
 const BLOCK: usize = 64;
-const BLOCKS: usize = Place::INFINITY as usize / BLOCK + 1;
+const BLOCKS: usize = NativeBucket::INFINITY as usize / BLOCK + 1;
 type Side = [OnceLock<Box<[AtomicU64; BLOCK]>>; BLOCKS];
 
 /// One count for each bucket. Whatever the values, it takes at most 17 blocks of 512 bytes on each side.
@@ -92,62 +92,64 @@ pub(crate) struct NativeCounts {
 impl NativeCounts {
     /// Counts a value. Only one thread may write.
     pub(crate) fn count_as_owner(&self, value: f64) {
-        let count = self.at(Place::of(value));
+        let count = self.at(NativeBucket::of(value));
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Counts a value. Any number of threads may write.
     pub(crate) fn count_shared(&self, value: f64) {
-        self.at(Place::of(value)).fetch_add(1, Ordering::Relaxed);
+        self.at(NativeBucket::of(value)).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Copies the counts to `other`. Only one thread may write both.
     pub(crate) fn copy_to(&self, other: &Self) {
-        self.counts().for_each(|(place, count)| {
-            other.at(place).store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.counts().for_each(|(bucket, count)| {
+            other.at(bucket).store(count.load(Ordering::Relaxed), Ordering::Relaxed);
         });
     }
 
     /// Moves the counts to `other`, and adds them to `moved`.
-    pub(crate) fn move_to(&self, other: &Self, moved: &mut Vec<(Place, u64)>) {
-        for (place, count) in self.counts() {
+    pub(crate) fn move_to(&self, other: &Self, moved: &mut Vec<(NativeBucket, u64)>) {
+        for (bucket, count) in self.counts() {
             let count = count.swap(0, Ordering::Relaxed);
             // Empty buckets are not shown, so they are not moved either.
             if count > 0 {
-                other.at(place).fetch_add(count, Ordering::Relaxed);
-                moved.push((place, count));
+                other.at(bucket).fetch_add(count, Ordering::Relaxed);
+                moved.push((bucket, count));
             }
         }
     }
 
     /// Returns the counts that are not zero.
-    pub(crate) fn read(&self) -> Vec<(Place, u64)> {
-        let counts = self.counts().map(|(place, count)| (place, count.load(Ordering::Relaxed)));
+    pub(crate) fn read(&self) -> Vec<(NativeBucket, u64)> {
+        let counts = self.counts().map(|(bucket, count)| (bucket, count.load(Ordering::Relaxed)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    fn at(&self, place: Place) -> &AtomicU64 {
-        let Some((side, bucket)) = place.side() else { return &self.zero };
+    fn at(&self, bucket: NativeBucket) -> &AtomicU64 {
+        let Some((side, bucket)) = bucket.side() else { return &self.zero };
         let side = self.sides[side].get_or_init(|| Box::new([const { OnceLock::new() }; BLOCKS]));
         let block = side[bucket / BLOCK].get_or_init(|| Box::new([const { AtomicU64::new(0) }; BLOCK]));
         &block[bucket % BLOCK]
     }
 
     /// Returns every count that was allocated.
-    fn counts(&self) -> impl Iterator<Item = (Place, &AtomicU64)> {
+    fn counts(&self) -> impl Iterator<Item = (NativeBucket, &AtomicU64)> {
         let sides = [1, -1].into_iter().zip(&self.sides);
         let sides = sides.filter_map(|(sign, side)| side.get().map(|side| (sign, side)));
         let blocks = sides.flat_map(|(sign, side)| side.iter().enumerate().map(move |at| (sign, at)));
         let counts = blocks.flat_map(|(sign, (number, block))| {
             let counts = block.get().into_iter().flat_map(|block| block.iter());
-            counts.enumerate().map(move |(at, count)| (Place(sign * (number * BLOCK + at + 1) as i16), count))
+            counts
+                .enumerate()
+                .map(move |(at, count)| (NativeBucket(sign * (number * BLOCK + at + 1) as i16), count))
         });
-        [(Place::ZERO, &self.zero)].into_iter().chain(counts)
+        [(NativeBucket::ZERO, &self.zero)].into_iter().chain(counts)
     }
 }
 
 /// Returns the buckets that a page shows for these counts.
-pub(crate) fn native_buckets(counts: &[(Place, u64)]) -> NativeBuckets {
+pub(crate) fn native_buckets(counts: &[(NativeBucket, u64)]) -> NativeBuckets {
     let mut buckets = NativeBuckets {
         schema: SCHEMA,
         zero_threshold: ZERO_THRESHOLD,
@@ -155,11 +157,11 @@ pub(crate) fn native_buckets(counts: &[(Place, u64)]) -> NativeBuckets {
         positive: BTreeMap::new(),
         negative: BTreeMap::new(),
     };
-    for (place, count) in counts {
-        match place.side() {
+    for (bucket, count) in counts {
+        match bucket.side() {
             None => buckets.zero += count,
-            Some((0, bucket)) => *buckets.positive.entry(Place::index(bucket)).or_default() += count,
-            Some((_, bucket)) => *buckets.negative.entry(Place::index(bucket)).or_default() += count,
+            Some((0, bucket)) => *buckets.positive.entry(NativeBucket::index(bucket)).or_default() += count,
+            Some((_, bucket)) => *buckets.negative.entry(NativeBucket::index(bucket)).or_default() += count,
         }
     }
     buckets.limit()
@@ -171,8 +173,8 @@ mod tests {
 
     /// Returns the index of a value's bucket. By its definition this is the least `i` with `value <= 2^(i/8)`.
     fn index_of(value: f64) -> i32 {
-        let (_, bucket) = Place::of(value).side().expect("not zero");
-        Place::index(bucket)
+        let (_, bucket) = NativeBucket::of(value).side().expect("not zero");
+        NativeBucket::index(bucket)
     }
 
     #[test]
@@ -195,7 +197,7 @@ mod tests {
             let exact = 8.0 * f64::log2(value);
             assert_eq!(f64::from(index_of(value)), exact.ceil(), "{value}");
             assert_eq!(index_of(-value), index_of(value));
-            assert_eq!(Place::of(-value).side().unwrap().0, 1);
+            assert_eq!(NativeBucket::of(-value).side().unwrap().0, 1);
             value *= 1.013;
         }
     }
@@ -203,7 +205,7 @@ mod tests {
     #[test]
     fn zero_tiny_and_huge_values_have_a_bucket() {
         for value in [0.0, -0.0, 1e-300, f64::MIN_POSITIVE / 2.0, ZERO_THRESHOLD, -ZERO_THRESHOLD] {
-            assert_eq!(Place::of(value), Place::ZERO, "{value}");
+            assert_eq!(NativeBucket::of(value), NativeBucket::ZERO, "{value}");
         }
         assert_eq!(index_of(ZERO_THRESHOLD.next_up()), 1 - LAST);
         assert_eq!(index_of(2f64.powi(64)), LAST);
@@ -246,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_bucket_of_infinity_stays_so_when_merged() {
-        let mut buckets = native_buckets(&[(Place::of(f64::INFINITY), 1)]);
+        let mut buckets = native_buckets(&[(NativeBucket::of(f64::INFINITY), 1)]);
         for schema in (-4..3).rev() {
             buckets.merge_neighbours();
             // Prometheus' index of the bucket above the largest finite bound.

@@ -1,6 +1,6 @@
 //! Contents of a histogram at one moment.
 
-use super::native::Place;
+use super::native::NativeBucket;
 
 /// Counts by bucket, not cumulative, and the sum of exactly those observations. The last bucket is `+Inf`.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,7 +8,7 @@ pub struct Snapshot {
     pub(crate) counts: Vec<u64>,
     pub(crate) sum: f64,
     /// The same observations in native buckets, part by part. Empty unless the histogram is native.
-    pub(crate) native: Vec<(Place, u64)>,
+    pub(crate) native: Vec<(NativeBucket, u64)>,
 }
 
 impl Snapshot {

@@ -107,7 +107,7 @@ impl Slice {
     }
 
     fn count(&self, value: f64) {
-        let Some((octave, step)) = place(value) else {
+        let Some((octave, step)) = octave_and_step(value) else {
             // Relaxed, as below: the number stands alone.
             self.low.fetch_add(1, Ordering::Relaxed);
             return;
@@ -130,7 +130,7 @@ impl Slice {
 
 /// Returns octave and step of a value: the exponent and the top five bits of the fraction. Reading the bits is faster than
 /// a logarithm. `None` stands for values that count as 0.
-fn place(value: f64) -> Option<(usize, usize)> {
+fn octave_and_step(value: f64) -> Option<(usize, usize)> {
     let bits = value.to_bits();
     // An `f64` stores its exponent plus 1023 in the bits 52 to 62.
     let octave = ((bits >> 52) & 0x7ff) as i32 - 1023 - LOWEST_OCTAVE;
