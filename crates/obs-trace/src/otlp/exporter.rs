@@ -34,7 +34,7 @@ pub struct Exporter {
     store: WeakStore,
 }
 
-/// Maximum duration of a drop. A reachable collector takes a full queue in less.
+/// Maximum duration of a drop. A process that ends must not wait longer for a collector that does not respond.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Exporter {

@@ -134,7 +134,7 @@ impl Slots {
     /// Ends the trace, so that spans which begin from here on are late. Returns the number of spans that had begun,
     /// `None` if the trace has ended already.
     pub(super) fn end(&self) -> Option<u64> {
-        // AcqRel: whoever learns from this atomic that the trace has ended also sees what was done before the end, and
+        // AcqRel: a thread that learns from this atomic of the end also sees what was done before the end, and
         // two threads that end it are ordered.
         let begun = self.begun.fetch_or(ENDED, Ordering::AcqRel);
         (begun & ENDED == 0).then_some(begun)

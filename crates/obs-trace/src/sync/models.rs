@@ -13,8 +13,8 @@ use crate::store::Assignment;
 use crate::{Config, Store, TraceRecord};
 
 /// Number of times that a thread loses the processor where it could go on, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
-/// Two show every fault that was put in on purpose.
-const PREEMPTIONS: usize = 2;
+/// Two show every fault that was put in on purpose. Three take a few seconds.
+const PREEMPTIONS: usize = 3;
 
 fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
