@@ -3,6 +3,7 @@
 use std::sync::{LockResult, PoisonError};
 use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 
 /// Takes a lock of loom or of the standard library. Statics have the latter in a model too, because loom makes no lock at
@@ -43,6 +44,18 @@ impl<T> Lock for std::sync::Mutex<T> {
 
 /// Stands for the coercion of a reference, which happens by itself where [`lock`] takes one type of lock.
 impl<M: Lock> Lock for std::sync::Arc<M> {
+    type Guard<'a>
+        = M::Guard<'a>
+    where
+        M: 'a;
+
+    fn hold(&self) -> M::Guard<'_> {
+        (**self).hold()
+    }
+}
+
+/// Stands for the coercion of a reference, as above.
+impl<M: Lock> Lock for CachePadded<M> {
     type Guard<'a>
         = M::Guard<'a>
     where
