@@ -1,13 +1,19 @@
 //! The section `[observability]` of a node's configuration.
 
-use std::borrow::Cow;
+mod check;
+mod read;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::error::{Error, ErrorKind};
+#[cfg(feature = "otlp")]
+use self::check::bad_headers;
+use self::check::{
+    check_clock_anchors, check_doctor_interval, check_otlp_endpoint, compressing, invalid, limit,
+};
+use crate::error::Error;
 use crate::log_console::LogConsole;
 #[cfg(feature = "otlp")]
 use crate::otlp::Environment;
@@ -32,21 +38,21 @@ use crate::otlp::Environment;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ObservabilityConfig {
-    #[serde(deserialize_with = "log_level")]
+    #[serde(deserialize_with = "read::log_level")]
     log_level: String,
     log_dir: PathBuf,
     log_console: LogConsole,
-    #[serde(deserialize_with = "log_max_bytes")]
+    #[serde(deserialize_with = "read::log_max_bytes")]
     log_max_bytes: u64,
-    #[serde(deserialize_with = "log_compress")]
+    #[serde(deserialize_with = "read::log_compress")]
     log_compress: bool,
     metrics_enabled: bool,
-    #[serde(deserialize_with = "doctor_interval")]
+    #[serde(deserialize_with = "read::doctor_interval")]
     doctor_interval_seconds: u64,
     doctor_remote: bool,
-    #[serde(deserialize_with = "clock_anchors")]
+    #[serde(deserialize_with = "read::clock_anchors")]
     doctor_clock_anchors: Option<Vec<String>>,
-    #[serde(deserialize_with = "otlp_endpoint")]
+    #[serde(deserialize_with = "read::otlp_endpoint")]
     otlp_endpoint: Option<String>,
     otlp_headers_env: Option<String>,
     otlp_compression: OtlpCompression,
@@ -231,15 +237,8 @@ impl ObservabilityConfig {
     }
 
     pub(crate) fn check_doctor(&self) -> Result<(), Error> {
-        if !is_doctor_interval(self.doctor_interval_seconds) {
-            let problem = format!("{} is not allowed", self.doctor_interval_seconds);
-            return Err(invalid("doctor_interval_seconds", problem, DOCTOR_INTERVAL));
-        }
-        match self.doctor_clock_anchors.iter().flatten().all(|address| is_clock_anchor(address)) {
-            true => Ok(()),
-            // The address is not repeated, because it may hold a password.
-            false => Err(invalid("doctor_clock_anchors", BAD_CLOCK_ANCHOR, CLOCK_ANCHOR)),
-        }
+        check_doctor_interval(self.doctor_interval_seconds.into())?;
+        check_clock_anchors(self.doctor_clock_anchors.as_deref().unwrap_or_default())
     }
 
     /// Returns the configuration of the export; `None` where traces are not exported.
@@ -307,126 +306,6 @@ impl From<OtlpCompression> for obs_trace::otlp::Compression {
             OtlpCompression::None => obs_trace::otlp::Compression::Off,
         }
     }
-}
-
-/// Returns the limit that a setting stands for; 0 is none.
-fn limit(bytes: u64) -> Option<u64> {
-    Some(bytes).filter(|bytes| *bytes > 0)
-}
-
-#[cfg(feature = "compress")]
-fn compressing(config: obs_log::Config, on: bool) -> Result<obs_log::Config, Error> {
-    Ok(config.compress(on))
-}
-
-#[cfg(not(feature = "compress"))]
-fn compressing(config: obs_log::Config, on: bool) -> Result<obs_log::Config, Error> {
-    match on {
-        true => Err(Error::missing_feature(
-            "log_compress",
-            "this build cannot compress files",
-            "remove the field, or build with the feature `compress`",
-        )),
-        false => Ok(config),
-    }
-}
-
-fn invalid(field: &'static str, problem: impl Into<Cow<'static, str>>, advice: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidValue, field, problem, advice)
-}
-
-/// Returns the error of the variable that `otlp_headers_env` names. Its value is a secret and never repeated.
-#[cfg(feature = "otlp")]
-fn bad_headers(why: &'static str) -> Error {
-    let problem = format!("the environment variable {why}");
-    let advice = "set it to the headers for the collector, such as authorization=Bearer%20KEY";
-    Error::new(ErrorKind::Environment, "otlp_headers_env", problem, advice)
-}
-
-/// Advice on `doctor_interval_seconds`.
-const DOCTOR_INTERVAL: &str = "set 0 for never, or seconds from 10 to 86400";
-
-fn is_doctor_interval(seconds: u64) -> bool {
-    seconds == 0 || (10..=86_400).contains(&seconds)
-}
-
-const BAD_CLOCK_ANCHOR: &str = "an address cannot be used";
-
-/// Advice on `doctor_clock_anchors`.
-const CLOCK_ANCHOR: &str = "set addresses such as http://host/, without user and password";
-
-fn is_clock_anchor(address: &str) -> bool {
-    let rest = ["http://", "https://"].iter().find_map(|scheme| address.strip_prefix(scheme));
-    rest.is_some_and(|rest| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        !authority.is_empty() && !authority.contains('@') && rest.chars().all(|c| c.is_ascii_graphic())
-    })
-}
-
-#[cfg(feature = "otlp")]
-fn check_otlp_endpoint(address: &str) -> Result<(), Error> {
-    Ok(obs_trace::otlp::Config::new(address).check()?)
-}
-
-#[cfg(not(feature = "otlp"))]
-fn check_otlp_endpoint(_: &str) -> Result<(), Error> {
-    Err(Error::missing_feature(
-        "otlp_endpoint",
-        "this build cannot export traces",
-        "remove the field, or build with the feature `otlp`",
-    ))
-}
-
-/// Reads the address. A wrong one may hold a password, so the error does not repeat it.
-fn otlp_endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let address = String::deserialize(deserializer)?;
-    check_otlp_endpoint(&address).map_err(|error| without_field(&error))?;
-    Ok(Some(address))
-}
-
-/// Reads the addresses. A wrong one may hold a password, so the error does not repeat it.
-fn clock_anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    let addresses = Vec::<String>::deserialize(deserializer)?;
-    match addresses.iter().all(|address| is_clock_anchor(address)) {
-        true => Ok(Some(addresses)),
-        false => Err(D::Error::custom(format_args!("{BAD_CLOCK_ANCHOR}; {CLOCK_ANCHOR}"))),
-    }
-}
-
-fn doctor_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let seconds = i64::deserialize(deserializer)?;
-    u64::try_from(seconds)
-        .ok()
-        .filter(|&seconds| is_doctor_interval(seconds))
-        .ok_or_else(|| D::Error::custom(format_args!("{seconds} is not allowed; {DOCTOR_INTERVAL}")))
-}
-
-fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let level = String::deserialize(deserializer)?;
-    obs_log::Config::new("").level(&level).check().map_err(|error| without_field(&error.into()))?;
-    Ok(level)
-}
-
-fn log_max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    // Read as `i64`, because TOML integers are signed: a negative number gets our text instead of serde's.
-    let bytes = i64::deserialize(deserializer)?;
-    let bytes = u64::try_from(bytes)
-        .map_err(|_| D::Error::custom(format_args!("{bytes} is not allowed; {LOG_MAX_BYTES}")))?;
-    obs_log::Config::new("").max_bytes(limit(bytes)).check().map_err(|error| without_field(&error.into()))?;
-    Ok(bytes)
-}
-
-/// Advice on `log_max_bytes`.
-const LOG_MAX_BYTES: &str = "set 0 for no limit, or at least 1 MiB (1048576)";
-
-fn log_compress<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let on = bool::deserialize(deserializer)?;
-    compressing(obs_log::Config::new(""), on).map(|_| on).map_err(|error| without_field(&error))
-}
-
-/// Returns the error for serde without its field, because the format's own error names the field.
-fn without_field<E: serde::de::Error>(error: &Error) -> E {
-    E::custom(format_args!("{}; {}", error.problem(), error.advice()))
 }
 
 #[cfg(test)]
