@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use self::routing::Routing;
-use self::sinks::Sinks;
+use self::sinks::{ConsoleSink, Sinks};
 use crate::backtrace::Unresolved;
+use crate::config::ConsoleFormat;
 use crate::config::error::{Error, ErrorKind};
 use crate::config::levels::Levels;
 use crate::json::cache::names::{NameCache, NameSlot};
@@ -140,7 +141,18 @@ fn send_named(
     });
     // Outside of `with`, so that a `Display` that logs while the console renders it finds the thread's buffers.
     if let Some(console) = console {
-        console.accept(name, record, trace);
+        show(&console, name, record, trace);
+    }
+}
+
+/// Sends a record to the console in its format.
+fn show(console: &ConsoleSink, name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) {
+    let ConsoleSink { terminal, redact, format } = console;
+    match format {
+        ConsoleFormat::Text => terminal.accept(name, record, redact, trace),
+        ConsoleFormat::Json => thread::with(|local| {
+            terminal.accept_json(&mut local.encoder, name, record, redact, trace);
+        }),
     }
 }
 

@@ -10,7 +10,6 @@ use crate::config::ConsoleFormat;
 use crate::config::redactor::Redactor;
 use crate::console::Terminal;
 use crate::dispatch::pipeline::{Pipeline, Producer};
-use crate::dispatch::thread;
 use crate::json::cache::names::NameSlot;
 use crate::process::fork::in_forked_child;
 
@@ -60,17 +59,6 @@ impl FileSink {
         trace: &Arc<Unresolved>,
     ) {
         self.pipeline.accept_unresolved(producer, name, record, &self.redact, trace);
-    }
-}
-
-impl ConsoleSink {
-    pub(crate) fn accept(&self, name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) {
-        match self.format {
-            ConsoleFormat::Text => self.terminal.accept(name, record, &self.redact, trace),
-            ConsoleFormat::Json => thread::with(|local| {
-                self.terminal.accept_json(&mut local.encoder, name, record, &self.redact, trace);
-            }),
-        }
     }
 }
 
