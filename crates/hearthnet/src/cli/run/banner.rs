@@ -1,4 +1,4 @@
-//! What a node says on stdout when it starts.
+//! Lines that a node prints on stdout at its start.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use crate::cli::overrides::Overrides;
 use crate::config::Config;
 use crate::state::create_once::Creation;
 
-/// Lines for people, or JSON objects if the console has JSON: a collector reads stdout and stderr as one stream.
+/// Format of the lines: text for people, or JSON objects if the console has JSON, because a collector reads stdout and
+/// stderr as one stream.
 #[derive(Clone, Copy)]
 pub(super) enum Banner {
     Text,
@@ -26,7 +27,7 @@ impl Banner {
         }
     }
 
-    /// Tells that a missing file was made.
+    /// Prints that a missing file was created.
     pub(super) fn made(self, what: &str, path: &Path, creation: Creation) {
         if creation == Creation::Created {
             match self {
@@ -36,7 +37,7 @@ impl Banner {
         }
     }
 
-    /// Tells where the node listens and where its records are.
+    /// Prints the address of the node and the places of its records.
     pub(super) fn listening(self, config: &Config, overrides: &Overrides) {
         let log_dir = config.observability.log_dir().display();
         let address = config.local_address();
@@ -71,7 +72,7 @@ fn json_line<const N: usize>(ts: String, message: &str, fields: [(&str, String);
     ascii(&Value::Object(object).to_string()) + "\n"
 }
 
-/// Escapes what is not printable ASCII. It is safe on a terminal then, and still JSON.
+/// Escapes everything but printable ASCII, so that the line is safe on a terminal and still JSON.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for letter in json.chars() {
