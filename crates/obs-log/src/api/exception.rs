@@ -10,8 +10,8 @@ use log::{Log, Metadata, Record};
 use crate::api::logger::Logger;
 use crate::backtrace::{self, Trace};
 use crate::dispatch::sinks;
-use crate::json::display::bounded_text;
 use crate::json::joined::Joined;
+use crate::json::text::display::bounded_text;
 use crate::limits::MAX_LINE_BYTES;
 
 /// Maximum number of causes that are followed. An error may be its own source.

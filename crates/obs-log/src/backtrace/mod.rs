@@ -20,11 +20,11 @@ use self::frames::Frames;
 use crate::config::redactor::Redactor;
 use crate::json::Encoder;
 use crate::json::cache::names::NameSlot;
-use crate::json::display::bounded_text;
-use crate::json::escape::escape;
 use crate::json::joined::Joined;
-use crate::json::line_buf::LineBuf;
-use crate::json::truncate;
+use crate::json::text::display::bounded_text;
+use crate::json::text::escape::escape;
+use crate::json::text::line_buf::LineBuf;
+use crate::json::text::truncate;
 use crate::limits::MAX_LINE_BYTES;
 use crate::sync::lock;
 

@@ -12,10 +12,10 @@ use crate::config::redactor::{REDACTED, Redactor};
 use crate::console::visible::{MAX_LINE_BYTES, Visible, show_text};
 use crate::json::catch::{PANICKED, caught};
 use crate::json::float::may_be_f32;
-use crate::json::line_buf::{INTACT_BYTES, LineBuf};
 use crate::json::serialize::Nested;
+use crate::json::text::line_buf::{INTACT_BYTES, LineBuf};
+use crate::json::text::truncate::write_shortened;
 use crate::json::timestamp::Stamper;
-use crate::json::truncate::write_shortened;
 
 /// Returns the draft at the end of `line`, unless it was cut or hidden.
 pub(super) fn draft_in(line: &str, trace: &Arc<Unresolved>) -> Option<Draft> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-use crate::json::line_buf::LineBuf;
-use crate::json::truncate;
+use crate::json::text::line_buf::LineBuf;
+use crate::json::text::truncate;
 use crate::limits::MAX_LINE_BYTES;
 
 /// Number of fields up to which a name is looked up by a linear scan. Beyond it the lookup is by the hash of the name.

@@ -7,17 +7,13 @@
 
 pub(crate) mod cache;
 pub(crate) mod catch;
-mod copy;
-pub(crate) mod display;
-pub(crate) mod escape;
 mod fields;
 pub(crate) mod float;
 pub(crate) mod joined;
-pub(crate) mod line_buf;
 pub(crate) mod serialize;
+pub(crate) mod text;
 pub(crate) mod timestamp;
 pub(crate) mod trace_id;
-pub(crate) mod truncate;
 mod value;
 
 use log::kv::{self, Key, Value, VisitSource};
@@ -26,10 +22,10 @@ use log::{Level, Record};
 use self::cache::keys::KeyCache;
 use self::cache::names::{NameCache, NameSlot};
 use self::catch::caught;
-use self::escape::{write_string, write_text};
 use self::fields::{FieldSpan, FieldSpans};
-use self::line_buf::LineBuf;
 use self::serialize::Nested;
+use self::text::escape::{write_string, write_text};
+use self::text::line_buf::LineBuf;
 use self::timestamp::Stamper;
 use self::trace_id::TraceIds;
 use self::value::ValueVisitor;
@@ -42,7 +38,7 @@ const MAX_FIELDS: usize = MAX_LINE_BYTES / 5;
 
 /// Length in bytes beyond which a line that is being made drops what a cut would remove. The rest of the buffer has room for
 /// as much of one more field as a cut can keep.
-const LONG_BYTES: usize = line_buf::INTACT_BYTES - MAX_LINE_BYTES;
+const LONG_BYTES: usize = text::line_buf::INTACT_BYTES - MAX_LINE_BYTES;
 
 /// Encoder of one thread, with its buffers.
 #[derive(Debug, Default)]

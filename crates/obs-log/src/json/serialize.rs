@@ -13,10 +13,10 @@ use log::kv::Value;
 use serde_json::ser::{CharEscape, Formatter, Serializer};
 
 use crate::config::redactor::{REDACTED, Redactor};
-use crate::json::escape::{Escaped, escape};
 use crate::json::float::shortest_f64;
-use crate::json::line_buf::LineBuf;
-use crate::json::truncate::write_left_out;
+use crate::json::text::escape::{Escaped, escape};
+use crate::json::text::line_buf::LineBuf;
+use crate::json::text::truncate::write_left_out;
 use crate::limits::{MAX_EXACT_INTEGER, MAX_LINE_BYTES};
 
 /// Length in bytes of the pieces in which a long text is escaped.

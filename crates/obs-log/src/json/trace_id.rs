@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::json::catch::caught;
-use crate::json::escape::escape;
-use crate::json::line_buf::LineBuf;
+use crate::json::text::escape::escape;
+use crate::json::text::line_buf::LineBuf;
 use crate::sync::lock;
 
 /// Calls its argument with the text of the current trace ID, if a trace is current.

@@ -4,11 +4,11 @@ use log::kv::{self, Value, VisitValue};
 
 use crate::config::redactor::Redactor;
 use crate::json::catch::{PANICKED, caught};
-use crate::json::copy::{CopyText, put};
-use crate::json::escape::{write_string, write_text};
 use crate::json::float::may_be_f32;
-use crate::json::line_buf::LineBuf;
 use crate::json::serialize::Nested;
+use crate::json::text::copy::{CopyText, put};
+use crate::json::text::escape::{write_string, write_text};
+use crate::json::text::line_buf::LineBuf;
 use crate::limits::MAX_EXACT_INTEGER;
 
 /// Visitor that writes a key and its value.

@@ -4,8 +4,8 @@ use log::kv::Key;
 
 use super::{Address, SLOTS};
 use crate::config::redactor::Redactor;
-use crate::json::copy::CopyText;
-use crate::json::escape::escape;
+use crate::json::text::copy::CopyText;
+use crate::json::text::escape::escape;
 use crate::limits::MAX_LINE_BYTES;
 
 /// Prefix of a field whose name is that of a fixed key, or of a fixed key with this prefix.

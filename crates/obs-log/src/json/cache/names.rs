@@ -3,9 +3,9 @@
 use log::LevelFilter;
 
 use super::{Address, SLOTS};
-use crate::json::copy::CopyText;
-use crate::json::escape::escape;
-use crate::json::line_buf::LineBuf;
+use crate::json::text::copy::CopyText;
+use crate::json::text::escape::escape;
+use crate::json::text::line_buf::LineBuf;
 
 /// Maximum length in bytes of a name that is cached. A longer one is encoded again each time.
 const MAX_CACHED: usize = 128;

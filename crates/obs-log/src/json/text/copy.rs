@@ -3,7 +3,7 @@
 //! Most pieces of a line are so short that the call would cost more than the copy. Pieces that follow each other are
 //! appended in one step where possible, because each append has to wait for the length that the one before has stored.
 
-use crate::json::line_buf::LineBuf;
+use crate::json::text::line_buf::LineBuf;
 
 /// Texts of at most this many bytes are copied with a copy of this fixed size.
 const SHORT: usize = 48;

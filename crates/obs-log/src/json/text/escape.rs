@@ -5,8 +5,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::json::catch::{PANICKED, caught};
-use crate::json::copy::{CopyText, Ends, put};
-use crate::json::line_buf::LineBuf;
+use crate::json::text::copy::{CopyText, Ends, put};
+use crate::json::text::line_buf::LineBuf;
 
 /// Appends `head` and then `text` as a JSON string.
 #[inline]

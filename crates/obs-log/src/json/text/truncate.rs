@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::json::escape::Escaped;
-use crate::json::line_buf::LineBuf;
+use crate::json::text::escape::Escaped;
+use crate::json::text::line_buf::LineBuf;
 
 /// Bytes that the quotes and the note of a cut text take at most.
 const NOTE_BYTES: usize = 40;
