@@ -2,6 +2,7 @@
 
 mod connection_limit;
 pub(crate) mod descriptors;
+mod silent;
 
 use std::future::Future;
 use std::io;
@@ -23,6 +24,8 @@ use tower_service::Service as _;
 
 use self::connection_limit::ConnectionLimit;
 use self::descriptors::Bound;
+use self::silent::{Flag, Silent};
+use crate::wire::host::is_localhost;
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -47,6 +50,7 @@ pub(crate) async fn serve<T, G: Future>(
 ) -> Option<G::Output> {
     let (bound, limit) = (Bound::measured(), ConnectionLimit::default());
     let (graceful, mut connections) = (GracefulShutdown::new(), JoinSet::new());
+    let mut silent = Silent::default();
     let mut end = std::pin::pin!(end);
     let ended = loop {
         // One system call for each connection. A changed limit takes effect at the next one.
@@ -57,14 +61,24 @@ pub(crate) async fn serve<T, G: Future>(
             // Finished tasks would stay in memory otherwise.
             Some(_) = connections.join_next() => {}
             () = sleep(FULL_INTERVAL), if full => {}
-            accepted = listener.accept(), if !full => match accepted {
+            accepted = listener.accept(), if !full || !silent.is_empty() => match accepted {
                 Ok((stream, remote)) => match limit.acquire(remote.ip(), all) {
                     Some(permit) => {
-                        let served = connection(stream, app.clone(), ConnectInfo(remote), graceful.watcher());
-                        connections.spawn(async move {
+                        if full && silent.close_oldest() {
+                            warn_limited!(LOG, "silent", open = all; "closed a connection without a request for a new one");
+                            // The closed connection gives its descriptor back now.
+                            connections.join_next().await;
+                        }
+                        let flag = Flag::default();
+                        let served =
+                            connection(stream, app.clone(), ConnectInfo(remote), graceful.watcher(), flag.clone());
+                        let task = connections.spawn(async move {
                             served.await;
                             drop(permit);
                         });
+                        if is_localhost(remote.ip()) {
+                            silent.add(flag, task, all);
+                        }
                     }
                     None => {
                         warn_limited!(LOG, "places", host:% = remote.ip(); "too many connections are open");
@@ -89,11 +103,18 @@ pub(crate) async fn serve<T, G: Future>(
     cut_short
 }
 
-async fn connection(stream: TcpStream, app: Router, remote: ConnectInfo<SocketAddr>, watcher: Watcher) {
+async fn connection(
+    stream: TcpStream,
+    app: Router,
+    remote: ConnectInfo<SocketAddr>,
+    watcher: Watcher,
+    requested: Flag,
+) {
     // Tokens are small, and Nagle's algorithm would delay them.
     let _ = stream.set_nodelay(true);
     disconnect_unread(&stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        requested.raise();
         request.extensions_mut().insert(remote);
         // `Router::poll_ready` is always ready, so that it need not be polled.
         app.clone().call(request)

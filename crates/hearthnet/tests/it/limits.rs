@@ -86,6 +86,29 @@ async fn idle_callers_leave_descriptors_for_this_machine_and_the_log() {
     }
 }
 
+/// Programs of this machine may be idle too. They hold no connection that another program of this machine needs.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn idle_callers_of_this_machine_leave_connections_for_its_commands() {
+    let node = Home::new().start_under(&["bash", "-c", "ulimit -n 64; exec \"$@\"", "bash"]);
+    // A connection that was used is kept.
+    let client = reqwest::Client::new();
+    let health = || client.get(format!("http://127.0.0.1:{}/health", node.port)).send();
+    assert_eq!(health().await.unwrap().status(), 200);
+    let mut callers = Vec::new();
+    for _ in 0..100 {
+        callers.push(idle(&node, 1).await);
+    }
+    let begun = std::time::Instant::now();
+    assert_eq!(node.get("/health").await["status"], "ok");
+    assert_eq!(node.call(ECHO, &json!({})).send().await.unwrap().status(), 200);
+    assert_eq!(health().await.unwrap().status(), 200);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(callers);
+    let log = node.stop().log_text();
+    assert!(log.contains("closed a connection without a request") && !log.contains("cannot accept"), "{log}");
+}
+
 /// The log gets a new file and a peer is called while idle callers hold all connections.
 #[cfg(target_os = "linux")]
 #[tokio::test]
