@@ -100,7 +100,8 @@ impl Home {
 
     pub(crate) fn log_text(&self) -> String {
         let mut days: Vec<_> = fs::read_dir(self.log()).unwrap().map(|day| day.unwrap().path()).collect();
-        days.retain(|day| day.extension().is_some_and(|end| end == "log"));
+        // `latest.log` is a link to one of them.
+        days.retain(|day| day.extension().is_some_and(|end| end == "log") && !day.is_symlink());
         days.sort();
         days.iter().map(|day| fs::read_to_string(day).unwrap()).collect()
     }

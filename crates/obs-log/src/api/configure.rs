@@ -96,8 +96,10 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     }
     // The files stay open if nothing about them changes.
     let same_files = current.as_ref().is_some_and(|current| {
-        (&current.dir, current.max_bytes, current.compress)
-            == (&config.dir, config.max_bytes, config.compress)
+        let files_of = |config: &Config| {
+            (config.dir.clone(), config.max_bytes, config.compress, config.latest_link)
+        };
+        files_of(current) == files_of(config)
     });
     let files = if same_files { None } else { Some(without_file_size_signal(|| prepared(config))?) };
     // After the files, because an installed logger cannot be taken back.

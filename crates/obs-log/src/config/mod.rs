@@ -50,6 +50,7 @@ pub struct Config {
     pub(crate) max_wait: Duration,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) compress: bool,
+    pub(crate) latest_link: bool,
     pub(crate) signals: bool,
 }
 
@@ -104,6 +105,7 @@ impl Config {
             max_wait: Duration::from_millis(200),
             max_bytes: None,
             compress: false,
+            latest_link: false,
             signals: true,
         }
     }
@@ -165,6 +167,18 @@ impl Config {
     #[cfg(feature = "compress")]
     pub fn compress(mut self, on: bool) -> Config {
         self.compress = on;
+        self
+    }
+
+    /// Sets whether `latest.log` is a symbolic link to the file of today, for `tail -F`. It is off by default. The link is
+    /// replaced in one step at midnight and when the file is full. Anything else that has the name is left alone, and there is
+    /// no link where the file system refuses it.
+    ///
+    /// ```
+    /// let config = obs_log::Config::new("log").latest_link(true);
+    /// ```
+    pub fn latest_link(mut self, on: bool) -> Config {
+        self.latest_link = on;
         self
     }
 

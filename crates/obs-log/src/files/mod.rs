@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 #[cfg(feature = "compress")]
 mod compress;
+mod latest;
 pub(crate) mod lockless;
 pub(crate) mod name;
 pub(crate) mod open;
@@ -14,6 +15,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use self::latest::Latest;
 use self::name::{DayFileName, LAST_PART, names_in};
 use self::open::{FilePosition, Interrupted, OpenDay};
 use self::retention::Retention;
@@ -29,6 +31,8 @@ pub(crate) struct DayFiles {
     max_bytes: u64,
     /// Finished days are compressed.
     compress: bool,
+    /// Link to today's file; `None` without one.
+    latest: Option<Latest>,
     open: Option<OpenDay>,
     retention: Retention,
     /// Number of torn lines that were found at the end of files.
@@ -41,6 +45,7 @@ impl DayFiles {
             dir: dir.to_owned(),
             max_bytes: u64::MAX,
             compress: false,
+            latest: None,
             open: None,
             retention: Retention::default(),
             torn: 0,
@@ -50,7 +55,8 @@ impl DayFiles {
     /// Returns the day files of a configuration.
     pub(crate) fn of(config: &Config) -> DayFiles {
         let max_bytes = config.max_bytes.unwrap_or(u64::MAX);
-        DayFiles { max_bytes, compress: config.compress, ..DayFiles::new(&config.dir) }
+        let latest = config.latest_link.then(Latest::default);
+        DayFiles { max_bytes, compress: config.compress, latest, ..DayFiles::new(&config.dir) }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -71,7 +77,16 @@ impl DayFiles {
     pub(crate) fn begin_day(&mut self, day: i32) -> io::Result<()> {
         self.open = Some(self.take_file_of(day)?);
         self.tidy(day);
+        self.link_latest(day);
         Ok(())
+    }
+
+    /// Points `latest.log` to the open file if it is that of `today`. Costs nothing if it does so already.
+    pub(crate) fn link_latest(&mut self, today: i32) {
+        let open = self.open.as_ref().map(|open| open.name).filter(|name| name.day == today);
+        if let (Some(name), Some(latest)) = (open, &mut self.latest) {
+            latest.point_to(&self.dir, name);
+        }
     }
 
     /// Removes old files and compresses finished days, if the day has changed since the last call or the clock is believed
@@ -144,6 +159,8 @@ impl DayFiles {
         // Before the file exists, so that retention never takes a file of this process for an old one.
         self.retention.note_open(day);
         make_folder(&self.dir)?;
+        // The folder may have been removed, with the link in it.
+        self.latest = self.latest.take().map(|_| Latest::default());
         self.open_part(self.last_part(day))
     }
 

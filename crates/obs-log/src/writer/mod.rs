@@ -184,6 +184,7 @@ impl Writer {
             self.files.begin_day(today)?;
         } else {
             self.files.tidy(today);
+            self.files.link_latest(today);
         }
         self.today = today;
         Ok(())

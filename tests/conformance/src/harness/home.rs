@@ -94,7 +94,8 @@ impl Home {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(self.log_dir())? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "log") {
+            // `latest.log` is a link to one of them.
+            if path.extension().is_some_and(|extension| extension == "log") && !path.is_symlink() {
                 files.push(path);
             }
         }
