@@ -134,6 +134,7 @@ impl From<obs_log::Error> for Error {
             obs_log::ErrorKind::Level => "log_level",
             obs_log::ErrorKind::Folder => "log_dir",
             obs_log::ErrorKind::FileSize => "log_max_bytes",
+            obs_log::ErrorKind::Group => "log_group",
             _ => "",
         };
         Error {

@@ -48,6 +48,7 @@ log_level = "info"                       # trace, debug, info, warning or error;
 # log_max_bytes = 0                      # maximum size of a log file, at least 1048576; 0 is no limit
 # log_compress = false                   # compress finished days to .log.gz
 # log_latest = true                      # keep latest.log, a link to the file of today, for `tail -F`
+# log_group = ""                         # group that may read new files of the log; example: "adm"
 # metrics_enabled = true
 # otlp_endpoint = "http://127.0.0.1:4318" # example: OpenTelemetry collector that receives the traces
 # otlp_headers_env = "OTEL_EXPORTER_OTLP_HEADERS" # example: environment variable with headers, such as a key

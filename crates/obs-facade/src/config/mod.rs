@@ -47,6 +47,7 @@ pub struct ObservabilityConfig {
     #[serde(deserialize_with = "read::log_compress")]
     log_compress: bool,
     log_latest: Option<bool>,
+    log_group: String,
     metrics_enabled: bool,
     #[serde(deserialize_with = "read::doctor_interval")]
     doctor_interval_seconds: u64,
@@ -75,6 +76,7 @@ impl Default for ObservabilityConfig {
             log_max_bytes: 0,
             log_compress: false,
             log_latest: None,
+            log_group: String::new(),
             metrics_enabled: true,
             doctor_interval_seconds: 0,
             doctor_remote: false,
@@ -137,6 +139,13 @@ impl ObservabilityConfig {
     /// Sets the default of `log_latest`, which a value from a file or from [`log_latest`](Self::log_latest) precedes.
     pub fn log_latest_default(mut self, on: bool) -> Self {
         self.log_latest.get_or_insert(on);
+        self
+    }
+
+    /// Sets the group that may read the log, by name or number. A new folder has mode 0750 then and a new file 0640. Empty,
+    /// which is the default, is for 0700 and 0600. Checked by [`configure`](crate::configure).
+    pub fn log_group(mut self, group: impl Into<String>) -> Self {
+        self.log_group = group.into();
         self
     }
 
@@ -247,6 +256,7 @@ impl ObservabilityConfig {
         };
         let config = obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console);
         let config = config.console_format(format).latest_link(self.log_latest.unwrap_or(false));
+        let config = config.group(Some(self.log_group.clone()).filter(|group| !group.is_empty()));
         compressing(config.max_bytes(limit(self.log_max_bytes)), self.log_compress)
     }
 

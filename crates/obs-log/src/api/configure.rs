@@ -14,6 +14,7 @@ use crate::dispatch;
 use crate::dispatch::pipeline::Pipeline;
 use crate::dispatch::sinks::{self, ConsoleSink, FileSink, PIPELINE, Sinks, TERMINAL};
 use crate::files::DayFiles;
+use crate::files::group::Group;
 use crate::process::signal_mask::without_file_size_signal;
 use crate::process::{at_exit, fork, signals, stderr};
 use crate::sync::lock;
@@ -75,7 +76,7 @@ impl Drop for Guard {
 ///
 /// # Errors
 ///
-/// Returns an [`Error`] for a bad level, an unusable folder, a queue or a file size out of bounds, and another logger that is
+/// Returns an [`Error`] for a bad level, an unusable folder or group, a queue or a file size out of bounds, and another logger that is
 /// installed in the `log` crate. Nothing has changed then.
 ///
 /// ```
@@ -96,10 +97,8 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     }
     // The files stay open if nothing about them changes.
     let same_files = current.as_ref().is_some_and(|current| {
-        let files_of = |config: &Config| {
-            (config.dir.clone(), config.max_bytes, config.compress, config.latest_link)
-        };
-        files_of(current) == files_of(config)
+        (&current.dir, current.max_bytes, current.compress, current.latest_link, &current.group)
+            == (&config.dir, config.max_bytes, config.compress, config.latest_link, &config.group)
     });
     let files = if same_files { None } else { Some(without_file_size_signal(|| prepared(config))?) };
     // After the files, because an installed logger cannot be taken back.
@@ -129,7 +128,8 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
 }
 
 fn prepared(config: &Config) -> Result<DayFiles, Error> {
-    let mut files = DayFiles::of(config);
+    let group = config.group.as_deref().map(Group::find).transpose()?;
+    let mut files = DayFiles::of(config).readable_by(group);
     files.prepare(day_of(Clock::System.now()))?;
     Ok(files)
 }

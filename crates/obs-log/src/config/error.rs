@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Queue,
     /// The maximum size of a file is smaller than 1 MiB.
     FileSize,
+    /// The group does not exist, or this user may not give files to it.
+    Group,
     /// Another logger is installed in the `log` crate.
     OtherLogger,
     /// A thread could not be started, or this process is a forked child, which has no writer.
@@ -72,6 +74,7 @@ impl Error {
             ErrorKind::Folder => "dir",
             ErrorKind::Queue => "queue_bytes",
             ErrorKind::FileSize => "max_bytes",
+            ErrorKind::Group => "group",
             ErrorKind::OtherLogger | ErrorKind::Thread => "",
         }
     }

@@ -51,6 +51,7 @@ pub struct Config {
     pub(crate) max_bytes: Option<u64>,
     pub(crate) compress: bool,
     pub(crate) latest_link: bool,
+    pub(crate) group: Option<String>,
     pub(crate) signals: bool,
 }
 
@@ -106,6 +107,7 @@ impl Config {
             max_bytes: None,
             compress: false,
             latest_link: false,
+            group: None,
             signals: true,
         }
     }
@@ -179,6 +181,17 @@ impl Config {
     /// ```
     pub fn latest_link(mut self, on: bool) -> Config {
         self.latest_link = on;
+        self
+    }
+
+    /// Sets the group that may read the log: its name or its number. A folder that the log makes has mode 0750 then and a
+    /// file 0640. Without a group, which is the default, they have 0700 and 0600. Folders and files that exist keep theirs.
+    ///
+    /// ```
+    /// let config = obs_log::Config::new("log").group("adm".to_owned());
+    /// ```
+    pub fn group(mut self, group: impl Into<Option<String>>) -> Config {
+        self.group = group.into();
         self
     }
 

@@ -20,7 +20,7 @@ use flate2::write::GzEncoder;
 
 use crate::files::name::{DayFileName, names_in};
 use crate::files::open::FileLock;
-use crate::files::{attributes, lockless};
+use crate::files::{attributes, group, lockless};
 use crate::process::{signal_mask, stderr};
 
 /// Length of the end of a gzip file: a check sum and a length, four bytes each.
@@ -113,6 +113,7 @@ impl Draft {
         let mut encoder = GzEncoder::new(&self.file, Compression::default());
         let bytes = io::copy(&mut plain, &mut encoder)?;
         encoder.finish()?;
+        group::share_like(&plain, &self.file);
         // After a loss of power, the plain file must not be gone without the compressed one being there.
         lockless::if_possible(self.file.sync_all())?;
         let lock = FileLock::take(&plain)?;

@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 #[cfg(feature = "compress")]
 mod compress;
+pub(crate) mod group;
 mod latest;
 pub(crate) mod lockless;
 pub(crate) mod name;
@@ -15,6 +16,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use self::group::Group;
 use self::latest::Latest;
 use self::name::{DayFileName, LAST_PART, names_in};
 use self::open::{FilePosition, Interrupted, OpenDay};
@@ -33,6 +35,8 @@ pub(crate) struct DayFiles {
     compress: bool,
     /// Link to today's file; `None` without one.
     latest: Option<Latest>,
+    /// Group that may read what is made.
+    group: Option<Group>,
     open: Option<OpenDay>,
     retention: Retention,
     /// Number of torn lines that were found at the end of files.
@@ -46,6 +50,7 @@ impl DayFiles {
             max_bytes: u64::MAX,
             compress: false,
             latest: None,
+            group: None,
             open: None,
             retention: Retention::default(),
             torn: 0,
@@ -57,6 +62,12 @@ impl DayFiles {
         let max_bytes = config.max_bytes.unwrap_or(u64::MAX);
         let latest = config.latest_link.then(Latest::default);
         DayFiles { max_bytes, compress: config.compress, latest, ..DayFiles::new(&config.dir) }
+    }
+
+    /// Lets `group` read what is made from now on.
+    pub(crate) fn readable_by(mut self, group: Option<Group>) -> DayFiles {
+        self.group = group;
+        self
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -158,7 +169,7 @@ impl DayFiles {
         }
         // Before the file exists, so that retention never takes a file of this process for an old one.
         self.retention.note_open(day);
-        make_folder(&self.dir)?;
+        make_folder(&self.dir, self.group)?;
         // The folder may have been removed, with the link in it.
         self.latest = self.latest.take().map(|_| Latest::default());
         self.open_part(self.last_part(day))
@@ -171,7 +182,7 @@ impl DayFiles {
         let mut refusal = None;
         loop {
             let path = self.dir.join(part.to_string());
-            match OpenDay::open(&self.dir, part) {
+            match OpenDay::open(&self.dir, part, self.group) {
                 Err(error) if part.part < LAST_PART && is_refused(&path, &error) => {
                     refusal.get_or_insert((path, error));
                     part = self.next_part(part);
@@ -241,8 +252,17 @@ fn is_refused(path: &Path, error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && path.symlink_metadata().is_ok()
 }
 
-fn make_folder(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() { Ok(()) } else { DirBuilder::new().recursive(true).mode(0o700).create(dir) }
+fn make_folder(dir: &Path, group: Option<Group>) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let missing: Vec<_> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    // The group needs all of them on its way to the files.
+    if let Some(group) = group {
+        missing.iter().rev().for_each(|folder| group.share_folder(folder));
+    }
+    Ok(())
 }
 
 fn folder_error(dir: &Path, error: &io::Error) -> Error {

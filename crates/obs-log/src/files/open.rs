@@ -10,6 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::files::group::Group;
 use crate::files::lockless;
 use crate::files::name::DayFileName;
 use crate::limits::MAX_LINE_BYTES;
@@ -61,16 +62,40 @@ impl From<io::Error> for Interrupted {
     }
 }
 
+/// Never follows a symbolic link, nor waits for the reader of a pipe, that was put in the file's place.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+}
+
+/// Opens the file, or makes it readable by `group`.
+fn open_shared(path: &Path, group: Group) -> io::Result<File> {
+    loop {
+        match options().open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        match options().create_new(true).open(path) {
+            Ok(file) => {
+                group.share_file(&file, path);
+                return Ok(file);
+            }
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 impl OpenDay {
-    pub(crate) fn open(dir: &Path, name: DayFileName) -> io::Result<OpenDay> {
-        // Never follow a symbolic link, nor wait for the reader of a pipe, that was put in its place.
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(dir.join(name.to_string()))?;
+    /// Opens the file. If it is made, `group` may read it.
+    pub(crate) fn open(dir: &Path, name: DayFileName, group: Option<Group>) -> io::Result<OpenDay> {
+        let path = dir.join(name.to_string());
+        let file = match group {
+            None => options().create(true).open(path)?,
+            Some(group) => open_shared(&path, group)?,
+        };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other(format!("{name} is not a regular file")));
