@@ -58,6 +58,11 @@ impl Bus {
         })
     }
 
+    /// Replaces the limits on calls a second. 0 is no limit.
+    pub(crate) fn set_rate_limits(&self, soft_rps: u32, hard_rps: u32) {
+        self.limiter.set_rates(soft_rps, hard_rps);
+    }
+
     pub(crate) fn node_id(&self) -> &str {
         self.profile.identity.node_id()
     }

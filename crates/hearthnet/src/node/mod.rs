@@ -58,6 +58,16 @@ impl Node {
             .layer(obs_facade::http::layer())
     }
 
+    /// Replaces the limits on calls a second. 0 is no limit.
+    pub(crate) fn set_rate_limits(&self, soft_rps: u32, hard_rps: u32) {
+        self.bus.set_rate_limits(soft_rps, hard_rps);
+    }
+
+    /// Returns the number of peers that answer.
+    pub(crate) fn peers_online(&self) -> usize {
+        self.bus.peers_online().len()
+    }
+
     /// Requests the manifests of the peers at an interval, until the set is dropped.
     pub(crate) fn watch_peers(&self) -> JoinSet<()> {
         bus::watch_peers(&self.bus)

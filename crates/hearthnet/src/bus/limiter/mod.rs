@@ -7,6 +7,7 @@ mod signers;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -22,11 +23,30 @@ static LOG: Logger = Logger::new("hearthnet::limiter");
 
 /// Rate limits of `[transport]`.
 pub(crate) struct Limiter {
-    soft: Option<Limit>,
-    hard: Option<Limit>,
+    // Read once a call and held for no longer than a copy. A reload of the configuration replaces it.
+    limits: RwLock<Arc<Limits>>,
     hasher: RandomState,
     signers: Signers,
+}
+
+/// Limits with the budgets that callers have left.
+struct Limits {
+    rates: [u32; 2],
+    soft: Option<Limit>,
+    hard: Option<Limit>,
     failed_signatures: FailedSignatures<(Kind, u16)>,
+}
+
+impl Limits {
+    fn new(soft_rps: u32, hard_rps: u32) -> Limits {
+        let limit = |rps| NonZeroU32::new(rps).map(|rps| RateLimiter::keyed(Quota::per_second(rps)));
+        Limits {
+            rates: [soft_rps, hard_rps],
+            soft: limit(soft_rps),
+            hard: limit(hard_rps),
+            failed_signatures: FailedSignatures::new(hard_rps),
+        }
+    }
 }
 
 /// Caller, as far as its identity is proven.
@@ -56,28 +76,37 @@ enum Kind {
 impl Limiter {
     /// Creates limits in calls a second. 0 is no limit.
     pub(crate) fn new(soft_rps: u32, hard_rps: u32) -> Limiter {
-        let limit = |rps| NonZeroU32::new(rps).map(|rps| RateLimiter::keyed(Quota::per_second(rps)));
         Limiter {
-            soft: limit(soft_rps),
-            hard: limit(hard_rps),
+            limits: RwLock::new(Arc::new(Limits::new(soft_rps, hard_rps))),
             hasher: RandomState::new(),
             signers: Signers::default(),
-            failed_signatures: FailedSignatures::new(hard_rps),
         }
+    }
+
+    /// Replaces the limits. Every caller starts with a full budget, unless nothing changes.
+    pub(crate) fn set_rates(&self, soft_rps: u32, hard_rps: u32) {
+        if self.limits().rates != [soft_rps, hard_rps] {
+            let limits = Arc::new(Limits::new(soft_rps, hard_rps));
+            *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
+        }
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        self.limits.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Admits a call of `party` to `capability`, or refuses it as `rate_limited`.
     pub(crate) fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
-        let key = self.key(party, capability);
+        let (key, limits) = (self.key(party, capability), self.limits());
         // A check also takes a cell of the budget.
         let over = |limit: &Option<Limit>| limit.as_ref().is_some_and(|limit| limit.check_key(&key).is_err());
         // The hard limit is checked first: a refused call takes nothing from the soft one.
-        if over(&self.hard) {
+        if over(&limits.hard) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
             warn_limited!(LOG, "rate_hard", capability = capability; "a call above the hard limit is refused");
             return Err(Code::RATE_LIMITED.because("too many calls a second: call less often"));
         }
-        if over(&self.soft) {
+        if over(&limits.soft) {
             standard::rate_limited_total().with([capability, "soft"]).inc();
             warn_limited!(LOG, "rate_soft", capability = capability; "a call is above the soft limit");
         }
@@ -88,7 +117,7 @@ impl Limiter {
     /// failures. A signature proves nothing before its verification, so that a peer behind the address waits too.
     pub(crate) fn admit_signature(&self, address: IpAddr, capability: &str) -> Result<(), CallError> {
         let key = self.key(Party::Address(address), "");
-        if self.failed_signatures.are_spent(&key, Instant::now()) {
+        if self.limits().failed_signatures.are_spent(&key, Instant::now()) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
             warn_limited!(LOG, "signatures", capability = capability; "signatures of an address keep failing");
             return Err(Code::RATE_LIMITED.because("too many calls with a bad signature: call less often"));
@@ -98,7 +127,7 @@ impl Limiter {
 
     /// Counts an invalid signature from `address`.
     pub(crate) fn count_failed_signature(&self, address: IpAddr) {
-        self.failed_signatures.count(self.key(Party::Address(address), ""), Instant::now());
+        self.limits().failed_signatures.count(self.key(Party::Address(address), ""), Instant::now());
     }
 
     fn key(&self, party: Party<'_>, capability: &str) -> (Kind, u16) {
@@ -164,6 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn new_rates_hold_at_once_and_the_same_rates_change_nothing() {
+        let limiter = Limiter::new(0, 5);
+        assert!(refused(&limiter, address("10.0.0.1"), 50) > 40);
+        limiter.set_rates(0, 5);
+        assert!(limiter.admit(address("10.0.0.1"), ECHO).is_err());
+        limiter.set_rates(0, 100);
+        assert_eq!(refused(&limiter, address("10.0.0.1"), 50), 0);
+        limiter.set_rates(0, 0);
+        assert_eq!(refused(&limiter, address("10.0.0.1"), 500), 0);
+    }
+
+    #[test]
     fn zero_is_no_limit() {
         assert_eq!(refused(&Limiter::new(0, 0), address("10.0.0.1"), 1000), 0);
     }
@@ -214,6 +255,6 @@ mod tests {
         assert_eq!(limiter.admit(address("10.0.0.1"), ECHO), Ok(()));
         assert_eq!(limiter.admit(address("127.0.0.1"), ECHO), Ok(()));
         assert_eq!(limiter.admit(signer("ada", "2001:db8::1"), ECHO), Ok(()));
-        assert!(limiter.hard.unwrap().len() <= (1 << 16) + 3);
+        assert!(limiter.limits().hard.as_ref().unwrap().len() <= (1 << 16) + 3);
     }
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 
 #[cfg(unix)]
-pub(crate) use unix::EndSignals;
+pub(crate) use unix::{EndSignals, is_ignored};
 
 /// Signal that ends the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,13 @@ impl EndSignals {
         Ok(EndSignals)
     }
 
-    pub(crate) async fn next(&mut self) -> EndSignal {
+    pub(crate) async fn first(&mut self) -> EndSignal {
         let _ = tokio::signal::ctrl_c().await;
         INTERRUPT
+    }
+
+    pub(crate) async fn second(&mut self) -> EndSignal {
+        self.first().await
     }
 }
 
@@ -40,18 +44,25 @@ mod unix {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
+    use super::super::service_manager;
     use super::{EndSignal, Failure, INTERRUPT};
 
     const TERMINATE: EndSignal = EndSignal { name: "SIGTERM", status: 143 };
+    const HANGUP: EndSignal = EndSignal { name: "SIGHUP", status: 129 };
 
-    /// Listeners for SIGINT and SIGTERM. The signals do not end the process while this value lives. After that they
-    /// do.
+    /// Listeners for SIGINT, SIGTERM and the SIGHUP of a terminal that is closed. The signals do not end the process
+    /// while this value lives. After that SIGINT and SIGTERM do.
+    ///
+    /// A terminal sends SIGHUP, and its shell sends another one. So SIGHUP ends a node once and never in a hurry.
+    ///
+    /// Under a service manager SIGHUP asks for a reload and is not listened to here.
     ///
     /// A signal that was ignored at the start stays ignored. A shell does that for background jobs, for which a Ctrl-C
     /// in the terminal is not meant.
     pub(crate) struct EndSignals {
         interrupt: Option<Listener>,
         terminate: Option<Listener>,
+        hangup: Option<Listener>,
     }
 
     impl EndSignals {
@@ -59,11 +70,24 @@ mod unix {
             Ok(EndSignals {
                 interrupt: Listener::new(SignalKind::interrupt())?,
                 terminate: Listener::new(SignalKind::terminate())?,
+                hangup: match service_manager::is_present() {
+                    true => None,
+                    false => Listener::new(SignalKind::hangup())?,
+                },
             })
         }
 
-        /// Waits for the next signal.
-        pub(crate) async fn next(&mut self) -> EndSignal {
+        /// Waits for the signal that ends the node.
+        pub(crate) async fn first(&mut self) -> EndSignal {
+            tokio::select! {
+                () = next(&mut self.interrupt) => INTERRUPT,
+                () = next(&mut self.terminate) => TERMINATE,
+                () = next(&mut self.hangup) => HANGUP,
+            }
+        }
+
+        /// Waits for a signal that demands the end at once.
+        pub(crate) async fn second(&mut self) -> EndSignal {
             tokio::select! {
                 () = next(&mut self.interrupt) => INTERRUPT,
                 () = next(&mut self.terminate) => TERMINATE,
@@ -101,12 +125,13 @@ mod unix {
         fn drop(&mut self) {
             // The disposition of the log is not restored: its thread may still handle the signal that ends the node, and
             // would kill the process. Queued lines are in the log's journal.
-            // SAFETY: the default action runs no code.
-            unsafe { libc::signal(self.kind.as_raw_value(), libc::SIG_DFL) };
+            let action = if self.kind == SignalKind::hangup() { libc::SIG_IGN } else { libc::SIG_DFL };
+            // SAFETY: neither action runs code.
+            unsafe { libc::signal(self.kind.as_raw_value(), action) };
         }
     }
 
-    fn is_ignored(kind: SignalKind) -> bool {
+    pub(crate) fn is_ignored(kind: SignalKind) -> bool {
         // SAFETY: a zeroed sigaction is a valid value, and the call only reads the current action into it.
         unsafe {
             let mut action: libc::sigaction = mem::zeroed();

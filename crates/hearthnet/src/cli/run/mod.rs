@@ -3,7 +3,9 @@
 mod banner;
 mod end_signal;
 mod port_owner;
+mod reload;
 mod runtime;
+mod service_manager;
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -13,13 +15,15 @@ use std::time::Duration;
 
 use clap::Args;
 use obs_facade::http::Checkup;
-use obs_facade::{LogConsole, Logger, info, warn};
+use obs_facade::{Logger, info, warn};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use self::banner::Banner;
 use self::end_signal::{EndSignal, EndSignals};
+use self::reload::Reload;
+use self::service_manager::Message;
 use super::overrides::Overrides;
 use crate::bus::Profile;
 use crate::config::Config;
@@ -47,7 +51,7 @@ pub(crate) struct RunArgs {
     debug: bool,
 }
 
-/// Runs the node until SIGINT or SIGTERM and returns 0. A second signal cuts the shutdown short and determines the
+/// Runs the node until SIGINT, SIGTERM or the SIGHUP of a closed terminal, and returns 0. A second signal cuts the shutdown short and determines the
 /// exit code.
 pub(crate) fn run(
     args: &RunArgs,
@@ -62,27 +66,27 @@ pub(crate) fn run(
     let home = home::ensure(&config, config_file, paths, &name, &mut |what, path, creation| {
         banner.made(what, path, creation);
     })?;
-    if args.debug {
-        let console = match config.observability.console() {
-            LogConsole::Off => LogConsole::Text,
-            form => form,
-        };
-        config.observability = config.observability.log_level("debug").log_console(console);
-    }
-    config.observability = config
-        .observability
-        .resource("service.version", env!("CARGO_PKG_VERSION"))
-        .resource("service.instance.id", home.identity.node_id());
+    let started_with = reload::needing_restart(&config);
+    config.observability = reload::observability(&config, args.debug, home.identity.node_id());
     // Held until the end, because dropping it flushes the log.
     let _guard = obs_facade::configure(&config.observability)
         .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
     let runtime = runtime::start()?;
     let identity = Arc::new(home.identity);
+    let node_id = identity.node_id().to_owned();
     let events = Events::new(identity.clone(), &home.community_id, &home.event_log);
     let node = Node::new(&config, Profile { identity, community_id: home.community_id, display_name: name });
     let checkup =
         Checkup::new(config.for_doctor(paths), node.clone()).remote(config.observability.is_doctor_remote());
-    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, overrides));
+    let reload = Reload {
+        file: overrides.config.clone(),
+        paths: paths.clone(),
+        debug: args.debug,
+        node_id: node_id.clone(),
+        node: node.clone(),
+        started_with,
+    };
+    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, overrides, reload));
     let in_a_hurry = served.as_ref().ok().copied().flatten();
     runtime.shutdown_timeout(if in_a_hurry.is_some() { Duration::ZERO } else { LAST_CALLS });
     served?;
@@ -113,10 +117,12 @@ async fn serve(
     blobs: &Path,
     events: &Events,
     overrides: &Overrides,
+    reload: Reload,
 ) -> Result<Option<EndSignal>, Failure> {
     let mut signals = EndSignals::listen()?;
     let end = async {
-        info!(logger: LOG, signal = signals.next().await.name; "stopping");
+        info!(logger: LOG, signal = signals.first().await.name; "stopping");
+        service_manager::tell(&[Message::Stopping, Message::Status("stopping")]);
         signals
     };
     let listener = match TcpListener::bind(config.address()).await {
@@ -134,7 +140,11 @@ async fn serve(
     if let Some(interval) = config.observability.doctor_interval() {
         watching.spawn(checkup.clone().watch(interval));
     }
+    watching.spawn(reload::on_hangup(reload));
+    let peers = config.discovery.static_peers.len();
+    watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
     Banner::of(config).listening(config, overrides);
+    service_manager::tell(&[Message::Ready]);
     info!(logger: LOG, address:% = config.address(); "listening");
     Ok(server::serve(listener, node.router(checkup), end, grace).await.flatten())
 }
@@ -142,7 +152,7 @@ async fn serve(
 /// Waits for the maximum time of open requests, or for the second signal, which is returned. From then on one more
 /// signal kills the process, whatever the disk or a task does.
 async fn grace(mut signals: EndSignals) -> Option<EndSignal> {
-    let signal = timeout(GRACE, signals.next()).await.ok();
+    let signal = timeout(GRACE, signals.second()).await.ok();
     if let Some(signal) = signal {
         info!(logger: LOG, signal = signal.name; "stopping at once");
     }
