@@ -16,6 +16,7 @@ mod metrics;
 mod options;
 mod report;
 mod runner;
+mod service;
 mod tracing;
 
 use std::process::ExitCode;
@@ -26,8 +27,15 @@ use harness::Lab;
 use manifest::Manifest;
 use options::Options;
 
-const SUITES: [Suite; 6] =
-    [logging::SUITE, metrics::SUITE, tracing::SUITE, doctor::SUITE, http::SUITE, layers::SUITE];
+const SUITES: [Suite; 7] = [
+    logging::SUITE,
+    metrics::SUITE,
+    tracing::SUITE,
+    doctor::SUITE,
+    http::SUITE,
+    service::SUITE,
+    layers::SUITE,
+];
 
 fn main() -> ExitCode {
     match run() {
