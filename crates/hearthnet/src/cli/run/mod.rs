@@ -80,6 +80,7 @@ pub(crate) fn run(
         Checkup::new(config.for_doctor(paths), node.clone()).remote(config.observability.is_doctor_remote());
     let reload = Reload {
         file: overrides.config.clone(),
+        port: overrides.port,
         paths: paths.clone(),
         debug: args.debug,
         node_id: node_id.clone(),

@@ -16,6 +16,8 @@ use crate::node::Node;
 pub(super) struct Reload {
     /// File that was named on the command line.
     pub(super) file: Option<PathBuf>,
+    /// Port that was named there.
+    pub(super) port: Option<u16>,
     pub(super) paths: Paths,
     pub(super) debug: bool,
     pub(super) node_id: String,
@@ -75,7 +77,8 @@ impl Reload {
     }
 
     fn apply(&self) -> Result<(Guard, Config), Failure> {
-        let config = Config::load(self.file.as_deref(), &self.paths)?;
+        let mut config = Config::load(self.file.as_deref(), &self.paths)?;
+        config.transport.port = self.port.unwrap_or(config.transport.port);
         let observability = observability(&config, self.debug, &self.node_id);
         let guard = obs_facade::configure(&observability)
             .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
