@@ -21,7 +21,7 @@ pub(super) fn correct_and_hardened(lab: &Lab) -> Outcome {
     let installed = "/usr/local/bin/hearthnet ";
     ensure(text.contains(&format!("ExecStart={installed}run")), "the place of the binary", &text)?;
     // systemd demands that the program exists.
-    let here = text.replace(installed, &format!("{} ", lab.hearthnet()?.display()));
+    let here = text.replace(installed, &format!("{} ", std::fs::canonicalize(lab.hearthnet()?)?.display()));
     let folder = tempfile::tempdir()?;
     let unit = folder.path().join("hearthnet.service");
     std::fs::write(&unit, here)?;

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use obs_facade::{Guard, LogConsole, ObservabilityConfig, info, warn};
+use obs_facade::{Guard, LogConsole, Logger, ObservabilityConfig, info, warn};
 
-use super::LOG;
 use super::service_manager::{self, Message};
 use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::failure::Failure;
 use crate::node::Node;
 
-/// Whatever a reload needs of the start.
+static LOG: Logger = Logger::new("hearthnet::run");
+
+/// State of the start that a reload needs.
 pub(super) struct Reload {
     /// File that was named on the command line.
     pub(super) file: Option<PathBuf>,

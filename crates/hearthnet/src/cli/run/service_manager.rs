@@ -10,6 +10,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::node::Node;
 
+#[cfg(target_os = "linux")]
+static LOG: obs_facade::Logger = obs_facade::Logger::new("hearthnet::run");
+
 /// Interval at which the status is renewed where there is no watchdog.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -53,7 +56,7 @@ pub(super) fn tell(messages: &[Message<'_>]) {
         }
     }
     if let Err(error) = sd_notify::notify(&states) {
-        obs_facade::warn_limited!(super::LOG, "notify", error:% = error; "the service manager cannot be told");
+        obs_facade::warn_limited!(LOG, "notify", error:% = error; "the service manager cannot be told");
     }
 }
 
