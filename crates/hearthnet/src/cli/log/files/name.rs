@@ -7,8 +7,10 @@ use obs_facade::log::DayFileName;
 
 /// Length of `2026-05-26`.
 const DAY_LENGTH: usize = 10;
-/// Minimum number of digits of a date. `dateformat .%Y%m` makes `.202611`, and no rotation counts that far.
+/// Minimum number of digits of a date after a dot. `dateformat .%Y%m` makes `.202611`, and no rotation counts that far.
 const DATE_DIGITS: usize = 6;
+/// Minimum number of digits of a date after another separator. `dateformat -%m%d` makes `-1128`.
+const SHORT_DATE_DIGITS: usize = 4;
 
 /// Name of a file with lines of a day.
 ///
@@ -77,7 +79,9 @@ impl FileName {
             // The pattern `*.log*` also rotates files that the writer has compressed.
             let packed = suffix.strip_prefix(".gz");
             let compression = compression.or(packed.map(|_| Compression::Gzip));
-            return name(own, Age::parse(packed.unwrap_or(suffix))?, compression);
+            let suffix = packed.unwrap_or(suffix);
+            // `dateformat -%Y%m%d.log` keeps the ending.
+            return name(own, Age::parse(suffix.strip_suffix(".log").unwrap_or(suffix))?, compression);
         }
         // `extension .log` puts the suffix before the ending.
         let stem = plain.strip_suffix(".log")?;
@@ -129,8 +133,11 @@ impl Age {
             return (number.to_string() == body).then_some(Age::Numbered(Reverse(number)));
         }
         let digits = body.bytes().filter(u8::is_ascii_digit).count();
-        let is_date = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b"-_.:T".contains(&byte));
-        (digits >= DATE_DIGITS && is_date(body)).then(|| Age::Dated(suffix.to_owned()))
+        let enough = if suffix.starts_with('.') { DATE_DIGITS } else { SHORT_DATE_DIGITS };
+        // The letters are those of ISO 8601: `20261128T102423Z`, `2026-W48`.
+        let is_date =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b"-_.:+TWZ".contains(&byte));
+        (digits >= enough && is_date(body)).then(|| Age::Dated(suffix.to_owned()))
     }
 }
 
@@ -196,6 +203,23 @@ mod tests {
         names.sort();
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn dates_of_other_formats_are_read() {
+        for text in [
+            "2026-05-26.log-0527",
+            "2026-05-26.log_1423",
+            "2026-05-26.log-2026-W22",
+            "2026-05-26.log-20260527T102423Z",
+            "2026-05-26.log-20260527T102423+0200.gz",
+            "2026-05-26.log-20260527.log",
+            "2026-05-26.log.20260527.log.gz",
+            "2026-05-26-20260527T102423Z.log",
+        ] {
+            let name = FileName::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert!(matches!(name.age, Age::Dated(_)), "{text}");
+        }
     }
 
     #[test]
