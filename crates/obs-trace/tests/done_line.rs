@@ -63,7 +63,7 @@ fn every_end_logs_done_once_with_the_id_of_the_trace() {
     assert_eq!(lines.len(), 1);
     let line = &lines[0];
     assert_eq!(line["target"], "hearthnet.trace");
-    assert_eq!((&line["level"], &line["msg"]), (&"INFO".into(), &"done".into()));
+    assert_eq!((&line["level"], &line["msg"]), (&"WARN".into(), &"done".into()));
     assert_eq!(line["trace_id"], trace.id().to_string());
     assert_eq!(line["capability"], hostile);
     assert_eq!(line["status"], "timeout");
@@ -73,6 +73,16 @@ fn every_end_logs_done_once_with_the_id_of_the_trace() {
     let dropped = new_trace("dropped").id();
     let [line] = &take_lines()[..] else { panic!("one line") };
     assert_eq!((&line["trace_id"], &line["status"]), (&dropped.to_string().into(), &"cancelled".into()));
+    assert_eq!(line["level"], "INFO");
+
+    new_trace("answered").finish();
+    let [line] = &take_lines()[..] else { panic!("one line") };
+    assert_eq!((&line["level"], &line["status"]), (&"INFO".into(), &"ok".into()));
+
+    let unwound = std::panic::catch_unwind(|| new_trace("unwinds").run(|| panic!("as asked")));
+    assert!(unwound.is_err());
+    let [line] = &take_lines()[..] else { panic!("one line") };
+    assert_eq!((&line["level"], &line["status"]), (&"WARN".into(), &"panic".into()));
 
     // The line has the ID of the trace that ends, also while another trace is current.
     let (outer, inner) = (new_trace("outer"), new_trace("inner"));

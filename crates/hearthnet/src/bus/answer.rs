@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use obs_facade::{error, trace};
+use obs_facade::trace;
 use serde_json::{Value, json};
 
+use super::failure::{self, CAUSE_FIELD};
 use super::health::Served;
-use super::logger::LOG;
 use crate::wire::error::{CallError, Code};
 use crate::wire::{self, sse};
 
@@ -83,7 +83,7 @@ fn event_stream(
     // The span covers the stream itself. The spans of the capability cover the work before its first frame.
     let span = trace::span("stream").enter();
     stream::unfold(Some((frames, served, span)), |state| async move {
-        let (mut frames, served, span) = state?;
+        let (mut frames, served, span): (Frames, Served, trace::Span) = state?;
         // The head of the response is gone, so that no layer around can turn a panic into an answer.
         let next = AssertUnwindSafe(frames.next()).catch_unwind().await;
         let frame = match next {
@@ -101,7 +101,15 @@ fn event_stream(
             Err(error) => {
                 // The status 200 has been sent already. Only the trace can still tell the failure.
                 span.fail(error.code.as_str());
+                let error = match error.is_noted() {
+                    true => error,
+                    false => {
+                        span.set_field(CAUSE_FIELD, error.cause());
+                        error.noted()
+                    }
+                };
                 mark(&error);
+                failure::record(served.capability(), &error);
                 served.end(false);
                 (Ok(sse::encode(ERROR, &error.body())), None)
             }
@@ -114,19 +122,31 @@ pub(crate) fn marked(answer: Result<Answer, CallError>) -> Result<Answer, CallEr
     answer.inspect_err(mark)
 }
 
+/// Adds the cause to the span that encloses the caller if `answer` is an error.
+pub(super) fn noted(answer: Result<Answer, CallError>) -> Result<Answer, CallError> {
+    answer.map_err(|error| {
+        if let Some(trace) = trace::current_trace() {
+            trace.set_field(CAUSE_FIELD, error.cause());
+        }
+        error.noted()
+    })
+}
+
 fn mark(error: &CallError) {
     if let Some(trace) = trace::current_trace() {
         trace.fail(error.code.as_str());
     }
 }
 
-/// Returns the error for a capability that panicked. The message of the panic goes to the log, not to the caller.
+/// Returns the error for a capability that panicked. The message of the panic is its cause. The caller does not get it.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
     // `panic!` with a literal carries `&str`, with arguments a `String`.
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    error!(logger: LOG, panic = message; "a capability panicked");
-    Code::INTERNAL_ERROR.because("the capability failed unexpectedly")
+    Code::INTERNAL_ERROR
+        .because("the capability failed unexpectedly")
+        .caused_by(format!("the capability panicked: {message}"))
+        .advise("report it to the author of the capability")
 }
 
 #[cfg(test)]

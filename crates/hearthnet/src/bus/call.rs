@@ -16,11 +16,11 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::capability::Capability;
-use super::forward;
 use super::limiter::Party;
 use super::logger::LOG;
-use super::peers::Peer;
+use super::peers::{self, Peer};
 use super::state::Bus;
+use super::{failure, forward};
 use crate::wire::arguments::Call;
 use crate::wire::body_budget::Reservation;
 use crate::wire::error::{CallError, Code};
@@ -35,7 +35,12 @@ pub(super) async fn handle(
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    answer(&bus, remote.ip(), request).await.unwrap_or_else(CallError::into_response)
+    let capability = request.headers().get(CAPABILITY).cloned();
+    answer(&bus, remote.ip(), request).await.unwrap_or_else(|error| {
+        let name = capability.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
+        failure::record(bus.offered_name(name), &error);
+        error.into_response()
+    })
 }
 
 async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response, CallError> {
@@ -153,7 +158,7 @@ impl Bus {
     /// Returns the name that the limiter counts the capability by. All capabilities that no node offers share one
     /// name.
     fn offered_name<'a>(&self, capability: &'a str) -> &'a str {
-        match self.capabilities.contains_key(capability) || self.peers.offering(capability).is_ok() {
+        match self.capabilities.contains_key(capability) || self.peers.is_offered(capability) {
             // A name that no node offers would let a caller create limits without bound.
             true => capability,
             false => "unknown",
@@ -170,7 +175,7 @@ fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
     // No node offers a name of another form. Peers are not searched for it.
     match is_capability(name) {
         true => Ok(name),
-        false => Err(Code::NOT_FOUND.because("no known node offers this capability")),
+        false => Err(peers::no_node_offers()),
     }
 }
 

@@ -16,6 +16,9 @@ use crate::wire::error::{CallError, Code};
 use crate::wire::signing::signature::{self, FROM, VERSION_HEADER};
 use crate::wire::{VERSION, client, sse};
 
+/// Advice for an error that a peer reports.
+const SEE_PEER: &str = "see the log of the peer for the same trace ID";
+
 /// Marks a call that another node has forwarded.
 const HOPS: HeaderName = HeaderName::from_static("x-hearthnet-hops");
 
@@ -48,7 +51,8 @@ pub(super) async fn forward(
     // The value has no meaning. Its presence stops the peer from forwarding again.
     headers.insert(HOPS, HeaderValue::from_static("1"));
     // The raw bytes are forwarded, so that the peer sees the same numbers and key order as this node.
-    let request = bus.http.post(client::join(&peer.url, "/bus/v1/call")).body(raw);
+    let url = client::join(&peer.url, "/bus/v1/call");
+    let request = bus.http.post(url.clone()).body(raw);
     trace::span("forward")
         .field("to", &peer.node_id)
         .field("same_community", peer.same_community)
@@ -58,7 +62,8 @@ pub(super) async fn forward(
             signature::sign(&mut headers, &bus.profile.identity, &bus.profile.community_id, &body)?;
             // The parsed body takes many times the memory of its text. It was needed for the signature alone.
             drop(body);
-            answer::marked(ask(request.headers(headers), bus.call_timeout).await)
+            let answer = ask(request.headers(headers), bus.call_timeout).await;
+            answer::marked(answer::noted(answer.map_err(|error| error.asked("POST", &url))))
         })
         .await
 }
@@ -66,7 +71,10 @@ pub(super) async fn forward(
 async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, CallError> {
     let response = timeout(patience, request.send())
         .await
-        .map_err(|_| Code::TIMEOUT.because("the peer did not answer in time"))?
+        .map_err(|_| {
+            client::late("the peer did not answer in time", "an answer", patience)
+                .advise("look at the load of the peer, or raise `call_timeout_seconds` in `[transport]`")
+        })?
         .map_err(|error| client::failed(&error))?;
     read(response, patience).await
 }
@@ -75,19 +83,28 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
     let content_type = response.headers().get(header::CONTENT_TYPE);
     // The type may have parameters, such as a charset.
     let streamed = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    let status = response.status().as_u16();
     let ok = response.status().is_success();
     if ok && streamed {
         return Ok(frames(Relay { response, parser: sse::Parser::default(), patience }));
     }
     let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
-    let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| invalid("it is not JSON"))?;
+    let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| {
+        invalid("it is not JSON").caused_by(format!("HTTP {status}, and the body is not JSON"))
+    })?;
     match ok {
         // `take` moves the value. A copy of 8 MiB of JSON would double the memory.
         true if body["output"].is_object() => {
             Ok(Answer::Plain { output: body["output"].take(), meta: body["meta"].take() })
         }
-        true => Err(invalid("it has no output")),
-        false => Err(error_of(&body)),
+        true => {
+            Err(invalid("it has no output").caused_by(format!("HTTP {status}, and the body has no output")))
+        }
+        false => {
+            let error = error_of(&body);
+            let cause = format!("HTTP {status} {}: {}", error.code.as_str(), error.message);
+            Err(error.caused_by(cause).advise(SEE_PEER))
+        }
     }
 }
 
@@ -114,6 +131,12 @@ struct Relay {
 
 impl FrameSource for Relay {
     async fn next(&mut self) -> Result<Frame, CallError> {
+        self.read().await.map_err(|error| error.asked("POST", self.response.url()))
+    }
+}
+
+impl Relay {
+    async fn read(&mut self) -> Result<Frame, CallError> {
         loop {
             if let Some(event) = self.parser.next()? {
                 return frame_of(&event);
@@ -134,7 +157,11 @@ fn frame_of(event: &sse::Event) -> Result<Frame, CallError> {
     }
     let data: Value = serde_json::from_str(&event.data).map_err(|_| invalid("a frame is not JSON"))?;
     match event.name.as_str() {
-        ERROR => Err(error_of(&data)),
+        ERROR => {
+            let error = error_of(&data);
+            let cause = format!("an error in its stream: {}: {}", error.code.as_str(), error.message);
+            Err(error.caused_by(cause).advise(SEE_PEER))
+        }
         name => Ok(Frame::new(name, data)),
     }
 }

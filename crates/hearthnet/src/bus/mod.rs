@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 mod call;
 pub(crate) mod capability;
+pub(crate) mod failure;
 mod forward;
 mod health;
 mod limiter;

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 
 use super::state::Bus;
-use super::{call, manifest};
-use crate::wire::error::Code;
+use super::{call, failure, manifest};
+use crate::wire::error::{CallError, Code};
 
 /// Returns the routes for calls and for the manifest, with an error of the bus for every other request.
 pub(crate) fn routes(bus: Arc<Bus>) -> Router {
@@ -16,10 +16,16 @@ pub(crate) fn routes(bus: Arc<Bus>) -> Router {
         .route("/bus/v1/call", post(call::handle))
         .route("/manifest", get(manifest::serve))
         // axum's own answers for these two have no body, and callers expect an error of the bus.
-        .fallback(|| async { Code::NOT_FOUND.because("no such route") })
+        .fallback(|| async { refused(Code::NOT_FOUND.because("no such route")) })
         .method_not_allowed_fallback(|| async {
-            let refused = Code::BAD_REQUEST.because("the route does not allow this method");
-            refused.with_status(StatusCode::METHOD_NOT_ALLOWED)
+            let error = Code::BAD_REQUEST.because("the route does not allow this method");
+            refused(error.with_status(StatusCode::METHOD_NOT_ALLOWED))
         })
         .with_state(bus)
+}
+
+/// Refuses a request that may name a capability, which makes it a call.
+fn refused(error: CallError) -> CallError {
+    failure::record("unknown", &error);
+    error
 }

@@ -58,6 +58,15 @@ impl Backend {
         headers: HeaderMap,
         chooser: Chooser,
     ) -> Result<Completion, CallError> {
+        self.try_complete(request, headers, chooser).await.map_err(|error| self.explain(error))
+    }
+
+    async fn try_complete(
+        &self,
+        request: Value,
+        headers: HeaderMap,
+        chooser: Chooser,
+    ) -> Result<Completion, CallError> {
         let response = self.send(request, headers, chooser).await?;
         let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
         Completion::parse(&bytes, chooser)
@@ -70,12 +79,34 @@ impl Backend {
         headers: HeaderMap,
         chooser: Chooser,
     ) -> Result<Pieces, CallError> {
+        self.try_stream(request, headers, chooser).await.map_err(|error| self.explain(error))
+    }
+
+    async fn try_stream(
+        &self,
+        request: Value,
+        headers: HeaderMap,
+        chooser: Chooser,
+    ) -> Result<Pieces, CallError> {
         let response = self.send(request, headers, chooser).await?;
         if is_json(response.headers()) {
             let bytes = client::read(response, MAX_ANSWER_BYTES, self.patience).await?;
             return Ok(Pieces::Whole(Some(Completion::parse(&bytes, chooser)?)));
         }
-        Ok(Pieces::Stream(Stream::new(response, self.patience, chooser)))
+        Ok(Pieces::Stream(Box::new(Stream::new(response, self.clone(), chooser))))
+    }
+
+    /// Adds the request to the cause of `error`. Servers repeat a key that they refuse, so it is removed.
+    pub(super) fn explain(&self, error: CallError) -> CallError {
+        let error = error.asked("POST", &self.url);
+        match &self.key {
+            Some(key) => error.hiding(key),
+            None => error,
+        }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     async fn send(
@@ -92,8 +123,16 @@ impl Backend {
         }
         let response = timeout(self.patience, builder.send())
             .await
-            .map_err(|_| Code::TIMEOUT.because("the language model did not answer in time"))?
-            .map_err(|error| client::failed(&error))?;
+            .map_err(|_| {
+                client::late("the language model did not answer in time", "an answer", self.patience).advise(
+                    "use a smaller model or a faster server, or raise `timeout_seconds` of the backend",
+                )
+            })?
+            .map_err(|error| client::failed(&error))
+            .map_err(|error| match error.code {
+                Code::PARTITION => error.advise("start the server at `url` of the backend, or correct `url`"),
+                _ => error,
+            })?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -1,15 +1,10 @@
 //! Errors that the server of a language model reports: by status, in a body, or in an event.
 
-use obs_facade::{Logger, warn_limited};
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::cause::Cause;
 use crate::wire::error::{CallError, Code};
-
-static LOG: Logger = Logger::new("hearthnet::llm");
-
-const MAX_MESSAGE_CHARS: usize = 256;
 
 /// Side that chose the model of a request. An error about the model is a mistake of that side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +48,17 @@ impl Chooser {
         self.fail(cause, Some(status), message_in(error))
     }
 
-    /// Logs the server's message and returns an error without it, because the message may name hosts, paths or keys.
+    /// Returns the error with the server's message as its cause. The caller does not get the message, because it may name
+    /// hosts, paths or keys.
     fn fail(self, cause: Option<Cause>, status: Option<u16>, message: &str) -> CallError {
         let cause = cause.unwrap_or(Cause::Fault);
-        let code = self.code(cause);
-        // Each cause has a rate limit of its own: a caller that sends bad requests does not hide an expired key.
-        warn_limited!(
-            LOG, cause.problem(), code = code.as_str(), status = status, message = harmless(message).as_str(),
-            problem = cause.problem(), advice = cause.advice(); "the language model failed"
-        );
-        code.because(cause.problem())
+        let came_back = match (status, message) {
+            (Some(status), "") => format!("HTTP {status}"),
+            (Some(status), message) => format!("HTTP {status}: {message}"),
+            (None, "") => "an error without a message".to_owned(),
+            (None, message) => format!("an error: {message}"),
+        };
+        self.code(cause).because(cause.problem()).caused_by(came_back).advise(cause.advice())
     }
 }
 
@@ -88,12 +84,6 @@ fn cause_in(error: &Value) -> Option<Cause> {
 fn message_in(error: &Value) -> &str {
     let text = |field: &str| error[field].as_str();
     text("message").or_else(|| text("detail")).or_else(|| error.as_str()).unwrap_or_default()
-}
-
-/// Returns the start of `message`, with blanks instead of control characters.
-fn harmless(message: &str) -> String {
-    // The log escapes control characters too. Blanks keep the line readable.
-    message.chars().take(MAX_MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -222,11 +212,5 @@ mod tests {
         let code = |chooser: Chooser| chooser.response(StatusCode::NOT_FOUND, b"").code;
         assert_eq!(code(Chooser::Node), Code::INTERNAL_ERROR);
         assert_eq!(code(Chooser::Caller), Code::NOT_IMPLEMENTED);
-    }
-
-    #[test]
-    fn a_message_for_the_log_is_bounded_and_without_controls() {
-        assert_eq!(harmless("a\u{1b}[2Jb\n"), "a [2Jb ");
-        assert_eq!(harmless(&"\u{e4}".repeat(1 << 20)).chars().count(), MAX_MESSAGE_CHARS);
     }
 }

@@ -1,10 +1,9 @@
 //! Completion that arrives in pieces.
 
-use std::time::Duration;
-
 use reqwest::Response;
 use serde_json::Value;
 
+use super::backend::Backend;
 use super::completion::{Completion, Report, invalid};
 use super::failure::Chooser;
 use super::message;
@@ -21,7 +20,8 @@ pub(crate) struct Piece {
 
 /// Pieces of a completion.
 pub(crate) enum Pieces {
-    Stream(Stream),
+    // Boxed, because it is three times as large as a completion.
+    Stream(Box<Stream>),
     /// Answer of a server that did not stream.
     Whole(Option<Completion>),
 }
@@ -45,16 +45,20 @@ pub(crate) struct Stream {
     response: Response,
     parser: sse::Parser,
     stopped: bool,
-    patience: Duration,
+    backend: Backend,
     chooser: Chooser,
 }
 
 impl Stream {
-    pub(super) fn new(response: Response, patience: Duration, chooser: Chooser) -> Stream {
-        Stream { response, parser: sse::Parser::default(), stopped: false, patience, chooser }
+    pub(super) fn new(response: Response, backend: Backend, chooser: Chooser) -> Stream {
+        Stream { response, parser: sse::Parser::default(), stopped: false, backend, chooser }
     }
 
     async fn next(&mut self) -> Result<Option<Piece>, CallError> {
+        self.read().await.map_err(|error| self.backend.explain(error))
+    }
+
+    async fn read(&mut self) -> Result<Option<Piece>, CallError> {
         loop {
             if let Some(event) = self.parser.next()? {
                 let piece = piece_of(&event, self.chooser)?;
@@ -62,7 +66,7 @@ impl Stream {
                 self.stopped |= piece.as_ref().is_some_and(|piece| piece.report.stop_reason.is_some());
                 return Ok(piece);
             }
-            match client::next_piece(&mut self.response, self.patience).await? {
+            match client::next_piece(&mut self.response, self.backend.patience()).await? {
                 Some(bytes) => self.parser.push(&bytes),
                 None => return self.end().map(|()| None),
             }

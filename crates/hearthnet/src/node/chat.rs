@@ -20,6 +20,9 @@ pub(super) const NAME: &str = "llm.chat";
 /// ignore it.
 const ANY_MODEL: &str = "default";
 
+/// Maximum length of a model's name from a caller in the log.
+const MAX_MODEL_CHARS: usize = 64;
+
 #[derive(Clone)]
 pub(super) struct Chat {
     backend: Backend,
@@ -62,7 +65,10 @@ impl Chat {
     fn model_for<'a>(&'a self, call: &'a Call) -> Result<(&'a str, Chooser), CallError> {
         match (self.model.as_deref(), text(&call.params, "model")?) {
             (Some(ours), Some(wanted)) if ours != wanted => {
-                Err(Code::NOT_IMPLEMENTED.because(format!("this node offers the model {ours}")))
+                let asked: String = wanted.chars().take(MAX_MODEL_CHARS).collect();
+                Err(Code::NOT_IMPLEMENTED
+                    .because(format!("this node offers the model {ours}"))
+                    .caused_by(format!("the caller asked for the model {asked}; this node offers {ours}")))
             }
             (Some(model), _) => Ok((model, Chooser::Node)),
             (None, Some(model)) => Ok((model, Chooser::Caller)),

@@ -4,6 +4,7 @@ use obs_facade::{http, trace};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::bus::failure::CAUSE_FIELD;
 use crate::llm::Backend;
 use crate::wire::error::CallError;
 
@@ -33,9 +34,13 @@ impl ModelSpan {
         headers
     }
 
-    /// Returns `result`, and marks the span as failed if it is an error.
+    /// Returns `result`. If it is an error, marks the span as failed and adds the cause.
     pub(crate) fn noted<T>(&self, result: Result<T, CallError>) -> Result<T, CallError> {
-        result.inspect_err(|error| self.0.fail(error.code.as_str()))
+        result.map_err(|error| {
+            self.0.fail(error.code.as_str());
+            self.0.set_field(CAUSE_FIELD, error.cause());
+            error.noted()
+        })
     }
 
     /// Adds the fields that the server reports for a whole completion.

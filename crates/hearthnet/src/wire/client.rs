@@ -8,7 +8,7 @@ use reqwest::{Client, Response};
 use tokio::time::timeout;
 
 use super::body_budget::Reservation;
-use super::error::{CallError, Code};
+use super::error::{CallError, Code, cause};
 
 static LOG: Logger = Logger::new(module_path!());
 
@@ -58,17 +58,35 @@ pub(crate) async fn next_piece(
     response: &mut Response,
     patience: Duration,
 ) -> Result<Option<bytes::Bytes>, CallError> {
-    let piece = timeout(patience, response.chunk())
-        .await
-        .map_err(|_| Code::TIMEOUT.because("the rest of the answer did not arrive in time"))?;
+    let piece = timeout(patience, response.chunk()).await.map_err(|_| {
+        late("the rest of the answer did not arrive in time", "the rest of the answer", patience)
+    })?;
     piece.map_err(|error| failed(&error))
 }
 
-/// Returns the error for the caller. It leaves out the client's message, which holds addresses.
+/// Returns the error for something that did not arrive within `patience`.
+pub(crate) fn late(message: &'static str, missing: &str, patience: Duration) -> CallError {
+    Code::TIMEOUT
+        .because(message)
+        .caused_by(format!("{missing} did not arrive within {} s", patience.as_secs_f64()))
+}
+
+/// Returns the error for the caller. It leaves out the client's message, which holds addresses. The cause has it.
 pub(crate) fn failed(error: &reqwest::Error) -> CallError {
     // No connection means that nothing was done. A caller may try elsewhere then.
-    match error.is_timeout() && !error.is_connect() {
+    let failed = match error.is_timeout() && !error.is_connect() {
         true => Code::TIMEOUT.because("the server did not answer in time"),
         false => Code::PARTITION.because("the server cannot be reached"),
+    };
+    failed.caused_by(reason(error))
+}
+
+/// Returns the chain of causes of a failed request, without its URL.
+pub(crate) fn reason(error: &reqwest::Error) -> String {
+    // The outermost message repeats the URL, which may hold a password. It says nothing else that the sources do not.
+    match std::error::Error::source(error) {
+        Some(source) => cause::chain(source),
+        None if error.is_timeout() => "no answer in time".to_owned(),
+        None => "the request failed".to_owned(),
     }
 }

@@ -51,13 +51,7 @@ impl Backend {
         let app = Router::new()
             .route("/v1/chat/completions", post(answer))
             .with_state((script, backend.seen.clone()));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let app = app.clone();
-                let service = hyper::service::service_fn(move |request| app.clone().call(request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-            }
-        });
+        tokio::spawn(serve(listener, app));
         backend
     }
 
@@ -67,6 +61,15 @@ impl Backend {
             "[[llm.backends]]\nname = \"fake\"\nurl = \"{}\"\nmodel = \"tiny\"\ntimeout_seconds = 1\n",
             self.url
         )
+    }
+}
+
+/// Serves `app` as long as the runtime of the test runs.
+pub(crate) async fn serve(listener: TcpListener, app: Router) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let app = app.clone();
+        let service = hyper::service::service_fn(move |request| app.clone().call(request));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 

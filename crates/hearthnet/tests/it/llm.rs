@@ -314,9 +314,10 @@ async fn failures_of_a_model_are_one_line_a_second_with_a_count() {
     tokio::time::sleep(Duration::from_millis(1100)).await;
     node.call("llm.chat", &chat(true)).send().await.unwrap().bytes().await.unwrap();
     let lines = node.stop().lines();
-    let lines: Vec<_> = lines.iter().filter(|line| line["msg"] == "the language model failed").collect();
+    let lines: Vec<_> = lines.iter().filter(|line| line["msg"] == "call failed").collect();
     assert!((2..=seconds + 3).contains(&lines.len()), "{lines:?}");
-    assert_eq!((&lines[0]["status"], &lines[0]["message"]), (&json!(400), &json!("secret")));
+    let cause = lines[0]["cause"].as_str().unwrap();
+    assert!(cause.ends_with("/v1/chat/completions: HTTP 400: secret"), "{cause}");
     let suppressed: u64 = lines.iter().filter_map(|line| line["suppressed"].as_u64()).sum();
     assert_eq!(lines.len() as u64 + suppressed, 201);
 }

@@ -2,6 +2,7 @@
 
 mod backend;
 mod calls;
+mod causes;
 mod command;
 mod doctor;
 mod end;

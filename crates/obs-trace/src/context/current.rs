@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::frame;
 use super::tasks;
 use crate::record::{ERROR_FIELD, ending};
-use crate::{Trace, TraceRecord};
+use crate::{Trace, TraceRecord, Value};
 
 /// Returns the trace that is current here: that of the enclosing scope, or else of the task or the thread.
 ///
@@ -90,6 +90,20 @@ impl Trace {
         self.0.fail(code);
         if let Some(span) = frame::enclosing_span(self) {
             self.0.set_field(span, ERROR_FIELD, code.into());
+        }
+    }
+
+    /// Sets a field of the span that encloses the caller. Has no effect outside of a span, nor once the trace has ended.
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// trace.enter(|| obs_trace::in_span("forward", || trace.set_field("cause", "connection refused")));
+    /// let record = trace.finish().unwrap();
+    /// assert_eq!(record.spans()[0].field("cause").unwrap().as_str(), Some("connection refused"));
+    /// ```
+    pub fn set_field(&self, key: &'static str, value: impl Into<Value>) {
+        if let Some(span) = frame::enclosing_span(self) {
+            self.0.set_field(span, key, value.into());
         }
     }
 }

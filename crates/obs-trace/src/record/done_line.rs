@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::TraceRecord;
+use super::{Status, TraceRecord};
 use crate::{TraceId, clock};
 
 const TARGET: &str = "hearthnet.trace";
@@ -19,16 +19,22 @@ pub(crate) fn ending() -> Option<TraceId> {
     ENDING.get()
 }
 
-/// Logs the line for a trace that has ended.
+/// Logs the line for a trace that has ended: at `warn` if the request failed, else at `info`.
 pub(super) fn log(record: &TraceRecord) {
-    if !log::log_enabled!(target: TARGET, log::Level::Info) {
+    let status = record.status();
+    let level = match status {
+        // The caller went away. Nothing failed here.
+        Status::Ok | Status::Cancelled => log::Level::Info,
+        Status::Failed(_) | Status::Panic => log::Level::Warn,
+    };
+    if !log::log_enabled!(target: TARGET, level) {
         return;
     }
     let line = || {
-        log::info!(
-            target: TARGET,
+        log::log!(
+            target: TARGET, level,
             capability = record.capability(),
-            status = record.status().as_str(),
+            status = status.as_str(),
             ms = clock::ms(record.duration()),
             spans = record.span_count();
             "done"

@@ -104,7 +104,9 @@ impl Limiter {
         if over(&limits.hard) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
             warn_limited!(LOG, "rate_hard", capability = capability; "a call above the hard limit is refused");
-            return Err(Code::RATE_LIMITED.because("too many calls a second: call less often"));
+            return Err(Code::RATE_LIMITED
+                .because("too many calls a second: call less often")
+                .caused_by("one caller made more calls a second than the hard limit allows"));
         }
         if over(&limits.soft) {
             standard::rate_limited_total().with([capability, "soft"]).inc();

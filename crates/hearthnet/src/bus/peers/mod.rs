@@ -12,6 +12,7 @@ use reqwest::Url;
 
 use self::offers::Offers;
 use crate::bus::logger::LOG;
+use crate::wire::client;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::Manifest;
 
@@ -30,6 +31,8 @@ struct State {
     known: BTreeMap<usize, Known>,
     /// Names with series of their own, by the same index.
     offers: BTreeMap<usize, Offers>,
+    /// Reasons for which the last requests to the peers failed, by the same index.
+    reasons: BTreeMap<usize, String>,
     /// Communities that have a series.
     published: BTreeSet<String>,
 }
@@ -67,22 +70,44 @@ impl Peers {
         ids.into_iter().cloned().collect()
     }
 
+    /// Returns whether a peer that answers offers `capability`.
+    pub(crate) fn is_offered(&self, capability: &str) -> bool {
+        let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
+        self.lock().known.values().any(|known| known.answers && offers(known))
+    }
+
     /// Returns the first peer that answers and offers `capability`.
     pub(crate) fn offering(&self, capability: &str) -> Result<Peer, CallError> {
         let state = self.lock();
         let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
         let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
         // The caller learns whether the capability exists at all: a partition may heal, an unknown name stays unknown.
-        let missing = match offering.peek() {
-            Some(_) => Code::PARTITION.because("the node that offers this capability does not answer"),
-            None => Code::NOT_FOUND.because("no known node offers this capability"),
-        };
-        let (index, known) = offering.find(|(_, known)| known.answers).ok_or(missing)?;
+        let first = offering.peek().map(|(index, _)| **index);
+        let found = offering.find(|(_, known)| known.answers);
+        let (index, known) = found.ok_or_else(|| match first {
+            Some(index) => self.silent(&state, index),
+            None => no_node_offers(),
+        })?;
         Ok(Peer {
             url: self.urls[*index].clone(),
             node_id: known.manifest.node_id.clone(),
             same_community: known.manifest.community_id == self.community_id,
         })
+    }
+
+    /// Returns the error for a capability of the peer at `index`, which does not answer.
+    fn silent(&self, state: &State, index: usize) -> CallError {
+        let reason = state.reasons.get(&index).map_or("the last request failed", String::as_str);
+        Code::PARTITION
+            .because("the node that offers this capability does not answer")
+            .caused_by(reason)
+            .asked("GET", &manifest_of(&self.urls[index]))
+            .advise("start the peer, or check the network between the nodes")
+    }
+
+    /// Keeps the reason for which the last request to the peer at `index` failed.
+    fn failed(&self, index: usize, reason: String) {
+        self.lock().reasons.insert(index, reason);
     }
 
     /// Returns whether `node_id` is the ID of a peer that has answered at least once.
@@ -139,6 +164,17 @@ impl Peers {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the error for a capability that no node offers.
+pub(super) fn no_node_offers() -> CallError {
+    Code::NOT_FOUND
+        .because("no known node offers this capability")
+        .advise("check the name, or add a node that offers it to `[discovery] static_peers`")
+}
+
+fn manifest_of(url: &Url) -> Url {
+    client::join(url, "/manifest")
 }
 
 fn tell(known: &Known, same_community: bool) {

@@ -8,9 +8,11 @@ use reqwest::Url;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::manifest_of;
 use crate::bus::logger::LOG;
 use crate::bus::state::Bus;
 use crate::wire::client;
+use crate::wire::error::cause;
 use crate::wire::manifest::Manifest;
 
 // A silent peer is noticed within the interval and the patience.
@@ -27,17 +29,21 @@ pub(crate) fn watch_all(bus: &Arc<Bus>) -> JoinSet<()> {
 
 /// Requests the manifest of the peer at `index` for as long as the node runs.
 async fn watch(bus: Arc<Bus>, index: usize) {
-    let url = client::join(&bus.peers.urls[index], "/manifest");
+    let url = manifest_of(&bus.peers.urls[index]);
+    // Without a user and password that the URL may hold.
+    let address = cause::target(&url);
     loop {
         let answer = match ask(&bus.http, url.clone()).await {
             // A node that forwards to itself would answer its own call with its own error.
             Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
-                Err("the address is that of this node")
+                Err("the address is that of this node".to_owned())
             }
             other => other,
         };
         if let Err(reason) = &answer {
-            warn_limited!(LOG, "peer", address:% = bus.peers.urls[index], reason = reason; "no manifest from a peer");
+            // The key is an address of the configuration, so that no peer hides another one.
+            warn_limited!(LOG, address, address = address, reason = reason.as_str(); "no manifest from a peer");
+            bus.peers.failed(index, reason.clone());
         }
         if bus.peers.learn(index, answer.ok()) {
             let us = bus.profile.identity.node_id();
@@ -48,14 +54,16 @@ async fn watch(bus: Arc<Bus>, index: usize) {
     }
 }
 
-async fn ask(http: &reqwest::Client, url: Url) -> Result<Manifest, &'static str> {
+async fn ask(http: &reqwest::Client, url: Url) -> Result<Manifest, String> {
     let manifest = async {
-        let response = http.get(url).send().await.map_err(|_| "it cannot be reached")?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err("its answer is not 200");
+        let response = http.get(url).send().await.map_err(|error| client::reason(&error))?;
+        let status = response.status();
+        if status != reqwest::StatusCode::OK {
+            return Err(format!("HTTP {}", status.as_u16()));
         }
         let read = client::read(response, MAX_MANIFEST_BYTES, PATIENCE).await;
-        Manifest::parse(&read.map_err(|_| "its answer ended early or is too large")?)
+        Manifest::parse(&read.map_err(|error| error.cause())?).map_err(str::to_owned)
     };
-    timeout(PATIENCE, manifest).await.unwrap_or(Err("it took too long"))
+    let late = || format!("no answer within {} s", PATIENCE.as_secs());
+    timeout(PATIENCE, manifest).await.unwrap_or_else(|_| Err(late()))
 }

@@ -1,9 +1,15 @@
-//! Error codes of the bus, and the answer that carries one.
+//! Error codes of the bus, the answer that carries one, and the cause for the owner of the node.
 
-use axum::http::StatusCode;
+pub(crate) mod cause;
+mod redaction;
+
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use obs_facade::http::ResultCode;
+use reqwest::Url;
 use serde_json::{Value, json};
+
+use self::cause::Cause;
 
 /// Error code of the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +63,7 @@ impl Code {
     }
 
     pub(crate) fn because(self, message: impl Into<String>) -> CallError {
-        CallError { code: self, message: message.into(), status: self.status }
+        CallError { code: self, message: message.into(), status: self.status, cause: Box::default() }
     }
 }
 
@@ -67,6 +73,8 @@ pub(crate) struct CallError {
     pub(crate) code: Code,
     pub(crate) message: String,
     status: StatusCode,
+    // Boxed, because results with this error are returned by most functions of the bus.
+    cause: Box<Cause>,
 }
 
 impl CallError {
@@ -74,6 +82,56 @@ impl CallError {
     pub(crate) fn with_status(mut self, status: StatusCode) -> CallError {
         self.status = status;
         self
+    }
+
+    /// Adds what came back from another server, or what went wrong here, for the owner of this node. The caller does not
+    /// get it.
+    pub(crate) fn caused_by(mut self, text: impl Into<String>) -> CallError {
+        self.cause.came_back(text.into());
+        self
+    }
+
+    /// Adds the request to another server that led to the failure.
+    pub(crate) fn asked(mut self, method: &str, url: &Url) -> CallError {
+        self.cause.ask(method, url);
+        self
+    }
+
+    /// Adds advice for the owner of this node.
+    pub(crate) fn advise(mut self, advice: &'static str) -> CallError {
+        self.cause.advice = Some(advice);
+        self
+    }
+
+    /// Removes `secret` from the cause.
+    pub(crate) fn hiding(mut self, secret: &str) -> CallError {
+        self.cause.hide(secret);
+        self
+    }
+
+    /// Notes that a span has the cause.
+    pub(crate) fn noted(mut self) -> CallError {
+        self.cause.is_on_span = true;
+        self
+    }
+
+    /// Returns whether a span has the cause.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.cause.is_on_span
+    }
+
+    /// Returns the cause in one line, for the log and for traces: bounded, and without secrets and control characters.
+    pub(crate) fn cause(&self) -> String {
+        self.cause.line(&self.message)
+    }
+
+    /// Returns the scheme, host and port of the server that was asked.
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.cause.target()
+    }
+
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        self.cause.advice
     }
 
     pub(crate) fn body(&self) -> Value {
@@ -86,11 +144,18 @@ pub(crate) fn mismatch(what: &str, allowed: &str) -> CallError {
     Code::SCHEMA_MISMATCH.because(format!("{what}: expected {allowed}"))
 }
 
+/// Seconds after which a caller that was refused as too many may try again. The budgets of callers are refilled every
+/// second.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
 impl IntoResponse for CallError {
     fn into_response(self) -> Response {
         let mut response = (self.status, super::json(&self.body())).into_response();
         // The facade's layer records this code instead of one derived from the status.
         response.extensions_mut().insert(ResultCode(self.code.text));
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
         response
     }
 }
@@ -103,7 +168,10 @@ mod tests {
     fn every_code_is_found_by_its_text_and_has_its_status() {
         for code in Code::ALL {
             assert_eq!(Code::parse(code.as_str()), Some(code));
-            assert_eq!(code.because("why").into_response().status(), code.status);
+            let response = code.because("why").into_response();
+            assert_eq!(response.status(), code.status);
+            let is_too_many = response.status() == StatusCode::TOO_MANY_REQUESTS;
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), is_too_many);
         }
         assert_eq!(Code::parse("ok"), None);
         assert_eq!(Code::parse("cancelled"), None);
