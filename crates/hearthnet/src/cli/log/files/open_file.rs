@@ -103,6 +103,8 @@ impl OpenFile {
                 Ok(Some(read)) => read,
                 Ok(None) => return Ok(End::Truncated),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // logrotate creates the file of a compression before it has the first byte.
+                Err(_) if self.source.is_gzip() && self.stamp.length == 0 => break,
                 Err(error) if self.source.is_gzip() => {
                     deliver(&self.name, Piece::Unreadable(error))?;
                     return Ok(End::Damaged);

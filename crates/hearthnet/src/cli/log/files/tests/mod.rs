@@ -250,6 +250,14 @@ fn parts_of_a_day_and_compressed_files_are_in_order() {
 }
 
 #[test]
+fn an_empty_compressed_file_is_not_damaged() {
+    let mut folder = Folder::new();
+    folder.append("2026-05-26.log.1.gz", "");
+    folder.append("2026-05-26.log", &text(0..2));
+    assert_eq!(folder.read(false), lines(0..2));
+}
+
+#[test]
 fn a_damaged_compressed_file_is_reported_and_skipped() {
     let mut folder = Folder::new();
     folder.compress("2026-05-25.log.gz", &["a\n"]);
