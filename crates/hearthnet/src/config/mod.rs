@@ -71,7 +71,7 @@ impl Config {
         self.identity.keys_dir = place(&self.identity.keys_dir, Folder::Keys, Paths::keys)?;
         self.community.state_dir = place(&self.community.state_dir, Folder::Communities, Paths::communities)?;
         let log_dir = place(self.observability.log_dir(), Folder::Log, Paths::log)?;
-        self.observability = self.observability.with_log_dir(log_dir).log_latest_default(true);
+        self.observability = self.observability.with_log_dir(log_dir);
         Ok(self)
     }
 

@@ -70,7 +70,7 @@ async fn as_process_1_a_node_ends_with_the_status_of_the_signal() {
         assert_eq!(status.code(), Some(code), "{signal}");
         assert_eq!(home.done(None).len(), 1, "{signal}");
         let left = std::fs::read_dir(home.log()).unwrap().count();
-        assert_eq!(left, 2, "only the day file and the link to it are left");
+        assert_eq!(left, 1, "a hand-over file is left");
     }
 }
 
@@ -125,7 +125,7 @@ async fn a_second_signal_ends_a_node_at_once_and_nothing_recorded_is_lost() {
         assert_eq!(home.lines().last().unwrap()["msg"], "stopped");
         assert_eq!(event_types(&home), ["node.started", "node.stopped"]);
         let left = std::fs::read_dir(home.log()).unwrap().count();
-        assert_eq!(left, 2, "everything is in the day file, which has a link");
+        assert_eq!(left, 1, "everything is in the day file");
     }
 }
 

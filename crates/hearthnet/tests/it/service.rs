@@ -41,21 +41,22 @@ async fn with_json_on_the_console_every_line_of_the_process_is_an_object() {
 
 #[test]
 fn latest_log_is_todays_file_and_no_line_is_shown_twice() {
-    let home = Home::new().start("").stop();
+    let home = Home::new().start("observability = { log_latest = true }").stop();
     let target = fs::read_link(home.log().join("latest.log")).unwrap();
     assert_eq!(target.to_str().unwrap(), chrono::Utc::now().format("%Y-%m-%d.log").to_string());
     assert_eq!(fs::read_to_string(home.log().join("latest.log")).unwrap(), home.log_text());
     let shown = text_of(&home.run(&["log"]).stdout);
     assert_eq!(shown.lines().count(), home.lines().len(), "{shown}");
 
-    let home = Home::new().start("observability = { log_latest = false }").stop();
+    let home = Home::new().start("").stop();
     assert!(home.log().join("latest.log").symlink_metadata().is_err());
 }
 
 #[test]
 fn a_group_may_read_the_log() {
     let gid = fs::metadata("/proc/self").unwrap().gid();
-    let home = Home::new().start(&format!("observability = {{ log_group = \"{gid}\" }}")).stop();
+    let home =
+        Home::new().start(&format!("observability = {{ log_group = \"{gid}\", log_latest = true }}")).stop();
     let of = |path: &Path| {
         let there = fs::metadata(path).unwrap();
         (there.mode() & 0o777, there.gid())

@@ -46,7 +46,7 @@ pub struct ObservabilityConfig {
     log_max_bytes: u64,
     #[serde(deserialize_with = "read::log_compress")]
     log_compress: bool,
-    log_latest: Option<bool>,
+    log_latest: bool,
     log_group: String,
     metrics_enabled: bool,
     #[serde(deserialize_with = "read::doctor_interval")]
@@ -75,7 +75,7 @@ impl Default for ObservabilityConfig {
             log_console: LogConsole::Off,
             log_max_bytes: 0,
             log_compress: false,
-            log_latest: None,
+            log_latest: false,
             log_group: String::new(),
             metrics_enabled: true,
             doctor_interval_seconds: 0,
@@ -132,13 +132,7 @@ impl ObservabilityConfig {
 
     /// Sets whether `latest.log` in the log folder is a link to the file of today, for `tail -F`. Off by default.
     pub fn log_latest(mut self, on: bool) -> Self {
-        self.log_latest = Some(on);
-        self
-    }
-
-    /// Sets the default of `log_latest`, which a value from a file or from [`log_latest`](Self::log_latest) precedes.
-    pub fn log_latest_default(mut self, on: bool) -> Self {
-        self.log_latest.get_or_insert(on);
+        self.log_latest = on;
         self
     }
 
@@ -255,7 +249,7 @@ impl ObservabilityConfig {
             LogConsole::Json => (obs_log::Console::Always, obs_log::ConsoleFormat::Json),
         };
         let config = obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console);
-        let config = config.console_format(format).latest_link(self.log_latest.unwrap_or(false));
+        let config = config.console_format(format).latest_link(self.log_latest);
         let config = config.group(Some(self.log_group.clone()).filter(|group| !group.is_empty()));
         compressing(config.max_bytes(limit(self.log_max_bytes)), self.log_compress)
     }
