@@ -127,8 +127,9 @@ impl Files<'_> {
                 Err(CheckResult::fail(format!("{shown} cannot be reached: {err}"))
                     .fix("give the node's user access to the community's folder"))
             }
-            Err(err) => Err(CheckResult::fail(format!("{shown} cannot be inspected: {err}"))
-                .fix("look for disk errors (`dmesg`), and restore the event log from a backup if it is damaged")),
+            Err(err) => Err(CheckResult::fail(format!("{shown} cannot be inspected: {err}")).fix(
+                "look for disk errors (`dmesg`), and restore the event log from a backup if it is damaged",
+            )),
         }
     }
 
