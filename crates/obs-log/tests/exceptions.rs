@@ -20,6 +20,7 @@ static LOG: Logger = Logger::new("test");
 fn main() {
     let tests: &[(&str, fn())] = &[
         ("a_caller_does_not_wait_for_symbols", caller),
+        ("a_call_during_a_look_up_does_not_wait_for_it", caller_beside),
         ("a_kill_right_after_an_exception_loses_nothing", killed),
         ("a_kill_after_the_line_was_written_doubles_nothing", killed_later),
         ("the_console_has_the_symbols_too", console),
@@ -41,6 +42,15 @@ fn caller() {
     }
     let order: Vec<_> = lines.iter().filter_map(|line| line["at"].as_u64()).collect();
     assert_eq!(order, (0..2 * CALLS as u64).collect::<Vec<_>>(), "lines stay in the order of their calls");
+}
+
+fn caller_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let (told, _) = run("measure beside", folder.path());
+    tell(&told);
+    let lines = lines(folder.path());
+    assert_eq!(lines.len(), CALLS);
+    assert!(lines.iter().all(|line| line["backtrace"].as_str().unwrap().contains("fail_here")));
 }
 
 fn killed() {
@@ -93,6 +103,7 @@ fn child(scenario: &str, folder: &Path) {
     let _guard = configure(&Config::new(folder).console(console)).unwrap();
     match scenario {
         "measure" => measure(),
+        "measure beside" => measure_beside(),
         "kill" => {
             (0..3).for_each(fail_here);
             kill();
@@ -148,4 +159,21 @@ fn measure() {
     let median = times[CALLS / 2];
     tell(&format!("first {first:?} median {median:?} flush {flushed:?} look-up {looked_up:?}"));
     assert!(median < Duration::from_millis(5) && median < flushed, "{median:?} of {flushed:?}");
+}
+
+/// Calls `exception!` again and again while the writer looks up the symbols of the first call.
+fn measure_beside() {
+    let started = Instant::now();
+    fail_here(0);
+    let times = (1..CALLS as u64).map(|at| {
+        std::thread::sleep(Duration::from_millis(10));
+        let started = Instant::now();
+        fail_here(at);
+        started.elapsed()
+    });
+    let slowest = times.max().unwrap();
+    assert!(flush(PATIENCE));
+    let looked_up = started.elapsed();
+    tell(&format!("slowest {slowest:?} first look-up {looked_up:?}"));
+    assert!(slowest < looked_up / 2, "{slowest:?} of {looked_up:?}");
 }

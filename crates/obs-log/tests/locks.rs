@@ -76,6 +76,13 @@ fn without_locks() {
         check_lines(folder.path(), 1, LINES);
         assert_eq!(hand_over_files(folder.path()), 0);
     }
+    // A day file whose lock fails in any other way is written too.
+    for errno in [libc::EACCES, libc::EIO] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = ended(start("unlocked", folder.path(), &refused(&[libc::SYS_flock], errno)));
+        assert_eq!(said.matches("has no locks").count(), 1, "{errno}: {said}");
+        check_lines(folder.path(), 1, LINES);
+    }
 }
 
 fn restarts_without_locks() {

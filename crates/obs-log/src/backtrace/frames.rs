@@ -3,13 +3,15 @@
 //! A walk of the stack takes microseconds, the look-up of its symbols milliseconds. The standard library does not give out the
 //! addresses of its own backtrace, so the stack is walked here.
 //!
-//! Unsafe are the calls of the unwinder and of `dl_iterate_phdr`, which pass a pointer back to a function of this file.
+//! Unsafe are the walk without a lock, and `dl_iterate_phdr`, which passes a pointer back to a function of this file.
 //! Invariants:
 //! - the pointer is that of a local of the caller, which nothing else touches during the call;
-//! - neither function unwinds: both only push to a vector.
+//! - the function does not unwind: it only pushes to a vector.
 #![allow(unsafe_code)]
 
 use std::fmt;
+
+use crate::json::text::display::bounded_text;
 
 /// Maximum number of addresses that are kept. A deeper stack is a recursion, whose later frames tell nothing new.
 const MAX_FRAMES: usize = 256;
@@ -22,8 +24,14 @@ impl Frames {
     /// Returns the stack of this thread.
     pub(crate) fn current() -> Frames {
         let mut frames = Vec::with_capacity(64);
-        unwind::walk(&mut frames);
+        walk(&mut frames);
         Frames(frames)
+    }
+
+    /// Looks the symbols up and formats a row for each function and one for its place in the source, as the standard
+    /// library does. At most `most` bytes. Takes milliseconds, and a hundred the first time in a process.
+    pub(crate) fn with_symbols(&self, most: usize) -> String {
+        bounded_text(&Symbols(self), most)
     }
 
     /// Whether all frames of the stack are there.
@@ -32,45 +40,74 @@ impl Frames {
     }
 }
 
-#[cfg(not(any(miri, target_arch = "arm")))]
-mod unwind {
-    use std::ffi::{c_int, c_void};
+/// Adds the addresses of this thread's stack to `frames`.
+///
+/// `backtrace::trace` and the standard library take a lock that is held while symbols are looked up. A caller would wait for
+/// the writer, so the stack is walked without it.
+#[cfg(unix)]
+fn walk(frames: &mut Vec<usize>) {
+    let note = |frame: &backtrace::Frame| {
+        frames.push(frame.ip() as usize);
+        frames.len() < MAX_FRAMES
+    };
+    // SAFETY: the lock protects the debug library of Windows. The unwinders of Unix may run on several threads at once.
+    unsafe { backtrace::trace_unsynchronized(note) };
+}
 
-    use super::MAX_FRAMES;
+#[cfg(not(unix))]
+fn walk(frames: &mut Vec<usize>) {
+    backtrace::trace(|frame| {
+        frames.push(frame.ip() as usize);
+        frames.len() < MAX_FRAMES
+    });
+}
 
-    /// `_URC_NO_REASON`: go on.
-    const GO_ON: c_int = 0;
-    /// `_URC_END_OF_STACK`: stop.
-    const STOP: c_int = 5;
+/// Text of frames with their symbols.
+struct Symbols<'a>(&'a Frames);
 
-    // The unwinder of the platform, which the standard library links already.
-    unsafe extern "C" {
-        fn _Unwind_Backtrace(
-            visit: unsafe extern "C" fn(context: *mut c_void, data: *mut c_void) -> c_int,
-            data: *mut c_void,
-        ) -> c_int;
-        fn _Unwind_GetIP(context: *mut c_void) -> usize;
-    }
-
-    /// Adds the addresses of the stack to `frames`.
-    pub(super) fn walk(frames: &mut Vec<usize>) {
-        // SAFETY: `note` gets `frames`, which lives during the call and is used by nothing else.
-        unsafe { _Unwind_Backtrace(note, std::ptr::from_mut(frames).cast()) };
-    }
-
-    unsafe extern "C" fn note(context: *mut c_void, data: *mut c_void) -> c_int {
-        // SAFETY: `data` is the vector of `walk`.
-        let frames = unsafe { &mut *data.cast::<Vec<usize>>() };
-        // SAFETY: the unwinder passes a valid context.
-        frames.push(unsafe { _Unwind_GetIP(context) });
-        if frames.len() < MAX_FRAMES { GO_ON } else { STOP }
+impl fmt::Display for Symbols<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, address) in self.0.0.iter().enumerate() {
+            let mut shown = Ok(());
+            let mut is_first = true;
+            // An address has several symbols if functions are inlined there.
+            backtrace::resolve(std::ptr::without_provenance_mut(*address), |symbol| {
+                shown = shown.and_then(|()| write_symbol(f, number, is_first, symbol));
+                is_first = false;
+            });
+            shown?;
+            if is_first {
+                writeln!(f, "{number:>4}: {address:#x}")?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Stands for the unwinder that Miri lacks and that has another interface on 32-bit ARM. A draft has no addresses there.
-#[cfg(any(miri, target_arch = "arm"))]
-mod unwind {
-    pub(super) fn walk(_: &mut Vec<usize>) {}
+fn write_symbol(
+    f: &mut fmt::Formatter<'_>,
+    number: usize,
+    is_first: bool,
+    symbol: &backtrace::Symbol,
+) -> fmt::Result {
+    if is_first {
+        write!(f, "{number:>4}: ")?;
+    } else {
+        f.write_str("      ")?;
+    }
+    match symbol.name() {
+        // Without the hash at its end, as the standard library shows it.
+        Some(name) => writeln!(f, "{name:#}")?,
+        None => writeln!(f, "<unknown>")?,
+    }
+    if let (Some(file), Some(line)) = (symbol.filename(), symbol.lineno()) {
+        write!(f, "             at {}:{line}", file.display())?;
+        if let Some(column) = symbol.colno() {
+            write!(f, ":{column}")?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
 }
 
 /// Formats one row a frame: the loaded file and the offset in it, as `addr2line` takes them.
@@ -142,7 +179,7 @@ unsafe extern "C" fn note_loaded(
 mod tests {
     use super::*;
 
-    #[cfg_attr(any(miri, target_arch = "arm"), ignore = "the stack cannot be walked there")]
+    #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
     #[test]
     fn the_stack_of_this_thread_ends_and_names_its_files() {
         let frames = Frames::current();
@@ -154,7 +191,7 @@ mod tests {
         }
     }
 
-    #[cfg_attr(any(miri, target_arch = "arm"), ignore = "the stack cannot be walked there")]
+    #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
     #[test]
     fn the_same_way_has_the_same_addresses() {
         let both: Vec<_> = (0..std::hint::black_box(2)).map(|_| Frames::current()).collect();
@@ -162,7 +199,7 @@ mod tests {
         assert_ne!(both[0], Frames::current());
     }
 
-    #[cfg_attr(any(miri, target_arch = "arm"), ignore = "the stack cannot be walked there")]
+    #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
     #[test]
     fn a_deep_stack_is_cut() {
         fn deeper(left: usize) -> Frames {

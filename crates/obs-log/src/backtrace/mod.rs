@@ -6,7 +6,6 @@
 
 mod frames;
 
-use std::backtrace::Backtrace;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +20,6 @@ use crate::config::redactor::Redactor;
 use crate::json::Encoder;
 use crate::json::cache::names::NameSlot;
 use crate::json::joined::Joined;
-use crate::json::text::display::bounded_text;
 use crate::json::text::escape::escape;
 use crate::json::text::line_buf::LineBuf;
 use crate::json::text::truncate;
@@ -63,7 +61,6 @@ pub(crate) enum Trace {
 #[derive(Debug)]
 pub(crate) struct Unresolved {
     frames: Frames,
-    backtrace: Backtrace,
     /// Text that stands for the symbols.
     draft: String,
 }
@@ -92,8 +89,7 @@ impl Trace {
             return Trace::Known(format!("[left out: {MAX_WAITING} others wait to be written]").into());
         }
         let draft = format!("{DRAFT}{frames}");
-        // The standard library looks symbols up only when the backtrace is displayed.
-        Trace::Unresolved(Arc::new(Unresolved { frames, backtrace: Backtrace::force_capture(), draft }))
+        Trace::Unresolved(Arc::new(Unresolved { frames, draft }))
     }
 }
 
@@ -134,7 +130,7 @@ impl Unresolved {
         if let Some(text) = known(&self.frames) {
             return text;
         }
-        let text = bounded_text(&self.backtrace, MAX_TEXT_BYTES).into();
+        let text = self.frames.with_symbols(MAX_TEXT_BYTES).into();
         #[cfg(test)]
         lock(&tests::RESOLVED_BY).push(std::thread::current().id());
         remember(&self.frames, &text);

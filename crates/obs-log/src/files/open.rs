@@ -173,11 +173,12 @@ impl<'a> FileLock<'a> {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(FileLock { file, locked: true }),
-                Err(TryLockError::Error(error)) if lockless::is_missing(&error) => {
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Any other error says that there are no locks here. A log without a lock is better than none.
+                Err(TryLockError::Error(error)) => {
                     lockless::note(&error);
                     return Ok(FileLock { file, locked: false });
                 }
-                Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if started.elapsed() > PATIENCE => {
                     return Err(io::Error::other("another process keeps it locked"));
                 }
