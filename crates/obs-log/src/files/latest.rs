@@ -20,7 +20,7 @@ pub(super) struct Latest {
     pointed: Option<DayFileName>,
 }
 
-/// What has the name of the link.
+/// Kind of file that has the name of the link.
 enum Found {
     Nothing,
     /// A link of ours, or one that could be.

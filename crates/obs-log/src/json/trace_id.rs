@@ -69,7 +69,7 @@ fn write_from(source: TraceIdSource, line: &mut LineBuf) {
     let start = line.len();
     let asked = caught(|| {
         source(&mut |id| {
-            // Of several calls the last one counts.
+            // The last of several calls counts.
             line.truncate(start);
             line.extend_from_slice(b",\"trace_id\":\"");
             escape(line, id);

@@ -31,7 +31,7 @@ impl<'a> Accept<'a> {
     /// Returns the quality of the most specific range that covers the type.
     pub(crate) fn quality_of(&self, media: &Media) -> Quality {
         let covering = self.0.iter().filter_map(|range| Some((range.covers(media)?, range.quality)));
-        // Of equally specific ranges the one with the highest quality wins.
+        // The highest quality wins among equally specific ranges.
         let (specific, value) = covering.max().unwrap_or((ANY, 0));
         Quality { value, is_named: specific >= NAMED }
     }

@@ -1,4 +1,4 @@
-//! What the node tells the service manager that started it: systemd, or another program with its protocol.
+//! Messages to the service manager that started the node: systemd, or another program with its protocol.
 //!
 //! Without one, all of this does nothing.
 

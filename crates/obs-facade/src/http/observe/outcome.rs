@@ -35,7 +35,7 @@ const OK: &str = "ok";
 /// that one is returned.
 fn code_of_status(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        // Of the 1xx codes only 101 can be a final response. Servers replace any other one by a 500.
+        // A final response can have 101 of the 1xx codes only. Servers replace any other one by a 500.
         100 | 102..=199 => "internal_error",
         ..=399 => OK,
         401 => "unauthorized",
