@@ -21,10 +21,19 @@ const MIRI: Step = ("miri", miri);
 
 /// Modules whose tests need memory, locks and threads only.
 const UNDER_MIRI: [&str; 2] = ["journal::tests::", "queue::"];
-/// Test targets for AddressSanitizer: all except those that count allocations or measure memory, and the one that kills
-/// processes for half a minute.
-const WITH_ADDRESSES: [&str; 6] =
-    ["--lib", "--test=it", "--test=configure", "--test=exit", "--test=panic_hook", "--test=faults"];
+/// Test targets for AddressSanitizer: all except those that count allocations, measure or limit memory, or refuse system
+/// calls of the sanitizer, and the one that kills processes for half a minute.
+const WITH_ADDRESSES: [&str; 9] = [
+    "--lib",
+    "--test=it",
+    "--test=configure",
+    "--test=exceptions",
+    "--test=exit",
+    "--test=panic_hook",
+    "--test=faults",
+    "--test=refused",
+    "--test=signals",
+];
 
 pub(crate) fn run() -> Done {
     Ok(steps::run([MODELS, ADDRESS, MIRI].into_iter(), true))
