@@ -19,7 +19,7 @@ const UNLISTED: u8 = 2;
 /// The alignment keeps the reference count of the `Arc`, which `clone` writes, off the cache lines here. The cell keeps
 /// what it writes on lines of its own. The other fields are read at every write, and no recording thread writes them.
 #[derive(Debug)]
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub struct Series<C> {
     state: AtomicU8,
     pub(crate) values: Box<[Box<str>]>,
