@@ -9,7 +9,7 @@ mod overrides;
 mod run;
 #[cfg(test)]
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
-mod terminal_unsafe;
+pub(crate) mod terminal_unsafe;
 mod trace;
 mod visible;
 

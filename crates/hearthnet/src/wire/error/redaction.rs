@@ -29,8 +29,9 @@ pub(super) fn shown(text: &str) -> String {
 
 /// Returns whether a terminal or a reader may take `c` for something else than a character of the text.
 fn is_odd(c: char) -> bool {
-    let reorders = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-    c.is_control() || reorders || c == '\u{feff}'
+    let reorders =
+        matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    c.is_control() || reorders || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// Removes user, password, query and fragment of a URL.
@@ -137,6 +138,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cli::terminal_unsafe::UNSAFE;
+
+    #[test]
+    fn unsafe_characters_become_blanks() {
+        for letter in UNSAFE {
+            assert_eq!(shown(&format!("a{letter}b")), "a b", "{letter:?}");
+        }
+    }
 
     #[test]
     fn secrets_are_redacted_and_the_rest_stays() {
