@@ -111,12 +111,17 @@ impl Manager {
         (Manager { socket, got: String::new() }, Node::start_by(command, home, port))
     }
 
-    /// Waits until the node has sent `text` since the last call.
-    fn wait_for(&mut self, text: &str) -> String {
+    /// Waits until the node has sent all of `texts` since the last call, in any order.
+    fn wait_for(&mut self, texts: &[&str]) -> String {
+        let begun = Instant::now();
         let mut buffer = [0; 4096];
-        while !self.got.contains(text) {
-            let bytes = self.socket.recv(&mut buffer).unwrap_or_else(|_| panic!("no {text} in {}", self.got));
+        while !texts.iter().all(|text| self.got.contains(text)) {
+            // The watchdog's messages come for ever, so that the socket's own limit is not enough.
+            assert!(begun.elapsed() < Duration::from_secs(20), "no {texts:?} in {}", self.got);
+            let bytes =
+                self.socket.recv(&mut buffer).unwrap_or_else(|_| panic!("no {texts:?} in {}", self.got));
             self.got += str::from_utf8(&buffer[..bytes]).unwrap();
+            self.got.push('\n');
         }
         std::mem::take(&mut self.got)
     }
@@ -125,10 +130,9 @@ impl Manager {
 #[tokio::test]
 async fn a_service_manager_hears_of_start_life_reload_and_end() {
     let (mut manager, node) = Manager::start(Home::new(), "");
-    manager.wait_for("READY=1");
-    manager.wait_for("STATUS=listening on 127.0.0.1:");
+    manager.wait_for(&["READY=1", "STATUS=listening on 127.0.0.1:"]);
     for _ in 0..3 {
-        manager.wait_for("WATCHDOG=1");
+        manager.wait_for(&["WATCHDOG=1"]);
     }
     let levels = |level: &str| {
         let text = fs::read_to_string(node.home.config()).unwrap();
@@ -140,7 +144,7 @@ async fn a_service_manager_hears_of_start_life_reload_and_end() {
 
     levels("error,hearthnet.run=info");
     node.signal("HUP");
-    let told = manager.wait_for("READY=1");
+    let told = manager.wait_for(&["READY=1"]);
     assert!(told.contains("RELOADING=1") && told.contains("MONOTONIC_USEC="), "{told}");
     let reloaded = |home: &Home, text: &str| home.lines().into_iter().find(|line| line["msg"] == text);
     wait_until(|| reloaded(&node.home, "configuration reloaded").is_some());
@@ -155,13 +159,13 @@ async fn a_service_manager_hears_of_start_life_reload_and_end() {
     // A mistake changes nothing, and the log says what it is.
     fs::write(node.home.config(), "[observability]\nlog_level = \"loud\"").unwrap();
     node.signal("HUP");
-    manager.wait_for("READY=1");
+    manager.wait_for(&["READY=1"]);
     wait_until(|| reloaded(&node.home, "configuration not reloaded: nothing has changed").is_some());
     let line = reloaded(&node.home, "configuration not reloaded: nothing has changed").unwrap();
     assert!(line["error"].as_str().unwrap().contains("observability.log_level: `loud`"), "{line}");
 
     node.signal("TERM");
-    manager.wait_for("STOPPING=1");
+    manager.wait_for(&["STOPPING=1"]);
     let (status, home) = node.wait();
     assert_eq!(status.code(), Some(0));
     assert!(home.done(None).is_empty(), "the level was error");

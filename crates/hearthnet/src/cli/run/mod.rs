@@ -142,10 +142,10 @@ async fn serve(
         watching.spawn(checkup.clone().watch(interval));
     }
     watching.spawn(reload::on_hangup(reload));
-    let peers = config.discovery.static_peers.len();
-    watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
     Banner::of(config).listening(config, overrides);
     service_manager::tell(&[Message::Ready]);
+    let peers = config.discovery.static_peers.len();
+    watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
     info!(logger: LOG, address:% = config.address(); "listening");
     Ok(server::serve(listener, node.router(checkup), end, grace).await.flatten())
 }
