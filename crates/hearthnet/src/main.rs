@@ -8,6 +8,8 @@ mod llm;
 mod node;
 mod server;
 mod state;
+mod status;
+mod version;
 mod watch;
 mod wire;
 

@@ -93,6 +93,8 @@ pub use configure::{Guard, configure};
 pub use error::{Error, ErrorKind};
 pub use log_console::LogConsole;
 pub use offer::offer;
+#[cfg(feature = "otlp")]
+pub use otlp::stats as export_stats;
 
 pub use obs_doctor as doctor;
 pub use obs_log as log;

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::capability::Capability;
+use super::health::Served;
 use super::limiter::Party;
 use super::logger::LOG;
 use super::peers::{self, Peer};
@@ -36,14 +37,24 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let capability = request.headers().get(CAPABILITY).cloned();
-    answer(&bus, remote.ip(), request).await.unwrap_or_else(|error| {
-        let name = capability.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
-        failure::record(bus.offered_name(name), &error);
-        error.into_response()
-    })
+    let name = capability.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let name = bus.offered_name(name);
+    let ongoing = bus.recent.begin(name);
+    match answer(&bus, remote.ip(), request).await {
+        Ok((answer, served, reservation)) => reservation.held_by(answer.into_response(served, ongoing)),
+        Err(error) => {
+            let cause = failure::record(name, &error);
+            ongoing.failed(&error, &cause);
+            error.into_response()
+        }
+    }
 }
 
-async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response, CallError> {
+async fn answer(
+    bus: &Bus,
+    address: IpAddr,
+    request: Request,
+) -> Result<(Answer, Served, Reservation), CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
     let capability = match bus.admit_unread(headers, address) {
@@ -83,7 +94,7 @@ async fn answer(bus: &Bus, address: IpAddr, request: Request) -> Result<Response
         Route::Peer(peer) => forward::forward(bus, peer, capability, version, raw, body).await,
     };
     match answered {
-        Ok(answer) => Ok(reservation.held_by(answer.into_response(served))),
+        Ok(answer) => Ok((answer, served, reservation)),
         Err(error) => {
             served.end(false);
             Err(error)

@@ -16,11 +16,11 @@ const HERE: &str = "this node";
 /// Records the failure of the current call. `counted_as` is the name of the capability if a node offers it.
 ///
 /// The line has the level `error` if this node failed, else `warning`. It is limited to one a second for each
-/// capability, code and server.
-pub(super) fn record(counted_as: &str, error: &CallError) {
-    // A request that is no call, such as one for an unknown path, has no trace and no line `done`.
-    let Some(trace) = trace::current_trace() else { return };
+/// capability, code and server. Returns the cause.
+pub(super) fn record(counted_as: &str, error: &CallError) -> String {
     let (code, cause) = (error.code.as_str(), error.cause());
+    // A request that is no call, such as one for an unknown path, has no trace and no line `done`.
+    let Some(trace) = trace::current_trace() else { return cause };
     if !error.is_noted() {
         drop(trace::span(SPAN).field("error", code).field(CAUSE_FIELD, cause.as_str()).enter());
     }
@@ -39,6 +39,7 @@ pub(super) fn record(counted_as: &str, error: &CallError) {
             advice = advice; "call failed"
         );
     }
+    cause
 }
 
 /// Returns the advice for an error that has none of its own.

@@ -36,6 +36,13 @@ impl Health {
         });
     }
 
+    /// Returns the share of calls that succeeded; `None` before the first one.
+    pub(super) fn rate(&self, capability: &str, node: &str) -> Option<f64> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows.get(&(capability.to_owned(), node.to_owned()))?;
+        Some(good(window) as f64 / window.len() as f64)
+    }
+
     fn record(&self, key: Key, ok: bool) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         // Before `entry`, which takes the key.
@@ -45,9 +52,12 @@ impl Health {
             window.pop_front();
         }
         window.push_back(ok);
-        let good = window.iter().filter(|ok| **ok).count();
-        series.set(good as f64 / window.len() as f64);
+        series.set(good(window) as f64 / window.len() as f64);
     }
+}
+
+fn good(window: &VecDeque<bool>) -> usize {
+    window.iter().filter(|ok| **ok).count()
 }
 
 /// Call in progress. Dropping it records nothing: its caller cancelled it, which does not count against the node.

@@ -18,13 +18,18 @@ pub(super) async fn serve(State(bus): State<Arc<Bus>>) -> Response {
     wire::json(&own(&bus))
 }
 
+/// Returns the stability of a capability of this node.
+pub(crate) fn stability(name: &str) -> &'static str {
+    // The prefix is the convention of the bus. A capability has no other mark.
+    if name.starts_with("experimental.") { "experimental" } else { "stable" }
+}
+
 fn own(bus: &Bus) -> Value {
     let now = Utc::now();
-    let capabilities = bus.capabilities.keys().map(|name| {
-        // The prefix is the convention of the bus. A capability has no other mark.
-        let stability = if name.starts_with("experimental.") { "experimental" } else { "stable" };
-        json!({ "name": name, "version": VERSION, "stability": stability })
-    });
+    let capabilities = bus
+        .capabilities
+        .keys()
+        .map(|name| json!({ "name": name, "version": VERSION, "stability": stability(name) }));
     bus.profile.identity.sign_document(json!({
         "version": 1,
         "contract_version": "1.0",

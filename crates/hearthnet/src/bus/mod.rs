@@ -8,11 +8,13 @@ mod forward;
 mod health;
 mod limiter;
 mod logger;
-mod manifest;
+pub(crate) mod manifest;
 mod peers;
+pub(crate) mod recent;
 mod routes;
 mod state;
 
+pub(crate) use self::peers::PeerView;
 pub(crate) use self::peers::watch::watch_all as watch_peers;
-pub(crate) use self::routes::routes;
+pub(crate) use self::routes::{no_such_route, routes};
 pub(crate) use self::state::{Bus, Capabilities, Profile};

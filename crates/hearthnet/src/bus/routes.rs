@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::state::Bus;
@@ -16,12 +17,17 @@ pub(crate) fn routes(bus: Arc<Bus>) -> Router {
         .route("/bus/v1/call", post(call::handle))
         .route("/manifest", get(manifest::serve))
         // axum's own answers for these two have no body, and callers expect an error of the bus.
-        .fallback(|| async { refused(Code::NOT_FOUND.because("no such route")) })
+        .fallback(async || no_such_route())
         .method_not_allowed_fallback(|| async {
             let error = Code::BAD_REQUEST.because("the route does not allow this method");
             refused(error.with_status(StatusCode::METHOD_NOT_ALLOWED))
         })
         .with_state(bus)
+}
+
+/// Returns the answer to a request for a path that this node does not serve.
+pub(crate) fn no_such_route() -> Response {
+    refused(Code::NOT_FOUND.because("no such route")).into_response()
 }
 
 /// Refuses a request that may name a capability, which makes it a call.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::capability::Capability;
 use super::health::Health;
 use super::limiter::Limiter;
-use super::peers::Peers;
+use super::peers::{PeerView, Peers};
+use super::recent::Recent;
 use crate::config::Config;
 use crate::wire::signing::identity::Identity;
 use crate::wire::signing::replay::Replays;
@@ -32,6 +33,7 @@ pub(crate) struct Bus {
     pub(super) limiter: Limiter,
     pub(super) replays: Replays,
     pub(super) health: Arc<Health>,
+    pub(super) recent: Arc<Recent>,
     // One client for all: its pool keeps connections to peers open.
     pub(super) http: reqwest::Client,
     pub(super) call_timeout: Duration,
@@ -52,6 +54,7 @@ impl Bus {
             // A process before this one may have answered calls that were signed before now.
             replays: Replays::new(chrono::Utc::now()),
             health: Arc::default(),
+            recent: Recent::new(),
             http,
             call_timeout: config.transport.call_timeout_seconds,
             profile,
@@ -65,6 +68,29 @@ impl Bus {
 
     pub(crate) fn node_id(&self) -> &str {
         self.profile.identity.node_id()
+    }
+
+    pub(crate) fn display_name(&self) -> &str {
+        &self.profile.display_name
+    }
+
+    pub(crate) fn community_id(&self) -> &str {
+        &self.profile.community_id
+    }
+
+    /// Returns the calls of the last five minutes.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Returns the share of the last calls of `capability` that `node` answered well; `None` before the first one.
+    pub(crate) fn success_rate(&self, capability: &str, node: &str) -> Option<f64> {
+        self.health.rate(capability, node)
+    }
+
+    /// Returns the state of all configured peers.
+    pub(crate) fn peer_views(&self) -> Vec<PeerView> {
+        self.peers.views()
     }
 
     /// Returns the names of this node's own capabilities.

@@ -22,10 +22,11 @@ use self::overrides::Overrides;
 use crate::config::Config;
 use crate::config::paths::{Folder, Paths};
 use crate::failure::Failure;
+use crate::version::{COMMIT, VERSION, VERSION_AND_COMMIT};
 
 /// Runs a node of the HearthNet mesh that observes itself, and shows its log, traces and health.
 #[derive(Debug, Parser)]
-#[command(name = "hearthnet", version, after_help = EXIT_CODES)]
+#[command(name = "hearthnet", version = VERSION_AND_COMMIT, after_help = EXIT_CODES)]
 struct CommandLine {
     #[command(flatten)]
     overrides: Overrides,
@@ -121,9 +122,9 @@ fn folders(command: &Command) -> &'static [Folder] {
 }
 
 fn version(args: &VersionArgs) -> String {
-    let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let name = env!("CARGO_PKG_NAME");
     match args.json {
-        true => serde_json::json!({ "name": name, "version": version }).to_string(),
-        false => format!("{name} {version}"),
+        true => serde_json::json!({ "name": name, "version": VERSION, "commit": COMMIT }).to_string(),
+        false => format!("{name} {VERSION_AND_COMMIT}"),
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::bus::{self, Bus, Capabilities, Profile};
 use crate::config::Config;
+use crate::server::local_only;
 use crate::wire::client;
 
 /// Node: its capabilities on the bus, and the facade's routes.
@@ -49,12 +50,17 @@ impl Node {
         Arc::new(Node { bus: Bus::new(config, profile, capabilities, http) })
     }
 
-    /// Returns all routes of the transport server.
-    pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup) -> Router {
+    pub(crate) fn bus(&self) -> &Arc<Bus> {
+        &self.bus
+    }
+
+    /// Returns all routes of the transport server. Only callers on this machine see the routes `local`.
+    pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup, local: Router) -> Router {
         bus::routes(self.bus.clone())
             // After the bus's routes, and inside the layer, which must see every request.
             .merge(obs_facade::http::router(self.clone()))
             .merge(checkup.router())
+            .merge(local_only::guard(local))
             .layer(obs_facade::http::layer())
     }
 

@@ -2,6 +2,7 @@
 
 mod connection_limit;
 pub(crate) mod descriptors;
+pub(crate) mod local_only;
 mod silent;
 
 use std::future::Future;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::create_once::{self, Access, Creation};
 use super::{community, event_log, keys};
 use crate::config::Config;
@@ -15,6 +17,8 @@ use crate::wire::signing::identity::Identity;
 pub(crate) struct Home {
     pub(crate) identity: Identity,
     pub(crate) community_id: String,
+    /// Verified manifest of the community.
+    pub(crate) community: Value,
     pub(crate) event_log: PathBuf,
     pub(crate) blobs: PathBuf,
 }
@@ -33,7 +37,7 @@ pub(crate) fn ensure(
     let identity = ensure_keys(&config.identity.keys_dir, tell)?;
     let community_id = config.community.community_id.clone().unwrap_or_else(|| identity.node_id().to_owned());
     let dir = config.community_dir(&community_id);
-    ensure_community(&identity, &community_id, &dir.join("manifest.json"), name, tell)?;
+    let community = ensure_community(&identity, &community_id, &dir.join("manifest.json"), name, tell)?;
     let event_log = event_log::file(&dir);
     tell("event log", &event_log, event_log::create(&event_log)?);
     let blobs = paths.data(&config.identity.keys_dir).join("blobs");
@@ -42,7 +46,7 @@ pub(crate) fn ensure(
         let text = config_text(name, &community_id);
         tell("configuration", file, create_once::file(file, text.as_bytes(), Access::Private)?);
     }
-    Ok(Home { identity, community_id, event_log, blobs })
+    Ok(Home { identity, community_id, community, event_log, blobs })
 }
 
 fn ensure_keys(keys_dir: &Path, tell: &mut dyn FnMut(&str, &Path, Creation)) -> Result<Identity, Failure> {
@@ -73,7 +77,7 @@ fn ensure_community(
     file: &Path,
     name: &str,
     tell: &mut dyn FnMut(&str, &Path, Creation),
-) -> Result<(), Failure> {
+) -> Result<Value, Failure> {
     if id == identity.node_id() {
         let manifest = format!("{:#}\n", community::found(identity, name));
         tell("community manifest", file, create_once::file(file, manifest.as_bytes(), Access::Public)?);
@@ -86,7 +90,7 @@ fn ensure_community(
     } else {
         tell("community manifest", file, Creation::Kept);
     }
-    community::load(file, id, identity).map(drop)
+    community::load(file, id, identity)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Event log of the running node, and gauges of its extent.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,11 +28,25 @@ pub(crate) struct Events {
     // `None` before the first use and after an error. Held while SQLite works, so that only blocking threads may lock
     // it.
     log: Arc<Mutex<Option<EventLog>>>,
+    /// Last known Lamport head, for readers that must not wait for SQLite; -1 before the first measurement.
+    head: Arc<AtomicI64>,
 }
 
 impl Events {
     pub(crate) fn new(author: Arc<Identity>, community_id: &str, file: &Path) -> Events {
-        Events { author, community_id: community_id.into(), file: file.into(), log: Arc::default() }
+        Events {
+            author,
+            community_id: community_id.into(),
+            file: file.into(),
+            log: Arc::default(),
+            head: Arc::new(AtomicI64::new(-1)),
+        }
+    }
+
+    /// Returns the Lamport head as it was measured last.
+    pub(crate) fn lamport_head(&self) -> Option<i64> {
+        // Relaxed: the value stands alone.
+        Some(self.head.load(Ordering::Relaxed)).filter(|head| *head >= 0)
     }
 
     /// Appends an event of this node. May block on the disk.
@@ -43,6 +58,7 @@ impl Events {
     /// Sets the gauges. May block on the disk.
     fn measure(&self) {
         if let Some(extent) = self.with_log(EventLog::extent) {
+            self.head.store(extent.lamport_head, Ordering::Relaxed);
             standard::event_log_size().with([&self.community_id]).set(extent.rows as f64);
             standard::event_log_lamport_head().with([&self.community_id]).set(extent.lamport_head as f64);
         }

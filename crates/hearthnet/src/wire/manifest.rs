@@ -10,7 +10,17 @@ use crate::wire::signing::identity;
 pub(crate) struct Manifest {
     pub(crate) node_id: String,
     pub(crate) community_id: String,
-    pub(crate) capabilities: Vec<String>,
+    /// Name of the node for people.
+    pub(crate) display_name: Option<String>,
+    pub(crate) capabilities: Vec<Offered>,
+}
+
+/// Capability in the manifest of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offered {
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    pub(crate) stability: Option<String>,
 }
 
 // Names become labels of metrics, which are kept for as long as the node runs.
@@ -27,8 +37,10 @@ impl Manifest {
         let document: Value = serde_json::from_slice(bytes).map_err(|_| "the manifest is not JSON")?;
         let fields = Fields::deserialize(&document)
             .map_err(|_| "a field of the manifest is missing or has the wrong type")?;
-        let names: Vec<String> = fields.capabilities.into_iter().map(Offer::name).collect();
-        if names.len() > MAX_CAPABILITIES || !names.iter().all(|name| is_capability(name)) {
+        let capabilities: Vec<Offered> = fields.capabilities.into_iter().map(Offer::read).collect();
+        if capabilities.len() > MAX_CAPABILITIES
+            || !capabilities.iter().all(|offered| is_capability(&offered.name))
+        {
             return Err("the manifest has too many capabilities or an invalid name");
         }
         if !is_short_text(&fields.node_id) || !is_short_text(&fields.community_id) {
@@ -39,7 +51,16 @@ impl Manifest {
         {
             return Err("the signature of the manifest is invalid");
         }
-        Ok(Manifest { node_id: fields.node_id, community_id: fields.community_id, capabilities: names })
+        Ok(Manifest {
+            node_id: fields.node_id,
+            community_id: fields.community_id,
+            display_name: shown(fields.display_name),
+            capabilities,
+        })
+    }
+
+    pub(crate) fn offers(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|offered| offered.name == capability)
     }
 }
 
@@ -47,6 +68,9 @@ impl Manifest {
 struct Fields {
     node_id: String,
     community_id: String,
+    // A value of any type, because a peer with an odd name still answers calls.
+    #[serde(default)]
+    display_name: Value,
     #[serde(default)]
     capabilities: Vec<Offer>,
 }
@@ -55,15 +79,32 @@ struct Fields {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Offer {
-    Described { name: String },
+    Described {
+        name: String,
+        #[serde(default)]
+        version: Value,
+        #[serde(default)]
+        stability: Value,
+    },
     Named(String),
 }
 
 impl Offer {
-    fn name(self) -> String {
+    fn read(self) -> Offered {
         match self {
-            Offer::Described { name } | Offer::Named(name) => name,
+            Offer::Described { name, version, stability } => {
+                Offered { name, version: shown(version), stability: shown(stability) }
+            }
+            Offer::Named(name) => Offered { name, version: None, stability: None },
         }
+    }
+}
+
+/// Returns a text that is only shown to people; `None` if it is no short text.
+fn shown(text: Value) -> Option<String> {
+    match text {
+        Value::String(text) if is_short_text(&text) => Some(text),
+        _ => None,
     }
 }
 
@@ -88,7 +129,9 @@ mod tests {
     fn hostile_manifests_are_refused() {
         let parse = |text: &Value| Manifest::parse(text.to_string().as_bytes());
         let plain = json!({ "node_id": "ed25519:a", "community_id": "c", "capabilities": ["rag.query", { "name": "llm.chat" }] });
-        assert_eq!(parse(&plain).unwrap().capabilities, ["rag.query", "llm.chat"]);
+        let names: Vec<_> =
+            parse(&plain).unwrap().capabilities.into_iter().map(|offered| offered.name).collect();
+        assert_eq!(names, ["rag.query", "llm.chat"]);
         for (field, hostile) in [
             ("node_id", json!("")),
             ("node_id", json!("a\nb")),
@@ -104,6 +147,22 @@ mod tests {
             assert!(parse(&manifest).is_err(), "{manifest}");
         }
         assert!(Manifest::parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn texts_for_people_are_left_out_if_they_are_odd() {
+        let parse = |name: Value, version: Value| {
+            let capabilities = json!([{ "name": "llm.chat", "version": version, "stability": "stable" }]);
+            let manifest = json!({
+                "node_id": "ed25519:a", "community_id": "c", "display_name": name, "capabilities": capabilities
+            });
+            let manifest = Manifest::parse(manifest.to_string().as_bytes()).unwrap();
+            (manifest.display_name, manifest.capabilities[0].version.clone())
+        };
+        assert_eq!(parse(json!("bob"), json!("1.0")), (Some("bob".to_owned()), Some("1.0".to_owned())));
+        for odd in [json!(7), json!(""), json!("a\u{1b}[2J"), json!("x".repeat(129)), Value::Null] {
+            assert_eq!(parse(odd.clone(), odd.clone()), (None, None), "{odd}");
+        }
     }
 
     #[test]

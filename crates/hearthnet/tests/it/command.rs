@@ -124,12 +124,15 @@ fn bad_usage_is_exit_2_with_the_allowed_values() {
 #[test]
 fn version() {
     let home = Home::new();
-    let expected = concat!("hearthnet ", env!("CARGO_PKG_VERSION"), "\n");
+    let json: Value = serde_json::from_slice(&home.run(&["version", "--json"]).stdout).unwrap();
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    let commit = json["commit"].as_str().unwrap();
+    let is_hex = commit.len() == 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(is_hex || commit == "unknown", "{commit}");
+    let expected = format!("hearthnet {} ({commit})\n", env!("CARGO_PKG_VERSION"));
     for args in [["version"], ["--version"]] {
         assert_eq!(text_of(&home.run(&args).stdout), expected);
     }
-    let json: Value = serde_json::from_slice(&home.run(&["version", "--json"]).stdout).unwrap();
-    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[tokio::test]

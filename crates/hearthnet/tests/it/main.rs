@@ -23,6 +23,7 @@ mod rotated;
 mod seccomp;
 mod service;
 mod signed;
+mod status;
 mod terminal;
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 mod terminal_unsafe;

@@ -10,6 +10,21 @@ use http::{HeaderMap, header};
 /// proves nothing.
 const PROXY_HEADERS: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
+/// Returns whether the request was made on this machine, and not by a page of another site in a browser.
+///
+/// The server has to put the caller's address into the request's extensions as [`ConnectInfo<SocketAddr>`]. A request
+/// without one, one that came through a proxy, one that names its host other than by address or `localhost`, and one with
+/// an `Origin` other than its host are not local.
+///
+/// ```
+/// let (parts, ()) = http::Request::get("/doctor").body(()).unwrap().into_parts();
+/// assert!(!obs_facade::http::is_local_caller(&parts), "no address of the caller");
+/// ```
+#[must_use]
+pub fn is_local_caller(request: &Parts) -> bool {
+    require_local_caller(request).is_ok()
+}
+
 /// Checks that the request was made on this machine, and returns the reason to refuse it otherwise.
 ///
 /// The server has to put the caller's address into the request's extensions as [`ConnectInfo<SocketAddr>`].
@@ -24,9 +39,12 @@ pub(super) fn require_local_caller(request: &Parts) -> Result<(), &'static str> 
     if PROXY_HEADERS.iter().any(|name| request.headers.contains_key(*name)) {
         return Err("the request came through a proxy, and only callers on this machine are answered");
     }
-    match is_asked_by_address(request) {
-        true => Ok(()),
-        false => Err("the request names the host; use an address such as http://127.0.0.1:7080"),
+    if !is_asked_by_address(request) {
+        return Err("the request names the host; use an address such as http://127.0.0.1:7080");
+    }
+    match is_from_another_site(&request.headers) {
+        true => Err("the request comes from a page of another site"),
+        false => Ok(()),
     }
 }
 
@@ -43,6 +61,15 @@ fn is_asked_by_address(request: &Parts) -> bool {
             let bare = host.trim_start_matches('[').trim_end_matches(']');
             bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
         })
+    })
+}
+
+/// Returns whether a browser sent the request for a page of another host or port.
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    origins.any(|origin| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
+        origin.is_none() || origin != host(headers)
     })
 }
 
@@ -82,6 +109,11 @@ mod tests {
             for proxy in ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"] {
                 assert!(check(Some(local), &[(proxy, "127.0.0.1")]).is_err(), "{proxy}");
             }
+        }
+        let origin = |origin| check(Some("127.0.0.1:9"), &[("host", "127.0.0.1:7080"), ("origin", origin)]);
+        assert_eq!(origin("http://127.0.0.1:7080"), Ok(()));
+        for other in ["http://evil.example", "http://127.0.0.1:80", "null", "", "https://127.0.0.1:7080"] {
+            assert!(origin(other).is_err(), "{other}");
         }
         for far in ["192.168.1.9:9", "[::ffff:10.0.0.1]:9", "[fe80::1]:9", "0.0.0.0:9"] {
             assert!(check(Some(far), &[("host", "127.0.0.1")]).is_err(), "{far}");

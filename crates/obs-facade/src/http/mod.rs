@@ -23,6 +23,7 @@ mod observe;
 mod routes;
 
 pub use doctor::Checkup;
+pub use local_only::is_local_caller;
 pub use observe::{
     CAPABILITY, Observe, ObserveFuture, ObserveLayer, ObservedBody, REQUEST_ID, ResultCode, inject,
     inject_traceparent, layer,

@@ -32,8 +32,13 @@ pub(crate) fn configure(config: Option<Config>) -> Result<Guard, Error> {
     Ok(Guard::new())
 }
 
-/// Returns the exporter's counters; `None` without an export.
-pub(crate) fn stats() -> Option<Stats> {
+/// Returns the counters of the export of traces; `None` without an export.
+///
+/// ```
+/// assert_eq!(obs_facade::export_stats(), None);
+/// ```
+#[must_use]
+pub fn stats() -> Option<Stats> {
     // A scrape calls this. The lock is held for a copy of counters, and for the start of an exporter at most.
     current().as_ref().map(|export| export.exporter.stats())
 }

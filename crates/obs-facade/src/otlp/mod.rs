@@ -5,5 +5,6 @@ mod export;
 mod list;
 
 pub(crate) use environment::Environment;
-pub(crate) use export::{Guard, configure, stats};
+pub use export::stats;
+pub(crate) use export::{Guard, configure};
 pub(crate) use list::headers;

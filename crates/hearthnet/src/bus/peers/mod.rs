@@ -6,6 +6,7 @@ pub(super) mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use obs_facade::metrics::standard;
 use obs_facade::{info, warn};
 use reqwest::Url;
@@ -13,7 +14,7 @@ use reqwest::Url;
 use self::offers::Offers;
 use crate::bus::logger::LOG;
 use crate::wire::client;
-use crate::wire::error::{CallError, Code};
+use crate::wire::error::{CallError, Code, cause};
 use crate::wire::manifest::Manifest;
 
 /// State of the configured peers.
@@ -33,6 +34,8 @@ struct State {
     offers: BTreeMap<usize, Offers>,
     /// Reasons for which the last requests to the peers failed, by the same index.
     reasons: BTreeMap<usize, String>,
+    /// Times at which peers began or ceased to answer, by the same index.
+    since: BTreeMap<usize, DateTime<Utc>>,
     /// Communities that have a series.
     published: BTreeSet<String>,
 }
@@ -41,6 +44,20 @@ struct State {
 struct Known {
     manifest: Manifest,
     answers: bool,
+}
+
+/// Configured peer, as it is shown to people.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerView {
+    /// Address without credentials.
+    pub(crate) address: String,
+    /// Last manifest of the peer; `None` if it has never answered.
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) answers: bool,
+    /// Time at which the peer began or ceased to answer; `None` if it has never answered.
+    pub(crate) since: Option<DateTime<Utc>>,
+    /// Reason for which the last request failed.
+    pub(crate) error: Option<String>,
 }
 
 /// Peer that offers a capability.
@@ -70,17 +87,33 @@ impl Peers {
         ids.into_iter().cloned().collect()
     }
 
+    /// Returns the state of all configured peers, in the order of the configuration.
+    pub(crate) fn views(&self) -> Vec<PeerView> {
+        let state = self.lock();
+        let view = |(index, url): (usize, &Url)| {
+            let known = state.known.get(&index);
+            let answers = known.is_some_and(|known| known.answers);
+            PeerView {
+                address: cause::target(url),
+                manifest: known.map(|known| known.manifest.clone()),
+                answers,
+                since: state.since.get(&index).copied(),
+                error: state.reasons.get(&index).filter(|_| !answers).cloned(),
+            }
+        };
+        self.urls.iter().enumerate().map(view).collect()
+    }
+
     /// Returns whether a peer that answers offers `capability`.
     pub(crate) fn is_offered(&self, capability: &str) -> bool {
-        let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
-        self.lock().known.values().any(|known| known.answers && offers(known))
+        self.lock().known.values().any(|known| known.answers && known.manifest.offers(capability))
     }
 
     /// Returns the first peer that answers and offers `capability`.
     pub(crate) fn offering(&self, capability: &str) -> Result<Peer, CallError> {
         let state = self.lock();
-        let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
-        let mut offering = state.known.iter().filter(|(_, known)| offers(known)).peekable();
+        let mut offering =
+            state.known.iter().filter(|(_, known)| known.manifest.offers(capability)).peekable();
         // The caller learns whether the capability exists at all: a partition may heal, an unknown name stays unknown.
         let first = offering.peek().map(|(index, _)| **index);
         let found = offering.find(|(_, known)| known.answers);
@@ -117,8 +150,9 @@ impl Peers {
 
     /// Returns whether a peer offers `capability` as `node_id`. The peer need not answer now.
     fn knows(&self, capability: &str, node_id: &str) -> bool {
-        let offers = |known: &Known| known.manifest.capabilities.iter().any(|name| name == capability);
-        self.lock().known.values().any(|known| known.manifest.node_id == node_id && offers(known))
+        let state = self.lock();
+        let mut known = state.known.values();
+        known.any(|known| known.manifest.node_id == node_id && known.manifest.offers(capability))
     }
 
     /// Stores the answer of the peer at `index`, and returns whether it changes anything.
@@ -133,6 +167,10 @@ impl Peers {
         };
         // Without this a peer would cost two log lines and a gauge update every few seconds.
         let changed = now != before;
+        let answers = |known: &Option<Known>| known.as_ref().is_some_and(|known| known.answers);
+        if answers(&now) != answers(&before) {
+            state.since.insert(index, Utc::now());
+        }
         if let Some(known) = now.filter(|_| changed) {
             state.offers.entry(index).or_default().take(&known.manifest);
             tell(&known, known.manifest.community_id == self.community_id);
@@ -178,7 +216,7 @@ fn manifest_of(url: &Url) -> Url {
 }
 
 fn tell(known: &Known, same_community: bool) {
-    let Manifest { node_id, community_id, capabilities } = &known.manifest;
+    let Manifest { node_id, community_id, capabilities, .. } = &known.manifest;
     if known.answers {
         info!(
             logger: LOG, node = node_id, community = community_id, same_community = same_community,
@@ -194,12 +232,14 @@ mod tests {
     use obs_facade::metrics::Registry;
 
     use super::*;
+    use crate::wire::manifest::Offered;
 
     fn manifest(node_id: &str, community_id: &str) -> Option<Manifest> {
         Some(Manifest {
             node_id: node_id.to_owned(),
             community_id: community_id.to_owned(),
-            capabilities: vec!["rag.query".to_owned()],
+            display_name: None,
+            capabilities: vec![Offered { name: "rag.query".to_owned(), version: None, stability: None }],
         })
     }
 

@@ -22,7 +22,8 @@ pub(crate) struct Offers {
 impl Offers {
     /// Gives the names in the manifest series and kept traces of their own.
     pub(crate) fn take(&mut self, manifest: &Manifest) {
-        obs_facade::offer(&add(&mut self.capabilities, MAX_CAPABILITIES, manifest.capabilities.iter()));
+        let names = manifest.capabilities.iter().map(|offered| &offered.name);
+        obs_facade::offer(&add(&mut self.capabilities, MAX_CAPABILITIES, names));
         standard::trust_nodes(&add(&mut self.nodes, MAX_NODES, [&manifest.node_id]));
     }
 }
@@ -48,12 +49,17 @@ mod tests {
     use obs_facade::metrics::{OVERFLOW, Registry};
 
     use super::*;
+    use crate::wire::manifest::Offered;
 
     fn manifest(capabilities: impl IntoIterator<Item = String>) -> Manifest {
         Manifest {
             node_id: "ed25519:peer".to_owned(),
             community_id: "c".to_owned(),
-            capabilities: capabilities.into_iter().collect(),
+            display_name: None,
+            capabilities: capabilities
+                .into_iter()
+                .map(|name| Offered { name, version: None, stability: None })
+                .collect(),
         }
     }
 

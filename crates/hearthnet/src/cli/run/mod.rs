@@ -32,6 +32,8 @@ use crate::failure::Failure;
 use crate::node::Node;
 use crate::server::{self, descriptors};
 use crate::state::home;
+use crate::status::{self, Status};
+use crate::version::VERSION;
 use crate::watch::events::{self, Events};
 use crate::watch::{blobs, emergency};
 
@@ -87,7 +89,9 @@ pub(crate) fn run(
         node: node.clone(),
         started_with,
     };
-    let served = runtime.block_on(serve(&config, &node, &checkup, &home.blobs, &events, overrides, reload));
+    let status = Status::new(&config, node.bus().clone(), checkup.clone(), events.clone(), &home.community);
+    let serving = Serving { config: &config, node, checkup, status, blobs: &home.blobs, events: &events };
+    let served = runtime.block_on(serving.until_signal(overrides, reload));
     let in_a_hurry = served.as_ref().ok().copied().flatten();
     runtime.shutdown_timeout(if in_a_hurry.is_some() { Duration::ZERO } else { LAST_CALLS });
     served?;
@@ -110,44 +114,49 @@ fn append_stopped(events: Events) {
     let _ = ended.recv_timeout(LAST_CALLS);
 }
 
-/// Serves until a signal. Returns the second signal if it came before the open requests had ended.
-async fn serve(
-    config: &Config,
-    node: &Arc<Node>,
-    checkup: &Checkup,
-    blobs: &Path,
-    events: &Events,
-    overrides: &Overrides,
-    reload: Reload,
-) -> Result<Option<EndSignal>, Failure> {
-    let mut signals = EndSignals::listen()?;
-    let end = async {
-        info!(logger: LOG, signal = signals.first().await.name; "stopping");
-        service_manager::tell(&[Message::Stopping, Message::Status("stopping")]);
-        signals
-    };
-    let listener = match TcpListener::bind(config.address()).await {
-        Ok(listener) => listener,
-        Err(error) => return Err(cannot_listen(config, &error)),
-    };
-    let appended = events.clone();
-    let started = json!({ "version": env!("CARGO_PKG_VERSION") });
-    let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
-    // Dropping the set at the end of this function cancels all of them.
-    let mut watching = node.watch_peers();
-    watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
-    watching.spawn(blobs::watch(blobs.to_owned()));
-    watching.spawn(events::watch(events.clone()));
-    if let Some(interval) = config.observability.doctor_interval() {
-        watching.spawn(checkup.clone().watch(interval));
+/// What a node serves from.
+struct Serving<'a> {
+    config: &'a Config,
+    node: Arc<Node>,
+    checkup: Checkup,
+    status: Arc<Status>,
+    blobs: &'a Path,
+    events: &'a Events,
+}
+
+impl Serving<'_> {
+    /// Serves until a signal. Returns the second signal if it came before the open requests had ended.
+    async fn until_signal(self, overrides: &Overrides, reload: Reload) -> Result<Option<EndSignal>, Failure> {
+        let Serving { config, node, checkup, status, blobs, events } = self;
+        let mut signals = EndSignals::listen()?;
+        let end = async {
+            info!(logger: LOG, signal = signals.first().await.name; "stopping");
+            service_manager::tell(&[Message::Stopping, Message::Status("stopping")]);
+            signals
+        };
+        let listener = match TcpListener::bind(config.address()).await {
+            Ok(listener) => listener,
+            Err(error) => return Err(cannot_listen(config, &error)),
+        };
+        let appended = events.clone();
+        let started = json!({ "version": VERSION });
+        let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
+        // Dropping the set at the end of this function cancels all of them.
+        let mut watching = node.watch_peers();
+        watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
+        watching.spawn(blobs::watch(blobs.to_owned()));
+        watching.spawn(events::watch(events.clone()));
+        if let Some(interval) = config.observability.doctor_interval() {
+            watching.spawn(checkup.clone().watch(interval));
+        }
+        watching.spawn(reload::on_hangup(reload));
+        Banner::of(config).listening(config, overrides);
+        service_manager::tell(&[Message::Ready]);
+        let peers = config.discovery.static_peers.len();
+        watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
+        info!(logger: LOG, address:% = config.address(); "listening");
+        Ok(server::serve(listener, node.router(&checkup, status::routes(status)), end, grace).await.flatten())
     }
-    watching.spawn(reload::on_hangup(reload));
-    Banner::of(config).listening(config, overrides);
-    service_manager::tell(&[Message::Ready]);
-    let peers = config.discovery.static_peers.len();
-    watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
-    info!(logger: LOG, address:% = config.address(); "listening");
-    Ok(server::serve(listener, node.router(checkup), end, grace).await.flatten())
 }
 
 /// Waits for the maximum time of open requests, or for the second signal, which is returned. From then on one more

@@ -1,6 +1,6 @@
 //! The latest report, which all that ask within 10 s share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as BlockingMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use obs_doctor::{CapabilityBus, Config, Doctor, Report};
@@ -17,6 +17,8 @@ pub(super) struct LatestReport {
     bus: Bus,
     // Held while the checks run, so that there is one run at a time and all that wait get its report.
     last: Arc<Mutex<Option<TimedReport>>>,
+    // The same report for readers that do not wait for a run. Held for a copy of the pointer.
+    shown: Arc<BlockingMutex<Option<TimedReport>>>,
 }
 
 /// A report and the time it was made at.
@@ -37,7 +39,7 @@ impl std::fmt::Debug for Bus {
 
 impl LatestReport {
     pub(super) fn new(doctor: Doctor, config: Config, bus: Arc<dyn CapabilityBus>) -> Self {
-        Self { doctor, config: Arc::new(config), bus: Bus(bus), last: Arc::default() }
+        Self { doctor, config: Arc::new(config), bus: Bus(bus), last: Arc::default(), shown: Arc::default() }
     }
 
     /// Returns a report that is at most [`FRESH`] old; `None` when the runtime is shutting down.
@@ -54,6 +56,13 @@ impl LatestReport {
             return last.clone();
         }
         let report = Arc::new(self.doctor.run_all(&self.config, &self.bus.0).await);
-        last.insert(TimedReport { at: Instant::now(), report }).clone()
+        let timed = TimedReport { at: Instant::now(), report };
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(timed.clone());
+        last.insert(timed).clone()
+    }
+
+    /// Returns the report of the last run, without a new one.
+    pub(super) fn shown(&self) -> Option<TimedReport> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

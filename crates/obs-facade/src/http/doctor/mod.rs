@@ -77,6 +77,12 @@ impl Checkup {
         Some(self.latest.get().await?.report)
     }
 
+    /// Returns the report of the last run and its age, without running the checks; `None` before the first run.
+    #[must_use]
+    pub fn last(&self) -> Option<(Arc<Report>, Duration)> {
+        self.latest.shown().map(|last| (last.report, last.at.elapsed()))
+    }
+
     /// Runs the checks each `every`, which is 10 s at least.
     ///
     /// Sets `hearthnet_doctor_check_ok{check}` and `hearthnet_doctor_check_duration_seconds{check}`, and logs each check
