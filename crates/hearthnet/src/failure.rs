@@ -6,6 +6,8 @@ use std::path::Path;
 
 /// Exit code for any other failure.
 pub(crate) const ERROR: u8 = 1;
+/// Exit code of a command that needs a running node and finds none.
+pub(crate) const NOT_RUNNING: u8 = 3;
 /// Exit code for an invalid signature of one of this node's own documents.
 pub(crate) const SIGNATURE: u8 = 4;
 /// Exit code for a full disk.
@@ -21,6 +23,10 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn error(message: impl Into<String>) -> Failure {
         Failure { code: ERROR, message: message.into() }
+    }
+
+    pub(crate) fn not_running(message: impl Into<String>) -> Failure {
+        Failure { code: NOT_RUNNING, message: message.into() }
     }
 
     pub(crate) fn signature(message: impl Into<String>) -> Failure {

@@ -1,9 +1,11 @@
 //! Command line: parses it, runs the command and turns its failure into an exit code.
 
+mod ask;
 mod doctor;
 mod file_size;
 mod init;
 mod log;
+mod node_url;
 mod output;
 mod overrides;
 mod run;
@@ -105,7 +107,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
             return Ok(doctor::run(args, config.for_doctor(&paths), config.local_address()));
         }
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
-        Command::Trace(args) => return Ok(trace::run(args, config()?.local_address())),
+        Command::Trace(args) => return trace::run(args, config()?.local_address()),
         Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -23,6 +23,7 @@ pub(crate) use self::sections::BackendSection;
 use self::sections::{
     CommunitySection, DiscoverySection, EmergencySection, IdentitySection, LlmSection, TransportSection,
 };
+pub(crate) use self::value::parse_base_url;
 use crate::failure::Failure;
 
 /// All sections that the node reads. A field that the file leaves out has its default.

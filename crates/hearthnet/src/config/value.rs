@@ -109,7 +109,8 @@ pub(crate) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url
     parse_base_url(&text).ok_or_else(|| D::Error::custom(format_args!("expected {BASE_URL}")))
 }
 
-pub(super) fn parse_base_url(text: &str) -> Option<Url> {
+/// Parses the address of a server. Returns `None` for any other URL.
+pub(crate) fn parse_base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
     // Port 0 means any free port to `bind` and nothing to `connect`.

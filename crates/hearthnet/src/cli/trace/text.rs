@@ -1,7 +1,5 @@
 //! Escapes for text of peers, and numbers for people.
 
-use std::fmt::Write as _;
-
 use crate::cli::visible;
 
 /// Returns `text` with unsafe characters as escapes. With `ascii`, characters beyond ASCII become escapes too.
@@ -16,18 +14,6 @@ pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
     }
     let head = text.chars().take(limit.saturating_sub(1));
     head.chain([if ascii { '~' } else { '…' }]).take(limit).collect()
-}
-
-/// Encodes `text` for the query of a URL.
-pub(super) fn percent(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' => out.push(char::from(byte)),
-            _ => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
 }
 
 /// Formats a duration: `0.1 ms`, `4.2 ms`, `412 ms`, `30.02 s`, `12 min`.
