@@ -13,6 +13,8 @@ mod run;
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 pub(crate) mod terminal_unsafe;
 mod trace;
+#[allow(dead_code, reason = "the commands that search for traces use it")]
+mod trace_id;
 mod visible;
 
 use std::io::ErrorKind;
