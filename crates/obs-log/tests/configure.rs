@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use obs_log::{
-    Config, Console, ErrorKind, Guard, Logger, configure, debug, flush, get_logger, info, log_enabled, stats,
-    warn,
+    Config, Console, ErrorKind, Guard, Logger, configure, debug, error, flush, get_logger, info, log_enabled,
+    stats, warn,
 };
 
 static BUS: Logger = Logger::new("hearthnet::bus::router");
@@ -124,6 +124,33 @@ fn a_new_level_takes_effect_at_once() {
     warn!(logger: BUS, "too quiet");
     assert_eq!(log::max_level(), log::LevelFilter::Error);
     assert_eq!(turn.messages("log"), ["debug"]);
+}
+
+#[test]
+fn an_override_is_live_survives_a_new_configuration_and_ends() {
+    let turn = Turn::take();
+    let config = turn.config("log");
+    let _guard = configure(&config.clone().level("warning")).unwrap();
+    debug!(logger: BUS, "before");
+    obs_log::override_levels(Some("hearthnet.bus=debug")).unwrap();
+    debug!(logger: BUS, "overridden");
+    assert_eq!(log::max_level(), log::LevelFilter::Debug);
+
+    let refused = obs_log::override_levels(Some("hearthnet.bus=loud")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Level);
+    debug!(logger: BUS, "still overridden");
+
+    // The same configuration again, and another one.
+    let _again = configure(&config.clone().level("warning")).unwrap();
+    let _reloaded = configure(&config.level("error,hearthnet.bus.router=off")).unwrap();
+    debug!(logger: BUS, "overridden after a reload");
+    assert_eq!(obs_log::levels_in_force().unwrap(), "error,hearthnet.bus=debug");
+
+    obs_log::override_levels(None).unwrap();
+    assert_eq!(obs_log::levels_in_force().unwrap(), "error,hearthnet.bus.router=off");
+    assert_eq!(log::max_level(), log::LevelFilter::Error);
+    error!(logger: BUS, "off again");
+    assert_eq!(turn.messages("log"), ["overridden", "still overridden", "overridden after a reload"]);
 }
 
 #[test]

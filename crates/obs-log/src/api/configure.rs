@@ -7,6 +7,7 @@ use std::{fmt, io};
 use crate::api::flush;
 use crate::clock::{Clock, day_of};
 use crate::config::error::{Error, ErrorKind};
+use crate::config::levels::{Levels, LevelsOverride};
 use crate::config::redactor::Redactor;
 use crate::config::{Config, Console, ConsoleFormat};
 use crate::console::{self, Terminal};
@@ -21,6 +22,8 @@ use crate::sync::lock;
 
 /// Configuration in force. The lock also keeps two calls of [`configure`] apart.
 static CURRENT: Mutex<Option<Config>> = Mutex::new(None);
+/// Levels that replace configured ones for a time. Locked only while [`CURRENT`] is locked.
+static OVERRIDE: Mutex<Option<LevelsOverride>> = Mutex::new(None);
 /// Number of guards.
 static GUARDS: AtomicUsize = AtomicUsize::new(0);
 
@@ -122,9 +125,55 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
         signals::flush_at_signals(signals::Actions { flush, end: flush::end, resume: sinks::resume });
     }
     // Last, so that a failure before leaves the former routing in force.
-    dispatch::set_routing(&levels, Sinks { file, console });
+    dispatch::set_routing(&overridden(levels), Sinks { file, console });
     *current = Some(config.clone());
     Ok(Guard::new())
+}
+
+/// Replaces configured levels until the next call, for a person who looks for a cause. `None` returns to the configured ones.
+///
+/// A level without a logger replaces the configured default. A logger's level holds for the names below it too, also where
+/// the configuration has levels for them. The override takes effect at once, stays in force over later calls of [`configure`],
+/// and is gone when the process ends. A further call replaces the whole override.
+///
+/// # Errors
+///
+/// Returns an [`Error`] for an unknown level or a bad logger name. Nothing has changed then.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// let _guard = obs_log::configure(&obs_log::Config::new(dir.path()).level("warning"))?;
+/// obs_log::override_levels(Some("hearthnet.bus=debug"))?;
+/// assert_eq!(obs_log::levels_in_force().unwrap(), "warning,hearthnet.bus=debug");
+/// obs_log::override_levels(None)?;
+/// assert_eq!(obs_log::levels_in_force().unwrap(), "warning");
+/// # Ok::<(), obs_log::Error>(())
+/// ```
+pub fn override_levels(levels: Option<&str>) -> Result<(), Error> {
+    let new = levels.map(LevelsOverride::parse).transpose()?;
+    let current = lock(&CURRENT);
+    *lock(&OVERRIDE) = new;
+    if let Some(config) = &*current {
+        dispatch::set_levels(&overridden(config.validate()?));
+    }
+    Ok(())
+}
+
+/// Returns the levels by which lines are logged now: the configured ones with an override in their place. `None` before the
+/// first [`configure`].
+#[must_use]
+pub fn levels_in_force() -> Option<String> {
+    let current = lock(&CURRENT);
+    let levels = current.as_ref()?.validate().ok()?;
+    Some(overridden(levels).to_string())
+}
+
+/// Returns `levels` with the override in their place. Only called under the lock of [`CURRENT`].
+fn overridden(levels: Levels) -> Levels {
+    match &*lock(&OVERRIDE) {
+        Some(new) => levels.overridden(new),
+        None => levels,
+    }
 }
 
 fn prepared(config: &Config) -> Result<DayFiles, Error> {

@@ -39,6 +39,14 @@ pub(crate) fn set_routing(levels: &Levels, sinks: Sinks) {
     refresh_max_level();
 }
 
+/// Routes by `levels` to the sinks in force from now on. Without a routing it does nothing.
+pub(crate) fn set_levels(levels: &Levels) {
+    let sinks = lock(&ROUTING).as_ref().map(|routing| routing.sinks.clone());
+    if let Some(sinks) = sinks {
+        set_routing(levels, sinks);
+    }
+}
+
 /// Sets the level up to which the `log` macros pass lines on: that of the routing, or everything while a test captures.
 pub(crate) fn refresh_max_level() {
     // Threads that refresh at once must not store in another order than they read.

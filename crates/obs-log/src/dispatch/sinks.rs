@@ -23,14 +23,14 @@ pub(crate) static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
 pub(crate) static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 
 /// Sinks of a routing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sinks {
     pub(crate) file: FileSink,
     pub(crate) console: Option<ConsoleSink>,
 }
 
 /// Sink to the day files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FileSink {
     pub(crate) pipeline: &'static Pipeline,
     pub(crate) redact: Arc<Redactor>,
