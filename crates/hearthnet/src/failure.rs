@@ -6,6 +6,8 @@ use std::path::Path;
 
 /// Exit code for any other failure.
 pub(crate) const ERROR: u8 = 1;
+/// Exit code for a wrong command line.
+pub(crate) const USAGE: u8 = 2;
 /// Exit code of a command that needs a running node and finds none.
 pub(crate) const NOT_RUNNING: u8 = 3;
 /// Exit code for an invalid signature of one of this node's own documents.
@@ -27,6 +29,11 @@ impl Failure {
 
     pub(crate) fn not_running(message: impl Into<String>) -> Failure {
         Failure { code: NOT_RUNNING, message: message.into() }
+    }
+
+    /// Returns the failure of a wrong command line that clap cannot find.
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure { code: USAGE, message: message.into() }
     }
 
     pub(crate) fn signature(message: impl Into<String>) -> Failure {

@@ -127,7 +127,7 @@ mod queue;
 mod sync;
 mod writer;
 
-pub use crate::api::configure::{Guard, configure, levels_in_force, override_levels};
+pub use crate::api::configure::{Guard, configure, configured_levels, levels_in_force, override_levels};
 pub use crate::api::flush::flush;
 pub use crate::api::limited::{Keyed, RateLimited};
 pub use crate::api::logger::{Logger, get_logger};

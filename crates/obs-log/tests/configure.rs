@@ -145,6 +145,7 @@ fn an_override_is_live_survives_a_new_configuration_and_ends() {
     let _reloaded = configure(&config.level("error,hearthnet.bus.router=off")).unwrap();
     debug!(logger: BUS, "overridden after a reload");
     assert_eq!(obs_log::levels_in_force().unwrap(), "error,hearthnet.bus=debug");
+    assert_eq!(obs_log::configured_levels().unwrap(), "error,hearthnet.bus.router=off");
 
     obs_log::override_levels(None).unwrap();
     assert_eq!(obs_log::levels_in_force().unwrap(), "error,hearthnet.bus.router=off");

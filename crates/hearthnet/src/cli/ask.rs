@@ -64,14 +64,15 @@ pub(crate) fn no_answer(node: &NodeUrl, error: &HttpError) -> Failure {
     }
 }
 
-fn another_server(node: &NodeUrl) -> Failure {
+/// Returns the failure of a question to something that is no node.
+pub(crate) fn another_server(node: &NodeUrl) -> Failure {
     Failure::not_running(format!(
         "the server on {node} is no HearthNet node; choose another port with `--port`, or a node with `--url`"
     ))
 }
 
 /// Returns the message of a refusal, or the beginning of an answer that has none.
-fn refusal(text: &str) -> String {
+pub(crate) fn refusal(text: &str) -> String {
     let message = serde_json::from_str::<serde_json::Value>(text).ok();
     let message = message.as_ref().and_then(|refusal| refusal["message"].as_str());
     visible_ascii(message.unwrap_or(text)).chars().take(REFUSAL_SHOWN).collect()

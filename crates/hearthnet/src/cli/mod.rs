@@ -108,6 +108,9 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
             let config = config()?;
             return Ok(doctor::run(args, config.for_doctor(&paths), config.local_address()));
         }
+        Command::Log(log::LogArgs { command: Some(log::LogCommand::Level(args)), .. }) => {
+            return log::level::run(args, config()?.local_address());
+        }
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
         Command::Trace(args) => return trace::run(args, config()?.local_address()),
         Command::Version(_) => {}

@@ -159,6 +159,12 @@ pub fn override_levels(levels: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Returns the levels of the configuration in force, without an override. `None` before the first [`configure`].
+#[must_use]
+pub fn configured_levels() -> Option<String> {
+    Some(lock(&CURRENT).as_ref()?.validate().ok()?.to_string())
+}
+
 /// Returns the levels by which lines are logged now: the configured ones with an override in their place. `None` before the
 /// first [`configure`].
 #[must_use]

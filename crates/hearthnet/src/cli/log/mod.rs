@@ -2,6 +2,7 @@
 
 mod files;
 mod filter;
+pub(crate) mod level;
 mod line;
 mod pause;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use clap::Args;
+use clap::{Args, Subcommand};
 use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
 use self::files::{FileName, Piece, Reader};
@@ -26,7 +27,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Shows the log of the node.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LogArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<LogCommand>,
     /// Wait for new lines and show them, until interrupted.
     #[arg(long, short)]
     follow: bool,
@@ -39,6 +43,12 @@ pub(crate) struct LogArgs {
     /// Print the JSON lines of the files.
     #[arg(long)]
     json: bool,
+}
+
+/// Commands below `hearthnet log`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    Level(level::LevelArgs),
 }
 
 /// Shows the day files in `log_dir`, oldest first.

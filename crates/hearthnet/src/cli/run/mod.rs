@@ -29,6 +29,7 @@ use crate::bus::Profile;
 use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::failure::Failure;
+use crate::levels;
 use crate::node::Node;
 use crate::server::{self, descriptors};
 use crate::state::home;
@@ -155,7 +156,8 @@ impl Serving<'_> {
         let peers = config.discovery.static_peers.len();
         watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
         info!(logger: LOG, address:% = config.address(); "listening");
-        Ok(server::serve(listener, node.router(&checkup, status::routes(status)), end, grace).await.flatten())
+        let local = status::routes(status).merge(levels::routes());
+        Ok(server::serve(listener, node.router(&checkup, local), end, grace).await.flatten())
     }
 }
 
