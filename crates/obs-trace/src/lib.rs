@@ -76,9 +76,9 @@ pub use config::Config;
 pub use context::{JoinSet, spawn, spawn_blocking, spawn_local};
 pub use context::{Scope, WithContext, attach, carry, current_trace, detach, scope, with_current_id};
 pub use error::{Error, ErrorKind};
-pub use id::{ParseIdError, SpanId, TraceId};
+pub use id::{IdPattern, ParseIdError, ParseIdPatternError, SpanId, TraceId};
 pub use propagation::remote::Remote;
-pub use record::{ErrorCode, SpanRecord, Status, TraceRecord, Value};
+pub use record::{ErrorCode, SpanRecord, Status, TraceRecord, Value, WithSpanIds};
 pub use span::{InSpan, Instrumented, Outgoing, Span, SpanBuilder, in_span, outgoing, span};
 pub use store::{
     ActiveTrace, Query, Stats, Store, StoreScope, active, configure, get_recent, new_trace, new_trace_from,

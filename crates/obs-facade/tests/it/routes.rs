@@ -113,6 +113,13 @@ async fn traces_are_listed_and_bad_parameters_refused() {
     assert_eq!(listed["traces"][0]["capability"], capability);
     assert_eq!(listed["traces"][0]["spans"][0]["name"], "work");
 
+    assert!(listed["traces"][0].get("span_id").is_none(), "the form is unchanged unless asked");
+    let id = listed["traces"][0]["trace_id"].as_str().unwrap().to_owned();
+    let short = format!("/trace/recent?id={}~{}&span_ids=true", &id[..6], &id[22..]);
+    let found = json_of(get(Node::default(), &short, &[]).await).await;
+    assert_eq!(found["traces"][0]["trace_id"], id);
+    assert_eq!(found["traces"][0]["spans"][0]["span_id"].as_str().unwrap().len(), 16);
+
     let refused = get(Node::default(), "/trace/recent?n=none", &[]).await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     assert_eq!(json_of(refused).await["error"], "bad_request");

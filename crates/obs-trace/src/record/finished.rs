@@ -158,14 +158,21 @@ impl fmt::Debug for TraceRecord {
     }
 }
 
-impl Serialize for TraceRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("TraceRecord", 7)?;
+impl TraceRecord {
+    /// Serialises the members before the spans.
+    pub(super) fn serialize_head<S: SerializeStruct>(&self, record: &mut S) -> Result<(), S::Error> {
         record.serialize_field("trace_id", &self.id)?;
         record.serialize_field("capability", self.capability())?;
         record.serialize_field("started_at", &self.started_at_text())?;
         record.serialize_field("duration_ms", &clock::ms(self.duration()))?;
-        record.serialize_field("status", &self.status())?;
+        record.serialize_field("status", &self.status())
+    }
+}
+
+impl Serialize for TraceRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("TraceRecord", 7)?;
+        self.serialize_head(&mut record)?;
         record.serialize_field("spans", &self.spans())?;
         record.serialize_field("dropped_spans", &self.dropped_spans())?;
         record.end()

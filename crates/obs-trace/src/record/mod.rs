@@ -14,6 +14,7 @@ mod span_record;
 mod status;
 mod trace_record;
 mod value;
+mod with_span_ids;
 
 pub(crate) use self::done_line::ending;
 pub(crate) use self::live::ERROR_FIELD;
@@ -27,3 +28,4 @@ pub(crate) use self::trace_record::{End, Limits, MAX_CAPABILITY_BYTES};
 #[cfg(feature = "otlp")]
 pub(crate) use self::value::Kind;
 pub use self::value::Value;
+pub use self::with_span_ids::WithSpanIds;

@@ -79,14 +79,21 @@ impl SpanRecord {
     }
 }
 
-impl Serialize for SpanRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut span = serializer.serialize_struct("SpanRecord", 5)?;
+impl SpanRecord {
+    /// Serialises the members of the span.
+    pub(super) fn serialize_members<S: SerializeStruct>(&self, span: &mut S) -> Result<(), S::Error> {
         span.serialize_field("name", self.name)?;
         span.serialize_field("parent", &self.parent)?;
         span.serialize_field("start_ms", &clock::ms(self.start))?;
         span.serialize_field("duration_ms", &clock::ms(self.duration))?;
-        span.serialize_field("fields", &FieldMap(&self.fields))?;
+        span.serialize_field("fields", &FieldMap(&self.fields))
+    }
+}
+
+impl Serialize for SpanRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut span = serializer.serialize_struct("SpanRecord", 5)?;
+        self.serialize_members(&mut span)?;
         span.end()
     }
 }

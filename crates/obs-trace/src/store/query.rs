@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::{TraceId, TraceRecord};
+use crate::{IdPattern, Status, TraceId, TraceRecord};
 
 /// Conditions of a [`query`](crate::query). A trace must meet all that are set.
 ///
@@ -22,13 +22,23 @@ pub struct Query {
     capability: Option<String>,
     status: Option<String>,
     min_duration: Duration,
-    id: Option<TraceId>,
+    id: Option<IdPattern>,
+    failed: bool,
+    slowest_first: bool,
 }
 
 impl Default for Query {
     /// Returns a query for the last 100 traces of any kind.
     fn default() -> Query {
-        Query { n: 100, capability: None, status: None, min_duration: Duration::ZERO, id: None }
+        Query {
+            n: 100,
+            capability: None,
+            status: None,
+            min_duration: Duration::ZERO,
+            id: None,
+            failed: false,
+            slowest_first: false,
+        }
     }
 }
 
@@ -58,16 +68,34 @@ impl Query {
     }
 
     /// Selects traces with this ID. Peers may use one ID for several traces.
-    pub fn id(mut self, id: TraceId) -> Query {
+    pub fn id(self, id: TraceId) -> Query {
+        self.id_like(id.into())
+    }
+
+    /// Selects traces whose ID has this form.
+    pub fn id_like(mut self, id: IdPattern) -> Query {
         self.id = Some(id);
         self
     }
 
+    /// Selects traces that ended with an error code or by a panic. A caller that went away is no failure.
+    pub fn failed(mut self) -> Query {
+        self.failed = true;
+        self
+    }
+
+    /// Selects the slowest traces instead of the newest, and returns the slowest first.
+    pub fn slowest_first(mut self) -> Query {
+        self.slowest_first = true;
+        self
+    }
+
     fn admits(&self, record: &TraceRecord) -> bool {
-        self.id.is_none_or(|id| id == record.trace_id())
+        self.id.as_ref().is_none_or(|id| id.matches(record.trace_id()))
             && self.capability.as_ref().is_none_or(|capability| capability == record.capability())
             && record.duration() >= self.min_duration
             && self.status.as_ref().is_none_or(|status| status == record.status().as_str())
+            && (!self.failed || matches!(record.status(), Status::Failed(_) | Status::Panic))
     }
 }
 
@@ -77,7 +105,9 @@ pub(super) fn run(
     ring: impl Iterator<Item = Arc<TraceRecord>>,
     retained: Vec<Arc<TraceRecord>>,
 ) -> Vec<Arc<TraceRecord>> {
-    let mut found: Vec<_> = ring.filter(|record| query.admits(record)).take(query.n).collect();
+    // The newest come first, so the first `n` are enough unless the slowest are wanted.
+    let limit = if query.slowest_first { usize::MAX } else { query.n };
+    let mut found: Vec<_> = ring.filter(|record| query.admits(record)).take(limit).collect();
     let known: HashSet<_> = found.iter().map(|record| ticket(record)).collect();
     // A trace may be among the errors, the slowest and the ring. Its ticket tells it apart.
     let mut older: Vec<_> = retained.into_iter().filter(|record| query.admits(record)).collect();
@@ -85,7 +115,10 @@ pub(super) fn run(
     older.sort_by_key(|record| std::cmp::Reverse(ticket(record)));
     older.dedup_by_key(|record| ticket(record));
     found.extend(older);
-    found.sort_by_key(|record| std::cmp::Reverse(ticket(record)));
+    match query.slowest_first {
+        true => found.sort_by_key(|record| std::cmp::Reverse((record.duration(), ticket(record)))),
+        false => found.sort_by_key(|record| std::cmp::Reverse(ticket(record))),
+    }
     found.truncate(query.n);
     found
 }

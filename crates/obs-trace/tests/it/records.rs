@@ -77,6 +77,34 @@ fn queries_filter_by_all_conditions() {
     assert_eq!(store.query(&Query::default().id(slow.id())).len(), 1);
     assert_eq!(store.query(&Query::default())[0].trace_id(), slow.id(), "newest first");
     assert_eq!(store.get_recent(1)[0].trace_id(), slow.id());
+    assert_eq!(count(Query::default().failed()), 2);
+    new_trace("a").cancel();
+    assert_eq!(count(Query::default().failed()), 2, "a caller that went away is no failure");
+    let slowest = store.query(&Query::default().slowest_first().n(2));
+    assert_eq!(slowest[0].trace_id(), slow.id());
+    assert!(slowest[0].duration() >= slowest[1].duration());
+    let end: obs_trace::IdPattern = slow.id().to_string()[18..].parse().unwrap();
+    assert_eq!(store.query(&Query::default().id_like(end))[0].trace_id(), slow.id());
+}
+
+#[test]
+fn the_parts_of_two_nodes_are_joined_by_the_ids_of_spans() {
+    let store = Store::default();
+    let _scope = store.enter();
+    let here = new_trace("llm.chat");
+    let there = here.enter(|| {
+        let sent = obs_trace::in_span("forward", || obs_trace::outgoing().unwrap().traceparent());
+        let (id, span_id, flags) = obs_trace::propagation::parse_traceparent(&sent).unwrap();
+        obs_trace::new_trace_from(obs_trace::Remote::new(id).parent(span_id).flags(flags), "llm.chat")
+    });
+    let json = |record: &obs_trace::TraceRecord| serde_json::to_value(record.with_span_ids()).unwrap();
+    let (there, here) = (json(&there.finish().unwrap()), json(&here.finish().unwrap()));
+    assert_eq!(there["parent_span_id"], here["spans"][0]["span_id"]);
+    assert_eq!(here["parent_span_id"], Value::Null);
+    assert_eq!(here["spans"][0]["name"], "forward");
+    for member in ["trace_id", "capability", "started_at", "duration_ms", "status", "dropped_spans"] {
+        assert!(!here[member].is_null(), "{member}");
+    }
 }
 
 #[test]

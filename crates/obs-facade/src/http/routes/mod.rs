@@ -26,8 +26,12 @@ type Bus = Arc<dyn CapabilityBus>;
 /// | `GET /health` | 200 while the process is alive, with the node's ID |
 /// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID |
 /// | `GET /metrics` | the Prometheus page as text, OpenMetrics or protobuf by `Accept`, with gzip by `Accept-Encoding` |
-/// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=` | completed traces, newest first |
+/// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=&sort=&span_ids=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
+///
+/// `status` takes a status, or `failed` for every error code and panics. `id` takes a trace ID, its beginning, its end or
+/// both (`01HXR3…K0JD`). `sort` is `newest` or `slowest`. With `span_ids=true` each trace has `span_id` and
+/// `parent_span_id`, and each span its `span_id`, so that the parts of several nodes can be joined.
 ///
 /// The routes see the node through `bus`. Bad query parameters get 400 and the reason. A large page of traces gets 503
 /// while unread pages take 64 MiB together.
@@ -75,9 +79,15 @@ fn names(
 
 async fn recent(RawQuery(raw): RawQuery) -> Response {
     match query::parse(raw.as_deref().unwrap_or_default()) {
-        Ok(RecentQuery { query, is_large }) => {
-            traces::page(is_large, move || traces::text(obs_trace::query(&query).iter().map(Arc::as_ref)))
-                .await
+        Ok(RecentQuery { query, is_large, span_ids }) => {
+            traces::page(is_large, move || {
+                let found = obs_trace::query(&query);
+                match span_ids {
+                    true => traces::text(found.iter().map(|record| record.with_span_ids())),
+                    false => traces::text(found.iter().map(Arc::as_ref)),
+                }
+            })
+            .await
         }
         Err(reason) => json_error(StatusCode::BAD_REQUEST, "bad_request", &reason),
     }

@@ -1,18 +1,20 @@
 //! Query parameters of `/trace/recent`.
 
-use obs_trace::Query;
+use obs_trace::{ParseIdPatternError, Query};
 
 /// A parsed query string.
 pub(super) struct RecentQuery {
     pub(super) query: Query,
     /// Whether the response may be large: more than [`DEFAULT_N`] traces.
     pub(super) is_large: bool,
+    /// Whether the traces are shown with the IDs of their spans.
+    pub(super) span_ids: bool,
 }
 
 /// Parses a raw query string, or returns the reason to refuse it. The reason never repeats text of the caller.
 pub(super) fn parse(raw: &str) -> Result<RecentQuery, String> {
     let mut query = Query::default();
-    let mut is_large = false;
+    let (mut is_large, mut span_ids) = (false, false);
     let mut seen = Vec::new();
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
         if seen.contains(&name) {
@@ -25,15 +27,32 @@ pub(super) fn parse(raw: &str) -> Result<RecentQuery, String> {
                 query.n(n)
             }
             "capability" => query.capability(value),
+            "status" if value == FAILED => query.failed(),
             "status" => query.status(value),
             "min_ms" => query.min_ms(milliseconds(&value)?),
-            "id" => query.id(value.parse().map_err(|_| "id: not a trace ID, 26 characters of a ULID")?),
-            _ => return Err("unknown parameter: allowed are n, capability, status, min_ms, id".to_owned()),
+            "id" => {
+                query.id_like(value.parse().map_err(|error: ParseIdPatternError| format!("id: {error}"))?)
+            }
+            "sort" => match &*value {
+                "newest" => query,
+                "slowest" => query.slowest_first(),
+                _ => return Err("sort: allowed are newest, slowest".to_owned()),
+            },
+            "span_ids" => {
+                span_ids = value.parse().map_err(|_| "span_ids: allowed are true, false")?;
+                query
+            }
+            _ => return Err(format!("unknown parameter: allowed are {PARAMETERS}")),
         };
         seen.push(name);
     }
-    Ok(RecentQuery { query, is_large })
+    Ok(RecentQuery { query, is_large, span_ids })
 }
+
+const PARAMETERS: &str = "n, capability, status, min_ms, id, sort, span_ids";
+
+/// Status that stands for every error code and a panic.
+const FAILED: &str = "failed";
 
 /// Default of `n`. Pages of more traces count as large.
 const DEFAULT_N: usize = 100;
@@ -70,14 +89,22 @@ mod tests {
             ("min_ms=-1", "min_ms"),
             ("min_ms=inf", "min_ms"),
             ("id=8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "id:"),
-            ("limit=3", "allowed"),
+            ("id=K0J", "ULID"),
+            ("id=", "ULID"),
+            ("sort=oldest", "slowest"),
+            ("span_ids=1", "true"),
+            ("limit=3", "span_ids"),
         ] {
             let reason = parse(raw).err().unwrap();
             assert!(reason.contains(word), "{raw}: {reason}");
         }
-        for raw in
-            ["", "n=0", "n=10000&capability=llm.chat&status=ok&min_ms=0.5", "id=01HXR3F2Q4T6V8X0Z2B4D6F8HJ"]
-        {
+        for raw in [
+            "",
+            "n=0",
+            "n=10000&capability=llm.chat&status=ok&min_ms=0.5",
+            "id=01HXR3F2Q4T6V8X0Z2B4D6F8HJ",
+            "id=01HXR3%E2%80%A6F8HJ&sort=slowest&status=failed&span_ids=true",
+        ] {
             assert!(parse(raw).is_ok(), "{raw}");
         }
     }
