@@ -11,9 +11,9 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use obs_facade::trace;
 use serde_json::{Value, json};
 
-use super::failure::{self, CAUSE_FIELD};
+use super::failure::CAUSE_FIELD;
 use super::health::Served;
-use super::recent::Ongoing;
+use super::progress::Progress;
 use crate::wire::error::{CallError, Code};
 use crate::wire::{self, sse};
 
@@ -60,19 +60,19 @@ pub(crate) fn frames(source: impl FrameSource) -> Answer {
 }
 
 impl Answer {
-    /// Makes the response. `served` and `ongoing` are told the outcome when the last byte of the response is made.
-    pub(super) fn into_response(self, served: Served, ongoing: Ongoing) -> Response {
+    /// Makes the response. `served` and `progress` are told the outcome when the last byte of the response is made.
+    pub(super) fn into_response(self, served: Served, progress: Progress) -> Response {
         match self {
             Answer::Plain { output, meta } => {
                 served.end(true);
-                ongoing.succeeded();
+                progress.succeeded();
                 wire::json(&json!({ "output": output, "meta": meta }))
             }
             Answer::Frames(frames) => {
                 // A cached or transformed stream would arrive late.
                 let headers =
                     [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-                (headers, Body::from_stream(event_stream(frames, served, ongoing))).into_response()
+                (headers, Body::from_stream(event_stream(frames, served, progress))).into_response()
             }
         }
     }
@@ -81,12 +81,12 @@ impl Answer {
 fn event_stream(
     frames: Frames,
     served: Served,
-    ongoing: Ongoing,
+    progress: Progress,
 ) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
     // The span covers the stream itself. The spans of the capability cover the work before its first frame.
     let span = trace::span("stream").enter();
-    stream::unfold(Some((frames, served, ongoing, span)), |state| async move {
-        let (mut frames, served, ongoing, span): (Frames, Served, Ongoing, trace::Span) = state?;
+    stream::unfold(Some((frames, served, progress, span)), |state| async move {
+        let (mut frames, served, progress, span): (Frames, Served, Progress, trace::Span) = state?;
         // The head of the response is gone, so that no layer around can turn a panic into an answer.
         let next = AssertUnwindSafe(frames.next()).catch_unwind().await;
         let frame = match next {
@@ -97,11 +97,11 @@ fn event_stream(
         Some(match frame {
             Ok(frame) if frame.event == DONE => {
                 served.end(true);
-                ongoing.succeeded();
+                progress.succeeded();
                 // The state is dropped. Frames after the last one are never asked for.
                 (Ok(sse::encode(DONE, &frame.data)), None)
             }
-            Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, ongoing, span))),
+            Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, progress, span))),
             Err(error) => {
                 // The status 200 has been sent already. Only the trace can still tell the failure.
                 span.fail(error.code.as_str());
@@ -113,9 +113,8 @@ fn event_stream(
                     }
                 };
                 mark(&error);
-                let cause = failure::record(served.capability(), &error);
                 served.end(false);
-                ongoing.failed(&error, &cause);
+                progress.failed(&error);
                 (Ok(sse::encode(ERROR, &error.body())), None)
             }
         })
@@ -165,8 +164,9 @@ mod tests {
 
     async fn text_of(answer: Answer) -> String {
         let served = std::sync::Arc::<super::super::health::Health>::default().begin("c", "n");
-        let ongoing = super::super::recent::Recent::new().begin("c");
-        let body = answer.into_response(served, ongoing).into_body().collect().await.unwrap();
+        let (recent, callers) = (super::super::recent::Recent::new(), super::super::callers::Callers::new());
+        let progress = Progress::begin(&recent, &callers, "c", std::net::Ipv4Addr::LOCALHOST.into());
+        let body = answer.into_response(served, progress).into_body().collect().await.unwrap();
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
 

@@ -16,12 +16,13 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::capability::Capability;
+use super::forward;
 use super::health::Served;
 use super::limiter::Party;
 use super::logger::LOG;
 use super::peers::{self, Peer};
+use super::progress::Progress;
 use super::state::Bus;
-use super::{failure, forward};
 use crate::wire::arguments::Call;
 use crate::wire::body_budget::Reservation;
 use crate::wire::error::{CallError, Code};
@@ -39,12 +40,11 @@ pub(super) async fn handle(
     let capability = request.headers().get(CAPABILITY).cloned();
     let name = capability.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let name = bus.offered_name(name);
-    let ongoing = bus.recent.begin(name);
-    match answer(&bus, remote.ip(), request).await {
-        Ok((answer, served, reservation)) => reservation.held_by(answer.into_response(served, ongoing)),
+    let mut progress = Progress::begin(&bus.recent, &bus.callers, name, remote.ip());
+    match answer(&bus, remote.ip(), request, &mut progress).await {
+        Ok((answer, served, reservation)) => reservation.held_by(answer.into_response(served, progress)),
         Err(error) => {
-            let cause = failure::record(name, &error);
-            ongoing.failed(&error, &cause);
+            progress.failed(&error);
             error.into_response()
         }
     }
@@ -54,6 +54,7 @@ async fn answer(
     bus: &Bus,
     address: IpAddr,
     request: Request,
+    progress: &mut Progress,
 ) -> Result<(Answer, Served, Reservation), CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
@@ -68,6 +69,9 @@ async fn answer(
     // It lives until the answer is sent, because the answer may be as large as the call.
     let mut reservation = Reservation::default();
     let proven = bus.prove(headers, address, capability, body, &mut reservation).await;
+    if let Ok((_, _, Party::Signer(signer, _) | Party::Peer(signer))) = proven {
+        progress.proven(signer);
+    }
     // A signed call is counted once its signer is known. A call with an invalid signature counts against its address,
     // so that forging costs the forger.
     if signature::is_signed(headers) {

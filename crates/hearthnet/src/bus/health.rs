@@ -67,10 +67,6 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) fn capability(&self) -> &str {
-        &self.key.0
-    }
-
     pub(super) fn end(self, ok: bool) {
         self.health.record(self.key, ok);
     }

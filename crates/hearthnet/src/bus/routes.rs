@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::state::Bus;
-use super::{call, failure, manifest};
+use super::{call, callers, failure, manifest};
 use crate::wire::error::{CallError, Code};
 
 /// Returns the routes for calls and for the manifest, with an error of the bus for every other request.
@@ -23,6 +23,11 @@ pub(crate) fn routes(bus: Arc<Bus>) -> Router {
             refused(error.with_status(StatusCode::METHOD_NOT_ALLOWED))
         })
         .with_state(bus)
+}
+
+/// Returns the routes for callers on this machine. The caller hides them from others.
+pub(crate) fn local_routes(bus: &Bus) -> Router {
+    callers::routes(bus.callers.clone())
 }
 
 /// Returns the answer to a request for a path that this node does not serve.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::callers::Callers;
 use super::capability::Capability;
 use super::health::Health;
 use super::limiter::Limiter;
@@ -34,6 +35,7 @@ pub(crate) struct Bus {
     pub(super) replays: Replays,
     pub(super) health: Arc<Health>,
     pub(super) recent: Arc<Recent>,
+    pub(super) callers: Arc<Callers>,
     // One client for all: its pool keeps connections to peers open.
     pub(super) http: reqwest::Client,
     pub(super) call_timeout: Duration,
@@ -55,6 +57,7 @@ impl Bus {
             replays: Replays::new(chrono::Utc::now()),
             health: Arc::default(),
             recent: Recent::new(),
+            callers: Callers::new(),
             http,
             call_timeout: config.transport.call_timeout_seconds,
             profile,
@@ -81,6 +84,11 @@ impl Bus {
     /// Returns the calls of the last five minutes.
     pub(crate) fn recent(&self) -> &Recent {
         &self.recent
+    }
+
+    /// Returns the callers since the start of the node.
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// Returns the share of the last calls of `capability` that `node` answered well; `None` before the first one.

@@ -60,7 +60,7 @@ impl Node {
             // After the bus's routes, and inside the layer, which must see every request.
             .merge(obs_facade::http::router(self.clone()))
             .merge(checkup.router())
-            .merge(local_only::guard(local))
+            .merge(local_only::guard(local.merge(bus::local_routes(&self.bus))))
             .layer(obs_facade::http::layer())
     }
 

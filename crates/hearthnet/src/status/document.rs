@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Status;
 use crate::bus::PeerView;
+use crate::bus::callers::CallerCount;
 use crate::bus::manifest::stability;
 use crate::bus::recent::{CapabilityCount, Summary, WINDOW};
 use crate::version::{COMMIT, VERSION};
@@ -24,6 +25,9 @@ const OPEN_PATHS: [&str; 6] =
 
 /// Number of causes in the report. The rest are rare ones.
 const SHOWN_CAUSES: usize = 32;
+
+/// Number of callers in the report. `GET /callers` has more.
+const SHOWN_CALLERS: usize = 10;
 
 /// Returns the report of this moment.
 pub(super) async fn of(status: &Status) -> Value {
@@ -41,7 +45,7 @@ pub(super) async fn of(status: &Status) -> Value {
         "capabilities": capabilities(status, &peers, &recent, &in_flight),
         "peers": peers.iter().map(|peer| shown_peer(peer, status)).collect::<Vec<_>>(),
         "recent": shown_recent(&recent, &in_flight),
-        "callers": { "window_seconds": null, "top": [] },
+        "callers": { "window_seconds": null, "top": top_callers(status) },
         "disk": {
             "path": status.disk.folder.to_string_lossy(),
             "free_bytes": space.map(|space| space.free),
@@ -188,6 +192,20 @@ fn shown_recent(recent: &Summary, in_flight: &InFlight) -> Value {
         "by_capability": recent.by_capability.iter().map(by_capability).collect::<Vec<_>>(),
         "causes": causes.collect::<Vec<_>>(),
     })
+}
+
+/// Returns the callers with the most calls since the start of the node.
+fn top_callers(status: &Status) -> Vec<Value> {
+    let shown = |caller: &CallerCount| {
+        json!({
+            "node_id": caller.node_id,
+            "address": caller.address.to_string(),
+            "calls": caller.calls.value,
+            "refused": caller.refused.value,
+            "errors": caller.errors.value,
+        })
+    };
+    status.bus.callers().top(SHOWN_CALLERS).iter().map(shown).collect()
 }
 
 fn moment(time: SystemTime) -> String {

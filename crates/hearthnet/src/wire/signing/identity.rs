@@ -65,7 +65,17 @@ fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 /// Returns whether `text` has the form of a node or community ID. An ID is safe as the name of a folder.
 pub(crate) fn is_id(text: &str) -> bool {
-    bytes_of::<32>(text).is_some()
+    key_of(text).is_some()
+}
+
+/// Returns the public key in an ID. Each key has only one ID.
+pub(crate) fn key_of(id: &str) -> Option<[u8; 32]> {
+    bytes_of(id)
+}
+
+/// Returns the ID of a public key.
+pub(crate) fn id_of(key: &[u8; 32]) -> String {
+    text_of(key)
 }
 
 /// Reason for which a signature is invalid. Its names are those of `hearthnet_signature_failures_total{reason}`.
