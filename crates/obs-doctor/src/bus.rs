@@ -52,6 +52,12 @@ pub trait CapabilityBus: Send + Sync + 'static {
     /// # Errors
     /// The errors of [`capabilities`](Self::capabilities).
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError>;
+
+    /// Returns whether the node can have peers: `true`, unless its configuration names none and has discovery off. Such a
+    /// node is ready without a peer.
+    fn expects_peers(&self) -> bool {
+        true
+    }
 }
 
 /// Outcome of a call, as it counts for the error rate.

@@ -39,6 +39,7 @@ pub(crate) struct Bus {
     // One client for all: its pool keeps connections to peers open.
     pub(super) http: reqwest::Client,
     pub(super) call_timeout: Duration,
+    expects_peers: bool,
 }
 
 impl Bus {
@@ -60,6 +61,7 @@ impl Bus {
             callers: Callers::new(),
             http,
             call_timeout: config.transport.call_timeout_seconds,
+            expects_peers: config.discovery.may_find_peers(),
             profile,
         })
     }
@@ -94,6 +96,11 @@ impl Bus {
     /// Returns the share of the last calls of `capability` that `node` answered well; `None` before the first one.
     pub(crate) fn success_rate(&self, capability: &str, node: &str) -> Option<f64> {
         self.health.rate(capability, node)
+    }
+
+    /// Returns whether the configuration lets the node have peers.
+    pub(crate) fn expects_peers(&self) -> bool {
+        self.expects_peers
     }
 
     /// Returns the state of all configured peers.

@@ -82,6 +82,13 @@ pub(crate) struct DiscoverySection {
     pub(crate) static_peers: Vec<reqwest::Url>,
 }
 
+impl DiscoverySection {
+    /// Returns whether a peer is named or can be discovered.
+    pub(crate) fn may_find_peers(&self) -> bool {
+        self.mdns_enabled || self.udp_enabled || !self.static_peers.is_empty()
+    }
+}
+
 impl Default for DiscoverySection {
     fn default() -> DiscoverySection {
         DiscoverySection {

@@ -20,6 +20,10 @@ impl CapabilityBus for Node {
         Ok(self.bus.peers_online())
     }
 
+    fn expects_peers(&self) -> bool {
+        self.bus.expects_peers()
+    }
+
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
         let outcome = |record: &Arc<trace::TraceRecord>| Outcome::from_status(record.status().as_str());
         Ok(trace::get_recent(n).iter().map(outcome).collect())

@@ -6,3 +6,4 @@ pub(crate) mod event_log;
 pub(crate) mod home;
 mod keys;
 mod publish;
+pub(crate) mod run_marker;

@@ -38,7 +38,7 @@ pub(super) async fn of(status: &Status) -> Value {
     json!({
         "version": DOCUMENT_VERSION,
         "node": node(status),
-        "last_run": null,
+        "last_run": last_run(status),
         "listening": [{ "address": status.address.to_string(), "reachable_from": reachable_from(status) }],
         "open_without_credentials": open_paths(status),
         "community": { "id": status.bus.community_id(), "members": status.members },
@@ -70,6 +70,16 @@ fn node(status: &Status) -> Value {
         "pid": std::process::id(),
         "started_at": clock::text(status.started_at),
         "uptime_seconds": uptime,
+    })
+}
+
+fn last_run(status: &Status) -> Value {
+    let last = &status.last_run;
+    json!({
+        "ended": last.ended.as_str(),
+        "at": last.at.map(clock::text),
+        "machine_restarted": last.machine_restarted,
+        "recovered_lines": log::stats().recovered,
     })
 }
 

@@ -17,6 +17,7 @@ use self::disk::LogDisk;
 pub(crate) use self::route::routes;
 use crate::bus::Bus;
 use crate::config::Config;
+use crate::state::run_marker::LastRun;
 use crate::watch::events::Events;
 
 /// What the report is made from.
@@ -26,6 +27,7 @@ pub(crate) struct Status {
     events: Events,
     disk: LogDisk,
     started_at: DateTime<Utc>,
+    last_run: LastRun,
     address: SocketAddr,
     is_doctor_remote: bool,
     /// Model of the language model that this node offers.
@@ -43,6 +45,7 @@ impl Status {
         checkup: Checkup,
         events: Events,
         community: &Value,
+        last_run: LastRun,
     ) -> Arc<Status> {
         let members = community["members"].as_array();
         let us = |member: &&Value| member["node_id"] == bus.node_id();
@@ -54,6 +57,7 @@ impl Status {
             is_doctor_remote: config.observability.is_doctor_remote(),
             address: config.address(),
             started_at: Utc::now(),
+            last_run,
             disk: LogDisk::new(config.observability.log_dir()),
             events,
             checkup,

@@ -43,6 +43,11 @@ impl Events {
         }
     }
 
+    /// Returns whether the log has no event, so that no node has run with it. May block on the disk.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.with_log(EventLog::extent).is_some_and(|extent| extent.rows == 0)
+    }
+
     /// Returns the Lamport head as it was measured last.
     pub(crate) fn lamport_head(&self) -> Option<i64> {
         // Relaxed: the value stands alone.

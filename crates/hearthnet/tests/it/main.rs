@@ -11,6 +11,7 @@ mod file_systems;
 #[path = "../../../../tests/support/free_port.rs"]
 mod free_port;
 mod hostile;
+mod last_run;
 mod limits;
 mod llm;
 mod node;

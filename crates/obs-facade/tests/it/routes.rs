@@ -16,6 +16,7 @@ use tower::ServiceExt;
 pub(crate) struct Node {
     capabilities: Vec<String>,
     peers: Vec<String>,
+    is_alone: bool,
 }
 
 impl CapabilityBus for Node {
@@ -33,6 +34,10 @@ impl CapabilityBus for Node {
 
     fn recent_outcomes(&self, _: usize) -> Result<Vec<Outcome>, BusError> {
         Ok(Vec::new())
+    }
+
+    fn expects_peers(&self) -> bool {
+        !self.is_alone
     }
 }
 
@@ -69,12 +74,23 @@ async fn ready_needs_a_capability_and_a_peer() {
         (vec![], some(), false, json!(["no capability is registered"])),
         (some(), some(), true, json!([])),
     ] {
-        let response = get(Node { capabilities, peers }, "/ready", &[]).await;
+        let response = get(Node { capabilities, peers, is_alone: false }, "/ready", &[]).await;
         let expected = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         assert_eq!(response.status(), expected);
         let body = json_of(response).await;
         assert_eq!((&body["ready"], &body["reasons"]), (&json!(ready), &reasons));
         assert_eq!(body["peers"], body["peer_ids"].as_array().unwrap().len());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_expects_no_peers_is_ready_without_one() {
+    for (capabilities, status) in
+        [(vec!["x".to_owned()], StatusCode::OK), (vec![], StatusCode::SERVICE_UNAVAILABLE)]
+    {
+        let response = get(Node { capabilities, is_alone: true, ..Node::default() }, "/ready", &[]).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(json_of(response).await["expects_peers"], false);
     }
 }
 

@@ -6,9 +6,10 @@ mod port_owner;
 mod reload;
 mod runtime;
 mod service_manager;
+mod sign_of_life;
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use clap::Args;
 use obs_facade::http::Checkup;
 use obs_facade::{Logger, info, warn};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -24,6 +25,7 @@ use self::banner::Banner;
 use self::end_signal::{EndSignal, EndSignals};
 use self::reload::Reload;
 use self::service_manager::Message;
+use self::sign_of_life::Marker;
 use super::overrides::Overrides;
 use crate::bus::Profile;
 use crate::config::Config;
@@ -33,6 +35,7 @@ use crate::levels;
 use crate::node::Node;
 use crate::server::{self, descriptors};
 use crate::state::home;
+use crate::state::run_marker::LastRun;
 use crate::status::{self, Status};
 use crate::version::VERSION;
 use crate::watch::events::{self, Events};
@@ -54,8 +57,8 @@ pub(crate) struct RunArgs {
     debug: bool,
 }
 
-/// Runs the node until SIGINT, SIGTERM or the SIGHUP of a closed terminal, and returns 0. A second signal cuts the shutdown short and determines the
-/// exit code.
+/// Runs the node until SIGINT, SIGTERM or the SIGHUP of a closed terminal, and returns 0. A second signal cuts the
+/// shutdown short and determines the exit code.
 pub(crate) fn run(
     args: &RunArgs,
     mut config: Config,
@@ -90,23 +93,36 @@ pub(crate) fn run(
         node: node.clone(),
         started_with,
     };
-    let status = Status::new(&config, node.bus().clone(), checkup.clone(), events.clone(), &home.community);
-    let serving = Serving { config: &config, node, checkup, status, blobs: &home.blobs, events: &events };
+    let named_or_default = overrides.config.as_deref().or(config_file);
+    let marker = Marker::default();
+    let serving = Serving {
+        config: &config,
+        config_file: named_or_default.unwrap_or(Path::new("config.toml")),
+        node,
+        checkup,
+        community: &home.community,
+        blobs: &home.blobs,
+        events: &events,
+        runs: paths.data(&config.identity.keys_dir).join("runs"),
+        marker: &marker,
+    };
     let served = runtime.block_on(serving.until_signal(overrides, reload));
     let in_a_hurry = served.as_ref().ok().copied().flatten();
     runtime.shutdown_timeout(if in_a_hurry.is_some() { Duration::ZERO } else { LAST_CALLS });
     served?;
-    append_stopped(events);
+    note_end(events, marker);
     info!(logger: LOG, "stopped");
     Ok(in_a_hurry.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(signal.status)))
 }
 
-/// Appends the last event. A hanging disk does not delay the end of the node for long.
-fn append_stopped(events: Events) {
+/// Appends the last event, and notes that the run ended in order. A hanging disk does not delay the end of the node for
+/// long.
+fn note_end(events: Events, marker: Marker) {
     let (done, ended) = mpsc::channel();
     // A thread of its own, because SQLite may block on a dead disk for as long as it likes.
     let started = std::thread::Builder::new().spawn(move || {
         events.append("node.stopped", &json!({}));
+        sign_of_life::end(&marker);
         let _ = done.send(());
     });
     if let Err(error) = started {
@@ -118,17 +134,22 @@ fn append_stopped(events: Events) {
 /// What a node serves from.
 struct Serving<'a> {
     config: &'a Config,
+    config_file: &'a Path,
     node: Arc<Node>,
     checkup: Checkup,
-    status: Arc<Status>,
+    /// Manifest of the community.
+    community: &'a Value,
     blobs: &'a Path,
     events: &'a Events,
+    /// Folder of the markers of runs.
+    runs: PathBuf,
+    marker: &'a Marker,
 }
 
 impl Serving<'_> {
     /// Serves until a signal. Returns the second signal if it came before the open requests had ended.
     async fn until_signal(self, overrides: &Overrides, reload: Reload) -> Result<Option<EndSignal>, Failure> {
-        let Serving { config, node, checkup, status, blobs, events } = self;
+        let Serving { config, config_file, node, checkup, community, blobs, events, runs, marker } = self;
         let mut signals = EndSignals::listen()?;
         let end = async {
             info!(logger: LOG, signal = signals.first().await.name; "stopping");
@@ -139,9 +160,23 @@ impl Serving<'_> {
             Ok(listener) => listener,
             Err(error) => return Err(cannot_listen(config, &error)),
         };
-        let appended = events.clone();
-        let started = json!({ "version": VERSION });
-        let _ = tokio::task::spawn_blocking(move || appended.append("node.started", &started)).await;
+        // Only now that the port is taken: a second node that cannot start is no run.
+        let (ours, begun, address) = (marker.clone(), events.clone(), config.address());
+        let node_id = node.bus().node_id().to_owned();
+        let last_run = tokio::task::spawn_blocking(move || {
+            let last_run = sign_of_life::begin(&ours, &runs, address, &node_id, &begun);
+            begun.append("node.started", &json!({ "version": VERSION }));
+            last_run
+        });
+        let last_run = last_run.await.unwrap_or(LastRun::UNKNOWN);
+        let status = Status::new(
+            config,
+            node.bus().clone(),
+            checkup.clone(),
+            events.clone(),
+            community,
+            last_run.clone(),
+        );
         // Dropping the set at the end of this function cancels all of them.
         let mut watching = node.watch_peers();
         watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
@@ -151,7 +186,10 @@ impl Serving<'_> {
             watching.spawn(checkup.clone().watch(interval));
         }
         watching.spawn(reload::on_hangup(reload));
-        Banner::of(config).listening(config, overrides);
+        watching.spawn(sign_of_life::keep(marker.clone()));
+        let banner = Banner::of(config);
+        banner.last_run(&last_run);
+        banner.listening(config, config_file, overrides);
         service_manager::tell(&[Message::Ready]);
         let peers = config.discovery.static_peers.len();
         watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));

@@ -2,7 +2,7 @@
 
 mod line;
 mod recent;
-mod text;
+pub(crate) mod text;
 mod tree;
 
 use std::net::SocketAddr;

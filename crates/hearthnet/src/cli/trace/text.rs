@@ -17,7 +17,7 @@ pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
 }
 
 /// Formats a duration: `0.1 ms`, `4.2 ms`, `412 ms`, `30.02 s`, `12 min`.
-pub(super) fn duration(ms: f64) -> String {
+pub(crate) fn duration(ms: f64) -> String {
     match ms {
         ..99.95 => format!("{:.1} ms", ms.max(0.0)),
         ..999.5 => format!("{ms:.0} ms"),
@@ -28,7 +28,7 @@ pub(super) fn duration(ms: f64) -> String {
 }
 
 /// Formats an age: `2 s ago`, `5 min ago`, `3 h ago`, `2 d ago`.
-pub(super) fn age(ms: i64) -> String {
+pub(crate) fn age(ms: i64) -> String {
     let seconds = ms.max(0) / 1_000;
     match seconds {
         ..60 => format!("{seconds} s ago"),

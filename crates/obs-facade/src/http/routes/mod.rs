@@ -24,7 +24,7 @@ type Bus = Arc<dyn CapabilityBus>;
 /// | route | response |
 /// |---|---|
 /// | `GET /health` | 200 while the process is alive, with the node's ID |
-/// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID |
+/// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID. A bus that [expects no peers](CapabilityBus::expects_peers) needs none |
 /// | `GET /metrics` | the Prometheus page as text, OpenMetrics or protobuf by `Accept`, with gzip by `Accept-Encoding` |
 /// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=&sort=&span_ids=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
@@ -53,12 +53,17 @@ async fn health(State(bus): State<Bus>) -> Response {
 async fn ready(State(bus): State<Bus>) -> Response {
     let mut reasons = Vec::new();
     let capabilities = names(bus.capabilities(), "no capability is registered", &mut reasons).len();
-    let peers = names(bus.peers(), "no peer answers", &mut reasons);
+    let expects_peers = bus.expects_peers();
+    // A node that is alone by its configuration would be restarted for ever by a manager that waits for a peer.
+    let mut of_peers = Vec::new();
+    let peers = names(bus.peers(), "no peer answers", &mut of_peers);
+    reasons.extend(of_peers.into_iter().filter(|_| expects_peers));
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let readiness = json!({
         "ready": ready, "reasons": reasons,
         "capabilities": capabilities, "peers": peers.len(), "peer_ids": peers,
+        "expects_peers": expects_peers,
     });
     json_response(status, readiness.to_string())
 }

@@ -1,0 +1,75 @@
+//! Sign of life of this run, and the end of the last one.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use obs_facade::{Logger, log, warn, warn_limited};
+use tokio::time::sleep;
+
+use crate::state::run_marker::{Ended, LastRun, RunMarker};
+use crate::watch::events::Events;
+use crate::wire::clock;
+
+static LOG: Logger = Logger::new("hearthnet::run");
+
+/// Interval at which the sign is renewed. The kernel joins the writes of half a minute into one.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Marker of this run, once the node listens.
+pub(super) type Marker = Arc<OnceLock<RunMarker>>;
+
+/// Marks this run as running, and returns the end of the last one. May block on the disk.
+pub(super) fn begin(
+    marker: &Marker,
+    folder: &Path,
+    address: SocketAddr,
+    node_id: &str,
+    events: &Events,
+) -> LastRun {
+    match RunMarker::claim(folder, address, node_id, events.is_empty()) {
+        Ok((last, ours)) => {
+            let _ = marker.set(ours);
+            tell(&last);
+            last
+        }
+        Err(error) => {
+            let folder = folder.display();
+            warn!(logger: LOG, folder:% = folder, error:% = error; "the next start will not know how this run ended");
+            LastRun::UNKNOWN
+        }
+    }
+}
+
+fn tell(last: &LastRun) {
+    if last.ended == Ended::Killed {
+        let last_sign_of_life = last.at.map(clock::text).unwrap_or_default();
+        warn!(
+            logger: LOG, last_sign_of_life = last_sign_of_life, machine_restarted = last.machine_restarted,
+            recovered_lines = log::stats().recovered; "the last run did not end in order"
+        );
+    }
+}
+
+/// Renews the sign of life for as long as the node runs.
+pub(super) async fn keep(marker: Marker) {
+    loop {
+        sleep(INTERVAL).await;
+        let marker = marker.clone();
+        // The next renewal waits for this one, so that a disk that hangs holds one thread.
+        let _ =
+            tokio::task::spawn_blocking(move || note(marker.get().map_or(Ok(()), RunMarker::renew))).await;
+    }
+}
+
+/// Notes that this run ended in order. May block on the disk.
+pub(super) fn end(marker: &Marker) {
+    note(marker.get().map_or(Ok(()), RunMarker::end));
+}
+
+fn note(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        warn_limited!(LOG, "sign_of_life", error:% = error; "the sign of life of this run cannot be written");
+    }
+}
