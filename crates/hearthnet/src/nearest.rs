@@ -24,6 +24,11 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
+/// Returns `; did you mean ...?` for the nearest of the known names, and nothing if none is near.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +51,8 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), meant, "{word}");
         }
+        assert_eq!(did_you_mean("prot", known), "; did you mean `port`?");
+        assert_eq!(did_you_mean("theme", known), "");
         assert_eq!(nearest(&"a".repeat(1_000_000), ["a"]), None);
     }
 }

@@ -1,10 +1,12 @@
 //! Command line: parses it, runs the command and turns its failure into an exit code.
 
 mod ask;
+mod completions;
 mod doctor;
 mod file_size;
 mod init;
 mod log;
+mod manual;
 mod node_url;
 mod output;
 mod overrides;
@@ -20,7 +22,7 @@ mod visible;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use self::overrides::Overrides;
 use crate::config::Config;
@@ -48,6 +50,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Log(log::LogArgs),
     Trace(trace::TraceArgs),
+    Completions(completions::CompletionsArgs),
+    Man(manual::ManualArgs),
     Version(VersionArgs),
 }
 
@@ -84,10 +88,8 @@ fn report(failure: &Failure) -> ExitCode {
 }
 
 fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
-    // Before the configuration is read: the version is needed most when nothing works.
-    if let Command::Version(args) = &line.command {
-        output::print(&format!("{}\n", version(args))).map_err(|error| output::not_written(&error))?;
-        return Ok(ExitCode::SUCCESS);
+    if let Some(done) = run_without_configuration(&line.command) {
+        return done.map(|()| ExitCode::SUCCESS);
     }
     let (paths, named) =
         (Paths::discover().needing(folders(&line.command)), line.overrides.config.as_deref());
@@ -113,9 +115,22 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         }
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
         Command::Trace(args) => return trace::run(args, config()?.local_address()),
-        Command::Version(_) => {}
+        Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that reads no configuration and needs no home. Returns `None` for any other command.
+// The version is needed most when nothing works. The other two run while a package is built.
+fn run_without_configuration(command: &Command) -> Option<Result<(), Failure>> {
+    Some(match command {
+        Command::Completions(args) => completions::run(args, CommandLine::command()),
+        Command::Man(args) => manual::run(args, CommandLine::command()),
+        Command::Version(args) => {
+            output::print(&format!("{}\n", version(args))).map_err(|error| output::not_written(&error))
+        }
+        _ => return None,
+    })
 }
 
 /// Returns the folders that the command uses.
@@ -124,7 +139,7 @@ fn folders(command: &Command) -> &'static [Folder] {
         Command::Run(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
         Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
         Command::Log(_) => &[Folder::Log],
-        Command::Trace(_) | Command::Version(_) => &[],
+        Command::Trace(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) => &[],
     }
 }
 

@@ -4,6 +4,7 @@ mod backend;
 mod calls;
 mod causes;
 mod command;
+mod completions;
 mod doctor;
 mod end;
 mod export;
