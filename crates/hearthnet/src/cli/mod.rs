@@ -114,7 +114,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
             return log::level::run(args, config()?.local_address());
         }
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
-        Command::Trace(args) => return trace::run(args, config()?.local_address()),
+        Command::Trace(args) => return trace::run(args, &config()?),
         Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -139,6 +139,7 @@ fn folders(command: &Command) -> &'static [Folder] {
         Command::Run(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
         Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
         Command::Log(_) => &[Folder::Log],
+        Command::Trace(args) if args.needs_log() => &[Folder::Log],
         Command::Trace(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) => &[],
     }
 }

@@ -35,6 +35,11 @@ impl NodeUrl {
         NodeUrl(Url::parse(&text).expect("an address and a port are a host"))
     }
 
+    /// Returns the address of a configured peer.
+    pub(crate) fn of_peer(base: &Url) -> NodeUrl {
+        NodeUrl(base.clone())
+    }
+
     /// Returns the URL of the route at `path`, with the encoded `query`.
     pub(crate) fn route(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = crate::wire::client::join(&self.0, path);

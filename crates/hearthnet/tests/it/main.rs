@@ -30,3 +30,4 @@ mod terminal;
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 mod terminal_unsafe;
 mod tls_backend;
+mod traces;

@@ -1,9 +1,9 @@
 //! `hearthnet log`: shows the log of a node, formatted or as JSON.
 
-mod files;
-mod filter;
+pub(in crate::cli) mod files;
+pub(in crate::cli) mod filter;
 pub(crate) mod level;
-mod line;
+pub(in crate::cli) mod line;
 mod pause;
 
 use std::fmt::Display;

@@ -55,6 +55,11 @@ impl Line {
         self
     }
 
+    /// Returns the number of characters.
+    pub(super) fn width(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
+    }
+
     /// Returns the line with colours and a line feed, and without trailing blanks.
     pub(super) fn painted(&self, style: &TextStyle) -> String {
         // Output to a pipe has no width and is never cut.

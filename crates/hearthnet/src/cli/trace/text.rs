@@ -16,6 +16,29 @@ pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
     head.chain([if ascii { '~' } else { '…' }]).take(limit).collect()
 }
 
+/// Breaks `text` into lines of at most `width` characters, between words where possible.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        let used = line.chars().count();
+        if used > 0 && used + 1 + word.len() > width {
+            lines.push(std::mem::take(&mut line));
+        } else if used > 0 {
+            line.push(' ');
+        }
+        // A word that is longer than a line is broken.
+        while word.len() > width {
+            lines.push(word.drain(..width).collect());
+        }
+        line.extend(word);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
 /// Formats a duration: `0.1 ms`, `4.2 ms`, `412 ms`, `30.02 s`, `12 min`.
 pub(crate) fn duration(ms: f64) -> String {
     match ms {
@@ -48,6 +71,15 @@ mod tests {
         assert_eq!(shortened("größer", 5, false), "größ…");
         assert_eq!(shortened("groesser", 5, true), "groe~");
         assert_eq!(shortened("ab", 0, true), "");
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one abcdefghij k", 4), ["one", "abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("größer", 5), ["größe", "r"]);
+        assert!(wrapped(" ", 5).is_empty());
+        assert_eq!(wrapped("a b", usize::MAX), ["a b"]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Code {
     pub(crate) const NOT_IMPLEMENTED: Code = Code::new("not_implemented", StatusCode::NOT_IMPLEMENTED);
     pub(crate) const PARTITION: Code = Code::new("partition", StatusCode::SERVICE_UNAVAILABLE);
 
-    const ALL: [Code; 13] = [
+    pub(crate) const ALL: [Code; 13] = [
         Code::BAD_REQUEST,
         Code::SCHEMA_MISMATCH,
         Code::INVALID_SIGNATURE,

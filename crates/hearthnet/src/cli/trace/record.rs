@@ -1,0 +1,75 @@
+//! The part of the answers of `/trace/recent` and `/trace/active` that is shown.
+
+use obs_facade::trace::TraceId;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Traces {
+    pub(super) traces: Vec<Trace>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Trace {
+    pub(super) trace_id: String,
+    pub(super) capability: String,
+    pub(super) started_at: String,
+    #[serde(alias = "elapsed_ms")]
+    pub(super) duration_ms: f64,
+    pub(super) status: String,
+    pub(super) spans: Vec<Span>,
+    #[serde(default)]
+    pub(super) dropped_spans: u64,
+    /// ID of the trace's root span, which a node of an earlier version does not tell.
+    #[serde(default)]
+    pub(super) span_id: Option<String>,
+    /// Span of the caller.
+    #[serde(default)]
+    pub(super) parent_span_id: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Span {
+    pub(super) name: String,
+    /// Index of the enclosing span.
+    pub(super) parent: Option<usize>,
+    /// Time since the start of the trace.
+    pub(super) start_ms: f64,
+    pub(super) duration_ms: f64,
+    pub(super) fields: Map<String, Value>,
+    #[serde(default)]
+    pub(super) span_id: Option<String>,
+}
+
+/// Maximum number of spans of a trace that are shown. A node keeps no more of its own traces.
+const MAX_SPANS: usize = 128;
+/// Maximum number of fields of a span that are shown.
+const MAX_FIELDS: usize = 32;
+
+impl Trace {
+    pub(super) fn id(&self) -> Option<TraceId> {
+        self.trace_id.parse().ok()
+    }
+
+    /// Returns the beginning of the trace in milliseconds since the Unix epoch.
+    pub(super) fn started_ms(&self) -> Option<f64> {
+        let started = chrono::DateTime::parse_from_rfc3339(&self.started_at).ok()?;
+        Some(started.timestamp_micros() as f64 / 1e3)
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        !matches!(self.status.as_str(), "ok" | "cancelled")
+    }
+
+    /// Returns the trace with bounded spans and fields. The trace of another node has no bounds that this one knows.
+    pub(super) fn bounded(mut self) -> Trace {
+        let extra = self.spans.len().saturating_sub(MAX_SPANS);
+        self.spans.truncate(MAX_SPANS);
+        self.dropped_spans = self.dropped_spans.saturating_add(extra as u64);
+        for span in &mut self.spans {
+            let names: Vec<String> = span.fields.keys().skip(MAX_FIELDS).cloned().collect();
+            names.iter().for_each(|name| drop(span.fields.remove(name)));
+        }
+        self
+    }
+}
