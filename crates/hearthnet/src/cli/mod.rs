@@ -11,6 +11,7 @@ mod node_url;
 mod output;
 mod overrides;
 mod run;
+mod status;
 #[cfg(test)]
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 pub(crate) mod terminal_unsafe;
@@ -50,6 +51,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Log(log::LogArgs),
     Trace(trace::TraceArgs),
+    Status(status::StatusArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManualArgs),
     Version(VersionArgs),
@@ -115,6 +117,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         }
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
         Command::Trace(args) => return trace::run(args, &config()?),
+        Command::Status(args) => return status::run(args, config()?.local_address()),
         Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -140,7 +143,11 @@ fn folders(command: &Command) -> &'static [Folder] {
         Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
         Command::Log(_) => &[Folder::Log],
         Command::Trace(args) if args.needs_log() => &[Folder::Log],
-        Command::Trace(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) => &[],
+        Command::Trace(_)
+        | Command::Status(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Version(_) => &[],
     }
 }
 

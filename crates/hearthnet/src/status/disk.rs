@@ -59,8 +59,11 @@ impl LogDisk {
 fn read_space(folder: &Path) -> io::Result<Space> {
     let volume = Machine::default().volumes.of(folder)?;
     let sizes = fs::read_dir(folder)?.take(MAX_FILES).map(|entry| {
+        let Ok(entry) = entry else { return 0 };
+        // The memory of waiting lines is a hidden file of a fixed size. It is no part of the log yet.
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         // Without following a link, as `latest.log` is one.
-        entry.and_then(|entry| entry.metadata()).map_or(0, |file| if file.is_file() { file.len() } else { 0 })
+        entry.metadata().map_or(0, |file| if file.is_file() && !is_hidden { file.len() } else { 0 })
     });
     Ok(Space { free: volume.available_bytes, total: volume.total_bytes, log: sizes.sum() })
 }
@@ -74,6 +77,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("2026-11-28.log"), "12345").unwrap();
         fs::write(folder.path().join("2026-11-27.log.gz"), "123").unwrap();
+        fs::write(folder.path().join(".handover-1"), [0; 4096]).unwrap();
         fs::create_dir(folder.path().join("elsewhere")).unwrap();
         #[cfg(unix)]
         std::os::unix::fs::symlink("2026-11-28.log", folder.path().join("latest.log")).unwrap();

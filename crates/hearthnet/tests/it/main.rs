@@ -26,6 +26,7 @@ mod seccomp;
 mod service;
 mod signed;
 mod status;
+mod status_command;
 mod terminal;
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 mod terminal_unsafe;

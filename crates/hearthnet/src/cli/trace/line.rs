@@ -5,7 +5,7 @@ use obs_facade::doctor::render::TextStyle;
 use super::text::shortened;
 
 #[derive(Clone, Copy)]
-pub(super) enum Color {
+pub(crate) enum Color {
     Bold,
     Dim,
     Cyan,
@@ -15,7 +15,7 @@ pub(super) enum Color {
 }
 
 impl Color {
-    pub(super) fn of_status(status: &str) -> Color {
+    pub(crate) fn of_status(status: &str) -> Color {
         match status {
             "ok" => Color::Green,
             "cancelled" => Color::Yellow,
@@ -36,21 +36,21 @@ impl Color {
 }
 
 #[derive(Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pieces: Vec<(Option<Color>, String)>,
 }
 
 impl Line {
-    pub(super) fn new() -> Line {
+    pub(crate) fn new() -> Line {
         Line::default()
     }
 
-    pub(super) fn plain(mut self, text: impl Into<String>) -> Line {
+    pub(crate) fn plain(mut self, text: impl Into<String>) -> Line {
         self.pieces.push((None, text.into()));
         self
     }
 
-    pub(super) fn with(mut self, color: Color, text: impl Into<String>) -> Line {
+    pub(crate) fn with(mut self, color: Color, text: impl Into<String>) -> Line {
         self.pieces.push((Some(color), text.into()));
         self
     }
@@ -61,7 +61,7 @@ impl Line {
     }
 
     /// Returns the line with colours and a line feed, and without trailing blanks.
-    pub(super) fn painted(&self, style: &TextStyle) -> String {
+    pub(crate) fn painted(&self, style: &TextStyle) -> String {
         // Output to a pipe has no width and is never cut.
         let mut left = style.width.unwrap_or(usize::MAX);
         let mut out = String::new();

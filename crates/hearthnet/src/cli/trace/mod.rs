@@ -1,6 +1,6 @@
 //! `hearthnet trace`: shows the last requests of a node, and one request over all nodes.
 
-mod line;
+pub(crate) mod line;
 mod node_report;
 mod recent;
 mod record;

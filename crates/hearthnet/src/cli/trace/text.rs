@@ -3,12 +3,12 @@
 use crate::cli::visible;
 
 /// Returns `text` with unsafe characters as escapes. With `ascii`, characters beyond ASCII become escapes too.
-pub(super) fn visible(text: &str, ascii: bool) -> String {
+pub(crate) fn visible(text: &str, ascii: bool) -> String {
     if ascii { visible::visible_ascii(text) } else { visible::visible(text) }
 }
 
 /// Returns `text` with at most `limit` characters. If some are cut off, the last one is `…`, or `~` in ASCII.
-pub(super) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
+pub(crate) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }
