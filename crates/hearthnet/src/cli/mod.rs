@@ -15,6 +15,7 @@ mod status;
 #[cfg(test)]
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 pub(crate) mod terminal_unsafe;
+mod top;
 mod trace;
 #[allow(dead_code, reason = "the commands that search for traces use it")]
 mod trace_id;
@@ -52,6 +53,7 @@ enum Command {
     Log(log::LogArgs),
     Trace(trace::TraceArgs),
     Status(status::StatusArgs),
+    Top(top::TopArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManualArgs),
     Version(VersionArgs),
@@ -118,6 +120,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
         Command::Trace(args) => return trace::run(args, &config()?),
         Command::Status(args) => return status::run(args, config()?.local_address()),
+        Command::Top(args) => return top::run(args, config()?.local_address(), &line.overrides),
         Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -145,6 +148,7 @@ fn folders(command: &Command) -> &'static [Folder] {
         Command::Trace(args) if args.needs_log() => &[Folder::Log],
         Command::Trace(_)
         | Command::Status(_)
+        | Command::Top(_)
         | Command::Completions(_)
         | Command::Man(_)
         | Command::Version(_) => &[],

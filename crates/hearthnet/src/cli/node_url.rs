@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 use reqwest::Url;
 
+use super::overrides::Overrides;
 use crate::config::parse_base_url;
 
 /// Option `--url`.
@@ -21,6 +22,11 @@ impl UrlArg {
     /// Returns the named node, else the one at `local`.
     pub(crate) fn node(&self, local: SocketAddr) -> NodeUrl {
         self.url.clone().unwrap_or_else(|| NodeUrl::of(local))
+    }
+
+    /// Returns the options that make another command ask the same node.
+    pub(crate) fn for_node(&self, overrides: &Overrides) -> String {
+        self.url.as_ref().map_or_else(|| overrides.for_node(), |url| format!(" --url {url}"))
     }
 }
 

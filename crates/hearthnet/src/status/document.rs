@@ -199,6 +199,8 @@ fn shown_recent(recent: &Summary, in_flight: &InFlight) -> Value {
         "window_seconds": WINDOW.as_secs(),
         "requests": recent.requests(),
         "errors": recent.errors(),
+        "requests_since_start": recent.since_start.requests,
+        "errors_since_start": recent.since_start.errors,
         "by_capability": recent.by_capability.iter().map(by_capability).collect::<Vec<_>>(),
         "causes": causes.collect::<Vec<_>>(),
     })

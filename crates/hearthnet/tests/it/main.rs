@@ -31,4 +31,5 @@ mod terminal;
 #[path = "../../../../tests/support/terminal_unsafe.rs"]
 mod terminal_unsafe;
 mod tls_backend;
+mod top;
 mod traces;

@@ -40,6 +40,14 @@ struct Window {
     /// A vector, because a search among a few names is quicker than a hash.
     by_capability: Vec<(String, Slots<Calls>)>,
     causes: Causes,
+    since_start: Totals,
+}
+
+/// Counts since the start of the node. Differences between two readings are rates.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Totals {
+    pub(crate) requests: u64,
+    pub(crate) errors: u64,
 }
 
 /// Counts of one capability in one slot.
@@ -68,6 +76,7 @@ pub(crate) struct Summary {
     pub(crate) by_capability: Vec<CapabilityCount>,
     /// Most frequent first.
     pub(crate) causes: Vec<CauseCount>,
+    pub(crate) since_start: Totals,
 }
 
 impl Summary {
@@ -100,17 +109,19 @@ impl Recent {
         let window = self.lock();
         let mut by_capability: Vec<_> =
             window.by_capability.iter().filter_map(|(name, slots)| count(name, slots, now)).collect();
-        let causes = window.causes.counts(now);
+        let (causes, since_start) = (window.causes.counts(now), window.since_start);
         drop(window);
         by_capability
             .sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.capability.cmp(&b.capability)));
-        Summary { by_capability, causes }
+        Summary { by_capability, causes, since_start }
     }
 
     /// Counts a call. Without `took` it was cancelled.
     fn count(&self, capability: &str, at: Instant, took: Option<Duration>, failed: Option<&Failed<'_>>) {
         let slot = self.slot_at(at);
         let mut window = self.lock();
+        window.since_start.requests += 1;
+        window.since_start.errors += u64::from(failed.is_some());
         let calls = window.slots_of(capability, slot).at(slot);
         calls.requests = calls.requests.saturating_add(1);
         calls.errors = calls.errors.saturating_add(u32::from(failed.is_some()));
@@ -230,6 +241,7 @@ mod tests {
             .collect();
         assert_eq!(counts, [("a", 3, 1), ("b", 1, 0)]);
         assert_eq!((summary.requests(), summary.errors()), (4, 1));
+        assert_eq!(summary.since_start, Totals { requests: 4, errors: 1 });
         let causes: Vec<_> =
             summary.causes.iter().map(|cause| (cause.code.as_str(), cause.cause.as_str())).collect();
         assert_eq!(causes, [("partition", "connection refused")]);

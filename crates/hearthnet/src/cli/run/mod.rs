@@ -1,7 +1,7 @@
 //! `hearthnet run`: start, service and shutdown of the node.
 
 mod banner;
-mod end_signal;
+pub(crate) mod end_signal;
 mod port_owner;
 mod reload;
 mod runtime;
