@@ -82,9 +82,9 @@ async fn answer(
         bus.admit(party, capability)?;
     }
     // Only now, so that a refused signature has been counted too.
-    let (raw, body, _) = proven?;
+    let (raw, body, party) = proven?;
 
-    let route = bus.route(headers, capability)?;
+    let route = bus.route(headers, capability, party)?;
     let node_id = route.node_id(bus);
     info!(
         logger: LOG, capability = capability, from = from(headers), to = node_id,
@@ -158,11 +158,12 @@ impl Bus {
         Ok((raw, body, party))
     }
 
-    fn route(&self, headers: &HeaderMap, capability: &str) -> Result<Route, CallError> {
+    fn route(&self, headers: &HeaderMap, capability: &str, party: Party<'_>) -> Result<Route, CallError> {
+        let us = self.profile.identity.node_id();
         match self.capabilities.get(capability) {
             // The node's own capability comes first: it saves a hop.
             Some(local) => Ok(Route::Local(local.clone())),
-            None if forward::may_forward(headers, self.profile.identity.node_id()) => {
+            None if forward::may_forward(headers, us, is_own(party, us)) => {
                 self.peers.offering(capability).map(Route::Peer)
             }
             None => Err(Code::NOT_FOUND
@@ -179,6 +180,11 @@ impl Bus {
             false => "unknown",
         }
     }
+}
+
+/// Returns whether the owner of this node made the call: on this machine, and with this node's key.
+fn is_own(party: Party<'_>, us: &str) -> bool {
+    matches!(party, Party::Signer(signer, address) if signer == us && address.to_canonical().is_loopback())
 }
 
 fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {

@@ -29,8 +29,11 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// Returns whether a call may be forwarded. A call that was forwarded once, or that names this node as its caller, may
 /// not: two nodes that each take the other for the provider of a capability would forward it for ever.
-pub(super) fn may_forward(headers: &HeaderMap, us: &str) -> bool {
-    !headers.contains_key(HOPS) && headers.get_all(FROM).iter().all(|from| from.as_bytes() != us.as_bytes())
+///
+/// `is_own` marks a call of this node's owner, which names this node as its caller too.
+pub(super) fn may_forward(headers: &HeaderMap, us: &str, is_own: bool) -> bool {
+    let names_us = || headers.get_all(FROM).iter().any(|from| from.as_bytes() == us.as_bytes());
+    !headers.contains_key(HOPS) && (is_own || !names_us())
 }
 
 /// Forwards a call to `peer` under the trace ID of the call.
@@ -173,12 +176,15 @@ mod tests {
     #[test]
     fn a_call_is_forwarded_once_at_most() {
         let mut headers = HeaderMap::new();
+        let may_forward = |headers: &HeaderMap, us: &str| may_forward(headers, us, false);
         assert!(may_forward(&headers, "ed25519:us"));
         headers.insert(FROM, HeaderValue::from_static("ed25519:them"));
         assert!(may_forward(&headers, "ed25519:us"));
         assert!(!may_forward(&headers, "ed25519:them"));
+        assert!(super::may_forward(&headers, "ed25519:them", true));
         headers.insert(HOPS, HeaderValue::from_static("nonsense"));
         assert!(!may_forward(&headers, "ed25519:us"));
+        assert!(!super::may_forward(&headers, "ed25519:them", true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A wrong value is refused while the file is read, because the message can then name file, line, field and the
 //! allowed values. No value is replaced silently.
 
+mod capabilities;
 mod file;
 pub(crate) mod node_name;
 pub(crate) mod paths;
@@ -18,10 +19,13 @@ use obs_facade::{ObservabilityConfig, doctor};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+#[cfg(test)]
+pub(crate) use self::capabilities::BUILT_IN;
 use self::paths::{Folder, Paths};
 pub(crate) use self::sections::BackendSection;
 use self::sections::{
-    CommunitySection, DiscoverySection, EmergencySection, IdentitySection, LlmSection, TransportSection,
+    BusSection, CommunitySection, DiscoverySection, EmergencySection, IdentitySection, LlmSection,
+    TransportSection,
 };
 pub(crate) use self::value::parse_base_url;
 use crate::failure::Failure;
@@ -34,15 +38,14 @@ pub(crate) struct Config {
     pub(crate) community: CommunitySection,
     pub(crate) transport: TransportSection,
     pub(crate) discovery: DiscoverySection,
+    pub(crate) bus: BusSection,
     pub(crate) llm: LlmSection,
     pub(crate) emergency: EmergencySection,
     pub(crate) observability: ObservabilityConfig,
 
     // Other modules of a node read these sections from the same file.
-    #[serde(rename = "bus")]
-    // `deny_unknown_fields` would refuse them otherwise.
-    _bus: Option<IgnoredAny>,
     #[serde(rename = "embedding")]
+    // `deny_unknown_fields` would refuse them otherwise.
     _embedding: Option<IgnoredAny>,
     #[serde(rename = "rag")]
     _rag: Option<IgnoredAny>,

@@ -29,6 +29,10 @@ port = 7080
 # udp_multicast_group = "239.255.42.42"
 # udp_port = 42424
 
+[bus]
+# Built-in capabilities that this node answers itself. It forwards calls of all others to a peer that offers them.
+# offer = ["experimental.echo", "experimental.node.status", "llm.chat"]
+
 # Example: language model for `llm.chat`, on any server that speaks the OpenAI protocol.
 # [[llm.backends]]
 # name = "ollama"
@@ -67,8 +71,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::Config;
     use crate::config::paths::Paths;
+    use crate::config::{BUILT_IN, Config};
     use crate::wire::signing::identity::Identity;
 
     /// The file names every field, and each comment is valid TOML.
@@ -86,6 +90,7 @@ mod tests {
         let file = home.path().join("config.toml");
         fs::write(&file, &uncommented).unwrap();
         let config = Config::load(Some(&file), &paths).unwrap();
+        assert_eq!(config.bus.offer.as_deref().unwrap(), BUILT_IN);
         assert_eq!(config.emergency.probe_targets, Config::default().emergency.probe_targets);
         assert_eq!(
             config.for_doctor(&paths).clock_anchors,

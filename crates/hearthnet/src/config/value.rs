@@ -10,7 +10,9 @@ use reqwest::Url;
 use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::capabilities::BUILT_IN;
 use super::node_name::{NAME, is_name};
+use crate::nearest::did_you_mean;
 use crate::wire::signing::identity;
 
 /// Integer within a range, with a description of the range.
@@ -31,6 +33,19 @@ impl Visitor<'_> for Whole {
             true => Ok(value),
             false => Err(E::invalid_value(Unexpected::Signed(value), &self)),
         }
+    }
+}
+
+/// List of built-in capabilities.
+pub(crate) fn offer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    match names.iter().find(|name| !BUILT_IN.contains(&name.as_str())) {
+        None => Ok(Some(names)),
+        Some(unknown) => Err(Error::custom(format!(
+            "unknown capability {unknown:?}, expected names of `{}`{}",
+            BUILT_IN.join("`, `"),
+            did_you_mean(unknown, BUILT_IN),
+        ))),
     }
 }
 

@@ -40,6 +40,9 @@ impl Node {
         if let Some(backend) = config.llm.backends.first() {
             capabilities.insert(chat::NAME, Arc::new(chat::Chat::new(backend, http.clone())));
         }
+        if let Some(offer) = &config.bus.offer {
+            capabilities.retain(|name, _| offer.iter().any(|offered| offered == name));
+        }
         // From here on these names have series of their own, which invented names cannot take.
         obs_facade::offer(&capabilities.keys().copied().collect::<Vec<_>>());
         standard::trust_nodes(&[node_id]);
@@ -77,5 +80,31 @@ impl Node {
     /// Requests the manifests of the peers at an interval, until the set is dropped.
     pub(crate) fn watch_peers(&self) -> JoinSet<()> {
         bus::watch_peers(&self.bus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BUILT_IN;
+    use crate::config::paths::Paths;
+    use crate::wire::signing::identity::Identity;
+
+    fn offered(config: &str) -> Vec<&'static str> {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config.toml");
+        let model = "[[llm.backends]]\nname = \"a\"\nurl = \"http://127.0.0.1:1\"\n";
+        std::fs::write(&file, format!("{config}\n{model}")).unwrap();
+        let config = Config::load(Some(&file), &Paths::under(home.path())).unwrap();
+        let identity = Arc::new(Identity::from_seed(&[7; 32]));
+        let profile = Profile { identity, community_id: "c".to_owned(), display_name: "a".to_owned() };
+        Node::new(&config, profile).bus().capability_names().collect()
+    }
+
+    #[test]
+    fn the_configuration_knows_every_capability_and_chooses_among_them() {
+        assert_eq!(offered(""), BUILT_IN);
+        assert_eq!(offered("bus.offer = [\"llm.chat\"]"), ["llm.chat"]);
+        assert!(offered("bus = { offer = [], prefer_local = true }").is_empty());
     }
 }

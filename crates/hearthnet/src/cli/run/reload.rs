@@ -103,6 +103,7 @@ pub(super) fn needing_restart(config: &Config) -> Vec<(&'static str, String)> {
         ("community", format!("{:?}", config.community)),
         ("transport", format!("{transport:?}")),
         ("discovery", format!("{:?}", config.discovery)),
+        ("bus", format!("{:?}", config.bus)),
         ("llm", format!("{:?}", config.llm)),
         ("emergency", format!("{:?}", config.emergency)),
     ]
