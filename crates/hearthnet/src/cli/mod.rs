@@ -1,6 +1,8 @@
 //! Command line: parses it, runs the command and turns its failure into an exit code.
 
 mod ask;
+mod call;
+mod caps;
 mod completions;
 mod doctor;
 mod file_size;
@@ -54,6 +56,8 @@ enum Command {
     Trace(trace::TraceArgs),
     Status(status::StatusArgs),
     Top(top::TopArgs),
+    Caps(caps::CapsArgs),
+    Call(call::CallArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManualArgs),
     Version(VersionArgs),
@@ -121,6 +125,8 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Trace(args) => return trace::run(args, &config()?),
         Command::Status(args) => return status::run(args, config()?.local_address()),
         Command::Top(args) => return top::run(args, config()?.local_address(), &line.overrides),
+        Command::Caps(args) => return caps::run(args, &config()?),
+        Command::Call(args) => return call::run(args, &config()?, &line.overrides),
         Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -146,12 +152,9 @@ fn folders(command: &Command) -> &'static [Folder] {
         Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
         Command::Log(_) => &[Folder::Log],
         Command::Trace(args) if args.needs_log() => &[Folder::Log],
-        Command::Trace(_)
-        | Command::Status(_)
-        | Command::Top(_)
-        | Command::Completions(_)
-        | Command::Man(_)
-        | Command::Version(_) => &[],
+        // A call is signed if there is a key, and sent without a signature otherwise.
+        Command::Trace(_) | Command::Status(_) | Command::Top(_) | Command::Caps(_) | Command::Call(_) => &[],
+        Command::Completions(_) | Command::Man(_) | Command::Version(_) => &[],
     }
 }
 

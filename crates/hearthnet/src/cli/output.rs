@@ -20,12 +20,21 @@ pub(crate) fn safe_line(line: impl Display) -> String {
 ///
 /// A reader that has gone away, as in `hearthnet doctor | head -1`, is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    // stdout is line buffered. Without the flush an error of the device would be lost at exit.
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }
+}
+
+/// Writes a part of the result on stdout. `text` is safe for a terminal already.
+///
+/// # Errors
+///
+/// The kind is `BrokenPipe` if the reader has gone away, so that a long command can stop.
+pub(crate) fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    // stdout is line buffered. Without the flush an error of the device would be lost at exit.
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// Returns the failure of a command whose output cannot be written.

@@ -10,6 +10,11 @@ pub(crate) fn visible(text: &str) -> String {
     escaped(text, is_unsafe)
 }
 
+/// Returns `text` with every unsafe character as an escape, except line feeds and tabs.
+pub(crate) fn visible_lines(text: &str) -> String {
+    escaped(text, |letter| is_unsafe(letter) && !matches!(letter, '\n' | '\t'))
+}
+
 /// Returns `text` in ASCII: unsafe characters and all others beyond ASCII become escapes.
 pub(crate) fn visible_ascii(text: &str) -> String {
     escaped(text, |letter| is_unsafe(letter) || !letter.is_ascii())
@@ -77,6 +82,7 @@ mod tests {
             assert!(!short_id(&text.repeat(9), 6, '…').contains(*letter), "{letter:?}");
         }
         assert_eq!(visible("a\tb\n"), "a\\tb\\n");
+        assert_eq!(visible_lines("a\tb\r\n\u{1b}"), "a\tb\\r\n\\u{1b}");
         assert_eq!(visible("Grüße 日本 \u{1f600} \u{200d}"), "Grüße 日本 \u{1f600} \u{200d}");
     }
 

@@ -4,6 +4,6 @@ pub(crate) mod community;
 pub(crate) mod create_once;
 pub(crate) mod event_log;
 pub(crate) mod home;
-mod keys;
+pub(crate) mod keys;
 mod publish;
 pub(crate) mod run_marker;

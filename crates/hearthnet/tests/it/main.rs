@@ -1,7 +1,9 @@
 //! Tests of the binary with real sockets and files: one node, two nodes, and a language model on loopback.
 
 mod backend;
+mod call;
 mod calls;
+mod caps;
 mod causes;
 mod command;
 mod completions;
@@ -16,6 +18,7 @@ mod last_run;
 mod limits;
 mod llm;
 mod node;
+mod offer;
 mod peers;
 mod pty;
 mod reader_gone;
