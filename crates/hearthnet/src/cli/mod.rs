@@ -5,6 +5,7 @@ mod call;
 mod caps;
 mod completions;
 mod doctor;
+mod export;
 mod file_size;
 mod init;
 mod log;
@@ -58,6 +59,7 @@ enum Command {
     Top(top::TopArgs),
     Caps(caps::CapsArgs),
     Call(call::CallArgs),
+    Export(export::ExportArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManualArgs),
     Version(VersionArgs),
@@ -127,6 +129,10 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Top(args) => return top::run(args, config()?.local_address(), &line.overrides),
         Command::Caps(args) => return caps::run(args, &config()?),
         Command::Call(args) => return call::run(args, &config()?, &line.overrides),
+        Command::Export(args) => {
+            let file = named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
+            return export::run(args, &config()?, &file, &paths);
+        }
         Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -149,6 +155,7 @@ fn run_without_configuration(command: &Command) -> Option<Result<(), Failure>> {
 fn folders(command: &Command) -> &'static [Folder] {
     match command {
         Command::Run(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
+        Command::Export(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
         Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
         Command::Log(_) => &[Folder::Log],
         Command::Trace(args) if args.needs_log() => &[Folder::Log],

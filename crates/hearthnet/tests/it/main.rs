@@ -1,5 +1,6 @@
 //! Tests of the binary with real sockets and files: one node, two nodes, and a language model on loopback.
 
+mod archive;
 mod backend;
 mod call;
 mod calls;

@@ -1,7 +1,7 @@
 //! Error codes of the bus, the answer that carries one, and the cause for the owner of the node.
 
 pub(crate) mod cause;
-mod redaction;
+pub(crate) mod redaction;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -11,7 +11,7 @@ const REDACTED: &str = "[redacted]";
 /// Returns `text` as it may be shown.
 ///
 /// The end of a long text is kept as well as its start, because the last link of a chain of errors says most.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let plain: String = text.chars().take(MAX_READ_CHARS).map(|c| if is_odd(c) { ' ' } else { c }).collect();
     let (mut out, mut before) = (String::new(), "");
     for word in plain.split_whitespace() {

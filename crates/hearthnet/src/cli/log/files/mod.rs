@@ -377,3 +377,10 @@ impl Reader {
         true
     }
 }
+
+/// Returns the names of the log files in `dir`, in the order of their lines.
+pub(crate) fn names(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names: Vec<_> = listing::list(dir)?.into_iter().map(|entry| entry.name).collect();
+    names.sort();
+    Ok(names.iter().map(FileName::to_string).collect())
+}
