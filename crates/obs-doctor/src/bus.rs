@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::observability::Observability;
+
 /// The node as the checks see it: its identity, capabilities, peers and recent outcomes.
 ///
 /// A node implements it in process, and a command-line tool over HTTP. [`NoBus`] stands for a machine without a running
@@ -52,6 +54,14 @@ pub trait CapabilityBus: Send + Sync + 'static {
     /// # Errors
     /// The errors of [`capabilities`](Self::capabilities).
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError>;
+
+    /// Returns the state of the node's own log, export of traces, clock and last run. By default nothing is known.
+    ///
+    /// # Errors
+    /// The errors of [`capabilities`](Self::capabilities).
+    fn observability(&self) -> Result<Observability, BusError> {
+        self.capabilities().map(|_| Observability::default())
+    }
 
     /// Returns whether the node can have peers: `true`, unless its configuration names none and has discovery off. Such a
     /// node is ready without a peer.
@@ -145,6 +155,10 @@ impl CapabilityBus for NoBus {
     }
 
     fn recent_outcomes(&self, _n: usize) -> Result<Vec<Outcome>, BusError> {
+        Err(BusError::NotRunning)
+    }
+
+    fn observability(&self) -> Result<Observability, BusError> {
         Err(BusError::NotRunning)
     }
 }

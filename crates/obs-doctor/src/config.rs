@@ -28,6 +28,8 @@ pub struct Config {
     pub communities_dir: PathBuf,
     /// `[community] community_id`; `None` checks every community in the folder.
     pub community_id: Option<String>,
+    /// `[observability] log_dir`: folder of the log. Without it the log folder is not checked.
+    pub log_dir: Option<PathBuf>,
     /// `[transport] host`: address that the bus listens on.
     pub host: String,
     /// `[transport] port`: TCP port of the bus.
@@ -107,6 +109,7 @@ impl fmt::Debug for Config {
             .field("data_dir", &self.data_dir)
             .field("communities_dir", &self.communities_dir)
             .field("community_id", &self.community_id)
+            .field("log_dir", &self.log_dir)
             .field("host", &redact(&self.host))
             .field("port", &self.port)
             .field("mdns_enabled", &self.mdns_enabled)
@@ -136,6 +139,7 @@ impl Config {
             communities_dir: data_dir.join("communities"),
             data_dir,
             community_id: None,
+            log_dir: None,
             host: "0.0.0.0".to_owned(),
             port: 7080,
             mdns_enabled: true,
@@ -173,6 +177,13 @@ impl Config {
     #[must_use]
     pub fn community_id(mut self, id: Option<String>) -> Self {
         self.community_id = id;
+        self
+    }
+
+    /// Sets [`log_dir`](Self::log_dir).
+    #[must_use]
+    pub fn log_dir(mut self, dir: Option<PathBuf>) -> Self {
+        self.log_dir = dir;
         self
     }
 

@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! # The twelve checks
+//! # The checks of the node
 //!
 //! | name | fails when | runs after |
 //! |---|---|---|
@@ -43,6 +43,21 @@
 //! | `clock_sanity` | two anchors on the internet say that the clock is over 60 s off | |
 //! | `llm_backend_reachable` | no configured language model answers | |
 //! | `recent_error_rate` | 20 % or more of the last 100 calls failed | |
+//!
+//! These twelve come first. The checks of observability itself follow:
+//!
+//! | name | fails when | runs after |
+//! |---|---|---|
+//! | `log_folder` | the log folder is missing, cannot be written, is open to others, or its disk is full | |
+//! | `log_writes` | the log could not be written, or lines were dropped, in the last 15 minutes | `log_folder` |
+//! | `log_handover` | a running node does not take over the lines of a process that was killed | `log_folder` |
+//! | `log_crash_safety` | a kill of the node would lose its last lines | `log_folder` |
+//! | `trace_export` | the collector does not accept the traces | |
+//! | `last_stop` | the run before this one was killed, and this one began less than an hour ago | |
+//! | `clock_steps` | the clock was set three times or more within a day while the node ran | |
+//!
+//! Whether the log folder can be written is asked (`access(2)`, `statvfs(3)`) and not tried. A quota, a security module or
+//! a network disk can refuse a write after both agree. The write errors of the running node show that.
 //!
 //! A check that cannot be made (offline, no node running, nothing configured) is skipped with the reason. A check whose
 //! dependency failed is skipped with the cause, so that one fault gives one failure. `docs/faults.md` in this crate lists
@@ -84,6 +99,7 @@ mod device_key;
 mod engine;
 mod error;
 pub mod machine;
+mod observability;
 mod registry;
 pub mod render;
 mod report;
@@ -95,6 +111,7 @@ pub use config::{Config, LlmBackend};
 pub use device_key::{Repair, RepairError, device_node_id};
 pub use engine::Limits;
 pub use error::{Error, ErrorKind};
+pub use observability::{ClockState, ExportCounts, ExportState, LastRun, LogState, Observability, RunEnd};
 pub use registry::{Doctor, default_doctor, register, run_all, run_one};
 pub use report::{Category, CheckResult, Report, SkipReason, Status, Summary};
 

@@ -223,7 +223,7 @@ fn only_list_and_quiet_limit_the_output() {
     let text = |args: &[&str]| String::from_utf8(doctor(&home, args).stdout).unwrap();
     assert_eq!(text(&["-q"]), "", "nothing is wrong");
     let listed = text(&["--list"]);
-    assert_eq!(listed.lines().count(), 12);
+    assert_eq!(listed.lines().count(), 19);
     assert_eq!(listed.lines().next(), Some("keys_present             Identity"));
     let listed: Value = serde_json::from_str(&text(&["--list", "--json"])).unwrap();
     assert_eq!(
@@ -336,8 +336,8 @@ async fn a_doctor_on_a_timer_shows_its_results_as_metrics() {
         let page = node.http.get(node.url("/metrics")).send().await.unwrap().text().await.unwrap();
         if page.contains(line) {
             let lines = |name: &str| page.lines().filter(|line| line.starts_with(name)).count();
-            assert_eq!(lines("hearthnet_doctor_check_ok{"), 12, "{page}");
-            assert_eq!(lines("hearthnet_doctor_check_duration_seconds{"), 12, "{page}");
+            assert_eq!(lines("hearthnet_doctor_check_ok{"), 19, "{page}");
+            assert_eq!(lines("hearthnet_doctor_check_duration_seconds{"), 19, "{page}");
             break;
         }
         assert!(Instant::now() < until, "{page}");

@@ -1,4 +1,4 @@
-//! The twelve standard checks, one file for each subject.
+//! The standard checks, one file for each subject.
 
 mod capabilities;
 mod clock;
@@ -10,18 +10,20 @@ mod keys;
 mod llm;
 mod mdns;
 mod multicast;
+mod observability;
 mod port;
 mod race;
 
 use crate::check::Check;
 use crate::report::Category;
 
-/// Returns the twelve checks in their documented order.
+/// Returns the checks in their documented order: the twelve of the specification, then those of observability itself.
 pub(crate) fn standard() -> Vec<Check> {
     let identity = |name| Check::new(name).category(Category::IDENTITY);
     let network = |name| Check::new(name).category(Category::NETWORK);
     let node = |name| Check::new(name).category(Category::NODE);
     let machine = |name| Check::new(name).category(Category::MACHINE);
+    let own = |name| Check::new(name).category(Category::OBSERVABILITY);
     vec![
         identity("keys_present").run_blocking(keys::present),
         identity("keys_loadable").after("keys_present").run_blocking(keys::loadable),
@@ -35,6 +37,13 @@ pub(crate) fn standard() -> Vec<Check> {
         machine("clock_sanity").needs_internet().run_blocking(clock::sanity),
         Check::new("llm_backend_reachable").category(Category::SERVICES).run_blocking(llm::reachable),
         node("recent_error_rate").run_blocking(error_rate::recent),
+        own("log_folder").run_blocking(observability::folder),
+        own("log_writes").after("log_folder").run_blocking(observability::writes),
+        own("log_handover").after("log_folder").run_blocking(observability::handover),
+        own("log_crash_safety").after("log_folder").run_blocking(observability::crash_safety),
+        own("trace_export").run_blocking(observability::export),
+        own("last_stop").run_blocking(observability::last_stop),
+        own("clock_steps").run_blocking(observability::clock_steps),
     ]
 }
 
@@ -61,6 +70,13 @@ mod tests {
                 "clock_sanity",
                 "llm_backend_reachable",
                 "recent_error_rate",
+                "log_folder",
+                "log_writes",
+                "log_handover",
+                "log_crash_safety",
+                "trace_export",
+                "last_stop",
+                "clock_steps",
             ]
         );
     }

@@ -1,5 +1,6 @@
 //! Conductor of a run: starts checks, waits for results and deadlines.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,6 +12,7 @@ use super::limits::Limits;
 use super::plan::Entry;
 use super::worker::{FIX_BLOCKED, Work, timed_out};
 use crate::check::Context;
+use crate::machine::is_filtered;
 use crate::report::{CheckResult, SkipReason};
 
 /// State of a run.
@@ -118,7 +120,7 @@ impl<'a> Run<'a> {
             Ok(_) => self.slots[at] = Slot::Running { since: now, until: now + patience, claim },
             Err(err) => {
                 let error = CheckResult::error(format!("no thread to run it on: {err}"));
-                self.settle(at, error.fix("raise the limit of processes (`ulimit -u`)"), Duration::ZERO);
+                self.settle(at, error.fix(fix_without_thread(&err)), Duration::ZERO);
             }
         }
     }
@@ -176,5 +178,16 @@ impl<'a> Run<'a> {
             Slot::Waiting | Slot::Running { .. } => None,
         };
         self.slots.into_iter().filter_map(settled).collect()
+    }
+}
+
+/// Returns the fix where no thread can be started. `EPERM` and `ENOSYS` come from a seccomp profile that does not allow
+/// `clone`. The C library reports a limit and missing memory alike.
+pub(crate) fn fix_without_thread(err: &io::Error) -> &'static str {
+    if is_filtered(err) {
+        "allow the system calls clone and clone3 in the container's or service's security policy (seccomp, \
+         `SystemCallFilter=`)"
+    } else {
+        "raise the limit of processes (`ulimit -u`, `TasksMax=` of the service), or free memory (`free -m`)"
     }
 }

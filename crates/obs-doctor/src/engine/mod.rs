@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
+pub(crate) use conductor::fix_without_thread;
 pub use limits::Limits;
 pub(crate) use plan::{Entry, positions_of_dependencies, refuse_cycles};
 
@@ -41,14 +42,10 @@ pub(crate) fn run(entries: &[Entry], limits: Limits, cx: &Context, asking: &Arc<
 }
 
 /// Returns the report of a run that could not take place: an error for each check.
-pub(crate) fn all_errors(entries: &[Entry], why: &str, duration: Duration) -> Report {
+pub(crate) fn all_errors(entries: &[Entry], why: &str, fix: &str, duration: Duration) -> Report {
     let result = |entry: &Entry| {
         let check = &entry.check;
-        CheckResult::error(why).fix("run the doctor again").settle(
-            check.name(),
-            check.category(),
-            Duration::ZERO,
-        )
+        CheckResult::error(why).fix(fix).settle(check.name(), check.category(), Duration::ZERO)
     };
     Report { results: entries.iter().map(result).collect(), node_id: None, duration }
 }

@@ -36,6 +36,7 @@
 //! SQLite is not part of it: the library opens its files itself. Never open a database of this process in a check, not
 //! even to read a byte: `close` drops all POSIX record locks that the process holds on the file.
 
+mod access;
 mod clock;
 mod files;
 mod filter;
@@ -47,6 +48,7 @@ mod volumes;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use access::may_write;
 pub use clock::Clock;
 pub use files::Files;
 pub(crate) use files::RealFiles;

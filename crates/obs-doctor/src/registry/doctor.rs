@@ -38,7 +38,8 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// Creates a registry with the twelve standard checks, in the order of the crate's documentation.
+    /// Creates a registry with the standard checks, in the order of the crate's documentation: the twelve of the
+    /// specification, then those of observability itself.
     #[must_use]
     pub fn standard() -> Self {
         let mut doctor = Self::empty();
@@ -160,10 +161,15 @@ impl Doctor {
             let _ = done.send(engine::run(&doctor.entries, doctor.limits, &cx, &doctor.asking));
         });
         let report = match conductor {
-            Ok(_) => report.await.map_err(|_| "the doctor's thread ended without a report".to_owned()),
-            Err(err) => Err(format!("the doctor's thread could not be started: {err}")),
+            Ok(_) => report.await.map_err(|_| {
+                ("the doctor's thread ended without a report".to_owned(), "run the doctor again")
+            }),
+            Err(err) => Err((
+                format!("the doctor's thread could not be started: {err}"),
+                engine::fix_without_thread(&err),
+            )),
         };
-        report.unwrap_or_else(|why| engine::all_errors(&self.entries, &why, started.elapsed()))
+        report.unwrap_or_else(|(why, fix)| engine::all_errors(&self.entries, &why, fix, started.elapsed()))
     }
 
     /// Runs all checks like [`run_all`](Self::run_all), and blocks this thread meanwhile.

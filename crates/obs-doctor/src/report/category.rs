@@ -26,6 +26,8 @@ impl Category {
     pub const MACHINE: Self = Self::new("Machine");
     /// Services that the node uses, such as language models.
     pub const SERVICES: Self = Self::new("Services");
+    /// Log, export of traces, last stop.
+    pub const OBSERVABILITY: Self = Self::new("Observability");
     /// Checks without a category.
     pub const OTHER: Self = Self::new("Other");
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::UdpSocket;
 use std::os::unix::fs::{chown, lchown};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -60,6 +60,12 @@ pub(crate) fn report_as_stranger(home: &Home) -> Option<Value> {
     Some(run(home, &mut command))
 }
 
+/// Returns the report of a stranger who may enter the folders of the home.
+pub(crate) fn report_as_stranger_who_may_look(home: &Home) -> Option<Value> {
+    crate::home::set_mode(&home.log(), 0o755);
+    report_as_stranger(home)
+}
+
 /// Returns the report of a doctor with one check that hangs and one that blocks.
 pub(crate) fn report_beside_blocked_checks(home: &Home) -> Value {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -75,6 +81,12 @@ pub(crate) fn report_filtered(home: &Home, errno: i32, numbers: &[i64]) -> Value
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
     run(home, command.env("CHILD_FILTER", filter))
+}
+
+/// Returns the report of a doctor that can start no thread: `clone` fails with `errno`.
+pub(crate) fn report_without_threads(home: &Home, errno: i32) -> Value {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    run(home, command.env("CHILD_CLONE_FAILS", errno.to_string()))
 }
 
 /// Returns the report of a doctor whose environment names a proxy for every address.
@@ -127,6 +139,7 @@ fn run(home: &Home, command: &mut Command) -> Value {
         .args(["--exact", "child::runs_the_doctor", "--ignored"])
         .env("CHILD_OUT", &out)
         .env("CHILD_DATA", &home.config.data_dir)
+        .env("CHILD_LOG", home.config.log_dir.clone().unwrap_or_default())
         .env("CHILD_HOST", &home.config.host)
         .env("CHILD_PORT", home.config.port.to_string())
         .env("CHILD_ANCHORS", home.config.clock_anchors.join(" "))
@@ -156,6 +169,7 @@ fn runs_the_doctor() {
     let var = |name| std::env::var(name).unwrap();
     let backends = Some(var("CHILD_BACKENDS")).filter(|url| !url.is_empty());
     let config = Config::new(var("CHILD_DATA"))
+        .log_dir(Some(PathBuf::from(var("CHILD_LOG"))))
         .host(var("CHILD_HOST"))
         .port(var("CHILD_PORT").parse().unwrap())
         .clock_anchors(var("CHILD_ANCHORS").split_whitespace())
@@ -172,6 +186,10 @@ fn runs_the_doctor() {
                 }
             }))
             .unwrap();
+    }
+    if let Ok(errno) = std::env::var("CHILD_CLONE_FAILS") {
+        let numbers = [libc::SYS_clone, libc::SYS_clone3].map(|number| u32::try_from(number).unwrap());
+        crate::filter::refuse(&numbers, errno.parse().unwrap()).unwrap();
     }
     let report = doctor.run_all_blocking(&config, &no_bus());
     std::fs::write(var("CHILD_OUT"), render::json(&report)).unwrap();

@@ -32,7 +32,10 @@ impl Home {
             .port(free_port())
             .udp_port(free_udp_port())
             .clock_anchors(["http://127.0.0.1:9/"])
-            .community_id(Some(node_id()));
+            .community_id(Some(node_id()))
+            .log_dir(Some(dir.path().join("log")));
+        fs::create_dir(dir.path().join("log")).unwrap();
+        set_mode(&dir.path().join("log"), 0o700);
         let home = Self { config, dir };
         home.make_keys();
         home.make_community(&node_id());
@@ -83,6 +86,10 @@ impl Home {
 
     pub(crate) fn event_log(&self) -> PathBuf {
         self.community().join("events.sqlite")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root().join("log")
     }
 
     pub(crate) fn run_all(&self) -> Report {

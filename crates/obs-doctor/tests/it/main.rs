@@ -12,8 +12,11 @@ mod free_port;
 mod home;
 mod hostile;
 mod keys;
+#[cfg(target_os = "linux")]
+mod lock;
 mod network;
 mod node;
+mod observability;
 mod promises;
 mod registry;
 mod repair;

@@ -31,7 +31,7 @@ fn test_doctor_all_pass_on_default_config() {
     let bus: Arc<dyn CapabilityBus> = Arc::new(Node::with(vec![Outcome::Ok; 100]));
     let report = Doctor::standard().run_all_blocking(&home.config, &bus);
     assert!(report.is_ok(), "{}", render::text(&report, &TextStyle::default()));
-    assert_eq!(report.results.len(), 12);
+    assert_eq!(report.results.len(), 19);
     assert!(report.node_id.is_some());
 }
 
@@ -120,7 +120,7 @@ fn blocked_checks_do_not_delay_the_process_beyond_5_s() {
     let report = report_beside_blocked_checks(&home);
     assert!(report["duration_ms"].as_u64() <= Some(5000), "{report:#}");
     assert_eq!(report["summary"]["error"], 2, "{report:#}");
-    assert_eq!(report["checks"].as_array().unwrap().len(), 14);
+    assert_eq!(report["checks"].as_array().unwrap().len(), 21);
     assert_eq!(check(&report, "event_log_writable")["status"], "pass");
 }
 

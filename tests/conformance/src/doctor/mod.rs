@@ -7,8 +7,8 @@ mod read_only;
 
 use crate::case::{Case, Suite};
 
-/// Names of the specified checks, in their order.
-const NAMES: [&str; 12] = [
+/// Names of the checks in their order: the twelve of the specification, then those of observability itself.
+const NAMES: [&str; 19] = [
     "keys_present",
     "keys_loadable",
     "community_present",
@@ -21,6 +21,13 @@ const NAMES: [&str; 12] = [
     "clock_sanity",
     "llm_backend_reachable",
     "recent_error_rate",
+    "log_folder",
+    "log_writes",
+    "log_handover",
+    "log_crash_safety",
+    "trace_export",
+    "last_stop",
+    "clock_steps",
 ];
 
 pub(crate) const SUITE: Suite = Suite {

@@ -219,13 +219,13 @@ mod tests {
 
     #[test]
     fn checks_are_chosen_by_name_and_stay_in_order() {
-        assert_eq!(chosen("").unwrap().len(), 12);
+        assert_eq!(chosen("").unwrap().len(), 19);
         assert_eq!(chosen("--only disk_space,keys_present").unwrap(), ["keys_present", "disk_space"]);
         assert_eq!(
             chosen("--check disk_space --check keys_present").unwrap(),
             ["keys_present", "disk_space"]
         );
-        assert_eq!(chosen("--skip mdns_socket").unwrap().len(), 12, "it is listed, as skipped");
+        assert_eq!(chosen("--skip mdns_socket").unwrap().len(), 19, "it is listed, as skipped");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::table::Table;
 use crate::home::Home;
 use crate::web::web;
 
-struct Disk(Option<Volume>);
+pub(super) struct Disk(pub(super) Option<Volume>);
 
 impl Volumes for Disk {
     fn of(&self, _: &Path) -> io::Result<Volume> {

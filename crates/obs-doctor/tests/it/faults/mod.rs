@@ -8,6 +8,7 @@ mod identity;
 mod machine;
 mod network;
 mod node;
+mod observability;
 mod table;
 
 use std::fs;
@@ -33,7 +34,15 @@ fn every_fault_has_its_own_words_and_fix() {
         machine::clock_sanity,
         node::llm_backend_reachable,
         node::recent_error_rate,
+        observability::log_folder,
+        observability::log_writes,
+        observability::log_handover,
+        observability::log_crash_safety,
+        observability::trace_export,
+        observability::last_stop,
+        observability::clock_steps,
         node::own_checks,
+        node::no_threads,
     ] {
         faults(&mut table);
     }

@@ -8,6 +8,7 @@ use obs_doctor::machine::HttpError;
 use obs_doctor::{BusError, CapabilityBus, Check, CheckResult, Doctor, Limits, LlmBackend, Outcome};
 
 use super::table::Table;
+use crate::child;
 use crate::home::{Home, free_port};
 use crate::node::Node;
 use crate::web::{serve, web};
@@ -92,4 +93,20 @@ pub(super) fn own_checks(table: &mut Table) {
     let mut doctor = Doctor::empty().limits(Limits::default().parallel(1).total(Duration::from_millis(50)));
     doctor.register_all([blocks("other"), blocks("own_check")]).unwrap();
     table.add(&home, "its turn never comes", &run(&doctor));
+}
+
+/// Checks for which no thread can be started: under a security policy, and at a limit.
+#[cfg(target_os = "linux")]
+pub(super) fn no_threads(table: &mut Table) {
+    let home = Home::fresh();
+    let faults =
+        [("a security policy allows no thread", libc::EPERM), ("no more threads are allowed", libc::EAGAIN)];
+    for (fault, errno) in faults {
+        let report = child::report_without_threads(&home, errno);
+        let mut result: CheckResult =
+            serde_json::from_value(child::check(&report, "keys_present").clone()).unwrap();
+        // Each check reads the same.
+        result.name = "own_check".to_owned();
+        table.add(&home, fault, &result);
+    }
 }

@@ -1,0 +1,33 @@
+//! `log_crash_safety`: a kill of the node loses no line.
+
+use super::handover::left_behind;
+use super::{known, log_dir};
+use crate::check::Context;
+use crate::report::CheckResult;
+use crate::text::shell;
+
+/// Number of files left behind from which on no process adds another.
+const MAX_LEFT: usize = 16;
+
+/// Checks that the running node's lines survive its kill.
+pub(in crate::checks) fn crash_safety(cx: &Context) -> CheckResult {
+    let log = match known(cx, |state| state.log) {
+        Ok(log) => log,
+        Err(result) => return result,
+    };
+    if log.crash_safe {
+        return CheckResult::pass("lines survive a kill of the node");
+    }
+    let dir = log_dir(cx).ok();
+    let folder = dir.map_or_else(|| "LOG_DIR".to_owned(), shell);
+    let left = dir.map_or(0, |dir| left_behind(cx.machine.files.as_ref(), dir).len());
+    if left >= MAX_LEFT {
+        return CheckResult::fail(format!(
+            "{left} hand-over files are left, so the node makes none of its own"
+        ))
+        .fix(format!("stop the node, `rm {folder}/.handover-*`, and start it again"));
+    }
+    CheckResult::fail("a kill of the node loses its last lines: it has no hand-over file").fix(format!(
+        "free space with `df -h {folder}`, or set `[observability] log_dir` to a local disk; then restart the node"
+    ))
+}
