@@ -112,6 +112,7 @@ impl Config {
             .keys_dir(&self.identity.keys_dir)
             .communities_dir(self.communities_dir(community_id.as_deref().unwrap_or_default()))
             .community_id(community_id)
+            .log_dir(Some(self.observability.log_dir().to_owned()).filter(|dir| !dir.as_os_str().is_empty()))
             .host(self.transport.host.to_string())
             .port(self.transport.port)
             .mdns_enabled(self.discovery.mdns_enabled)

@@ -58,7 +58,7 @@ log_level = "info"                       # trace, debug, info, warning or error;
 # otlp_headers_env = "OTEL_EXPORTER_OTLP_HEADERS" # example: environment variable with headers, such as a key
 # otlp_compression = "gzip"              # "none" for a collector that cannot decompress
 # otlp_only_sampled = false              # true: export only traces that their caller sampled
-# doctor_interval_seconds = 0            # interval between the node's own checks, at least 10; 0 is never
+# doctor_interval_seconds = 300          # interval between runs of all checks, at least 10; 0 is never; unset: every 5 minutes, without those that send packets to other machines
 # doctor_remote = false                  # true: answer /doctor to other machines too
 # Servers whose `Date` header gives the doctor the time.
 # doctor_clock_anchors = ["http://cp.cloudflare.com/generate_204", "http://www.google.com/generate_204", "http://connectivity-check.ubuntu.com/"]

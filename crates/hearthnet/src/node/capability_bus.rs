@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use obs_facade::doctor::{BusError, CapabilityBus, Outcome};
+use obs_facade::doctor::{BusError, CapabilityBus, Observability, Outcome};
 use obs_facade::trace;
 
 use super::Node;
@@ -27,5 +27,14 @@ impl CapabilityBus for Node {
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
         let outcome = |record: &Arc<trace::TraceRecord>| Outcome::from_status(record.status().as_str());
         Ok(trace::get_recent(n).iter().map(outcome).collect())
+    }
+
+    fn observability(&self) -> Result<Observability, BusError> {
+        // The facade adds the log and the export of traces.
+        Ok(Observability {
+            clock: Some(self.clock_steps.state()),
+            last_run: self.last_run.get().map(|last| last.for_doctor(self.started.elapsed())),
+            ..Observability::default()
+        })
     }
 }

@@ -13,7 +13,8 @@ mod echo;
 mod model_span;
 mod status;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::Router;
 use obs_facade::http::Checkup;
@@ -23,11 +24,17 @@ use tokio::task::JoinSet;
 use crate::bus::{self, Bus, Capabilities, Profile};
 use crate::config::Config;
 use crate::server::local_only;
+use crate::state::run_marker::LastRun;
+use crate::watch::clock::ClockSteps;
 use crate::wire::client;
 
 /// Node: its capabilities on the bus, and the facade's routes.
 pub(crate) struct Node {
     bus: Arc<Bus>,
+    started: Instant,
+    clock_steps: Arc<ClockSteps>,
+    /// End of the run before this one, once it is known.
+    last_run: OnceLock<LastRun>,
 }
 
 impl Node {
@@ -50,7 +57,12 @@ impl Node {
             // A gauge that is absent until the first call would leave gaps in graphs and alerts.
             standard::active_streams().set([name], 0.0);
         }
-        Arc::new(Node { bus: Bus::new(config, profile, capabilities, http) })
+        Arc::new(Node {
+            bus: Bus::new(config, profile, capabilities, http),
+            started: Instant::now(),
+            clock_steps: Arc::default(),
+            last_run: OnceLock::new(),
+        })
     }
 
     pub(crate) fn bus(&self) -> &Arc<Bus> {
@@ -65,6 +77,16 @@ impl Node {
             .merge(checkup.router())
             .merge(local_only::guard(local.merge(bus::local_routes(&self.bus))))
             .layer(obs_facade::http::layer())
+    }
+
+    /// Tells the doctor of this node how the last run ended. Only the first call has an effect.
+    pub(crate) fn set_last_run(&self, last: LastRun) {
+        let _ = self.last_run.set(last);
+    }
+
+    /// Returns the steps of the clock, for the task that watches it.
+    pub(crate) fn clock_steps(&self) -> Arc<ClockSteps> {
+        self.clock_steps.clone()
     }
 
     /// Replaces the limits on calls a second. 0 is no limit.

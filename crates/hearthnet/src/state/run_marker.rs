@@ -10,8 +10,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use obs_facade::{doctor, log};
 use serde::{Deserialize, Serialize};
 
 use super::create_once;
@@ -57,6 +59,21 @@ impl Ended {
 impl LastRun {
     pub(crate) const UNKNOWN: LastRun = LastRun::without_details(Ended::Unknown);
     const NONE: LastRun = LastRun::without_details(Ended::None);
+
+    /// Returns the end as the doctor judges it. This run began `uptime` ago.
+    pub(crate) fn for_doctor(&self, uptime: Duration) -> doctor::LastRun {
+        doctor::LastRun {
+            ended: match self.ended {
+                Ended::InOrder => doctor::RunEnd::InOrder,
+                Ended::Killed => doctor::RunEnd::Killed,
+                Ended::Unknown => doctor::RunEnd::Unknown,
+                Ended::None => doctor::RunEnd::None,
+            },
+            at: self.at.map(clock::text),
+            recovered_lines: log::stats().recovered,
+            uptime_seconds: uptime.as_secs(),
+        }
+    }
 
     const fn without_details(ended: Ended) -> LastRun {
         LastRun { ended, at: None, machine_restarted: false }

@@ -54,6 +54,7 @@ pub(super) async fn of(status: &Status) -> Value {
         },
         "drops": drops(),
         "checks": checks(status),
+        "observability": status.checkup.observability().ok(),
         "lamport_head": status.events.lamport_head(),
         "calls_in_flight": in_flight.all(),
     })

@@ -1,6 +1,7 @@
-//! Gauges of the node's surroundings: reachability of the internet, event log, and blobs folder.
+//! The node's surroundings: reachability of the internet, event log, blobs folder, and steps of the clock.
 
 pub(crate) mod blobs;
+pub(crate) mod clock;
 pub(crate) mod emergency;
 pub(crate) mod events;
 

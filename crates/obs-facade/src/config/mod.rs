@@ -18,6 +18,10 @@ use crate::log_console::LogConsole;
 #[cfg(feature = "otlp")]
 use crate::otlp::Environment;
 
+/// Default interval of the doctor. A person is told of a fault within minutes, and the runs cost less than a thousandth of
+/// a core.
+const ROUTINE_SECONDS: u64 = 300;
+
 /// The `[observability]` section of a node's configuration.
 ///
 /// It is read with serde. An unknown key and a wrong value are refused while reading, so that a format with positions,
@@ -50,7 +54,7 @@ pub struct ObservabilityConfig {
     log_group: String,
     metrics_enabled: bool,
     #[serde(deserialize_with = "read::doctor_interval")]
-    doctor_interval_seconds: u64,
+    doctor_interval_seconds: Option<u64>,
     doctor_remote: bool,
     #[serde(deserialize_with = "read::clock_anchors")]
     doctor_clock_anchors: Option<Vec<String>>,
@@ -64,8 +68,8 @@ pub struct ObservabilityConfig {
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, one file a day without a limit of its size, metrics on, no doctor on a timer, no export
-    /// of traces. The log folder is empty, which [`configure`] refuses: the node has to choose it.
+    /// Level `info`, no console, one file a day without a limit of its size, metrics on, a doctor every 5 minutes that stays
+    /// on this machine, no export of traces. The log folder is empty, which [`configure`] refuses: the node has to choose it.
     ///
     /// [`configure`]: crate::configure
     fn default() -> Self {
@@ -78,7 +82,7 @@ impl Default for ObservabilityConfig {
             log_latest: false,
             log_group: String::new(),
             metrics_enabled: true,
-            doctor_interval_seconds: 0,
+            doctor_interval_seconds: None,
             doctor_remote: false,
             doctor_clock_anchors: None,
             otlp_endpoint: None,
@@ -149,10 +153,10 @@ impl ObservabilityConfig {
         self
     }
 
-    /// Sets the interval at which a node runs its doctor, in seconds: 10 to 86 400, or 0 for never, which is the
-    /// default. Checked by [`configure`](crate::configure).
+    /// Sets the interval at which a node runs all checks of its doctor, in seconds: 10 to 86 400, or 0 for never. By default
+    /// a node runs those that stay on this machine, every 5 minutes. Checked by [`configure`](crate::configure).
     pub fn doctor_interval_seconds(mut self, seconds: u64) -> Self {
-        self.doctor_interval_seconds = seconds;
+        self.doctor_interval_seconds = Some(seconds);
         self
     }
 
@@ -217,7 +221,15 @@ impl ObservabilityConfig {
     /// Returns the interval at which a node runs its doctor; `None` for never.
     #[must_use]
     pub fn doctor_interval(&self) -> Option<Duration> {
-        (self.doctor_interval_seconds > 0).then(|| Duration::from_secs(self.doctor_interval_seconds))
+        let seconds = self.doctor_interval_seconds.unwrap_or(ROUTINE_SECONDS);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Returns whether the interval of the doctor is the default. A node then leaves out the checks that send packets to
+    /// other machines.
+    #[must_use]
+    pub fn is_doctor_routine(&self) -> bool {
+        self.doctor_interval_seconds.is_none()
     }
 
     /// Returns whether `/doctor` answers callers on other machines too.
@@ -255,7 +267,7 @@ impl ObservabilityConfig {
     }
 
     pub(crate) fn check_doctor(&self) -> Result<(), Error> {
-        check_doctor_interval(self.doctor_interval_seconds.into())?;
+        check_doctor_interval(self.doctor_interval_seconds.unwrap_or(ROUTINE_SECONDS).into())?;
         check_clock_anchors(self.doctor_clock_anchors.as_deref().unwrap_or_default())
     }
 
@@ -403,7 +415,9 @@ mod tests {
             assert!(error.contains("http://host/") && !error.contains("hunter2"), "{error}");
         }
         let read = |text| toml::from_str::<ObservabilityConfig>(text).unwrap();
-        assert_eq!(read("").doctor_interval(), None);
+        assert_eq!(read("").doctor_interval(), Some(Duration::from_secs(300)));
+        assert!(read("").is_doctor_routine() && !read("doctor_interval_seconds = 300").is_doctor_routine());
+        assert_eq!(read("doctor_interval_seconds = 0").doctor_interval(), None);
         assert_eq!(read("doctor_interval_seconds = 300").doctor_interval(), Some(Duration::from_secs(300)));
         assert_eq!(read("doctor_clock_anchors = []").clock_anchors(), Some(&[][..]));
         assert!(read("").clock_anchors().is_none());

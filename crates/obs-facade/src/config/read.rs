@@ -25,10 +25,10 @@ pub(super) fn clock_anchors<'de, D: Deserializer<'de>>(
     Ok(Some(addresses))
 }
 
-pub(super) fn doctor_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn doctor_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let seconds = i64::deserialize(deserializer)?;
     check_doctor_interval(seconds.into()).map_err(|error| without_field(&error))?;
-    Ok(seconds.unsigned_abs())
+    Ok(Some(seconds.unsigned_abs()))
 }
 
 pub(super) fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use obs_facade::doctor::machine::{HttpError, HttpRequest, Machine};
-use obs_facade::doctor::{self, BusError, CapabilityBus, Outcome};
+use obs_facade::doctor::{self, BusError, CapabilityBus, Observability, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +25,8 @@ pub(crate) struct RemoteBus {
     machine: Machine,
     // All checks of a run see the same answer, even if the node ends meanwhile.
     running: OnceLock<bool>,
+    // Five checks read it.
+    observability: OnceLock<Result<Observability, BusError>>,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +52,13 @@ struct Ready {
 }
 
 #[derive(Deserialize)]
+struct Status {
+    // A node of an earlier version does not tell.
+    #[serde(default)]
+    observability: Option<Observability>,
+}
+
+#[derive(Deserialize)]
 struct Traces {
     traces: Vec<Trace>,
 }
@@ -67,6 +76,7 @@ impl RemoteBus {
             ours: doctor::device_node_id(keys_dir),
             machine: Machine::default(),
             running: OnceLock::new(),
+            observability: OnceLock::new(),
         }
     }
 
@@ -142,6 +152,11 @@ impl CapabilityBus for RemoteBus {
     fn recent_outcomes(&self, n: usize) -> Result<Vec<Outcome>, BusError> {
         let recent: Traces = self.ask(&format!("/trace/recent?n={n}"))?;
         Ok(recent.traces.iter().map(|trace| Outcome::from_status(&trace.status)).collect())
+    }
+
+    fn observability(&self) -> Result<Observability, BusError> {
+        let ask = || Ok(self.ask::<Status>("/status")?.observability.unwrap_or_default());
+        self.observability.get_or_init(ask).clone()
     }
 }
 

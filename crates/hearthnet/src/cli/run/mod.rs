@@ -39,7 +39,7 @@ use crate::state::run_marker::LastRun;
 use crate::status::{self, Status};
 use crate::version::VERSION;
 use crate::watch::events::{self, Events};
-use crate::watch::{blobs, emergency};
+use crate::watch::{blobs, clock, emergency};
 
 static LOG: Logger = Logger::new("hearthnet::run");
 
@@ -169,6 +169,7 @@ impl Serving<'_> {
             last_run
         });
         let last_run = last_run.await.unwrap_or(LastRun::UNKNOWN);
+        node.set_last_run(last_run.clone());
         let status = Status::new(
             config,
             node.bus().clone(),
@@ -183,8 +184,11 @@ impl Serving<'_> {
         watching.spawn(blobs::watch(blobs.to_owned()));
         watching.spawn(events::watch(events.clone()));
         if let Some(interval) = config.observability.doctor_interval() {
-            watching.spawn(checkup.clone().watch(interval));
+            let is_routine = config.observability.is_doctor_routine();
+            let checkup = if is_routine { checkup.routine() } else { checkup.clone() };
+            watching.spawn(checkup.watch(interval));
         }
+        watching.spawn(clock::watch(node.clock_steps()));
         watching.spawn(reload::on_hangup(reload));
         watching.spawn(sign_of_life::keep(marker.clone()));
         let banner = Banner::of(config);

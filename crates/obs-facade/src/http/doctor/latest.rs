@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex as BlockingMutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use obs_doctor::{CapabilityBus, Config, Doctor, Report};
+use obs_doctor::{BusError, CapabilityBus, Check, Config, Doctor, Observability, Report};
 use tokio::sync::Mutex;
 
 /// Time for which a report is served again. Ten seconds bound the load of a caller that polls `/doctor`.
@@ -40,6 +40,20 @@ impl std::fmt::Debug for Bus {
 impl LatestReport {
     pub(super) fn new(doctor: Doctor, config: Config, bus: Arc<dyn CapabilityBus>) -> Self {
         Self { doctor, config: Arc::new(config), bus: Bus(bus), last: Arc::default(), shown: Arc::default() }
+    }
+
+    /// Returns the same checks without those named, on a machine that is taken to be offline. The runs are its own, and the
+    /// report that [`shown`](Self::shown) returns is the latest of both.
+    pub(super) fn routine(&self, left_out: &[&str]) -> Self {
+        let known = |name: &&&str| self.doctor.checks().map(Check::name).any(|check| check == **name);
+        // A registry of a program's own may lack them, so that the selection cannot fail.
+        let doctor = self.doctor.skip(left_out.iter().filter(known)).unwrap_or_else(|_| self.doctor.clone());
+        let config = Arc::new(Config::clone(&self.config).offline(true));
+        Self { doctor, config, last: Arc::default(), ..self.clone() }
+    }
+
+    pub(super) fn observability(&self) -> Result<Observability, BusError> {
+        self.bus.0.observability()
     }
 
     /// Returns a report that is at most [`FRESH`] old; `None` when the runtime is shutting down.

@@ -2,6 +2,7 @@
 
 mod changes;
 mod latest;
+mod observed_bus;
 mod route;
 
 use std::collections::HashMap;
@@ -9,12 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use obs_doctor::{CapabilityBus, Config, Doctor, Report, default_doctor};
+use obs_doctor::{BusError, CapabilityBus, Config, Doctor, Observability, Report, default_doctor};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::changes::log_changes;
 use self::latest::{FRESH, LatestReport};
+use self::observed_bus::ObservedBus;
 use crate::seams;
+
+/// Checks that [`Checkup::routine`] leaves out: a multicast packet to the community, and requests to the internet.
+const NOT_ROUTINE: [&str; 2] = ["udp_multicast", "clock_sanity"];
 
 /// Doctor of the node that it runs in.
 ///
@@ -42,7 +47,11 @@ pub struct Checkup {
 
 impl Checkup {
     /// Creates a checkup of the default registry's checks on a node with this configuration.
+    ///
+    /// The checks learn the state of this process's log and export of traces from it. The node's bus adds the rest, such as
+    /// the steps of the clock ([`CapabilityBus::observability`]).
     pub fn new(config: Config, bus: Arc<dyn CapabilityBus>) -> Self {
+        let bus = Arc::new(ObservedBus(bus));
         Self { latest: LatestReport::new(default_doctor(), config, bus), remote: false }
     }
 
@@ -56,6 +65,21 @@ impl Checkup {
     pub fn remote(mut self, allowed: bool) -> Self {
         self.remote = allowed;
         self
+    }
+
+    /// Returns the checkup for the timer that runs by default: it leaves out the checks that send packets to other machines
+    /// (`udp_multicast` and `clock_sanity`), and language models on the internet. Its results are those that [`last`](Self::last) of this one
+    /// returns too.
+    pub fn routine(&self) -> Self {
+        Self { latest: self.latest.routine(&NOT_ROUTINE), remote: self.remote }
+    }
+
+    /// Returns what is known of the node's own log, export of traces, clock and last run.
+    ///
+    /// # Errors
+    /// The errors of [`CapabilityBus::observability`].
+    pub fn observability(&self) -> Result<Observability, BusError> {
+        self.latest.observability()
     }
 
     /// Returns the router of `GET /doctor`: the report as JSON in the form of
@@ -85,8 +109,8 @@ impl Checkup {
 
     /// Runs the checks each `every`, which is 10 s at least.
     ///
-    /// Sets `hearthnet_doctor_check_ok{check}` and `hearthnet_doctor_check_duration_seconds{check}`, and logs each check
-    /// that begins or ceases to fail. Ends when the future is dropped or the runtime shuts down.
+    /// Sets `hearthnet_doctor_check_ok{check}`, `hearthnet_doctor_check_skipped{check}` and
+    /// `hearthnet_doctor_check_duration_seconds{check}`, and logs each check that begins or ceases to fail. Ends when the future is dropped or the runtime shuts down.
     pub async fn watch(self, every: Duration) {
         let mut ticks = interval(every.max(FRESH));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,16 +1,20 @@
 //! The joints between the crates: each crate has a hook of its own, and the facade connects the hooks.
 //!
-//! No crate depends on another one, so this file is the only place that knows two of them.
+//! No crate depends on another one, so this module is the only place that knows two of them.
+
+mod own_state;
 
 use std::sync::Once;
 
 use obs_metrics::{Kind, Registry};
 
+static JOINED: Once = Once::new();
+
 /// Joins the crates. Only the first call of a process has an effect, apart from the families of the tokio runtime.
 pub(crate) fn join() {
     // A second join would find the families declared and warn about it.
-    static JOINED: Once = Once::new();
     JOINED.call_once(|| {
+        own_state::begin();
         join_trace_ids();
         show_log_stats();
         show_trace_stats();
@@ -19,6 +23,13 @@ pub(crate) fn join() {
     });
     // Outside of the `Once`: the first call may come before a runtime exists.
     show_runtime();
+}
+
+/// Adds the state of the log and of the export of traces to what a node knows, for the doctor. Changes nothing before
+/// [`join`], when there is neither.
+#[cfg(feature = "http")]
+pub(crate) fn complete_own_state(state: obs_doctor::Observability) -> obs_doctor::Observability {
+    if JOINED.is_completed() { own_state::complete(state) } else { state }
 }
 
 /// Puts the current trace's ID into lines and exemplars.
@@ -140,7 +151,10 @@ pub(crate) fn show_doctor(report: &obs_doctor::Report) {
     let ok = obs_metrics::gauge("hearthnet_doctor_check_ok", ok, ["check"]);
     let duration = "Duration of the check in the latest run, in seconds.";
     let duration = obs_metrics::gauge("hearthnet_doctor_check_duration_seconds", duration, ["check"]);
+    let skipped = "Whether the check was skipped in the latest run: 1 or 0. A skipped check has not failed.";
+    let skipped = obs_metrics::gauge("hearthnet_doctor_check_skipped", skipped, ["check"]);
     for result in &report.results {
+        skipped.with([&result.name]).set(f64::from(u8::from(result.status == obs_doctor::Status::Skip)));
         ok.with([&result.name]).set(f64::from(u8::from(result.ok)));
         duration.with([&result.name]).set(result.duration.as_secs_f64());
     }
