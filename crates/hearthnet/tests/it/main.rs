@@ -20,6 +20,7 @@ mod limits;
 mod llm;
 mod node;
 mod offer;
+mod own_checks;
 mod peers;
 mod pty;
 mod reader_gone;

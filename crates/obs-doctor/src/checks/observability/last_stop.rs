@@ -30,8 +30,8 @@ fn judge(last: &LastRun) -> CheckResult {
                 seconds => CheckResult::warn(format!("{detail}, running again for {}", age(seconds))),
             };
             result.fix(
-                "read its last lines with `hearthnet log` and the kernel's with `journalctl -k` (\"Out of memory\"); stop \
-                 the node with `systemctl stop hearthnet` or SIGTERM and not with SIGKILL",
+                "read its last lines with `hearthnet log` and the kernel's with `journalctl -k` (\"Out of memory\"); the next \
+                 restart in order (`systemctl restart hearthnet`) clears this",
             )
         }
     }
