@@ -20,8 +20,6 @@ mod status;
 pub(crate) mod terminal_unsafe;
 mod top;
 mod trace;
-#[allow(dead_code, reason = "the commands that search for traces use it")]
-mod trace_id;
 mod visible;
 
 use std::io::ErrorKind;
@@ -123,7 +121,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
         Command::Log(log::LogArgs { command: Some(log::LogCommand::Level(args)), .. }) => {
             return log::level::run(args, config()?.local_address());
         }
-        Command::Log(args) => return Ok(log::run(args, config()?.observability.log_dir())),
+        Command::Log(args) => return log::run(args, config()?.observability.log_dir()),
         Command::Trace(args) => return trace::run(args, &config()?),
         Command::Status(args) => return status::run(args, config()?.local_address()),
         Command::Top(args) => return top::run(args, config()?.local_address(), &line.overrides),

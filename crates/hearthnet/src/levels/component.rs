@@ -42,6 +42,11 @@ pub(crate) fn suggestion(name: &str) -> Option<String> {
     nearest(rest, BELOW_ROOT).map(|known| format!("{ROOT}.{known}"))
 }
 
+/// Returns the loggers that a node has.
+pub(crate) fn loggers() -> impl Iterator<Item = String> {
+    BELOW_ROOT.into_iter().map(|name| format!("{ROOT}.{name}"))
+}
+
 fn is_at_or_below(name: &str, ancestor: &str) -> bool {
     name.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

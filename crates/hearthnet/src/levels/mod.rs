@@ -10,4 +10,5 @@ mod live;
 pub(crate) mod period;
 mod route;
 
+pub(crate) use self::component::loggers;
 pub(crate) use self::route::routes;

@@ -18,6 +18,7 @@ mod hostile;
 mod last_run;
 mod limits;
 mod llm;
+mod log_search;
 mod node;
 mod offer;
 mod own_checks;

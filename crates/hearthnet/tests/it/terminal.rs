@@ -29,7 +29,7 @@ fn hostile_home() -> (Home, String) {
 
 fn at_a_terminal(home: &Home, words: &[&str]) -> String {
     let mut command = home.command(words);
-    command.env("NO_COLOR", "1");
+    command.env("NO_COLOR", "1").env("HEARTHNET_PAGER", "cat");
     pty::run(command, 200, "").0
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Write};
 
+use clap::ValueEnum;
 use obs_facade::doctor::render::TextStyle;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::filter::Level;
+use super::time::{LineTime, Zone};
 use crate::cli::visible::{short_id, visible};
 
 /// Width of the column of loggers.
@@ -16,14 +17,60 @@ const ID_HEAD: usize = 6;
 /// Number of bytes shown of a damaged line.
 const DAMAGED_SHOWN: usize = 120;
 
+/// Levels of a line, in ascending order of importance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Level {
+    Trace,
+    Debug,
+    Info,
+    #[value(alias = "warn")]
+    Warning,
+    Error,
+}
+
+impl Level {
+    pub(crate) fn of(text: &[u8]) -> Option<Level> {
+        Some(match text {
+            b"trace" => Level::Trace,
+            b"debug" => Level::Debug,
+            b"info" => Level::Info,
+            b"warning" => Level::Warning,
+            b"error" => Level::Error,
+            _ => return None,
+        })
+    }
+
+    /// Returns the label that is shown.
+    fn label(self) -> &'static str {
+        match self {
+            Level::Trace => "TRACE",
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO ",
+            Level::Warning => "WARN ",
+            Level::Error => "ERROR",
+        }
+    }
+
+    /// Returns the name in the log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Level::Trace => "trace",
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
 /// Parts of a line.
 #[derive(Debug)]
 pub(crate) struct Line {
-    ts: String,
+    pub(crate) time: LineTime,
     pub(crate) level: Level,
     pub(crate) logger: String,
     msg: String,
-    trace_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
     /// Fields in the order in which they were logged.
     fields: Vec<(String, Value)>,
 }
@@ -38,7 +85,7 @@ impl Line {
             value.as_str().map(str::to_owned)
         };
         Some(Line {
-            ts: text("ts").filter(|ts| ts.is_ascii() && ts.len() == "2026-05-26T08:14:22.281Z".len())?,
+            time: LineTime::of(text("ts")?.as_bytes())?,
             level: Level::of(text("level")?.as_bytes())?,
             logger: text("logger")?,
             msg: text("msg")?,
@@ -47,27 +94,60 @@ impl Line {
         })
     }
 
-    /// Returns the day, such as `2026-05-26`.
-    pub(crate) fn day(&self) -> &str {
-        &self.ts[..10]
+    /// Returns the value of a field, or of an entry that every line has, as it is shown.
+    pub(crate) fn field(&self, key: &str) -> Option<String> {
+        match key {
+            "level" => Some(self.level.name().to_owned()),
+            "logger" => Some(visible(&self.logger)),
+            "msg" => Some(visible(&self.msg)),
+            "trace_id" => self.trace_id.as_deref().map(visible),
+            _ => self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| shown_value(value)),
+        }
     }
 
-    /// Renders `08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD`.
+    /// Returns the text that a search looks at: the logger, message, fields and trace ID as they are shown.
+    pub(crate) fn searched(&self) -> String {
+        let mut out = format!("{} {}", visible(&self.logger), visible(&self.msg));
+        for (at, (key, value)) in self.fields.iter().enumerate() {
+            let _ = write!(out, "{}{}={}", field_gap(at), visible(key), shown_value(value));
+        }
+        if let Some(id) = &self.trace_id {
+            let _ = write!(out, "  {}", visible(id));
+        }
+        out
+    }
+
+    /// Renders `2026-05-26T10:14:22.281+02:00 WARN  bus.router     peer is quarantined  node=7H4G suppressed=41
+    /// 01HXR3…K0JD`.
     pub(crate) fn pretty(&self, paint: Paint) -> String {
-        let time = visible(&self.ts[11..23]);
+        let time = self.time.shown(paint.zone);
         let logger = visible(self.logger.strip_prefix("hearthnet.").unwrap_or(&self.logger));
         let logger = paint.dim(&format!("{logger:<LOGGER_WIDTH$}"));
-        let mut out =
-            format!("{} {} {logger} {}", paint.dim(&time), paint.level(self.level), visible(&self.msg));
+        let mut out = format!(
+            "{} {} {logger} {}",
+            paint.dim(&time),
+            paint.level(self.level),
+            paint.text(&visible(&self.msg))
+        );
         for (at, (key, value)) in self.fields.iter().enumerate() {
-            let gap = if at == 0 { "  " } else { " " };
-            let _ = write!(out, "{gap}{}{}", paint.dim(&format!("{}=", visible(key))), shown_value(value));
+            let gap = field_gap(at);
+            let _ = write!(
+                out,
+                "{gap}{}{}",
+                paint.dim(&format!("{}=", visible(key))),
+                paint.text(&shown_value(value))
+            );
         }
         if let Some(id) = &self.trace_id {
             let _ = write!(out, "  {}", paint.dim(&short_id(id, ID_HEAD, paint.ellipsis)));
         }
         out
     }
+}
+
+/// Returns the blanks before the field at this index.
+fn field_gap(at: usize) -> &'static str {
+    if at == 0 { "  " } else { " " }
 }
 
 /// Renders a string without its quotes, and any other value as JSON.
@@ -85,20 +165,32 @@ pub(crate) fn damaged(file: impl fmt::Display, bytes: &[u8]) -> String {
     format!("damaged line in {file}: {}{more}", visible(&beginning))
 }
 
-/// Colours, and the character for text that is cut off.
+/// Colours, the zone of times, and the character for text that is cut off.
 #[derive(Clone, Copy)]
 pub(crate) struct Paint {
     coloured: bool,
+    /// Whether the whole line is dim.
+    is_dim: bool,
     ellipsis: char,
+    zone: Zone,
 }
 
 impl Paint {
-    pub(crate) fn new(style: &TextStyle) -> Paint {
-        Paint { coloured: style.color, ellipsis: if style.ascii { '~' } else { '…' } }
+    pub(crate) fn new(style: &TextStyle, zone: Zone) -> Paint {
+        Paint { coloured: style.color, is_dim: false, ellipsis: if style.ascii { '~' } else { '…' }, zone }
+    }
+
+    /// Returns the same for lines that are shown because of another one.
+    pub(crate) fn dimmed(self) -> Paint {
+        Paint { is_dim: true, ..self }
     }
 
     pub(crate) fn dim(self, text: &str) -> String {
         self.with("2", text)
+    }
+
+    fn text(self, text: &str) -> String {
+        if self.is_dim { self.dim(text) } else { text.to_owned() }
     }
 
     pub(crate) fn damaged(self, text: &str) -> String {
@@ -107,11 +199,12 @@ impl Paint {
 
     fn level(self, level: Level) -> String {
         match level {
-            Level::Error => self.with("1;31", "ERROR"),
-            Level::Warning => self.with("33", "WARN "),
-            Level::Info => self.with("32", "INFO "),
-            Level::Debug => self.with("34", "DEBUG"),
-            Level::Trace => self.with("2", "TRACE"),
+            _ if self.is_dim => self.with("2", level.label()),
+            Level::Error => self.with("1;31", level.label()),
+            Level::Warning => self.with("33", level.label()),
+            Level::Info => self.with("32", level.label()),
+            Level::Debug => self.with("34", level.label()),
+            Level::Trace => self.with("2", level.label()),
         }
     }
 
@@ -153,22 +246,24 @@ mod tests {
     const WARNING: &str = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"warning","logger":"hearthnet.bus.router","msg":"peer is quarantined","trace_id":"01HXR3F2M9Z5T1V8Q4W7N6K0JD","node":"7H4G-Y9KL","suppressed":41}"#;
 
     fn pretty(line: &str) -> String {
-        Line::parse(line.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default()))
+        Line::parse(line.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default(), Zone::Utc))
     }
 
     #[test]
     fn a_line_is_formatted_in_columns() {
         assert_eq!(
             pretty(WARNING),
-            "08:14:22.281 WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD"
+            "2026-05-26T08:14:22.281Z WARN  bus.router     peer is quarantined  node=7H4G-Y9KL suppressed=41  01HXR3…K0JD"
         );
-        assert_eq!(Line::parse(WARNING.as_bytes()).unwrap().day(), "2026-05-26");
     }
 
     #[test]
     fn fields_keep_their_order_and_nested_values_their_form() {
         let line = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"other","msg":"m","z":{"a":[1,"x"]},"a":null}"#;
-        assert_eq!(pretty(line), r#"08:14:22.281 INFO  other          m  z={"a":[1,"x"]} a=null"#);
+        assert_eq!(
+            pretty(line),
+            r#"2026-05-26T08:14:22.281Z INFO  other          m  z={"a":[1,"x"]} a=null"#
+        );
     }
 
     #[test]
@@ -187,8 +282,9 @@ mod tests {
 
     #[test]
     fn colours_are_optional() {
-        let line =
-            Line::parse(WARNING.as_bytes()).unwrap().pretty(Paint::new(&TextStyle::default().color(true)));
+        let line = Line::parse(WARNING.as_bytes())
+            .unwrap()
+            .pretty(Paint::new(&TextStyle::default().color(true), Zone::Utc));
         assert!(line.contains("\x1b[33mWARN \x1b[0m"), "{line:?}");
     }
 

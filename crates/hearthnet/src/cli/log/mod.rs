@@ -1,184 +1,100 @@
 //! `hearthnet log`: shows the log of a node, formatted or as JSON.
 
+mod context;
+mod empty;
 pub(in crate::cli) mod files;
-pub(in crate::cli) mod filter;
+mod filter;
 pub(crate) mod level;
 pub(in crate::cli) mod line;
-mod pause;
+mod options;
+mod pager;
+mod printer;
+mod progress;
+pub(in crate::cli) mod time;
 
-use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use clap::{Args, Subcommand};
-use obs_facade::doctor::render::{ColorChoice, TextStyle};
+use chrono::Utc;
+use obs_facade::doctor::render::TextStyle;
 
-use self::files::{FileName, Piece, Reader};
-use self::filter::{Filter, Level};
-use self::line::{Line, Paint};
+use self::context::Selection;
+use self::files::{Last, Reader};
+use self::filter::Window;
+use self::line::Paint;
+pub(crate) use self::options::{LogArgs, LogCommand};
+use self::pager::Output;
+use self::printer::Printer;
+use self::progress::Progress;
 use crate::cli::output::say_on_stderr;
-use crate::cli::visible::{visible, visible_json};
+use crate::failure::Failure;
 
 /// Interval between two looks at followed files.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Shows the log of the node.
-#[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct LogArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<LogCommand>,
-    /// Wait for new lines and show them, until interrupted.
-    #[arg(long, short)]
-    follow: bool,
-    /// Show lines of this level and above.
-    #[arg(long, value_name = "L")]
-    level: Option<Level>,
-    /// Show loggers with this name in their path: `bus` and `bus.router` select `hearthnet.bus.router`.
-    #[arg(long, value_name = "NAME")]
-    component: Option<String>,
-    /// Print the JSON lines of the files.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Commands below `hearthnet log`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LogCommand {
-    Level(level::LevelArgs),
-}
-
 /// Shows the day files in `log_dir`, oldest first.
-pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> ExitCode {
+pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> Result<ExitCode, Failure> {
+    let (filter, wanted) = args.filter(Utc::now())?;
     if !log_dir.is_dir() {
-        say_on_stderr(format!("no log folder at {}; `hearthnet run` creates it", log_dir.display()));
-        return ExitCode::FAILURE;
+        let folder = log_dir.display();
+        return Err(Failure::error(format!("no log folder at {folder}; `hearthnet run` creates it")));
     }
-    match show(args, log_dir) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        // A reader that has closed the pipe has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+    let mut reader = Reader::of(log_dir, filter.window.clone());
+    let is_terminal = io::stdout().is_terminal();
+    let pages = is_terminal && !args.follow && !args.no_pager;
+    let output = Output::new(if pages { pager::of_environment() } else { None });
+    let selection = Selection::new(args.context, args.last_lines());
+    let shows_progress = is_terminal && !args.follow && io::stderr().is_terminal();
+    let progress = Progress::new(shows_progress, reader.length().unwrap_or(0));
+    let paint = Paint::new(&TextStyle::for_stdout(args.color), args.zone());
+    let mut printer = Printer::new(filter, selection, paint, args.json, log_dir, output, progress);
+
+    let shown = show(args, &mut reader, &mut printer);
+    let Printer { tally, opened_all, out, .. } = printer;
+    match shown.and(out.finish()) {
+        Ok(()) => {}
+        // A reader that has closed the pipe, or quit the pager, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => {
-            say_on_stderr(format!("cannot show the log in {}: {error}", log_dir.display()));
-            ExitCode::FAILURE
+            return Err(Failure::error(format!("cannot show the log in {}: {error}", log_dir.display())));
         }
     }
+    if let Some(name) = args.component.as_deref()
+        && let Some(problem) = empty::unknown(name, &tally)
+    {
+        return Err(Failure::usage(problem));
+    }
+    // No line was asked for with `--lines 0`.
+    if tally.is_empty() && args.last_lines() != Some(0) {
+        let first = Reader::of(log_dir, Window::default()).first_time().unwrap_or(None);
+        say_on_stderr(empty::explanation(&wanted, &tally, first, args.zone()));
+    }
+    Ok(if opened_all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Shows the lines, and returns whether every file could be opened.
-fn show(args: &LogArgs, log_dir: &Path) -> io::Result<bool> {
-    let mut reader = Reader::new(log_dir);
-    let mut printer = Printer::new(args, log_dir);
+/// Shows the lines. With `--follow`, it ends with the reader of the output.
+fn show(args: &LogArgs, reader: &mut Reader, printer: &mut Printer) -> io::Result<()> {
+    if let Some(lines) = args.last_lines() {
+        printer.search(|counts, passed| {
+            reader.begin_at(Last { lines, context: args.context, counts, passed }, args.follow)
+        })?;
+    }
+    let mut is_first = true;
     loop {
         reader.read_new(args.follow, |file, piece| printer.print(file, piece))?;
+        printer.release()?;
         printer.out.flush()?;
         if !args.follow {
-            return Ok(printer.opened_all);
-        }
-        pause::pause(printer.out.get_ref(), LOOK_AGAIN)?;
-    }
-}
-
-/// Output of the selected lines.
-struct Printer {
-    filter: Filter,
-    json: bool,
-    is_terminal: bool,
-    paint: Paint,
-    /// Day of the last line shown.
-    day: String,
-    dir: PathBuf,
-    /// Whether every file could be opened.
-    opened_all: bool,
-    out: BufWriter<StdoutLock<'static>>,
-}
-
-impl Printer {
-    fn new(args: &LogArgs, dir: &Path) -> Printer {
-        Printer {
-            filter: Filter::new(args.level, args.component.as_deref()),
-            json: args.json,
-            is_terminal: io::stdout().is_terminal(),
-            paint: Paint::new(&TextStyle::for_stdout(ColorChoice::Auto)),
-            day: String::new(),
-            dir: dir.to_owned(),
-            opened_all: true,
-            out: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
-        }
-    }
-
-    fn print(&mut self, file: &FileName, piece: Piece<'_>) -> io::Result<()> {
-        let bytes = match piece {
-            Piece::Line(bytes) if self.filter.surely_hides(bytes) => return Ok(()),
-            Piece::Line(bytes) => bytes,
-            Piece::TooLong(beginning) => return self.print_damaged(&line::damaged(file, beginning)),
-            Piece::Unreadable(error) => {
-                return self
-                    .print_damaged(&format!("{file} is damaged ({error}); the rest of it is skipped"));
-            }
-            Piece::Unopened(error) => {
-                self.opened_all = false;
-                return self.say(format_args!("cannot read {file}: {error}; its lines are skipped"));
-            }
-            Piece::Packed(unpacker) => {
-                let (path, command) = (self.dir.join(file.to_string()), unpacker.command);
-                return self.say(format_args!(
-                    "{file} is skipped: only gzip is supported; unpack it with `{command} {}`",
-                    path.display()
-                ));
-            }
-            Piece::Truncated(from, to) => {
-                let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
-                let (from, to) = (time(from), time(to));
-                return self.say(format_args!(
-                    "{file} was truncated; lines written between {from} and {to} may be missing"
-                ));
-            }
-        };
-        match Line::parse(bytes) {
-            None => self.print_damaged(&line::damaged(file, bytes)),
-            Some(line) if !self.filter.shows(line.level, &line.logger) => Ok(()),
-            // A program reads the bytes of the file. A terminal must not obey them.
-            Some(_) if self.json && self.is_terminal => {
-                self.out.write_all(visible_json(&String::from_utf8_lossy(bytes)).as_bytes())
-            }
-            Some(_) if self.json => {
-                self.out.write_all(bytes)?;
-                self.out.write_all(b"\n")
-            }
-            Some(line) => self.print_pretty(&line),
-        }
-    }
-
-    fn print_pretty(&mut self, line: &Line) -> io::Result<()> {
-        let day = line.day();
-        if self.day != day {
-            // A time of day needs its date where the day changes.
-            if !self.day.is_empty() {
-                writeln!(self.out, "{}", self.paint.dim(day))?;
-            }
-            self.day = day.to_owned();
-        }
-        writeln!(self.out, "{}", line.pretty(self.paint))
-    }
-
-    /// Prints a message about a file on stderr, after the lines before it.
-    fn say(&mut self, line: impl Display) -> io::Result<()> {
-        self.out.flush()?;
-        say_on_stderr(line);
-        Ok(())
-    }
-
-    /// Prints a message about damage between the lines. With --json it goes to stderr.
-    fn print_damaged(&mut self, shown: &str) -> io::Result<()> {
-        if self.json {
-            say_on_stderr(shown.to_owned());
             return Ok(());
         }
-        writeln!(self.out, "{}", self.paint.damaged(&visible(shown)))
+        if std::mem::take(&mut is_first)
+            && let Some(name) = args.component.as_deref()
+            && let Some(problem) = empty::unknown(name, &printer.tally)
+        {
+            say_on_stderr(problem);
+        }
+        printer.out.pause(LOOK_AGAIN)?;
     }
 }

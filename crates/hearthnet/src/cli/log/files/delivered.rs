@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 
 use super::source::Source;
+use crate::cli::log::time::LineTime;
 
 /// Number of bytes of a content's beginning that are compared: the time and text of its first line.
 const HEAD_BYTES: usize = 256;
@@ -20,16 +21,18 @@ const REMEMBERED: usize = 4096;
 const LEAST_HEAD: usize = 32;
 /// Beginning of every line of the node.
 const LINE_START: &[u8] = b"{\"ts\":\"";
-/// Length of `2026-05-26T08:14:22.281Z`.
-const TIME_LENGTH: usize = 24;
+
+/// Length of the start of a line up to the end of its time.
+pub(super) const START_LENGTH: usize = LINE_START.len() + LineTime::LENGTH;
+
+/// Returns the time of a line, if it has the form of the node's lines.
+pub(super) fn time_of(line: &[u8]) -> Option<LineTime> {
+    LineTime::of(line.strip_prefix(LINE_START)?.get(..LineTime::LENGTH)?)
+}
 
 /// Returns the time of the first line in `head` that has one.
-pub(super) fn first_time(head: &[u8]) -> Option<String> {
-    let time = |line: &[u8]| {
-        let time = line.strip_prefix(LINE_START)?.get(..TIME_LENGTH)?;
-        time.is_ascii().then(|| String::from_utf8_lossy(time).into_owned())
-    };
-    head.split(|&byte| byte == b'\n').find_map(time)
+pub(super) fn first_time(head: &[u8]) -> Option<LineTime> {
+    head.split(|&byte| byte == b'\n').find_map(time_of)
 }
 
 /// Place in an open content up to which its lines were delivered.
@@ -52,6 +55,23 @@ impl Mark {
         Mark { head, ..Mark::default() }
     }
 
+    /// Creates the mark of a content that begins with `head` and is read from `offset` on, as if the lines before had
+    /// been delivered.
+    pub(super) fn behind(source: &mut Source, head: Vec<u8>, offset: u64) -> io::Result<Mark> {
+        let start = offset.saturating_sub(TAIL_BYTES as u64);
+        let mut bytes = vec![0; (offset - start) as usize];
+        source.go_to(start)?;
+        if source.read_full(&mut bytes)? < bytes.len() {
+            // The file was truncated. It is read from its beginning.
+            return Ok(Mark::of(head));
+        }
+        // The offset is the end of a line, so that the part of the head before it is whole.
+        let mut mark =
+            if start == 0 { Mark::of(head) } else { Mark { offset: start, head, tail: Vec::new() } };
+        mark.advance(&bytes);
+        Ok(mark)
+    }
+
     /// Moves the mark past `bytes`, which were delivered.
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         let known = (self.head.len() as u64).saturating_sub(self.offset);
@@ -69,7 +89,7 @@ impl Mark {
         !self.head.is_empty()
     }
 
-    pub(super) fn first_time(&self) -> Option<String> {
+    pub(super) fn first_time(&self) -> Option<LineTime> {
         first_time(&self.head)
     }
 

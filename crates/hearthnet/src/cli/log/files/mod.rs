@@ -6,13 +6,16 @@
 //! A followed file stays open: its writer goes on after a rename, another process may still write a line for
 //! yesterday, and the next start writes the lines of a killed process into the file of their day.
 
+mod begin;
 mod delivered;
 mod listing;
 mod name;
 mod open_file;
 mod order;
 mod piece;
+mod seek;
 mod source;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +25,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
+use self::begin::Begin;
+pub(crate) use self::begin::Last;
 use self::delivered::{Delivered, Mark, Memory, Start, head_of};
 use self::listing::{Entry, FileId, Stamp};
 use self::name::Compression;
@@ -29,6 +34,8 @@ pub(crate) use self::name::FileName;
 use self::open_file::{BLOCK, End, OpenFile};
 use self::order::Order;
 pub(crate) use self::piece::Piece;
+use super::filter::Window;
+use super::time::LineTime;
 
 /// Maximum number of files that are followed at once. The latest ones are, and fewer days are kept.
 const FOLLOWED: usize = 64;
@@ -52,6 +59,7 @@ pub(crate) struct Reader {
     listed: BTreeSet<FileId>,
     memory: Memory,
     order: Order,
+    begin: Begin,
     buffer: Vec<u8>,
 }
 
@@ -70,8 +78,25 @@ enum Visit {
     Changed,
 }
 
+/// Place at which the read of a content begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// First line that is wanted of a content that no other file has.
+    New,
+    /// Place up to which the content was delivered.
+    Behind,
+    /// The content was delivered.
+    Nothing,
+}
+
 impl Reader {
+    /// Creates a reader of all lines of the folder.
     pub(crate) fn new(dir: &Path) -> Reader {
+        Reader::of(dir, Window::default())
+    }
+
+    /// Creates a reader of the lines of a window. It delivers some lines beside the window too.
+    pub(crate) fn of(dir: &Path, window: Window) -> Reader {
         Reader {
             dir: dir.to_owned(),
             was_there: false,
@@ -81,8 +106,42 @@ impl Reader {
             listed: BTreeSet::new(),
             memory: Memory::default(),
             order: Order::default(),
+            begin: Begin::new(window),
             buffer: vec![0; BLOCK],
         }
+    }
+
+    /// Makes the reader begin near the last lines that are wanted. It may deliver more lines. With `growing`, the end of
+    /// a file without a newline is not counted.
+    pub(crate) fn begin_at(&mut self, mut last: Last<'_>, growing: bool) -> io::Result<()> {
+        for entry in self.entries()?.into_iter().rev() {
+            let is_foreign = matches!(entry.name.compression(), Some(Compression::Foreign(_)));
+            if is_foreign || self.begin.excludes(&entry) {
+                continue;
+            }
+            // A file that cannot be opened is reported when it is read.
+            if let Ok(Some(mut file)) = self.open(&entry) {
+                self.begin.search(&entry, &mut file.source, &mut last, growing)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the length of all files.
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        Ok(listing::list(&self.dir)?.iter().map(|entry| entry.stamp.length).sum())
+    }
+
+    /// Returns the time of the first line.
+    pub(crate) fn first_time(&mut self) -> io::Result<Option<LineTime>> {
+        for entry in self.entries()? {
+            if let Ok(Some(mut file)) = self.open(&entry)
+                && let Some(time) = delivered::first_time(&head_of(&mut file.source))
+            {
+                return Ok(Some(time));
+            }
+        }
+        Ok(None)
     }
 
     /// Delivers all lines that were not delivered yet, with the name of their file. The end of a file without a
@@ -176,6 +235,11 @@ impl Reader {
         is_last: bool,
         deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
+        if self.begin.excludes(entry) && !self.followed.contains_key(&entry.id) {
+            self.read.insert(entry.id, Some(entry.stamp));
+            deliver(&entry.name, Piece::Passed(entry.stamp.length))?;
+            return Ok(Visit::Done);
+        }
         if let Some(Compression::Foreign(unpacker)) = entry.name.compression() {
             self.read.insert(entry.id, None);
             deliver(&entry.name, Piece::Packed(unpacker))?;
@@ -196,7 +260,7 @@ impl Reader {
         };
         if file.source.is_gzip() {
             self.read.insert(entry.id, Some(entry.stamp));
-            self.read_packed(file, deliver)?;
+            self.read_packed(entry.id, file, deliver)?;
             return Ok(Visit::Done);
         }
         self.visit_plain(entry, file, growing, is_last, deliver)
@@ -211,7 +275,7 @@ impl Reader {
         deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
         let is_begun = file.mark.offset > 0;
-        let has_more = is_begun || self.find_start(&mut file, deliver)?;
+        let start = if is_begun { Found::Behind } else { self.find_start(entry.id, &mut file, deliver)? };
         // A copy is made before its original is truncated. If no new copy exists, the original has lost no lines that
         // precede its beginning.
         let may_be_truncated = !is_begun && (is_last || file.is_followed);
@@ -224,10 +288,10 @@ impl Reader {
             return Ok(Visit::Changed);
         }
         self.report_truncated(entry.id, &file, deliver)?;
-        if has_more {
+        if start != Found::Nothing {
             // A copy in progress receives lines that its original delivers. Therefore only a content of its own is
             // followed. Stamps show new lines of the others.
-            file.is_followed |= growing && entry.name.is_own() && file.mark.offset == 0;
+            file.is_followed |= growing && entry.name.is_own() && start == Found::New;
             // An empty file has no beginning that could show a truncation before the read.
             if file.mark.has_beginning()
                 && file.read_new(growing && is_last, &mut self.buffer, deliver)? == End::Truncated
@@ -248,6 +312,7 @@ impl Reader {
             if file.is_removed()? {
                 self.read.remove(&entry.id);
                 self.order.forget(entry.id);
+                self.begin.forget(entry.id);
             }
         }
         Ok(Visit::Done)
@@ -256,11 +321,12 @@ impl Reader {
     /// Delivers the lines of a gzip file. Each of its members may have been a file of its own that was delivered.
     fn read_packed(
         &mut self,
+        id: FileId,
         mut file: OpenFile,
         deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         loop {
-            if self.find_start(&mut file, deliver)? {
+            if self.find_start(id, &mut file, deliver)? != Found::Nothing {
                 let end = file.read_new(false, &mut self.buffer, deliver)?;
                 self.memory.add(file.delivered());
                 if end == End::Damaged {
@@ -278,30 +344,46 @@ impl Reader {
         }
     }
 
-    /// Goes to the first line that was not delivered from another file. Returns `false` if there is none.
+    /// Goes to the first line that is wanted and was not delivered from another file.
     fn find_start(
         &mut self,
+        id: FileId,
         file: &mut OpenFile,
         deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Found> {
         let head = head_of(&mut file.source);
         self.catch_up(file.name.day(), &head, deliver)?;
         let followed = self.followed.values().filter_map(OpenFile::delivered);
         let followed = followed.filter(|delivered| delivered.begins_like(file.name.day(), &head));
         let delivered = self.memory.like(file.name.day(), &head).cloned().chain(followed).collect();
+        // A compressed file has no places to begin at.
+        let (wanted, end) = match file.source.is_gzip() {
+            true => (0, None),
+            false => self.begin.range(id, &mut file.source)?,
+        };
+        file.end = end;
         match delivered::start(&mut file.source, delivered) {
+            Start::New if wanted > 0 => {
+                let mark = Mark::behind(&mut file.source, head, wanted)?;
+                file.restart_at(mark);
+                Ok(Found::New)
+            }
             Start::New => {
                 file.source.go_to(0)?;
                 file.restart_at(Mark::of(head));
-                Ok(true)
+                Ok(Found::New)
             }
-            Start::Nowhere => Ok(false),
+            Start::Nowhere => Ok(Found::Nothing),
             Start::Behind(delivered, mark) => {
                 for truncated in self.truncated.values_mut() {
                     truncated.is_found |= truncated.delivered.as_ref() == Some(&delivered);
                 }
+                let mark = match wanted > mark.offset {
+                    true => Mark::behind(&mut file.source, head, wanted)?,
+                    false => mark,
+                };
                 file.restart_at(mark);
-                Ok(true)
+                Ok(Found::Behind)
             }
         }
     }
@@ -335,6 +417,7 @@ impl Reader {
             delivered.as_ref().is_some_and(|delivered| self.memory.has(delivered)) || file.mark.offset == 0;
         self.memory.add(delivered.clone());
         self.order.forget(id);
+        self.begin.forget(id);
         self.truncated.insert(id, Truncated { delivered, is_found });
         file.restart_at(Mark::default());
         self.followed.insert(id, file);

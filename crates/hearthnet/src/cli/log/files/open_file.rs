@@ -25,6 +25,10 @@ pub(super) struct OpenFile {
     pub(super) stamp: Stamp,
     pub(super) source: Source,
     pub(super) mark: Mark,
+    /// Place at which the read ends, which is the start of a line.
+    pub(super) end: Option<u64>,
+    /// Place up to which the read was reported.
+    passed: u64,
     /// Time of the last look that found the delivered bytes in their place.
     pub(super) seen: DateTime<Utc>,
     /// Whether the file stays open between two looks.
@@ -68,7 +72,8 @@ impl OpenFile {
             _ => Source::plain(file),
         };
         let (mark, seen) = (Mark::default(), Utc::now());
-        OpenFile { name, stamp, source, mark, seen, is_followed: false, ended: false, skipping: false }
+        let (end, passed, is_followed, ended, skipping) = (None, 0, false, false, false);
+        OpenFile { name, stamp, source, mark, end, passed, seen, is_followed, ended, skipping }
     }
 
     /// Returns whether the file has no name left.
@@ -112,6 +117,7 @@ impl OpenFile {
                 Err(error) => return Err(error),
             };
             filled = self.deliver_lines(buffer, filled, filled + read, deliver)?;
+            self.report_passed(deliver)?;
         }
         self.seen = now;
         if growing || std::mem::replace(&mut self.ended, true) || filled == 0 || self.skipping {
@@ -121,6 +127,17 @@ impl OpenFile {
         Ok(End::Read)
     }
 
+    /// Reports how far the file was read.
+    fn report_passed(
+        &mut self,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // A plain file was read up to its mark, after which the mark itself was compared.
+        let place = if self.source.is_gzip() { self.source.place() } else { self.mark.offset };
+        let passed = place.saturating_sub(std::mem::replace(&mut self.passed, place));
+        deliver(&self.name, Piece::Passed(passed))
+    }
+
     /// Reads after the first `filled` bytes of the buffer. Returns `None` if the file was truncated. It may have grown
     /// past the mark again, so that only the bytes before the mark can tell. They are compared after the read, because
     /// a truncation between the two would go unnoticed otherwise.
@@ -128,8 +145,12 @@ impl OpenFile {
         if self.source.is_gzip() {
             return self.source.read(&mut buffer[filled..]).map(Some);
         }
-        self.source.go_to(self.mark.offset + filled as u64)?;
-        let read = self.source.read(&mut buffer[filled..])?;
+        let place = self.mark.offset + filled as u64;
+        let left = self.end.map_or(u64::MAX, |end| end.saturating_sub(place));
+        let room =
+            usize::try_from(left).map_or(buffer.len(), |left| buffer.len().min(filled.saturating_add(left)));
+        self.source.go_to(place)?;
+        let read = self.source.read(&mut buffer[filled..room])?;
         Ok(self.mark.is_in(&mut self.source)?.then_some(read))
     }
 

@@ -7,6 +7,7 @@ use super::delivered::{first_time, head_of};
 use super::listing::{Entry, FileId};
 use super::name::Compression;
 use super::open_file::OpenFile;
+use crate::cli::log::time::LineTime;
 
 /// Sorts files by day, and within a day by the time of their first line.
 ///
@@ -15,7 +16,7 @@ use super::open_file::OpenFile;
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// Times of the first lines that were read.
-    times: BTreeMap<FileId, String>,
+    times: BTreeMap<FileId, LineTime>,
 }
 
 impl Order {
@@ -48,7 +49,7 @@ impl Order {
             // The sort is stable, so that names decide between files that begin in the same millisecond. A file
             // without lines comes last, because it gets the next line.
             entries.sort_by_cached_key(|entry| {
-                let time = self.times.get(&entry.id).cloned();
+                let time = self.times.get(&entry.id).copied();
                 (time.is_none(), time)
             });
         }
@@ -59,7 +60,7 @@ fn may_have_lines(entry: &Entry) -> bool {
     entry.stamp.length > 0 && !matches!(entry.name.compression(), Some(Compression::Foreign(_)))
 }
 
-fn time_of(dir: &Path, entry: &Entry, open: Option<&OpenFile>) -> Option<String> {
+fn time_of(dir: &Path, entry: &Entry, open: Option<&OpenFile>) -> Option<LineTime> {
     if let Some(time) = open.and_then(|open| open.mark.first_time()) {
         return Some(time);
     }

@@ -11,6 +11,8 @@ use super::name::Unpacker;
 pub(crate) enum Piece<'a> {
     /// Line without its newline.
     Line(&'a [u8]),
+    /// Number of bytes of the files that were read or left out since the last such piece.
+    Passed(u64),
     /// Beginning of a line that is too long.
     TooLong(&'a [u8]),
     /// The rest of a compressed file is damaged.

@@ -58,6 +58,14 @@ impl Source {
         }
     }
 
+    /// Returns the place of the next read in the file, compressed or not.
+    pub(super) fn place(&self) -> u64 {
+        match self {
+            Source::Plain(plain) => plain.position,
+            Source::Gzip(member) => member.decoder.get_ref().position,
+        }
+    }
+
     /// Continues at `offset`. Returns whether the content is that long.
     pub(super) fn go_to(&mut self, offset: u64) -> io::Result<bool> {
         match self {

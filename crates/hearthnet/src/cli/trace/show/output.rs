@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::part::{self, Place};
 use super::peers::Answer;
 use super::{Part, Shown};
-use crate::cli::log::filter::Level;
-use crate::cli::log::line::{Line as LogLine, Paint};
+use crate::cli::log::line::{Level, Line as LogLine, Paint};
+use crate::cli::log::time::Zone;
 use crate::cli::output::{self, not_written};
 use crate::cli::trace::line::{Color, Line};
 use crate::cli::trace::text::wrapped;
@@ -48,7 +48,7 @@ fn text(shown: &Shown, style: &TextStyle) -> String {
     if !shown.lines.lines.is_empty() {
         text += &Line::new().with(Color::Dim, "log of this node").painted(style);
         // Without colours inside, so that a line can be broken between words.
-        let paint = Paint::new(&style.color(false));
+        let paint = Paint::new(&style.color(false), Zone::Local);
         for line in shown.lines.lines.iter().filter_map(|line| LogLine::parse(line.as_bytes())) {
             log_line(&line, paint, style).iter().for_each(|line| text += &line.painted(style));
         }

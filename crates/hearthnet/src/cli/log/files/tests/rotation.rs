@@ -11,6 +11,15 @@ fn rename(folder: &Folder, from: &str, to: &str) {
     fs::rename(folder.path(from), folder.path(to)).unwrap();
 }
 
+/// Returns the line of a piece that is one.
+fn line_of(piece: Piece<'_>) -> Option<String> {
+    match piece {
+        Piece::Line(line) => Some(String::from_utf8_lossy(line).into_owned()),
+        Piece::Passed(_) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn copy_truncate(folder: &Folder, to: &str) {
     fs::copy(folder.path(LIVE), folder.path(to)).unwrap();
     truncate(folder);
@@ -308,8 +317,7 @@ fn rotations_during_a_look_lose_and_repeat_no_line() {
             let mut delivered = Vec::new();
             Reader::new(rotator.0.path())
                 .read_new(false, |_, piece| {
-                    let Piece::Line(line) = piece else { panic!("{piece:?}") };
-                    delivered.push(String::from_utf8_lossy(line).into_owned());
+                    delivered.extend(line_of(piece));
                     Ok(())
                 })
                 .unwrap();
@@ -347,8 +355,7 @@ fn truncations_between_and_during_looks_lose_and_double_nothing() {
         while !is_last {
             is_last = writer.is_finished();
             let deliver = |_: &FileName, piece: Piece<'_>| {
-                let Piece::Line(line) = piece else { panic!("{piece:?}") };
-                delivered.push(String::from_utf8_lossy(line).into_owned());
+                delivered.extend(line_of(piece));
                 Ok(())
             };
             folder.1.read_new(true, deliver).unwrap();
