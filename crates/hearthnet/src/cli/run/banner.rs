@@ -59,7 +59,6 @@ impl Banner {
         let log_dir = config.observability.log_dir().display();
         let (all, address) = (config.address(), config.local_address());
         let open = open_to_network(config);
-        let file = config_file.display();
         match self {
             Banner::Text => {
                 say(format_args!("hearthnet: listening on http://{all}"));
@@ -68,13 +67,10 @@ impl Banner {
                 say(format_args!("  log      {log_dir}  (hearthnet log --follow{})", overrides.for_files()));
                 say(format_args!("  checks   hearthnet doctor{}", overrides.for_node()));
                 say(format_args!("  status   hearthnet status{}", overrides.for_node()));
+                say(format_args!("  config   {}", config_file.display()));
                 if let Some(open) = open {
-                    say(format_args!(
-                        "  open     every machine that reaches this one can read {open} without credentials"
-                    ));
-                    say(format_args!(
-                        "           {CLOSE} under [transport] in {file} closes it, to peers too"
-                    ));
+                    say(format_args!("  open     the network can read {open} without credentials"));
+                    say(format_args!("           {CLOSE} under [transport] closes it, to peers too"));
                 }
             }
             Banner::Json => {
