@@ -8,7 +8,7 @@ use obs_facade::doctor::{CheckResult, Status as Verdict};
 use obs_facade::{log, trace};
 use serde_json::{Value, json};
 
-use super::Status;
+use super::sources::Status;
 use crate::bus::PeerView;
 use crate::bus::callers::CallerCount;
 use crate::bus::manifest::stability;

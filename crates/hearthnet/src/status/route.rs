@@ -8,7 +8,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::get;
 
-use super::{Status, document};
+use super::document;
+use super::sources::Status;
 use crate::wire;
 
 /// Returns the route. The caller hides it from other machines.
