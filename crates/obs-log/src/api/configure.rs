@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::{fmt, io};
 
-use crate::api::flush;
+use crate::api::{flush, limited};
 use crate::clock::{Clock, day_of};
 use crate::config::error::{Error, ErrorKind};
 use crate::config::levels::{Levels, LevelsOverride};
@@ -19,6 +19,7 @@ use crate::files::group::Group;
 use crate::process::signal_mask::without_file_size_signal;
 use crate::process::{at_exit, fork, signals, stderr};
 use crate::sync::lock;
+use crate::writer::shared::HeldBack;
 
 /// Configuration in force. The lock also keeps two calls of [`configure`] apart.
 static CURRENT: Mutex<Option<Config>> = Mutex::new(None);
@@ -193,7 +194,10 @@ fn change_pipeline(config: &Config, files: Option<DayFiles>) -> Result<&'static 
     let mut files = files;
     let pipeline = get_or_start(&PIPELINE, || {
         let files = files.take().unwrap_or_else(|| DayFiles::of(config));
-        Pipeline::start(files, Clock::System, config.queue_bytes, config.max_wait)
+        let held_back = HeldBack { is_any: limited::holds_back, report: limited::report_quiet };
+        let pipeline = Pipeline::start(files, Clock::System, config.queue_bytes, config.max_wait)?;
+        pipeline.shared().set_held_back(held_back);
+        Ok(pipeline)
     })?;
     let changed = pipeline.change(files, &config.dir, config.queue_bytes, config.max_wait);
     changed.map_err(|error| thread_error(&error))?;

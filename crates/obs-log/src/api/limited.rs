@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use log::kv::Value;
@@ -10,13 +10,16 @@ use log::{Level, Log, Metadata, Record};
 
 use crate::api::logger::Logger;
 use crate::api::rate_table::{Entry, RateTable, SUPPRESSED};
-use crate::dispatch;
+use crate::dispatch::{self, capture, sinks};
 use crate::json::joined::Joined;
 
 static TABLE: LazyLock<RateTable> = LazyLock::new(RateTable::default);
 
+/// The writer knows that a key has suppressed lines. It reports them once the key is quiet.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
 /// Logger that passes one line a second for each place in the code. The next line that passes has the number of suppressed
-/// ones in the field `suppressed`.
+/// ones in the field `suppressed`. If there is none, a line `lines suppressed` has it within 10 s.
 ///
 /// ```
 /// use obs_log::{Logger, RateLimited, warn};
@@ -135,7 +138,37 @@ pub fn admit<'a>(logger: &'a Logger, level: Level, key: &str) -> Option<Admitted
     let (suppressed, expired) = TABLE.admit(&logger.name(), level, key, Instant::now());
     // Outside of the shard's lock, because a line may take the same lock again.
     expired.iter().for_each(report);
+    // Relaxed: the lock of the shard orders this load after the store in `report_quiet`, whose look into the shard came
+    // before the suppression.
+    if suppressed.is_none() && !WATCHED.load(Ordering::Relaxed) {
+        watch();
+    }
     suppressed.map(|suppressed| Admitted { logger, suppressed })
+}
+
+/// Tells the writer that a line was suppressed. Called once for all lines until the next report.
+#[cold]
+fn watch() {
+    WATCHED.store(true, Ordering::Relaxed);
+    // A lock of the writer's state orders the store before the writer's next look.
+    sinks::notice_held_back();
+}
+
+/// Returns whether the writer has numbers of suppressed lines to report.
+pub(crate) fn holds_back() -> bool {
+    // A test that captures expects the numbers in its own lines.
+    WATCHED.load(Ordering::Relaxed) && !capture::any()
+}
+
+/// Logs the numbers of suppressed lines of keys that are quiet, without waiting for room in the queue: the writer calls this.
+pub(crate) fn report_quiet() {
+    // Before the look. A line that is suppressed behind it sets the flag again.
+    WATCHED.store(false, Ordering::Relaxed);
+    let (quiet, is_any_left) = TABLE.take_quiet(Instant::now());
+    if is_any_left {
+        WATCHED.store(true, Ordering::Relaxed);
+    }
+    quiet.iter().for_each(|entry| report_by(entry, dispatch::send_at_once));
 }
 
 /// Logs the numbers of suppressed lines that were not reported yet, for a flush or the end of the process.
@@ -152,11 +185,15 @@ pub(crate) fn suppressed() -> u64 {
 }
 
 fn report(entry: &Entry) {
+    report_by(entry, dispatch::send);
+}
+
+fn report_by(entry: &Entry, send: fn(&str, &Record<'_>)) {
     let fields = [("key", Value::from(entry.key.as_str())), ("suppressed", Value::from(entry.suppressed))];
     let fields = &fields.as_slice();
     let mut record = Record::builder();
     record.level(entry.level).key_values(fields);
-    dispatch::send(&entry.logger, &record.args(format_args!("lines suppressed")).build());
+    send(&entry.logger, &record.args(format_args!("lines suppressed")).build());
 }
 
 /// Logs a warning at most once a second for a logger and a key.

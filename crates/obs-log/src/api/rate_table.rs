@@ -12,6 +12,9 @@ use crate::sync::lock;
 
 /// Shortest time between two lines of a key.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Time since the last line of a key after which the lines suppressed since are reported without another one. Longer than
+/// [`PERIOD`], because a key in use gives the number with its next line.
+const QUIET: Duration = Duration::from_secs(3);
 /// Number of shards, so that threads with different keys rarely share a lock.
 const SHARDS: usize = 8;
 /// Maximum number of keys with an entry of their own in a shard. Further keys of a logger share one entry.
@@ -88,14 +91,27 @@ impl RateTable {
 
     /// Returns the entries with suppressed lines that were not reported, and counts them as reported.
     pub(super) fn take_suppressed(&self) -> Vec<Entry> {
-        let mut told = Vec::new();
+        self.take_suppressed_if(|_| true).0
+    }
+
+    /// Does the same for the keys without a line for a while. Also returns whether another key has suppressed lines.
+    pub(super) fn take_quiet(&self, now: Instant) -> (Vec<Entry>, bool) {
+        self.take_suppressed_if(|entry| now.saturating_duration_since(entry.passed) >= QUIET)
+    }
+
+    fn take_suppressed_if(&self, mut is_due: impl FnMut(&Entry) -> bool) -> (Vec<Entry>, bool) {
+        let (mut told, mut is_any_left) = (Vec::new(), false);
         for shard in &self.shards {
             for entry in lock(shard).entries.values_mut().filter(|entry| entry.suppressed > 0) {
-                told.push(entry.clone());
-                entry.suppressed = 0;
+                if is_due(entry) {
+                    told.push(entry.clone());
+                    entry.suppressed = 0;
+                } else {
+                    is_any_left = true;
+                }
             }
         }
-        told
+        (told, is_any_left)
     }
 }
 
@@ -174,6 +190,23 @@ mod tests {
         assert_eq!(ask("a", "other", 999), Some(0));
         assert_eq!(ask("a", "k", 1000), Some(2));
         assert_eq!(ask("a", "k", 2000), Some(0));
+    }
+
+    #[test]
+    fn a_key_that_falls_silent_is_reported_once_and_one_in_use_is_not() {
+        let (table, start) = (RateTable::default(), Instant::now());
+        for (key, ms) in
+            [("silent", 0), ("silent", 999), ("silent", 999), ("in use", 2_500), ("in use", 2_600)]
+        {
+            let _ = table.admit("l", Level::Warn, key, at(start, ms));
+        }
+        assert_eq!(table.take_quiet(at(start, 2_999)).0.len(), 0);
+        let (quiet, is_any_left) = table.take_quiet(at(start, 3_000));
+        let counts: Vec<_> = quiet.iter().map(|entry| (entry.key.as_str(), entry.suppressed)).collect();
+        assert_eq!((counts, is_any_left), (vec![("silent", 2)], true));
+        let (rest, is_any_left) = table.take_quiet(at(start, 5_500));
+        assert_eq!((rest.len(), is_any_left), (1, false));
+        assert_eq!(table.admit("l", Level::Warn, "silent", at(start, 6_000)).0, Some(0));
     }
 
     #[test]

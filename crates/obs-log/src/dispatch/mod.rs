@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use self::pipeline::Producer;
 use self::routing::Routing;
-use self::sinks::{ConsoleSink, Sinks};
+use self::sinks::{ConsoleSink, FileSink, Sinks};
 use crate::backtrace::Unresolved;
 use crate::config::ConsoleFormat;
 use crate::config::error::{Error, ErrorKind};
@@ -133,6 +134,28 @@ fn send_named(
     if in_forked_child() {
         return sinks::count_dropped(record.level());
     }
+    deliver(name, record, trace, find, |file, producer, slot| match trace {
+        None => file.accept(producer, slot, record),
+        Some(trace) => file.accept_unresolved(producer, slot, record, trace),
+    });
+}
+
+/// Sends a record from the writer itself, which must not wait for room in its own queue.
+#[cold]
+pub(crate) fn send_at_once(name: &str, record: &Record<'_>) {
+    let find = |names: &mut NameCache| names.find(name);
+    deliver(name, record, None, find, |file, producer, slot| file.accept_at_once(producer, slot, record));
+}
+
+/// Gives a record to the file by `accept` and to the console, if its level is allowed.
+#[inline]
+fn deliver(
+    name: &str,
+    record: &Record<'_>,
+    trace: Option<&Arc<Unresolved>>,
+    find: impl FnOnce(&mut NameCache) -> NameSlot,
+    accept: impl FnOnce(&FileSink, Producer<'_>, NameSlot),
+) {
     let console = thread::with(|local| {
         let (routing, producer) = local.parts();
         let routing = refreshed(routing)?;
@@ -141,10 +164,7 @@ fn send_named(
         if !routing.allows(record.level(), names, slot) {
             return None;
         }
-        match trace {
-            None => routing.sinks.file.accept(producer, slot, record),
-            Some(trace) => routing.sinks.file.accept_unresolved(producer, slot, record, trace),
-        }
+        accept(&routing.sinks.file, producer, slot);
         routing.sinks.console.clone()
     });
     // Outside of `with`, so that a `Display` that logs while the console renders it finds the thread's buffers.

@@ -96,13 +96,26 @@ impl Pipeline {
         record: &Record<'_>,
         redact: &Redactor,
     ) {
+        self.accept_within(producer, name, record, redact, self.shared.max_wait());
+    }
+
+    /// Encodes `record` and queues its line, for which it waits at most `wait`.
+    // Inlined, so that the usual way has no further call.
+    #[inline]
+    pub(crate) fn accept_within(
+        &self,
+        producer: Producer<'_>,
+        name: NameSlot,
+        record: &Record<'_>,
+        redact: &Redactor,
+        wait: Duration,
+    ) {
         let queue = &self.shared.queue;
         let level = record.level();
         let nanos = self.shared.clock.now_after(producer.last_reading);
         // Asked after the encoding, because a user's code that runs during it may fork.
         let line = producer.encoder.encode_as(name, nanos, record, redact).filter(|_| !in_forked_child());
         let Some(line) = line else { return queue.count_dropped(level, 1) };
-        let wait = self.shared.max_wait();
         queue.append(producer.number, level, nanos, line, wait);
         // After the end, nothing else writes the line. Relaxed: a line made at the same moment belongs to the end's own flush.
         if self.shared.ended.load(Ordering::Relaxed) {

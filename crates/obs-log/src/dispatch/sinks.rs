@@ -51,6 +51,11 @@ impl FileSink {
     }
 
     #[cold]
+    pub(crate) fn accept_at_once(&self, producer: Producer<'_>, name: NameSlot, record: &Record<'_>) {
+        self.pipeline.accept_within(producer, name, record, &self.redact, Duration::ZERO);
+    }
+
+    #[cold]
     pub(crate) fn accept_unresolved(
         &self,
         producer: Producer<'_>,
@@ -81,6 +86,13 @@ pub(crate) fn flush_once(timeout: Duration) {
 pub(crate) fn ask() {
     if let Some(pipeline) = PIPELINE.get().filter(|_| !in_forked_child()) {
         pipeline.shared().queue.ask();
+    }
+}
+
+/// Tells the writer that a rate limit holds lines back.
+pub(crate) fn notice_held_back() {
+    if let Some(pipeline) = PIPELINE.get().filter(|_| !in_forked_child()) {
+        pipeline.shared().queue.notice();
     }
 }
 

@@ -317,7 +317,17 @@ impl Queue {
     /// Waits, as the writer, after a while without lines. Returns `gather` after the first line, or when `idle` has
     /// passed without one.
     pub(crate) fn next_turn(&self, gather: Duration, idle: Duration) -> Turn {
+        self.next_turn_within(gather, || idle)
+    }
+
+    /// Does the same. `idle` is called under the lock that [`notice`](Queue::notice) takes.
+    pub(crate) fn next_turn_within(&self, gather: Duration, idle: impl FnOnce() -> Duration) -> Turn {
         self.notify.next_turn(|| self.is_empty(), gather, idle)
+    }
+
+    /// Has a sleeping writer determine anew how long it may sleep. A writer that is awake does so before it sleeps.
+    pub(crate) fn notice(&self) {
+        self.notify.notice();
     }
 
     /// Waits, as the writer, after a failed turn: for `pause`, or until a flush asks for another try.

@@ -72,6 +72,19 @@ impl Notify {
         self.changed.notify_all();
     }
 
+    /// Wakes the writer if it sleeps, because its time to sleep has changed.
+    pub(crate) fn notice(&self) {
+        let mut state = lock(&self.state);
+        // Relaxed: the writer stores `idle` before it takes the lock. If it took the lock before this thread, the store is
+        // visible here. If it takes it later, it sees what has changed when it determines its time to sleep.
+        if self.idle.load(Ordering::Relaxed) {
+            state.woken = true;
+            self.idle.store(false, Ordering::Relaxed);
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
     /// Asks for a turn and waits until one has written everything. Returns `false` at `deadline`, unless there was
     /// nothing to write. `is_empty` tells whether no line is staged.
     pub(crate) fn flush(&self, is_empty: impl FnOnce() -> bool, deadline: Instant) -> bool {
@@ -134,13 +147,15 @@ impl Notify {
         &self,
         is_empty: impl FnOnce() -> bool,
         gather: Duration,
-        idle: Duration,
+        idle: impl FnOnce() -> Duration,
     ) -> Turn {
         // Before the look into the shards. Their locks order it: see `staged`.
         self.idle.store(true, Ordering::Relaxed);
         let empty = is_empty();
         let mut state = lock(&self.state);
         if empty {
+            // Under the lock: see `notice`.
+            let idle = idle();
             state = self.wait_while(state, idle, |state| !state.woken && !state.urgent());
         }
         self.idle.store(false, Ordering::Relaxed);

@@ -40,6 +40,12 @@ const REMAKE_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest interval between reports of dropped lines, unless a flush asks for one.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Shortest interval between reports of lines that a rate limit holds back.
+const HELD_BACK_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest sleep while lines are held back. Keys without a line since then are quiet at its end, so that one wake-up is
+/// enough. The numbers are in the log within 10 s, also on a busy machine.
+const HELD_BACK_IDLE: Duration = Duration::from_secs(3);
+
 /// State of the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -51,6 +57,8 @@ pub(crate) struct Writer {
     encoder: Encoder,
     reported: [u64; 5],
     last_report: Option<Instant>,
+    /// Time of the last report of lines held back.
+    told_held_back: Option<Instant>,
     retry: Option<Duration>,
     /// Number of turns since the last line.
     quiet_turns: u32,
@@ -70,6 +78,7 @@ impl Writer {
             encoder: Encoder::default(),
             reported: [0; 5],
             last_report: None,
+            told_held_back: None,
             retry: None,
             quiet_turns: ATTENTIVE_TURNS,
             looked: None,
@@ -83,7 +92,7 @@ impl Writer {
             let queue = &self.shared.queue;
             let turn = match self.retry {
                 None if self.quiet_turns < ATTENTIVE_TURNS => queue.likely_turn(GATHER),
-                None => queue.next_turn(GATHER, self.idle_time()),
+                None => queue.next_turn_within(GATHER, || self.idle_time()),
                 Some(pause) => queue.retry_turn(pause),
             };
             let result = self.turn(turn.asked || turn.stop);
@@ -103,7 +112,21 @@ impl Writer {
         // Counted from the day that was begun last, so that the writer does not sleep through a midnight that has just passed.
         let midnight = (i64::from(self.today) + 1).saturating_mul(DAY_NANOS);
         let left = midnight.saturating_sub(self.shared.clock.now()).max(0);
-        MAX_IDLE.min(Duration::from_nanos(left.unsigned_abs()))
+        let longest = if self.shared.held_back().is_some() { HELD_BACK_IDLE } else { MAX_IDLE };
+        longest.min(Duration::from_nanos(left.unsigned_abs()))
+    }
+
+    /// Stages the numbers of lines that a rate limit holds back. Without one, they would wait for the next line of their key.
+    fn report_held_back(&mut self) {
+        let recent = self.told_held_back.is_some_and(|last| last.elapsed() < HELD_BACK_INTERVAL);
+        // While nothing can be written, the queue may be full, and the numbers would be lost.
+        if recent || self.retry.is_some() {
+            return;
+        }
+        if let Some(held_back) = self.shared.held_back() {
+            self.told_held_back = Some(Instant::now());
+            (held_back.report)();
+        }
     }
 
     /// Writes everything that is staged.
@@ -113,6 +136,7 @@ impl Writer {
         }
         // Once a turn: a file that is renamed in the middle of a write still gets that write whole.
         self.files.notice_changes();
+        self.report_held_back();
         let written = self.write_staged();
         self.backlog.recycle(&self.shared.queue);
         add(&self.shared.counts.torn, self.files.take_torn());

@@ -1,7 +1,7 @@
 //! State that callers and the writer share.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -24,6 +24,16 @@ pub(crate) struct Shared {
     pub(crate) warned_of_memory: AtomicBool,
     /// The process is ending. Callers wait for each further line.
     pub(crate) ended: AtomicBool,
+    held_back: OnceLock<HeldBack>,
+}
+
+/// Lines that a rate limit holds back, as far as the writer has to know them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldBack {
+    /// Returns whether numbers of such lines are still to be reported.
+    pub(crate) is_any: fn() -> bool,
+    /// Reports the numbers that are due.
+    pub(crate) report: fn(),
 }
 
 /// Numbers that the writer keeps. They are independent of each other, so all accesses are relaxed.
@@ -49,7 +59,18 @@ impl Shared {
             max_wait_ms: AtomicU64::new(millis(max_wait)),
             warned_of_memory: AtomicBool::new(in_memory),
             ended: AtomicBool::new(false),
+            held_back: OnceLock::new(),
         }
+    }
+
+    /// Sets what the writer reports. The first call counts.
+    pub(crate) fn set_held_back(&self, held_back: HeldBack) {
+        let _ = self.held_back.set(held_back);
+    }
+
+    /// Returns what the writer has to report; `None` if no line is held back.
+    pub(crate) fn held_back(&self) -> Option<HeldBack> {
+        self.held_back.get().copied().filter(|held_back| (held_back.is_any)())
     }
 
     /// Time that a caller waits for room in the queue.
