@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::record::Outcome;
-use crate::{SpanRecord, Status, TraceId, TraceRecord};
+use crate::{SpanRecord, Status, TraceId, TraceRecord, Value};
 
 /// A trace that has begun: everything that is done for one request.
 ///
@@ -60,6 +60,20 @@ impl Trace {
     /// Returns whether the trace has ended.
     pub fn is_ended(&self) -> bool {
         self.0.is_ended()
+    }
+
+    /// Sets a field of the line `done` of this trace, such as the address of its caller.
+    ///
+    /// The field is in no record: only the log has it. The last value under a key counts. There are at most 8 fields, with
+    /// texts of at most 256 bytes; further ones are counted in [`Stats::dropped_fields`](crate::Stats::dropped_fields).
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// trace.set_done_field("address", "192.0.2.7");
+    /// trace.finish();                 // done  capability=llm.chat status=ok ms=0.01 spans=0 address=192.0.2.7
+    /// ```
+    pub fn set_done_field(&self, key: &'static str, value: impl Into<Value>) {
+        self.0.set_done_field(key, value.into());
     }
 
     /// Ends the trace: records it in the ring and logs `done`. `None` if it has ended already.

@@ -79,6 +79,17 @@ fn every_end_logs_done_once_with_the_id_of_the_trace() {
     let [line] = &take_lines()[..] else { panic!("one line") };
     assert_eq!((&line["level"], &line["status"]), (&"INFO".into(), &"ok".into()));
 
+    let named = new_trace("named");
+    named.set_done_field("verified", false);
+    named.set_done_field("address", hostile.repeat(100));
+    named.set_done_field("verified", true);
+    let record = named.finish().unwrap();
+    named.set_done_field("late", 1);
+    let [line] = &take_lines()[..] else { panic!("one line") };
+    assert_eq!((&line["verified"], &line["capability"]), (&true.into(), &"named".into()));
+    assert_eq!(line["address"].as_str().unwrap().len(), 256, "bounded");
+    assert!(!serde_json::to_string(&*record).unwrap().contains("verified"), "no record has the fields");
+
     let unwound = std::panic::catch_unwind(|| new_trace("unwinds").run(|| panic!("as asked")));
     assert!(unwound.is_err());
     let [line] = &take_lines()[..] else { panic!("one line") };

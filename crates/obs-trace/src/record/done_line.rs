@@ -3,6 +3,10 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use log::Record;
+use log::kv::{Error, Source, Value, VisitSource};
+
+use super::done_fields::DoneFields;
 use super::{Status, TraceRecord};
 use crate::{TraceId, clock};
 
@@ -19,8 +23,9 @@ pub(crate) fn ending() -> Option<TraceId> {
     ENDING.get()
 }
 
-/// Logs the line for a trace that has ended: at `warn` if the request failed, else at `info`.
-pub(super) fn log(record: &TraceRecord) {
+/// Logs the line for a trace that has ended: at `warn` if the request failed, else at `info`. `more` are fields of the
+/// program, after our own.
+pub(super) fn log(record: &TraceRecord, more: Option<&DoneFields>) {
     let status = record.status();
     let level = match status {
         // The caller went away. Nothing failed here.
@@ -31,17 +36,29 @@ pub(super) fn log(record: &TraceRecord) {
         return;
     }
     let line = || {
-        log::log!(
-            target: TARGET, level,
-            capability = record.capability(),
-            status = status.as_str(),
-            ms = clock::ms(record.duration()),
-            spans = record.span_count();
-            "done"
-        );
+        let ours = [
+            ("capability", Value::from(record.capability())),
+            ("status", Value::from(status.as_str())),
+            ("ms", Value::from(clock::ms(record.duration()))),
+            ("spans", Value::from(record.span_count())),
+        ];
+        let fields = Joined(&ours, more);
+        // Without the macro, which takes a list of fields that is known when it is compiled.
+        let mut line = Record::builder();
+        line.target(TARGET).level(level).module_path_static(Some(module_path!())).key_values(&fields);
+        log::logger().log(&line.args(format_args!("done")).build());
     };
     // A panic in the logger must not end the request. During unwinding it would abort the process.
     let _ = catch_unwind(AssertUnwindSafe(|| while_ending(record.trace_id(), line)));
+}
+
+struct Joined<'a>(&'a [(&'static str, Value<'a>)], Option<&'a DoneFields>);
+
+impl Source for Joined<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        self.0.visit(visitor)?;
+        self.1.visit(visitor)
+    }
 }
 
 /// Runs `f` while [`ending`] returns `id`.

@@ -1,6 +1,7 @@
 //! The fields of a trace's spans, bounded in number and size.
 
 use super::Value;
+use super::done_fields::DoneFields;
 use super::slots::SpanIndex;
 
 /// Fields of all spans of a trace, in the order in which they were first set.
@@ -11,6 +12,8 @@ pub(super) struct Fields {
     spans: u128,
     /// Bytes of text that the values have allocated.
     text_bytes: usize,
+    /// Fields of the line `done`. Boxed, because most traces have none, and taken out at the end.
+    done: Option<Box<DoneFields>>,
 }
 
 struct Field {
@@ -45,6 +48,16 @@ impl Fields {
         }
         self.text_bytes = text_bytes;
         true
+    }
+
+    /// Sets a field of the line `done`. Returns `false` if there are too many.
+    pub(super) fn set_done(&mut self, key: &'static str, value: Value) -> bool {
+        self.done.get_or_insert_default().set(key, value)
+    }
+
+    /// Returns the fields of the line `done`, which the record does not keep.
+    pub(super) fn take_done(&mut self) -> Option<Box<DoneFields>> {
+        self.done.take()
     }
 
     /// Finds a field from the end, because most fields are set right after the span has begun. The search stops at the

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::done_fields::DoneFields;
 use super::slots::Begun;
 use super::status::{MAX_CODE_BYTES, Outcome, RUNNING};
 use super::{End, ErrorCode, Limits, SpanIndex, TraceRecord, Value, done_line};
@@ -42,6 +43,15 @@ impl TraceRecord {
         }
     }
 
+    pub(crate) fn set_done_field(&self, key: &'static str, mut value: Value) {
+        value.bound(usize::from(self.limits.field_bytes));
+        let mut fields = lock(&self.fields);
+        // Under the lock, as in `set_field`.
+        if self.is_ended() || !fields.set_done(key, value) {
+            self.with_sink(|sink| sink.count_dropped_field());
+        }
+    }
+
     /// Sets the error code. The first call counts, because it is the nearest to the cause.
     pub(crate) fn fail(&self, code: &str) {
         if !self.is_ended() {
@@ -61,14 +71,14 @@ impl TraceRecord {
 
     /// Ends the trace: hands it to its store and logs `done`. `None` if it has ended already.
     pub(crate) fn finish(self: &Arc<Self>, outcome: Outcome) -> Option<Arc<TraceRecord>> {
-        let end = self.end(outcome)?;
+        let (end, fields) = self.end(outcome)?;
         self.with_sink(|sink| sink.complete(self, end));
-        done_line::log(self);
+        done_line::log(self, fields.as_deref());
         Some(Arc::clone(self))
     }
 
-    /// Fixes the record. `None` if the trace has ended already.
-    pub(crate) fn end(&self, outcome: Outcome) -> Option<End> {
+    /// Fixes the record, and returns the fields of the line `done` beside its end. `None` if the trace has ended already.
+    fn end(&self, outcome: Outcome) -> Option<(End, Option<Box<DoneFields>>)> {
         // One atomic change decides who ends the trace, and on which side of the end each span is.
         let begun = self.slots.end()?;
         let outcome = match outcome {
@@ -76,7 +86,9 @@ impl TraceRecord {
             outcome => outcome,
         };
         // `set_field` sees the end under this lock, so no field changes after it is free again.
-        let field_bytes = lock(&self.fields).heap_bytes();
+        let mut fields = lock(&self.fields);
+        let (field_bytes, done_fields) = (fields.heap_bytes(), fields.take_done());
+        drop(fields);
         let capability_bytes = if self.capability.is_heap_allocated() { self.capability.len() } else { 0 };
         let caller_bytes = self.caller.as_ref().map_or(0, |caller| caller.heap_bytes());
         let bytes = size_of::<TraceRecord>()
@@ -95,7 +107,7 @@ impl TraceRecord {
         self.ended.store(clock::now(), Ordering::Relaxed);
         // Release: a reader that sees the outcome (`Acquire`) sees the whole record.
         self.outcome.store(outcome as u8, Ordering::Release);
-        Some(End { outcome, dropped_spans: begun - u64::from(kept.count_ones()) })
+        Some((End { outcome, dropped_spans: begun - u64::from(kept.count_ones()) }, done_fields))
     }
 
     /// Returns a record that has ended, to leave in the place of one that is moved out.

@@ -2,6 +2,7 @@
 //!
 //! A trace is one allocation from its beginning until the store forgets it. `live.rs` writes it, `finished.rs` reads it.
 
+mod done_fields;
 mod done_line;
 mod fields;
 mod finished;

@@ -50,6 +50,17 @@ impl Value {
         &self.0
     }
 
+    /// Returns the value as a field of a log line.
+    pub(super) fn for_log(&self) -> log::kv::Value<'_> {
+        match &self.0 {
+            Kind::Text(text) => text.as_str().into(),
+            Kind::Signed(number) => (*number).into(),
+            Kind::Unsigned(number) => (*number).into(),
+            Kind::Float(number) => (*number).into(),
+            Kind::Bool(truth) => (*truth).into(),
+        }
+    }
+
     /// Cuts text to at most `limit` bytes.
     pub(crate) fn bound(&mut self, limit: usize) {
         if let Kind::Text(text) = &mut self.0

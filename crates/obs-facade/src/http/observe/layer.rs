@@ -1,10 +1,13 @@
 //! The request layer: one trace, one `done` line and one count for each bus call.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use axum::extract::ConnectInfo;
 use http::{Method, Request, Response};
+use obs_trace::Value;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -27,6 +30,9 @@ use super::{outcome, propagate};
 /// - ends the trace at the end of the body, which writes the record into the ring and the `done` line. Then it
 ///   observes `hearthnet_requests_total` and the request durations inside the trace, so that exemplars carry its ID;
 /// - repeats the ID in the response.
+///
+/// The `done` line has the caller's `address` if the server puts [`ConnectInfo<SocketAddr>`] into the extensions of the
+/// request, as axum does with `into_make_service_with_connect_info`.
 ///
 /// A handler or body that is dropped before its end is recorded as `cancelled`, and one that unwinds as `panic`. Each
 /// call is recorded exactly once. A call whose response has no body on the wire ends with the response's head: the
@@ -93,6 +99,10 @@ fn begin<B>(request: &Request<B>) -> Option<Call> {
         Some(remote) => obs_trace::new_trace_from(remote, capability),
         None => obs_trace::new_trace(capability),
     };
+    if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        // Canonical, because a dual-stack socket shows IPv4 callers as IPv4-mapped IPv6 addresses.
+        trace.set_done_field("address", Value::display(address.ip().to_canonical()));
+    }
     Some(Call::begin(trace))
 }
 

@@ -1,0 +1,49 @@
+//! Fields of the line `done` that the program adds. They are gone with the line, and are in no record.
+
+use log::kv::{Error, Source, VisitSource};
+
+use super::Value;
+
+/// Maximum number of fields. A program names its caller with a handful.
+const MAX_FIELDS: usize = 8;
+
+/// Fields in the order in which they were first set.
+#[derive(Default)]
+pub(super) struct DoneFields(Vec<(&'static str, Value)>);
+
+impl DoneFields {
+    /// Sets a field. The last value under a key counts. Returns `false` if there are too many.
+    pub(super) fn set(&mut self, key: &'static str, value: Value) -> bool {
+        if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == key) {
+            *known = value;
+            return true;
+        }
+        let has_room = self.0.len() < MAX_FIELDS;
+        if has_room {
+            self.0.push((key, value));
+        }
+        has_room
+    }
+}
+
+impl Source for DoneFields {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        self.0.iter().try_for_each(|(key, value)| visitor.visit_pair((*key).into(), value.for_log()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_under_a_key_counts_and_the_number_of_keys_is_bounded() {
+        const KEYS: [&str; MAX_FIELDS] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let mut fields = DoneFields::default();
+        assert!(KEYS.iter().all(|key| fields.set(key, Value::from(false))));
+        assert!(!fields.set("i", Value::from(1)));
+        assert!(fields.set("a", Value::from(true)));
+        assert_eq!(fields.0.len(), MAX_FIELDS);
+        assert_eq!(fields.0[0], ("a", Value::from(true)));
+    }
+}
