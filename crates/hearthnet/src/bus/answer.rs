@@ -157,15 +157,18 @@ pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
 mod tests {
     use std::time::Duration;
 
+    use axum::http::HeaderMap;
     use http_body_util::BodyExt as _;
     use obs_facade::testing::Capture;
 
     use super::*;
+    use crate::wire::caller::Caller;
 
     async fn text_of(answer: Answer) -> String {
         let served = std::sync::Arc::<super::super::health::Health>::default().begin("c", "n");
         let (recent, callers) = (super::super::recent::Recent::new(), super::super::callers::Callers::new());
-        let progress = Progress::begin(&recent, &callers, "c", std::net::Ipv4Addr::LOCALHOST.into());
+        let caller = Caller::of(&HeaderMap::new(), std::net::Ipv4Addr::LOCALHOST.into());
+        let progress = Progress::begin(&recent, &callers, "c", caller);
         let body = answer.into_response(served, progress).into_body().collect().await.unwrap();
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }

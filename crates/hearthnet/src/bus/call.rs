@@ -1,6 +1,6 @@
 //! `POST /bus/v1/call`: limits, signature, route and answer of a call.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -25,10 +25,11 @@ use super::progress::Progress;
 use super::state::Bus;
 use crate::wire::arguments::Call;
 use crate::wire::body_budget::Reservation;
+use crate::wire::caller::Caller;
 use crate::wire::error::{CallError, Code};
 use crate::wire::manifest::is_capability;
 use crate::wire::signing::signature;
-use crate::wire::signing::signature::{FROM, VERSION_HEADER};
+use crate::wire::signing::signature::VERSION_HEADER;
 use crate::wire::{VERSION, body};
 
 /// Answers a call. Every failure is an answer too, which the facade's layer around this handler records.
@@ -40,8 +41,9 @@ pub(super) async fn handle(
     let capability = request.headers().get(CAPABILITY).cloned();
     let name = capability.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
     let name = bus.offered_name(name);
-    let mut progress = Progress::begin(&bus.recent, &bus.callers, name, remote.ip());
-    match answer(&bus, remote.ip(), request, &mut progress).await {
+    let caller = Caller::of(request.headers(), remote.ip());
+    let mut progress = Progress::begin(&bus.recent, &bus.callers, name, caller);
+    match answer(&bus, request, &mut progress).await {
         Ok((answer, served, reservation)) => reservation.held_by(answer.into_response(served, progress)),
         Err(error) => {
             progress.failed(&error);
@@ -52,13 +54,13 @@ pub(super) async fn handle(
 
 async fn answer(
     bus: &Bus,
-    address: IpAddr,
     request: Request,
     progress: &mut Progress,
 ) -> Result<(Answer, Served, Reservation), CallError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let capability = match bus.admit_unread(headers, address) {
+    let address = progress.caller().address();
+    let capability = match bus.admit_unread(headers, progress.caller()) {
         Ok(capability) => capability,
         Err(error) => {
             // Most clients read the answer only after they have sent the body.
@@ -68,7 +70,7 @@ async fn answer(
     };
     // It lives until the answer is sent, because the answer may be as large as the call.
     let mut reservation = Reservation::default();
-    let proven = bus.prove(headers, address, capability, body, &mut reservation).await;
+    let proven = bus.prove(headers, progress.caller(), capability, body, &mut reservation).await;
     if let Ok((_, _, Party::Signer(signer, _) | Party::Peer(signer))) = proven {
         progress.proven(signer);
     }
@@ -79,7 +81,7 @@ async fn answer(
             bus.limiter.count_failed_signature(address);
         }
         let party = proven.as_ref().map_or(Party::Address(address), |(_, _, party)| *party);
-        bus.admit(party, capability)?;
+        bus.admit(party, capability, progress.caller())?;
     }
     // Only now, so that a refused signature has been counted too.
     let (raw, body, party) = proven?;
@@ -87,7 +89,7 @@ async fn answer(
     let route = bus.route(headers, capability, party)?;
     let node_id = route.node_id(bus);
     info!(
-        logger: LOG, capability = capability, from = from(headers), to = node_id,
+        logger: progress.caller().on(&LOG), capability = capability, to = node_id,
         local = matches!(route, Route::Local(_)), bytes_in = raw.len(); "routed"
     );
     // From here on the outcome says something about the node that answers.
@@ -124,36 +126,41 @@ impl Route {
 impl Bus {
     /// Returns the capability that the call names. Before its body is read, an unsigned call is counted against its
     /// address, and a signed one is refused if signatures from its address keep failing.
-    fn admit_unread<'a>(&self, headers: &'a HeaderMap, address: IpAddr) -> Result<&'a str, CallError> {
-        let capability = capability_of(headers)?;
+    fn admit_unread<'a>(&self, headers: &'a HeaderMap, caller: &Caller) -> Result<&'a str, CallError> {
+        let (capability, address) = (capability_of(headers)?, caller.address());
         match signature::is_signed(headers) {
             true => self.limiter.admit_signature(address, self.offered_name(capability))?,
-            false => self.admit(Party::Address(address), capability)?,
+            false => self.admit(Party::Address(address), capability, caller)?,
         }
         Ok(capability)
     }
 
-    fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
-        self.limiter.admit(party, self.offered_name(capability))
+    fn admit(&self, party: Party<'_>, capability: &str, caller: &Caller) -> Result<(), CallError> {
+        let capability = self.offered_name(capability);
+        self.limiter.admit(party, capability)?.log(capability, caller);
+        Ok(())
     }
 
     /// Reads the body of a call and verifies its signature.
     async fn prove<'a>(
         &self,
         headers: &'a HeaderMap,
-        address: IpAddr,
+        caller: &Caller,
         capability: &str,
         body: Body,
         reservation: &mut Reservation,
     ) -> Result<(Bytes, Value, Party<'a>), CallError> {
         let raw = body::read(headers, body, reservation).await?;
         let body = parse(&raw)?;
-        let Some(proof) = signature::check(headers, capability, &body)? else {
+        let address = caller.address();
+        let Some(proof) = signature::check(headers, capability, &body, caller)? else {
             return Ok((raw, body, Party::Address(address)));
         };
         // Anyone can make a key. Only the configuration makes a signer a peer.
         let peer = self.peers.contains(proof.signer);
-        self.replays.take(&proof, peer, address, chrono::Utc::now()).map_err(signature::refused)?;
+        self.replays
+            .take(&proof, peer, address, chrono::Utc::now())
+            .map_err(|reason| signature::refused(reason, caller))?;
         let party = if peer { Party::Peer(proof.signer) } else { Party::Signer(proof.signer, address) };
         Ok((raw, body, party))
     }
@@ -198,11 +205,6 @@ fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {
         true => Ok(name),
         false => Err(peers::no_node_offers()),
     }
-}
-
-/// Returns the name that the caller gives itself, if it is text.
-fn from(headers: &HeaderMap) -> Option<&str> {
-    headers.get(FROM).and_then(|from| from.to_str().ok())
 }
 
 fn parse(raw: &[u8]) -> Result<Value, CallError> {

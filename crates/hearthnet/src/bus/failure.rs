@@ -1,8 +1,10 @@
 //! Record of a failed call: its cause on a span and in a line of the log.
 
-use obs_facade::{error_limited, trace, warn_limited};
+use obs_facade::log::log::{self, Level};
+use obs_facade::trace;
 
-use super::logger::LOG;
+use super::logger::LIMITED;
+use crate::wire::caller::Caller;
 use crate::wire::error::{CallError, Code};
 
 /// Name of the span for a failure that no other span has.
@@ -13,11 +15,11 @@ pub(crate) const CAUSE_FIELD: &str = "cause";
 /// Target of a call that failed without a request to another server.
 const HERE: &str = "this node";
 
-/// Records the failure of the current call. `counted_as` is the name of the capability if a node offers it.
+/// Records the failure of the current call of `caller`. `counted_as` is the name of the capability if a node offers it.
 ///
 /// The line has the level `error` if this node failed, else `warning`. It is limited to one a second for each
-/// capability, code and server. Returns the cause.
-pub(super) fn record(counted_as: &str, error: &CallError) -> String {
+/// capability, code and server. It is the only line about a call above a rate limit, beside `done`. Returns the cause.
+pub(super) fn record(counted_as: &str, error: &CallError, caller: &Caller) -> String {
     let (code, cause) = (error.code.as_str(), error.cause());
     // A request that is no call, such as one for an unknown path, has no trace and no line `done`.
     let Some(trace) = trace::current_trace() else { return cause };
@@ -28,17 +30,12 @@ pub(super) fn record(counted_as: &str, error: &CallError) -> String {
     let (target, capability) = (error.target().unwrap_or(HERE), trace.capability());
     let key = format!("{counted_as} {code} {target}");
     let advice = error.advice().unwrap_or_else(|| advice(error.code));
-    if error.code == Code::INTERNAL_ERROR {
-        error_limited!(
-            LOG, key, capability = capability, code = code, target = target, cause = cause.as_str(),
-            advice = advice; "call failed"
-        );
-    } else {
-        warn_limited!(
-            LOG, key, capability = capability, code = code, target = target, cause = cause.as_str(),
-            advice = advice; "call failed"
-        );
-    }
+    let level = if error.code == Code::INTERNAL_ERROR { Level::Error } else { Level::Warn };
+    log::log!(
+        logger: caller.on(&LIMITED.key(key)), level,
+        capability = capability, code = code, target = target, cause = cause.as_str(), advice = advice;
+        "call failed"
+    );
     cause
 }
 

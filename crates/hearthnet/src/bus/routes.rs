@@ -1,14 +1,18 @@
 //! Routes that other nodes call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::state::Bus;
 use super::{call, callers, failure, manifest};
+use crate::wire::caller::Caller;
 use crate::wire::error::{CallError, Code};
 
 /// Returns the routes for calls and for the manifest, with an error of the bus for every other request.
@@ -17,10 +21,10 @@ pub(crate) fn routes(bus: Arc<Bus>) -> Router {
         .route("/bus/v1/call", post(call::handle))
         .route("/manifest", get(manifest::serve))
         // axum's own answers for these two have no body, and callers expect an error of the bus.
-        .fallback(async || no_such_route())
-        .method_not_allowed_fallback(|| async {
+        .fallback(async |request: Request| no_such_route(&request.into_parts().0))
+        .method_not_allowed_fallback(|request: Request| async {
             let error = Code::BAD_REQUEST.because("the route does not allow this method");
-            refused(error.with_status(StatusCode::METHOD_NOT_ALLOWED))
+            refused(&request.into_parts().0, error.with_status(StatusCode::METHOD_NOT_ALLOWED))
         })
         .with_state(bus)
 }
@@ -31,12 +35,17 @@ pub(crate) fn local_routes(bus: &Bus) -> Router {
 }
 
 /// Returns the answer to a request for a path that this node does not serve.
-pub(crate) fn no_such_route() -> Response {
-    refused(Code::NOT_FOUND.because("no such route")).into_response()
+pub(crate) fn no_such_route(request: &Parts) -> Response {
+    refused(request, Code::NOT_FOUND.because("no such route")).into_response()
 }
 
 /// Refuses a request that may name a capability, which makes it a call.
-fn refused(error: CallError) -> CallError {
-    failure::record("unknown", &error);
+fn refused(request: &Parts, error: CallError) -> CallError {
+    // The transport server puts the address there.
+    if let Some(ConnectInfo(remote)) = request.extensions.get::<ConnectInfo<SocketAddr>>() {
+        let caller = Caller::of(&request.headers, remote.ip());
+        caller.name_on_done_line();
+        failure::record("unknown", &error, &caller);
+    }
     error
 }

@@ -18,6 +18,6 @@ async fn only_local(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match is_local_caller(&head) {
         true => next.run(Request::from_parts(head, body)).await,
-        false => bus::no_such_route(),
+        false => bus::no_such_route(&head),
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod arguments;
 pub(crate) mod body;
 pub(crate) mod body_budget;
+pub(crate) mod caller;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod error;

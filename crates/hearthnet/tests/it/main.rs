@@ -3,6 +3,7 @@
 mod archive;
 mod backend;
 mod call;
+mod callers;
 mod calls;
 mod caps;
 mod causes;

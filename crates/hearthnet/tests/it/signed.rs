@@ -11,14 +11,14 @@ use crate::node::{ECHO, Home, Node, free_port};
 const ID: &str = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
 
 /// Caller with a key.
-struct Signer(SigningKey);
+pub(crate) struct Signer(SigningKey);
 
 impl Signer {
-    fn new(seed: u8) -> Signer {
+    pub(crate) fn new(seed: u8) -> Signer {
         Signer(SigningKey::from_bytes(&[seed; 32]))
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         text_of(self.0.verifying_key().as_bytes())
     }
 
@@ -44,7 +44,7 @@ impl Signer {
     }
 
     /// Prepares a call that is signed now.
-    fn signed_call(&self, node: &Node, body: &Value) -> RequestBuilder {
+    pub(crate) fn signed_call(&self, node: &Node, body: &Value) -> RequestBuilder {
         let now = now();
         self.call(node, body, &now, &self.sign(body, &now))
     }

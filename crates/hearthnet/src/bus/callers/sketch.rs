@@ -77,7 +77,6 @@ impl Sketch {
         self.counters.push(Counter { key, address, last_at, count: 0, over: 0, place: place as u16 });
         self.heap.push(counter as u16);
         self.by_key.insert(key, counter as u16);
-        // A count of 0 is the smallest of all.
         self.rise(place);
         counter
     }
@@ -92,22 +91,30 @@ impl Sketch {
         usize::from(counter)
     }
 
+    /// Moves a new counter to the top of the heap. It has 0 events, and no other one has.
     fn rise(&mut self, mut place: usize) {
-        while place > 0 && self.count_at(place) < self.count_at((place - 1) / 2) {
-            self.swap(place, (place - 1) / 2);
-            place = (place - 1) / 2;
+        let risen = self.heap[place];
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            self.put(place, self.heap[parent]);
+            place = parent;
         }
+        self.put(place, risen);
     }
 
+    /// Moves a counter to its place after its count has grown.
     fn sink(&mut self, mut place: usize) {
+        let sunk = self.heap[place];
+        let count = self.counters[usize::from(sunk)].count;
         loop {
-            let children =
-                [2 * place + 1, 2 * place + 2].into_iter().filter(|child| *child < self.heap.len());
-            let Some(child) = children.min_by_key(|child| self.count_at(*child)) else { return };
-            if self.count_at(place) <= self.count_at(child) {
-                return;
+            let (mut child, other) = (2 * place + 1, 2 * place + 2);
+            if other < self.heap.len() && self.count_at(other) < self.count_at(child) {
+                child = other;
             }
-            self.swap(place, child);
+            if child >= self.heap.len() || count <= self.count_at(child) {
+                return self.put(place, sunk);
+            }
+            self.put(place, self.heap[child]);
             place = child;
         }
     }
@@ -116,11 +123,9 @@ impl Sketch {
         self.counters[usize::from(self.heap[place])].count
     }
 
-    fn swap(&mut self, one: usize, other: usize) {
-        self.heap.swap(one, other);
-        for place in [one, other] {
-            self.counters[usize::from(self.heap[place])].place = place as u16;
-        }
+    fn put(&mut self, place: usize, counter: u16) {
+        self.heap[place] = counter;
+        self.counters[usize::from(counter)].place = place as u16;
     }
 }
 

@@ -12,14 +12,15 @@ use std::time::Instant;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use obs_facade::metrics::standard;
-use obs_facade::{Logger, warn_limited};
+use obs_facade::{Logger, RateLimited, warn};
 
 use self::failed_signatures::FailedSignatures;
 use self::signers::Signers;
+use crate::wire::caller::Caller;
 use crate::wire::error::{CallError, Code};
 use crate::wire::host::{host, is_localhost};
 
-static LOG: Logger = Logger::new("hearthnet::limiter");
+static LOG: RateLimited = RateLimited::new(Logger::new("hearthnet::limiter"));
 
 /// Rate limits of `[transport]`.
 pub(crate) struct Limiter {
@@ -45,6 +46,24 @@ impl Limits {
             soft: limit(soft_rps),
             hard: limit(hard_rps),
             failed_signatures: FailedSignatures::new(hard_rps),
+        }
+    }
+}
+
+/// Pace of a caller whose call is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Usual,
+    /// Above the soft limit.
+    Fast,
+}
+
+impl Pace {
+    /// Logs that `caller` is above the soft limit.
+    pub(crate) fn log(self, capability: &str, caller: &Caller) {
+        if self == Pace::Fast {
+            let log = LOG.key("rate_soft");
+            warn!(logger: caller.on(&log), capability = capability; "a call is above the soft limit");
         }
     }
 }
@@ -95,24 +114,23 @@ impl Limiter {
         self.limits.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Admits a call of `party` to `capability`, or refuses it as `rate_limited`.
-    pub(crate) fn admit(&self, party: Party<'_>, capability: &str) -> Result<(), CallError> {
+    /// Admits a call of `party` to `capability`, or refuses it as `rate_limited`. The line `call failed` tells a refusal.
+    pub(crate) fn admit(&self, party: Party<'_>, capability: &str) -> Result<Pace, CallError> {
         let (key, limits) = (self.key(party, capability), self.limits());
         // A check also takes a cell of the budget.
         let over = |limit: &Option<Limit>| limit.as_ref().is_some_and(|limit| limit.check_key(&key).is_err());
         // The hard limit is checked first: a refused call takes nothing from the soft one.
         if over(&limits.hard) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
-            warn_limited!(LOG, "rate_hard", capability = capability; "a call above the hard limit is refused");
             return Err(Code::RATE_LIMITED
                 .because("too many calls a second: call less often")
                 .caused_by("one caller made more calls a second than the hard limit allows"));
         }
         if over(&limits.soft) {
             standard::rate_limited_total().with([capability, "soft"]).inc();
-            warn_limited!(LOG, "rate_soft", capability = capability; "a call is above the soft limit");
+            return Ok(Pace::Fast);
         }
-        Ok(())
+        Ok(Pace::Usual)
     }
 
     /// Admits the verification of a signature from `address`, or refuses the call as `rate_limited` after too many
@@ -121,8 +139,12 @@ impl Limiter {
         let key = self.key(Party::Address(address), "");
         if self.limits().failed_signatures.are_spent(&key, Instant::now()) {
             standard::rate_limited_total().with([capability, "hard"]).inc();
-            warn_limited!(LOG, "signatures", capability = capability; "signatures of an address keep failing");
-            return Err(Code::RATE_LIMITED.because("too many calls with a bad signature: call less often"));
+            return Err(Code::RATE_LIMITED
+                .because("too many calls with a bad signature: call less often")
+                .caused_by("signatures from this address keep failing, and no more are verified for a second")
+                .advise(
+                    "the caller has to sign with its own key, once for each call, and with a correct clock",
+                ));
         }
         Ok(())
     }
@@ -185,7 +207,7 @@ mod tests {
         // A part of the budget is refilled while the loop runs.
         assert!((80..=100).contains(&refused(&limiter, address("10.0.0.1"), 200)));
         assert_eq!(refused(&limiter, address("10.0.0.2"), 100), 0);
-        assert_eq!(limiter.admit(address("10.0.0.1"), "llm.chat"), Ok(()));
+        assert_eq!(limiter.admit(address("10.0.0.1"), "llm.chat"), Ok(Pace::Usual));
         let count = |reason| {
             let labels = [("capability", ECHO), ("reason", reason)];
             obs_facade::metrics::testing::value(&registry, "hearthnet_rate_limited_total", &labels).unwrap()
@@ -219,9 +241,9 @@ mod tests {
             ("127.0.0.1", "::ffff:127.0.0.1", "127.0.0.2"),
         ] {
             let limiter = Limiter::new(0, 1);
-            assert_eq!(limiter.admit(address(spent), ECHO), Ok(()));
+            assert_eq!(limiter.admit(address(spent), ECHO), Ok(Pace::Usual));
             assert!(limiter.admit(address(same), ECHO).is_err(), "{same}");
-            assert_eq!(limiter.admit(address(other), ECHO), Ok(()), "{other}");
+            assert_eq!(limiter.admit(address(other), ECHO), Ok(Pace::Usual), "{other}");
         }
     }
 
@@ -229,11 +251,11 @@ mod tests {
     fn a_signer_does_not_share_the_budget_of_its_address() {
         let limiter = Limiter::new(0, 5);
         refused(&limiter, address("10.0.0.1"), 50);
-        assert_eq!(limiter.admit(signer("ada", "10.0.0.1"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(signer("ada", "10.0.0.1"), ECHO), Ok(Pace::Usual));
         assert!(refused(&limiter, signer("ada", "10.0.0.1"), 50) > 0);
         assert!(limiter.admit(signer("ada", "10.0.0.9"), ECHO).is_err(), "whatever address it calls from");
-        assert_eq!(limiter.admit(signer("bob", "10.0.0.1"), ECHO), Ok(()));
-        assert_eq!(limiter.admit(Party::Peer("ada"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(signer("bob", "10.0.0.1"), ECHO), Ok(Pace::Usual));
+        assert_eq!(limiter.admit(Party::Peer("ada"), ECHO), Ok(Pace::Usual));
     }
 
     #[test]
@@ -243,8 +265,8 @@ mod tests {
         let passed = names.iter().filter(|name| limiter.admit(signer(name, "10.0.0.1"), ECHO).is_ok());
         // One call of each signer with a budget of its own, and the budget of the address with its refill.
         assert!(passed.count() < 100);
-        assert_eq!(limiter.admit(signer("ada", "10.0.0.2"), ECHO), Ok(()));
-        assert_eq!(limiter.admit(Party::Peer("bob"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(signer("ada", "10.0.0.2"), ECHO), Ok(Pace::Usual));
+        assert_eq!(limiter.admit(Party::Peer("bob"), ECHO), Ok(Pace::Usual));
     }
 
     #[test]
@@ -254,9 +276,9 @@ mod tests {
             let network = std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) | (caller << 64));
             let _ = limiter.admit(Party::Address(network.into()), ECHO);
         }
-        assert_eq!(limiter.admit(address("10.0.0.1"), ECHO), Ok(()));
-        assert_eq!(limiter.admit(address("127.0.0.1"), ECHO), Ok(()));
-        assert_eq!(limiter.admit(signer("ada", "2001:db8::1"), ECHO), Ok(()));
+        assert_eq!(limiter.admit(address("10.0.0.1"), ECHO), Ok(Pace::Usual));
+        assert_eq!(limiter.admit(address("127.0.0.1"), ECHO), Ok(Pace::Usual));
+        assert_eq!(limiter.admit(signer("ada", "2001:db8::1"), ECHO), Ok(Pace::Usual));
         assert!(limiter.limits().hard.as_ref().unwrap().len() <= (1 << 16) + 3);
     }
 }

@@ -3,10 +3,11 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::{TimeDelta, Utc};
 use obs_facade::metrics::standard;
-use obs_facade::{Logger, warn_limited};
+use obs_facade::{Logger, RateLimited, warn};
 use serde_json::{Value, json};
 
 use super::identity::{self, BadSignature, Identity};
+use crate::wire::caller::Caller;
 use crate::wire::error::{CallError, Code};
 use crate::wire::{VERSION, clock};
 
@@ -16,7 +17,7 @@ const COMMUNITY: HeaderName = HeaderName::from_static("x-hearthnet-community");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-hearthnet-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hearthnet-signature");
 
-static LOG: Logger = Logger::new("hearthnet::wire::signature");
+static LOG: RateLimited = RateLimited::new(Logger::new("hearthnet::wire::signature"));
 
 /// Maximum distance of a signed call's timestamp from now, in either direction.
 pub(crate) const MAX_AGE: TimeDelta = TimeDelta::minutes(5);
@@ -42,17 +43,18 @@ pub(crate) fn check<'a>(
     headers: &'a HeaderMap,
     capability: &str,
     body: &Value,
+    caller: &Caller,
 ) -> Result<Option<Proof<'a>>, CallError> {
     if !is_signed(headers) {
         return Ok(None);
     }
-    verify(headers, capability, body).map(Some).map_err(refused)
+    verify(headers, capability, body).map(Some).map_err(|reason| refused(reason, caller))
 }
 
-/// Counts a signed call that is refused for `reason`, and returns its answer.
-pub(crate) fn refused(reason: &'static str) -> CallError {
+/// Counts a signed call of `caller` that is refused for `reason`, and returns its answer.
+pub(crate) fn refused(reason: &'static str, caller: &Caller) -> CallError {
     standard::signature_failures_total().with([reason]).inc();
-    warn_limited!(LOG, "signature", reason = reason; "the signature of a call is invalid");
+    warn!(logger: caller.on(&LOG.key("signature")), reason = reason; "the signature of a call is invalid");
     Code::INVALID_SIGNATURE.because(format!("the signature of the call is invalid: {reason}"))
 }
 
@@ -170,6 +172,15 @@ mod tests {
         headers.insert(REQUEST_ID, HeaderValue::from_static("01HXR3F2Q4T6V8X0Z2B4D6F8HJ"));
         sign(&mut headers, &us, us.node_id(), body).unwrap();
         headers
+    }
+
+    fn check<'a>(
+        headers: &'a HeaderMap,
+        capability: &str,
+        body: &Value,
+    ) -> Result<Option<Proof<'a>>, CallError> {
+        let caller = Caller::of(headers, std::net::Ipv4Addr::LOCALHOST.into());
+        super::check(headers, capability, body, &caller)
     }
 
     #[test]
