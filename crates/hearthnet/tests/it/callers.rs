@@ -39,7 +39,7 @@ fn limited() -> Node {
 }
 
 /// Returns the caller's `calls`, `refused` and `errors` in a list.
-fn counts<'a>(list: &'a Value, caller: impl Fn(&Value) -> bool) -> Option<[&'a Value; 3]> {
+fn counts(list: &Value, caller: impl Fn(&Value) -> bool) -> Option<[&Value; 3]> {
     let found = list.as_array().unwrap().iter().find(|one| caller(one))?;
     for missed in ["calls_missed", "refused_missed", "errors_missed"] {
         assert_eq!(found[missed], 0, "{found}");
@@ -117,7 +117,10 @@ async fn three_callers_are_named_on_lines_and_counted_exactly() {
         assert!(of(msg, "127.0.0.4").iter().all(|line| line.get("from").is_none()));
     }
     assert_eq!(of("done", "127.0.0.4").len(), 60);
-    assert!(!of("a call is above the soft limit", "127.0.0.4").is_empty());
+    // At most one a second, for whichever caller comes first.
+    let soft: Vec<_> = lines.iter().filter(|line| line["msg"] == "a call is above the soft limit").collect();
+    assert!(!soft.is_empty());
+    assert!(soft.iter().all(|line| line["address"].as_str().unwrap().starts_with("127.0.0.")), "{soft:?}");
     let forged = &of("the signature of a call is invalid", "127.0.0.2")[0];
     assert_eq!((&forged["from"], &forged["from_verified"]), (&json!(ada.id()), &json!(false)));
     assert_eq!(forged["reason"], "malformed");
@@ -135,7 +138,10 @@ async fn three_callers_are_named_on_lines_and_counted_exactly() {
 async fn wait_for_the_rest(node: &Node, refused: u64) -> Instant {
     let begun = Instant::now();
     loop {
-        let told: u64 = node.home.lines().iter().map(|line| told_of_refusals(line)).sum();
+        let text = node.home.log_text();
+        // The last line may be half written.
+        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let told: u64 = lines.map(|line: Value| told_of_refusals(&line)).sum();
         if told == refused {
             return begun;
         }
