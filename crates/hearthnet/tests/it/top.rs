@@ -171,7 +171,7 @@ fn a_bad_answer_ends_the_start_with_a_reason() {
     let home = Home::new();
     let long = format!("{{\"node\":{{}},\"a\":\"{}\"}}", "a".repeat(5 << 20));
     let cases = [
-        (http("404 Not Found", "nothing"), 3, "shows no status here"),
+        (http("404 Not Found", "nothing"), 3, "is no HearthNet node"),
         (http("500 Oops", "nothing"), 1, "HTTP status 500"),
         (http("200 OK", "[1,2,3]"), 1, "not the status"),
         (http("200 OK", &long), 1, "more than"),

@@ -6,7 +6,7 @@ use crate::cli::trace::text::age;
 use crate::wire::clock;
 
 /// Formats a size: `512 B`, `210 MB`, `1.4 TB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -21,7 +21,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// Formats a number with a thin group of three digits: `1 204`.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -34,7 +34,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// Formats a length of time by its two largest units: `3 d 4 h`, `12 min 3 s`.
-pub(super) fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
@@ -80,7 +80,7 @@ pub(super) fn squeezed(text: &str, limit: usize, mark: char) -> String {
 }
 
 /// Formats a part of a whole: `3.1 %`.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let share = part as f64 * 100.0 / whole.max(1) as f64;
     // A failure must not read as none.
     if part > 0 && share < 0.05 { "< 0.1 %".to_owned() } else { format!("{share:.1} %") }

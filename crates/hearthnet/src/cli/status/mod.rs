@@ -1,7 +1,7 @@
 //! `hearthnet status`: the state of the running node on one screen.
 
 mod document;
-mod figures;
+pub(crate) mod figures;
 mod screen;
 
 use std::net::SocketAddr;
@@ -62,19 +62,19 @@ fn request(node: &NodeUrl) -> Result<(Document, String), Failure> {
                  the port, or whether the node has another version than this command"
             ))),
         },
-        404 => Err(hidden_or_absent(node)),
+        404 => Err(hidden_or_absent(node, "status")),
         status => Err(Failure::error(format!("the server on {node} answered {status} to GET /status"))),
     }
 }
 
-/// Returns the failure for a server that has no status for this caller.
-fn hidden_or_absent(node: &NodeUrl) -> Failure {
+/// Returns the failure of `command` at a server that has no status for this caller.
+pub(crate) fn hidden_or_absent(node: &NodeUrl, command: &str) -> Failure {
     let health = ask::json::<serde_json::Value>(node, &node.route("/health", &[]), BOUNDS);
     match health {
         Ok((health, _)) if health["node_id"].as_str().is_some_and(identity::is_id) => {
             Failure::error(format!(
                 "the node on {node} shows its status only to its own machine, on a loopback address: \
-             run `hearthnet status` there"
+             run `hearthnet {command}` there"
             ))
         }
         Ok(_) => ask::another_server(node),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Local, Utc};
 
+use crate::cli::status::figures;
 use crate::cli::trace::text;
 use crate::cli::visible::short_id;
 
@@ -50,11 +51,10 @@ pub(super) fn time_of_day(time: DateTime<Utc>) -> String {
     time.with_timezone(&Local).format("%H:%M:%S").to_string()
 }
 
-/// Formats a count: `0`, `1 204`, `12.3 M`.
+/// Formats a count: `0`, `1 204`, `12.3 M`. No count is long.
 pub(super) fn count(n: u64) -> String {
     match n {
-        0..1_000 => n.to_string(),
-        1_000..1_000_000 => format!("{} {:03}", n / 1_000, n % 1_000),
+        0..1_000_000 => figures::count(n),
         1_000_000..1_000_000_000 => format!("{:.1} M", n as f64 / 1e6),
         1_000_000_000..1_000_000_000_000 => format!("{:.1} G", n as f64 / 1e9),
         _ => format!("{:.0} T", n as f64 / 1e12),
@@ -71,41 +71,9 @@ pub(super) fn rate(per_second: f64) -> String {
     }
 }
 
-/// Formats a part of a whole: `3.1 %`, `61 %`. A part that is not 0 is never shown as 0.
+/// Formats a part of a whole, as `3.1 %`. A node that counts more failures than calls must not spoil the line.
 pub(super) fn percent(part: u64, whole: u64) -> String {
-    let percent = part as f64 * 100.0 / whole.max(1) as f64;
-    match percent {
-        ..=0.0 => "0 %".to_owned(),
-        ..0.1 => "<0.1 %".to_owned(),
-        ..9.95 => format!("{percent:.1} %"),
-        // A node that counts more failures than calls is wrong, but must not spoil the line.
-        _ => format!("{:.0} %", percent.min(999.0)),
-    }
-}
-
-/// Formats bytes: `512 B`, `3.2 GB`, `73 GB`.
-pub(super) fn bytes(n: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if n < 1_000 {
-        return format!("{n} B");
-    }
-    let (mut value, mut unit) = (n as f64 / 1e3, 0);
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        (value, unit) = (value / 1e3, unit + 1);
-    }
-    let decimals = usize::from(value < 9.95);
-    format!("{value:.decimals$} {}", UNITS[unit])
-}
-
-/// Formats a time span with two units: `42 s`, `5 min 3 s`, `3 h 12 min`, `3 d 4 h`.
-pub(super) fn span(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{minutes} min {} s", seconds % 60),
-        3_600..86_400 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
+    figures::percent(part.min(whole), whole)
 }
 
 /// Formats the window of the recent calls: `5 min`, `90 s`.
@@ -142,23 +110,11 @@ mod tests {
         for (n, expected) in [(-1.0, "0"), (0.25, "0.25"), (12.44, "12.4"), (1_204.4, "1 204")] {
             assert_eq!(rate(n), expected);
         }
-        let parts = [(0, 0, "0 %"), (1, 10_000, "<0.1 %"), (31, 1_000, "3.1 %"), (61, 100, "61 %")];
-        for (part, whole, expected) in parts {
-            assert_eq!(percent(part, whole), expected);
-        }
-        assert_eq!(percent(u64::MAX, 1), "999 %");
-        for (n, expected) in [(999, "999 B"), (3_200_000_000, "3.2 GB"), (999_999, "1.0 MB")] {
-            assert_eq!(bytes(n), expected);
-        }
-        assert_eq!(bytes(u64::MAX), "18 EB");
+        assert_eq!((percent(1, 1_000), percent(u64::MAX, 1)), ("0.1 %".to_owned(), "100.0 %".to_owned()));
     }
 
     #[test]
     fn times_have_fitting_units() {
-        let spans = [(42, "42 s"), (303, "5 min 3 s"), (11_520, "3 h 12 min"), (273_600, "3 d 4 h")];
-        for (seconds, expected) in spans {
-            assert_eq!(span(seconds), expected);
-        }
         assert_eq!((window(300), window(90), window(0)), ("5 min".into(), "90 s".into(), "recently".into()));
         let now = DateTime::parse_from_rfc3339("2026-05-26T08:14:22Z").unwrap().with_timezone(&Utc);
         let figures = Figures { ascii: true, now, options: "" };

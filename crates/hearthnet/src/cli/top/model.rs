@@ -62,6 +62,7 @@ pub(super) struct Node {
 pub(super) struct LastRun {
     pub(super) ended: String,
     pub(super) at: String,
+    pub(super) has_machine_restarted: bool,
     pub(super) recovered_lines: u64,
 }
 
@@ -171,6 +172,7 @@ impl Reader {
             last_run: LastRun {
                 ended: self.text(&json["last_run"]["ended"]),
                 at: self.text(&json["last_run"]["at"]),
+                has_machine_restarted: json["last_run"]["machine_restarted"] == true,
                 recovered_lines: number(&json["last_run"]["recovered_lines"]),
             },
             window_seconds: number(&recent["window_seconds"]),

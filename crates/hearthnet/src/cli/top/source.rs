@@ -8,6 +8,7 @@ use reqwest::Url;
 use super::model::Status;
 use crate::cli::ask::{self, Bounds};
 use crate::cli::node_url::NodeUrl;
+use crate::cli::status::hidden_or_absent;
 use crate::failure::Failure;
 
 /// Bounds of an answer. A node with a thousand peers and capabilities fits.
@@ -28,14 +29,11 @@ impl Source {
     /// Asks for the first time. The failure has the exit code 3 if no node is there.
     pub(super) fn first(&self) -> Result<Status, Failure> {
         let response = ask::get(&self.url, BOUNDS).map_err(|error| ask::no_answer(&self.node, &error))?;
-        let node = &self.node;
-        match response.status {
-            404 => Err(Failure::not_running(format!(
-                "the server on {node} shows no status here: it is another program, an older node, or a node of another \
-                 machine; a node shows its status on its own machine only, as by `ssh HOST hearthnet top`"
-            ))),
-            _ => self.read(&response).map_err(|why| Failure::error(format!("bad answer of {node}: {why}"))),
+        if response.status == 404 {
+            return Err(hidden_or_absent(&self.node, "top"));
         }
+        let bad = |why| Failure::error(format!("bad answer of the server on {}: {why}", self.node));
+        self.read(&response).map_err(bad)
     }
 
     /// Asks again. The error is the reason for which there is no status.

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::table::{Cell, Column, Row, Table, Tone, details};
+use super::table::{Cell, Column, Row, Table, Tone, details, without_number};
 use crate::cli::top::figures::{Figures, count, window};
 use crate::cli::top::model::{Cause, Status};
 
@@ -62,9 +62,4 @@ fn row(cause: &Cause, figures: &Figures<'_>) -> Row {
             ("trace", command),
         ]),
     }
-}
-
-/// Returns the cause without the number of an error of the system, which its name before it explains.
-fn without_number(cause: &str) -> &str {
-    cause.rsplit_once(" (os error ").map_or(cause, |(named, _)| named)
 }

@@ -1,6 +1,6 @@
 //! Table of peers.
 
-use super::table::{Cell, Column, Row, Table, Tone, details};
+use super::table::{Cell, Column, Row, Table, Tone, details, without_number};
 use crate::cli::top::figures::Figures;
 use crate::cli::top::model::{Peer, Status};
 
@@ -19,11 +19,11 @@ pub(super) fn table(status: &Status, order: usize, figures: &Figures<'_>) -> Tab
     }
     Table {
         columns: vec![
-            Column::flexible("PEERS", 12),
+            Column::text("PEERS", 0),
             Column::text("STATE", 0),
             Column::text("SINCE", 2),
             Column::text("ADDRESS", 3),
-            Column::text("ERROR", 1),
+            Column { keeps_end: true, rank: 1, ..Column::flexible("ERROR", 20) },
         ],
         rows: all.into_iter().map(|peer| row(peer, figures)).collect(),
         sorted_by: Some(sorted_by),
@@ -37,6 +37,7 @@ fn row(peer: &Peer, figures: &Figures<'_>) -> Row {
         ("", id) => figures.node(id),
         (name, _) => name.to_owned(),
     };
+    let is_named = name != peer.url;
     let tone = if peer.answers() { Tone::Good } else { Tone::Bad };
     Row {
         key: format!("{}\n{}", peer.url, peer.node_id),
@@ -44,8 +45,8 @@ fn row(peer: &Peer, figures: &Figures<'_>) -> Row {
             Cell::plain(name),
             Cell::new(tone, &*peer.state),
             Cell::quiet(figures.age(&peer.since)),
-            Cell::quiet(&*peer.url),
-            Cell::new(Tone::Bad, &*peer.error),
+            Cell::quiet(if is_named { &peer.url } else { "" }),
+            Cell::new(Tone::Bad, without_number(&peer.error)),
         ],
         details: details([
             ("peer", peer.name.clone()),

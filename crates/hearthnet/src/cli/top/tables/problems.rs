@@ -65,6 +65,10 @@ fn fact(name: &str, detail: &str) -> Row {
 }
 
 fn last_run(run: &LastRun, figures: &Figures<'_>) -> Row {
+    let how = match run.has_machine_restarted {
+        true => "without a regular stop; the machine has restarted since and may have lost power",
+        false => "without a regular stop",
+    };
     let lines = format!("{} lines of its log were recovered", count(run.recovered_lines));
     Row {
         key: "last run".to_owned(),
@@ -73,7 +77,7 @@ fn last_run(run: &LastRun, figures: &Figures<'_>) -> Row {
             Cell::plain(format!("{}; {lines}", figures.age(&run.at))),
         ],
         details: details([
-            ("last run", "ended without a regular stop".to_owned()),
+            ("last run", format!("it ended {how}")),
             ("at", figures.moment(&run.at)),
             ("log", lines),
         ]),

@@ -95,3 +95,8 @@ pub(super) fn node_name(status: &Status, id: &str, figures: &Figures<'_>) -> Str
 pub(super) fn details<const N: usize>(all: [(&'static str, String); N]) -> Vec<(&'static str, String)> {
     all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
+
+/// Returns the cause without the number of an error of the system, which its name before it explains.
+pub(super) fn without_number(cause: &str) -> &str {
+    cause.rsplit_once(" (os error ").map_or(cause, |(named, _)| named)
+}

@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 
 use super::palette::Palette;
 use super::text::{Part, fit, join, pad, sparkline, width};
-use crate::cli::top::figures::{bytes, count, percent, rate, span, time_of_day, window};
+use crate::cli::status::figures::{size, span};
+use crate::cli::top::figures::{count, percent, rate, time_of_day, window};
 use crate::cli::top::model::Status;
 use crate::cli::top::state::{Shown, State};
 use crate::cli::top::tables::Tone;
@@ -143,7 +144,7 @@ fn drops(status: &Status) -> Part {
 fn disk(status: &Status) -> Part {
     let Some(free) = status.disk.free_bytes else { return Vec::new() };
     let is_full = status.disk.total_bytes.is_some_and(|total| (free as f64) < total as f64 * LITTLE_SPACE);
-    vec![(if is_full { Tone::Bad } else { Tone::Quiet }, format!("disk {} free", bytes(free)))]
+    vec![(if is_full { Tone::Bad } else { Tone::Quiet }, format!("disk {} free", size(free)))]
 }
 
 /// Says since when the node has been silent. The values below are older.
