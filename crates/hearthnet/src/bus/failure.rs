@@ -12,6 +12,8 @@ const SPAN: &str = "failed";
 /// Field of a span with the cause of its failure.
 pub(crate) const CAUSE_FIELD: &str = "cause";
 
+/// Name under which the lines about codes of later versions are limited. A peer can send any number of them.
+const LATER_CODE: &str = "(later)";
 /// Target of a call that failed without a request to another server.
 const HERE: &str = "this node";
 
@@ -28,7 +30,8 @@ pub(super) fn record(counted_as: &str, error: &CallError, caller: &Caller) -> St
     }
     // The parts are names that this node knows. A caller that invents names gets no lines of its own.
     let (target, capability) = (error.target().unwrap_or(HERE), trace.capability());
-    let key = format!("{counted_as} {code} {target}");
+    let kind = if error.code.is_defined() { code } else { LATER_CODE };
+    let key = format!("{counted_as} {kind} {target}");
     let advice = error.advice().unwrap_or_else(|| advice(error.code));
     let level = if error.code == Code::INTERNAL_ERROR { Level::Error } else { Level::Warn };
     log::log!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use obs_facade::trace;
 use reqwest::{RequestBuilder, Response};
@@ -86,8 +86,8 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
     let content_type = response.headers().get(header::CONTENT_TYPE);
     // The type may have parameters, such as a charset.
     let streamed = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
-    let status = response.status().as_u16();
-    let ok = response.status().is_success();
+    let (code, ok) = (response.status(), response.status().is_success());
+    let status = code.as_u16();
     if ok && streamed {
         return Ok(frames(Relay { response, parser: sse::Parser::default(), patience }));
     }
@@ -104,20 +104,20 @@ async fn read(response: Response, patience: Duration) -> Result<Answer, CallErro
             Err(invalid("it has no output").caused_by(format!("HTTP {status}, and the body has no output")))
         }
         false => {
-            let error = error_of(&body);
+            let error = error_of(&body, code);
             let cause = format!("HTTP {status} {}: {}", error.code.as_str(), error.message);
             Err(error.caused_by(cause).advise(SEE_PEER))
         }
     }
 }
 
-/// Returns the error that a peer reports. An unknown code becomes `internal_error`.
-fn error_of(body: &Value) -> CallError {
-    let code = body["error"].as_str().and_then(Code::parse);
+/// Returns the error that a peer reports. A malformed code becomes `internal_error`.
+fn error_of(body: &Value, status: StatusCode) -> CallError {
+    let code = body["error"].as_str().and_then(|code| Code::of_peer(code, status));
     let message = body["message"].as_str().unwrap_or("the peer gave no reason");
     match code {
         Some(code) => code.because(message.chars().take(MAX_MESSAGE_CHARS).collect::<String>()),
-        None => invalid("its error code is unknown"),
+        None => invalid("its error code is malformed"),
     }
 }
 
@@ -161,7 +161,7 @@ fn frame_of(event: &sse::Event) -> Result<Frame, CallError> {
     let data: Value = serde_json::from_str(&event.data).map_err(|_| invalid("a frame is not JSON"))?;
     match event.name.as_str() {
         ERROR => {
-            let error = error_of(&data);
+            let error = error_of(&data, StatusCode::OK);
             let cause = format!("an error in its stream: {}: {}", error.code.as_str(), error.message);
             Err(error.caused_by(cause).advise(SEE_PEER))
         }
@@ -188,10 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_cannot_invent_codes_or_frames() {
-        let code = |text: &str| error_of(&serde_json::json!({ "error": text })).code;
-        assert_eq!(code("partition"), Code::PARTITION);
-        assert_eq!(code("ok"), Code::INTERNAL_ERROR);
+    fn a_peer_cannot_send_malformed_codes_or_frames() {
+        let code = |error: Value| error_of(&serde_json::json!({ "error": error }), StatusCode::OK).code;
+        assert_eq!(code("partition".into()), Code::PARTITION);
+        assert_eq!(code("foo_bar".into()).as_str(), "foo_bar");
+        for malformed in ["ok".into(), "Foo".into(), "".into(), Value::Null, 7.into(), "a".repeat(41).into()]
+        {
+            assert_eq!(code(malformed), Code::INTERNAL_ERROR);
+        }
         let frame =
             |name: &str, data: &str| frame_of(&sse::Event { name: name.to_owned(), data: data.to_owned() });
         assert!(frame("token", "{}").is_ok());

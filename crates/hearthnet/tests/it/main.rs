@@ -17,6 +17,8 @@ mod file_systems;
 mod free_port;
 mod hostile;
 mod last_run;
+mod later_codes;
+mod levels;
 mod limits;
 mod llm;
 mod log_search;

@@ -156,6 +156,24 @@ async fn a_service_manager_hears_of_start_life_reload_and_end() {
     }
     assert!(statuses.contains(&429) && statuses.contains(&200), "{statuses:?}");
 
+    // A change of the levels at run time goes on over a reload, and ends in the new configuration.
+    let changed = node.home.run(&["log", "level", "hearthnet.levels=debug", "--for", "10m"]);
+    assert!(changed.status.success(), "{}", text_of(&changed.stderr));
+    let text = fs::read_to_string(node.home.config()).unwrap();
+    node.home.write_config(&text.replace("error,hearthnet", "warning,hearthnet"));
+    node.signal("HUP");
+    manager.wait_for(&["READY=1"]);
+    wait_until(|| {
+        node.home.lines().iter().filter(|line| line["msg"] == "configuration reloaded").count() == 2
+    });
+    let now = node.get("/log/level").await;
+    assert_eq!(now["in_force"], "warning,hearthnet.run=info,hearthnet.levels=debug");
+    assert!(node.home.run(&["log", "level", "--reset"]).status.success());
+    assert_eq!(node.get("/log/level").await["in_force"], "warning,hearthnet.run=info");
+    node.home.write_config(&text);
+    node.signal("HUP");
+    manager.wait_for(&["READY=1"]);
+
     // A mistake changes nothing, and the log says what it is.
     fs::write(node.home.config(), "[observability]\nlog_level = \"loud\"").unwrap();
     node.signal("HUP");

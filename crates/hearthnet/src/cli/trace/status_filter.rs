@@ -49,7 +49,7 @@ impl FromStr for StatusFilter {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    WORDS.into_iter().chain(Code::ALL.into_iter().map(Code::as_str))
+    WORDS.into_iter().chain(Code::defined())
 }
 
 fn allowed() -> String {

@@ -1,6 +1,7 @@
 //! Error codes of the bus, the answer that carries one, and the cause for the owner of the node.
 
 pub(crate) mod cause;
+mod code_text;
 pub(crate) mod redaction;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,11 +11,12 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use self::cause::Cause;
+use self::code_text::CodeText;
 
-/// Error code of the bus.
+/// Error code of the bus: one of those that this version defines, or a later one that a peer has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
-    text: &'static str,
+    text: CodeText,
     status: StatusCode,
 }
 
@@ -33,7 +35,7 @@ impl Code {
     pub(crate) const NOT_IMPLEMENTED: Code = Code::new("not_implemented", StatusCode::NOT_IMPLEMENTED);
     pub(crate) const PARTITION: Code = Code::new("partition", StatusCode::SERVICE_UNAVAILABLE);
 
-    pub(crate) const ALL: [Code; 13] = [
+    const ALL: [Code; 13] = [
         Code::BAD_REQUEST,
         Code::SCHEMA_MISMATCH,
         Code::INVALID_SIGNATURE,
@@ -50,16 +52,40 @@ impl Code {
     ];
 
     const fn new(text: &'static str, status: StatusCode) -> Code {
-        Code { text, status }
+        Code { text: CodeText::Own(text), status }
     }
 
-    /// Returns the code that is written `text`. Codes that a peer invents are not accepted.
+    /// Returns the code that is written `text`, if this version defines it.
     pub(crate) fn parse(text: &str) -> Option<Code> {
-        Code::ALL.into_iter().find(|code| code.text == text)
+        Code::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
-    pub(crate) fn as_str(self) -> &'static str {
-        self.text
+    /// Returns the code that a peer has sent with this HTTP status. A well-formed code that this version does not define is
+    /// kept with its status, so that a caller of a later version still reads it. Returns `None` for a malformed code.
+    pub(crate) fn of_peer(text: &str, status: StatusCode) -> Option<Code> {
+        let unknown = || {
+            let text = CodeText::of_peer(text)?;
+            let is_error = status.is_client_error() || status.is_server_error();
+            Some(Code { text, status: if is_error { status } else { StatusCode::INTERNAL_SERVER_ERROR } })
+        };
+        Code::parse(text).or_else(unknown)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.text.as_str()
+    }
+
+    /// Returns the texts of the codes that this version defines.
+    pub(crate) fn defined() -> impl Iterator<Item = &'static str> {
+        Code::ALL.into_iter().filter_map(|code| match code.text {
+            CodeText::Own(text) => Some(text),
+            CodeText::Peers { .. } => None,
+        })
+    }
+
+    /// Returns whether this version defines the code.
+    pub(crate) fn is_defined(&self) -> bool {
+        matches!(self.text, CodeText::Own(_))
     }
 
     pub(crate) fn because(self, message: impl Into<String>) -> CallError {
@@ -135,7 +161,7 @@ impl CallError {
     }
 
     pub(crate) fn body(&self) -> Value {
-        json!({ "error": self.code.text, "message": self.message })
+        json!({ "error": self.code.as_str(), "message": self.message })
     }
 }
 
@@ -151,8 +177,11 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 impl IntoResponse for CallError {
     fn into_response(self) -> Response {
         let mut response = (self.status, super::json(&self.body())).into_response();
-        // The facade's layer records this code instead of one derived from the status.
-        response.extensions_mut().insert(ResultCode(self.code.text));
+        // The facade's layer records this code instead of one derived from the status. A peer's own code is on the trace
+        // already, and the first code counts there.
+        if let CodeText::Own(text) = self.code.text {
+            response.extensions_mut().insert(ResultCode(text));
+        }
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
@@ -175,5 +204,22 @@ mod tests {
         }
         assert_eq!(Code::parse("ok"), None);
         assert_eq!(Code::parse("cancelled"), None);
+    }
+
+    #[test]
+    fn a_later_code_of_a_peer_keeps_its_text_and_its_status() {
+        let of_peer = |text: &str, status: u16| Code::of_peer(text, StatusCode::from_u16(status).unwrap());
+        let later = of_peer("dht_lookup_failed", 502).unwrap();
+        assert!(!later.is_defined());
+        let error = later.because("no node knows it");
+        assert_eq!(error.body()["error"], "dht_lookup_failed");
+        assert_eq!(error.into_response().status(), StatusCode::BAD_GATEWAY);
+        // In a stream the status is 200.
+        let response = of_peer("foo_bar", 200).unwrap().because("why").into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(of_peer("timeout", 500), Some(Code::TIMEOUT));
+        for malformed in ["", "Foo", "ok", "__overflow__", &"a".repeat(41)] {
+            assert_eq!(of_peer(malformed, 500), None, "{malformed}");
+        }
     }
 }

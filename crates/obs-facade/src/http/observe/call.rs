@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use obs_metrics::{Lease, standard};
-use obs_trace::{Status, Trace};
+use obs_trace::Trace;
+
+use super::result_label;
 
 /// A call that has begun. Dropping it records it, so each call is recorded exactly once: by [`Call::end`], by a client
 /// that disconnected, or by a handler that unwinds.
@@ -56,7 +58,7 @@ impl Drop for Call {
         let status = self.trace.status();
         // Inside the trace, so that the exemplars carry its ID.
         self.trace.enter(|| {
-            standard::requests_total().inc([capability, result(&status)]);
+            standard::requests_total().inc([capability, result_label::of(&status)]);
             standard::observe_request_duration(capability, self.started.elapsed());
         });
     }
@@ -68,13 +70,5 @@ struct EndTrace<'a>(&'a Trace);
 impl Drop for EndTrace<'_> {
     fn drop(&mut self) {
         self.0.cancel();
-    }
-}
-
-/// Returns the result of the call as an error code of the protocol, or `ok` or `cancelled`.
-fn result(status: &Status) -> &str {
-    match status {
-        Status::Panic => "internal_error",
-        status => status.as_str(),
     }
 }

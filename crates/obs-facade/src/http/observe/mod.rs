@@ -7,6 +7,7 @@ mod headers;
 mod layer;
 mod outcome;
 mod propagate;
+mod result_label;
 
 pub use body::ObservedBody;
 pub use headers::{CAPABILITY, REQUEST_ID};
