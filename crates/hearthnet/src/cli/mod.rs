@@ -4,6 +4,7 @@ mod ask;
 mod call;
 mod caps;
 mod completions;
+mod config;
 mod doctor;
 mod export;
 mod file_size;
@@ -58,6 +59,7 @@ enum Command {
     Caps(caps::CapsArgs),
     Call(call::CallArgs),
     Export(export::ExportArgs),
+    Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManualArgs),
     Version(VersionArgs),
@@ -122,6 +124,7 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
             return log::level::run(args, config()?.local_address());
         }
         Command::Log(args) => return log::run(args, config()?.observability.log_dir()),
+        Command::Config(args) => return config::run(args, &line.overrides, &paths),
         Command::Trace(args) => return trace::run(args, &config()?),
         Command::Status(args) => return status::run(args, config()?.local_address()),
         Command::Top(args) => return top::run(args, config()?.local_address(), &line.overrides),
@@ -152,8 +155,9 @@ fn run_without_configuration(command: &Command) -> Option<Result<(), Failure>> {
 /// Returns the folders that the command uses.
 fn folders(command: &Command) -> &'static [Folder] {
     match command {
-        Command::Run(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
-        Command::Export(_) => &[Folder::Keys, Folder::Communities, Folder::Log],
+        Command::Run(_) | Command::Export(_) | Command::Config(_) => {
+            &[Folder::Keys, Folder::Communities, Folder::Log]
+        }
         Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
         Command::Log(_) => &[Folder::Log],
         Command::Trace(args) if args.needs_log() => &[Folder::Log],

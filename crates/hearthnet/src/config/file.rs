@@ -2,38 +2,128 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Config;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::mistake::{self, Mistake};
 use super::paths::Paths;
+use super::values::Setting;
+use super::variables::{self, Unset};
+use super::{Config, keys, syntax, values};
 use crate::failure::Failure;
+
+/// What the reading of a file found besides its values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes {
+    /// Sections and keys of later versions, which this one does not read.
+    pub(crate) unused: Vec<String>,
+    /// Fields that name an environment variable which is not there.
+    pub(crate) unset: Vec<Unset>,
+}
+
+/// Outcome of the examination of a file.
+pub(crate) struct Examination {
+    /// Whether there is a file. The default one need not exist.
+    pub(crate) exists: bool,
+    /// In the order of the file.
+    pub(crate) mistakes: Vec<Mistake>,
+    /// Values that differ from their defaults, with the lines that set them.
+    pub(crate) differing: Vec<(Setting, usize)>,
+    pub(crate) unused: Vec<String>,
+}
 
 impl Config {
     /// Reads the file named on the command line, else the default file if it exists.
     pub(crate) fn load(named: Option<&Path>, paths: &Paths) -> Result<Config, Failure> {
-        let file = &named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
-        match read(file) {
-            Ok(bytes) => Config::parse(text_of(&bytes, file)?, file, paths),
-            // A node runs without a file. A file named by its user must exist.
-            Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
-                Config::default().resolved(file, paths)
-            }
-            Err(error) => Err(Failure::io("read the configuration", file, &error)),
+        let file = &place(named, paths)?;
+        match found(named, file)? {
+            Some(bytes) => Config::parse(text_of(&bytes, file)?, file, paths),
+            None => Config::default().resolved(file, paths),
         }
     }
 
-    fn parse(text: &str, file: &Path, paths: &Paths) -> Result<Config, Failure> {
-        let refused = |field: String, error: &toml::de::Error| {
-            let position = position(file, text, error.span().map_or(0, |span| span.start));
-            let field = if field == "." { String::new() } else { format!("{field}: ") };
-            Failure::error(format!("{position}: {field}{}", error.message()))
+    /// Reads the file as [`Config::load`] does, and returns all that is wrong with it.
+    pub(crate) fn examine(named: Option<&Path>, paths: &Paths) -> Result<Examination, Failure> {
+        let file = place(named, paths)?;
+        let Some(bytes) = found(named, &file)? else {
+            Config::default().resolved(&file, paths)?;
+            return Ok(Examination { exists: false, mistakes: vec![], differing: vec![], unused: vec![] });
         };
-        // Parsed apart from the types, because an error of the syntax belongs to no field.
-        let document = toml::Deserializer::parse(text).map_err(|error| refused(".".to_owned(), &error))?;
-        // serde itself names no path, such as `llm.backends[0].url`.
-        let config: Config = serde_path_to_error::deserialize(document)
-            .map_err(|error| refused(error.path().to_string(), error.inner()))?;
+        let text = text_of(&bytes, &file)?;
+        let Reading { document, config, mut mistakes, notes } = Reading::of(text);
+        mistakes.extend(notes.unset.into_iter().map(|unset| unset.mistake));
+        mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+        let mut differing = Vec::new();
+        if mistakes.is_empty() {
+            let settings = values::settings(document.get_ref(), text).into_iter();
+            let effective = settings.filter(|setting| values::is_effective(setting, &document, &config));
+            differing.extend(effective.map(|setting| {
+                let (line, _) = mistake::position(text, setting.span.start);
+                (setting, line)
+            }));
+            config.resolved(&file, paths)?;
+        }
+        Ok(Examination { exists: true, mistakes, differing, unused: notes.unused })
+    }
+
+    fn parse(text: &str, file: &Path, paths: &Paths) -> Result<Config, Failure> {
+        let Reading { mut config, mistakes, notes, .. } = Reading::of(text);
+        if !mistakes.is_empty() {
+            return Err(mistake::failure(file, &mistakes));
+        }
+        config.notes = notes;
         config.resolved(file, paths)
+    }
+}
+
+/// Content of a file.
+struct Reading<'a> {
+    /// Without the keys that this version does not read.
+    document: Spanned<DeTable<'a>>,
+    config: Config,
+    /// In the order of the file.
+    mistakes: Vec<Mistake>,
+    notes: Notes,
+}
+
+impl<'a> Reading<'a> {
+    fn of(text: &'a str) -> Reading<'a> {
+        // Parsed apart from the types, because an error of the syntax belongs to no type.
+        let mut document = match syntax::parse(text) {
+            Ok(document) => document,
+            Err(mistakes) => {
+                let document = Spanned::new(0..0, DeTable::default());
+                return Reading { document, config: Config::default(), mistakes, notes: Notes::default() };
+            }
+        };
+        let keys::Sorted { mut mistakes, unused } = keys::sort(document.get_mut(), text);
+        let (config, mut wrong) = values::read(&document, text);
+        // A mistyped key is not missing as well.
+        wrong.retain(|wrong| {
+            let is_mistyped = mistakes.iter().any(|mistake| mistake.field == wrong.field);
+            !(is_mistyped && wrong.problem.starts_with("missing field"))
+        });
+        mistakes.extend(wrong);
+        mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+        let unset = variables::unset(&values::settings(document.get_ref(), text), text);
+        Reading { document, config, mistakes, notes: Notes { unused, unset } }
+    }
+}
+
+/// Returns the file named on the command line, else the default file.
+fn place(named: Option<&Path>, paths: &Paths) -> Result<PathBuf, Failure> {
+    named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))
+}
+
+/// Returns the bytes of the file. `None` if the default file does not exist.
+fn found(named: Option<&Path>, file: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        // A node runs without a file. A file named by its user must exist.
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::io("read the configuration", file, &error)),
     }
 }
 
@@ -72,17 +162,9 @@ fn is_pipe(_file: &Path) -> io::Result<bool> {
 fn text_of<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
-        Failure::error(format!("{}: not UTF-8: save the file as UTF-8", position(file, valid, valid.len())))
+        let mistake = Mistake::at((valid, valid.len()), "", "not UTF-8", "save the file as UTF-8");
+        mistake::failure(file, &[mistake])
     })
-}
-
-/// Returns `file:line:column` of the byte at `offset`. Both numbers count from 1.
-fn position(file: &Path, text: &str, offset: usize) -> String {
-    // An offset inside a character cannot be sliced.
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
-    format!("{}:{line}:{column}", file.display())
 }
 
 #[cfg(test)]
@@ -193,6 +275,56 @@ mod tests {
                 assert!(parse(&text).is_err(), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_found() {
+        let text = "[transport]\nport = 0\nprot = 1\n[discovery]\nstatic_peers = [\"7080\", \"http://a\", \"7081\"]\n\
+                    [observability]\nlog_level = \"loud\"\nlog_compress = \"yes\"\n[[llm.backends]]\nname = \"a\"\n\
+                    url = \"ftp://x\"\n[[llm.backends]]\nnam = \"b\"\nurl = \"http://b\"\n";
+        let found: Vec<_> =
+            Reading::of(text).mistakes.iter().map(|m| format!("{} {}", m.line, m.field)).collect();
+        let expected = [
+            "2 transport.port",
+            "3 transport",
+            "5 discovery.static_peers[0]",
+            "5 discovery.static_peers[2]",
+            "7 observability.log_level",
+            "8 observability.log_compress",
+            "11 llm.backends[0].url",
+            "13 llm.backends[1]",
+        ];
+        assert_eq!(found, expected);
+        let message = parse(text).unwrap_err().message().to_owned();
+        assert!(message.starts_with("/etc/hearthnet/config.toml:2:8: transport.port: "), "{message}");
+        assert!(message.ends_with("(and 7 more; `hearthnet config check` lists all)"), "{message}");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_noted_and_a_key_is_not_repeated() {
+        let noted = |text: &str| {
+            let unset = Reading::of(text).notes.unset;
+            unset.iter().map(|unset| format!("{} {}", unset.mistake, unset.is_needed)).collect::<Vec<_>>()
+        };
+        let backend = |variable: &str| {
+            noted(&format!(
+                "[[llm.backends]]\nname = \"a\"\nurl = \"http://a\"\napi_key_env = \"{variable}\""
+            ))
+        };
+        assert_eq!(
+            backend("HEARTHNET_TEST_NO_SUCH_KEY"),
+            [
+                "4:15: llm.backends[0].api_key_env: the environment variable HEARTHNET_TEST_NO_SUCH_KEY is not set; \
+              set it where the node is started, or remove the line false"
+            ]
+        );
+        assert_eq!(backend("PATH"), [""; 0]);
+        let secret = backend("sk-hunter2").concat();
+        assert!(!secret.contains("hunter2") && secret.contains("such as LLM_KEY"), "{secret}");
+        let headers = "otlp_headers_env = \"HEARTHNET_TEST_NO_SUCH_KEY\"";
+        assert_eq!(noted(&format!("[observability]\n{headers}")), [""; 0], "nothing is exported");
+        let exported = format!("[observability]\n{headers}\notlp_endpoint = \"http://a:4318\"");
+        assert!(noted(&exported).concat().ends_with("true"));
     }
 
     /// Each refusal names file, line, field and the allowed values.

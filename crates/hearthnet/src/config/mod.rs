@@ -4,23 +4,29 @@
 //! allowed values. No value is replaced silently.
 
 mod capabilities;
+mod fields;
 mod file;
+mod keys;
+pub(crate) mod mistake;
 pub(crate) mod node_name;
 pub(crate) mod paths;
 mod sections;
+mod syntax;
 pub(crate) mod target;
 pub(crate) mod template;
 mod value;
+mod values;
+pub(crate) mod variables;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use obs_facade::{ObservabilityConfig, doctor};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 #[cfg(test)]
 pub(crate) use self::capabilities::BUILT_IN;
+pub(crate) use self::file::{Examination, Notes};
 use self::paths::{Folder, Paths};
 pub(crate) use self::sections::BackendSection;
 use self::sections::{
@@ -43,20 +49,8 @@ pub(crate) struct Config {
     pub(crate) emergency: EmergencySection,
     pub(crate) observability: ObservabilityConfig,
 
-    // Other modules of a node read these sections from the same file.
-    #[serde(rename = "embedding")]
-    // `deny_unknown_fields` would refuse them otherwise.
-    _embedding: Option<IgnoredAny>,
-    #[serde(rename = "rag")]
-    _rag: Option<IgnoredAny>,
-    #[serde(rename = "file")]
-    _file: Option<IgnoredAny>,
-    #[serde(rename = "market")]
-    _market: Option<IgnoredAny>,
-    #[serde(rename = "chat")]
-    _chat: Option<IgnoredAny>,
-    #[serde(rename = "ui")]
-    _ui: Option<IgnoredAny>,
+    #[serde(skip)]
+    pub(crate) notes: Notes,
 }
 
 impl Config {

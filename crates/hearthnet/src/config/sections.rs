@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::target::Target;
 use super::value;
@@ -110,12 +109,6 @@ pub(crate) struct BusSection {
     /// Names of the built-in capabilities that this node answers itself. Absent: all of them.
     #[serde(deserialize_with = "value::offer")]
     pub(crate) offer: Option<Vec<String>>,
-
-    // Settings of later versions. `deny_unknown_fields` would refuse them otherwise.
-    #[serde(rename = "prefer_local")]
-    _prefer_local: Option<IgnoredAny>,
-    #[serde(rename = "local_load_threshold")]
-    _local_load_threshold: Option<IgnoredAny>,
 }
 
 /// Section `[llm]`.

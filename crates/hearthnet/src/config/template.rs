@@ -49,7 +49,7 @@ port = 7080
 log_level = "info"                       # trace, debug, info, warning or error; for one logger: "info,hearthnet.node=debug"
 # log_dir = ""                           # empty: the default folder for the log
 # log_console = false                    # log on stderr too: "text" (or true) for people, "json" for journald and `docker logs`
-# log_max_bytes = 0                      # maximum size of a log file, at least 1048576; 0 is no limit
+# log_max_bytes = 0                      # maximum size of a log file, as "100MB" or in bytes, at least 1MiB; 0 is no limit
 # log_compress = false                   # compress finished days to .log.gz
 # log_latest = false                     # true keeps latest.log, a link to the file of today, for `tail -F`
 # log_group = ""                         # group that may read new files of the log; example: "adm"
@@ -102,13 +102,13 @@ mod tests {
             "[community]",
             "[transport]",
             "[discovery]",
-            "[[llm.backends]]",
+            "[[llm.backends]]\nname = \"a\"\nurl = \"http://a\"",
             "[emergency]",
             "[observability]",
         ] {
             fs::write(&file, format!("{section}\nnot-a-field = 1")).unwrap();
             let refused = Config::load(Some(&file), &paths).unwrap_err().message().to_owned();
-            let (_, allowed) = refused.split_once("expected").unwrap();
+            let (_, allowed) = refused.split_once("expected one of").unwrap();
             for field in allowed.split('`').skip(1).step_by(2) {
                 assert!(uncommented.contains(&format!("\n{field} = ")), "{section} {field}");
             }

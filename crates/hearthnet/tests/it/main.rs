@@ -9,6 +9,7 @@ mod caps;
 mod causes;
 mod command;
 mod completions;
+mod config_check;
 mod doctor;
 mod end;
 mod export;

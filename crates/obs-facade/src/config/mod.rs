@@ -2,6 +2,7 @@
 
 mod check;
 mod read;
+mod size;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -363,12 +364,22 @@ mod tests {
     #[test]
     fn a_bad_size_or_compression_of_log_files_is_refused_with_field_and_fix() {
         let read = |text: &str| toml::from_str::<ObservabilityConfig>(text);
-        for bad in ["1", "1048575", "-1", "9223372036854775808", "\"1 MiB\""] {
+        for bad in ["1", "1048575", "-1", "9223372036854775808", "\"1MB\"", "\"99999999999TB\""] {
             let error = read(&format!("log_max_bytes = {bad}")).unwrap_err().to_string();
             assert!(error.contains("log_max_bytes"), "{error}");
             let says_what_is_allowed = error.contains("1 MiB (1048576)") || error.contains("i64");
             assert!(says_what_is_allowed, "{error}");
         }
+        for (bad, words) in [
+            ("\"100\"", "such as \"100MB\""),
+            ("\"100M\"", "`100M` is not a size"),
+            ("true", "a number of bytes"),
+        ] {
+            let error = read(&format!("log_max_bytes = {bad}")).unwrap_err().to_string();
+            assert!(error.contains("log_max_bytes") && error.contains(words), "{error}");
+        }
+        let words = read("log_dir = \"x\"\nlog_max_bytes = \"100MB\"").unwrap();
+        assert_eq!(words, ObservabilityConfig::new("x").log_max_bytes(100_000_000));
         let error = obs_facade_error(ObservabilityConfig::new("/tmp").log_max_bytes(5));
         assert_eq!(error.field(), "log_max_bytes");
         assert!(error.to_string().contains("1 MiB (1048576)"), "{error}");

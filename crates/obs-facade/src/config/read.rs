@@ -4,6 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::check::{check_clock_anchors, check_doctor_interval, check_otlp_endpoint, compressing, limit};
+use super::size::Size;
 use crate::error::Error;
 
 /// Advice on `log_max_bytes`.
@@ -38,8 +39,8 @@ pub(super) fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<St
 }
 
 pub(super) fn log_max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    // Read as `i64`, because TOML integers are signed: a negative number gets our text instead of serde's.
-    let bytes = i64::deserialize(deserializer)?;
+    // Signed, so that a negative number gets our text instead of serde's.
+    let Size(bytes) = Size::deserialize(deserializer)?;
     let bytes = u64::try_from(bytes)
         .map_err(|_| D::Error::custom(format_args!("{bytes} is not allowed; {LOG_MAX_BYTES}")))?;
     obs_log::Config::new("").max_bytes(limit(bytes)).check().map_err(|error| without_field(&error.into()))?;

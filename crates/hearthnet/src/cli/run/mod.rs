@@ -2,6 +2,7 @@
 
 mod banner;
 pub(crate) mod end_signal;
+mod notes;
 mod port_owner;
 mod reload;
 mod runtime;
@@ -67,6 +68,9 @@ pub(crate) fn run(
     overrides: &Overrides,
 ) -> Result<ExitCode, Failure> {
     descriptors::check_limit()?;
+    if let Some(file) = overrides.config.as_deref().or(config_file) {
+        notes::require_variables(&config, file)?;
+    }
     let name = config.node_name();
     let banner = Banner::of(&config);
     let home = home::ensure(&config, config_file, paths, &name, &mut |what, path, creation| {
@@ -77,6 +81,7 @@ pub(crate) fn run(
     // Held until the end, because dropping it flushes the log.
     let _guard = obs_facade::configure(&config.observability)
         .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
+    notes::log(&config.notes);
     let runtime = runtime::start()?;
     let identity = Arc::new(home.identity);
     let node_id = identity.node_id().to_owned();
@@ -92,6 +97,7 @@ pub(crate) fn run(
         node_id: node_id.clone(),
         node: node.clone(),
         started_with,
+        unused: config.notes.unused.clone(),
     };
     let named_or_default = overrides.config.as_deref().or(config_file);
     let marker = Marker::default();
@@ -152,7 +158,9 @@ impl Serving<'_> {
         let Serving { config, config_file, node, checkup, community, blobs, events, runs, marker } = self;
         let mut signals = EndSignals::listen()?;
         let end = async {
-            info!(logger: LOG, signal = signals.first().await.name; "stopping");
+            // Outside of the macro, which evaluates its fields only if the level is logged.
+            let signal = signals.first().await;
+            info!(logger: LOG, signal = signal.name; "stopping");
             service_manager::tell(&[Message::Stopping, Message::Status("stopping")]);
             signals
         };

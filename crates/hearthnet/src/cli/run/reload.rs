@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use obs_facade::{Guard, LogConsole, Logger, ObservabilityConfig, info, warn};
 
+use super::notes;
 use super::service_manager::{self, Message};
 use crate::config::Config;
 use crate::config::paths::Paths;
@@ -25,6 +26,8 @@ pub(super) struct Reload {
     pub(super) node: Arc<Node>,
     /// Sections that need a restart, as they were at the start.
     pub(super) started_with: Vec<(&'static str, String)>,
+    /// Settings that this version does not use and that the start has named.
+    pub(super) unused: Vec<String>,
 }
 
 /// Reloads at each SIGHUP under a service manager. Never ends.
@@ -64,9 +67,10 @@ impl Reload {
                 let needs_restart = self.needs_restart(config).join(", ");
                 let (soft, hard) =
                     (config.transport.rate_limit_soft_rps, config.transport.rate_limit_hard_rps);
+                let unused = notes::newly_unused(&self.unused, &config.notes);
                 info!(
                     logger: LOG, rate_limit_soft_rps = soft, rate_limit_hard_rps = hard,
-                    needs_restart = needs_restart; "configuration reloaded"
+                    needs_restart = needs_restart, newly_unused = unused; "configuration reloaded"
                 );
             }
             Err(failure) => {
@@ -80,6 +84,9 @@ impl Reload {
     fn apply(&self) -> Result<(Guard, Config), Failure> {
         let mut config = Config::load(self.file.as_deref(), &self.paths)?;
         config.transport.port = self.port.unwrap_or(config.transport.port);
+        if let Some(file) = self.file.clone().or_else(|| self.paths.config_file().ok()) {
+            notes::require_variables(&config, &file)?;
+        }
         let observability = observability(&config, self.debug, &self.node_id);
         let guard = obs_facade::configure(&observability)
             .map_err(|error| Failure::error(format!("cannot set up observability: {error}")))?;
