@@ -40,7 +40,7 @@ async fn own_capabilities_and_those_of_peers_are_listed_and_filtered() {
     );
     assert_eq!((lines.len(), said.as_str()), (4, ""), "{table}");
     let echo = lines.iter().find(|line| line.starts_with(ECHO)).unwrap();
-    assert!(echo.contains("attic ") && echo.contains(" 100 % "), "{table}");
+    assert!(echo.contains(" attic ") && echo.contains(" 100 % "), "{table}");
 
     assert_eq!(names(&second, &[]), [STATUS, ECHO, STATUS]);
     assert_eq!(names(&second, &["--local-only"]), [STATUS]);

@@ -7,6 +7,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Args;
+use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
 use self::known::{Capability, Known};
 use self::pattern::Pattern;
@@ -39,7 +40,7 @@ pub(crate) struct CapsArgs {
 
 const HELP: &str =
     "health is the share of the last 100 calls that succeeded, p50ms the median duration of the last \
-five minutes. A node on another machine lists its own capabilities alone, without figures.
+five minutes. A narrow terminal leaves out stability and version. A node on another machine lists its own capabilities alone, without figures.
 
 Examples:
   hearthnet caps
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &CapsArgs, config: &Config) -> Result<ExitCode, Failure>
         // A number or text of a peer stays as it is: escapes of JSON mean the same.
         true => visible_json(&serde_json::json!({ "capabilities": chosen }).to_string()),
         false if chosen.is_empty() => String::new(),
-        false => table::render(&known, &chosen),
+        false => table::render(&known, &chosen, TextStyle::for_stdout(ColorChoice::Auto).width),
     };
     print(&shown).map_err(|error| not_written(&error))?;
     if chosen.is_empty() {

@@ -15,14 +15,31 @@ const MAX_WIDTH: usize = 48;
 /// Cell without a value.
 const NONE: &str = "-";
 
-/// Returns the capabilities in aligned columns under a header. The text is safe for a terminal.
-pub(super) fn render(known: &Known, capabilities: &[&Capability]) -> String {
+/// Columns that a narrow terminal does without, the least important one first.
+const OPTIONAL: [usize; 2] = [2, 1];
+
+/// Returns the capabilities in aligned columns under a header. The text is safe for a terminal of `columns`.
+pub(super) fn render(known: &Known, capabilities: &[&Capability], columns: Option<usize>) -> String {
     let mut rows = vec![COLUMNS.map(str::to_owned)];
     rows.extend(capabilities.iter().map(|capability| row(known, capability)));
     let widths: Vec<usize> = (0..COLUMNS.len())
         .map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default())
         .collect();
-    rows.iter().map(|row| line(row, &widths)).collect()
+    let shown = shown(&widths, columns);
+    rows.iter().map(|row| line(row, &widths, &shown)).collect()
+}
+
+/// Returns the numbers of the columns that fit.
+fn shown(widths: &[usize], columns: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+    for optional in OPTIONAL {
+        let total: usize = shown.iter().map(|column| widths[*column] + 2).sum();
+        // The last column has no gap.
+        if columns.is_some_and(|columns| total > columns + 2) {
+            shown.retain(|column| *column != optional);
+        }
+    }
+    shown
 }
 
 fn row(known: &Known, capability: &Capability) -> [String; 8] {
@@ -39,19 +56,19 @@ fn row(known: &Known, capability: &Capability) -> [String; 8] {
     ]
 }
 
-/// Returns the name of the node that offers the capability, and its ID in short.
+/// Returns the name of the node that offers the capability. Its ID follows if the name is missing or not the only one.
 fn node(known: &Known, capability: &Capability) -> String {
+    let us = (Some(&known.node.id), known.node.name.as_deref());
+    let peers = known.peers.iter().map(|peer| (peer.node_id.as_ref(), peer.name.as_deref()));
+    let nodes: Vec<_> = std::iter::once(us).chain(peers).collect();
     let id = &capability.node;
-    let of_peer = || known.peers.iter().find(|peer| peer.node_id.as_ref() == Some(id));
-    let name = match *id == known.node.id {
-        true => known.node.name.clone(),
-        false => of_peer().and_then(|peer| peer.name.clone()),
-    };
-    // Two peers may have one name.
-    let id = short_id(id.trim_start_matches("ed25519:"), 4, '…');
-    match name {
-        Some(name) => cell(&format!("{name} {id}")),
-        None => id,
+    let short = short_id(id.trim_start_matches("ed25519:"), 4, '…');
+    match nodes.iter().find(|node| node.0 == Some(id)).and_then(|node| node.1) {
+        None => short,
+        Some(name) if nodes.iter().filter(|node| node.1 == Some(name)).count() > 1 => {
+            cell(&format!("{name} {short}"))
+        }
+        Some(name) => cell(name),
     }
 }
 
@@ -99,10 +116,12 @@ fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-fn line(row: &[String; 8], widths: &[usize]) -> String {
-    let cells =
-        row.iter().zip(widths).map(|(cell, wanted)| format!("{cell}{}", " ".repeat(wanted - width(cell))));
-    let line = cells.collect::<Vec<_>>().join("  ");
+fn line(row: &[String; 8], widths: &[usize], shown: &[usize]) -> String {
+    let cell = |column: &usize| {
+        let cell = &row[*column];
+        format!("{cell}{}", " ".repeat(widths[*column] - width(cell)))
+    };
+    let line = shown.iter().map(cell).collect::<Vec<_>>().join("  ");
     format!("{}\n", line.trim_end())
 }
 
@@ -129,16 +148,18 @@ mod tests {
         }))
         .unwrap();
         let all: Vec<&Capability> = known.capabilities.iter().collect();
-        let table = render(&known, &all);
+        let table = render(&known, &all, None);
         let lines: Vec<&str> = table.lines().collect();
         assert!(!table.contains('\u{1b}'), "{table}");
-        assert!(
-            lines[1].starts_with("llm.chat   1.0      stable     küche AAAA…AAAA  qwen {\"ctx\":4096}"),
-            "{table}"
-        );
+        assert!(lines[1].starts_with("llm.chat   1.0      stable     küche  qwen {\"ctx\":4096}"), "{table}");
         assert!(lines[1].ends_with("99 %    840    2"), "{table}");
         assert!(lines[2].ends_with("silent  0.4    0"), "{table}");
         let column = |line: &str, text: &str| width(&line[..line.find(text).unwrap()]);
         assert_eq!(column(lines[0], "health"), column(lines[2], "silent"));
+
+        let narrow = render(&known, &all, Some(105));
+        assert!(!narrow.contains("stability") && narrow.contains("version"), "{narrow}");
+        assert!(narrow.lines().all(|line| width(line) <= 105), "{narrow}");
+        assert!(!render(&known, &all, Some(20)).contains("version"));
     }
 }
