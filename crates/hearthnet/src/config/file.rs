@@ -8,31 +8,10 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::mistake::{self, Mistake};
+use super::notes::{Examination, Notes};
 use super::paths::Paths;
-use super::values::Setting;
-use super::variables::{self, Unset};
-use super::{Config, keys, syntax, values};
+use super::{Config, keys, setting, syntax, values, variables};
 use crate::failure::Failure;
-
-/// What the reading of a file found besides its values.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Notes {
-    /// Sections and keys of later versions, which this one does not read.
-    pub(crate) unused: Vec<String>,
-    /// Fields that name an environment variable which is not there.
-    pub(crate) unset: Vec<Unset>,
-}
-
-/// Outcome of the examination of a file.
-pub(crate) struct Examination {
-    /// Whether there is a file. The default one need not exist.
-    pub(crate) exists: bool,
-    /// In the order of the file.
-    pub(crate) mistakes: Vec<Mistake>,
-    /// Values that differ from their defaults, with the lines that set them.
-    pub(crate) differing: Vec<(Setting, usize)>,
-    pub(crate) unused: Vec<String>,
-}
 
 impl Config {
     /// Reads the file named on the command line, else the default file if it exists.
@@ -57,7 +36,7 @@ impl Config {
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         let mut differing = Vec::new();
         if mistakes.is_empty() {
-            let settings = values::settings(document.get_ref(), text).into_iter();
+            let settings = setting::all(document.get_ref(), text).into_iter();
             let effective = settings.filter(|setting| values::is_effective(setting, &document, &config));
             differing.extend(effective.map(|setting| {
                 let (line, _) = mistake::position(text, setting.span.start);
@@ -107,7 +86,7 @@ impl<'a> Reading<'a> {
         });
         mistakes.extend(wrong);
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-        let unset = variables::unset(&values::settings(document.get_ref(), text), text);
+        let unset = variables::unset(&setting::all(document.get_ref(), text), text);
         Reading { document, config, mistakes, notes: Notes { unused, unset } }
     }
 }

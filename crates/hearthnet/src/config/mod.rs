@@ -9,8 +9,10 @@ mod file;
 mod keys;
 pub(crate) mod mistake;
 pub(crate) mod node_name;
+mod notes;
 pub(crate) mod paths;
 mod sections;
+mod setting;
 mod syntax;
 pub(crate) mod target;
 pub(crate) mod template;
@@ -26,7 +28,7 @@ use serde::Deserialize;
 
 #[cfg(test)]
 pub(crate) use self::capabilities::BUILT_IN;
-pub(crate) use self::file::{Examination, Notes};
+pub(crate) use self::notes::{Examination, Notes};
 use self::paths::{Folder, Paths};
 pub(crate) use self::sections::BackendSection;
 use self::sections::{

@@ -1,7 +1,6 @@
 //! Values of the file: reads all of them, and finds every one that is not allowed.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use serde_path_to_error::{Path, Segment};
 use toml::Spanned;
@@ -9,6 +8,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::Config;
 use super::mistake::Mistake;
+use super::setting::Setting;
 
 /// Maximum number of mistakes that are looked for. Each costs one reading of the document.
 const MAX_MISTAKES: usize = 20;
@@ -113,24 +113,6 @@ fn remove_element(array: &mut DeArray<'_>, index: usize) {
     *array = elements.filter(|(at, _)| *at != index).map(|(_, element)| element).collect();
 }
 
-/// Value that the file sets.
-#[derive(Clone, Debug)]
-pub(crate) struct Setting {
-    /// Path of the key, as in `llm.backends[0].url`.
-    pub(crate) key: String,
-    /// Text of the value in the file.
-    pub(crate) value: String,
-    pub(super) span: Range<usize>,
-}
-
-/// Returns all values of the document, in the order of the file.
-pub(super) fn settings(document: &DeTable<'_>, text: &str) -> Vec<Setting> {
-    let mut all = Vec::new();
-    collect(document, "", text, &mut all);
-    all.sort_by_key(|setting| setting.span.start);
-    all
-}
-
 /// Returns whether the configuration that was read from the document would be another one without the value.
 pub(super) fn is_effective(setting: &Setting, document: &Spanned<DeTable<'_>>, config: &Config) -> bool {
     let mut without = document.clone();
@@ -141,30 +123,6 @@ pub(super) fn is_effective(setting: &Setting, document: &Spanned<DeTable<'_>>, c
     }
     // The types have no equality of their own, and print all their fields.
     read_once(without).map_or(true, |other| format!("{other:?}") != format!("{config:?}"))
-}
-
-fn collect(table: &DeTable<'_>, above: &str, text: &str, found: &mut Vec<Setting>) {
-    for (key, value) in table {
-        let key = match above {
-            "" => key.get_ref().to_string(),
-            above => format!("{above}.{}", key.get_ref()),
-        };
-        match value.get_ref() {
-            DeValue::Table(below) => collect(below, &key, text, found),
-            DeValue::Array(array) if key == "llm.backends" => {
-                for (index, element) in array.iter().enumerate() {
-                    if let DeValue::Table(below) = element.get_ref() {
-                        collect(below, &format!("{key}[{index}]"), text, found);
-                    }
-                }
-            }
-            _ => {
-                let span = value.span();
-                let value = text.get(span.clone()).unwrap_or_default().to_owned();
-                found.push(Setting { key, value, span });
-            }
-        }
-    }
 }
 
 fn remove_key(table: &mut DeTable<'_>, path: &[&str]) -> bool {

@@ -3,7 +3,7 @@
 use std::env;
 
 use super::mistake::Mistake;
-use super::values::Setting;
+use super::setting::Setting;
 
 /// Field that names a variable which is not set, or not UTF-8.
 #[derive(Clone, Debug)]
