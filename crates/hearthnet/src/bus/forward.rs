@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use super::answer::{self, Answer, ERROR, Frame, FrameSource, frames};
 use super::peers::Peer;
 use super::state::Bus;
+use crate::wire::caller::FROM;
 use crate::wire::error::{CallError, Code};
-use crate::wire::signing::signature::{self, FROM, VERSION_HEADER};
+use crate::wire::signing::signature::{self, VERSION_HEADER};
 use crate::wire::{VERSION, client, sse};
 
 /// Advice for an error that a peer reports.

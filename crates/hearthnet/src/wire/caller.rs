@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use obs_facade::log::log::kv::{Error, Source, Value, VisitSource};
 use obs_facade::log::log::{Log, Metadata, Record};
 use obs_facade::metrics::{self, CounterFamily};
 use obs_facade::trace;
 
 use super::signing::identity;
-use super::signing::signature::FROM;
+
+/// Header with the node ID that a caller gives itself.
+pub(crate) const FROM: HeaderName = HeaderName::from_static("x-hearthnet-from");
 
 const FROM_FIELD: &str = "from";
 const VERIFIED_FIELD: &str = "from_verified";

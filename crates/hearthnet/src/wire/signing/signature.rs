@@ -7,12 +7,11 @@ use obs_facade::{Logger, RateLimited, warn};
 use serde_json::{Value, json};
 
 use super::identity::{self, BadSignature, Identity};
-use crate::wire::caller::Caller;
+use crate::wire::caller::{Caller, FROM};
 use crate::wire::error::{CallError, Code};
 use crate::wire::{VERSION, clock};
 
 pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("x-hearthnet-capability-version");
-pub(crate) const FROM: HeaderName = HeaderName::from_static("x-hearthnet-from");
 const COMMUNITY: HeaderName = HeaderName::from_static("x-hearthnet-community");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-hearthnet-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hearthnet-signature");
