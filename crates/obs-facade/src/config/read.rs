@@ -41,8 +41,11 @@ pub(super) fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<St
 pub(super) fn log_max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     // Signed, so that a negative number gets our text instead of serde's.
     let Size(bytes) = Size::deserialize(deserializer)?;
-    let bytes = u64::try_from(bytes)
-        .map_err(|_| D::Error::custom(format_args!("{bytes} is not allowed; {LOG_MAX_BYTES}")))?;
+    // TOML's integers end there, so that a size in words has the same bound.
+    let bytes = i64::try_from(bytes)
+        .ok()
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .ok_or_else(|| D::Error::custom(format_args!("{bytes} is not allowed; {LOG_MAX_BYTES}")))?;
     obs_log::Config::new("").max_bytes(limit(bytes)).check().map_err(|error| without_field(&error.into()))?;
     Ok(bytes)
 }
