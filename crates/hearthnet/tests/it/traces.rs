@@ -232,3 +232,26 @@ async fn a_hostile_peer_changes_no_terminal_and_ends_no_command() {
         assert!(!shown.contains("\u{1b}[2J") && !shown.contains("\u{1b}]"));
     }
 }
+
+#[tokio::test]
+async fn a_call_that_runs_is_listed_and_shown() {
+    let slow = std::time::Duration::from_secs(60);
+    let backend = Backend::start(Script { tokens: vec!["a"], delay: slow, ..Script::default() }).await;
+    let node = Home::new().start(&backend.section());
+    let id = "01HXR3F2Q4T6V8X0Z2B4D6F8HJ";
+    let mut streamed = chat();
+    streamed["input"]["stream"] = true.into();
+    let call = tokio::spawn(node.call("llm.chat", &streamed).header("X-HearthNet-Request-Id", id).send());
+    let begun = std::time::Instant::now();
+    while !node.get("/trace/active").await.to_string().contains(id) {
+        assert!(begun.elapsed().as_secs() < 10, "the call does not run");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let listed = node.home.run(&["trace", "recent", "--active", "--min-ms", "0"]);
+    assert!(text_of(&listed.stdout).contains("llm.chat  running"), "{listed:?}");
+    let listed = node.home.run(&["trace", "recent", "--active", "--status", "failed", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&listed.stdout).unwrap(), json!({ "traces": [] }));
+    let shown = node.home.run(&["trace", "show", "F8HJ"]);
+    assert!(text_of(&shown.stdout).contains("runs now"), "{shown:?}");
+    call.abort();
+}

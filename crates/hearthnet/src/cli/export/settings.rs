@@ -60,7 +60,7 @@ fn is_secret(name: &str, value: &Value) -> bool {
         return false;
     }
     match value {
-        // The name of a variable, such as `api_key_env = "MY_KEY"`, unless somebody has put the key itself there.
+        // The name of a variable, such as `api_key_env = "MY_KEY"`, unless the user has put the key itself there.
         Value::String(text) if name.ends_with("_env") => !is_variable(text),
         Value::String(text) if name == "keys_dir" || name.ends_with("_dir") || name.ends_with("_path") => {
             redacted_text(text) != *text

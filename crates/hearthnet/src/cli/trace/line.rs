@@ -2,6 +2,7 @@
 
 use obs_facade::doctor::render::TextStyle;
 
+use super::record::RUNNING;
 use super::text::shortened;
 
 #[derive(Clone, Copy)]
@@ -18,6 +19,7 @@ impl Color {
     pub(crate) fn of_status(status: &str) -> Color {
         match status {
             "ok" => Color::Green,
+            RUNNING => Color::Cyan,
             "cancelled" => Color::Yellow,
             _ => Color::Red,
         }

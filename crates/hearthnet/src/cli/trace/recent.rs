@@ -110,7 +110,7 @@ fn active(args: &RecentArgs, node: &NodeUrl) -> Result<(Traces, String), Failure
         false => chosen.reverse(),
     }
     chosen.truncate(args.n.into());
-    let (traces, raw): (Vec<_>, Vec<_>) = chosen.into_iter().unzip();
+    let (traces, raw): (Vec<_>, Vec<_>) = chosen.into_iter().map(|(trace, raw)| (trace.runs(), raw)).unzip();
     Ok((Traces { traces }, serde_json::json!({ "traces": raw }).to_string()))
 }
 

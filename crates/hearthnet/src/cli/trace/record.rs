@@ -41,6 +41,9 @@ pub(super) struct Span {
     pub(super) span_id: Option<String>,
 }
 
+/// Status that is shown of a trace that runs.
+pub(super) const RUNNING: &str = "running";
+
 /// Maximum number of spans of a trace that are shown. A node keeps no more of its own traces.
 const MAX_SPANS: usize = 128;
 /// Maximum number of fields of a span that are shown.
@@ -58,7 +61,16 @@ impl Trace {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        !matches!(self.status.as_str(), "ok" | "cancelled")
+        !matches!(self.status.as_str(), "ok" | "cancelled" | RUNNING)
+    }
+
+    /// Marks a trace that has not ended. Until then a trace without a failure has the status `ok`, which reads as if it
+    /// had ended.
+    pub(super) fn runs(mut self) -> Trace {
+        if self.status == "ok" {
+            self.status = RUNNING.to_owned();
+        }
+        self
     }
 
     /// Returns the trace with bounded spans and fields. The trace of another node has no bounds that this one knows.

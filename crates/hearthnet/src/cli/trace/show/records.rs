@@ -52,6 +52,7 @@ fn records(mut answer: Value) -> Option<Vec<Value>> {
 pub(super) fn parts(records: Vec<Value>, is_running: bool, node: &str) -> Vec<Part> {
     let part = |raw: Value| {
         let trace: Trace = serde_json::from_value(raw.clone()).ok()?;
+        let trace = if is_running { trace.runs() } else { trace };
         Some(Part { node: node.to_owned(), is_running, trace: trace.bounded(), raw })
     };
     records.into_iter().filter_map(part).collect()
