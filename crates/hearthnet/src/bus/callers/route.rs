@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::sketch::COUNTERS;
-use super::{CallerCount, Callers, Measure};
+use super::table::{CallerCount, Callers, Measure};
 use crate::wire;
 use crate::wire::clock;
 use crate::wire::error::{CallError, Code};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use super::Key;
+use super::key::Key;
 
 /// Number of callers with a counter.
 ///

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Callers, Key, Measure};
+use super::key::Key;
+use super::table::{Callers, Measure};
 use crate::wire::error::{CallError, Code};
 use crate::wire::signing::identity;
 
