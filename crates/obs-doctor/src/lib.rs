@@ -53,7 +53,7 @@
 //! | `log_handover` | a running node does not take over the lines of a process that was killed | `log_folder` |
 //! | `log_crash_safety` | a kill of the node would lose its last lines | `log_folder` |
 //! | `trace_export` | the collector does not accept the traces | |
-//! | `last_stop` | the run before this one was killed, and this one began less than an hour ago | |
+//! | `last_stop` | never; it warns for a day when the run before this one was killed | |
 //! | `clock_steps` | the clock was set three times or more within a day while the node ran | |
 //!
 //! Whether the log folder can be written is asked (`access(2)`, `statvfs(3)`) and not tried. A quota, a security module or

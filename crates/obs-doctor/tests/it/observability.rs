@@ -11,7 +11,7 @@ use obs_doctor::{
     Observability, Outcome, RunEnd, SkipReason, Status,
 };
 
-use crate::home::{Home, assert_fails, assert_passes, assert_skips, set_mode};
+use crate::home::{Home, assert_passes, assert_skips, set_mode};
 use crate::promises::snapshot;
 
 /// Running node with this state.
@@ -145,7 +145,7 @@ fn a_hand_over_file_that_is_in_use_is_not_left_behind() {
     let home = Home::fresh();
     let path = left_behind(&home, 1);
     let file = fs::File::options().write(true).open(&path).unwrap();
-    assert_fails(&home.with_bus(Watched(well()), "log_handover"), "1 hand-over file", "restart the node");
+    assert_eq!(home.with_bus(Watched(well()), "log_handover").status, Status::Warn);
     crate::lock::lock(&file);
     assert_passes(&home.with_bus(Watched(well()), "log_handover"), "none");
     assert_passes(&home.run("log_handover"), "none");
@@ -173,7 +173,7 @@ fn nothing_in_the_log_folder_changes() {
     assert_eq!(fs::metadata(home.log()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
-/// An older fault is mentioned for a day and no longer fails; a kill counts for an hour.
+/// An older fault is mentioned for a day and no longer fails; so is a kill.
 #[test]
 fn an_old_fault_ceases_to_fail() {
     let home = Home::fresh();
@@ -189,8 +189,8 @@ fn an_old_fault_ceases_to_fail() {
         let last = LastRun { ended, uptime_seconds, ..LastRun::default() };
         home.with_bus(Watched(Observability { last_run: Some(last), ..well() }), "last_stop").status
     };
-    assert_eq!(stop(RunEnd::Killed, 3_600), Status::Fail);
-    assert_eq!(stop(RunEnd::Killed, 3_601), Status::Warn);
+    assert_eq!(stop(RunEnd::Killed, 86_400), Status::Warn);
+    assert_eq!(stop(RunEnd::Killed, 86_401), Status::Pass);
     assert_eq!([stop(RunEnd::None, 0), stop(RunEnd::InOrder, 0)], [Status::Pass; 2]);
     assert_eq!(stop(RunEnd::Unknown, 0), Status::Skip);
     let clock = |steps_of_a_day| {

@@ -2,6 +2,7 @@
 //!
 //! No crate depends on another one, so this module is the only place that knows two of them.
 
+#[cfg(feature = "http")]
 mod own_state;
 
 use std::sync::Once;
@@ -14,6 +15,7 @@ static JOINED: Once = Once::new();
 pub(crate) fn join() {
     // A second join would find the families declared and warn about it.
     JOINED.call_once(|| {
+        #[cfg(feature = "http")]
         own_state::begin();
         join_trace_ids();
         show_log_stats();

@@ -1,6 +1,6 @@
 //! `log_crash_safety`: a kill of the node loses no line.
 
-use super::handover::left_behind;
+use super::handover::find;
 use super::{known, log_dir};
 use crate::check::Context;
 use crate::report::CheckResult;
@@ -20,7 +20,7 @@ pub(in crate::checks) fn crash_safety(cx: &Context) -> CheckResult {
     }
     let dir = log_dir(cx).ok();
     let folder = dir.map_or_else(|| "LOG_DIR".to_owned(), shell);
-    let left = dir.map_or(0, |dir| left_behind(cx.machine.files.as_ref(), dir).len());
+    let left = dir.map_or(0, |dir| find(cx.machine.files.as_ref(), dir).left.len());
     if left >= MAX_LEFT {
         return CheckResult::fail(format!(
             "{left} hand-over files are left, so the node makes none of its own"

@@ -7,6 +7,7 @@
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, test_kill_process};
 
@@ -19,6 +20,8 @@ use crate::text::shell;
 const PREFIX: &str = ".handover-";
 /// Bit in the mark of a process that could not lock its file.
 const UNLOCKED: u64 = 1 << 63;
+/// Time after which a process has taken over the files of dead ones.
+const SETTLED: Duration = Duration::from_secs(10);
 /// Maximum number of files that are looked at. A process leaves its files alone from 16 on.
 const MAX_FILES: usize = 64;
 /// Maximum size of a file of the kernel that is read.
@@ -33,13 +36,15 @@ pub(in crate::checks) fn handover(cx: &Context) -> CheckResult {
 }
 
 fn judge(cx: &Context, dir: &Path) -> CheckResult {
-    let left = left_behind(cx.machine.files.as_ref(), dir);
+    let Found { left, held } = find(cx.machine.files.as_ref(), dir);
     if left.is_empty() {
         return CheckResult::pass("none is left behind");
     }
     let files = counted(left.len() as u64, "hand-over file");
     let first = left[0].file_name().unwrap_or_default().to_string_lossy();
-    let result = if cx.bus.node_id().is_none() {
+    // A process that has just started is still taking files over.
+    let is_settled = held.iter().filter_map(|path| age(cx, path)).any(|age| age >= SETTLED);
+    let result = if !is_settled {
         CheckResult::warn(format!("{files} of a killed process, with its last lines"))
             .fix("start the node, which writes the lines into the log: `hearthnet run`")
     } else {
@@ -55,14 +60,28 @@ fn judge(cx: &Context, dir: &Path) -> CheckResult {
     result.evidence("file", first)
 }
 
-/// Returns the hand-over files in `dir` whose process is dead.
-pub(super) fn left_behind(files: &dyn Files, dir: &Path) -> Vec<PathBuf> {
-    let names = files.list(dir).unwrap_or_default();
+/// Hand-over files of a folder.
+pub(super) struct Found {
+    /// Files whose process is dead.
+    pub(super) left: Vec<PathBuf>,
+    /// Files of processes that run.
+    held: Vec<PathBuf>,
+}
+
+pub(super) fn find(files: &dyn Files, dir: &Path) -> Found {
+    let mut names = files.list(dir).unwrap_or_default();
+    names.sort();
     let named = names.iter().filter_map(|name| Some((name.to_str()?, Owner::of(name.to_str()?)?)));
-    let dead = named.take(MAX_FILES).filter(|(name, owner)| !is_held(files, &dir.join(name), *owner));
-    let mut left: Vec<PathBuf> = dead.map(|(name, _)| dir.join(name)).collect();
-    left.sort();
-    left
+    let (held, left): (Vec<_>, Vec<_>) =
+        named.take(MAX_FILES).partition(|(name, owner)| is_held(files, &dir.join(name), *owner));
+    let paths = |found: Vec<(&str, Owner)>| found.into_iter().map(|(name, _)| dir.join(name)).collect();
+    Found { left: paths(left), held: paths(held) }
+}
+
+/// Returns the time since the file was made; `None` where the file system does not tell.
+fn age(cx: &Context, path: &Path) -> Option<Duration> {
+    let made = cx.machine.files.metadata(path).ok()?.created().ok()?;
+    cx.machine.clock.now().duration_since(made).ok()
 }
 
 /// Process that a hand-over file is named after.

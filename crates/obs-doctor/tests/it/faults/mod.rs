@@ -52,7 +52,9 @@ fn every_fault_has_its_own_words_and_fix() {
         assert!(!table.rows[..at].iter().any(|other| same(&other)), "said before: {row}");
     }
     for name in Doctor::standard().checks().map(Check::name) {
-        let fails = |row: &&Row| row.check == name && row.verdict == "fail";
+        // A kill that is over is a warning.
+        let worst = if name == "last_stop" { "warn" } else { "fail" };
+        let fails = |row: &&Row| row.check == name && row.verdict == worst;
         assert!(table.rows.iter().any(|row| fails(&row)), "{name} has no failing case");
     }
     compare(&table);

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
-use obs_doctor::machine::{Machine, Volume};
+use obs_doctor::machine::{Clock, Machine, Volume};
 use obs_doctor::{
     BusError, CapabilityBus, ClockState, ExportCounts, ExportState, LastRun, LogState, Observability,
     Outcome, RunEnd,
@@ -101,6 +102,15 @@ pub(super) fn log_writes(table: &mut Table) {
     table.add(&home, "the node does not answer", &home.with_bus(Silent(silent), "log_writes"));
 }
 
+/// A minute from now.
+struct Later;
+
+impl Clock for Later {
+    fn now(&self) -> SystemTime {
+        SystemTime::now() + Duration::from_secs(60)
+    }
+}
+
 /// A node that gives no answer.
 struct Silent(Result<Observability, BusError>);
 
@@ -127,14 +137,16 @@ pub(super) fn log_handover(table: &mut Table) {
     let home = Home::fresh();
     let file = left_behind(&home, 1);
     table.add(&home, "a killed node", &home.run(NAME));
-    let running = || Watched(Observability::default());
-    table.add(&home, "a killed process beside the running node", &home.with_bus(running(), NAME));
+    let held = fs::File::create(home.log().join(format!(".handover-{}-78-1", std::process::id()))).unwrap();
+    crate::lock::lock(&held);
+    let later = || Machine::default().clock(Later);
+    table.add(&home, "a killed process beside the running node", &home.run_on(later(), NAME));
     if std::os::unix::fs::chown(&file, Some(child::NOBODY), None).is_err() {
         table.missing = true;
         return;
     }
     left_behind(&home, 2);
-    table.add(&home, "a killed process of another user", &home.with_bus(running(), NAME));
+    table.add(&home, "a killed process of another user", &home.run_on(later(), NAME));
 }
 
 pub(super) fn log_crash_safety(table: &mut Table) {
@@ -164,14 +176,13 @@ pub(super) fn trace_export(table: &mut Table) {
 
 pub(super) fn last_stop(table: &mut Table) {
     let home = Home::fresh();
-    let mut look = |fault: &str, uptime_seconds: u64| {
+    let mut look = |fault: &str| {
         let at = Some("2026-01-02T03:04:05Z".to_owned());
-        let last = LastRun { ended: RunEnd::Killed, at, recovered_lines: 3, uptime_seconds };
+        let last = LastRun { ended: RunEnd::Killed, at, recovered_lines: 3, uptime_seconds: 60 };
         let state = Observability { last_run: Some(last), ..Observability::default() };
         table.add(&home, fault, &home.with_bus(Watched(state), "last_stop"));
     };
-    look("killed, and started a minute ago", 60);
-    look("killed, and started five hours ago", 5 * 3_600);
+    look("killed");
 }
 
 pub(super) fn clock_steps(table: &mut Table) {
