@@ -1,6 +1,6 @@
 //! `clock_steps`: the wall clock was not set while the node ran.
 
-use super::{age, counted, known};
+use super::facts::{age, counted, known};
 use crate::check::Context;
 use crate::observability::ClockState;
 use crate::report::CheckResult;

@@ -1,7 +1,7 @@
 //! `log_crash_safety`: a kill of the node loses no line.
 
+use super::facts::{known, log_dir};
 use super::handover::find;
-use super::{known, log_dir};
 use crate::check::Context;
 use crate::report::CheckResult;
 use crate::text::shell;

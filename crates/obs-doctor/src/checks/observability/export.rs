@@ -1,6 +1,6 @@
 //! `trace_export`: the collector accepts the node's traces.
 
-use super::{age, counted, known};
+use super::facts::{age, counted, known};
 use crate::check::Context;
 use crate::observability::{ExportCounts, ExportState};
 use crate::report::{CheckResult, SkipReason};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::log_dir;
+use super::facts::log_dir;
 use crate::check::Context;
 use crate::device_key::is_loop;
 use crate::machine::{Volume, is_filtered, may_write};

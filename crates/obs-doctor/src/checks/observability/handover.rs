@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, test_kill_process};
 
-use super::{counted, log_dir};
+use super::facts::{counted, log_dir};
 use crate::check::Context;
 use crate::machine::Files;
 use crate::report::CheckResult;

@@ -1,6 +1,6 @@
 //! `last_stop`: the run before this one ended in order.
 
-use super::{age, counted, known};
+use super::facts::{age, counted, known};
 use crate::check::Context;
 use crate::observability::{LastRun, RunEnd};
 use crate::report::{CheckResult, SkipReason};

@@ -1,6 +1,6 @@
 //! `log_writes`: the log is written, and no line is lost.
 
-use super::{age, counted, known, log_dir};
+use super::facts::{age, counted, known, log_dir};
 use crate::check::Context;
 use crate::observability::LogState;
 use crate::report::CheckResult;
