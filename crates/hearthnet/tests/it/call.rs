@@ -56,8 +56,6 @@ async fn a_call_prints_its_output_and_its_trace_and_is_signed() {
     let id = told_id(&done);
     assert_eq!(node.trace(&id).await["status"], "ok");
     let us = node.id().await;
-    let routed = node.home.lines().into_iter().find(|line| line["msg"] == "routed").unwrap();
-    assert_eq!((&routed["from"], &routed["trace_id"]), (&json!(us), &json!(id)));
 
     let done = call(&node, &[&format!("{ECHO}@1.0"), "--json"]);
     let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
@@ -67,6 +65,11 @@ async fn a_call_prints_its_output_and_its_trace_and_is_signed() {
     let body = r#"{"params": {}, "input": {"text": "from stdin"}}"#;
     let done = finish(node.home.command(&["call", ECHO, "--body", "-"]), body);
     assert!(text_of(&done.stdout).contains("from stdin"), "{done:?}");
+
+    // The log of a node that has ended is whole.
+    let home = node.stop();
+    let routed = home.lines().into_iter().find(|line| line["msg"] == "routed").unwrap();
+    assert_eq!((&routed["from"], &routed["trace_id"]), (&json!(us), &json!(id)));
 }
 
 #[tokio::test]

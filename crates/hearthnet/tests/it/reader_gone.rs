@@ -73,6 +73,8 @@ fn a_pipe_without_a_reader_is_no_error() {
 fn traces_that_nothing_reads_are_no_error() {
     let node = Home::new().start("");
     let port = node.port.to_string();
+    let called = node.home.run(&["call", "experimental.echo", "--port", &port]);
+    assert_eq!(called.status.code(), Some(0), "{called:?}");
     for args in [&["trace", "recent"][..], &["trace", "recent", "10000", "--json"]] {
         let mut command = node.home.command(&[args, &["--port", &port]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
