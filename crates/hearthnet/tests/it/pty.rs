@@ -40,10 +40,25 @@ pub(crate) struct Ended {
     pub(crate) is_cooked: bool,
 }
 
+/// Returns the command with the signals of a terminal. Tests may themselves run with SIGHUP ignored, as under `nohup`, and what is
+/// ignored at the start stays ignored.
+fn with_default_signals(command: &Command) -> Command {
+    let mut with = Command::new("env");
+    with.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => with.env(name, value),
+            None => with.env_remove(name),
+        };
+    }
+    with
+}
+
 impl Session {
     /// Runs `command` at a terminal of so many columns and rows.
-    pub(crate) fn start(mut command: Command, size: (u16, u16)) -> Session {
+    pub(crate) fn start(command: Command, size: (u16, u16)) -> Session {
         let (columns, rows) = size;
+        let mut command = with_default_signals(&command);
         // A child that inherits this end would keep the terminal open.
         #[cfg(target_os = "linux")]
         let private = OpenptFlags::CLOEXEC;

@@ -25,7 +25,7 @@ use super::TraceId;
 /// }
 /// let hex: String = id.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
 /// assert_eq!(hex.parse::<IdPattern>()?.whole(), Some(id));
-/// # Ok::<(), obs_trace::ParseIdPatternError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPattern(Form);
