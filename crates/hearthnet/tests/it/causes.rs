@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::post;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::backend::{Backend, Script};
 use crate::node::{ECHO, Home, Node, events, free_port, request_id};
+use crate::peer::node_with_peer;
 
 const HEAD: &str = "\
 # Causes of failed calls
@@ -93,20 +93,9 @@ async fn node_with_model(script: Script) -> Node {
 }
 
 /// Starts a peer that refuses every call of `rag.query`, and a node that knows it.
-async fn node_with_peer(status: u16, code: &'static str) -> Node {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let manifest =
-        json!({ "node_id": "ed25519:peer", "community_id": "ed25519:peer", "capabilities": ["rag.query"] });
+async fn node_with_refusing_peer(status: u16, code: &'static str) -> Node {
     let refusal = json!({ "error": code, "message": format!("refused as {code}") }).to_string();
-    let refuse = move || async move { (StatusCode::from_u16(status).unwrap(), refusal) };
-    let app = Router::new()
-        .route("/manifest", get(|| async move { manifest.to_string() }))
-        .route("/bus/v1/call", post(refuse));
-    tokio::spawn(crate::backend::serve(listener, app));
-    let node = Home::new().start(&format!("discovery = {{ static_peers = [\"http://{address}\"] }}\n"));
-    node.wait_for_metric("hearthnet_nodes_online", "ed25519:peer", 1.0).await;
-    node
+    node_with_peer(post(move || async move { (StatusCode::from_u16(status).unwrap(), refusal) })).await
 }
 
 #[tokio::test]
@@ -131,7 +120,7 @@ async fn every_code_has_a_line_that_explains_it() {
     table.add("invalid_signature", "a signature of the wrong form", node, call).await;
 
     for (status, code) in [(401, "unauthorized"), (403, "revoked")] {
-        let node = node_with_peer(status, code).await;
+        let node = node_with_refusing_peer(status, code).await;
         let call = node.call("rag.query", &empty);
         table.add(code, "a peer that refuses the call", node, call).await;
     }
@@ -152,7 +141,7 @@ async fn every_code_has_a_line_that_explains_it() {
     let call = node.call("llm.chat", &chat());
     table.add("timeout", "a language model that does not answer", node, call).await;
 
-    let node = node_with_peer(410, "expired").await;
+    let node = node_with_refusing_peer(410, "expired").await;
     let call = node.call("rag.query", &empty);
     table.add("expired", "a peer that refuses the call", node, call).await;
 

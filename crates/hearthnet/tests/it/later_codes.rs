@@ -1,31 +1,15 @@
 //! Error codes that peers of later versions send.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::node::{Home, Node, events, request_id};
+use crate::node::{events, request_id};
+use crate::peer::node_with_peer;
 
-/// Starts a peer that refuses each call of `rag.query` with the code and status of the call's input, and a node that knows
-/// it.
-async fn node_with_peer() -> Node {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let manifest =
-        json!({ "node_id": "ed25519:peer", "community_id": "ed25519:peer", "capabilities": ["rag.query"] });
-    let app = Router::new()
-        .route("/manifest", get(|| async move { manifest.to_string() }))
-        .route("/bus/v1/call", post(refuse));
-    tokio::spawn(crate::backend::serve(listener, app));
-    let node = Home::new().start(&format!("discovery = {{ static_peers = [\"http://{address}\"] }}\n"));
-    node.wait_for_metric("hearthnet_nodes_online", "ed25519:peer", 1.0).await;
-    node
-}
-
+/// Refuses a call with the code and status of its input.
 async fn refuse(body: Bytes) -> Response {
     let call: Value = serde_json::from_slice(&body).unwrap();
     let refusal = json!({ "error": call["input"]["code"], "message": "it is so" }).to_string();
@@ -44,7 +28,7 @@ fn call(code: impl Into<Value>, status: Option<u16>) -> Value {
 
 #[tokio::test]
 async fn a_well_formed_code_is_kept_and_a_malformed_one_is_an_internal_error() {
-    let node = node_with_peer().await;
+    let node = node_with_peer(post(refuse)).await;
     let long = "a".repeat(41);
     let mut ids = Vec::new();
     for (code, counted_as) in [
@@ -92,7 +76,7 @@ async fn a_well_formed_code_is_kept_and_a_malformed_one_is_an_internal_error() {
 
 #[tokio::test]
 async fn invented_codes_take_a_bounded_number_of_series_and_no_call_is_uncounted() {
-    let node = node_with_peer().await;
+    let node = node_with_peer(post(refuse)).await;
     let letters = |n: u8| [n / 20, n % 20].map(|digit| char::from(b'a' + digit));
     for n in 0..200 {
         let code: String = letters(n).iter().collect();

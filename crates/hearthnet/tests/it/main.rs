@@ -26,6 +26,7 @@ mod log_search;
 mod node;
 mod offer;
 mod own_checks;
+mod peer;
 mod peers;
 mod pty;
 mod reader_gone;
