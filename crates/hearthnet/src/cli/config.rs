@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ConfigArgs, overrides: &Overrides, paths: &Paths) -> Re
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is shown of an examination.
+/// Result of an examination, for output.
 struct Report<'a> {
     /// File that was read, or looked for.
     file: PathBuf,

@@ -67,7 +67,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 9] {
     ]
 }
 
-/// What the keys of a file are, apart from those that this version reads.
+/// Keys that this version does not read: mistakes, and keys of later versions.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     pub(super) mistakes: Vec<Mistake>,

@@ -1,10 +1,10 @@
-//! What a reader of the file learns besides its values.
+//! Notes on a configuration file besides its values.
 
 use super::mistake::Mistake;
 use super::setting::Setting;
 use super::variables::Unset;
 
-/// What the reading of a file found besides its values.
+/// Notes on a file besides its values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     /// Sections and keys of later versions, which this one does not read.

@@ -58,7 +58,7 @@ struct Place<'a> {
     before: &'a str,
     section: &'a str,
     key: &'a str,
-    /// What follows `=`, without a comment. `None` without `=`.
+    /// Text after `=`, without a comment. `None` without `=`.
     value: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! What the report is made from.
+//! Sources of the report.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::state::run_marker::LastRun;
 use crate::watch::events::Events;
 
-/// What the report is made from.
+/// Sources of the report.
 pub(crate) struct Status {
     pub(super) bus: Arc<Bus>,
     pub(super) checkup: Checkup,

@@ -162,7 +162,7 @@ mod tests {
         let counts = causes.counts(0);
         assert!(counts.len() <= MAX_CAUSES, "{}", counts.len());
         assert_eq!(counts.iter().map(|cause| cause.count).sum::<u64>(), 20_000);
-        // What is no longer in the window makes room.
+        // A cause outside of the window makes room.
         add(&mut causes, "llm.chat", "partition", "connection refused", 100);
         assert_eq!(causes.0.len(), 1);
     }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 // A report with a thousand capabilities has a few hundred kilobytes.
 const BOUNDS: Bounds = Bounds { time: Duration::from_secs(5), bytes: 8 << 20 };
 
-/// What a node tells about capabilities.
+/// Capabilities that a node tells of.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Known {
     pub(super) node: Node,

@@ -129,7 +129,7 @@ impl Printer {
                 Item::Line(bytes) => self.parse_and_write(&bytes, self.paint)?,
                 Item::Context(bytes) => self.parse_and_write(&bytes, self.paint.dimmed())?,
                 Item::Damage(message) => self.print_damage(&message)?,
-                // As grep separates groups of lines. A program that reads JSON gets lines only.
+                // grep separates groups of lines in the same way. A program that reads JSON gets lines only.
                 Item::Gap if self.json => {}
                 Item::Gap => writeln!(self.out, "{}", self.paint.dim("--"))?,
             }

@@ -137,7 +137,7 @@ fn note_end(events: Events, marker: Marker) {
     let _ = ended.recv_timeout(LAST_CALLS);
 }
 
-/// What a node serves from.
+/// Parts that a node serves from.
 struct Serving<'a> {
     config: &'a Config,
     config_file: &'a Path,

@@ -1,4 +1,4 @@
-//! What the owner of a node has to know of the configuration at the start, although the node can run with it.
+//! Notes on the configuration for the owner of a node. The node runs in spite of them.
 
 use std::path::Path;
 

@@ -27,7 +27,7 @@ pub(super) struct State {
     options: String,
 }
 
-/// What is known of the node.
+/// Last report of the node, with the rates since.
 #[derive(Clone)]
 pub(super) struct Shown {
     pub(super) status: Status,

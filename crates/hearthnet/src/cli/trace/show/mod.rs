@@ -41,7 +41,7 @@ pub(super) struct ShowArgs {
 /// Maximum time for an answer of the node itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is known of the trace.
+/// Known parts of the trace.
 #[derive(Debug)]
 struct Shown {
     id: TraceId,
