@@ -107,14 +107,15 @@ fn ending<Tz: TimeZone<Offset: Display>>(
     recovered: u64,
     now: DateTime<Tz>,
 ) -> Option<String> {
+    let is_any_recovered = recovered > 0;
     let recovered = match recovered {
-        0 => String::new(),
+        0 => "; 0 log lines recovered".to_owned(),
         1 => "; 1 log line recovered".to_owned(),
         n => format!("; {n} log lines recovered"),
     };
     if last.ended != Ended::Killed {
         // Another node that shares the folder of the log may have been killed.
-        return (!recovered.is_empty())
+        return is_any_recovered
             .then(|| format!("a process that was killed left lines of the log{recovered}"));
     }
     let why = match last.machine_restarted {
@@ -176,7 +177,10 @@ mod tests {
         );
         let crashed = LastRun { machine_restarted: true, ..killed.clone() };
         let text = told(&crashed, 0, "2026-05-26T08:18:22Z").unwrap();
-        assert!(text.contains("machine has restarted") && text.ends_with("(4 min ago)"), "{text}");
+        assert!(
+            text.contains("machine has restarted") && text.ends_with("(4 min ago); 0 log lines recovered"),
+            "{text}"
+        );
         let text = told(&killed, 1, "2026-05-25T08:14:22Z").unwrap();
         assert!(text.contains("the clock was set back") && text.ends_with("1 log line recovered"), "{text}");
         let in_order = LastRun { ended: Ended::InOrder, ..killed };
