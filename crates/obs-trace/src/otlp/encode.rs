@@ -1,84 +1,29 @@
 //! Encoder of completed traces as OTLP spans.
 
-use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use obs_otlp::Envelope;
+use obs_otlp::message::{AnyValue, KeyValue, Kind, Span, Status, attribute, code, flags, kind, text};
 
-use super::config::Config;
-use super::message::{
-    AnyValue, InstrumentationScope, KeyValue, Kind, Resource, Span, Status, code, flags, kind,
-};
-use crate::record::ERROR_FIELD;
+use super::queue::Waiting;
+use crate::record::{CANCELLED, ERROR_FIELD};
 use crate::{SpanId, SpanRecord, TraceRecord, Value};
 
-/// Encoder of requests. Holds the encoded parts that all requests have in common.
-///
-/// Spans are encoded one by one, and the enclosing messages are written by hand. A tree of all spans of a request would be
-/// walked once for each level to compute its lengths.
-pub(super) struct Encoder {
-    /// `ResourceSpans.resource`
-    resource: Vec<u8>,
-    /// `ScopeSpans.scope`
-    scope: Vec<u8>,
-}
-
-/// Field numbers of `ExportTraceServiceRequest`, `ResourceSpans` and `ScopeSpans`.
-mod field {
-    pub(super) const RESOURCE_SPANS: u32 = 1;
-    pub(super) const RESOURCE: u32 = 1;
-    pub(super) const SCOPE_SPANS: u32 = 2;
-    pub(super) const SCOPE: u32 = 1;
-    pub(super) const SPANS: u32 = 2;
-}
-
-impl Encoder {
-    pub(super) fn new(config: &Config) -> Encoder {
-        let attributes = config.resource.iter().map(|(key, value)| text(key, value)).collect();
-        let scope = InstrumentationScope {
-            name: env!("CARGO_PKG_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let mut encoder = Encoder { resource: Vec::new(), scope: Vec::new() };
-        push(field::RESOURCE, &Resource { attributes }, &mut encoder.resource);
-        push(field::SCOPE, &scope, &mut encoder.scope);
-        encoder
-    }
-
-    /// Returns the body of a request with these traces.
-    pub(super) fn request<'a>(&self, traces: impl IntoIterator<Item = &'a TraceRecord>) -> Vec<u8> {
+/// Returns the function that makes the body of a request.
+pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Vec<u8> + Send + use<> {
+    let envelope = Envelope::new(target, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    move |traces| {
         let mut spans = Vec::new();
-        traces.into_iter().for_each(|trace| push_trace(trace, &mut spans));
-        let scope_spans = self.scope.len() + spans.len();
-        // One byte for the key of `SCOPE_SPANS`.
-        let resource_spans = self.resource.len() + 1 + encoded_len_varint(scope_spans as u64) + scope_spans;
-        // 16 bytes are more than the key and length of `RESOURCE_SPANS`.
-        let mut body = Vec::with_capacity(resource_spans + 16);
-        begin(field::RESOURCE_SPANS, resource_spans, &mut body);
-        body.extend_from_slice(&self.resource);
-        begin(field::SCOPE_SPANS, scope_spans, &mut body);
-        body.extend_from_slice(&self.scope);
-        body.extend_from_slice(&spans);
-        body
+        traces.iter().for_each(|trace| push_trace(&trace.0, &mut spans));
+        envelope.request(&spans)
     }
-}
-
-/// Writes the key and length of a message.
-fn begin(field: u32, length: usize, body: &mut Vec<u8>) {
-    encode_key(field, WireType::LengthDelimited, body);
-    encode_varint(length as u64, body);
-}
-
-fn push(field: u32, message: &impl Message, body: &mut Vec<u8>) {
-    begin(field, message.encoded_len(), body);
-    message.encode_raw(body);
 }
 
 /// Writes the trace as the root span, followed by its spans.
 fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
     let records = trace.spans();
-    push(field::SPANS, &root(trace), body);
+    Envelope::push_unit(&root(trace), body);
     for span in &records {
         let parent = span.parent().map_or(trace.span_id(), |parent| records[parent].span_id());
-        push(field::SPANS, &child(trace, span, parent), body);
+        Envelope::push_unit(&child(trace, span, parent), body);
     }
 }
 
@@ -86,31 +31,56 @@ fn root(trace: &TraceRecord) -> Span {
     let start = trace.started_unix_ns();
     let caller = trace.caller();
     let status = trace.status();
+    let (name, fields) = trace.root_span();
+    // A root span with a name of its own is a request of HTTP. Others are named by their capability.
+    let http_status = name.as_ref().and_then(|_| http_status(&fields));
+    let is_callers_fault = matches!(http_status, Some(400..=499)) || status.is_callers_fault();
     let mut attributes = vec![
         text("hearthnet.capability", trace.capability()),
         text("hearthnet.trace_id", &trace.trace_id().to_string()),
         text("hearthnet.status", status.as_str()),
     ];
-    if !status.is_ok() {
-        attributes.push(text(ERROR_TYPE, status.as_str()));
+    if let Some(error_type) = error_type(&status, http_status) {
+        attributes.push(text(ERROR_TYPE, &error_type));
     }
     // Not OTLP's `dropped_*` fields: those count attributes, events and links.
     if trace.dropped_spans() > 0 {
         attributes.push(attribute("hearthnet.dropped_spans", Kind::Int(trace.dropped_spans() as i64)));
     }
+    attributes.extend(fields.iter().map(|(key, value)| attribute(&exported_key(key), any(value))));
     let is_remote = if caller.is_some() { flags::IS_REMOTE } else { 0 };
     Span {
         trace_id: trace.trace_id().to_bytes().to_vec(),
         span_id: trace.span_id().to_bytes().to_vec(),
         trace_state: trace_state(trace),
         parent_span_id: caller.map_or_else(Vec::new, |caller| caller.span_id.to_bytes().to_vec()),
-        name: trace.capability().to_owned(),
+        name: name.unwrap_or_else(|| trace.capability().to_owned()),
         kind: kind::SERVER,
         start_time_unix_nano: start,
         end_time_unix_nano: start + trace.duration().as_nanos() as u64,
         attributes,
-        status: (!status.is_ok() && !status.is_callers_fault()).then(failed),
+        status: (!status.is_ok() && !is_callers_fault).then(failed),
         flags: flags::of(trace.outgoing_flags()) | is_remote,
+    }
+}
+
+/// Returns the status of a response of HTTP.
+fn http_status(fields: &[(&'static str, Value)]) -> Option<u64> {
+    let (_, value) = fields.iter().find(|(key, _)| *key == HTTP_STATUS)?;
+    match value.kind() {
+        crate::record::Kind::Unsigned(status) => Some(*status),
+        _ => None,
+    }
+}
+
+/// Returns the value of `error.type` of a root span: the error code or, for a code that only repeats the class of the
+/// response's status, that status. OpenTelemetry counts a status 4xx as no error of a server.
+fn error_type(status: &crate::Status, http_status: Option<u64>) -> Option<String> {
+    match http_status {
+        _ if status.is_ok() => None,
+        Some(400..=499) => None,
+        Some(number) if status.as_str() == "http_5xx" => Some(number.to_string()),
+        _ => Some(status.as_str().to_owned()),
     }
 }
 
@@ -126,7 +96,8 @@ fn child(trace: &TraceRecord, span: &SpanRecord, parent: SpanId) -> Span {
         start_time_unix_nano: start,
         end_time_unix_nano: start + span.duration().as_nanos() as u64,
         attributes: attributes(span),
-        status: span.field(ERROR_FIELD).map(|_| failed()),
+        // A caller that no longer waits is no failure, as for the root span.
+        status: span.field(ERROR_FIELD).filter(|error| error.as_str() != Some(CANCELLED)).map(|_| failed()),
         flags: flags::of(trace.outgoing_flags()),
     }
 }
@@ -138,6 +109,7 @@ fn failed() -> Status {
 
 const ERROR_TYPE: &str = "error.type";
 const PEER: &str = "hearthnet.peer";
+const HTTP_STATUS: &str = "http.response.status_code";
 
 fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
     let mut attributes: Vec<KeyValue> = Vec::with_capacity(span.fields().len());
@@ -145,8 +117,7 @@ fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
         let (key, value) = match *key {
             ERROR_FIELD => (ERROR_TYPE.to_owned(), Kind::String(value.to_string())),
             "to" => (PEER.to_owned(), any(value)),
-            key if key.contains('.') => (key.to_owned(), any(value)),
-            key => (format!("hearthnet.{key}"), any(value)),
+            key => (exported_key(key), any(value)),
         };
         // Two fields can map to one key, which must be unique. The later field counts.
         let known = attributes.iter_mut().find(|attribute| attribute.key == key);
@@ -158,17 +129,14 @@ fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
     attributes
 }
 
+/// Returns the key of an attribute. A key with a dot has a namespace already.
+fn exported_key(key: &str) -> String {
+    if key.contains('.') { key.to_owned() } else { format!("hearthnet.{key}") }
+}
+
 fn trace_state(trace: &TraceRecord) -> String {
     let state = trace.caller().and_then(|caller| caller.state.as_ref());
     state.map(ToString::to_string).unwrap_or_default()
-}
-
-fn text(key: &str, value: &str) -> KeyValue {
-    attribute(key, Kind::String(value.to_owned()))
-}
-
-fn attribute(key: &str, value: Kind) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
 }
 
 fn any(value: &Value) -> Kind {
@@ -189,16 +157,37 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use super::super::message::ExportTraceServiceRequest;
+    use prost::Message;
+
+    use super::super::Config;
     use super::*;
     use crate::propagation::{RANDOM, SAMPLED, TraceState};
     use crate::{Remote, Store, Trace, TraceId, new_trace, new_trace_from};
 
     /// Returns the spans of a request with this trace, as a collector decodes them.
-    fn spans(trace: &TraceRecord) -> Vec<Span> {
-        let body = Encoder::new(&Config::new("http://c")).request([trace]);
+    fn spans(trace: &Arc<TraceRecord>) -> Vec<Span> {
+        let body = encoder(&Config::new("http://c").target)(&[Waiting(Arc::clone(trace))]);
         let mut request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
         request.resource_spans.remove(0).scope_spans.remove(0).spans
+    }
+
+    /// Enclosing messages of a request.
+    #[derive(Clone, PartialEq, Message)]
+    struct ExportTraceServiceRequest {
+        #[prost(message, repeated, tag = "1")]
+        resource_spans: Vec<ResourceSpans>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct ResourceSpans {
+        #[prost(message, repeated, tag = "2")]
+        scope_spans: Vec<ScopeSpans>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct ScopeSpans {
+        #[prost(message, repeated, tag = "2")]
+        spans: Vec<Span>,
     }
 
     fn texts(span: &Span) -> BTreeMap<String, String> {
@@ -226,7 +215,7 @@ mod tests {
             })
         };
         let ok = ended(Trace::finish);
-        let of = |record: &TraceRecord| {
+        let of = |record: &Arc<TraceRecord>| {
             let root = spans(record).remove(0);
             (
                 root.status.clone().map(|status| (status.code, status.message)),
@@ -285,6 +274,80 @@ mod tests {
         let search = &spans[2];
         assert_eq!((search.kind, &search.status), (kind::INTERNAL, &None));
         assert_eq!(texts(search).into_keys().collect::<Vec<_>>(), ["hearthnet.corpus"]);
+    }
+
+    /// Takes every trace and keeps none.
+    struct Connected;
+
+    impl crate::store::Export for Connected {
+        fn offer(&self, _: &Arc<TraceRecord>) {}
+
+        fn only_sampled(&self) -> bool {
+            false
+        }
+    }
+
+    /// Returns the record of a request that was answered with `status` while an exporter was connected.
+    fn answered(status: u16, code: Option<&'static str>) -> Arc<TraceRecord> {
+        let store = Store::default();
+        store.outlet().connect(Arc::new(Connected));
+        let _scope = store.enter();
+        let trace = new_trace("web:GET /items/{id}");
+        trace.set_root_name("GET /items/{id}");
+        trace.set_root_field("http.request.method", || "GET".into());
+        trace.set_root_field("http.response.status_code", || status.into());
+        trace.set_root_field("kind", || "page".into());
+        if let Some(code) = code {
+            trace.fail(code);
+        }
+        trace.finish().unwrap()
+    }
+
+    #[test]
+    fn a_request_of_http_follows_the_conventions_of_servers() {
+        let of = |status, code| {
+            let root = spans(&answered(status, code)).remove(0);
+            assert_eq!((root.name.as_str(), root.kind), ("GET /items/{id}", kind::SERVER));
+            let mut texts = texts(&root);
+            let number = format!("Some(Int({status}))");
+            assert_eq!(texts.remove("http.response.status_code"), Some(number));
+            assert_eq!(texts.remove("http.request.method").as_deref(), Some("GET"));
+            assert_eq!(texts.remove("hearthnet.kind").as_deref(), Some("page"));
+            (root.status.is_some(), texts.remove("error.type"))
+        };
+        assert_eq!(of(200, None), (false, None));
+        for (status, code) in [(404, "not_found"), (405, "http_4xx"), (408, "timeout")] {
+            assert_eq!(of(status, Some(code)), (false, None), "{status}");
+        }
+        assert_eq!(of(502, Some("http_5xx")), (true, Some("502".to_owned())));
+        assert_eq!(of(500, Some("internal_error")), (true, Some("internal_error".to_owned())));
+        assert_eq!(of(200, Some("timeout")), (true, Some("timeout".to_owned())), "in the body");
+    }
+
+    #[test]
+    fn without_an_exporter_a_root_span_keeps_nothing() {
+        let record = ended(|trace| {
+            trace.set_root_name("GET /");
+            trace.set_root_field("http.route", || unreachable!("no value is made"));
+            trace.finish()
+        });
+        assert_eq!(record.root_span(), (None, vec![]));
+    }
+
+    #[test]
+    fn the_fields_of_a_root_span_are_bounded() {
+        let store = Store::default();
+        store.outlet().connect(Arc::new(Connected));
+        let _scope = store.enter();
+        let trace = new_trace("web:unmatched");
+        trace.set_root_name(&"é".repeat(1_000));
+        let keys = ["a.a", "a.b", "a.c", "a.d", "a.e", "a.f", "a.g", "a.h", "a.i"];
+        keys.iter().for_each(|key| trace.set_root_field(key, || "x".repeat(10_000).into()));
+        let (name, fields) = trace.finish().unwrap().root_span();
+        assert!(name.unwrap().len() <= 160);
+        assert_eq!(fields.len(), 8);
+        assert!(fields.iter().all(|(_, value)| value.as_str().unwrap().len() <= 256));
+        assert_eq!(store.stats().dropped_fields, 1);
     }
 
     #[test]

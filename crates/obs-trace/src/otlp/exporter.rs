@@ -1,15 +1,11 @@
 //! Handle of an export.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use super::collector::transport::Transport;
 use super::config::Config;
-use super::config::endpoint;
 use super::queue::Queue;
 use super::stats::Stats;
-use super::worker::Worker;
 use crate::store::{Export, WeakStore};
 use crate::{Error, Store};
 
@@ -34,9 +30,6 @@ pub struct Exporter {
     store: WeakStore,
 }
 
-/// Maximum duration of a drop. A process that ends must not wait longer for a collector that does not respond.
-const DROP_TIMEOUT: Duration = Duration::from_secs(2);
-
 impl Exporter {
     /// Starts to export each trace that ends in `store`. An earlier exporter of the store gets no more traces.
     ///
@@ -45,13 +38,7 @@ impl Exporter {
     /// # Errors
     /// The endpoint or a header cannot be used, a number is out of its range, or the system starts no thread.
     pub fn start(store: &Store, config: &Config) -> Result<Exporter, Error> {
-        config.check()?;
-        // All checks come before the thread, so that an error leaves nothing behind.
-        let transport = Transport::new(endpoint::parse(&config.endpoint)?, config.headers.parse()?);
-        let queue = Arc::new(Queue::new(config));
-        let worker = Worker::new(Arc::clone(&queue), config.clone(), transport);
-        let thread = thread::Builder::new().name("obs-trace-otlp".to_owned());
-        thread.spawn(move || worker.run()).map_err(|error| Error::thread(&error))?;
+        let queue = Arc::new(Queue::start(config)?);
         store.outlet().connect(Arc::<Queue>::clone(&queue));
         Ok(Exporter { queue, store: store.downgrade() })
     }
@@ -60,7 +47,7 @@ impl Exporter {
     ///
     /// Returns `false` if the time is over, or as soon as a request fails.
     pub fn flush(&self, timeout: Duration) -> bool {
-        self.queue.flush(timeout)
+        self.queue.exporter.flush(timeout)
     }
 
     /// Takes no further trace. Waiting traces are still sent.
@@ -76,18 +63,19 @@ impl Exporter {
     /// Traces that are not sent by then are counted as dropped. Returns `false` if the time was not enough.
     pub fn shutdown(&self, timeout: Duration) -> bool {
         self.disconnect();
-        self.queue.close(timeout)
+        self.queue.exporter.shutdown(timeout)
     }
 
     /// Returns counts since the start, and the queue's size now.
     pub fn stats(&self) -> Stats {
-        self.queue.stats()
+        Stats::of(self.queue.exporter.stats(), self.queue.unsampled.get())
     }
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        self.shutdown(DROP_TIMEOUT);
+        // The queue sends what waits when it is dropped, which is now: the store was its other owner.
+        self.disconnect();
     }
 }
 

@@ -32,19 +32,15 @@
 //! is `hearthnet.trace.otlp`. There are at most ten such lines a minute. The next line tells how many were left out.
 //! Exporting makes no traces.
 
-mod backoff;
-mod collector;
 mod config;
 mod encode;
 mod exporter;
-mod health;
-mod message;
 pub(crate) mod queue;
 mod stats;
-mod worker;
 
-pub use config::{Compression, Config};
+pub use config::Config;
 pub use exporter::Exporter;
+pub use obs_otlp::Compression;
 pub use stats::Stats;
 
 use crate::{Error, Store};

@@ -1,9 +1,5 @@
 //! Counts of an exporter.
 
-use std::sync::atomic::AtomicBool;
-
-use crate::store::Count;
-
 /// Counts of an exporter since it was started, and the size of its queue now.
 ///
 /// Each trace is in exactly one count: `offered` is the sum of `exported`, `failed`, `dropped`, `waiting` and `sending`.
@@ -48,17 +44,22 @@ pub struct Stats {
     pub is_failing: bool,
 }
 
-/// Counts that change under the lock of the queue, so that a reader finds each trace in exactly one.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) offered: Count,
-    pub(super) exported: Count,
-    pub(super) failed: Count,
-    pub(super) dropped: Count,
-    pub(super) unsampled: Count,
-    pub(super) exported_spans: Count,
-    pub(super) rejected_spans: Count,
-    pub(super) requests: Count,
-    pub(super) retries: Count,
-    pub(super) is_failing: AtomicBool,
+impl Stats {
+    pub(super) fn of(stats: obs_otlp::Stats, unsampled: u64) -> Stats {
+        Stats {
+            offered: stats.offered,
+            exported: stats.exported,
+            failed: stats.failed,
+            dropped: stats.dropped,
+            unsampled,
+            waiting: stats.waiting,
+            waiting_bytes: stats.waiting_bytes,
+            sending: stats.sending,
+            exported_spans: stats.exported_units,
+            rejected_spans: stats.rejected_units,
+            requests: stats.requests,
+            retries: stats.retries,
+            is_failing: stats.is_failing,
+        }
+    }
 }
