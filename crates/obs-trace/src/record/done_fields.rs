@@ -1,10 +1,10 @@
-//! Fields of the line `done` that the program adds. They are gone with the line, and are in no record.
+//! Fields of a trace itself: those of the line `done`, which are in no record, and those of the exported root span.
 
 use log::kv::{Error, Source, VisitSource};
 
 use super::Value;
 
-/// Maximum number of fields. A program names its caller with a handful.
+/// Maximum number of fields. A program names its caller with a handful, and HTTP's conventions have six for a request.
 const MAX_FIELDS: usize = 8;
 
 /// Fields in the order in which they were first set.
@@ -23,6 +23,18 @@ impl DoneFields {
             self.0.push((key, value));
         }
         has_room
+    }
+
+    /// Returns the fields in the order in which they were first set.
+    #[cfg(feature = "otlp")]
+    pub(super) fn list(&self) -> &[(&'static str, Value)] {
+        &self.0
+    }
+
+    /// Returns the bytes allocated for the fields.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let text: usize = self.0.iter().map(|(_, value)| value.heap_bytes()).sum();
+        self.0.capacity() * size_of::<(&'static str, Value)>() + text
     }
 }
 

@@ -36,13 +36,17 @@ pub(super) fn log(record: &TraceRecord, more: Option<&DoneFields>) {
         return;
     }
     let line = || {
+        let blocked = record.blocked();
         let ours = [
             ("capability", Value::from(record.capability())),
             ("status", Value::from(status.as_str())),
             ("ms", Value::from(clock::ms(record.duration()))),
             ("spans", Value::from(record.span_count())),
+            ("blocked_ms", Value::from(clock::ms(blocked))),
         ];
-        let fields = Joined(&ours, more);
+        // Most traces block nothing, and their lines do not say so.
+        let ours = if blocked.is_zero() { &ours[..4] } else { &ours[..] };
+        let fields = Joined(ours, more);
         // Without the macro, which takes a list of fields that is known when it is compiled.
         let mut line = Record::builder();
         line.target(TARGET).level(level).module_path_static(Some(module_path!())).key_values(&fields);

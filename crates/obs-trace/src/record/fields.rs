@@ -2,6 +2,7 @@
 
 use super::Value;
 use super::done_fields::DoneFields;
+use super::root_span::RootSpan;
 use super::slots::SpanIndex;
 
 /// Fields of all spans of a trace, in the order in which they were first set.
@@ -14,6 +15,8 @@ pub(super) struct Fields {
     text_bytes: usize,
     /// Fields of the line `done`. Boxed, because most traces have none, and taken out at the end.
     done: Option<Box<DoneFields>>,
+    /// Name and fields of the exported root span. Boxed, because most traces have none.
+    root: Option<Box<RootSpan>>,
 }
 
 struct Field {
@@ -50,6 +53,18 @@ impl Fields {
         true
     }
 
+    /// Returns whether a span has a field.
+    pub(super) fn has(&self, span: SpanIndex, key: &str) -> bool {
+        self.find(span, key).is_some()
+    }
+
+    /// Adds to the number under a key, which is 0 at first. Returns `false` if a limit is reached.
+    #[cfg(feature = "rt")]
+    pub(super) fn add(&mut self, span: SpanIndex, key: &'static str, more: f64) -> bool {
+        let before = self.find(span, key).and_then(|place| self.list[place].value.as_f64()).unwrap_or(0.0);
+        self.set(span, key, Value::from(before + more))
+    }
+
     /// Sets a field of the line `done`. Returns `false` if there are too many.
     pub(super) fn set_done(&mut self, key: &'static str, value: Value) -> bool {
         self.done.get_or_insert_default().set(key, value)
@@ -58,6 +73,17 @@ impl Fields {
     /// Returns the fields of the line `done`, which the record does not keep.
     pub(super) fn take_done(&mut self) -> Option<Box<DoneFields>> {
         self.done.take()
+    }
+
+    /// Returns name and fields of the exported root span, to be set.
+    pub(super) fn root_mut(&mut self) -> &mut RootSpan {
+        self.root.get_or_insert_default()
+    }
+
+    /// Returns name and fields of the exported root span, if any were set.
+    #[cfg(feature = "otlp")]
+    pub(super) fn root(&self) -> Option<&RootSpan> {
+        self.root.as_deref()
     }
 
     /// Finds a field from the end, because most fields are set right after the span has begun. The search stops at the
@@ -81,9 +107,19 @@ impl Fields {
         self.list.iter().filter(move |field| field.span.get() == span).map(|field| (field.key, &field.value))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Returns all fields, each with the slot of its span.
+    pub(super) fn all(&self) -> impl Iterator<Item = (SpanIndex, &'static str, &Value)> {
+        self.list.iter().map(|field| (field.span, field.key, &field.value))
+    }
+
     /// Returns the bytes allocated for the fields.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.list.capacity() * size_of::<Field>() + self.text_bytes
+        let root = self.root.as_ref().map_or(0, |root| root.heap_bytes());
+        self.list.capacity() * size_of::<Field>() + self.text_bytes + root
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_core::ser::SerializeStruct;
 use serde_core::{Serialize, Serializer};
 
+#[cfg(feature = "otlp")]
+use super::Value;
 use super::status::{Outcome, RUNNING};
 use super::{SpanIndex, SpanRecord, Status, TraceRecord};
 use crate::SpanId;
@@ -50,6 +52,16 @@ impl TraceRecord {
             Instant::ZERO => clock::between(self.began, clock::now()),
             ended => clock::between(self.began, ended),
         }
+    }
+
+    /// Returns the time for which polls of the trace held their workers, each of them for longer than
+    /// [`Config::blocked_worker_ms`](crate::Config::blocked_worker_ms).
+    ///
+    /// A span with such polls has the milliseconds in its field `blocked_ms`. The JSON of the record and the line `done` have
+    /// them under the same name, unless there were none. Zero for a trace of an earlier run, whose spans still have theirs.
+    pub fn blocked(&self) -> Duration {
+        // Relaxed: final once the trace has ended, and nothing else is read by it.
+        Duration::from_micros(self.blocked_us.load(Ordering::Relaxed).into())
     }
 
     /// Returns how the trace ended.
@@ -98,7 +110,7 @@ impl TraceRecord {
     }
 
     /// Returns the nearest enclosing span that is in the record.
-    fn kept_ancestor(&self, mut span: Option<SpanIndex>, kept: u128) -> Option<usize> {
+    pub(super) fn kept_ancestor(&self, mut span: Option<SpanIndex>, kept: u128) -> Option<usize> {
         while let Some(index) = span {
             if kept >> index.get() & 1 == 1 {
                 return Some(index.get());
@@ -106,6 +118,11 @@ impl TraceRecord {
             span = self.slots.parent(index);
         }
         None
+    }
+
+    /// Returns whether the trace ended in an earlier run of the program and was [restored](crate::Store::restore).
+    pub fn is_restored(&self) -> bool {
+        self.is_restored
     }
 
     /// Returns the number of spans in the record.
@@ -121,13 +138,22 @@ impl TraceRecord {
         self.slots.begun() - u64::from(self.kept().count_ones())
     }
 
+    /// Returns name and fields of the root span for an exporter. The fields of HTTP and others have a key with a dot.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn root_span(&self) -> (Option<String>, Vec<(&'static str, Value)>) {
+        let fields = lock(&self.fields);
+        let root = fields.root();
+        let name = root.and_then(|root| root.name.as_ref()).map(ToString::to_string);
+        (name, root.map(|root| root.fields.list().to_vec()).unwrap_or_default())
+    }
+
     /// Returns the bytes of memory that the record takes, known once it has ended.
     pub(crate) fn bytes(&self) -> usize {
         // Relaxed: stores read it under the lock of a shard, after `complete` has taken the same lock.
         self.bytes.load(Ordering::Relaxed) as usize
     }
 
-    fn kept(&self) -> u128 {
+    pub(super) fn kept(&self) -> u128 {
         // Relaxed: zero while the trace runs. Callers that need the final bits ask `is_fixed` first, or got the record
         // from its store.
         u128::from(self.kept[1].load(Ordering::Relaxed)) << 64
@@ -136,7 +162,7 @@ impl TraceRecord {
 }
 
 /// Positions of the bits that are set, from the lowest.
-fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
+pub(super) fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let position = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
         // Clears the lowest bit that is set.
@@ -165,13 +191,24 @@ impl TraceRecord {
         record.serialize_field("capability", self.capability())?;
         record.serialize_field("started_at", &self.started_at_text())?;
         record.serialize_field("duration_ms", &clock::ms(self.duration()))?;
-        record.serialize_field("status", &self.status())
+        record.serialize_field("status", &self.status())?;
+        // Absent otherwise, so that most records have the short form.
+        match self.blocked() {
+            Duration::ZERO => record.skip_field("blocked_ms")?,
+            blocked => record.serialize_field("blocked_ms", &clock::ms(blocked))?,
+        }
+        // Absent otherwise, so that the form of a run's own traces is the one without history.
+        if self.is_restored {
+            record.serialize_field("restored", &true)
+        } else {
+            record.skip_field("restored")
+        }
     }
 }
 
 impl Serialize for TraceRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("TraceRecord", 7)?;
+        let mut record = serializer.serialize_struct("TraceRecord", 7 + usize::from(self.is_restored))?;
         self.serialize_head(&mut record)?;
         record.serialize_field("spans", &self.spans())?;
         record.serialize_field("dropped_spans", &self.dropped_spans())?;

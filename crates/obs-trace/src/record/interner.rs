@@ -1,8 +1,8 @@
 //! Interner of span names: each name is a small number, so that a span's slot is three machine words.
 
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::sync::{LazyLock, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{LazyLock, Mutex, RwLock};
 
 /// Number of a span name in the table of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,12 @@ impl NameId {
     #[inline]
     pub(crate) fn of(name: &'static str) -> NameId {
         RECENT.try_with(|recent| recent.id(name)).unwrap_or_else(|_| intern(name))
+    }
+
+    /// Returns the number of a name that is read from outside of the process. The memory of such names is bounded: names
+    /// beyond [`MAX_READ`] are `(other)`.
+    pub(super) fn read(name: &str) -> NameId {
+        read_text(name).map_or(NameId(0), intern)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -76,6 +82,28 @@ fn intern(name: &'static str) -> NameId {
     table.names.push(name);
     table.ids.insert(name, id);
     NameId(id)
+}
+
+/// Maximum number of different texts that are read from outside of the process and kept until its end. With
+/// [`MAX_READ_BYTES`] each they take at most 512 KiB.
+const MAX_READ: usize = 4096;
+
+/// Maximum length of a name or key in a packed record.
+pub(super) const MAX_READ_BYTES: usize = 128;
+
+/// Returns `text` with the lifetime that names and keys of spans have. `None` if it is too long, or if there are too many.
+pub(super) fn read_text(text: &str) -> Option<&'static str> {
+    static READ: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+    let mut read = READ.lock().unwrap_or_else(|poison| poison.into_inner());
+    if let Some(known) = read.get(text) {
+        return Some(known);
+    }
+    if text.len() > MAX_READ_BYTES || read.len() >= MAX_READ {
+        return None;
+    }
+    let kept: &'static str = Box::leak(Box::from(text));
+    read.insert(kept);
+    Some(kept)
 }
 
 #[cfg(test)]

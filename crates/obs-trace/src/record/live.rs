@@ -1,6 +1,8 @@
 //! A record while its trace runs: spans, fields, failure, and the end.
 
 use std::sync::Arc;
+#[cfg(feature = "rt")]
+use std::time::Duration;
 
 use super::done_fields::DoneFields;
 use super::slots::Begun;
@@ -14,6 +16,20 @@ use crate::text;
 
 /// Key of the field that marks a failed span.
 pub(crate) const ERROR_FIELD: &str = "error";
+
+/// Value of [`ERROR_FIELD`] for a span whose future was dropped before its end.
+pub(crate) const CANCELLED: &str = "cancelled";
+
+/// Key of the field with the text of an error.
+pub(crate) const CAUSE_FIELD: &str = "cause";
+
+/// Maximum length of the name of an exported root span. A method is put before the template of a route, which is part of
+/// the capability and has at most 128 bytes there.
+const MAX_ROOT_NAME_BYTES: usize = 160;
+
+/// Key of the field with the milliseconds for which polls of a span held their workers.
+#[cfg(feature = "rt")]
+const BLOCKED_FIELD: &str = "blocked_ms";
 
 impl TraceRecord {
     /// Counts one more span. Keeps it if it has a slot and the trace still runs.
@@ -34,11 +50,32 @@ impl TraceRecord {
         self.slots.close(span);
     }
 
+    /// Returns the parent of a span, open or closed.
+    pub(crate) fn parent_of(&self, span: SpanIndex) -> Option<SpanIndex> {
+        self.slots.parent(span)
+    }
+
     pub(crate) fn set_field(&self, span: SpanIndex, key: &'static str, mut value: Value) {
         value.bound(usize::from(self.limits.field_bytes));
         let mut fields = lock(&self.fields);
         // Checked under the lock that `end` takes after the trace has ended, so a record does not change afterwards.
         if self.is_ended() || !fields.set(span, key, value) {
+            self.with_sink(|sink| sink.count_dropped_field());
+        }
+    }
+
+    pub(crate) fn field(&self, span: SpanIndex, key: &str) -> Option<Value> {
+        let fields = lock(&self.fields);
+        fields.of(span.get()).find(|(known, _)| *known == key).map(|(_, value)| value.clone())
+    }
+
+    /// Marks a span as failed, unless it is marked already: the first mark is the nearest to the cause.
+    pub(crate) fn fail_span(&self, span: SpanIndex, code: &str) {
+        let mut value = Value::from(code);
+        value.bound(usize::from(self.limits.field_bytes));
+        let mut fields = lock(&self.fields);
+        // Under the lock, as in `set_field`. A span that ends late has no field to lose.
+        if !self.is_ended() && !fields.has(span, ERROR_FIELD) && !fields.set(span, ERROR_FIELD, value) {
             self.with_sink(|sink| sink.count_dropped_field());
         }
     }
@@ -52,11 +89,81 @@ impl TraceRecord {
         }
     }
 
+    /// Sets a field of the exported root span. Does nothing while no exporter is connected.
+    pub(crate) fn set_root_field(&self, key: &'static str, value: impl FnOnce() -> Value) {
+        if !self.is_exported() {
+            return;
+        }
+        let mut value = value();
+        value.bound(usize::from(self.limits.field_bytes));
+        let mut fields = lock(&self.fields);
+        // Under the lock, as in `set_field`.
+        if self.is_ended() || !fields.root_mut().fields.set(key, value) {
+            self.with_sink(|sink| sink.count_dropped_field());
+        }
+    }
+
+    /// Names the exported root span. Does nothing while no exporter is connected.
+    pub(crate) fn set_root_name(&self, name: &str) {
+        if !self.is_exported() {
+            return;
+        }
+        let mut fields = lock(&self.fields);
+        // Under the lock, as in `set_field`.
+        if !self.is_ended() {
+            fields.root_mut().name = Some(text::bounded(name, MAX_ROOT_NAME_BYTES));
+        }
+    }
+
+    fn is_exported(&self) -> bool {
+        let mut is_exported = false;
+        self.with_sink(|sink| is_exported = sink.is_exporting());
+        is_exported
+    }
+
+    /// Returns whether polls in the trace are measured.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        cfg!(feature = "rt") && self.limits.blocked_ms > 0
+    }
+
     /// Sets the error code. The first call counts, because it is the nearest to the cause.
     pub(crate) fn fail(&self, code: &str) {
         if !self.is_ended() {
             self.failure.get_or_init(|| ErrorCode(text::bounded(code, MAX_CODE_BYTES)));
         }
+    }
+
+    /// Returns how long a poll may hold its worker. `None` if polls are not measured.
+    #[cfg(feature = "rt")]
+    pub(crate) fn blocked_threshold(&self) -> Option<Duration> {
+        self.is_watched().then(|| Duration::from_millis(self.limits.blocked_ms.into()))
+    }
+
+    /// Notes that a poll held its worker, and in which span.
+    #[cfg(feature = "rt")]
+    pub(crate) fn note_blocked(&self, span: Option<SpanIndex>, held: Duration) {
+        self.with_sink(|sink| sink.count_blocked_poll());
+        let mut fields = lock(&self.fields);
+        // Under the lock, as in `set_field`.
+        if self.is_ended() {
+            return;
+        }
+        let us = u32::try_from(held.as_micros()).unwrap_or(u32::MAX);
+        // Relaxed: the lock orders the changes. A reader of a running trace may see the sum of before.
+        let before = self.blocked_us.load(Ordering::Relaxed);
+        self.blocked_us.store(before.saturating_add(us), Ordering::Relaxed);
+        if let Some(span) = span
+            && !fields.add(span, BLOCKED_FIELD, clock::ms(held))
+        {
+            self.with_sink(|sink| sink.count_dropped_field());
+        }
+    }
+
+    /// Returns the name of a span that has begun.
+    #[cfg(feature = "rt")]
+    pub(crate) fn span_name(&self, span: SpanIndex) -> &'static str {
+        self.slots.name(span).name()
     }
 
     /// Notes that another node was told the span's ID.
@@ -89,16 +196,9 @@ impl TraceRecord {
         let mut fields = lock(&self.fields);
         let (field_bytes, done_fields) = (fields.heap_bytes(), fields.take_done());
         drop(fields);
-        let capability_bytes = if self.capability.is_heap_allocated() { self.capability.len() } else { 0 };
-        let caller_bytes = self.caller.as_ref().map_or(0, |caller| caller.heap_bytes());
-        let bytes = size_of::<TraceRecord>()
-            + self.slots.heap_bytes()
-            + field_bytes
-            + capability_bytes
-            + caller_bytes;
         // Relaxed: the stores up to `outcome` are published by its `Release`. Readers that got the record from a store
         // are ordered by the lock of its shard as well.
-        self.bytes.store(bytes as u32, Ordering::Relaxed);
+        self.bytes.store(self.bytes_with(field_bytes), Ordering::Relaxed);
         // Spans that close from here on are not in the record: a bit is decided once.
         let kept = self.slots.closed();
         self.kept[0].store(kept as u64, Ordering::Relaxed);
@@ -110,9 +210,21 @@ impl TraceRecord {
         Some((End { outcome, dropped_spans: begun - u64::from(kept.count_ones()) }, done_fields))
     }
 
+    /// Returns the bytes of memory of the record, given those of its fields.
+    pub(super) fn bytes_with(&self, field_bytes: usize) -> u32 {
+        let capability_bytes = if self.capability.is_heap_allocated() { self.capability.len() } else { 0 };
+        let caller_bytes = self.caller.as_ref().map_or(0, |caller| caller.heap_bytes());
+        let bytes = size_of::<TraceRecord>()
+            + self.slots.heap_bytes()
+            + field_bytes
+            + capability_bytes
+            + caller_bytes;
+        bytes as u32
+    }
+
     /// Returns a record that has ended, to leave in the place of one that is moved out.
     fn vacant() -> TraceRecord {
-        let vacant = TraceRecord::begin(None, "", Limits { spans: 0, field_bytes: 0 }, None);
+        let vacant = TraceRecord::begin(None, "", Limits::NOTHING, None);
         vacant.slots.end();
         vacant
     }
@@ -160,7 +272,7 @@ impl TraceRecord {
     /// Returns a record that ended after this many nanoseconds.
     #[cfg(all(test, not(obs_loom)))]
     pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
-        let record = TraceRecord::begin(None, capability, Limits { spans: 0, field_bytes: 0 }, None);
+        let record = TraceRecord::begin(None, capability, Limits::NOTHING, None);
         record.end(outcome);
         record.ended.store(record.began + std::time::Duration::from_nanos(nanos), Ordering::Relaxed);
         Arc::new(record)

@@ -26,6 +26,11 @@ impl SpanIndex {
         NonZeroU8::new(byte).map(SpanIndex)
     }
 
+    /// Returns the position that a byte of unknown origin stands for. `None` if there is no such position.
+    pub(crate) fn of_checked_byte(byte: u8) -> Option<SpanIndex> {
+        SpanIndex::of_byte(byte).filter(|index| index.get() < SPAN_LIMIT)
+    }
+
     pub(crate) fn to_byte(index: Option<SpanIndex>) -> u8 {
         index.map_or(0, |index| index.0.get())
     }
@@ -114,6 +119,24 @@ impl Slots {
         }
     }
 
+    /// Makes the slots of a trace that has ended, in which this many spans had begun.
+    pub(super) fn restored(begun: u64) -> Slots {
+        let slots = Slots::new();
+        // Relaxed: nothing else has the value yet.
+        slots.begun.store(begun & !ENDED | ENDED, Ordering::Relaxed);
+        slots
+    }
+
+    /// Puts a closed span into a slot, of a trace that is being restored.
+    pub(super) fn restore(&self, index: SpanIndex, span: &Closed) {
+        let slot = self.slot_or_make(index.get());
+        let client = if span.is_client { IS_CLIENT } else { 0 };
+        // Relaxed: the record is published as a whole later.
+        slot.about.store(about(span.name, span.parent) | client, Ordering::Relaxed);
+        slot.begin.store(span.begin, Ordering::Relaxed);
+        slot.end.store(span.end, Ordering::Relaxed);
+    }
+
     /// Counts one more span and gives it a slot, unless `limit` spans have one or the trace has ended.
     #[inline]
     pub(super) fn begin(&self, limit: usize, name: &'static str, parent: Option<SpanIndex>) -> Begun {
@@ -198,6 +221,14 @@ impl Slots {
         // the child's end has been seen with `Acquire`.
         let (_, parent) = name_and_parent(self.slot(index.get())?.about.load(Ordering::Relaxed));
         parent
+    }
+
+    /// Returns the name of a span, open or closed.
+    #[cfg(feature = "rt")]
+    pub(super) fn name(&self, index: SpanIndex) -> NameId {
+        // Relaxed: the caller runs in the span, so its own thread, or one that its future came from, wrote the slot.
+        let about = self.slot(index.get()).map_or(0, |slot| slot.about.load(Ordering::Relaxed));
+        name_and_parent(about).0
     }
 
     /// Returns the bytes allocated beside the trace.

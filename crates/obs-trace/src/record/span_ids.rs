@@ -12,6 +12,16 @@ impl SpanIds {
         SpanIds(fastrand::u64(..))
     }
 
+    /// Returns the IDs that were made from this number.
+    pub(super) fn from_seed(seed: u64) -> SpanIds {
+        SpanIds(seed)
+    }
+
+    /// Returns the number that all IDs are made from.
+    pub(super) fn seed(self) -> u64 {
+        self.0
+    }
+
     /// Returns the ID of a span, or of the trace itself for `None`.
     pub(crate) fn of(self, span: Option<SpanIndex>) -> SpanId {
         let number = span.map_or(0, |span| span.get() as u64 + 1);

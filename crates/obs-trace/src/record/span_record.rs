@@ -71,10 +71,9 @@ impl SpanRecord {
     }
 }
 
-#[cfg(feature = "otlp")]
 impl SpanRecord {
     /// Returns whether another node was told the span's ID.
-    pub(crate) fn is_client(&self) -> bool {
+    pub fn is_client(&self) -> bool {
         self.is_client
     }
 }

@@ -66,6 +66,13 @@ impl Outcome {
     /// Number of outcomes.
     pub(crate) const COUNT: usize = Outcome::Panic as usize + 1;
 
+    /// Returns the outcome with this number.
+    pub(super) fn read(byte: u8) -> Option<Outcome> {
+        [Outcome::Ok, Outcome::Failed, Outcome::Cancelled, Outcome::Panic]
+            .into_iter()
+            .find(|one| *one as u8 == byte)
+    }
+
     /// Returns the outcome of a trace that is dropped before its end.
     pub(crate) fn of_drop() -> Outcome {
         if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }

@@ -5,6 +5,7 @@ use std::sync::Weak;
 use smol_str::SmolStr;
 
 use super::fields::Fields;
+use super::marks::Marks;
 use super::sink::Sink;
 use super::slots::Slots;
 use super::span_ids::SpanIds;
@@ -18,7 +19,8 @@ use crate::{TraceId, propagation, text};
 /// A trace that has ended, as the ring keeps it.
 ///
 /// A record never changes. It serialises to
-/// `{"trace_id", "capability", "started_at", "duration_ms", "status", "spans", "dropped_spans"}`.
+/// `{"trace_id", "capability", "started_at", "duration_ms", "status", "spans", "dropped_spans"}`, and `"restored": true` if
+/// an earlier run of the program made it. `"blocked_ms"` is there if polls [held their workers](crate#blocked-workers).
 /// See [`SpanRecord`](crate::SpanRecord) for the form of a span.
 ///
 /// ```
@@ -52,7 +54,12 @@ pub struct TraceRecord {
     pub(super) active_key: AtomicU32,
     /// Bytes of memory, known once the trace has ended.
     pub(super) bytes: AtomicU32,
+    /// Microseconds for which polls have held their workers. Changes under the lock of `fields` only.
+    pub(super) blocked_us: AtomicU32,
     pub(super) limits: Limits,
+    pub(super) marks: Marks,
+    /// Whether an earlier run of the program made it.
+    pub(super) is_restored: bool,
     /// `None` for the store of the process. That store is never dropped, so its references need no count, which all
     /// threads would change.
     pub(super) sink: Option<Weak<dyn Sink>>,
@@ -63,6 +70,13 @@ pub struct TraceRecord {
 pub(crate) struct Limits {
     pub(crate) spans: u16,
     pub(crate) field_bytes: u16,
+    /// Milliseconds for which a poll may hold its worker. 0 if polls are not measured.
+    pub(crate) blocked_ms: u16,
+}
+
+impl Limits {
+    /// Limits of a record that keeps nothing.
+    pub(super) const NOTHING: Limits = Limits { spans: 0, field_bytes: 0, blocked_ms: 0 };
 }
 
 /// End of a trace, as its store counts it.
@@ -107,7 +121,10 @@ impl TraceRecord {
             ticket: AtomicU64::new(0),
             active_key: AtomicU32::new(0),
             bytes: AtomicU32::new(0),
+            blocked_us: AtomicU32::new(0),
             limits,
+            marks: Marks::default(),
+            is_restored: false,
             sink,
         }
     }

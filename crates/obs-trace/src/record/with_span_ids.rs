@@ -31,7 +31,7 @@ impl Serialize for WithSpanIds<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let spans = self.0.spans();
         let spans: Vec<_> = spans.iter().map(WithSpanId).collect();
-        let mut record = serializer.serialize_struct("TraceRecord", 9)?;
+        let mut record = serializer.serialize_struct("TraceRecord", 9 + usize::from(self.0.is_restored()))?;
         self.0.serialize_head(&mut record)?;
         record.serialize_field("span_id", &self.0.span_id())?;
         record.serialize_field("parent_span_id", &self.0.parent_span_id())?;

@@ -1,19 +1,22 @@
 //! The store itself.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, LazyLock, Weak};
 
 use smol_str::SmolStr;
 
 use super::active::ActiveTrace;
+use super::observer::{Observer, Observers};
 #[cfg(feature = "otlp")]
 use super::outlet::Outlet;
 use super::query::{self, Query};
 use super::retained::{MAX_RESERVED, Retained};
 use super::ring::Ring;
-use super::shards::Shards;
+use super::shards::{Mark, Shards};
 use super::stats::{Counts, Stats};
-use crate::record::{End, Limits, MAX_CAPABILITY_BYTES, Sink, set_global};
+use crate::record::{End, Limits, MAX_CAPABILITY_BYTES, PeerNumber, Sink, set_global};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{Config, Error, TraceRecord, text};
@@ -39,18 +42,34 @@ use crate::{Config, Error, TraceRecord, text};
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     shards: Shards,
     counts: Counts,
     #[cfg(feature = "otlp")]
     outlet: Outlet,
+    observers: Observers,
+    /// Observers of the traces that failed or have a mark.
+    broken: Observers,
     /// Read by every trace that begins, so outside the lock of `config`.
     max_spans: AtomicUsize,
     max_field_bytes: AtomicUsize,
+    blocked_worker_ms: AtomicUsize,
     config: Mutex<Config>,
     /// Reserved capabilities, for a later configuration to reserve again.
-    reserved: Mutex<BTreeSet<SmolStr>>,
+    reserved: Mutex<Reserved>,
+    companion: std::sync::OnceLock<AssertUnwindSafe<Companion>>,
 }
+
+/// Capabilities with a place of their own.
+#[derive(Default)]
+struct Reserved {
+    names: BTreeSet<SmolStr>,
+    /// Whether no other capability gets a place.
+    only: bool,
+}
+
+/// Function that opens scopes of other crates beside a store's.
+pub(super) type Companion = Box<dyn Fn() -> Box<dyn Any> + Send + Sync>;
 
 impl Store {
     /// Makes a store that nothing else uses.
@@ -68,10 +87,14 @@ impl Store {
             counts: Counts::default(),
             #[cfg(feature = "otlp")]
             outlet: Outlet::default(),
+            observers: Observers::default(),
+            broken: Observers::default(),
             max_spans: AtomicUsize::new(config.max_spans),
             max_field_bytes: AtomicUsize::new(config.max_field_bytes),
+            blocked_worker_ms: AtomicUsize::new(config.blocked_worker_ms),
             config: Mutex::new(config),
             reserved: Mutex::default(),
+            companion: std::sync::OnceLock::new(),
         }))
     }
 
@@ -93,12 +116,13 @@ impl Store {
         {
             // Held over both steps, so that a reservation made meanwhile reaches the new `Retained`.
             let reserved = lock(&inner.reserved);
-            retained.reserve(&reserved.iter().cloned().collect::<Vec<_>>());
+            retained.reserve(&reserved.names.iter().cloned().collect::<Vec<_>>(), reserved.only);
             inner.shards.reconfigure((!is_same_ring).then_some(bounds), retained);
         }
         // Relaxed: a trace that begins meanwhile may have the old limits.
         inner.max_spans.store(config.max_spans, Ordering::Relaxed);
         inner.max_field_bytes.store(config.max_field_bytes, Ordering::Relaxed);
+        inner.blocked_worker_ms.store(config.blocked_worker_ms, Ordering::Relaxed);
         *current = config.clone();
         Ok(())
     }
@@ -111,13 +135,27 @@ impl Store {
     /// Pass only names that the program or its owner vouches for. At most 1 024 are taken. Later ones share the common
     /// place.
     pub fn reserve(&self, capabilities: &[&str]) {
+        self.give_places(capabilities, true);
+    }
+
+    /// Keeps errors and slowest traces of each of these capabilities separately, and leaves the other places to the names
+    /// that occur, as long as [`reserve`](Store::reserve) is not called.
+    ///
+    /// Pass only names that the program vouches for, such as the templates of its routes. They share the 1 024 places of
+    /// [`reserve`](Store::reserve).
+    pub fn trust(&self, capabilities: &[&str]) {
+        self.give_places(capabilities, false);
+    }
+
+    fn give_places(&self, capabilities: &[&str], only: bool) {
         let mut reserved = lock(&self.0.reserved);
         let names: Vec<SmolStr> =
             capabilities.iter().map(|name| text::bounded(name, MAX_CAPABILITY_BYTES)).collect();
-        self.0.shards.retained().reserve(&names);
+        self.0.shards.retained().reserve(&names, only);
+        reserved.only |= only;
         for name in names {
-            if reserved.len() < MAX_RESERVED {
-                reserved.insert(name);
+            if reserved.names.len() < MAX_RESERVED {
+                reserved.names.insert(name);
             }
         }
     }
@@ -132,6 +170,47 @@ impl Store {
     pub fn query(&self, query: &Query) -> Vec<Arc<TraceRecord>> {
         let retained = self.0.shards.retained().all();
         query::run(query, self.0.shards.newest_first(), retained)
+    }
+
+    /// Returns the errors and slowest traces that are kept beside the ring, oldest first.
+    pub fn retained(&self) -> Vec<Arc<TraceRecord>> {
+        let mut retained = self.0.shards.retained().all();
+        // Relaxed: written before the trace was kept.
+        retained.sort_by_key(|record| record.ticket().load(Ordering::Relaxed));
+        retained.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        retained
+    }
+
+    /// Puts the traces of an earlier run into the store, oldest first and before all that have ended in it. `None` is a
+    /// trace that could not be read. The limits of the store hold for them too.
+    ///
+    /// They are not counted in [`Stats::completed`], not exported, not observed, and have no line `done`. Returns how many
+    /// are kept.
+    ///
+    /// ```
+    /// use obs_trace::{NameNumbers, Store, TraceRecord};
+    ///
+    /// let packed = {
+    ///     let earlier = Store::default();
+    ///     let _scope = earlier.enter();
+    ///     let record = obs_trace::new_trace("llm.chat").finish().unwrap();
+    ///     let mut packed = Vec::new();
+    ///     record.pack(&NameNumbers::new(|_| 1), &mut packed);
+    ///     packed
+    /// };
+    /// let store = Store::default();
+    /// assert_eq!(store.restore([TraceRecord::unpack(&packed, |_| None)].into_iter()), 1);
+    /// assert!(store.get_recent(1)[0].is_restored());
+    /// assert_eq!(store.stats().completed, 0);
+    /// ```
+    pub fn restore(&self, traces: impl ExactSizeIterator<Item = Option<TraceRecord>>) -> usize {
+        self.0.shards.restore(traces)
+    }
+
+    /// Calls `observer` for each trace that ends in the store from now on, until the store is gone. Returns `false` if the
+    /// store has 16 observers already.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> bool {
+        self.0.observers.add(observer)
     }
 
     /// Returns the traces that have begun and not ended, oldest first.
@@ -157,11 +236,12 @@ impl Store {
 
     #[inline]
     pub(crate) fn limits(&self) -> Limits {
-        let Inner { max_spans, max_field_bytes, .. } = &*self.0;
-        // Relaxed: as in `configure`. `Config::check` has made sure that both fit.
+        let Inner { max_spans, max_field_bytes, blocked_worker_ms, .. } = &*self.0;
+        // Relaxed: as in `configure`. `Config::check` has made sure that they fit.
         Limits {
             spans: max_spans.load(Ordering::Relaxed) as u16,
             field_bytes: max_field_bytes.load(Ordering::Relaxed) as u16,
+            blocked_ms: blocked_worker_ms.load(Ordering::Relaxed) as u16,
         }
     }
 
@@ -174,14 +254,60 @@ impl Store {
     pub(crate) fn begin(&self, record: &Arc<TraceRecord>) {
         self.0.shards.begin(record);
     }
+
+    pub(super) fn shards(&self) -> &Shards {
+        &self.0.shards
+    }
+
+    pub(super) fn broken_observers(&self) -> &Observers {
+        &self.0.broken
+    }
+
+    /// Marks a trace of the store in the share of `owner`. Returns `false` if it is kept already.
+    pub(super) fn mark_for(&self, record: &Arc<TraceRecord>, owner: PeerNumber) -> bool {
+        self.0.mark(record, owner)
+    }
+
+    pub(super) fn set_companion(&self, companion: Companion) {
+        _ = self.0.companion.set(AssertUnwindSafe(companion));
+    }
+
+    pub(super) fn companion(&self) -> Option<&Companion> {
+        self.0.companion.get().map(|companion| &companion.0)
+    }
+
+    pub(super) fn of(inner: Arc<Inner>) -> Store {
+        Store(inner)
+    }
+
+    pub(super) fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
+    }
 }
 
 impl Sink for Inner {
     fn complete(&self, record: &Arc<TraceRecord>, end: End) {
-        self.counts.note_dropped(end.dropped_spans);
-        self.shards.complete(record, end.outcome);
-        #[cfg(feature = "otlp")]
-        self.outlet.offer(record);
+        if let Some(adopter) = Store::adopter(record) {
+            self.shards.give_up(record);
+            adopter.begin(record);
+            return adopter.0.keep(record, end);
+        }
+        self.keep(record, end);
+    }
+
+    fn mark(&self, record: &Arc<TraceRecord>, peer: PeerNumber) -> bool {
+        // A trace that failed here is among the failed ones, which no mark changes.
+        if record.has_broken_here() {
+            return false;
+        }
+        match self.shards.mark(record, peer, &self.counts) {
+            Mark::Known => return false,
+            // Its end tells the observers.
+            Mark::Running => {}
+            Mark::Ended => self.broken.completed(record),
+        }
+        self.counts.marked.add(1);
+        true
     }
 
     fn count_late_span(&self) {
@@ -192,6 +318,21 @@ impl Sink for Inner {
         self.counts.dropped_fields.add(1);
     }
 
+    #[cfg(feature = "rt")]
+    fn count_blocked_poll(&self) {
+        self.counts.blocked_polls.add(1);
+    }
+
+    #[cfg(feature = "otlp")]
+    fn is_exporting(&self) -> bool {
+        self.outlet.is_open()
+    }
+
+    #[cfg(not(feature = "otlp"))]
+    fn is_exporting(&self) -> bool {
+        false
+    }
+
     #[cfg(feature = "otlp")]
     fn exports_only_sampled(&self) -> bool {
         self.outlet.only_sampled()
@@ -200,6 +341,20 @@ impl Sink for Inner {
     #[cfg(not(feature = "otlp"))]
     fn exports_only_sampled(&self) -> bool {
         false
+    }
+}
+
+impl Inner {
+    /// Moves a trace of this store from the running ones to the completed ones.
+    fn keep(&self, record: &Arc<TraceRecord>, end: End) {
+        self.counts.note_dropped(end.dropped_spans);
+        let is_broken = self.shards.complete(record, end.outcome, &self.counts);
+        #[cfg(feature = "otlp")]
+        self.outlet.offer(record);
+        self.observers.completed(record);
+        if is_broken {
+            self.broken.completed(record);
+        }
     }
 }
 

@@ -28,6 +28,15 @@ pub fn reserve(capabilities: &[&str]) {
     Store::current().reserve(capabilities);
 }
 
+/// Keeps errors and slowest traces of each of these capabilities separately, whatever others occur. See [`Store::trust`].
+///
+/// ```
+/// obs_trace::trust(&["web:GET /items/{id}"]);
+/// ```
+pub fn trust(capabilities: &[&str]) {
+    Store::current().trust(capabilities);
+}
+
 /// Returns the last `n` completed traces, newest first.
 ///
 /// ```

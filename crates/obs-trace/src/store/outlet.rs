@@ -35,6 +35,13 @@ impl Outlet {
         }
     }
 
+    /// Returns whether an exporter is connected.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        // Relaxed: as in `offer`.
+        self.is_open.load(Ordering::Relaxed)
+    }
+
     /// Returns whether traces that their caller did not sample are not exported.
     pub(crate) fn only_sampled(&self) -> bool {
         // Relaxed: a flag of its own.

@@ -21,8 +21,10 @@ pub(super) const PARTS: usize = if IS_MODEL { 2 } else { 16 };
 pub(super) struct Ring {
     capacity: AtomicU64,
     max_bytes: AtomicUsize,
-    /// Ticket of the next trace. Tickets count completed traces.
+    /// Ticket of the next trace. Tickets count completed traces, from [`FIRST_TICKET`] on.
     head: CachePadded<AtomicU64>,
+    /// Lowest ticket that a restored trace has.
+    restored: AtomicU64,
     /// Bytes that the parts have reported.
     bytes: CachePadded<AtomicI64>,
 }
@@ -34,7 +36,8 @@ impl Ring {
         Ring {
             capacity: AtomicU64::new(capacity as u64),
             max_bytes: AtomicUsize::new(max_bytes),
-            head: CachePadded::new(AtomicU64::new(0)),
+            head: CachePadded::new(AtomicU64::new(FIRST_TICKET)),
+            restored: AtomicU64::new(FIRST_TICKET),
             bytes: CachePadded::new(AtomicI64::new(0)),
         }
     }
@@ -49,6 +52,21 @@ impl Ring {
     pub(super) fn tickets(&self) -> Range<u64> {
         let head = self.head.load(Ordering::Relaxed);
         self.first_kept(head)..head
+    }
+
+    /// Reserves tickets below all others for this many restored traces.
+    pub(super) fn restored_tickets(&self, traces: u64) -> Range<u64> {
+        let traces = traces.min(FIRST_TICKET / 2);
+        let taken = self
+            .restored
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |lowest| Some(lowest.saturating_sub(traces)));
+        let (Ok(end) | Err(end)) = taken;
+        end.saturating_sub(traces)..end
+    }
+
+    /// Returns how many bytes more the traces may take.
+    pub(super) fn room(&self, unreported: i64) -> usize {
+        self.max_bytes.load(Ordering::Relaxed).saturating_sub(self.bytes(unreported))
     }
 
     fn first_kept(&self, head: u64) -> u64 {
@@ -82,6 +100,9 @@ impl Ring {
     }
 }
 
+/// Ticket of the first trace of a store. Restored traces, which ended before it, have smaller ones.
+const FIRST_TICKET: u64 = 1 << 40;
+
 /// Part of the ring: the traces that ended in one shard.
 #[derive(Default)]
 pub(super) struct Part {
@@ -109,6 +130,12 @@ impl Part {
         self.traces.push_back((ticket, Arc::clone(record)));
         self.report(ring);
         (ticket, evicted)
+    }
+
+    /// Adds a restored trace, which is older than all others.
+    pub(super) fn push_oldest(&mut self, ticket: u64, record: Arc<TraceRecord>) {
+        self.unreported += record.bytes() as i64;
+        self.traces.push_front((ticket, record));
     }
 
     /// Removes the oldest trace if its ticket is smaller than `limit`.

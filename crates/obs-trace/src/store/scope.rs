@@ -1,13 +1,15 @@
 //! Stores that a thread has entered, for tests that run side by side.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Store;
 
-/// Number of scopes in the process. While it is zero, which it is outside tests, no thread looks into its list.
-static ENTERED_COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Number of scopes in the process, and of traces that a store has adopted. While it is zero, which it is outside tests, no
+/// thread looks into its list.
+pub(super) static ENTERED_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Stores of the scopes that are alive on this thread, the innermost last. Each has the number of its scope.
@@ -18,7 +20,9 @@ impl Store {
     /// Makes this the store of every trace that this thread begins, until the scope is dropped.
     ///
     /// The free functions of the crate read it too when this thread calls them. A trace stays with the store that it
-    /// began in, wherever it ends. If the store is gone by then, the trace is not recorded.
+    /// began in, wherever it ends. If the store is gone by then, the trace is not recorded. A trace of the process's store
+    /// that ends in the scope is recorded here. `spawn`, [`carry`](crate::carry) and the other helpers take
+    /// the scope along to their task or thread.
     ///
     /// Scopes nest: the innermost one counts. A scope that is dropped before inner ones removes itself alone.
     pub fn enter(&self) -> StoreScope {
@@ -31,6 +35,21 @@ impl Store {
         StoreScope { number, not_send: PhantomData }
     }
 
+    /// Sets a function that opens scopes of other crates wherever a task or thread is carried into this store, for a harness
+    /// that captures more than traces. Its result is dropped when the scope ends. The first call counts.
+    ///
+    /// ```
+    /// let store = obs_trace::Store::default();
+    /// store.carry_with(|| Box::new(()));              // such as `Box::new(log_capture.enter())`
+    /// let _scope = store.enter();
+    /// let work = || obs_trace::new_trace("llm.chat").run(|| ());
+    /// std::thread::spawn(obs_trace::carry_fn(work)).join().unwrap();
+    /// assert_eq!(store.get_recent(10).len(), 1);
+    /// ```
+    pub fn carry_with(&self, open: impl Fn() -> Box<dyn Any> + Send + Sync + 'static) {
+        self.set_companion(Box::new(open));
+    }
+
     /// Returns the store that this thread has entered, if any.
     #[inline]
     pub(crate) fn entered() -> Option<Store> {
@@ -41,9 +60,44 @@ impl Store {
         ENTERED.try_with(|entered| entered.borrow().last().map(|(_, store)| store.clone())).ok().flatten()
     }
 
-    /// Returns the store in force on this thread.
-    pub(crate) fn current() -> Store {
+    /// Returns the store in force on this thread: the one that it has entered, else that of the process.
+    ///
+    /// ```
+    /// assert_eq!(obs_trace::Store::current().stats().panicked, 0);
+    /// ```
+    pub fn current() -> Store {
         Store::entered().unwrap_or_else(|| Store::global().clone())
+    }
+}
+
+/// Store that a task takes along from the code that starts it. Outside tests there is none.
+pub(crate) struct Carried(Option<Store>);
+
+impl Carried {
+    pub(crate) const NOTHING: Carried = Carried(None);
+
+    /// Returns the store that the caller's thread has entered.
+    #[inline]
+    pub(crate) fn here() -> Carried {
+        Carried(Store::entered())
+    }
+
+    /// Runs `f` in the scope that was in force where this was made.
+    #[inline]
+    pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        match &self.0 {
+            None => f(),
+            Some(store) => store.run(f),
+        }
+    }
+}
+
+impl Store {
+    #[cold]
+    fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _traces = self.enter();
+        let _others = self.companion().map(|open| open());
+        f()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::array;
 use std::cell::{Cell, OnceCell};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use crossbeam_utils::CachePadded;
 use super::active::Running;
 use super::retained::Retained;
 use super::ring::{NO_TICKET, PARTS, Part, Ring};
-use super::stats::{Ended, Totals};
-use crate::record::Outcome;
+use super::stats::{Counts, Ended, Totals};
+use crate::record::{Outcome, PeerNumber};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock, per_thread};
 use crate::{Trace, TraceRecord};
@@ -45,6 +46,14 @@ struct State {
     retained: Arc<Retained>,
 }
 
+/// State of a trace that is marked.
+pub(super) enum Mark {
+    /// It had a mark before.
+    Known,
+    Running,
+    Ended,
+}
+
 impl Shards {
     pub(super) fn new(ring: Ring, retained: Retained) -> Shards {
         let retained = Arc::new(retained);
@@ -67,13 +76,14 @@ impl Shards {
         record.active_key().store(index * SHARDS as u32 + shard as u32, Ordering::Relaxed);
     }
 
-    /// Moves the trace from the running ones to the ring in one step, in the shard in which it began.
-    pub(super) fn complete(&self, record: &Arc<TraceRecord>, outcome: Outcome) {
+    /// Moves the trace from the running ones to the ring in one step, in the shard in which it began. Returns whether a part
+    /// of it failed.
+    pub(super) fn complete(&self, record: &Arc<TraceRecord>, outcome: Outcome, counts: &Counts) -> bool {
         // Relaxed: see `begin`.
         let key = record.active_key().load(Ordering::Relaxed);
         let (index, shard) = (key / SHARDS as u32, key as usize % SHARDS);
         let shard = &self.shards[shard];
-        let (ticket, evicted, retained) = {
+        let (ticket, evicted, retained, is_broken) = {
             let mut state = shard.lock();
             state.running.remove(index);
             state.ended.count(outcome);
@@ -81,14 +91,81 @@ impl Shards {
             shard.note_oldest(&state);
             // The reference is cloned only for a trace that may be kept, which is rare.
             let retained = state.retained.wants(record).then(|| Arc::clone(&state.retained));
-            (ticket, evicted, retained)
+            // Decided under the lock: a mark that comes later keeps the trace by itself, see `mark`.
+            (ticket, evicted, retained, record.is_broken())
         };
         // Dropped outside the lock, because the memory of a record takes a while to free.
         drop(evicted);
         if let Some(retained) = retained {
-            retained.offer(record);
+            counts.note_broken_evicted(retained.offer(record, is_broken).broken_evicted);
         }
         self.keep_bounds(ticket);
+        is_broken
+    }
+
+    /// Marks a trace. One that has ended is kept now, and one that runs when it ends.
+    pub(super) fn mark(&self, record: &Arc<TraceRecord>, peer: PeerNumber, counts: &Counts) -> Mark {
+        // Relaxed: see `begin`.
+        let shard = record.active_key().load(Ordering::Relaxed) as usize % SHARDS;
+        let retained = {
+            // `complete` takes the same lock: it either sees the mark, or has given the trace its ticket.
+            let state = self.shards[shard].lock();
+            if !record.set_marker(peer) {
+                return Mark::Known;
+            }
+            let has_ended = record.ticket().load(Ordering::Relaxed) != 0;
+            has_ended.then(|| Arc::clone(&state.retained))
+        };
+        let Some(retained) = retained else { return Mark::Running };
+        counts.note_broken_evicted(retained.offer_marked(record));
+        Mark::Ended
+    }
+
+    /// Removes a trace from the running ones, for another store that takes it over.
+    pub(super) fn give_up(&self, record: &TraceRecord) {
+        // Relaxed: see `begin`.
+        let key = record.active_key().load(Ordering::Relaxed);
+        let (index, shard) = (key / SHARDS as u32, key as usize % SHARDS);
+        self.shards[shard].lock().running.remove(index);
+    }
+
+    /// Adds the traces of an earlier run, the oldest first, before all others. `None` is a trace that could not be read.
+    ///
+    /// They are neither counted as ended, nor do they reach the outlet. Returns the number of those that are kept.
+    pub(super) fn restore(&self, traces: impl ExactSizeIterator<Item = Option<TraceRecord>>) -> usize {
+        let tickets = self.ring.restored_tickets(traces.len() as u64);
+        let retained = self.retained();
+        let unreported = self.shards.iter().map(|shard| shard.lock().completed.unreported()).sum();
+        let room = self.ring.room(unreported);
+        let (mut newest, mut bytes, mut kept) = (VecDeque::new(), 0, 0);
+        for (ticket, record) in tickets.zip(traces) {
+            let Some(record) = record.map(Arc::new) else { continue };
+            // Relaxed: the locks below publish the record.
+            record.ticket().store(ticket, Ordering::Relaxed);
+            let is_retained = retained.wants(&record) && retained.offer(&record, record.is_broken()).is_kept;
+            if ticket >= self.ring.tickets().start {
+                bytes += record.bytes();
+                newest.push_back((ticket, record));
+                while bytes > room
+                    && let Some((_, oldest)) = newest.pop_front()
+                {
+                    bytes -= oldest.bytes();
+                }
+            } else if is_retained {
+                kept += 1;
+            }
+        }
+        kept += newest.len();
+        while let Some((ticket, record)) = newest.pop_back() {
+            // In turn, so that no shard has to evict more of them than another.
+            let shard = &self.shards[ticket as usize % SHARDS];
+            let mut state = shard.lock();
+            state.completed.push_oldest(ticket, record);
+            state.completed.report(&self.ring);
+            shard.note_oldest(&state);
+        }
+        self.keep_bounds(self.ring.tickets().end);
+        kept
     }
 
     /// Evicts old traces of shards that no thread uses any more. Each end of a trace looks after one shard, in turn.

@@ -34,6 +34,12 @@ pub struct Stats {
     pub late_spans: u64,
     /// Fields that were not kept, because their trace was full or had ended.
     pub dropped_fields: u64,
+    /// Polls that held their worker for longer than [`Config::blocked_worker_ms`](crate::Config::blocked_worker_ms).
+    pub blocked_polls: u64,
+    /// Traces that a peer marked.
+    pub marked: u64,
+    /// Failed or marked traces that made room for later ones beside the ring.
+    pub broken_evicted: u64,
 }
 
 /// Numbers of ended traces by outcome.
@@ -69,6 +75,9 @@ pub(super) struct Counts {
     dropped_spans: Count,
     pub(super) late_spans: Count,
     pub(super) dropped_fields: Count,
+    pub(super) blocked_polls: Count,
+    pub(super) marked: Count,
+    pub(super) broken_evicted: Count,
 }
 
 #[derive(Default)]
@@ -93,6 +102,13 @@ impl Counts {
         }
     }
 
+    pub(super) fn note_broken_evicted(&self, traces: u64) {
+        // As in `note_dropped`.
+        if traces > 0 {
+            self.broken_evicted.add(traces);
+        }
+    }
+
     pub(super) fn stats(&self, totals: &Totals) -> Stats {
         let Totals { running, ended, ring_bytes } = totals;
         let late_spans = self.late_spans.get();
@@ -106,6 +122,9 @@ impl Counts {
             dropped_spans: self.dropped_spans.get() + late_spans,
             late_spans,
             dropped_fields: self.dropped_fields.get(),
+            blocked_polls: self.blocked_polls.get(),
+            marked: self.marked.get(),
+            broken_evicted: self.broken_evicted.get(),
         }
     }
 }

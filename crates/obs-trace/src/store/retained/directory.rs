@@ -11,8 +11,8 @@ use crate::sync::atomic::Ordering;
 
 /// Group and threshold of each capability, to be read without a lock.
 ///
-/// Each reserved capability has its own group. Until the first reservation the real names are not known, and the first
-/// names that occur get a group each, so that names which peers make up later do not replace them.
+/// Each reserved capability has its own group. Until a reservation excludes others, the first names that occur get a
+/// group each, so that names which peers make up later do not replace them.
 pub(super) struct Directory {
     pub(super) seen: Table,
     pub(super) reserved: OnceLock<Table>,

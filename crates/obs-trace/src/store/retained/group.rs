@@ -37,10 +37,11 @@ impl Group {
 
     /// Adds an error. Returns the one that it replaces.
     pub(super) fn push_error(&mut self, record: &Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
-        let oldest = if self.errors.len() >= self.max_traces { self.pop_error() } else { None };
-        self.errors.push_back(Arc::clone(record));
+        // At the end, but for a restored trace and for traces that ended at once.
+        let position = self.errors.partition_point(|known| ticket(known) <= ticket(record));
+        self.errors.insert(position, Arc::clone(record));
         self.bytes += record.bytes();
-        oldest
+        if self.errors.len() > self.max_traces { self.pop_error() } else { None }
     }
 
     /// Adds a trace if it is among the slowest. Returns the one that it replaces.
@@ -82,6 +83,11 @@ impl Group {
         // Relaxed: readers without the lock take it as a hint.
         self.threshold.store(threshold, Ordering::Relaxed);
     }
+}
+
+fn ticket(record: &TraceRecord) -> u64 {
+    // Relaxed: written before the trace was offered, by the same thread or under the lock of its shard.
+    record.ticket().load(Ordering::Relaxed)
 }
 
 /// Returns the duration of a trace as the groups compare it.

@@ -2,6 +2,7 @@
 
 mod directory;
 mod group;
+mod pool;
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use smol_str::SmolStr;
 pub(super) use self::directory::MAX_RESERVED;
 use self::directory::{Directory, Entry, OTHERS, Table};
 use self::group::Group;
+use self::pool::Pool;
+use crate::record::PeerNumber;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::{Config, TraceRecord};
 
@@ -31,41 +34,71 @@ impl Retained {
                 groups: vec![others],
                 bytes: 0,
                 reserved: 0,
+                others: 0,
+                only_reserved: false,
                 max_capabilities: config.max_capabilities,
                 // The kept traces may take a quarter of what the ring may take.
                 max_bytes: config.ring_bytes / 4,
+                // Capabilities are bounded by the groups. An eighth for each pool, so that one never takes of the other.
+                failed: Pool::new(usize::MAX, config.kept_failed, config.ring_bytes / 8),
+                marked: Pool::new(MAX_MARKERS, config.kept_failed, config.ring_bytes / 8),
             }),
             max_traces,
         }
     }
 
-    /// Gives each of these capabilities its own group, and from now on no other. See
-    /// [`Store::reserve`](crate::Store::reserve).
-    pub(super) fn reserve(&self, capabilities: &[SmolStr]) {
+    /// Gives each of these capabilities its own group, and from now on no other if `only` is set. See
+    /// [`Store::reserve`](crate::Store::reserve) and [`Store::trust`](crate::Store::trust).
+    pub(super) fn reserve(&self, capabilities: &[SmolStr], only: bool) {
         let mut all = self.lock();
+        all.only_reserved |= only;
         for capability in capabilities {
             all.reserve(capability, &self.directory, self.max_traces);
         }
     }
 
-    /// Returns whether the trace should be [offered](Retained::offer): it failed, or is slower than the fastest trace that
-    /// is kept as slow for its capability.
+    /// Returns whether the trace should be [offered](Retained::offer): it failed, has a mark, or is slower than the fastest
+    /// trace that is kept as slow for its capability.
     pub(super) fn wants(&self, record: &TraceRecord) -> bool {
-        self.max_traces > 0 && (record.has_failed() || self.directory.wants(record))
+        record.marker().is_some()
+            || self.max_traces > 0 && (record.has_failed() || self.directory.wants(record))
     }
 
-    /// Keeps the trace if it failed or is among the slowest of its capability.
-    pub(super) fn offer(&self, record: &Arc<TraceRecord>) {
+    /// Keeps the trace if it failed, has a mark, or is among the slowest of its capability. `is_broken` says whether a part of
+    /// it failed by the time of its end.
+    pub(super) fn offer(&self, record: &Arc<TraceRecord>, is_broken: bool) -> Offered {
         // Declared before the guard, so dropped after the lock is free.
+        let (mut evicted, mut broken_evicted) = (Vec::new(), Vec::new());
+        let mut all = self.lock();
+        if self.max_traces > 0 {
+            let group = all.group(record.capability(), &self.directory, self.max_traces);
+            all.keep(record, group, &mut evicted);
+            all.keep_budget(&mut evicted);
+            if record.has_broken_here() {
+                all.failed.push(group as u64, record, &mut broken_evicted);
+            }
+        }
+        if is_broken && !record.has_broken_here() {
+            all.keep_marked(record, &mut broken_evicted);
+        }
+        let is_in = |evicted: &[Arc<TraceRecord>]| evicted.iter().any(|evicted| Arc::ptr_eq(evicted, record));
+        let is_kept = !is_in(&evicted) || is_broken && !is_in(&broken_evicted);
+        Offered { is_kept, broken_evicted: broken_evicted.len() as u64 }
+    }
+
+    /// Keeps a completed trace that has just been marked. Returns the number of traces that make room for it.
+    pub(super) fn offer_marked(&self, record: &Arc<TraceRecord>) -> u64 {
+        // As in `offer`.
         let mut evicted = Vec::new();
         let mut all = self.lock();
-        let group = all.group(record.capability(), &self.directory, self.max_traces);
-        all.keep(record, group, &mut evicted);
-        all.keep_budget(&mut evicted);
+        all.keep_marked(record, &mut evicted);
+        evicted.len() as u64
     }
 
     pub(super) fn all(&self) -> Vec<Arc<TraceRecord>> {
-        self.lock().groups.iter().flat_map(Group::all).cloned().collect()
+        let all = self.lock();
+        let broken = all.failed.all().chain(all.marked.all());
+        all.groups.iter().flat_map(Group::all).chain(broken).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, AllKept> {
@@ -73,24 +106,50 @@ impl Retained {
     }
 }
 
-/// All groups. Invariant: `bytes` is the sum of the groups' bytes, and at most `max_bytes` after each offer.
+/// Result of the offer of a trace.
+pub(super) struct Offered {
+    /// Whether it is kept, at first.
+    pub(super) is_kept: bool,
+    /// Failed or marked traces that made room for it.
+    pub(super) broken_evicted: u64,
+}
+
+/// Maximum number of peers with a share of the marked traces, as many as a node may have in its configuration.
+const MAX_MARKERS: usize = 64;
+
+/// All groups, and the traces of which a part failed. Invariant: `bytes` is the sum of the groups' bytes, and at most `max_bytes` after each offer.
 struct AllKept {
     /// The first is for all [`OTHERS`].
     groups: Vec<Group>,
     bytes: usize,
     reserved: usize,
+    /// Groups of capabilities that are not reserved.
+    others: usize,
+    only_reserved: bool,
     max_capabilities: usize,
     max_bytes: usize,
+    /// Traces that failed here, in shares of the groups.
+    failed: Pool,
+    /// Traces that a peer marked, in shares of the peers.
+    marked: Pool,
 }
 
 impl AllKept {
+    fn keep_marked(&mut self, record: &Arc<TraceRecord>, evicted: &mut Vec<Arc<TraceRecord>>) {
+        if let Some(marker) = record.marker() {
+            let owner = if marker == PeerNumber::OTHERS { pool::OTHERS } else { marker.number().into() };
+            self.marked.push(owner, record, evicted);
+        }
+    }
+
     fn group(&mut self, capability: &str, directory: &Directory, max_traces: usize) -> usize {
         if let Some(entry) = directory.find(capability) {
             return entry.group;
         }
-        if directory.reserved.get().is_some() || self.groups.len() > self.max_capabilities {
+        if self.only_reserved || self.others >= self.max_capabilities {
             return OTHERS;
         }
+        self.others += 1;
         self.add(capability, &directory.seen, max_traces)
     }
 
@@ -144,6 +203,15 @@ mod tests {
     use super::*;
     use crate::record::Outcome;
 
+    fn offer(retained: &Retained, trace: &Arc<TraceRecord>) {
+        retained.offer(trace, trace.is_broken());
+    }
+
+    /// Without the pools of failed traces, which have their own tests.
+    fn config() -> Config {
+        Config::default().kept_failed(0)
+    }
+
     const KEPT: usize = 3;
     const CAPABILITIES: usize = 4;
 
@@ -177,7 +245,7 @@ mod tests {
         fn exactly_the_last_errors_and_the_slowest_are_kept(
             traces in proptest::collection::vec((0..7_usize, 0..40_u64, 0..5_usize), 0..120),
         ) {
-            let config = Config::default().kept_per_capability(KEPT).max_capabilities(CAPABILITIES);
+            let config = config().kept_per_capability(KEPT).max_capabilities(CAPABILITIES);
             let retained = Retained::new(&config);
             let mut ended = Vec::new();
             for (capability, micros, failed) in traces {
@@ -185,7 +253,7 @@ mod tests {
                 let capability = ["a", "b", "c", "d", "e", "f", "g"][capability];
                 let trace = TraceRecord::ended_after(micros * 1_000, capability, outcome);
                 if retained.wants(&trace) {
-                    retained.offer(&trace);
+                    offer(&retained, &trace);
                 }
                 ended.push(trace);
                 let mut kept: Vec<_> = retained.all().iter().map(|trace| Arc::as_ptr(trace).addr()).collect();
@@ -197,21 +265,21 @@ mod tests {
 
     #[test]
     fn made_up_names_evict_nothing_of_a_reserved_capability() {
-        let retained = Retained::new(&Config::default().kept_per_capability(KEPT));
-        retained.reserve(&["ours".into()]);
+        let retained = Retained::new(&config().kept_per_capability(KEPT));
+        retained.reserve(&["ours".into()], true);
         let flood = |from: u64| {
             for n in from..from + 100_000 {
                 let trace = TraceRecord::ended_after(n, &format!("made.up.{n}"), Outcome::Panic);
                 if retained.wants(&trace) {
-                    retained.offer(&trace);
+                    offer(&retained, &trace);
                 }
             }
         };
         flood(1_000_000);
-        retained.reserve(&["later".into(), "ours".into()]);
+        retained.reserve(&["later".into(), "ours".into()], true);
         for capability in ["ours", "later"] {
-            retained.offer(&TraceRecord::ended_after(1, capability, Outcome::Panic));
-            retained.offer(&TraceRecord::ended_after(2, capability, Outcome::Ok));
+            offer(&retained, &TraceRecord::ended_after(1, capability, Outcome::Panic));
+            offer(&retained, &TraceRecord::ended_after(2, capability, Outcome::Ok));
         }
         flood(2_000_000);
         let kept = retained.all();
@@ -222,22 +290,46 @@ mod tests {
     }
 
     #[test]
+    fn a_trusted_name_has_a_place_and_leaves_those_of_others() {
+        let retained = Retained::new(&config().kept_per_capability(KEPT).max_capabilities(CAPABILITIES));
+        let failed = |capability: &str| TraceRecord::ended_after(1, capability, Outcome::Panic);
+        let count = |retained: &Retained, capability: &str| {
+            retained.all().iter().filter(|trace| trace.capability() == capability).count()
+        };
+        retained.reserve(&["web:GET /early".into()], false);
+        for n in 0..100 {
+            offer(&retained, &failed(&format!("made.up.{n}")));
+        }
+        retained.reserve(&["web:GET /late".into()], false);
+        offer(&retained, &failed("web:GET /early"));
+        offer(&retained, &failed("web:GET /late"));
+        for n in 100..200 {
+            offer(&retained, &failed(&format!("made.up.{n}")));
+        }
+        for name in ["web:GET /early", "web:GET /late", "made.up.0", "made.up.3"] {
+            // The failed trace is among the slowest as well.
+            assert_eq!(count(&retained, name), 2, "{name}");
+        }
+        assert_eq!(retained.lock().groups.len(), 1 + CAPABILITIES + 2);
+    }
+
+    #[test]
     fn reservations_are_bounded() {
-        let retained = Retained::new(&Config::default());
+        let retained = Retained::new(&config());
         for n in 0..10 * MAX_RESERVED {
-            retained.reserve(&[SmolStr::new(format!("offered.{n}"))]);
+            retained.reserve(&[SmolStr::new(format!("offered.{n}"))], true);
         }
         assert_eq!(retained.lock().groups.len(), MAX_RESERVED + 1);
-        retained.offer(&TraceRecord::ended_after(1, "offered.5000", Outcome::Panic));
+        offer(&retained, &TraceRecord::ended_after(1, "offered.5000", Outcome::Panic));
         assert_eq!(retained.all().len(), 2, "kept with all others");
     }
 
     #[test]
     fn a_trace_faster_than_all_kept_ones_is_not_wanted() {
-        let retained = Retained::new(&Config::default().kept_per_capability(2));
+        let retained = Retained::new(&config().kept_per_capability(2));
         let trace = |ms: u64, outcome| TraceRecord::ended_after(ms * 1_000_000, "llm.chat", outcome);
         for ms in [5, 7] {
-            retained.offer(&trace(ms, Outcome::Ok));
+            offer(&retained, &trace(ms, Outcome::Ok));
         }
         assert!(!retained.wants(&trace(4, Outcome::Ok)));
         assert!(retained.wants(&trace(6, Outcome::Ok)) && retained.wants(&trace(4, Outcome::Cancelled)));
