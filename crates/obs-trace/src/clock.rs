@@ -1,6 +1,8 @@
 //! Two clocks: a cheap one for durations, and the wall clock for the beginning of a trace.
 
 use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Point in time of the processor's time stamp counter where that is reliable, else of the system's monotonic clock.
@@ -15,9 +17,65 @@ pub(crate) fn now() -> Instant {
 /// A processor's counter may restart while the machine sleeps. A moment before that then seems to be decades away, and must
 /// not become the duration of the slowest trace.
 pub(crate) fn between(begin: Instant, end: Instant) -> Duration {
-    // Ten years: longer than any trace, shorter than what a restarted counter seems to be away.
-    const IMPOSSIBLE: Duration = Duration::from_secs(10 * 365 * 86_400);
     Some(end - begin).filter(|duration| *duration < IMPOSSIBLE).unwrap_or_default()
+}
+
+/// Ten years: longer than any trace, shorter than what a restarted counter seems to be away.
+const IMPOSSIBLE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// Returns the reading of the counter at `instant`, in ticks.
+///
+/// A packed record keeps ticks, because the division in [`between`] costs as much as the rest of a span.
+#[inline]
+pub(crate) fn ticks(instant: Instant) -> u64 {
+    // The type does not give out its number. Its hash is that number alone, and all of this is inlined to a move.
+    let mut number = Number(0);
+    instant.hash(&mut number);
+    number.0
+}
+
+struct Number(u64);
+
+impl Hasher for Number {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Returns the nanoseconds of a tick.
+pub(crate) fn nanos_per_tick() -> f64 {
+    static NANOS: LazyLock<f64> = LazyLock::new(|| {
+        // As long as a product of both fits into the digits of an `f64`.
+        let end = Instant::ZERO + Duration::from_nanos(1 << 52);
+        (end - Instant::ZERO).as_nanos() as f64 / (ticks(end).max(1)) as f64
+    });
+    *NANOS
+}
+
+/// Returns the duration of this many ticks, of a process in which a tick took `nanos_per_tick`. Zero if it is impossible,
+/// as in [`between`].
+pub(crate) fn of_ticks(ticks: u64, nanos_per_tick: f64) -> Duration {
+    // A conversion from a float is bounded, and NaN becomes zero.
+    let duration = Duration::from_nanos((ticks as f64 * nanos_per_tick) as u64);
+    if duration < IMPOSSIBLE { duration } else { Duration::ZERO }
+}
+
+/// Returns the moment that is `duration` after `begin`. [`between`] returns exactly `duration` up to some days. `None` beyond the
+/// end of the counter.
+pub(crate) fn after(begin: Instant, duration: Duration) -> Option<Instant> {
+    // The conversion to ticks rounds down, and back again. One nanosecond more makes up for it, as a tick is shorter.
+    let end = begin.checked_add(duration)?;
+    if between(begin, end) == duration {
+        Some(end)
+    } else {
+        begin.checked_add(duration + Duration::from_nanos(1))
+    }
 }
 
 /// Returns the nanoseconds since the Unix epoch at `instant`.
@@ -88,6 +146,23 @@ mod tests {
         // The value that fastant returns for a counter below its first reading.
         let century = Duration::from_secs(100 * 365 * 86_400);
         assert_eq!(between(before, now + century), Duration::ZERO);
+    }
+
+    #[test]
+    fn ticks_make_the_duration_that_the_clock_makes() {
+        let began = now();
+        for nanos in [0, 1, 7, 999, 123_456_789, 86_400_123_456_789] {
+            let duration = Duration::from_nanos(nanos);
+            let end = after(began, duration).unwrap();
+            assert_eq!(between(began, end), duration);
+            let again = of_ticks(ticks(end) - ticks(began), nanos_per_tick());
+            assert!(again.abs_diff(duration).as_nanos() <= 1, "{again:?} {duration:?}");
+        }
+        for (ticks, nanos) in
+            [(u64::MAX, 1e300), (u64::MAX, 0.3), (1, f64::NAN), (1, -1.0), (9, f64::INFINITY)]
+        {
+            assert_eq!(of_ticks(ticks, nanos), Duration::ZERO);
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Config {
     pub(crate) max_field_bytes: usize,
     pub(crate) max_capabilities: usize,
     pub(crate) kept_per_capability: usize,
+    pub(crate) kept_failed: usize,
+    pub(crate) blocked_worker_ms: usize,
 }
 
 impl Default for Config {
@@ -31,6 +33,11 @@ impl Default for Config {
             max_field_bytes: 256,
             max_capabilities: 64,
             kept_per_capability: 10,
+            // Failures of a bad hour. Of a node that answers a call a second, it is half an hour in which all calls fail.
+            kept_failed: 2_048,
+            // A worker that does nothing else for so long delays all other tasks noticeably. A hundredth of it would be
+            // good style, and would make every file access a warning.
+            blocked_worker_ms: 10,
         }
     }
 }
@@ -75,7 +82,32 @@ impl Config {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Sets the number of traces that are kept beside the ring because a part of them failed: as many that failed here, in
+    /// shares of their capabilities, and as many that peers [marked](crate::Store::mark), in shares of the peers. 2 048 by
+    /// default, at most 100 000. Each of the two takes at most an eighth of [`ring_bytes`](Config::ring_bytes).
+    ///
+    /// With a [`kept_per_capability`](Config::kept_per_capability) of 0, only marked traces are kept.
+    pub fn kept_failed(mut self, traces: usize) -> Config {
+        self.kept_failed = traces;
+        self
+    }
+
+    /// Sets the milliseconds for which a poll in a trace may hold its worker. 10 by default, 1 to 60 000, or 0 to measure no
+    /// polls.
+    ///
+    /// A longer poll is counted in [`Stats::blocked_polls`](crate::Stats::blocked_polls), noted on its span in the field
+    /// `blocked_ms`, and told to the [observer](crate::set_blocked_observer) or logged. See
+    /// [Blocked workers](crate#blocked-workers).
+    pub fn blocked_worker_ms(mut self, ms: usize) -> Config {
+        self.blocked_worker_ms = ms;
+        self
+    }
+
+    /// Checks the limits without applying them.
+    ///
+    /// # Errors
+    /// A limit is out of its range.
+    pub fn check(&self) -> Result<(), Error> {
         for (field, value, least, most) in [
             ("ring_capacity", self.ring_capacity, 1, 1_000_000),
             ("ring_bytes", self.ring_bytes, 64 << 10, usize::MAX),
@@ -84,8 +116,13 @@ impl Config {
             ("max_field_bytes", self.max_field_bytes, 16, 4_096),
             ("max_capabilities", self.max_capabilities, 1, 4_096),
             ("kept_per_capability", self.kept_per_capability, 0, 1_000),
+            ("kept_failed", self.kept_failed, 0, 100_000),
         ] {
             Error::check_range(field, value, least, most, "")?;
+        }
+        if self.blocked_worker_ms != 0 {
+            Error::check_range("blocked_worker_ms", self.blocked_worker_ms, 1, 60_000, " ms")
+                .map_err(|error| error.or_off())?;
         }
         Ok(())
     }

@@ -72,34 +72,9 @@ impl Error {
         })
     }
 
-    #[cfg(feature = "otlp")]
-    pub(crate) fn endpoint(problem: &'static str) -> Error {
-        Error {
-            kind: ErrorKind::Endpoint,
-            field: "endpoint",
-            problem: problem.into(),
-            advice: "set the collector's OTLP/HTTP address, such as http://host:4318".into(),
-        }
-    }
-
-    #[cfg(feature = "otlp")]
-    pub(crate) fn header(problem: &'static str) -> Error {
-        Error {
-            kind: ErrorKind::Header,
-            field: "header",
-            problem: problem.into(),
-            advice: "set headers that the collector expects, such as authorization=Bearer KEY".into(),
-        }
-    }
-
-    #[cfg(feature = "otlp")]
-    pub(crate) fn thread(error: &std::io::Error) -> Error {
-        Error {
-            kind: ErrorKind::Thread,
-            field: "",
-            problem: format!("the thread of the export cannot be started: {error}").into(),
-            advice: "raise the limit of threads (ulimit -u, or the cgroup's pids.max)".into(),
-        }
+    /// Adds to the advice that 0 switches the setting off.
+    pub(crate) fn or_off(self) -> Error {
+        Error { advice: format!("{}, or 0 for off", self.advice).into(), ..self }
     }
 
     /// Kind of the mistake.
@@ -124,6 +99,31 @@ impl Error {
     #[must_use]
     pub fn advice(&self) -> &str {
         &self.advice
+    }
+}
+
+#[cfg(feature = "otlp")]
+impl From<obs_otlp::Error> for Error {
+    fn from(error: obs_otlp::Error) -> Error {
+        let kind = match error.kind() {
+            obs_otlp::ErrorKind::Endpoint => ErrorKind::Endpoint,
+            obs_otlp::ErrorKind::Header => ErrorKind::Header,
+            obs_otlp::ErrorKind::Thread => ErrorKind::Thread,
+            _ => ErrorKind::OutOfRange,
+        };
+        // The setters of this crate name what they count.
+        let field = match error.field() {
+            "batch_items" => "batch_spans",
+            "request_items" => "request_spans",
+            "queue_items" => "queue_traces",
+            field => field,
+        };
+        Error {
+            kind,
+            field,
+            problem: error.problem().to_owned().into(),
+            advice: error.advice().to_owned().into(),
+        }
     }
 }
 

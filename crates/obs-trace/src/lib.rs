@@ -30,22 +30,49 @@
 //!
 //! # Context
 //! A trace belongs to a scope. [`Trace::scope`] makes a future a scope, in every poll and on every thread. `spawn`,
-//! `spawn_blocking`, `JoinSet` and [`carry`] pass trace and span to another task. A bare `tokio::spawn` does not. [`attach`]
+//! `spawn_blocking`, `JoinSet` and [`carry`] pass trace and span to another task, and [`carry_fn`] to another thread. A bare
+//! `tokio::spawn` or `std::thread::spawn` does not. [`attach`]
 //! and [`detach`] act on the enclosing scope. Outside all scopes each tokio task has its own context, and so has each thread
 //! for code outside tasks. Neither sees the other's.
 //!
 //! A [`Span`] guard may be held across `.await` and dropped in any order. It does not become a parent. Spans nest through
-//! [`SpanBuilder::wrap`], [`SpanBuilder::run`] and [`InSpan`].
+//! [`SpanBuilder::wrap`], [`SpanBuilder::run`] and [`InSpan`]. A [`ManualSpan`] is entered and left by hand, for code that
+//! cannot be a closure or a future.
 //!
 //! # End
 //! A trace ends once, in one atomic change: by [`detach`], [`Trace::finish`], the end of its scope, a drop (`cancelled`) or a
 //! panic (`panic`). Then it is in the ring. The line `done` is logged through the `log` crate with target `hearthnet.trace`
 //! and the fields `capability`, `status`, `ms` and `spans`. Spans that have not ended by then are counted and not kept.
 //!
+//! # Coming from `tracing`
+//! A guard of [`SpanBuilder::enter`] measures and does not nest, although `span.enter()` of `tracing` does. In async code a
+//! guard that nests is a trap: held across `.await`, it makes every span of the thread its child, also those of other tasks,
+//! until it is dropped, perhaps on another thread. `tracing` forbids that in its documentation, and here it is allowed. To
+//! nest, write `span("a").wrap(future)` for `future.instrument(…)` and `span("a").run(|| …)` for `span.in_scope(|| …)`.
+//! `span("a").wrap_result(future)` is for `#[instrument(err)]`. A [`ManualSpan`] is entered and left by hand.
+//!
+//! # What became of a span
+//! A future that is dropped before its end, such as the loser of `select!`, a timeout or an aborted task, leaves its spans
+//! with `error = "cancelled"`. So do the guards in it. [`Span::fail`] and [`Trace::fail`] set another code, and
+//! [`SpanBuilder::wrap_result`] keeps the error that a future returns. A panic is `error = "panic"` on the spans that it
+//! leaves; of a task that the helpers start it is an error in the log too, with the ID of the trace.
+//!
+//! # Blocked workers
+//! A poll that holds its worker for over 10 ms ([`Config::blocked_worker_ms`]) delays every other task of that worker. It is
+//! counted in [`Stats::blocked_polls`] and noted on the innermost span that held the worker, in the field `blocked_ms`; on
+//! the line `done` and in [`TraceRecord::blocked`] for the whole trace. [`set_blocked_observer`] passes each one to the
+//! program. Measured are the polls of [`Trace::scope`], [`scope`](fn@scope), [`carry`], [`SpanBuilder::wrap`], the helpers
+//! that start tasks, and [`Trace::enter_poll`], while a trace is current. It takes a nanosecond or two a poll.
+//!
+//! A worker is a worker of a tokio runtime or the thread in `block_on`. Threads of `spawn_blocking`, threads without a
+//! runtime, and sections in [`off_worker`] do not count. On Linux the time in which the thread waits for a processor is left
+//! out.
+//!
 //! # Memory
 //! The ring holds the last 10 000 traces in at most 64 MiB. A trace has at most 128 spans, 256 fields and 16 KiB of their
 //! text. Beside the ring the store keeps the last 10 errors and the 10 slowest traces of each of 64 capabilities, in at most
-//! 16 MiB. Losses are counted in [`Stats`] and [`TraceRecord::dropped_spans`]. The limits are in [`Config`].
+//! 16 MiB. It also keeps the last 2 048 traces that failed, and as many that other nodes [marked](Store::mark) because another
+//! part of them failed, each in at most 8 MiB. Losses are counted in [`Stats`] and [`TraceRecord::dropped_spans`]. The limits are in [`Config`].
 //!
 //! `cargo xtask memory` measures it. 10 000 traces of 10 spans take 5.6 MiB of memory, or 26 MiB if each span has two
 //! fields, one of them a text of 63 bytes. 10 000 traces of 128 spans take 33 MiB. With such fields the ring is full at
@@ -56,10 +83,12 @@
 //! - `otlp`: export to an OpenTelemetry collector, the module `otlp`.
 //! - `tls`: collectors with `https`, verified by the certificates that the system trusts.
 
+mod blocked;
 mod clock;
 mod config;
 mod context;
 mod error;
+mod error_text;
 mod id;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -71,18 +100,26 @@ mod sync;
 mod text;
 mod trace;
 
+pub use blocked::{BlockedPoll, set_blocked_observer};
 pub use config::Config;
 #[cfg(feature = "rt")]
 pub use context::{JoinSet, spawn, spawn_blocking, spawn_local};
-pub use context::{Scope, WithContext, attach, carry, current_trace, detach, scope, with_current_id};
+pub use context::{
+    Scope, WithContext, attach, carry, carry_callback, carry_fn, current_trace, detach, has_current_trace,
+    off_worker, scope, with_current_id,
+};
 pub use error::{Error, ErrorKind};
+pub use error_text::set_error_redaction;
 pub use id::{IdPattern, ParseIdError, ParseIdPatternError, SpanId, TraceId};
 pub use propagation::remote::Remote;
-pub use record::{ErrorCode, SpanRecord, Status, TraceRecord, Value, WithSpanIds};
-pub use span::{InSpan, Instrumented, Outgoing, Span, SpanBuilder, in_span, outgoing, span};
+pub use record::{ErrorCode, IntoValue, NameNumbers, SpanRecord, Status, TraceRecord, Value, WithSpanIds};
+pub use span::{
+    InSpan, Instrumented, InstrumentedResult, ManualSpan, Outgoing, Span, SpanBuilder, SpanMark, in_span,
+    outgoing, span,
+};
 pub use store::{
-    ActiveTrace, Query, Stats, Store, StoreScope, active, configure, get_recent, new_trace, new_trace_from,
-    new_trace_with_id, query, reserve, stats,
+    ActiveTrace, Marked, Marker, Observer, Query, Stats, Store, StoreScope, active, configure, get_recent,
+    new_trace, new_trace_from, new_trace_with_id, query, reserve, stats, trust,
 };
 pub use trace::Trace;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::record::Outcome;
-use crate::{SpanRecord, Status, TraceId, TraceRecord, Value};
+use crate::{IntoValue, SpanRecord, Status, TraceId, TraceRecord, Value};
 
 /// A trace that has begun: everything that is done for one request.
 ///
@@ -72,8 +72,45 @@ impl Trace {
     /// trace.set_done_field("address", "192.0.2.7");
     /// trace.finish();                 // done  capability=llm.chat status=ok ms=0.01 spans=0 address=192.0.2.7
     /// ```
-    pub fn set_done_field(&self, key: &'static str, value: impl Into<Value>) {
-        self.0.set_done_field(key, value.into());
+    pub fn set_done_field<How>(&self, key: &'static str, value: impl IntoValue<How>) {
+        self.0.set_done_field(key, value.into_value());
+    }
+
+    /// Sets an attribute of the root span for exporters, such as `http.route`. The value is made only if it is kept.
+    ///
+    /// The attribute is kept while an exporter is connected, and costs a load otherwise. It is in no line and in no JSON. A
+    /// key without a dot is exported in the namespace `hearthnet`. The last value under a key counts. There are at most 8
+    /// attributes, with texts of at most [`Config::max_field_bytes`](crate::Config::max_field_bytes); further ones are counted
+    /// in [`Stats::dropped_fields`](crate::Stats::dropped_fields).
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("web:GET /items/{id}");
+    /// trace.set_root_field("http.route", || "/items/{id}".into());
+    /// # trace.finish();
+    /// ```
+    pub fn set_root_field(&self, key: &'static str, value: impl FnOnce() -> Value) {
+        self.0.set_root_field(key, value);
+    }
+
+    /// Names the root span for exporters. Without it the root span has the name of the capability. At most 160 bytes are
+    /// kept, while an exporter is connected.
+    ///
+    /// A root span with a name of its own stands for a request of HTTP: with a status 4xx in `http.response.status_code`
+    /// it is exported as no error, as OpenTelemetry asks of servers.
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("web:GET /items/{id}");
+    /// trace.set_root_name("GET /items/{id}");
+    /// # trace.finish();
+    /// ```
+    pub fn set_root_name(&self, name: &str) {
+        self.0.set_root_name(name);
+    }
+
+    /// Returns the address of the record, which tells traces apart while they exist.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Ends the trace: records it in the ring and logs `done`. `None` if it has ended already.

@@ -124,8 +124,54 @@ fn every_end_logs_done_once_with_the_id_of_the_trace() {
     SHOULD_PANIC.store(false, Ordering::Relaxed);
     assert_eq!(obs_trace::get_recent(1)[0].status().as_str(), "panic");
 
+    #[cfg(feature = "rt")]
+    tasks_that_block_or_panic();
+
     log::set_max_level(log::LevelFilter::Off);
     new_trace("off").finish();
     drop(outer);
     assert!(take_lines().is_empty());
+}
+
+#[cfg(feature = "rt")]
+fn tasks_that_block_or_panic() {
+    const BLOCK: std::time::Duration = std::time::Duration::from_millis(30);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let run = |future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let trace = new_trace("task");
+        let id = trace.id().to_string();
+        runtime.block_on(runtime.spawn(trace.scope(obs_trace::span("step").wrap(future)))).unwrap();
+        let lines = take_lines();
+        assert!(
+            lines.iter().all(|line| line["trace_id"] == id && line["target"] == "hearthnet.trace"),
+            "{lines:?}"
+        );
+        lines
+    };
+    let blocks = || Box::pin(async { std::thread::sleep(BLOCK) });
+
+    let [line, done] = &run(blocks())[..] else { panic!("two lines") };
+    assert_eq!((&line["level"], &line["msg"]), (&"WARN".into(), &"a poll blocked its worker".into()));
+    assert_eq!((&line["capability"], &line["span"]), (&"task".into(), &"step".into()));
+    assert!(line["blocked_ms"].as_f64().unwrap() > 10.0 && line["suppressed"] == 0, "{line}");
+    assert!(done["blocked_ms"].as_f64().unwrap() > 10.0, "{done}");
+
+    // An observer takes the place of the line.
+    static TOLD: Mutex<Vec<(String, &str)>> = Mutex::new(Vec::new());
+    obs_trace::set_blocked_observer(|poll| {
+        TOLD.lock().unwrap().push((poll.capability().to_owned(), poll.span()));
+        assert!(poll.held().as_millis() > 10);
+        panic!("an observer that panics");
+    });
+    assert_eq!(run(blocks()).len(), 1, "`done` alone");
+    assert_eq!(*TOLD.lock().unwrap(), [("task".to_owned(), "step")]);
+
+    let panics = Box::pin(async {
+        obs_trace::spawn(async { panic!("as {}", "asked") }).await.unwrap_err();
+    });
+    let [line, done] = &run(panics)[..] else { panic!("two lines") };
+    assert_eq!((&line["level"], &line["msg"]), (&"ERROR".into(), &"a task panicked".into()));
+    assert_eq!((&line["panic"], &line["span"]), (&"as asked".into(), &"step".into()));
+    assert_eq!(done["status"], "ok");
+    assert!(done.get("blocked_ms").is_none(), "{done}");
 }

@@ -16,7 +16,11 @@ pub(crate) struct Frame {
     /// A second handle of the current trace for the next span. Consecutive spans take and return it, so they do not
     /// change the reference count.
     spare: Option<Trace>,
+    /// Of `current`, so that a change of frames need not look into the trace.
+    about: About,
     is_scope: bool,
+    /// Number of a frame that a span entered by hand has put in force, by which its end finds it again. 0 for others.
+    ticket: u32,
 }
 
 /// Position in a trace where the next span goes.
@@ -26,9 +30,27 @@ pub(crate) struct Position {
 }
 
 thread_local! {
-    /// Whether the frame in force has a trace. Read before `FRAME`, because it needs no destructor and so no check.
-    static HAS_TRACE: Cell<bool> = const { Cell::new(false) };
+    /// Of the trace of the frame in force. Read before `FRAME`, because it needs no destructor and so no check.
+    static TRACE: Cell<About> = const { Cell::new(About::Nothing) };
     static FRAME: RefCell<Frame> = const { RefCell::new(Frame::NONE) };
+}
+
+/// Contents of a frame: no trace, or a trace whose polls are measured or not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Nothing,
+    Trace,
+    WatchedTrace,
+}
+
+impl About {
+    fn trace(trace: Option<&Trace>) -> About {
+        match trace {
+            None => About::Nothing,
+            Some(trace) if trace.0.is_watched() => About::WatchedTrace,
+            Some(_) => About::Trace,
+        }
+    }
 }
 
 /// Returns where the next span goes. `None` if no trace is current, which takes no function call to find out.
@@ -53,14 +75,14 @@ pub(super) fn other_task() -> Option<tasks::Id> {
 }
 
 pub(super) fn attach(trace: Trace) -> Replaced {
-    HAS_TRACE.set(true);
+    TRACE.set(About::trace(Some(&trace)));
     with_frame(|frame| frame.attach(trace)).unwrap_or_default()
 }
 
 pub(super) fn detach() -> Replaced {
-    let (detached, has_trace) =
-        with_frame(|frame| (frame.detach(), frame.current.is_some())).unwrap_or_default();
-    HAS_TRACE.set(has_trace);
+    let detach = |frame: &mut Frame| (frame.detach(), frame.about);
+    let (detached, about) = with_frame(detach).unwrap_or((Replaced::default(), About::Nothing));
+    TRACE.set(about);
     detached
 }
 
@@ -74,6 +96,52 @@ pub(crate) fn give_back(trace: Trace) {
 /// Returns the span that encloses the caller, if it is a span of `trace`.
 pub(super) fn enclosing_span(trace: &Trace) -> Option<SpanIndex> {
     with_frame(|frame| frame.parent.filter(|_| frame.current.as_ref() == Some(trace))).flatten()
+}
+
+/// Returns whether a trace is current.
+#[inline]
+pub(super) fn has_trace() -> bool {
+    !is_bare() && look(|frame| frame.current.is_some().then_some(()), |_| ()).is_some()
+}
+
+/// Makes `parent` the parent of the next span of the trace whose record is at this address, and returns the one before.
+/// `None` if the frame in force does not belong to that trace.
+#[inline]
+pub(super) fn nest_in(record: usize, parent: Option<SpanIndex>) -> Option<Option<SpanIndex>> {
+    if TRACE.get() == About::Nothing {
+        return None;
+    }
+    let nest = |frame: &mut Frame| match frame.other_task() {
+        None => frame.enclosing(record).map(|(_, enclosing)| mem::replace(enclosing, parent)),
+        Some(_) => None,
+    };
+    with_frame(nest).flatten()
+}
+
+/// Puts `outer` in the place of `parent`, if that is the enclosing span of this trace in the frame in force.
+pub(super) fn unnest_from(record: usize, parent: Option<SpanIndex>, outer: Option<SpanIndex>) {
+    with_frame(|frame| frame.unnest(record, parent, outer));
+}
+
+/// Puts the parent of `span` in its place, if it is the enclosing span of this trace in the frame in force.
+pub(super) fn leave_span(record: usize, span: SpanIndex) {
+    with_frame(|frame| {
+        if let Some((trace, enclosing)) = frame.enclosing(record)
+            && *enclosing == Some(span)
+        {
+            *enclosing = trace.0.parent_of(span);
+        }
+    });
+}
+
+/// Puts `frame` in force and returns the one before. `None` if the thread is ending.
+pub(super) fn put_in_force(mut frame: Frame) -> Option<Frame> {
+    swap(&mut frame).then_some(frame)
+}
+
+/// Returns the ticket of the frame in force.
+pub(super) fn ticket() -> u32 {
+    with_frame(|frame| frame.ticket).unwrap_or_default()
 }
 
 /// Looks into the frame in force, or at the trace of the task that the frame is not for.
@@ -94,7 +162,14 @@ fn look<R>(in_frame: impl FnOnce(&mut Frame) -> Option<R>, in_task: impl FnOnce(
 /// Returns whether certainly no trace is current.
 #[inline]
 fn is_bare() -> bool {
-    !HAS_TRACE.get() && !tasks::have_traces()
+    TRACE.get() == About::Nothing && !tasks::have_traces()
+}
+
+/// Returns whether polls of the trace of the frame in force are measured.
+#[cfg(feature = "rt")]
+#[inline]
+pub(super) fn is_watched() -> bool {
+    TRACE.get() == About::WatchedTrace
 }
 
 /// Borrows the frame in force. `None` if the thread is ending.
@@ -114,12 +189,38 @@ pub(super) struct Replaced {
 }
 
 impl Frame {
-    const NONE: Frame = Frame { current: None, parent: None, replaced: None, spare: None, is_scope: false };
+    const NONE: Frame = Frame {
+        current: None,
+        parent: None,
+        replaced: None,
+        spare: None,
+        about: About::Nothing,
+        is_scope: false,
+        ticket: 0,
+    };
 
     /// Returns the frame of a scope that begins at `position`.
     pub(crate) fn at(position: Option<Position>) -> Frame {
         let (current, parent) = position.map_or((None, None), |at| (Some(at.trace), at.parent));
-        Frame { current, parent, is_scope: true, ..Frame::NONE }
+        Frame { about: About::trace(current.as_ref()), current, parent, is_scope: true, ..Frame::NONE }
+    }
+
+    /// Returns the frame of a span that is entered by hand where its trace is not current.
+    pub(super) fn with_ticket(position: Position, ticket: u32) -> Frame {
+        Frame { ticket, ..Frame::at(Some(position)) }
+    }
+
+    pub(super) fn has_ticket(&self, ticket: u32) -> bool {
+        self.ticket == ticket
+    }
+
+    /// Puts `outer` in the place of `parent`, if that is the enclosing span of this trace.
+    pub(super) fn unnest(&mut self, record: usize, parent: Option<SpanIndex>, outer: Option<SpanIndex>) {
+        if let Some((_, enclosing)) = self.enclosing(record)
+            && *enclosing == parent
+        {
+            *enclosing = outer;
+        }
     }
 
     /// Runs `f` with this frame in force. Traces that `f` attaches or detaches change this frame.
@@ -150,6 +251,7 @@ impl Frame {
 
     fn attach(&mut self, trace: Trace) -> Replaced {
         let spare = self.spare.take();
+        self.about = About::trace(Some(&trace));
         let current = self.current.replace(trace);
         let parent = self.parent.take();
         match current {
@@ -165,18 +267,29 @@ impl Frame {
     fn detach(&mut self) -> Replaced {
         let (current, parent) = self.replaced.take().unzip();
         self.parent = parent.flatten();
+        self.about = About::trace(current.as_ref());
         Replaced { spare: self.spare.take(), current: mem::replace(&mut self.current, current) }
     }
 
     /// Changes the parent of the next span of `trace` and returns the one before. `None` if the frame has another trace.
+    #[inline]
+    fn nest(&mut self, trace: &Trace, parent: Option<SpanIndex>) -> Option<Option<SpanIndex>> {
+        let (_, enclosing) = self.enclosing(trace.address())?;
+        Some(mem::replace(enclosing, parent))
+    }
+
+    /// Returns the trace whose record is at this address, and its enclosing span. `None` if the frame has another trace.
     ///
     /// The trace may be current, or the one that `detach` will bring back.
-    fn nest(&mut self, trace: &Trace, parent: Option<SpanIndex>) -> Option<Option<SpanIndex>> {
-        if self.current.as_ref() == Some(trace) {
-            return Some(mem::replace(&mut self.parent, parent));
+    #[inline]
+    fn enclosing(&mut self, record: usize) -> Option<(&Trace, &mut Option<SpanIndex>)> {
+        if let Some(current) = &self.current
+            && current.address() == record
+        {
+            return Some((current, &mut self.parent));
         }
         let (replaced, outer) = self.replaced.as_mut()?;
-        (replaced == trace).then(|| mem::replace(outer, parent))
+        (replaced.address() == record).then_some((&*replaced, outer))
     }
 }
 
@@ -205,11 +318,11 @@ impl Drop for Entered<'_> {
 
 #[inline]
 fn swap(frame: &mut Frame) -> bool {
-    let has_trace = frame.current.is_some();
+    let about = frame.about;
     let is_swapped = with_frame(|current| mem::swap(current, frame)).is_some();
     // Kept in step with `FRAME`, because `is_bare` reads it alone.
     if is_swapped {
-        HAS_TRACE.set(has_trace);
+        TRACE.set(about);
     }
     is_swapped
 }

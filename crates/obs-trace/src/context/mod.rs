@@ -5,14 +5,23 @@
 //! scopes has its trace in [`tasks`] and does not see its thread's.
 
 mod current;
+mod drops;
+mod entered;
 mod frame;
+#[cfg(feature = "rt")]
+mod panic;
+mod poll;
 mod scope;
 #[cfg(feature = "rt")]
 mod spawn;
 mod tasks;
 
-pub use self::current::{attach, current_trace, detach, with_current_id};
+pub use self::current::{attach, current_trace, detach, has_current_trace, with_current_id};
+pub(crate) use self::drops::{cancelling, is_cancelled};
+pub(crate) use self::entered::{Mark, enter, enter_in, exit, exit_closed, exit_tag, last_tag};
 pub(crate) use self::frame::{Frame, Position, give_back, position, within};
-pub use self::scope::{Scope, WithContext, carry, scope};
+pub(crate) use self::poll::measured;
+pub use self::poll::off_worker;
+pub use self::scope::{Scope, WithContext, carry, carry_callback, carry_fn, scope};
 #[cfg(feature = "rt")]
 pub use self::spawn::{JoinSet, spawn, spawn_blocking, spawn_local};

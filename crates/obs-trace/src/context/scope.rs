@@ -5,9 +5,12 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::drops::cancelling;
 use super::frame::{self, Frame, Position};
+use super::poll::measured;
 use crate::Trace;
 use crate::record::Outcome;
+use crate::store::Carried;
 
 /// Gives `future` its own scope, without a trace. Traces that it attaches stay in the scope.
 ///
@@ -20,7 +23,7 @@ use crate::record::Outcome;
 /// # });
 /// ```
 pub fn scope<F: Future>(future: F) -> WithContext<F> {
-    WithContext::new(None, future)
+    WithContext::new(None, Carried::NOTHING, future)
 }
 
 /// Gives `future` its own scope that begins with the caller's trace and span, to be polled elsewhere.
@@ -38,7 +41,39 @@ pub fn scope<F: Future>(future: F) -> WithContext<F> {
 /// # });
 /// ```
 pub fn carry<F: Future>(future: F) -> WithContext<F> {
-    WithContext::new(frame::position(), future)
+    WithContext::new(frame::position(), Carried::here(), future)
+}
+
+/// Gives `f` the caller's trace and span, to be run on a thread of its own.
+///
+/// Does not end the trace.
+///
+/// ```
+/// let trace = obs_trace::new_trace("rag.index");
+/// let id = trace.id();
+/// trace.run(|| {
+///     let thread = std::thread::spawn(obs_trace::carry_fn(|| obs_trace::current_trace().unwrap().id()));
+///     assert_eq!(thread.join().unwrap(), id);
+/// });
+/// ```
+pub fn carry_fn<F: FnOnce() -> R, R>(f: F) -> impl FnOnce() -> R + use<F, R> {
+    let f = carry_callback(|()| f());
+    move || f(())
+}
+
+/// Gives a callback the caller's trace and span, whoever calls it later.
+///
+/// Does not end the trace.
+///
+/// ```
+/// let trace = obs_trace::new_trace("rag.index");
+/// let id = trace.id();
+/// let on_end = trace.enter(|| obs_trace::carry_callback(|_pages: u32| obs_trace::current_trace().unwrap().id()));
+/// assert_eq!(on_end(7), id);
+/// ```
+pub fn carry_callback<F: FnOnce(A) -> R, A, R>(f: F) -> impl FnOnce(A) -> R + use<F, A, R> {
+    let (mut frame, carried) = (Frame::at(frame::position()), Carried::here());
+    move |argument| carried.run(|| frame.enter(|| f(argument)))
 }
 
 impl Trace {
@@ -78,6 +113,24 @@ impl Trace {
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         Frame::at(Some(Position { trace: self.clone(), parent: None })).enter(f)
     }
+
+    /// Makes the trace current while `poll` polls a future, without ending it afterwards.
+    ///
+    /// As [`enter`](Trace::enter), and the poll is reported if it holds its worker for longer than
+    /// [`Config::blocked_worker_ms`](crate::Config::blocked_worker_ms). For futures and streams that are written by hand.
+    ///
+    /// ```
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// let mut future = Box::pin(async { obs_trace::current_trace().is_some() });
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert_eq!(trace.enter_poll(|| future.as_mut().poll(&mut cx)), Poll::Ready(true));
+    /// # trace.finish();
+    /// ```
+    pub fn enter_poll<R>(&self, poll: impl FnOnce() -> R) -> R {
+        self.enter(|| measured(poll))
+    }
 }
 
 /// Ends a trace as `panic` when it is dropped. It is forgotten otherwise, so that happens only while unwinding.
@@ -99,6 +152,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct WithContext<F> {
         frame: Frame,
+        carried: Carried,
         // Dropped inside the scope, so that spans and fields of its destructors belong to the trace.
         #[pin]
         future: Option<F>,
@@ -112,14 +166,14 @@ pin_project! {
 }
 
 impl<F> WithContext<F> {
-    fn new(position: Option<Position>, future: F) -> WithContext<F> {
-        WithContext { frame: Frame::at(position), future: Some(future) }
+    fn new(position: Option<Position>, carried: Carried, future: F) -> WithContext<F> {
+        WithContext { frame: Frame::at(position), carried, future: Some(future) }
     }
 
     fn drop_future(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.future.is_some() {
-            this.frame.enter(|| this.future.set(None));
+            this.carried.run(|| this.frame.enter(|| cancelling(|| this.future.set(None))));
         }
     }
 }
@@ -129,14 +183,17 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        this.frame.enter(|| {
-            let future = this.future.as_mut().as_pin_mut().expect("a future is not polled after its end");
-            let poll = future.poll(cx);
-            // Dropped here, while the frame is in force.
-            if poll.is_ready() {
-                this.future.set(None);
-            }
-            poll
+        let carried = this.carried;
+        carried.run(|| {
+            this.frame.enter(|| {
+                let future = this.future.as_mut().as_pin_mut().expect("a future is not polled after its end");
+                let poll = measured(|| future.poll(cx));
+                // Dropped here, while the frame is in force.
+                if poll.is_ready() {
+                    this.future.set(None);
+                }
+                poll
+            })
         })
     }
 }
@@ -170,7 +227,7 @@ pin_project! {
 impl<F> Scope<F> {
     fn new(trace: Trace, future: F) -> Scope<F> {
         let position = Position { trace: trace.clone(), parent: None };
-        Scope { trace, inner: WithContext::new(Some(position), future) }
+        Scope { trace, inner: WithContext::new(Some(position), Carried::NOTHING, future) }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
-use super::frame::{self, Frame};
-use super::scope::carry;
+use super::panic::{NotingPanic, noting_panic};
+use super::scope::{WithContext, carry, carry_fn};
 
 /// Starts a task with the caller's trace and span, by [`tokio::spawn`].
 ///
 /// The task has its own scope. It does not end the trace. Its spans that have not ended when the trace ends are counted
 /// and not kept.
+///
+/// A panic of the task is logged as an error, in the trace, and marks the span that started it and the task's open spans as
+/// failed with `panic`. Without a current trace nothing is logged. The `JoinHandle` returns the panic as ever.
 ///
 /// # Panics
 /// Panics outside a tokio runtime, as `tokio::spawn` does.
@@ -28,7 +31,12 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    tokio::spawn(carry(future))
+    tokio::spawn(task(future))
+}
+
+/// Returns the future of a task that carries the caller's trace and notes its panics.
+fn task<F: Future>(future: F) -> WithContext<NotingPanic<F>> {
+    carry(NotingPanic { future })
 }
 
 /// Starts a local task with the caller's trace and span, by [`tokio::task::spawn_local`]. See [`spawn`].
@@ -50,7 +58,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    tokio::task::spawn_local(carry(future))
+    tokio::task::spawn_local(task(future))
 }
 
 /// Runs a closure that may block with the caller's trace and span, by [`tokio::task::spawn_blocking`]. See [`spawn`].
@@ -71,8 +79,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let mut frame = Frame::at(frame::position());
-    tokio::task::spawn_blocking(move || frame.enter(f))
+    tokio::task::spawn_blocking(carry_fn(|| noting_panic(f)))
 }
 
 /// A [`tokio::task::JoinSet`] whose tasks carry the trace and span of the code that starts them. See [`spawn`].
@@ -116,7 +123,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        self.tasks.spawn(carry(future))
+        self.tasks.spawn(task(future))
     }
 
     /// Starts a closure that may block, on a thread for blocking work.
@@ -129,8 +136,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let mut frame = Frame::at(frame::position());
-        self.tasks.spawn_blocking(move || frame.enter(f))
+        self.tasks.spawn_blocking(carry_fn(|| noting_panic(f)))
     }
 
     /// Waits for the next task to end. `None` if the set is empty.

@@ -2,7 +2,7 @@
 
 use super::guard::Span;
 use super::prepared::Fields;
-use crate::Value;
+use crate::IntoValue;
 use crate::context::{self, Position};
 
 /// Prepares a span of the current trace, under the span that encloses the caller.
@@ -44,10 +44,10 @@ pub fn in_span<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
 /// ```
 #[must_use = "a span begins with `enter`, `run` or `wrap`"]
 pub struct SpanBuilder {
-    at: Option<Position>,
-    name: &'static str,
+    pub(super) at: Option<Position>,
+    pub(super) name: &'static str,
     /// Boxed, so that a builder without fields fits into registers.
-    fields: Option<Box<Fields>>,
+    pub(super) fields: Option<Box<Fields>>,
 }
 
 impl SpanBuilder {
@@ -55,15 +55,27 @@ impl SpanBuilder {
     ///
     /// Text is cut at [`Config::max_field_bytes`](crate::Config::max_field_bytes).
     #[inline]
-    pub fn field(mut self, key: &'static str, value: impl Into<Value>) -> SpanBuilder {
-        self.fields.get_or_insert_default().push((key, value.into()));
+    pub fn field<How>(mut self, key: &'static str, value: impl IntoValue<How>) -> SpanBuilder {
+        self.fields.get_or_insert_default().push((key, value.into_value()));
         self
     }
 
     /// Begins the span. It ends when the guard is dropped.
     ///
     /// The guard may be held across `.await`, sent to another thread, and dropped in any order. It does not make the span
-    /// the parent of others: concurrent branches of one task would become parents of each other's spans. Nest with [`wrap`](SpanBuilder::wrap) and [`run`](SpanBuilder::run).
+    /// the parent of others, unlike a guard of `tracing`: concurrent branches of one task would become parents of each other's
+    /// spans, and a guard that another thread drops would leave this thread in its span. Nest with [`wrap`](SpanBuilder::wrap)
+    /// and [`run`](SpanBuilder::run).
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// trace.enter(|| {
+    ///     let _guard = obs_trace::span("measured").enter();
+    ///     obs_trace::in_span("beside it", || obs_trace::in_span("inside of that", || {}));
+    /// });
+    /// let parents = trace.spans().iter().map(|span| span.parent()).collect::<Vec<_>>();
+    /// assert_eq!(parents, [None, None, Some(1)]);
+    /// ```
     #[inline]
     #[must_use = "the span ends when the guard is dropped"]
     pub fn enter(self) -> Span {

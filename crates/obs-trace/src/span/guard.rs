@@ -1,10 +1,12 @@
 //! Spans that have begun.
 
+use smol_str::SmolStr;
+
 use super::outgoing::Outgoing;
 use super::prepared::Fields;
 use crate::context::{self, Position};
-use crate::record::{ERROR_FIELD, SpanIndex};
-use crate::{Trace, Value};
+use crate::record::{CANCELLED, ERROR_FIELD, SpanIndex};
+use crate::{IntoValue, Trace, Value};
 
 /// Guard of a span that has begun. The span ends when the guard is dropped. See [`SpanBuilder::enter`](crate::SpanBuilder::enter).
 ///
@@ -23,14 +25,16 @@ struct Inner {
     position: Packed,
 }
 
-/// Index of a span, index of its children's parent, and whether it began while the thread was unwinding. One byte each.
+/// Index of a span, index of its children's parent, and whether it began while the thread was unwinding or dropped a future.
+/// One byte each.
 #[derive(Clone, Copy)]
 struct Packed(u32);
 
 impl Packed {
     fn new(index: Option<SpanIndex>, outer: Option<SpanIndex>) -> Packed {
         let unwinding = u8::from(std::thread::panicking());
-        let bytes = [SpanIndex::to_byte(index), SpanIndex::to_byte(index.or(outer)), unwinding, 0];
+        let dropping = u8::from(context::is_cancelled());
+        let bytes = [SpanIndex::to_byte(index), SpanIndex::to_byte(index.or(outer)), unwinding, dropping];
         Packed(u32::from_le_bytes(bytes))
     }
 
@@ -45,7 +49,12 @@ impl Packed {
     }
 
     fn began_unwinding(self) -> bool {
-        self.0 >> 16 != 0
+        self.0 >> 16 & 0xff != 0
+    }
+
+    /// Returns whether a destructor of a dropped future began the span. Then the span itself is not cancelled by it.
+    fn began_dropping(self) -> bool {
+        self.0 >> 24 != 0
     }
 }
 
@@ -81,6 +90,8 @@ impl Inner {
             // A span that a destructor begins while the thread unwinds has not failed itself.
             if std::thread::panicking() && !self.position.began_unwinding() {
                 self.set_field(ERROR_FIELD, "panic".into());
+            } else if context::is_cancelled() && !self.position.began_dropping() {
+                self.trace.0.fail_span(index, CANCELLED);
             }
             self.trace.0.close_span(index);
         }
@@ -100,16 +111,54 @@ impl Span {
         }
     }
 
+    /// Returns a span that stands for the trace itself. It has no slot.
+    pub(super) fn top(trace: Trace) -> Span {
+        Span { inner: Some(Inner { trace, position: Packed::new(None, None) }) }
+    }
+
+    /// Returns the trace, the index of the span, and the parent of its children.
+    #[inline]
+    pub(super) fn position(&self) -> Option<(&Trace, Option<SpanIndex>, Option<SpanIndex>)> {
+        let Inner { trace, position } = self.inner.as_ref()?;
+        Some((trace, position.index(), position.parent()))
+    }
+
     /// Sets a field of a span that has begun. Has no effect once its trace has ended.
-    pub fn set_field(&self, key: &'static str, value: impl Into<Value>) {
+    pub fn set_field<How>(&self, key: &'static str, value: impl IntoValue<How>) {
         if let Some(inner) = &self.inner {
-            inner.set_field(key, value.into());
+            inner.set_field(key, value.into_value());
         }
+    }
+
+    /// Returns the value of a field that was set. `None` if the span has no such field, or belongs to no trace.
+    ///
+    /// ```
+    /// let trace = obs_trace::new_trace("llm.chat");
+    /// let span = trace.enter(|| obs_trace::span("forward").field("to", "ada").enter());
+    /// assert_eq!(span.field("to"), Some("ada".into()));
+    /// # drop(span);
+    /// # trace.finish();
+    /// ```
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<Value> {
+        let inner = self.inner.as_ref()?;
+        inner.trace.0.field(inner.position.index()?, key)
     }
 
     /// Marks the span as failed: sets the field `error`. The trace may still end as `ok`.
     pub fn fail(&self, code: &str) {
         self.set_field(ERROR_FIELD, code);
+    }
+
+    /// Marks the span as failed with `code`, unless it is marked already, and sets a field with the cause.
+    pub(super) fn fail_by(&self, code: &str, key: &'static str, cause: impl FnOnce() -> SmolStr) {
+        // The cause is not formatted for a span that is not kept.
+        if let Some(inner) = &self.inner
+            && let Some(index) = inner.position.index()
+        {
+            inner.trace.0.fail_span(index, code);
+            inner.set_field(key, cause().as_str().into());
+        }
     }
 
     /// Returns the headers of a call that is made on behalf of this span, as [`outgoing`](crate::outgoing) does for the

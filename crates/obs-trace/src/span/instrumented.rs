@@ -7,7 +7,7 @@ use pin_project_lite::pin_project;
 
 use super::builder::{SpanBuilder, span};
 use super::guard::Span;
-use crate::context::Frame;
+use crate::context::{Frame, cancelling, measured};
 
 /// Extension of futures: `future.in_span("name")` is short for [`span`]`("name").wrap(future)`.
 ///
@@ -59,7 +59,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let State::Begun(span) = &this.state && this.future.is_some() {
-                span.within(this.moved, || this.future.set(None));
+                cancelling(|| span.within(this.moved, || this.future.set(None)));
+                cancelling(|| *this.state = State::Ended);
             }
         }
     }
@@ -90,21 +91,45 @@ impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_then(cx, |_, _| ())
+    }
+}
+
+impl<F: Future> Instrumented<F> {
+    /// Polls the future, and shows its result to `look` before the span ends.
+    #[inline]
+    pub(super) fn poll_then(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        look: impl FnOnce(&F::Output, &Span),
+    ) -> Poll<F::Output> {
         let mut this = self.project();
-        let span = this.state.begin().expect("a future is not polled after its end");
+        let unwinds = EndOnUnwind(this.state);
+        let span = unwinds.0.begin().expect("a future is not polled after its end");
         let poll = span.within(this.moved, || {
             let future = this.future.as_mut().as_pin_mut().expect("there until it is ready");
-            let poll = future.poll(cx);
+            let poll = measured(|| future.poll(cx));
             if poll.is_ready() {
                 this.future.set(None);
             }
             poll
         });
         // After `within`: the span must not end while it encloses the code that runs.
-        if poll.is_ready() {
-            *this.state = State::Ended;
+        if let Poll::Ready(output) = &poll {
+            look(output, span);
+            *unwinds.0 = State::Ended;
         }
+        std::mem::forget(unwinds);
         poll
+    }
+}
+
+/// Ends the span of a future that panics, before the panic ends the trace. It is forgotten otherwise.
+struct EndOnUnwind<'a>(&'a mut State);
+
+impl Drop for EndOnUnwind<'_> {
+    fn drop(&mut self) {
+        *self.0 = State::Ended;
     }
 }
 

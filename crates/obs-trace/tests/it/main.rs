@@ -1,11 +1,16 @@
 //! Tests of the public API.
 
+#[cfg(feature = "rt")]
+mod blocked;
 mod bounds;
 #[cfg(feature = "otlp")]
 mod collector;
 mod context;
 mod ends;
+mod fates;
 mod late;
+mod manual;
+mod marks;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod pitfalls;
@@ -14,6 +19,7 @@ mod races;
 mod records;
 #[cfg(feature = "otlp")]
 mod replies;
+mod restored;
 #[cfg(feature = "rt")]
 mod tasks;
 
