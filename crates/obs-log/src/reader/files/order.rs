@@ -1,0 +1,69 @@
+//! Order in which the files of a folder are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::delivered::{first_time, head_of};
+use super::listing::{Entry, FileId};
+use super::name::Compression;
+use super::open_file::OpenFile;
+use crate::reader::line_time::LineTime;
+
+/// Sorts files by day, and within a day by the time of their first line.
+///
+/// Names are not enough. `2026-05-26.1.log` is the second part of a day or, with `extension .log`, the latest
+/// rotation, and numbers and dates may be mixed. Names decide for files without a time.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    /// Times of the first lines that were read.
+    times: BTreeMap<FileId, LineTime>,
+}
+
+impl Order {
+    /// Sorts the files. The ones in `open` are not opened again.
+    pub(super) fn sort(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
+        let listed: BTreeSet<_> = entries.iter().map(|entry| entry.id).collect();
+        self.times.retain(|id, _| listed.contains(id));
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for of_day in entries.chunk_by_mut(|a, b| a.name.day() == b.name.day()) {
+            if of_day.len() > 1 {
+                self.sort_day(dir, of_day, open);
+            }
+        }
+    }
+
+    /// Forgets the first line of a file that was truncated.
+    pub(super) fn forget(&mut self, id: FileId) {
+        self.times.remove(&id);
+    }
+
+    fn sort_day(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
+        for entry in entries.iter() {
+            if !self.times.contains_key(&entry.id)
+                && let Some(time) = time_of(dir, entry, open.get(&entry.id))
+            {
+                self.times.insert(entry.id, time);
+            }
+        }
+        if entries.iter().all(|entry| !may_have_lines(entry) || self.times.contains_key(&entry.id)) {
+            // The sort is stable, so that names decide between files that begin in the same millisecond. A file
+            // without lines comes last, because it gets the next line.
+            entries.sort_by_cached_key(|entry| {
+                let time = self.times.get(&entry.id).copied();
+                (time.is_none(), time)
+            });
+        }
+    }
+}
+
+fn may_have_lines(entry: &Entry) -> bool {
+    entry.stamp.length > 0 && !matches!(entry.name.compression(), Some(Compression::Foreign(_)))
+}
+
+fn time_of(dir: &Path, entry: &Entry, open: Option<&OpenFile>) -> Option<LineTime> {
+    if let Some(time) = open.and_then(|open| open.mark.first_time()) {
+        return Some(time);
+    }
+    let mut file = may_have_lines(entry).then(|| OpenFile::open(dir, entry).ok().flatten()).flatten()?;
+    first_time(&head_of(&mut file.source))
+}
