@@ -81,7 +81,8 @@ impl Drop for Guard {
 /// # Errors
 ///
 /// Returns an [`Error`] for a bad level, an unusable folder or group, a queue or a file size out of bounds, and another logger that is
-/// installed in the `log` crate. Nothing has changed then.
+/// installed in the `log` crate. Nothing has changed then, but the folder may have been made. Where the system refuses a thread, the
+/// logger stays installed; a further call completes the set-up.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -106,7 +107,9 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     });
     let files = if same_files { None } else { Some(without_file_size_signal(|| prepared(config))?) };
     // After the files, because an installed logger cannot be taken back.
-    dispatch::install()?;
+    if config.install_logger {
+        dispatch::install()?;
+    }
     let redact = Arc::new(Redactor::new(&config.redact));
     let pipeline = without_file_size_signal(|| change_pipeline(config, files))?;
     let file = FileSink { pipeline, redact: Arc::clone(&redact) };

@@ -22,7 +22,7 @@ const MAX_TEXT_BYTES: usize = MAX_LINE_BYTES / 3;
 /// Logs an error at level `error` with its type, causes and backtrace, and wakes the writer.
 ///
 /// The line gets these fields after yours: `error_type`, `error` (its message), `causes` (the messages of its sources,
-/// outermost first) and `backtrace` (of the call). At most 16 backtraces are taken in a second. The type of a `Box<dyn Error>`
+/// outermost first) and `backtrace`, which begins with the function that has the call. At most 16 backtraces are taken in a second. The type of a `Box<dyn Error>`
 /// reads `dyn Error`, because Rust keeps no more of it.
 ///
 /// The call does not wait. The writer thread looks up the symbols of the backtrace and writes the line. If the process is
@@ -37,32 +37,80 @@ const MAX_TEXT_BYTES: usize = MAX_LINE_BYTES / 3;
 /// # let capture = obs_log::Capture::new();
 /// # let _scope = capture.enter();
 /// if let Err(err) = "x".parse::<u16>() {
-///     exception!(LOG, err, peer = "7H4G"; "bad port from peer");
-///     exception!(LOG, err; "no other fields");
+///     exception!(logger: LOG, err, peer = "7H4G"; "bad port from peer");
+///     exception!(logger: LOG, err; "bad port");                       // without fields
+///     exception!(LOG, err; "`logger:` may be left out");
 /// }
 /// let line = &capture.lines()[0];
 /// assert_eq!(line["error_type"], "core::num::error::ParseIntError");
 /// assert_eq!(line["error"], "invalid digit found in string");
 /// ```
+///
+/// See [`Exception`] for the types of errors.
 #[macro_export]
 macro_rules! exception {
-    ($logger:expr, $err:expr; $($rest:tt)+) => { $crate::exception!($logger, $err, $($rest)+) };
+    (logger: $logger:expr, $err:expr; $($rest:tt)+) => { $crate::__exception!($logger, $err, $($rest)+) };
+    (logger: $logger:expr, $err:expr, $($rest:tt)+) => { $crate::__exception!($logger, $err, $($rest)+) };
+    ($logger:expr, $err:expr; $($rest:tt)+) => { $crate::__exception!($logger, $err, $($rest)+) };
+    ($logger:expr, $err:expr, $($rest:tt)+) => { $crate::__exception!($logger, $err, $($rest)+) };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __exception {
     ($logger:expr, $err:expr, $($rest:tt)+) => {{
-        #[allow(unused_imports, reason = "an error needs one of the two")]
-        use $crate::__private::{CaughtBox as _, CaughtError as _};
+        #[allow(unused_imports, reason = "an error needs one of them")]
+        use $crate::__private::{CaughtBox as _, CaughtBoxRef as _, CaughtError as _};
+        #[allow(unused_imports, reason = "an error needs one of them")]
+        use $crate::ExceptionArgument as _;
         match (&$logger, &$err) {
             (logger, err) => {
-                $crate::error!(logger: (&$crate::__private::Probe(err)).caught(logger), $($rest)+);
+                $crate::error!(logger: (&&&&$crate::__private::Probe(err)).caught(logger), $($rest)+);
             }
         }
     }};
 }
 
-/// Wrapper that tells an error from a pointer to one. Method lookup prefers the trait below whose receiver takes fewer
-/// references.
+/// Errors that [`exception!`](crate::exception) accepts: a type that implements [`std::error::Error`], or one that points to
+/// such a type, such as `Box<dyn Error>` and `anyhow::Error`, or a reference to either.
+///
+/// Nothing implements this trait. The compiler names it when it meets another type:
+///
+/// ```compile_fail,E0277
+/// # static LOG: obs_log::Logger = obs_log::Logger::new("example");
+/// obs_log::exception!(logger: LOG, "only text"; "it failed");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error that `exception!` can log",
+    label = "neither a `std::error::Error` nor a pointer to one",
+    note = "implement `std::error::Error` for it, or log it as a field: `error!(logger: LOG, error:% = value; \"...\")`, with \
+            `:?` for its `Debug`"
+)]
+pub trait Exception {}
+
+/// Wrapper that tells an error from a pointer to one and from other types. Method lookup removes references from the receiver
+/// one by one, so it prefers the trait below whose receiver has most of them.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// Conversion of any other type, which the compiler refuses.
+#[doc(hidden)]
+pub trait ExceptionArgument<'a, T: ?Sized> {
+    fn caught(&self, logger: &'a Logger) -> Caught<'a>
+    where
+        T: Exception;
+}
+
+impl<'a, T: ?Sized> ExceptionArgument<'a, T> for Probe<'a, T> {
+    fn caught(&self, logger: &'a Logger) -> Caught<'a>
+    where
+        T: Exception,
+    {
+        // Never called, because no type is an `Exception`.
+        Caught { logger, kind: type_name(self.0), message: String::new(), causes: Vec::new() }
+    }
+}
 
 /// Conversion of a type that is an `Error`.
 #[doc(hidden)]
@@ -76,7 +124,13 @@ pub trait CaughtBox<'a> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a>;
 }
 
-impl<'a, T: Error> CaughtError<'a> for Probe<'a, T> {
+/// Conversion of a reference to such a type.
+#[doc(hidden)]
+pub trait CaughtBoxRef<'a> {
+    fn caught(&self, logger: &'a Logger) -> Caught<'a>;
+}
+
+impl<'a, T: Error> CaughtError<'a> for &&&Probe<'a, T> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a> {
         Caught {
             logger,
@@ -87,15 +141,25 @@ impl<'a, T: Error> CaughtError<'a> for Probe<'a, T> {
     }
 }
 
-impl<'a, T: Deref<Target: Error> + Display> CaughtBox<'a> for &Probe<'a, T> {
+impl<'a, T: Deref<Target: Error> + Display> CaughtBox<'a> for &&Probe<'a, T> {
     fn caught(&self, logger: &'a Logger) -> Caught<'a> {
-        let error: &T::Target = self.0;
-        Caught {
-            logger,
-            kind: type_name(error),
-            message: bounded_text(self.0, MAX_TEXT_BYTES),
-            causes: causes(error.source()),
-        }
+        caught_box(self.0, logger)
+    }
+}
+
+impl<'a, T: Deref<Target: Error> + Display> CaughtBoxRef<'a> for &Probe<'a, &T> {
+    fn caught(&self, logger: &'a Logger) -> Caught<'a> {
+        caught_box(*self.0, logger)
+    }
+}
+
+fn caught_box<'a, T: Deref<Target: Error> + Display>(pointer: &T, logger: &'a Logger) -> Caught<'a> {
+    let error: &T::Target = pointer;
+    Caught {
+        logger,
+        kind: type_name(error),
+        message: bounded_text(pointer, MAX_TEXT_BYTES),
+        causes: causes(error.source()),
     }
 }
 
@@ -130,7 +194,8 @@ impl Log for Caught<'_> {
         ];
         let fields = Joined { first: &record.key_values(), then: &ours };
         let record = record.to_builder().key_values(&fields).build();
-        match Trace::current() {
+        // The macro made this logger in the frame of its caller.
+        match Trace::current(std::ptr::from_ref(self).addr()) {
             Trace::Known(text) => backtrace::with_text(&record, &text, |record| self.logger.log(record)),
             Trace::Unresolved(trace) => self.logger.log_unresolved(&record, &trace),
         }
@@ -148,7 +213,7 @@ fn type_name<T: ?Sized>(error: &T) -> &'static str {
 }
 
 /// Returns the messages of the sources, which together are bounded like the message.
-fn causes(source: Option<&dyn Error>) -> Vec<String> {
+pub(crate) fn causes(source: Option<&dyn Error>) -> Vec<String> {
     let mut causes = Vec::new();
     let mut room = MAX_TEXT_BYTES;
     let mut next = source;

@@ -21,7 +21,7 @@ pub fn flush(timeout: Duration) -> bool {
     if in_forked_child() {
         return false;
     }
-    limited::report_suppressed();
+    limited::report_for_flush();
     sinks::flush(timeout)
 }
 

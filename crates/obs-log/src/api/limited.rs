@@ -2,18 +2,22 @@
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use log::kv::Value;
 use log::{Level, Log, Metadata, Record};
 
 use crate::api::logger::Logger;
-use crate::api::rate_table::{Entry, RateTable, SUPPRESSED};
+use crate::dispatch::rate_table::{Entry, RateTable};
 use crate::dispatch::{self, capture, sinks};
 use crate::json::joined::Joined;
 
+/// Rate limits of the process. A test's capture has its own.
 static TABLE: LazyLock<RateTable> = LazyLock::new(RateTable::default);
+
+/// Lines suppressed so far.
+static SUPPRESSED: AtomicU64 = AtomicU64::new(0);
 
 /// The writer knows that a key has suppressed lines. It reports them once the key is quiet.
 static WATCHED: AtomicBool = AtomicBool::new(false);
@@ -135,15 +139,34 @@ pub fn admit<'a>(logger: &'a Logger, level: Level, key: &str) -> Option<Admitted
     if !logger.enabled(&Metadata::builder().level(level).build()) {
         return None;
     }
-    let (suppressed, expired) = TABLE.admit(&logger.name(), level, key, Instant::now());
+    if capture::any()
+        && let Some(captured) = capture::innermost()
+    {
+        return admit_by(captured.rates(), logger, level, key);
+    }
+    let admitted = admit_by(&TABLE, logger, level, key);
+    if admitted.is_none() {
+        note_suppressed();
+    }
+    admitted
+}
+
+fn admit_by<'a>(table: &RateTable, logger: &'a Logger, level: Level, key: &str) -> Option<Admitted<'a>> {
+    let (suppressed, expired) = table.admit(&logger.name(), level, key, Instant::now());
     // Outside of the shard's lock, because a line may take the same lock again.
     expired.iter().for_each(report);
+    suppressed.map(|suppressed| Admitted { logger, suppressed })
+}
+
+/// Counts a suppressed line, and tells the writer that there is one.
+fn note_suppressed() {
+    // Relaxed: this is only a total.
+    SUPPRESSED.fetch_add(1, Ordering::Relaxed);
     // Relaxed: the lock of the shard orders this load after the store in `report_quiet`, whose look into the shard came
     // before the suppression.
-    if suppressed.is_none() && !WATCHED.load(Ordering::Relaxed) {
+    if !WATCHED.load(Ordering::Relaxed) {
         watch();
     }
-    suppressed.map(|suppressed| Admitted { logger, suppressed })
 }
 
 /// Tells the writer that a line was suppressed. Called once for all lines until the next report.
@@ -156,8 +179,7 @@ fn watch() {
 
 /// Returns whether the writer has numbers of suppressed lines to report.
 pub(crate) fn holds_back() -> bool {
-    // A test that captures expects the numbers in its own lines.
-    WATCHED.load(Ordering::Relaxed) && !capture::any()
+    WATCHED.load(Ordering::Relaxed)
 }
 
 /// Logs the numbers of suppressed lines of keys that are quiet, without waiting for room in the queue: the writer calls this.
@@ -171,7 +193,18 @@ pub(crate) fn report_quiet() {
     quiet.iter().for_each(|entry| report_by(entry, dispatch::send_at_once));
 }
 
-/// Logs the numbers of suppressed lines that were not reported yet, for a flush or the end of the process.
+/// Logs the numbers of suppressed lines that were not reported yet, for a flush. In a test's scope these are those of its
+/// capture.
+pub(crate) fn report_for_flush() {
+    if capture::any()
+        && let Some(captured) = capture::innermost()
+    {
+        return captured.rates().take_suppressed().iter().for_each(report);
+    }
+    report_suppressed();
+}
+
+/// Logs the numbers of suppressed lines of the process that were not reported yet.
 pub(crate) fn report_suppressed() {
     // Most processes suppress nothing and need not look into the table.
     if SUPPRESSED.load(Ordering::Relaxed) > 0 {
@@ -198,7 +231,8 @@ fn report_by(entry: &Entry, send: fn(&str, &Record<'_>)) {
 
 /// Logs a warning at most once a second for a logger and a key.
 ///
-/// The key is any text. The rest is as for the `log` macros, and is not evaluated for a suppressed line.
+/// The key is any text. The rest is as for the `log` macros, and is not evaluated for a suppressed line. `logger:` may be left
+/// out before the logger.
 ///
 /// ```
 /// use obs_log::{Logger, warn_limited};
@@ -206,8 +240,13 @@ fn report_by(entry: &Entry, send: fn(&str, &Record<'_>)) {
 /// static LOG: Logger = Logger::new(module_path!());
 ///
 /// let node = "7H4G-Y9KL";
-/// warn_limited!(LOG, "peer_quarantined", node:% = node; "peer is quarantined");
-/// warn_limited!(LOG, node, "peer is quarantined");
+/// # let capture = obs_log::Capture::new();
+/// # let _scope = capture.enter();
+/// warn_limited!(logger: LOG, "peer_quarantined", node:% = node; "peer is quarantined");
+/// warn_limited!(logger: LOG, "peer_gone"; "peer {node} is gone");             // without fields
+/// warn_limited!(logger: LOG, node, "a key from a variable");
+/// warn_limited!(LOG, "peer_back", node; "peer is back");
+/// # assert_eq!(capture.lines().len(), 4);
 /// ```
 #[macro_export]
 macro_rules! warn_limited {
@@ -218,7 +257,8 @@ macro_rules! warn_limited {
 ///
 /// ```
 /// # static LOG: obs_log::Logger = obs_log::Logger::new("example");
-/// obs_log::info_limited!(LOG, "heartbeat", peers = 3; "alive");
+/// obs_log::info_limited!(logger: LOG, "heartbeat", peers = 3; "alive");
+/// obs_log::info_limited!(logger: LOG, "beat"; "alive");                       // without fields
 /// ```
 #[macro_export]
 macro_rules! info_limited {
@@ -229,7 +269,8 @@ macro_rules! info_limited {
 ///
 /// ```
 /// # static LOG: obs_log::Logger = obs_log::Logger::new("example");
-/// obs_log::error_limited!(LOG, "disk", free = 0; "disk is full");
+/// obs_log::error_limited!(logger: LOG, "disk", free = 0; "disk is full");
+/// obs_log::error_limited!(logger: LOG, "fan"; "fan is stuck");                // without fields
 /// ```
 #[macro_export]
 macro_rules! error_limited {
@@ -239,6 +280,7 @@ macro_rules! error_limited {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __limited {
+    ($level:expr, logger: $logger:expr, $($rest:tt)+) => { $crate::__limited!($level, $logger, $($rest)+) };
     ($level:expr, $logger:expr, $key:expr; $($rest:tt)+) => {
         $crate::__limited!($level, $logger, $key, $($rest)+)
     };

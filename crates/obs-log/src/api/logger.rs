@@ -38,6 +38,42 @@ pub fn get_logger(name: &str) -> Logger {
     Logger { name: Cow::Owned(name.replace('.', "::")) }
 }
 
+/// Returns this crate as a logger of the `log` crate, for another one that passes its records on.
+///
+/// For a program that has a logger of its own, with [`Config::install_logger`](crate::Config::install_logger) off:
+///
+/// ```
+/// struct Both;
+///
+/// impl log::Log for Both {
+///     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+///         true
+///     }
+///
+///     fn log(&self, record: &log::Record<'_>) {
+///         println!("{}", record.args());
+///         obs_log::logger().log(record);
+///     }
+///
+///     fn flush(&self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// log::set_logger(&Both)?;
+/// log::set_max_level(log::LevelFilter::Info);
+/// let _guard = obs_log::configure(&obs_log::Config::new(dir.path()).install_logger(false))?;
+/// log::info!(peers = 3; "joined");                                // on the terminal and in the day file
+/// # assert!(obs_log::flush(std::time::Duration::from_secs(5)));
+/// # assert_eq!(obs_log::stats().written, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn logger() -> &'static dyn Log {
+    dispatch::handed()
+}
+
 impl Logger {
     /// Returns a logger of this name. `module_path!()` is a good one, because `::` reads as `.`.
     #[must_use]

@@ -1,19 +1,33 @@
-//! Macros of the five levels: those of the `log` crate, with an `f32` that keeps its type.
+//! Macros of the five levels: those of the `log` crate, with more types of fields.
 //!
-//! They accept the arguments of `log`'s macros and expand to [`log::log!`]. A field without a modifier is passed as a
-//! [`Field`](crate::json::float::Field), because a `log::kv::Value` of an `f32` holds an `f64`.
+//! They accept the arguments of `log`'s macros and expand to [`log::log!`]. A field without a modifier is passed by
+//! [`FieldValue`](crate::FieldValue), because `log` does not know the unit of a `Duration` nor that a number was an `f32`.
 
 /// Logs at level `error`, with the arguments of `log::error!`.
 ///
+/// A logger comes first, then fields, then the message. Each of the two may be missing. Before a message without fields `,`
+/// and `;` are the same.
+///
 /// ```
-/// obs_log::error!(path = "/var/lib/hearthnet"; "cannot write");
+/// use obs_log::Logger;
+///
+/// static LOG: Logger = Logger::new(module_path!());
+///
+/// let path = "/var/lib/hearthnet";
+/// # let capture = obs_log::Capture::new();
+/// # let _scope = capture.enter();
+/// obs_log::error!(logger: LOG, path, free = 0; "cannot write");
+/// obs_log::error!(logger: LOG, "cannot write to {path}");                 // without fields
+/// obs_log::error!(path; "cannot write");                                  // under the name of the module
+/// obs_log::error!("cannot write to {path}");
+/// # assert_eq!(capture.lines().len(), 4);
 /// ```
 #[macro_export]
 macro_rules! error {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Error; $($arg)+) };
 }
 
-/// Logs at level `warning`, with the arguments of `log::warn!`.
+/// Logs at level `warning`, with the arguments of `log::warn!`. See [`error!`](crate::error) for the forms.
 ///
 /// ```
 /// obs_log::warn!(peers = 0; "no peer answers");
@@ -23,7 +37,7 @@ macro_rules! warn {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Warn; $($arg)+) };
 }
 
-/// Logs at level `info`, with the arguments of `log::info!`.
+/// Logs at level `info`, with the arguments of `log::info!`. See [`error!`](crate::error) for the forms.
 ///
 /// ```
 /// # let capture = obs_log::Capture::new();
@@ -36,7 +50,7 @@ macro_rules! info {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Info; $($arg)+) };
 }
 
-/// Logs at level `debug`, with the arguments of `log::debug!`.
+/// Logs at level `debug`, with the arguments of `log::debug!`. See [`error!`](crate::error) for the forms.
 ///
 /// ```
 /// obs_log::debug!(attempt = 2; "trying again");
@@ -46,7 +60,7 @@ macro_rules! debug {
     ($($arg:tt)+) => { $crate::__log!($crate::log::Level::Debug; $($arg)+) };
 }
 
-/// Logs at level `trace`, with the arguments of `log::trace!`.
+/// Logs at level `trace`, with the arguments of `log::trace!`. See [`error!`](crate::error) for the forms.
 ///
 /// ```
 /// obs_log::trace!(bytes = 512; "received");
@@ -65,6 +79,9 @@ macro_rules! __log {
     };
     ($level:expr; logger: $logger:expr, $($arg:tt)+) => {
         $crate::__log_fields!($level, [logger: $logger,] $($arg)+)
+    };
+    ($level:expr; logger: $logger:expr; $($arg:tt)+) => {
+        $crate::log::log!(logger: $logger, $level, $($arg)+)
     };
     ($level:expr; target: $target:expr, $($arg:tt)+) => {
         $crate::__log_fields!($level, [target: $target,] $($arg)+)
@@ -90,13 +107,13 @@ macro_rules! __log_fields {
 #[macro_export]
 macro_rules! __log_field {
     ($key:tt = $value:expr) => {
-        $crate::__private::Field(&$value)
+        $crate::FieldValue::field(&$value)
     };
     ($key:tt :$capture:tt = $value:expr) => {
         $value
     };
     ($key:ident) => {
-        $crate::__private::Field(&$key)
+        $crate::FieldValue::field(&$key)
     };
     ($key:ident :$capture:tt) => {
         $key

@@ -1,12 +1,13 @@
 //! Public interface: set-up, loggers, macros, flush, numbers and the capture of tests.
 
+pub mod bridge;
 pub(crate) mod configure;
 pub(crate) mod exception;
+pub(crate) mod field;
 pub(crate) mod flush;
 pub(crate) mod limited;
 pub(crate) mod logger;
 mod macros;
-mod rate_table;
 pub(crate) mod secret;
 pub(crate) mod stats;
 pub(crate) mod testing;

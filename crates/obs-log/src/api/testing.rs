@@ -54,8 +54,8 @@ impl Capture {
     pub fn enter(&self) -> CaptureScope {
         // If another logger is installed, lines without a `logger:` go there. Those of our loggers are still captured.
         let _ = dispatch::install();
-        self.lines.enter();
-        dispatch::refresh_max_level();
+        let is_first = self.lines.enter();
+        dispatch::capture_changed(is_first);
         CaptureScope { lines: self.lines.clone(), thread: PhantomData }
     }
 
@@ -80,6 +80,6 @@ impl Capture {
 impl Drop for CaptureScope {
     fn drop(&mut self) {
         self.lines.leave();
-        dispatch::refresh_max_level();
+        dispatch::capture_changed(false);
     }
 }

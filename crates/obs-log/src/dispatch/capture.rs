@@ -1,7 +1,7 @@
 //! Scopes in which the lines of a thread go to a test instead of the sinks.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use log::Record;
@@ -10,11 +10,15 @@ use crate::backtrace::{self, Draft, Unresolved};
 use crate::clock::Clock;
 use crate::config::REDACTED_FIELDS;
 use crate::config::redactor::Redactor;
+use crate::dispatch::rate_table::RateTable;
 use crate::dispatch::thread;
 use crate::sync::lock;
 
 /// Number of open scopes of all threads. While it is 0, a line costs one relaxed load for this.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether there has been a scope in this process.
+static USED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static ENTERED: RefCell<Vec<CapturedLines>> = const { RefCell::new(Vec::new()) };
@@ -22,7 +26,15 @@ thread_local! {
 
 /// Captured lines, shared by the scopes of a capture.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CapturedLines(Arc<Mutex<Vec<Line>>>);
+pub(crate) struct CapturedLines(Arc<Captured>);
+
+/// Contents of a capture.
+#[derive(Debug, Default)]
+struct Captured {
+    lines: Mutex<Vec<Line>>,
+    /// Of its own, so that a test's lines pass whatever other tests have logged from the same place.
+    rates: RateTable,
+}
 
 /// Line with its newline.
 #[derive(Debug)]
@@ -42,11 +54,13 @@ impl Line {
 }
 
 impl CapturedLines {
-    /// Opens a scope on this thread. Scopes nest: the innermost gets the lines.
-    pub(crate) fn enter(&self) {
+    /// Opens a scope on this thread. Scopes nest: the innermost gets the lines. Returns whether it is the first of the process.
+    pub(crate) fn enter(&self) -> bool {
         let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(self.clone()));
         // Relaxed: the scope belongs to this thread, which sees its own store.
         OPEN.fetch_add(1, Ordering::Relaxed);
+        // Read first, because tests of many threads would write to the same cache line.
+        !was_used() && !USED.swap(true, Ordering::Relaxed)
     }
 
     /// Closes the innermost scope of these lines on this thread.
@@ -62,7 +76,12 @@ impl CapturedLines {
 
     /// Returns the lines without their newlines.
     pub(crate) fn text(&self) -> Vec<String> {
-        lock(&self.0).iter_mut().map(Line::text).collect()
+        lock(&self.0.lines).iter_mut().map(Line::text).collect()
+    }
+
+    /// Returns the rate limits of this capture.
+    pub(crate) fn rates(&self) -> &RateTable {
+        &self.0.rates
     }
 }
 
@@ -73,15 +92,25 @@ pub(crate) fn any() -> bool {
     OPEN.load(Ordering::Relaxed) != 0
 }
 
+/// Whether there has been a scope in this process.
+pub(crate) fn was_used() -> bool {
+    // Relaxed: a thread sees its own store. Another one is told by the function that is called after a change of levels.
+    USED.load(Ordering::Relaxed)
+}
+
 /// Whether this thread has an open scope.
 pub(crate) fn entered() -> bool {
     ENTERED.try_with(|entered| !entered.borrow().is_empty()).unwrap_or(false)
 }
 
+/// Returns the capture whose scope is the innermost of this thread.
+pub(crate) fn innermost() -> Option<CapturedLines> {
+    ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten()
+}
+
 /// Keeps the record's line if this thread has an open scope. Returns whether it has.
 pub(crate) fn take(name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) -> bool {
-    let innermost = ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten();
-    let Some(lines) = innermost else { return false };
+    let Some(lines) = innermost() else { return false };
     static REDACT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&REDACTED_FIELDS.map(str::to_owned)));
     let nanos = Clock::System.now();
     let encoded = thread::with(|local| {
@@ -92,6 +121,6 @@ pub(crate) fn take(name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolve
             Some(trace) => backtrace::encode(encoder, name, nanos, record, &REDACT, trace),
         }
     });
-    lock(&lines.0).extend(encoded.map(|(bytes, draft)| Line { bytes, draft }));
+    lock(&lines.0.lines).extend(encoded.map(|(bytes, draft)| Line { bytes, draft }));
     true
 }

@@ -1,17 +1,21 @@
 //! Dispatch of a record: from the `log` macros to a test's capture or to the sinks.
 
 pub(crate) mod capture;
+pub(crate) mod echo;
+pub(crate) mod observer;
 pub(crate) mod pipeline;
+pub(crate) mod rate_table;
 mod routing;
 pub(crate) mod sinks;
 mod thread;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use self::pipeline::Producer;
+use self::echo::{Entry, is_echo};
+use self::pipeline::{Producer, Source};
 use self::routing::Routing;
 use self::sinks::{ConsoleSink, FileSink, Sinks};
 use crate::backtrace::Unresolved;
@@ -28,6 +32,12 @@ static ROUTING: Mutex<Option<Arc<Routing>>> = Mutex::new(None);
 /// Number of the routing in force, or 0. A thread compares it with one load a line instead of taking the lock.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
+/// Function that is called after a change of levels.
+static ON_LEVELS: OnceLock<fn()> = OnceLock::new();
+
+/// Whether this crate is the logger of the `log` crate.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
 /// Routes by `levels` to `sinks` from now on.
 pub(crate) fn set_routing(levels: &Levels, sinks: Sinks) {
     let mut routing = lock(&ROUTING);
@@ -38,6 +48,31 @@ pub(crate) fn set_routing(levels: &Levels, sinks: Sinks) {
     NUMBER.store(number, Ordering::Release);
     drop(routing);
     refresh_max_level();
+    levels_changed();
+}
+
+/// Has `changed` called after each change of levels.
+pub(crate) fn on_change_of_levels(changed: fn()) {
+    ON_LEVELS.get_or_init(|| changed);
+}
+
+fn levels_changed() {
+    if let Some(changed) = ON_LEVELS.get() {
+        changed();
+    }
+}
+
+/// Refreshes what depends on whether a test captures, after it has entered or left a scope.
+pub(crate) fn capture_changed(is_first: bool) {
+    refresh_max_level();
+    if is_first {
+        levels_changed();
+    }
+}
+
+/// Most verbose level of the routing in force.
+pub(crate) fn most_verbose() -> LevelFilter {
+    lock(&ROUTING).as_ref().map_or(LevelFilter::Off, |routing| routing.most_verbose)
 }
 
 /// Routes by `levels` to the sinks in force from now on. Without a routing it does nothing.
@@ -49,33 +84,60 @@ pub(crate) fn set_levels(levels: &Levels) {
 }
 
 /// Sets the level up to which the `log` macros pass lines on: that of the routing, or everything while a test captures.
-pub(crate) fn refresh_max_level() {
+fn refresh_max_level() {
     // Threads that refresh at once must not store in another order than they read.
-    static ORDER: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = lock(&ORDER);
-    let level = lock(&ROUTING).as_ref().map_or(LevelFilter::Off, |routing| routing.most_verbose);
-    log::set_max_level(if capture::any() { LevelFilter::Trace } else { level });
+    static LEVELS: Mutex<OtherLevels> = Mutex::new(OtherLevels { theirs: LevelFilter::Off, set: None });
+    let mut others = lock(&LEVELS);
+    let level = if capture::any() { LevelFilter::Trace } else { most_verbose() };
+    // Relaxed: a process whose logger is installed meanwhile refreshes again.
+    log::set_max_level(if INSTALLED.load(Ordering::Relaxed) { level } else { others.raised(level) });
+}
+
+/// Level of another crate's logger, which must not be lowered.
+struct OtherLevels {
+    theirs: LevelFilter,
+    /// Level that was set here last.
+    set: Option<LevelFilter>,
+}
+
+impl OtherLevels {
+    fn raised(&mut self, level: LevelFilter) -> LevelFilter {
+        let current = log::max_level();
+        if self.set != Some(current) {
+            self.theirs = current;
+        }
+        *self.set.insert(self.theirs.max(level))
+    }
 }
 
 /// Installs this crate as the logger of the `log` crate.
 pub(crate) fn install() -> Result<(), Error> {
-    static INSTALLED: Mutex<bool> = Mutex::new(false);
-    let mut installed = lock(&INSTALLED);
-    if !*installed {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _installing = lock(&ONE_AT_A_TIME);
+    if !INSTALLED.load(Ordering::Relaxed) {
         log::set_logger(&Receiver).map_err(|_| {
             Error::new(
                 ErrorKind::OtherLogger,
-                "another logger is installed in the `log` crate",
-                "remove it, because obs-log has to be the only one",
+                "`log::set_logger` has installed another logger, as `env_logger::init` and `tracing_subscriber::fmt::init` do",
+                "set `install_logger(false)` and have it pass each record on: `obs_log::logger().log(record)`; that of \
+                 `tracing-subscriber` cannot: add `obs_tracing::layer()` to its stack",
             )
         })?;
-        *installed = true;
+        INSTALLED.store(true, Ordering::Relaxed);
     }
     Ok(())
 }
 
+/// Returns the logger that another one may call.
+pub(crate) fn handed() -> &'static dyn Log {
+    &Handed
+}
+
 /// Logger of the `log` crate, for lines without a `logger:`.
 struct Receiver;
+
+/// The same logger for another one that passes its records on.
+struct Handed;
 
 impl Log for Receiver {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -83,11 +145,29 @@ impl Log for Receiver {
     }
 
     fn log(&self, record: &Record<'_>) {
-        send(record.target(), record);
+        if !is_echo(record, Entry::Installed) {
+            send(record.target(), record);
+        }
     }
 
     fn flush(&self) {
         sinks::flush(sinks::FLUSH_PATIENCE);
+    }
+}
+
+impl Log for Handed {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        Receiver.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !is_echo(record, Entry::Handed) {
+            send(record.target(), record);
+        }
+    }
+
+    fn flush(&self) {
+        Receiver.flush();
     }
 }
 
@@ -96,13 +176,17 @@ pub(crate) fn enabled(name: &str, level: Level) -> bool {
     if capture::any() && capture::entered() {
         return true;
     }
-    !in_forked_child()
-        && thread::with(|local| {
-            let (routing, producer) = local.parts();
-            let names = &mut producer.encoder.names;
-            let slot = names.find(name);
-            refreshed(routing).is_some_and(|routing| routing.allows(level, names, slot))
-        })
+    !in_forked_child() && allows(name, level)
+}
+
+/// Whether the levels in force let a line through.
+pub(crate) fn allows(name: &str, level: Level) -> bool {
+    thread::with(|local| {
+        let (routing, producer) = local.parts();
+        let names = &mut producer.encoder.names;
+        let slot = names.find(name);
+        refreshed(routing).is_some_and(|routing| routing.allows(level, names, slot))
+    })
 }
 
 /// Sends a record to the thread's capture or to the sinks, under this name.
@@ -134,43 +218,80 @@ fn send_named(
     if in_forked_child() {
         return sinks::count_dropped(record.level());
     }
-    deliver(name, record, trace, find, |file, producer, slot| match trace {
+    let accepted = deliver(record.level(), find, |file, producer, slot| match trace {
         None => file.accept(producer, slot, record),
         Some(trace) => file.accept_unresolved(producer, slot, record, trace),
     });
+    if let Some(further) = accepted {
+        further.show(name, record, trace);
+    }
+}
+
+/// Sends an event under a `'static` name. `with_record` calls its argument with the event as a record, for those who take no
+/// other form.
+pub(crate) fn send_event(
+    name: &'static str,
+    event: &impl Source,
+    with_record: impl Fn(&mut dyn FnMut(&Record<'_>)),
+) {
+    if capture::any() || in_forked_child() {
+        return with_record(&mut |record| send_static(name, record));
+    }
+    let find = |names: &mut NameCache| names.find_static(name);
+    let accepted = deliver(event.level(), find, |file, producer, slot| file.accept(producer, slot, event));
+    // Most events are for the file alone, and are visited once.
+    if let Some(further) = accepted.filter(|further| further.wants(event.level())) {
+        with_record(&mut |record| further.show(name, record, None));
+    }
 }
 
 /// Sends a record from the writer itself, which must not wait for room in its own queue.
 #[cold]
 pub(crate) fn send_at_once(name: &str, record: &Record<'_>) {
     let find = |names: &mut NameCache| names.find(name);
-    deliver(name, record, None, find, |file, producer, slot| file.accept_at_once(producer, slot, record));
+    let accept = |file: &FileSink, producer: Producer<'_>, slot| file.accept_at_once(producer, slot, record);
+    if let Some(further) = deliver(record.level(), find, accept) {
+        further.show(name, record, None);
+    }
 }
 
-/// Gives a record to the file by `accept` and to the console, if its level is allowed.
+/// Takers of a line that the file has accepted.
+// They are for the caller of `deliver`, so that a `Display` that logs while the console renders it finds the thread's buffers.
+struct Further(Option<ConsoleSink>);
+
+impl Further {
+    /// Whether there is one for lines of this level.
+    fn wants(&self, level: Level) -> bool {
+        self.0.is_some() || observer::wants(level)
+    }
+
+    #[inline]
+    fn show(&self, name: &str, record: &Record<'_>, trace: Option<&Arc<Unresolved>>) {
+        if let Some(console) = &self.0 {
+            show(console, name, record, trace);
+        }
+        observer::show(name, record);
+    }
+}
+
+/// Gives a line to the file by `accept`. `None` if its level is not allowed.
 #[inline]
 fn deliver(
-    name: &str,
-    record: &Record<'_>,
-    trace: Option<&Arc<Unresolved>>,
+    level: Level,
     find: impl FnOnce(&mut NameCache) -> NameSlot,
     accept: impl FnOnce(&FileSink, Producer<'_>, NameSlot),
-) {
-    let console = thread::with(|local| {
+) -> Option<Further> {
+    thread::with(|local| {
         let (routing, producer) = local.parts();
         let routing = refreshed(routing)?;
         let names = &mut producer.encoder.names;
         let slot = find(names);
-        if !routing.allows(record.level(), names, slot) {
+        if !routing.allows(level, names, slot) {
             return None;
         }
         accept(&routing.sinks.file, producer, slot);
-        routing.sinks.console.clone()
-    });
-    // Outside of `with`, so that a `Display` that logs while the console renders it finds the thread's buffers.
-    if let Some(console) = console {
-        show(&console, name, record, trace);
-    }
+        Some(Further(routing.sinks.console.clone()))
+    })
 }
 
 /// Sends a record to the console in its format.

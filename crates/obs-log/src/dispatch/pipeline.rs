@@ -8,7 +8,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use log::Record;
+use log::{Level, Record};
 
 use crate::backtrace::{self, Unresolved};
 use crate::clock::{self, Clock, LastReading};
@@ -38,6 +38,38 @@ pub(crate) struct Producer<'a> {
     pub(crate) number: usize,
     pub(crate) encoder: &'a mut Encoder,
     pub(crate) last_reading: &'a mut LastReading,
+}
+
+/// Something to make a line of.
+pub(crate) trait Source {
+    fn level(&self) -> Level;
+
+    /// Encodes the line. `None` if it is too long.
+    fn encode<'e>(
+        &self,
+        encoder: &'e mut Encoder,
+        name: NameSlot,
+        nanos: i64,
+        redact: &Redactor,
+    ) -> Option<&'e [u8]>;
+}
+
+impl Source for Record<'_> {
+    #[inline]
+    fn level(&self) -> Level {
+        Record::level(self)
+    }
+
+    #[inline]
+    fn encode<'e>(
+        &self,
+        encoder: &'e mut Encoder,
+        name: NameSlot,
+        nanos: i64,
+        redact: &Redactor,
+    ) -> Option<&'e [u8]> {
+        encoder.encode_as(name, nanos, self, redact)
+    }
 }
 
 impl Pipeline {
@@ -88,33 +120,33 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Encodes `record` and queues its line.
+    /// Encodes `source` and queues its line.
     pub(crate) fn accept(
         &self,
         producer: Producer<'_>,
         name: NameSlot,
-        record: &Record<'_>,
+        source: &impl Source,
         redact: &Redactor,
     ) {
-        self.accept_within(producer, name, record, redact, self.shared.max_wait());
+        self.accept_within(producer, name, source, redact, self.shared.max_wait());
     }
 
-    /// Encodes `record` and queues its line, for which it waits at most `wait`.
+    /// Encodes `source` and queues its line, for which it waits at most `wait`.
     // Inlined, so that the usual way has no further call.
     #[inline]
     pub(crate) fn accept_within(
         &self,
         producer: Producer<'_>,
         name: NameSlot,
-        record: &Record<'_>,
+        source: &impl Source,
         redact: &Redactor,
         wait: Duration,
     ) {
         let queue = &self.shared.queue;
-        let level = record.level();
+        let level = source.level();
         let nanos = self.shared.clock.now_after(producer.last_reading);
         // Asked after the encoding, because a user's code that runs during it may fork.
-        let line = producer.encoder.encode_as(name, nanos, record, redact).filter(|_| !in_forked_child());
+        let line = source.encode(producer.encoder, name, nanos, redact).filter(|_| !in_forked_child());
         let Some(line) = line else { return queue.count_dropped(level, 1) };
         queue.append(producer.number, level, nanos, line, wait);
         // After the end, nothing else writes the line. Relaxed: a line made at the same moment belongs to the end's own flush.

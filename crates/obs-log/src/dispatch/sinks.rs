@@ -9,7 +9,7 @@ use crate::backtrace::Unresolved;
 use crate::config::ConsoleFormat;
 use crate::config::redactor::Redactor;
 use crate::console::Terminal;
-use crate::dispatch::pipeline::{Pipeline, Producer};
+use crate::dispatch::pipeline::{Pipeline, Producer, Source};
 use crate::json::cache::names::NameSlot;
 use crate::process::fork::in_forked_child;
 
@@ -46,8 +46,8 @@ pub(crate) struct ConsoleSink {
 
 impl FileSink {
     #[inline]
-    pub(crate) fn accept(&self, producer: Producer<'_>, name: NameSlot, record: &Record<'_>) {
-        self.pipeline.accept(producer, name, record, &self.redact);
+    pub(crate) fn accept(&self, producer: Producer<'_>, name: NameSlot, source: &impl Source) {
+        self.pipeline.accept(producer, name, source, &self.redact);
     }
 
     #[cold]

@@ -10,17 +10,11 @@ use log::kv::{ToValue, Value};
 const HOLDERS: [&str; 5] =
     ["&", "core::option::Option<", "alloc::boxed::Box<", "alloc::sync::Arc<", "alloc::rc::Rc<"];
 
-/// Value of a field together with its type.
-#[derive(Debug)]
-#[doc(hidden)]
-pub struct Field<'a, T: ?Sized>(pub &'a T);
-
-impl<T: ToValue + ?Sized> ToValue for Field<'_, T> {
-    #[inline]
-    fn to_value(&self) -> Value<'_> {
-        let value = self.0.to_value();
-        if is_f32(type_name::<T>()) { with_f32_text(value) } else { value }
-    }
+/// Returns a value. That of an `f32` reads as its own shortest text.
+#[inline]
+pub(crate) fn value_of<T: ToValue + ?Sized>(value: &T) -> Value<'_> {
+    let found = value.to_value();
+    if is_f32(type_name::<T>()) { with_f32_text(found) } else { found }
 }
 
 /// Whether the type of this name is `f32` or holds one. `type_name` promises no exact text. If it gives another text, the
@@ -74,7 +68,7 @@ mod tests {
     use std::sync::Arc;
 
     fn shown<T: ToValue + ?Sized>(value: &T) -> f64 {
-        Field(value).to_value().to_f64().unwrap()
+        value_of(value).to_f64().unwrap()
     }
 
     #[test]
@@ -86,7 +80,7 @@ mod tests {
             (shown(&Box::new(number)), shown(&Arc::new(number)), shown(&Rc::new(Some(number)))),
             (0.1, 0.1, 0.1)
         );
-        assert!(Field(&None::<f32>).to_value().to_f64().is_none());
+        assert!(value_of(&None::<f32>).to_f64().is_none());
         assert!(shown(&f32::NAN).is_nan());
         assert_eq!((shown(&f32::INFINITY), shown(&f32::NEG_INFINITY)), (f64::INFINITY, f64::NEG_INFINITY));
     }
@@ -95,8 +89,8 @@ mod tests {
     fn other_types_are_unchanged() {
         let wide = f64::from(0.1_f32);
         assert_eq!((shown(&wide), shown(&Some(wide)), shown(&&wide)), (wide, wide, wide));
-        assert_eq!(Field("f32").to_value().to_string(), "f32");
-        assert_eq!(Field(&7).to_value().to_i64(), Some(7));
+        assert_eq!(value_of("f32").to_string(), "f32");
+        assert_eq!(value_of(&7).to_i64(), Some(7));
     }
 
     proptest! {

@@ -7,6 +7,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod catch;
+pub(crate) mod event;
 mod fields;
 pub(crate) mod float;
 pub(crate) mod joined;
@@ -15,6 +16,8 @@ pub(crate) mod text;
 pub(crate) mod timestamp;
 pub(crate) mod trace_id;
 mod value;
+
+use std::fmt;
 
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, Record};
@@ -50,6 +53,8 @@ pub(crate) struct Encoder {
     cap: usize,
     /// Number of spans, the message included, up to which a field is added without a check for room. 0 if there is none.
     max_spans: usize,
+    /// Length of the line of an event where its fields begin. 0 until its message is written.
+    fields_at: usize,
     stamper: Stamper,
     pub(crate) names: NameCache,
     keys: KeyCache,
@@ -72,12 +77,24 @@ impl Encoder {
         record: &Record<'_>,
         redact: &Redactor,
     ) -> Option<&[u8]> {
-        self.clear();
-        self.line.extend_from_slice(self.stamper.head(nanos));
-        write_level(&mut self.line, record.level());
-        self.write_message(name, record);
+        self.begin(nanos, record.level());
+        self.write_message(name, record.args());
         self.trace_ids.write(&mut self.line);
         self.write_fields(record, redact);
+        self.finish()
+    }
+
+    /// Begins a line with its time and level.
+    #[inline]
+    fn begin(&mut self, nanos: i64, level: Level) {
+        self.clear();
+        self.line.extend_from_slice(self.stamper.head(nanos));
+        write_level(&mut self.line, level);
+    }
+
+    /// Returns the line with its newline, or `None` if it is too long even with its values cut.
+    #[inline]
+    fn finish(&mut self) -> Option<&[u8]> {
         self.line.extend_from_slice(b"}\n");
         if self.line.len() > MAX_LINE_BYTES || self.cap < MAX_LINE_BYTES {
             self.shortened()
@@ -131,10 +148,10 @@ impl Encoder {
 
     /// Appends the logger's name and the message.
     #[inline]
-    fn write_message(&mut self, name: NameSlot, record: &Record<'_>) {
+    fn write_message(&mut self, name: NameSlot, message: &fmt::Arguments<'_>) {
         let head = self.names.json(name);
         let start = self.line.len() + head.len();
-        write_text(&mut self.line, head, record.args());
+        write_text(&mut self.line, head, message);
         let end = self.line.len();
         // The end may lie before the computed start if the buffer is full.
         let start = start.min(end);
@@ -174,7 +191,13 @@ impl Encoder {
         let visited = caught(|| {
             let _ = fields.visit(&mut FieldVisitor { encoder: self, redact });
         });
-        if visited.is_none() {
+        self.end_fields(start, visited.is_none());
+    }
+
+    /// Leaves whole fields, each key once.
+    #[inline]
+    fn end_fields(&mut self, start: usize, is_torn: bool) {
+        if is_torn {
             // Half a field may have been written.
             let whole = self.spans.end().map_or(start, |end| end.max(start));
             self.line.truncate(whole);

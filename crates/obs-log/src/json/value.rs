@@ -42,18 +42,12 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
-        match small(value) {
-            Some((digits, count)) => self.key.write_with(self.line, digits, count),
-            None => push_integer(self.line, self.key, value, value <= MAX_EXACT_INTEGER),
-        }
+        write_unsigned(self.line, self.key, value);
         Ok(())
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
-        if let Ok(value) = u64::try_from(value) {
-            return self.visit_u64(value);
-        }
-        push_integer(self.line, self.key, value, value.unsigned_abs() <= MAX_EXACT_INTEGER);
+        write_signed(self.line, self.key, value);
         Ok(())
     }
 
@@ -79,8 +73,7 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
-        let text = if value { b"true " } else { b"false" };
-        self.key.write_with(self.line, *text, if value { 4 } else { 5 });
+        write_boolean(self.line, self.key, value);
         Ok(())
     }
 
@@ -98,6 +91,31 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
         write_text(self.line, self.key, &format_args!("{error}"));
         Ok(())
     }
+}
+
+/// Appends a key and an integer.
+#[inline]
+pub(super) fn write_unsigned(line: &mut LineBuf, key: &CopyText, value: u64) {
+    match small(value) {
+        Some((digits, count)) => key.write_with(line, digits, count),
+        None => push_integer(line, key, value, value <= MAX_EXACT_INTEGER),
+    }
+}
+
+/// Appends a key and an integer.
+#[inline]
+pub(super) fn write_signed(line: &mut LineBuf, key: &CopyText, value: i64) {
+    match u64::try_from(value) {
+        Ok(value) => write_unsigned(line, key, value),
+        Err(_) => push_integer(line, key, value, value.unsigned_abs() <= MAX_EXACT_INTEGER),
+    }
+}
+
+/// Appends a key and a Boolean.
+#[inline]
+pub(super) fn write_boolean(line: &mut LineBuf, key: &CopyText, value: bool) {
+    let text = if value { b"true " } else { b"false" };
+    key.write_with(line, *text, if value { 4 } else { 5 });
 }
 
 /// Digits of a number that has at most four, and their count. Most numbers in a log are that small.

@@ -43,18 +43,40 @@ impl Default for KeyCache {
 impl KeyCache {
     #[inline]
     pub(crate) fn find(&mut self, key: &Key<'_>, redact: &Redactor) -> &EncodedKey {
-        let Some(key) = key.to_static_str() else {
-            self.other.prepare(key.as_str(), redact);
-            return &self.other;
-        };
-        let address = Address::of(key);
-        // Keys of a call site lie close together, and those of different ones differ in higher bits.
-        let slot = &mut self.slots[(address.start ^ address.start >> 6) % SLOTS];
-        if slot.address != address || slot.redactor != redact.id() {
-            slot.prepare(key, redact);
-            slot.address = address;
+        match key.to_static_str() {
+            Some(key) => self.find_static(key, redact),
+            None => {
+                self.other.prepare(key.as_str(), redact);
+                &self.other
+            }
         }
-        slot
+    }
+
+    #[inline]
+    pub(crate) fn find_static(&mut self, key: &'static str, redact: &Redactor) -> &EncodedKey {
+        let address = Address::of(key);
+        let slot = slot_of(address);
+        if self.slots[slot].is(address, redact) {
+            &self.slots[slot]
+        } else {
+            self.find_beside(slot, key, redact)
+        }
+    }
+
+    /// Finds a key that is not in its own slot. It may be in the slot beside it: two keys of a call site that share a slot would
+    /// otherwise be encoded for each line. Addresses, and so the slots, change with each build.
+    #[inline(never)]
+    fn find_beside(&mut self, slot: usize, key: &'static str, redact: &Redactor) -> &EncodedKey {
+        let (address, beside) = (Address::of(key), slot ^ 1);
+        if self.slots[beside].is(address, redact) {
+            return &self.slots[beside];
+        }
+        // The newer key of the two stays.
+        self.slots.swap(slot, beside);
+        let found = &mut self.slots[slot];
+        found.prepare(key, redact);
+        found.address = address;
+        found
     }
 
     /// Frees the memory of a very long key.
@@ -63,7 +85,17 @@ impl KeyCache {
     }
 }
 
+fn slot_of(address: Address) -> usize {
+    // Keys of a call site lie close together, and those of different ones differ in higher bits.
+    (address.start ^ address.start >> 6) % SLOTS
+}
+
 impl EncodedKey {
+    #[inline]
+    fn is(&self, address: Address, redact: &Redactor) -> bool {
+        self.address == address && self.redactor == redact.id()
+    }
+
     #[cold]
     fn prepare(&mut self, key: &str, redact: &Redactor) {
         let key = key.strip_prefix("r#").unwrap_or(key);
@@ -138,6 +170,23 @@ mod tests {
         assert_eq!(json(&mut cache, &Key::from_str(&reused), &Redactor::default()).0, ",\"first\":");
         reused.replace_range(.., "other");
         assert_eq!(json(&mut cache, &Key::from_str(&reused), &Redactor::default()).0, ",\"other\":");
+    }
+
+    #[test]
+    fn two_keys_of_one_slot_are_encoded_once() {
+        static TEXT: [u8; 300] = [b'k'; 300];
+        let text = str::from_utf8(&TEXT).unwrap();
+        let (first, second) = (1..300)
+            .map(|start| (text, &text[start..]))
+            .find(|(first, second)| slot_of(Address::of(first)) == slot_of(Address::of(second)))
+            .unwrap();
+        let (mut cache, redact) = (KeyCache::default(), Redactor::default());
+        for key in [first, second, first, second] {
+            cache.find_static(key, &redact);
+        }
+        // A mark that an encoding would overwrite.
+        cache.slots.iter_mut().for_each(|slot| slot.bit = 0);
+        assert!([first, second].iter().all(|key| cache.find_static(key, &redact).bit == 0));
     }
 
     #[test]

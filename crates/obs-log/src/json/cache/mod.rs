@@ -1,8 +1,8 @@
 //! Encoded texts that a thread copies into line after line: keys and logger names.
 //!
 //! A text in the program's code is `'static` and is recognised by its address. Any other text is compared, or encoded again,
-//! because another one may lie at its address later. Both caches are direct-mapped: a text has one slot, and a second text
-//! of that slot displaces it.
+//! because another one may lie at its address later. A text has one slot. A second name of that slot displaces it; of keys, which
+//! a line has several of, the older one moves to the slot beside it.
 
 pub(crate) mod keys;
 pub(crate) mod names;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -28,12 +27,9 @@ const COMMON_SLOT: u64 = 0;
 /// Maximum length in bytes of a key in the report of suppressed lines.
 const MAX_KEY_BYTES: usize = 128;
 
-/// Lines suppressed so far.
-pub(super) static SUPPRESSED: AtomicU64 = AtomicU64::new(0);
-
 /// Table of the keys that were used recently. Its size is bounded for any number of keys.
 #[derive(Debug, Default)]
-pub(super) struct RateTable {
+pub(crate) struct RateTable {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
@@ -48,21 +44,21 @@ struct Shard {
 
 /// Key of a logger.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) logger: String,
+pub(crate) struct Entry {
+    pub(crate) logger: String,
     /// Hash of the logger's name.
     owner: u64,
-    pub(super) key: String,
-    pub(super) level: Level,
+    pub(crate) key: String,
+    pub(crate) level: Level,
     /// Time of the last line that passed.
     passed: Instant,
-    pub(super) suppressed: u64,
+    pub(crate) suppressed: u64,
 }
 
 impl RateTable {
     /// Returns the number of lines suppressed since the last one if this line may pass. Also returns entries that were removed
     /// while suppressed lines of theirs were not reported.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &self,
         logger: &str,
         level: Level,
@@ -90,12 +86,12 @@ impl RateTable {
     }
 
     /// Returns the entries with suppressed lines that were not reported, and counts them as reported.
-    pub(super) fn take_suppressed(&self) -> Vec<Entry> {
+    pub(crate) fn take_suppressed(&self) -> Vec<Entry> {
         self.take_suppressed_if(|_| true).0
     }
 
     /// Does the same for the keys without a line for a while. Also returns whether another key has suppressed lines.
-    pub(super) fn take_quiet(&self, now: Instant) -> (Vec<Entry>, bool) {
+    pub(crate) fn take_quiet(&self, now: Instant) -> (Vec<Entry>, bool) {
         self.take_suppressed_if(|entry| now.saturating_duration_since(entry.passed) >= QUIET)
     }
 
@@ -162,8 +158,6 @@ impl Entry {
     fn admit(&mut self, now: Instant) -> Option<u64> {
         if now.saturating_duration_since(self.passed) < PERIOD {
             self.suppressed += 1;
-            // Relaxed: the shard's lock orders the entry itself, and this is only a total.
-            SUPPRESSED.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         self.passed = now;
@@ -174,6 +168,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     fn at(start: Instant, millis: u64) -> Instant {
         start + Duration::from_millis(millis)
