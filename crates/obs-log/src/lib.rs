@@ -27,14 +27,16 @@
 //! # let (capability, node) = ("llm.chat", "7H4G");
 //! # fn forward() -> Result<(), std::fmt::Error> { Err(std::fmt::Error) }
 //! info!(logger: LOG, capability, to:% = node, ms = 12; "routed");
-//! warn_limited!(LOG, "peer_quarantined", node; "peer is quarantined");       // once a second
+//! warn_limited!(logger: LOG, "peer_quarantined", node; "peer is quarantined");       // once a second
 //! if let Err(err) = forward() {
-//!     exception!(LOG, err, capability; "forwarding failed");      // with type, causes and backtrace
+//!     exception!(logger: LOG, err, capability; "forwarding failed");      // with type, causes and backtrace
 //! }
 //! ```
 //!
-//! A macro takes fields as `key = value` (numbers, texts, booleans, options), `key:% = value` (`Display`),
-//! `key:? = value` (`Debug`), `key:err = error` and `key:serde = value` (stays an object), then `;` and the message.
+//! A macro takes fields as `key = value` (numbers, texts, booleans, options, durations in milliseconds; see [`FieldValue`]),
+//! `key:% = value` (`Display`), `key:? = value` (`Debug`), `key:err = error` and `key:serde = value` (stays an object), then
+//! `;` and the message. A variable's name alone is a field too. Without fields the message follows the logger, or in
+//! `warn_limited!` the key and in `exception!` the error.
 //!
 //! A test reads the lines of its thread through a [`Capture`], without any configuration.
 //!
@@ -124,18 +126,26 @@ mod json;
 mod limits;
 mod process;
 mod queue;
+#[cfg(feature = "reader")]
+pub mod reader;
 mod sync;
 mod writer;
 
+pub use crate::api::bridge;
 pub use crate::api::configure::{Guard, configure, configured_levels, levels_in_force, override_levels};
+pub use crate::api::exception::Exception;
+#[doc(hidden)]
+pub use crate::api::exception::ExceptionArgument;
+pub use crate::api::field::FieldValue;
 pub use crate::api::flush::flush;
 pub use crate::api::limited::{Keyed, RateLimited};
-pub use crate::api::logger::{Logger, get_logger};
+pub use crate::api::logger::{Logger, get_logger, logger};
 pub use crate::api::secret::Secret;
 pub use crate::api::stats::{Stats, stats};
 pub use crate::api::testing::{Capture, CaptureScope};
 pub use crate::config::error::{Error, ErrorKind};
 pub use crate::config::{Config, Console, ConsoleFormat, LOG_RETENTION_DAYS, REDACTED_FIELDS};
+pub use crate::dispatch::observer::{FaultObserver, set_fault_observer};
 pub use crate::files::name::DayFileName;
 pub use crate::json::trace_id::{TraceIdSource, set_trace_id_source};
 pub use crate::limits::MAX_LINE_BYTES;
@@ -144,9 +154,8 @@ pub use log::{self, log_enabled};
 /// Items that the macros of this crate expand to. Not part of its interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::api::exception::{Caught, CaughtBox, CaughtError, Probe};
+    pub use crate::api::exception::{Caught, CaughtBox, CaughtBoxRef, CaughtError, Probe};
     pub use crate::api::limited::{Admitted, admit};
-    pub use crate::json::float::Field;
 }
 
 /// The snippets of the README compile and run.

@@ -215,3 +215,34 @@ fn the_last_source_of_trace_ids_wins() {
     }
     assert_eq!(lines().len(), ends.len());
 }
+
+/// Loggers and messages that the observer of faults has seen.
+static FAULTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[test]
+fn an_observer_sees_the_faults_that_reach_the_file_and_no_others() {
+    let turn = Turn::take();
+    let _guard = configure(&turn.config("log").level("info,quiet=off")).unwrap();
+    obs_log::set_fault_observer(|logger, record| {
+        FAULTS.lock().unwrap().push(format!("{} {logger} {}", record.level(), record.args()));
+    });
+    info!(logger: BUS, ms = 1; "no fault");
+    warn!(logger: BUS, ms = 2; "slow");
+    error!(logger: BUS, ms = 3; "broken {}", 4);
+    error!(target: "quiet", "the levels hold it back");
+    let capture = obs_log::Capture::new();
+    let scope = capture.enter();
+    error!(logger: BUS, ms = 5; "in a test");
+    drop(scope);
+    log::error!(target: "other::place", "of the log crate");
+    let router = "hearthnet::bus::router";
+    let seen = std::mem::take(&mut *FAULTS.lock().unwrap());
+    assert_eq!(
+        seen,
+        [
+            format!("WARN {router} slow"),
+            format!("ERROR {router} broken 4"),
+            "ERROR other::place of the log crate".to_owned(),
+        ]
+    );
+}

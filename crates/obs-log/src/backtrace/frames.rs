@@ -21,11 +21,12 @@ const MAX_FRAMES: usize = 256;
 pub(crate) struct Frames(Vec<usize>);
 
 impl Frames {
-    /// Returns the stack of this thread.
-    pub(crate) fn current() -> Frames {
-        let mut frames = Vec::with_capacity(64);
-        walk(&mut frames);
-        Frames(frames)
+    /// Returns the stack of this thread, from the function whose frame has the address `local` outwards. With 0, from here
+    /// outwards.
+    pub(crate) fn current(local: usize) -> Frames {
+        let mut walked = Walked { frames: Vec::with_capacity(64), local, inner: 0, is_outside: false };
+        walk(&mut walked);
+        walked.frames()
     }
 
     /// Looks the symbols up and formats a row for each function and one for its place in the source, as the standard
@@ -40,26 +41,52 @@ impl Frames {
     }
 }
 
-/// Adds the addresses of this thread's stack to `frames`.
+/// Frames of a walk from the innermost one outwards.
+struct Walked {
+    frames: Vec<usize>,
+    /// Address in the innermost frame to keep.
+    local: usize,
+    /// Number of the frames before that one.
+    inner: usize,
+    /// Whether the walk has left that frame.
+    is_outside: bool,
+}
+
+impl Walked {
+    /// Notes a frame, and returns whether the walk goes on.
+    fn note(&mut self, frame: &backtrace::Frame) -> bool {
+        // A frame takes the addresses from its stack pointer up to that of its caller.
+        if frame.sp().addr() <= self.local {
+            self.inner = self.frames.len();
+        } else {
+            self.is_outside = true;
+        }
+        self.frames.push(frame.ip() as usize);
+        self.frames.len() < MAX_FRAMES
+    }
+
+    fn frames(mut self) -> Frames {
+        // An address that is not on this stack is in none of its frames. They are all kept then.
+        if self.is_outside {
+            self.frames.drain(..self.inner);
+        }
+        Frames(self.frames)
+    }
+}
+
+/// Walks this thread's stack.
 ///
 /// `backtrace::trace` and the standard library take a lock that is held while symbols are looked up. A caller would wait for
 /// the writer, so the stack is walked without it.
 #[cfg(unix)]
-fn walk(frames: &mut Vec<usize>) {
-    let note = |frame: &backtrace::Frame| {
-        frames.push(frame.ip() as usize);
-        frames.len() < MAX_FRAMES
-    };
+fn walk(walked: &mut Walked) {
     // SAFETY: the lock protects the debug library of Windows. The unwinders of Unix may run on several threads at once.
-    unsafe { backtrace::trace_unsynchronized(note) };
+    unsafe { backtrace::trace_unsynchronized(|frame| walked.note(frame)) };
 }
 
 #[cfg(not(unix))]
-fn walk(frames: &mut Vec<usize>) {
-    backtrace::trace(|frame| {
-        frames.push(frame.ip() as usize);
-        frames.len() < MAX_FRAMES
-    });
+fn walk(walked: &mut Walked) {
+    backtrace::trace(|frame| walked.note(frame));
 }
 
 /// Text of frames with their symbols.
@@ -72,6 +99,9 @@ impl fmt::Display for Symbols<'_> {
             let mut is_first = true;
             // An address has several symbols if functions are inlined there.
             backtrace::resolve(std::ptr::without_provenance_mut(*address), |symbol| {
+                if number == 0 && is_first && is_of_macro(symbol) {
+                    return;
+                }
                 shown = shown.and_then(|()| write_symbol(f, number, is_first, symbol));
                 is_first = false;
             });
@@ -82,6 +112,15 @@ impl fmt::Display for Symbols<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a function is one that the macros call, which the compiler may have inlined into their caller. Its name may lack the
+/// path, so the file tells it.
+fn is_of_macro(symbol: &backtrace::Symbol) -> bool {
+    let file = symbol.filename();
+    file.is_some_and(|file| {
+        file.ends_with("src/__private_api.rs") || file.ends_with("obs-log/src/api/exception.rs")
+    })
 }
 
 fn write_symbol(
@@ -182,7 +221,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
     #[test]
     fn the_stack_of_this_thread_ends_and_names_its_files() {
-        let frames = Frames::current();
+        let frames = Frames::current(0);
         assert!(frames.is_whole());
         let text = frames.to_string();
         assert_eq!(text.lines().count(), frames.0.len() + 1, "{text}");
@@ -194,16 +233,34 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
     #[test]
     fn the_same_way_has_the_same_addresses() {
-        let both: Vec<_> = (0..std::hint::black_box(2)).map(|_| Frames::current()).collect();
+        let both: Vec<_> = (0..std::hint::black_box(2)).map(|_| Frames::current(0)).collect();
         assert_eq!(both[0], both[1]);
-        assert_ne!(both[0], Frames::current());
+        assert_ne!(both[0], Frames::current(0));
+    }
+
+    #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
+    #[test]
+    fn a_stack_begins_at_the_frame_of_a_local_variable() {
+        #[inline(never)]
+        fn deeper(left: usize, local: usize) -> Frames {
+            if left == 0 { Frames::current(local) } else { std::hint::black_box(deeper(left - 1, local)) }
+        }
+        let local = std::hint::black_box(0_u8);
+        let address = (&raw const local).addr();
+        let (deep, shallow) = (deeper(20, address), deeper(1, address));
+        assert_eq!(deep.0.len(), shallow.0.len());
+        let text = deep.with_symbols(64 << 10);
+        assert!(!text.contains("deeper") && text.contains("a_stack_begins_at"), "{text}");
+        for elsewhere in [1, usize::MAX] {
+            assert!(deeper(20, elsewhere).0.len() > deep.0.len() + 20, "{elsewhere}");
+        }
     }
 
     #[cfg_attr(miri, ignore = "Miri has no unwinder of the platform")]
     #[test]
     fn a_deep_stack_is_cut() {
         fn deeper(left: usize) -> Frames {
-            if left == 0 { Frames::current() } else { std::hint::black_box(deeper(left - 1)) }
+            if left == 0 { Frames::current(0) } else { std::hint::black_box(deeper(left - 1)) }
         }
         assert!(!deeper(2 * MAX_FRAMES).is_whole());
     }

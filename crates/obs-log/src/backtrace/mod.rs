@@ -74,12 +74,12 @@ pub(crate) struct Draft {
 }
 
 impl Trace {
-    /// Returns the backtrace of the calling thread.
-    pub(crate) fn current() -> Trace {
+    /// Returns the backtrace of the calling thread. It begins at the function whose frame has the address `local`.
+    pub(crate) fn current(local: usize) -> Trace {
         if !is_within_budget() {
             return Trace::Known(format!("[left out: more than {MAX_A_SECOND} in this second]").into());
         }
-        let frames = Frames::current();
+        let frames = Frames::current(local);
         if let Some(text) = known(&frames) {
             return Trace::Known(text);
         }
@@ -287,7 +287,11 @@ mod tests {
         });
         let caller = caller.join().unwrap();
         let line = &capture.lines()[0];
-        assert!(line["backtrace"].as_str().unwrap().contains("fail_here"), "{line}");
+        let first = line["backtrace"].as_str().unwrap().lines().next().unwrap();
+        assert!(
+            first.starts_with("   0: ") && first.ends_with("fail_here"),
+            "none of ours before it: {line}"
+        );
         let resolved_by = lock(&RESOLVED_BY);
         assert!(!resolved_by.contains(&caller));
         assert!(resolved_by.contains(&thread::current().id()));
@@ -297,7 +301,7 @@ mod tests {
     #[test]
     fn a_stack_that_was_seen_before_has_its_symbols_at_once() {
         // Both calls are made in one place of the code, even if the compiler unrolls loops.
-        let look = |_| match Trace::current() {
+        let look = |_| match Trace::current(0) {
             Trace::Unresolved(trace) => (false, trace.resolved()),
             Trace::Known(text) => (true, text),
         };
@@ -326,7 +330,7 @@ mod tests {
     #[cfg_attr(any(miri, target_arch = "arm"), ignore = "the stack cannot be walked there")]
     #[test]
     fn a_hidden_backtrace_stays_hidden() {
-        let Trace::Unresolved(trace) = Trace::current() else { panic!("it was seen before") };
+        let Trace::Unresolved(trace) = Trace::current(0) else { panic!("it was seen before") };
         let redact = Redactor::new(&[KEY.to_owned()]);
         for length in [1, 1 << 20] {
             let note = "x".repeat(length);

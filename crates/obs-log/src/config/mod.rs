@@ -53,6 +53,7 @@ pub struct Config {
     pub(crate) latest_link: bool,
     pub(crate) group: Option<String>,
     pub(crate) signals: bool,
+    pub(crate) install_logger: bool,
 }
 
 /// Condition for showing lines on stderr too.
@@ -109,6 +110,7 @@ impl Config {
             latest_link: false,
             group: None,
             signals: true,
+            install_logger: true,
         }
     }
 
@@ -200,6 +202,13 @@ impl Config {
     /// which cannot die of a signal, exits with 128 plus the signal's number. On by default.
     pub fn signals(mut self, on: bool) -> Config {
         self.signals = on;
+        self
+    }
+
+    /// Sets whether this crate becomes the logger of the `log` crate. A program that has another one turns it off and passes
+    /// the records on to [`logger`](crate::logger). On by default. Turning it off later takes nothing back.
+    pub fn install_logger(mut self, on: bool) -> Config {
+        self.install_logger = on;
         self
     }
 

@@ -170,8 +170,7 @@ fn truncate(line: &mut String) {
 mod tests {
     use super::*;
     use crate::console::visible::is_unsafe;
-    use crate::json::float::Field;
-    use log::kv::ToValue as _;
+    use crate::json::float::value_of;
     use std::fmt;
 
     const MOMENT: i64 = 1_779_783_262_281_000_000;
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     fn an_f32_has_its_own_shortest_text() {
         let fields = [
-            ("plain", Field(&0.1_f32).to_value()),
+            ("plain", value_of(&0.1_f32)),
             ("serde", Value::from_serde(&Some(0.1_f32))),
             ("list", Value::from_serde(&[0.1_f32])),
             ("wide", Value::from(f64::from(0.1_f32))),

@@ -8,6 +8,7 @@ mod latest;
 pub(crate) mod lockless;
 pub(crate) mod name;
 pub(crate) mod open;
+mod reserve;
 mod retention;
 
 use std::fs::{self, DirBuilder};
@@ -148,6 +149,7 @@ impl DayFiles {
             open = self.open_part(self.next_part(open.name))?;
         }
         let result = open.append(lines, before, &mut self.torn);
+        open.reserve(self.max_bytes);
         self.open = Some(open);
         result
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::files::group::Group;
 use crate::files::lockless;
 use crate::files::name::DayFileName;
+use crate::files::reserve::Reserve;
 use crate::limits::MAX_LINE_BYTES;
 
 /// Beginning of every line that this crate writes.
@@ -37,6 +38,7 @@ pub(crate) struct OpenDay {
     inode: u64,
     /// Length of the file when it was last known to end with a whole line.
     end: Option<u64>,
+    reserve: Reserve,
 }
 
 /// Write that was not completed.
@@ -100,7 +102,8 @@ impl OpenDay {
         if !metadata.is_file() {
             return Err(io::Error::other(format!("{name} is not a regular file")));
         }
-        Ok(OpenDay { name, file, device: metadata.dev(), inode: metadata.ino(), end: None })
+        let (device, inode) = (metadata.dev(), metadata.ino());
+        Ok(OpenDay { name, file, device, inode, end: None, reserve: Reserve::default() })
     }
 
     /// Whether the file is still the one under its name.
@@ -111,6 +114,13 @@ impl OpenDay {
 
     pub(crate) fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    /// Has blocks ready for the next lines, if the last write is complete. The file may have `max_bytes`.
+    pub(crate) fn reserve(&mut self, max_bytes: u64) {
+        if let Some(end) = self.end {
+            self.reserve.renew(&self.file, end, max_bytes);
+        }
     }
 
     /// Appends `lines`, which are whole. Calls `before` with their position, and adds the torn lines that were cut off to

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::files::open::FilePosition;
 use crate::journal::file::HandoverFile;
@@ -15,6 +15,9 @@ use crate::limits::MIN_QUEUE_BYTES;
 
 /// Bytes of a large queue that are provided at once. The rest is provided when a stall needs it.
 const PROVIDED_BYTES: usize = 16 << 20;
+/// Bytes of a file that are provided at the start: the header, and room for the first lines. The system writes each provided
+/// page to the disk, and a quiet process never needs more.
+const FIRST_BYTES: usize = HEADER_BYTES + (8 << 10);
 
 /// Memory for a number of chunks.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(crate) struct Arena {
     pub(super) layout: Layout,
     /// Dropped after the mapping. `None` for plain memory.
     file: Option<HandoverFile>,
+    is_provided: AtomicBool,
 }
 
 /// Content of the file of a dead process.
@@ -62,7 +66,8 @@ impl Arena {
     }
 
     fn formatted(map: Map, bytes: usize, file: Option<HandoverFile>) -> Arena {
-        let arena = Arena { map, layout: Layout::for_bytes(bytes), file };
+        let arena =
+            Arena { map, layout: Layout::for_bytes(bytes), file, is_provided: AtomicBool::new(false) };
         // Relaxed: the store of the magic number below orders both sizes.
         arena.word(CHUNK_SIZE).store(arena.layout.chunk_bytes as u64, Ordering::Relaxed);
         arena.word(CHUNKS).store(arena.layout.chunks as u64, Ordering::Relaxed);
@@ -90,12 +95,23 @@ impl Arena {
         if map.len() as u64 != layout.file_bytes() {
             return Err(io::Error::other("the file has changed its size"));
         }
-        Ok(Leftover::Lines(Arena { map, layout, file: Some(file) }))
+        Ok(Leftover::Lines(Arena { map, layout, file: Some(file), is_provided: AtomicBool::new(false) }))
     }
 
-    /// Has the operating system provide the first pages.
+    /// Has the operating system provide the pages of a quiet process. Plain memory is provided whole, because no disk sees it.
+    pub(crate) fn provide_first(&self) {
+        match self.file {
+            Some(_) => self.map.provide(FIRST_BYTES),
+            None => self.provide(),
+        }
+    }
+
+    /// Has the operating system provide the pages of a busy process, once.
     pub(crate) fn provide(&self) {
-        self.map.provide(PROVIDED_BYTES);
+        // Relaxed: the writer alone asks, and providing twice would do no harm.
+        if !self.is_provided.swap(true, Ordering::Relaxed) {
+            self.map.provide(PROVIDED_BYTES);
+        }
     }
 
     pub(crate) fn file(&self) -> Option<&HandoverFile> {

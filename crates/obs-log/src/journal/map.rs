@@ -49,8 +49,8 @@ impl Map {
         self.0.len()
     }
 
-    /// Has the operating system provide the first `bytes` now. Otherwise the first touch of each page costs its caller as
-    /// much as ten lines. Does nothing where the system has no such call.
+    /// Has the operating system provide the first `bytes` now, which writes those of a file to the disk once. Otherwise the
+    /// first touch of each page costs its caller as much as ten lines. Does nothing where the system has no such call.
     pub(super) fn provide(&self, bytes: usize) {
         #[cfg(target_os = "linux")]
         let _ = self.0.advise_range(memmap2::Advice::PopulateWrite, 0, self.len().min(bytes));

@@ -9,7 +9,7 @@ use crate::clock::day_of;
 use crate::journal::arena::Arena;
 use crate::journal::chunk::Chunk;
 use crate::journal::format::{MAX_PIECES, Piece};
-use crate::queue::{Queue, SHARDS};
+use crate::queue::{Queue, SHARDS, WELL_FILLED_BYTES};
 
 /// Maximum number of bytes in one write. A longer line is written alone.
 pub(crate) const WRITE_BYTES: usize = 256 << 10;
@@ -208,6 +208,11 @@ impl Backlog {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.shards.iter().all(VecDeque::is_empty)
+    }
+
+    /// Whether a chunk is well filled, so that its process logs more than one of a home does when it is quiet.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.shards.iter().flatten().any(|chunk| chunk.line_bytes() >= WELL_FILLED_BYTES)
     }
 
     /// Gives chunks back to `queue` whose lines are all written.

@@ -32,7 +32,7 @@ use crate::sync::{Condvar, Mutex, lock};
 pub(crate) const SHARDS: usize = if cfg!(obs_loom) { 2 } else { 8 };
 
 /// Bytes of lines from which a chunk counts as well filled. A quiet process logs less between two turns of the writer.
-const WELL_FILLED_BYTES: usize = CHUNK_BYTES / 4;
+pub(crate) const WELL_FILLED_BYTES: usize = CHUNK_BYTES / 4;
 
 /// Queue of one writer.
 #[derive(Debug)]

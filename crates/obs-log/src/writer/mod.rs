@@ -87,7 +87,7 @@ impl Writer {
 
     pub(crate) fn run(mut self) {
         signal_mask::block_all();
-        self.shared.queue.arena().provide();
+        self.shared.queue.arena().provide_first();
         loop {
             let queue = &self.shared.queue;
             let turn = match self.retry {
@@ -151,6 +151,9 @@ impl Writer {
     fn write_staged(&mut self) -> io::Result<()> {
         self.write_backlog()?;
         self.backlog.take_from(&self.shared.queue);
+        if self.backlog.is_busy() {
+            self.shared.queue.arena().provide();
+        }
         self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
         self.write_backlog()
     }
@@ -189,7 +192,7 @@ impl Writer {
     }
 
     fn change_arena(&mut self, arena: Arena) {
-        arena.provide();
+        arena.provide_first();
         self.shared.queue.change_arena(arena);
         self.shared.counts.crash_safe.store(true, Ordering::Relaxed);
         self.shared.warned_of_memory.store(false, Ordering::Relaxed);

@@ -2,5 +2,7 @@
 
 mod exceptions;
 mod fields;
+mod forms;
+mod messages;
 mod rate_limit;
 mod reentrancy;

@@ -231,7 +231,7 @@ proptest! {
 /// The process is killed while it writes a line whose backtrace has just got its symbols.
 #[test]
 fn a_line_whose_symbols_came_late_is_written_once() {
-    let Trace::Unresolved(trace) = Trace::current() else { panic!("it was seen before") };
+    let Trace::Unresolved(trace) = Trace::current(0) else { panic!("it was seen before") };
     let mut record = Record::builder();
     let record = record.level(Level::Error).args(format_args!("failed")).build();
     let mut encoder = Encoder::default();
