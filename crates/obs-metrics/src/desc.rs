@@ -7,7 +7,8 @@ use crate::exposition::kind::{Kind, base_name, claims, exposed_name};
 use crate::exposition::text::float_label;
 
 /// Bucket bounds of a histogram that is declared without any: seconds, from 5 ms to 10 s.
-pub const DEFAULT_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// The same as [`buckets::DURATION`](crate::buckets::DURATION).
+pub const DEFAULT_BUCKETS: &[f64] = crate::buckets::DURATION;
 
 /// Checked declaration of a family.
 #[derive(Debug, Clone)]

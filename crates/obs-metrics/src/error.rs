@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Conflict,
     /// Label that the family does not have.
     UnknownLabel,
+    /// Name without a declared family, asked for by [`testing::sum`](crate::testing::sum).
+    UnknownFamily,
     /// Setting that is out of range.
     InvalidConfig,
     /// Another recorder that serves the `metrics` macros of this process.

@@ -36,8 +36,20 @@
 //! [collectors](Registry::collect_with) and, after [`configure`], what third-party crates record through the `metrics`
 //! macros.
 //!
-//! A server calls [`Format::negotiate`] with the `Accept` header and sends what [`expose`] returns for the format. A
+//! A server calls [`Format::negotiate`] with the `Accept` header and sends what [`expose`] returns for the format. The README
+//! of the crate has the handler for axum, hyper and actix-web. A
 //! Prometheus that collects native histograms asks for protobuf; [`HistogramFamily::native`] makes a histogram native.
+//!
+//! Another program than a Prometheus server, such as an exporter or a history, reads values and not a page:
+//! [`Registry::snapshot`] returns the counters, gauges and buckets, and [`NativeBuckets`] adds and subtracts them and has
+//! their quantiles.
+//!
+//! A program that is no HearthNet node leaves the standard families out with [`Config::standard_families`].
+//!
+//! # Buckets
+//!
+//! [`buckets`] has lists of bounds by name, for durations, sizes and counts. [`HistogramFamily::native`] makes them unnecessary
+//! where the server collects native histograms.
 //!
 //! # Text from peers
 //!
@@ -54,7 +66,8 @@
 //!
 //! # Tests
 //!
-//! A test makes its own registry and enters it, so tests run side by side. [`testing::value`] reads a sample back.
+//! A test makes its own registry and enters it, so tests run side by side. [`testing::value`] reads a sample back;
+//! [`testing::sum`] does so too and refuses a name that is not declared.
 //!
 //! ```
 //! use obs_metrics::{Registry, testing};
@@ -70,6 +83,7 @@
 //! None by default. `tokio` adds the `runtime` module, the families of a tokio runtime.
 
 mod bridge;
+pub mod buckets;
 mod cell;
 mod config;
 mod desc;
@@ -79,6 +93,7 @@ mod family;
 mod global;
 mod registry;
 mod report;
+mod snapshot;
 pub mod testing;
 
 pub use cell::exemplar::{TraceIdSource, set_trace_id_source};
@@ -88,6 +103,7 @@ pub use desc::DEFAULT_BUCKETS;
 pub use error::{Error, ErrorKind};
 pub use exposition::format::Format;
 pub use exposition::kind::Kind;
+pub use exposition::native::NativeBuckets;
 pub use family::handle::Instrument;
 pub use family::handle::counter::Counter;
 pub use family::handle::gauge::Gauge;
@@ -105,8 +121,6 @@ pub use global::{
 };
 pub use registry::Registry;
 pub use registry::collector::Samples;
-
-/// Compiles the examples of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+pub use snapshot::{
+    ExemplarSnapshot, FamilySnapshot, HistogramValue, SampleValue, SeriesSnapshot, SummaryValue,
+};

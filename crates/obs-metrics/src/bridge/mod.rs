@@ -6,12 +6,16 @@
 
 mod guard;
 mod keys;
+mod page_family;
 mod protobuf;
+mod sample;
+pub(crate) mod scoped;
+mod snapshot;
 mod text;
 mod upkeep;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -34,6 +38,8 @@ pub(crate) struct Bridge {
     /// Weak, because the namespace owns the bridge.
     namespace: Weak<Namespace>,
     admitted: RwLock<Admitted>,
+    /// Whether this is the recorder of the process. An entered registry has a bridge without being that.
+    is_installed: Mutex<bool>,
     counters: KnownKeys<Counter>,
     gauges: KnownKeys<Gauge>,
     histograms: KnownKeys<Histogram>,
@@ -50,19 +56,10 @@ impl Bridge {
             recorder,
             namespace,
             admitted: RwLock::default(),
+            is_installed: Mutex::new(false),
             counters: KnownKeys::new(),
             gauges: KnownKeys::new(),
             histograms: KnownKeys::new(),
-        })
-    }
-
-    /// Makes the bridge the recorder of the process.
-    pub(crate) fn install(self: &Arc<Self>) -> Result<(), Error> {
-        metrics::set_global_recorder(self.clone()).map_err(|_| {
-            let problem =
-                "another recorder already serves the macros; this page does not show what they record";
-            let advice = "install no other recorder, or switch this off with `foreign(false)`";
-            Error::new(ErrorKind::RecorderTaken, "foreign", problem, advice)
         })
     }
 
@@ -162,6 +159,26 @@ impl Bridge {
 }
 
 impl MacroFamilies for Bridge {
+    fn install(self: Arc<Self>) -> Result<(), Error> {
+        let bridge = self.clone();
+        let mut is_installed = self.is_installed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_installed {
+            return Ok(());
+        }
+        metrics::set_global_recorder(bridge).map_err(|_| {
+            let problem =
+                "another recorder already serves the macros; this page does not show what they record";
+            let advice = "install no other recorder, or switch this off with `foreign(false)`";
+            Error::new(ErrorKind::RecorderTaken, "foreign", problem, advice)
+        })?;
+        *is_installed = true;
+        Ok(())
+    }
+
+    fn recorder(&self) -> &dyn Recorder {
+        self
+    }
+
     /// Leaves out families whose name was declared after they were recorded.
     fn families(&self) -> Vec<Arc<dyn PageFamily>> {
         // Parsed from text, because the recorder offers its families in no other form.

@@ -1,12 +1,10 @@
-//! Families of the `metrics` macros: parsed from the recorder's page, and written in the text formats.
+//! Families of the `metrics` macros, parsed from the recorder's page.
 
 use std::collections::BTreeMap;
 
-use super::protobuf;
 use crate::exposition::format::Format;
 use crate::exposition::kind::Kind;
 use crate::exposition::text;
-use crate::family::dynamic::PageFamily;
 
 /// Help of a family that no macro described.
 const DEFAULT_HELP: &str = "Recorded through the `metrics` macros.";
@@ -24,37 +22,14 @@ pub(crate) struct BridgedFamily {
 /// Line `name{labels} value`. The labels have no braces and are still escaped.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    name: String,
+    pub(super) name: String,
     pub(crate) labels: String,
     pub(crate) value: String,
 }
 
-impl PageFamily for BridgedFamily {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn encode(&self, format: Format, out: &mut String) {
-        text::push_header(out, self.kind, &self.name, &self.help, format);
-        let shown = self.series.iter().flat_map(|lines| {
-            let has_sum = lines.iter().all(|line| self.may_show(line, format));
-            lines.iter().filter(move |line| has_sum || !matches!(self.suffix(line), "_sum" | "_count"))
-        });
-        for line in shown {
-            text::push_sample_name(out, &line.name, "", &line.labels, "");
-            out.push_str(&line.value);
-            out.push('\n');
-        }
-    }
-
-    fn encode_protobuf(&self, out: &mut Vec<u8>) {
-        protobuf::push_family(self, out);
-    }
-}
-
 impl BridgedFamily {
     /// Whether the format allows the line. OpenMetrics forbids some sums, and a count without a sum.
-    fn may_show(&self, line: &Line, format: Format) -> bool {
+    pub(super) fn may_show(&self, line: &Line, format: Format) -> bool {
         let sum = if self.suffix(line) == "_sum" { line.value.parse().ok() } else { None };
         sum.is_none_or(|sum| text::may_show_sum(format, sum))
     }

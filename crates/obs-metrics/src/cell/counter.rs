@@ -11,6 +11,7 @@ use crate::desc::Desc;
 use crate::exposition::exemplar::Exemplar;
 use crate::exposition::format::Format;
 use crate::exposition::{protobuf, text};
+use crate::snapshot::{ExemplarSnapshot, SampleValue};
 
 /// Count in parts. A part with one writer is a plain load and store, which costs a fifth of a locked instruction.
 ///
@@ -173,6 +174,14 @@ impl Cell for CounterCell {
 
     fn encode_protobuf(&self, value: u64, _desc: &Desc, out: &mut Vec<u8>) {
         protobuf::push_counter(out, value as f64, self.exemplar());
+    }
+
+    fn value_of(&self, value: u64, _desc: &Desc) -> SampleValue {
+        SampleValue::Counter(value as f64)
+    }
+
+    fn newest_exemplar(&self) -> Option<ExemplarSnapshot> {
+        self.exemplar().map(Into::into)
     }
 }
 

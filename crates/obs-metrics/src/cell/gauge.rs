@@ -8,6 +8,7 @@ use super::Cell;
 use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::{protobuf, text};
+use crate::snapshot::SampleValue;
 
 /// Value of a gauge and the number of leases on it.
 ///
@@ -82,5 +83,9 @@ impl Cell for GaugeCell {
 
     fn encode_protobuf(&self, value: f64, _desc: &Desc, out: &mut Vec<u8>) {
         protobuf::push_gauge(out, value);
+    }
+
+    fn value_of(&self, value: f64, _desc: &Desc) -> SampleValue {
+        SampleValue::Gauge(value)
     }
 }

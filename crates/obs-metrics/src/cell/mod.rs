@@ -19,6 +19,7 @@ use std::fmt;
 
 use crate::desc::Desc;
 use crate::exposition::format::Format;
+use crate::snapshot::{ExemplarSnapshot, SampleValue};
 
 /// Storage of one series.
 pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
@@ -41,4 +42,12 @@ pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Writes the value of the series in the protobuf format.
     fn encode_protobuf(&self, reading: Self::Reading, desc: &Desc, out: &mut Vec<u8>);
+
+    /// Returns the value of the series.
+    fn value_of(&self, reading: Self::Reading, desc: &Desc) -> SampleValue;
+
+    /// Returns the newest exemplar. Only counters and histograms have some.
+    fn newest_exemplar(&self) -> Option<ExemplarSnapshot> {
+        None
+    }
 }

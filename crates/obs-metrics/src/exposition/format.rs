@@ -28,6 +28,10 @@ pub enum Format {
     /// [native](crate::HistogramFamily::native) buckets of histograms. Prometheus asks for this format where native
     /// histograms are switched on.
     Protobuf,
+    /// The text format, with `vmrange` buckets instead of declared ones for [native](crate::HistogramFamily::native)
+    /// histograms. VictoriaMetrics reads them, and its `histogram_quantile` is then as exact as that of Prometheus. No `Accept`
+    /// header names it, so a server offers it by other means, such as a query.
+    VmRange,
 }
 
 const TEXT: Media = Media {
@@ -57,7 +61,7 @@ impl Format {
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Text | Self::VmRange => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Protobuf => {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"

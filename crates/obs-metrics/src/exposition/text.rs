@@ -133,6 +133,13 @@ pub(crate) fn push_f64(out: &mut String, value: f64) {
     }
 }
 
+/// Returns the encoded pair `vmrange="lower...upper"`. Four digits are exact enough, and the same bound has the same text in
+/// both buckets that it divides.
+pub(crate) fn vmrange(lower: f64, upper: f64) -> String {
+    let bound = |bound: f64| if bound.is_finite() { format!("{bound:.3e}") } else { float_label(bound) };
+    format!("vmrange=\"{}...{}\"", bound(lower), bound(upper))
+}
+
 /// Returns a bound or quantile as a label value, in the form that OpenMetrics prescribes: Go's `%g`, with `.0` on whole
 /// numbers. Prometheus 3 converts the text format's labels to the same form.
 pub(crate) fn float_label(value: f64) -> String {

@@ -17,6 +17,7 @@ use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::exposition::format::Format;
 use crate::exposition::{protobuf, text};
+use crate::snapshot::FamilySnapshot;
 
 /// Shared part of all handles to one family.
 pub(crate) struct FamilyCore<C> {
@@ -250,11 +251,21 @@ impl<C: Cached> FamilyCore<C> {
         protobuf::push_family(out, *kind, name, help, |out| self.listing().encode_protobuf(&self.desc, out));
     }
 
+    pub(crate) fn snapshot(&self) -> FamilySnapshot {
+        let Desc { kind, name, help, .. } = &self.desc;
+        let series = self.listing().snapshot(&self.desc);
+        FamilySnapshot { name: name.to_string(), help: help.to_string(), kind: *kind, series }
+    }
+
     pub(crate) fn set_enabled(&self, enabled: bool) {
         let table = self.write();
         // Relaxed: the lock orders this with the admission of new series, which read the flag under it.
         self.enabled.store(enabled, Ordering::Relaxed);
         table.rows.iter().for_each(|row| row.series.set_enabled(enabled));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.read().rows.is_empty()
     }
 
     pub(crate) fn set_cap(&self, cap: usize) {

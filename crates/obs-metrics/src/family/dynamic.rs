@@ -4,10 +4,15 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use metrics::Recorder;
+
 use super::core::FamilyCore;
 use super::lookup_cache::Cached;
 use crate::desc::Desc;
+use crate::error::Error;
 use crate::exposition::format::Format;
+use crate::exposition::kind::Kind;
+use crate::snapshot::{FamilySnapshot, SampleValue};
 
 /// Family that a page shows.
 pub(crate) trait PageFamily: Send + Sync {
@@ -17,11 +22,26 @@ pub(crate) trait PageFamily: Send + Sync {
     fn encode(&self, format: Format, out: &mut String);
     /// Writes it in the protobuf format.
     fn encode_protobuf(&self, out: &mut Vec<u8>);
+    /// Kind of its series.
+    fn kind(&self) -> Kind;
+    /// Returns its contents.
+    fn snapshot(&self) -> FamilySnapshot;
 }
 
 /// Family that was declared in a registry.
 pub(crate) trait AnyFamily: PageFamily {
     fn desc(&self) -> &Desc;
+    /// Whether it has no samples.
+    fn is_empty(&self) -> bool;
+
+    /// Whether the family has no sample but 0. Reads the samples.
+    fn is_zero(&self) -> bool {
+        let is_zero = |value: &SampleValue| match value {
+            SampleValue::Counter(value) | SampleValue::Gauge(value) => *value == 0.0,
+            _ => false,
+        };
+        self.snapshot().series.iter().all(|series| is_zero(&series.value))
+    }
     fn set_enabled(&self, enabled: bool);
     fn set_cap(&self, cap: usize);
     /// Number of look-ups that ended in an overflow series.
@@ -33,6 +53,10 @@ pub(crate) trait AnyFamily: PageFamily {
 
 /// Families that third-party crates record through the `metrics` macros.
 pub(crate) trait MacroFamilies: Send + Sync {
+    /// Makes this the recorder of the process. A second call changes nothing.
+    fn install(self: Arc<Self>) -> Result<(), Error>;
+    /// Returns the recorder that the macros call.
+    fn recorder(&self) -> &dyn Recorder;
     /// Returns the families recorded so far.
     fn families(&self) -> Vec<Arc<dyn PageFamily>>;
     /// Returns the look-ups that ended in an overflow series, by family.
@@ -55,11 +79,23 @@ impl<C: Cached> PageFamily for FamilyCore<C> {
     fn encode_protobuf(&self, out: &mut Vec<u8>) {
         Self::encode_protobuf(self, out);
     }
+
+    fn kind(&self) -> Kind {
+        self.desc.kind
+    }
+
+    fn snapshot(&self) -> FamilySnapshot {
+        Self::snapshot(self)
+    }
 }
 
 impl<C: Cached> AnyFamily for FamilyCore<C> {
     fn desc(&self) -> &Desc {
         &self.desc
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
     }
 
     fn set_enabled(&self, enabled: bool) {

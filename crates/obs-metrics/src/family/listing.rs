@@ -7,6 +7,7 @@ use crate::cell::Cell;
 use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::protobuf;
+use crate::snapshot::SeriesSnapshot;
 
 /// Series in order of their label values, with the part of their text that does not change.
 pub(crate) struct Listing<C> {
@@ -38,6 +39,14 @@ impl<C: Cell> Listing<C> {
                 series.cell.encode_protobuf(series.cell.read(), desc, out);
             });
         }
+    }
+
+    pub(crate) fn snapshot(&self, desc: &Desc) -> Vec<SeriesSnapshot> {
+        let of = |series: &Series<C>| {
+            let value = series.cell.value_of(series.cell.read(), desc);
+            SeriesSnapshot::new(&desc.labels, &series.values, value, series.cell.newest_exemplar())
+        };
+        self.rows.iter().map(|(_, series)| of(series)).collect()
     }
 
     pub(crate) fn encode(&self, desc: &Desc, format: Format, out: &mut String) {

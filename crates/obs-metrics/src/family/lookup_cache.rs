@@ -51,8 +51,12 @@ cached!(CounterCell: COUNTERS, GaugeCell: GAUGES, HistogramCell: HISTOGRAMS, Sum
 /// It keeps at most 256 series alive, and a removed series until its place is taken.
 #[derive(Debug)]
 pub struct Cache<C> {
-    places: Vec<Option<Entry<C>>>,
+    /// Allocated on first use: most threads record in families of one or two kinds.
+    places: Option<Box<Places<C>>>,
 }
+
+/// An array and not a slice: its length is known, so that no place is checked against it.
+type Places<C> = [Option<Entry<C>>; PLACES];
 
 #[derive(Debug)]
 struct Entry<C> {
@@ -126,14 +130,15 @@ fn words(text: &[u8]) -> [u64; 2] {
 
 impl<C: Cell> Cache<C> {
     pub(crate) const fn new() -> Self {
-        Self { places: Vec::new() }
+        Self { places: None }
     }
 
     #[inline(always)]
     pub(crate) fn get(&self, key: &Key, seeds: &Seeds, values: &[&str]) -> Option<&Arc<Series<C>>> {
+        let places = self.places.as_deref()?;
         let place = key.place(seeds);
         let at = |place: usize| {
-            let Entry { key: own, series } = self.places.get(place)?.as_ref()?;
+            let Entry { key: own, series } = places[place].as_ref()?;
             let matches = own.equals(key) && (key.tag & INEXACT == 0 || series.has(values));
             (matches && series.is_listed()).then_some(series)
         };
@@ -144,14 +149,11 @@ impl<C: Cell> Cache<C> {
     /// Puts a series at its first place. The series there moves to its next place, and the one at the last place is
     /// forgotten.
     pub(crate) fn put(&mut self, key: Key, seeds: &Seeds, series: &Arc<Series<C>>) {
-        // Allocated on first use: most threads record in families of one or two kinds.
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
-        }
+        let places = self.places.get_or_insert_with(|| Box::new([const { None }; PLACES]));
         let place = key.place(seeds);
         let mut moved = Some(Entry { key, series: series.clone() });
         for way in 0..WAYS {
-            moved = std::mem::replace(&mut self.places[place ^ way], moved);
+            moved = std::mem::replace(&mut places[place ^ way], moved);
             if moved.is_none() {
                 return;
             }

@@ -237,8 +237,8 @@ impl<const N: usize> GaugeFamily<N> {
 impl<const N: usize> HistogramFamily<N> {
     /// Counts in the exponential buckets of a native histogram as well, for quantiles without bounds chosen beforehand.
     ///
-    /// The bounds are 2^(1/8) or 1.09 apart. Only [`Format::Protobuf`](crate::Format::Protobuf) shows them; the text
-    /// formats show the declared buckets.
+    /// The bounds are 2^(1/8) or 1.09 apart. [`Format::Protobuf`](crate::Format::Protobuf) shows them to
+    /// Prometheus, [`Format::VmRange`](crate::Format::VmRange) to VictoriaMetrics. The other formats show the declared buckets.
     ///
     /// Values up to 2⁻⁶⁴ fall into the zero bucket, values beyond 2⁶⁴ into the bucket of infinity. A page shows at most 160
     /// buckets of a series; if the values lie further apart, it shows wider buckets. A series takes 1 to 2 KiB more for each

@@ -3,20 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::SystemTime;
 
 use super::core::FamilyCore;
 use super::dynamic::{AnyFamily, MacroFamilies, PageFamily};
 use super::lookup_cache::Cached;
-use crate::config::{Config, DEFAULT_SERIES_CAP};
+use crate::config::{Config, DEFAULT_SERIES_CAP, LeftOut};
 use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::report;
 
+/// Name of the family with the version of a node.
+pub(crate) const BUILD_INFO: &str = "hearthnet_build_info";
+
 /// Contents of a registry.
 pub(crate) struct Namespace {
     is_global: bool,
+    started_at: SystemTime,
     enabled: AtomicBool,
     series_cap: AtomicUsize,
+    /// Whether the page shows the crate's own families without samples.
+    standard_families: AtomicBool,
     /// Guards the families and their names. No code of a user runs under it.
     declared: RwLock<Declared>,
     macro_families: OnceLock<Arc<dyn MacroFamilies>>,
@@ -27,14 +34,17 @@ struct Declared {
     families: BTreeMap<Box<str>, Arc<dyn AnyFamily>>,
     /// Every name that a family occupies, with the name of the family.
     claims: HashMap<String, Box<str>>,
+    left_out: Option<LeftOut>,
 }
 
 impl Namespace {
     pub(crate) fn new(is_global: bool) -> Self {
         Self {
             is_global,
+            started_at: SystemTime::now(),
             enabled: AtomicBool::new(true),
             series_cap: AtomicUsize::new(DEFAULT_SERIES_CAP),
+            standard_families: AtomicBool::new(true),
             declared: RwLock::default(),
             macro_families: OnceLock::new(),
         }
@@ -42,6 +52,10 @@ impl Namespace {
 
     pub(crate) fn is_global(&self) -> bool {
         self.is_global
+    }
+
+    pub(crate) fn started_at(&self) -> SystemTime {
+        self.started_at
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
@@ -109,9 +123,11 @@ impl Namespace {
 
     /// Applies the settings to the namespace and its families.
     pub(crate) fn configure(&self, config: &Config) {
-        let declared = self.write();
+        let mut declared = self.write();
+        declared.left_out = config.left_out;
         // Relaxed: the lock orders this with the declarations, which read the settings under it.
         self.series_cap.store(config.series_cap, Ordering::Relaxed);
+        self.standard_families.store(config.standard_families, Ordering::Relaxed);
         let was_enabled = self.enabled.swap(config.enabled, Ordering::Relaxed);
         for family in declared.families.values() {
             family.set_cap(config.series_cap);
@@ -129,13 +145,31 @@ impl Namespace {
     /// Returns all families of the page in order of their names.
     pub(crate) fn page_families(&self) -> Vec<Arc<dyn PageFamily>> {
         let mut families: Vec<Arc<dyn PageFamily>> =
-            self.families().into_iter().map(|family| family as Arc<dyn PageFamily>).collect();
+            self.shown_families().map(|family| family as Arc<dyn PageFamily>).collect();
         if let Some(macro_families) = self.macro_families() {
             families.extend(macro_families.families());
             // The declared families alone are in order already.
             families.sort_by(|a, b| a.name().cmp(b.name()));
         }
         families
+    }
+
+    /// Returns the declared families that the page shows.
+    fn shown_families(&self) -> impl Iterator<Item = Arc<dyn AnyFamily>> + use<> {
+        // Relaxed: the setting guards no data.
+        let shows_all = self.standard_families.load(Ordering::Relaxed);
+        let left_out = self.read().left_out;
+        let is_shown = move |family: &Arc<dyn AnyFamily>| {
+            let name = &*family.desc().name;
+            if let Some(LeftOut { prefix, losses }) = left_out
+                && name.starts_with(prefix)
+            {
+                return losses.contains(&name) && !family.is_zero();
+            }
+            // The build of a HearthNet node says nothing of another program's.
+            shows_all || !name.starts_with("hearthnet_") || !(name == BUILD_INFO || family.is_empty())
+        };
+        self.families().into_iter().filter(is_shown)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -152,9 +186,12 @@ impl Namespace {
         self.macro_families.get()
     }
 
-    /// Shows these families on the page. The first call wins.
-    pub(crate) fn set_macro_families(&self, families: Arc<dyn MacroFamilies>) {
-        _ = self.macro_families.set(families);
+    /// Returns the families of the `metrics` macros. Makes them at the first call.
+    pub(crate) fn macro_families_or(
+        &self,
+        make: impl FnOnce() -> Arc<dyn MacroFamilies>,
+    ) -> &Arc<dyn MacroFamilies> {
+        self.macro_families.get_or_init(make)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Declared> {

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use metrics::{LocalRecorderGuard, Recorder};
+
 use super::namespace::Namespace;
 
 /// Number of open scopes in the process. While it is 0, a record costs one load for scopes.
@@ -14,6 +16,9 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Open scopes of this thread with their numbers. The last one is in force.
     static ENTERED: RefCell<Vec<(u64, Arc<Namespace>)>> = const { RefCell::new(Vec::new()) };
+    /// Recorder of the `metrics` macros on this thread while a scope is open. One for all of them, because scopes may end in
+    /// any order and recorders may not.
+    static RECORDER: RefCell<Option<LocalRecorderGuard<'static>>> = const { RefCell::new(None) };
 }
 
 /// Whether any thread has entered a registry.
@@ -54,13 +59,17 @@ pub struct Scope {
 }
 
 impl Scope {
-    pub(crate) fn open(namespace: Arc<Namespace>) -> Self {
+    /// `recorder` serves the `metrics` macros for the registry that is in force at each call.
+    pub(crate) fn open(namespace: Arc<Namespace>, recorder: &'static dyn Recorder) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         // Relaxed: the number only has to be unique.
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         OPEN.fetch_add(1, Ordering::Relaxed);
         // The stack is gone while the thread ends; the scope then has no effect.
         _ = ENTERED.try_with(|entered| entered.borrow_mut().push((number, namespace)));
+        _ = RECORDER.try_with(|local| {
+            local.borrow_mut().get_or_insert_with(|| metrics::set_default_local_recorder(recorder));
+        });
         Self { number, _thread: PhantomData }
     }
 }
@@ -70,8 +79,11 @@ impl Drop for Scope {
         let left = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
             let at = entered.iter().rposition(|(number, _)| *number == self.number);
-            at.map(|at| entered.remove(at))
+            (at.map(|at| entered.remove(at)), entered.is_empty())
         });
+        if let Ok((_, true)) = left {
+            _ = RECORDER.try_with(|local| local.take());
+        }
         OPEN.fetch_sub(1, Ordering::Relaxed);
         // Last: the end of a registry may run code of a user, which may enter another one.
         drop(left);

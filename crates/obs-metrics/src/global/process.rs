@@ -1,6 +1,6 @@
 //! Families of the process: its resources, read by `sysinfo` when the page is made, and its build.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
@@ -8,6 +8,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use super::start_time;
 use crate::error::Error;
 use crate::exposition::kind::Kind;
+use crate::family::namespace::BUILD_INFO;
 use crate::registry::Registry;
 use crate::registry::collector::Samples;
 use crate::report;
@@ -64,7 +65,7 @@ pub fn set_build_info(registry: &Registry, version: &str) -> Result<(), Error> {
         samples.push([&version, std::env::consts::OS, std::env::consts::ARCH], 1.0);
     };
     let help = "What is running: always 1.";
-    registry.collect_with(Kind::Gauge, "hearthnet_build_info", help, ["version", "os", "arch"], read)
+    registry.collect_with(Kind::Gauge, BUILD_INFO, help, ["version", "os", "arch"], read)
 }
 
 fn family(
@@ -123,6 +124,8 @@ impl Reader {
 
 fn read_now() -> Option<Reading> {
     let pid = own_pid()?;
+    #[cfg(target_os = "linux")]
+    keep_open_files_limit();
     let mut system = System::new();
     // Without tasks: reading every thread of the process would take longer than all the rest.
     let kind = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
@@ -136,6 +139,22 @@ fn read_now() -> Option<Reading> {
         open_fds: process.open_files().and_then(number),
         max_fds: process.open_files_limit().and_then(number),
     })
+}
+
+/// Keeps the soft limit on open files. The first reading of `sysinfo` would raise it to the hard one, and a program that
+/// bounds its connections by the soft limit would lose its bound.
+#[cfg(target_os = "linux")]
+fn keep_open_files_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    static KEPT: Once = Once::new();
+    KEPT.call_once(|| {
+        let limit = getrlimit(Resource::Nofile);
+        // Makes `sysinfo` raise the limit now, which it does once. It keeps no file open with a limit of 0.
+        sysinfo::set_open_files_limit(0);
+        // The limit was allowed before, so it is allowed now.
+        let _ = setrlimit(Resource::Nofile, limit);
+    });
 }
 
 /// Leaves out numbers that no process has. A number beyond 2^53, which a sample cannot hold exactly, is a bound or an

@@ -14,6 +14,7 @@ use crate::exposition::{protobuf, text};
 use crate::family::dynamic::{AnyFamily, PageFamily};
 use crate::family::label_value::bounded;
 use crate::report;
+use crate::snapshot::{FamilySnapshot, SampleValue, SeriesSnapshot};
 
 /// Samples that a collector supplies; see [`Registry::collect_with`](crate::Registry::collect_with).
 ///
@@ -130,11 +131,31 @@ impl PageFamily for Collector {
             }
         });
     }
+
+    fn kind(&self) -> Kind {
+        self.desc.kind
+    }
+
+    fn snapshot(&self) -> FamilySnapshot {
+        let Desc { kind, name, help, labels, .. } = &self.desc;
+        let value = |value| match kind {
+            Kind::Counter => SampleValue::Counter(value),
+            _ => SampleValue::Gauge(value),
+        };
+        let rows = self.rows().into_iter();
+        let series =
+            rows.map(|(values, number)| SeriesSnapshot::new(labels, &values, value(number), None)).collect();
+        FamilySnapshot { name: name.to_string(), help: help.to_string(), kind: *kind, series }
+    }
 }
 
 impl AnyFamily for Collector {
     fn desc(&self) -> &Desc {
         &self.desc
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows().is_empty()
     }
 
     /// Does nothing: a collector records nothing.

@@ -6,9 +6,10 @@ mod page;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use self::collector::{Collector, Samples};
-use crate::bridge::Bridge;
+use crate::bridge::scoped::{ScopedRecorder, bridge_of};
 use crate::config::Config;
 use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
@@ -19,6 +20,7 @@ use crate::family::namespace::Namespace;
 use crate::family::scope::Scope;
 use crate::family::{CounterFamily, Family, GaugeFamily, HistogramFamily, SummaryFamily, take_gave_inert};
 use crate::report;
+use crate::snapshot::FamilySnapshot;
 
 /// Set of families and the page that shows them. Clones are the same registry.
 ///
@@ -71,7 +73,8 @@ impl Registry {
     }
 
     /// Declares a family of histograms; see [`counter`](Self::counter). `buckets` are the upper bounds in ascending order.
-    /// `+Inf` is added. An empty list stands for [`DEFAULT_BUCKETS`](crate::DEFAULT_BUCKETS).
+    /// `+Inf` is added. [`buckets`](crate::buckets) has lists by name; an empty one stands for
+    /// [`buckets::DURATION`](crate::buckets::DURATION).
     pub fn histogram<const N: usize>(
         &self,
         name: &str,
@@ -207,14 +210,7 @@ impl Registry {
     /// # Errors
     /// Returns [`ErrorKind::RecorderTaken`] if another recorder serves the macros.
     pub fn serve_macros(&self) -> Result<(), Error> {
-        if self.namespace.macro_families().is_some() {
-            return Ok(());
-        }
-        let bridge = Bridge::new(Arc::downgrade(&self.namespace));
-        // Shown only after it was installed, so that a later call can try again.
-        bridge.install()?;
-        self.namespace.set_macro_families(bridge);
-        Ok(())
+        bridge_of(&self.namespace).clone().install()
     }
 
     /// Returns whether metrics are switched off in this registry.
@@ -234,7 +230,7 @@ impl Registry {
     pub fn render(&self, format: Format) -> String {
         let families = self.namespace.page_families();
         match format {
-            Format::Text | Format::OpenMetrics => page::text(&families, format),
+            Format::Text | Format::OpenMetrics | Format::VmRange => page::text(&families, format),
             Format::Protobuf => {
                 report::once(
                     "`render` cannot return protobuf and returned text; call `expose` for any format",
@@ -261,17 +257,46 @@ impl Registry {
     pub fn expose(&self, format: Format) -> Vec<u8> {
         let families = self.namespace.page_families();
         match format {
-            Format::Text | Format::OpenMetrics => page::text(&families, format).into_bytes(),
+            Format::Text | Format::OpenMetrics | Format::VmRange => {
+                page::text(&families, format).into_bytes()
+            }
             Format::Protobuf => page::protobuf(&families),
         }
+    }
+
+    /// Returns the contents of the families that `wanted` chooses by name and kind, in order of their names.
+    ///
+    /// It reads what a page shows, without its text: the families of collectors and of the `metrics` macros too. No writer
+    /// waits for this call, and families that are not wanted are not read.
+    ///
+    /// ```
+    /// use obs_metrics::{Kind, Registry, SampleValue};
+    ///
+    /// let registry = Registry::new();
+    /// registry.gauge("depth", "Depth.", []).set([], 3.0);
+    /// let gauges = registry.snapshot(|name, kind| kind == Kind::Gauge && name.starts_with("depth"));
+    /// assert_eq!(gauges[0].series[0].value, SampleValue::Gauge(3.0));
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self, wanted: impl Fn(&str, Kind) -> bool) -> Vec<FamilySnapshot> {
+        let families = self.namespace.page_families().into_iter();
+        let families = families.filter(|family| wanted(family.name(), family.kind()));
+        families.map(|family| family.snapshot()).collect()
+    }
+
+    /// Returns the time at which the registry was made, from which its counters count.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.namespace.started_at()
     }
 
     /// Makes this the registry of the current thread until the guard is dropped.
     ///
     /// The free functions of the crate, the families of [`standard`](crate::standard) and global families in statics then
-    /// use it. Handles taken before keep their series. Entered registries nest, and guards may be dropped in any order.
+    /// use it, and so do the `metrics` macros, whatever recorder the process has. Handles taken before keep their series.
+    /// Entered registries nest, and guards may be dropped in any order.
     pub fn enter(&self) -> Scope {
-        Scope::open(self.namespace.clone())
+        Scope::open(self.namespace.clone(), &ScopedRecorder)
     }
 
     pub(crate) fn namespace(&self) -> &Arc<Namespace> {

@@ -14,3 +14,4 @@ mod peers;
 mod process;
 mod raise;
 mod scopes;
+mod snapshot;

@@ -39,6 +39,36 @@ fn a_native_histogram_shows_native_and_classic_buckets() {
     assert_eq!(family(&page.families, "wait_seconds").samples.len(), 5);
 }
 
+/// A bound that divides two buckets has the same text in both, and a histogram without native buckets keeps its own.
+#[test]
+fn a_page_for_victoriametrics_has_ranges_instead_of_declared_buckets() {
+    let registry = Registry::new();
+    let waits = registry.histogram("wait_seconds", "Waits.", ["queue"], &[0.1, 1.0]).native();
+    for value in [0.0, -2.0, 1.0, 1.09, f64::INFINITY] {
+        waits.observe(["mail"], value);
+    }
+    registry.histogram("size_bytes", "Sizes.", [], &[1.0]).with([]).observe(2.0);
+    let lines = [
+        "# HELP size_bytes Sizes.",
+        "# TYPE size_bytes histogram",
+        r#"size_bytes_bucket{le="1.0"} 0"#,
+        r#"size_bytes_bucket{le="+Inf"} 1"#,
+        "size_bytes_sum 2",
+        "size_bytes_count 1",
+        "# HELP wait_seconds Waits.",
+        "# TYPE wait_seconds histogram",
+        r#"wait_seconds_bucket{queue="mail",vmrange="-2.000e0...-1.834e0"} 1"#,
+        r#"wait_seconds_bucket{queue="mail",vmrange="-5.421e-20...5.421e-20"} 1"#,
+        r#"wait_seconds_bucket{queue="mail",vmrange="9.170e-1...1.000e0"} 1"#,
+        r#"wait_seconds_bucket{queue="mail",vmrange="1.000e0...1.091e0"} 1"#,
+        r#"wait_seconds_bucket{queue="mail",vmrange="+Inf...+Inf"} 1"#,
+        r#"wait_seconds_sum{queue="mail"} +Inf"#,
+        r#"wait_seconds_count{queue="mail"} 5"#,
+    ];
+    assert_eq!(registry.render(Format::VmRange).lines().collect::<Vec<_>>(), lines);
+    assert_eq!(Format::VmRange.content_type(), Format::Text.content_type());
+}
+
 #[test]
 fn a_histogram_is_not_native_by_default() {
     let registry = Registry::new();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use obs_metrics::{Format, Registry, testing};
+use obs_metrics::{Config, Format, Registry, testing};
 use proptest::prelude::*;
 
 use crate::exposition;
@@ -215,4 +215,29 @@ fn rendering_protobuf_as_text_gives_the_text_format() {
     let registry = Registry::new();
     registry.counter("calls_total", "Calls.", []).inc([]);
     assert_eq!(registry.render(Format::Protobuf), registry.render(Format::Text));
+}
+
+/// A program that is no HearthNet node has a page of its own families, and still sees what it loses.
+#[test]
+fn the_standard_families_can_be_left_out_until_they_have_samples() {
+    let registry = Registry::new();
+    obs_metrics::standard::declare_in(&registry);
+    obs_metrics::process::collect_in(&registry);
+    let _ = registry.counter("calls_total", "Calls.", ["caller"]);
+    let names = |format| {
+        let page = registry.render(format);
+        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE hearthnet_")?.split_once(' '));
+        types.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert!(names(Format::Text).len() > 14);
+    registry.configure(&Config::default().standard_families(false).series_cap(1)).unwrap();
+    for format in [Format::Text, Format::OpenMetrics] {
+        assert_eq!(names(format), [""; 0]);
+        assert!(registry.render(format).contains("# TYPE calls"));
+    }
+    let calls = registry.counter("calls_total", "Calls.", ["caller"]);
+    (0..2).for_each(|caller| calls.inc([&caller.to_string()]));
+    assert_eq!(names(Format::Text), ["metrics_overflow_total"]);
+    registry.configure(&Config::default()).unwrap();
+    assert!(names(Format::Text).len() > 14);
 }

@@ -145,3 +145,33 @@ fn scopes_may_be_used_while_a_thread_ends() {
     });
     thread.join().unwrap();
 }
+
+/// The macros of third-party crates record in the registry that the thread has entered, without a recorder of the process.
+#[test]
+fn the_macros_of_other_crates_record_in_the_entered_registry() {
+    let [outer, inner] = [(); 2].map(|()| Registry::new());
+    let add = |n| {
+        metrics::counter!("lib_calls", "kind" => "a").increment(n);
+        metrics::gauge!("lib_depth").set(n as f64);
+        metrics::histogram!("lib_wait_seconds").record(n as f64);
+    };
+    let calls = |registry: &Registry| testing::value(registry, "lib_calls_total", &[("kind", "a")]);
+    add(1); // nobody listens
+    let outer_scope = outer.enter();
+    add(2);
+    let inner_scope = inner.enter();
+    add(4);
+    // Out of order: the inner one stays in force.
+    drop(outer_scope);
+    add(8);
+    drop(inner_scope);
+    add(16);
+    assert_eq!((calls(&outer), calls(&inner)), (Some(2.0), Some(12.0)));
+    assert_eq!(testing::value(&inner, "lib_depth", &[]), Some(8.0));
+    assert_eq!(testing::value(&inner, "lib_wait_seconds_count", &[]), Some(2.0));
+    assert_eq!(testing::sum(&inner, "lib_calls_total", &[("kind", "b")]), Ok(0.0));
+    let misspelt = testing::sum(&inner, "lib_call_total", &[]).unwrap_err();
+    assert_eq!(misspelt.advice(), "did you mean `lib_calls_total`?");
+    let label = testing::sum(&inner, "lib_calls_total", &[("knd", "a")]).unwrap_err();
+    assert_eq!(label.advice(), "did you mean `kind`?");
+}

@@ -22,6 +22,7 @@ use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::protobuf::{self, Bucket};
 use crate::exposition::text;
+use crate::snapshot::{ExemplarSnapshot, HistogramValue, SampleValue};
 
 /// Parts of a histogram: one for each thread slot, made when its thread first observes, and one for threads without a slot.
 #[derive(Debug)]
@@ -122,6 +123,17 @@ fn bounds_below(bounds: &[[f64; 4]], value: f64) -> usize {
     below.iter().sum::<u64>() as usize
 }
 
+/// Writes the native buckets as VictoriaMetrics reads them: each with its own count, and without empty ones.
+fn encode_ranges(snapshot: &Snapshot, desc: &Desc, labels: &str, out: &mut String) {
+    for (lower, upper, count) in native_buckets(&snapshot.native).limit().buckets() {
+        text::push_sample_name(out, &desc.name, "_bucket", labels, &text::vmrange(lower, upper));
+        text::push_u64(out, count);
+        out.push('\n');
+    }
+    text::push_sum(out, &desc.name, labels, snapshot.sum);
+    text::push_count(out, &desc.name, labels, snapshot.count());
+}
+
 impl Cell for HistogramCell {
     type Reading = Snapshot;
 
@@ -138,6 +150,9 @@ impl Cell for HistogramCell {
     }
 
     fn encode(&self, snapshot: Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
+        if self.is_native && format == Format::VmRange {
+            return encode_ranges(&snapshot, desc, labels, out);
+        }
         let mut cumulative = 0;
         for (bucket, count) in snapshot.counts.iter().enumerate() {
             cumulative += count;
@@ -169,7 +184,21 @@ impl Cell for HistogramCell {
             Bucket { bound, cumulative, exemplar }
         });
         // Also for an empty series: a server judges a family by its first series.
-        let native = self.is_native.then(|| native_buckets(&snapshot.native));
+        let native = self.is_native.then(|| native_buckets(&snapshot.native).limit());
         protobuf::push_histogram(out, snapshot.count(), snapshot.sum, buckets, native.as_ref());
+    }
+
+    fn value_of(&self, snapshot: Snapshot, desc: &Desc) -> SampleValue {
+        SampleValue::Histogram(HistogramValue {
+            bounds: desc.bounds.to_vec(),
+            counts: snapshot.counts,
+            sum: snapshot.sum,
+            native: self.is_native.then(|| native_buckets(&snapshot.native)),
+        })
+    }
+
+    fn newest_exemplar(&self) -> Option<ExemplarSnapshot> {
+        let exemplars = self.exemplars.get()?.iter().filter_map(ExemplarSlot::load);
+        exemplars.max_by_key(|exemplar| exemplar.at).map(Into::into)
     }
 }

@@ -1,6 +1,5 @@
 //! Counts in the exponential, sparse buckets of a native histogram.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -148,15 +147,9 @@ impl NativeCounts {
     }
 }
 
-/// Returns the buckets that a page shows for these counts.
+/// Returns the buckets of these counts, in full resolution.
 pub(crate) fn native_buckets(counts: &[(NativeBucket, u64)]) -> NativeBuckets {
-    let mut buckets = NativeBuckets {
-        schema: SCHEMA,
-        zero_threshold: ZERO_THRESHOLD,
-        zero: 0,
-        positive: BTreeMap::new(),
-        negative: BTreeMap::new(),
-    };
+    let mut buckets = NativeBuckets::empty(SCHEMA, ZERO_THRESHOLD);
     for (bucket, count) in counts {
         match bucket.side() {
             None => buckets.zero += count,
@@ -164,7 +157,7 @@ pub(crate) fn native_buckets(counts: &[(NativeBucket, u64)]) -> NativeBuckets {
             Some((_, bucket)) => *buckets.negative.entry(NativeBucket::index(bucket)).or_default() += count,
         }
     }
-    buckets.limit()
+    buckets
 }
 
 #[cfg(test)]
@@ -235,7 +228,7 @@ mod tests {
         let values = (-600..=600).map(|step| 2f64.powf(f64::from(step) / 10.0));
         let values: Vec<f64> = values.flat_map(|value| [value, -value, -value]).collect();
         values.iter().for_each(|value| counts.count_as_owner(*value));
-        let buckets = native_buckets(&counts.read());
+        let buckets = native_buckets(&counts.read()).limit();
         assert_eq!(buckets.schema, -1, "120 octaves on each side, two a bucket");
         assert!(buckets.positive.len() + buckets.negative.len() <= NativeBuckets::MAX_BUCKETS);
         assert_eq!(buckets.positive.values().sum::<u64>(), 1201);

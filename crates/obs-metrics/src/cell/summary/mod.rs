@@ -12,6 +12,7 @@ use super::histogram::snapshot::Snapshot;
 use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::{protobuf, text};
+use crate::snapshot::{SampleValue, SummaryValue};
 
 /// Quantiles that a summary shows.
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
@@ -80,5 +81,10 @@ impl Cell for SummaryCell {
     fn encode_protobuf(&self, totals: Snapshot, _desc: &Desc, out: &mut Vec<u8>) {
         let quantiles = QUANTILES.into_iter().zip(self.window.quantiles(seconds(), QUANTILES));
         protobuf::push_summary(out, totals.count(), totals.sum, quantiles);
+    }
+
+    fn value_of(&self, totals: Snapshot, _desc: &Desc) -> SampleValue {
+        let quantiles = QUANTILES.into_iter().zip(self.window.quantiles(seconds(), QUANTILES)).collect();
+        SampleValue::Summary(SummaryValue { quantiles, sum: totals.sum, count: totals.count() })
     }
 }
