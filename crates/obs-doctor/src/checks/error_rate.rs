@@ -38,7 +38,10 @@ fn judge(failed: usize, judged: usize) -> CheckResult {
     // Integers, so that exactly 20 % is a fault on every platform.
     if failed * 100 >= judged * LIMIT_PERCENT {
         return CheckResult::fail(detail)
-            .fix("list them with `hearthnet trace recent 20`, and find the causes with `hearthnet log --level warning`");
+            .fix(
+                "list them with `hearthnet trace recent 20 --status failed`, and find the causes with `hearthnet log --level \
+                 warning`",
+            );
     }
     CheckResult::pass(detail)
 }

@@ -6,4 +6,5 @@ mod redact;
 
 pub(crate) use clean::clean;
 pub(crate) use path::{shell, tilde};
-pub(crate) use redact::{HIDDEN, is_secret_name, redact};
+pub(crate) use redact::{HIDDEN, is_secret_name};
+pub use redact::{Redactor, SecretKind, redact};

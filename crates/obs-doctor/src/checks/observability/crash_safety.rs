@@ -1,7 +1,7 @@
 //! `log_crash_safety`: a kill of the node loses no line.
 
 use super::facts::{known, log_dir};
-use super::handover::find;
+use super::handover::{PREFIX, find};
 use crate::check::Context;
 use crate::report::CheckResult;
 use crate::text::shell;
@@ -25,7 +25,10 @@ pub(in crate::checks) fn crash_safety(cx: &Context) -> CheckResult {
         return CheckResult::fail(format!(
             "{left} hand-over files are left, so the node makes none of its own"
         ))
-        .fix(format!("stop the node, `rm {folder}/.handover-*`, and start it again"));
+        .fix(format!(
+            "restart the node, which writes their lines into the log; if they stay, stop the node and `rm \
+             {folder}/{PREFIX}*`, which loses the lines in them"
+        ));
     }
     CheckResult::fail("a kill of the node loses its last lines: it has no hand-over file").fix(format!(
         "free space with `df -h {folder}`, or set `[observability] log_dir` to a local disk; then restart the node"

@@ -17,7 +17,8 @@ use crate::machine::Files;
 use crate::report::CheckResult;
 use crate::text::shell;
 
-const PREFIX: &str = ".handover-";
+/// Beginning of the name of a hand-over file.
+pub(super) const PREFIX: &str = ".handover-";
 /// Bit in the mark of a process that could not lock its file.
 const UNLOCKED: u64 = 1 << 63;
 /// Time after which a process has taken over the files of dead ones.

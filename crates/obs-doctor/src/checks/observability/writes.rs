@@ -6,7 +6,8 @@ use crate::observability::LogState;
 use crate::report::CheckResult;
 use crate::text::shell;
 
-/// Time for which a write error or a dropped line is a fault: three runs of a node's own checks.
+/// Time for which a write error or a dropped line is a fault, although the log may be written again: three runs of a node's
+/// own checks, so that an alert on them sees a disk that was full for a moment.
 const FAULT_SECONDS: u64 = 15 * 60;
 /// Time for which it is still mentioned.
 const MENTION_SECONDS: u64 = 24 * 60 * 60;
@@ -30,14 +31,16 @@ fn judge(log: &LogState, folder: &str) -> CheckResult {
     if let Some(seconds) = log.write_error_seconds_ago.filter(|seconds| *seconds <= FAULT_SECONDS) {
         return CheckResult::fail(format!("{errors}, the last one within {}", age(seconds))).fix(format!(
             "see what is full or not writable with `df -h {folder}`, `df -i {folder}` and `ls -la {folder}`; the node tries \
-             again by itself"
+             again by itself, and {} after the last error this only warns",
+            age(FAULT_SECONDS)
         ));
     }
     if let Some(seconds) = log.dropped_seconds_ago.filter(|seconds| *seconds <= FAULT_SECONDS) {
-        return CheckResult::fail(format!("{dropped} dropped, the last one within {}", age(seconds))).fix(
+        return CheckResult::fail(format!("{dropped} dropped, the last one within {}", age(seconds))).fix(format!(
             "find what logs so much with `hearthnet log`, and set `[observability] log_level = \"warning\"` or a faster \
-             disk as `log_dir`",
-        );
+             disk as `log_dir`; {} after the last loss this only warns",
+            age(FAULT_SECONDS)
+        ));
     }
     let last = log.write_error_seconds_ago.into_iter().chain(log.dropped_seconds_ago).min();
     match last.filter(|seconds| *seconds <= MENTION_SECONDS) {

@@ -25,15 +25,27 @@ impl Http for UreqClient {
         check_thread()?;
         let agent = agent(request, request.direct || is_local_host(host));
         let is_ipv6 = host.starts_with('[');
-        let mut call = if request.head { agent.head(uri) } else { agent.get(uri) };
-        if let Some(key) = &request.bearer {
-            call = call.header("authorization", format!("Bearer {key}"));
-        }
-        let answer = call.call().map_err(|err| match err {
+        let answer = match &request.json {
+            Some(json) => {
+                let call = with_key(agent.post(uri), request).content_type("application/json");
+                call.send(&json[..])
+            }
+            None if request.head => with_key(agent.head(uri), request).call(),
+            None => with_key(agent.get(uri), request).call(),
+        };
+        let answer = answer.map_err(|err| match err {
             ureq::Error::Io(err) if is_refused(&err, is_ipv6) => HttpError::Filtered(err.to_string()),
             err => explain(err),
         });
         read(answer?, request.max_body_bytes)
+    }
+}
+
+/// Adds the key of a request.
+fn with_key<B>(call: ureq::RequestBuilder<B>, request: &HttpRequest) -> ureq::RequestBuilder<B> {
+    match &request.bearer {
+        Some(key) => call.header("authorization", format!("Bearer {key}")),
+        None => call,
     }
 }
 

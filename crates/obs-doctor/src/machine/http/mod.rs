@@ -32,6 +32,8 @@ pub struct HttpRequest {
     pub bearer: Option<String>,
     /// Whether the proxy that the environment names is ignored. Requests to this machine always ignore it.
     pub direct: bool,
+    /// JSON to send. The method is `POST` then.
+    pub json: Option<Vec<u8>>,
 }
 
 impl fmt::Debug for HttpRequest {
@@ -55,7 +57,20 @@ impl HttpRequest {
             max_body_bytes: 1 << 20,
             bearer: None,
             direct: false,
+            json: None,
         }
+    }
+
+    /// Creates a `POST` request of JSON with a time limit of 1 s and a body limit of 1 MiB for the answer.
+    ///
+    /// ```
+    /// use obs_doctor::machine::HttpRequest;
+    /// let request = HttpRequest::post("http://127.0.0.1:9000/hook", b"{}");
+    /// assert_eq!(request.json.as_deref(), Some(&b"{}"[..]));
+    /// ```
+    #[must_use]
+    pub fn post(url: impl Into<String>, json: impl Into<Vec<u8>>) -> Self {
+        Self { json: Some(json.into()), ..Self::get(url) }
     }
 
     /// Creates a `HEAD` request with a time limit of 1 s.
