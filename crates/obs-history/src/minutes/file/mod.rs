@@ -1,0 +1,16 @@
+//! File of the minutes: its tables, the writer's connection, and reading.
+
+mod buckets;
+mod fault;
+mod place;
+mod prune;
+pub(crate) mod reader;
+pub(crate) mod rows;
+mod schema;
+pub(crate) mod steps;
+pub(super) mod store;
+mod summary;
+mod tables;
+
+pub(super) use self::fault::Fault;
+pub(crate) use self::place::path_in;

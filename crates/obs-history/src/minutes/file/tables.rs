@@ -1,0 +1,94 @@
+//! Tables of the file, as a reader takes their rows. Another program may have written them.
+
+use std::collections::HashMap;
+
+use obs_metrics::NativeBuckets;
+use rusqlite::{Connection, params};
+
+use super::buckets;
+use super::fault::Fault;
+use super::rows::{Cause, Run, Series, Value, time_at};
+
+/// Maximum bytes of a text that is read. The writer's texts are shorter; a file of someone else must not fill the memory.
+const MAX_TEXT: i64 = 65_536;
+
+/// Zero threshold of all histograms of obs-metrics.
+const ZERO_THRESHOLD: f64 = 1.0 / (1_u128 << 64) as f64;
+
+pub(super) const COUNTERS: &str = "SELECT minute, run, series, growth FROM counters";
+pub(super) const GAUGES: &str = "SELECT minute, run, series, min, max, last FROM gauges";
+pub(super) const HISTOGRAMS: &str = "SELECT minute, run, series, sum, schema, zero, substr(positive, 1, 65536), \
+                                     substr(negative, 1, 65536) FROM histograms";
+
+/// Reads the value of a row. `None` if it has an unknown form.
+pub(super) fn counter(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> {
+    Ok(Some(Value::Counter(row.get(3)?)))
+}
+
+/// Reads the value of a row. `None` if it has an unknown form.
+pub(super) fn gauge(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> {
+    Ok(Some(Value::Gauge { min: row.get(3)?, max: row.get(4)?, last: row.get(5)? }))
+}
+
+/// Reads the value of a row. `None` if it has an unknown form.
+pub(super) fn histogram(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> {
+    let text = |column| row.get_ref(column).map(|value| value.as_str_or_null().ok().flatten());
+    let (Some(positive), negative) = (text(6)?, text(7)?) else { return Ok(None) };
+    let negative = negative.map_or_else(|| Some(Default::default()), buckets::parse);
+    let (Some(positive), Some(negative)) = (buckets::parse(positive), negative) else { return Ok(None) };
+    // Prometheus' range. A resolution beyond it would take forever to merge.
+    let Some(schema) = Some(row.get(4)?).filter(|schema| (-4..=8).contains(schema)) else { return Ok(None) };
+    let mut found = NativeBuckets::empty(schema, ZERO_THRESHOLD);
+    found.zero = row.get::<_, i64>(5)?.max(0).unsigned_abs();
+    (found.positive, found.negative) = (positive, negative);
+    Ok(Some(Value::Histogram { sum: row.get(3)?, buckets: found }))
+}
+
+/// Returns by their numbers what `choose` makes of the series.
+pub(super) fn series<T>(
+    connection: &Connection,
+    mut choose: impl FnMut(Series) -> Option<T>,
+) -> Result<HashMap<i64, T>, Fault> {
+    let sql = format!(
+        "SELECT series, family, labels FROM series WHERE length(family) + length(labels) < {MAX_TEXT}"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let (Ok(id), Ok(family), Ok(labels)) = (row.get(0), row.get(1), row.get::<_, String>(2)) else {
+            continue;
+        };
+        let Ok(labels) = serde_json::from_str::<std::collections::BTreeMap<String, String>>(&labels) else {
+            continue;
+        };
+        let series = Series { family, labels: labels.into_iter().collect() };
+        if let Some(chosen) = choose(series) {
+            found.insert(id, chosen);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the runs that overlap the minutes.
+pub(super) fn runs(connection: &Connection, (first, last): (i64, i64)) -> Result<Vec<Run>, Fault> {
+    let sql = format!(
+        "SELECT run, cause, started_at, first_minute, last_minute, ended, clock_step_seconds, substr(version, 1, 100) \
+         FROM runs WHERE first_minute <= ?2 AND last_minute >= ?1 AND length(cause) < {MAX_TEXT} \
+         ORDER BY first_minute, run"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let runs = statement.query_map(params![first, last], |row| {
+        Ok(Run {
+            run: row.get(0)?,
+            cause: Cause::of(&row.get::<_, String>(1)?),
+            started_at: time_at(row.get(2)?),
+            first_minute: row.get(3)?,
+            last_minute: row.get(4)?,
+            has_ended: row.get::<_, i64>(5)? != 0,
+            clock_step_seconds: row.get(6)?,
+            version: row.get(7)?,
+        })
+    })?;
+    Ok(runs.collect::<Result<_, _>>()?)
+}
