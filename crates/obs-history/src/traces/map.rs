@@ -1,0 +1,35 @@
+//! Mapping of the file into memory, as words.
+//!
+//! Unsafe is the view of the mapping as words. Invariants:
+//! - a mapping lives as long as its [`Map`], and its length never changes;
+//! - all of it is touched as atomic words alone, so that two threads that store to one place at once leave a damaged record
+//!   and nothing worse;
+//! - the blocks of the file are allocated before it is mapped, so that a store finds its block when the disk is full. Only a
+//!   process that makes the file shorter would kill this one, as with any mapped file. The file has mode 0600.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::slice;
+use std::sync::atomic::AtomicU64;
+
+use memmap2::{MmapOptions, MmapRaw};
+
+/// Mapping of a whole file.
+#[derive(Debug)]
+pub(super) struct Map(MmapRaw);
+
+impl Map {
+    /// Maps the first `length` bytes of the file, which must be there. All pages are mapped at once, because the fault of a
+    /// page costs as much as some traces.
+    pub(super) fn of(file: &File, length: usize) -> io::Result<Map> {
+        Ok(Map(MmapOptions::new().len(length).populate().map_raw(file)?))
+    }
+
+    #[inline]
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping begins at a page, so its words are aligned; it has this many whole words, which live as long as
+        // the borrow of the map; any bytes are an `AtomicU64`, and nothing touches them in another way.
+        unsafe { slice::from_raw_parts(self.0.as_ptr().cast::<AtomicU64>(), self.0.len() / size_of::<u64>()) }
+    }
+}
