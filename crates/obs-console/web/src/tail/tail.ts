@@ -1,0 +1,116 @@
+// Live tail of the log: lines as they are written, counted, with a bounded memory.
+
+import type { Refusal, TailLines } from "../api";
+import { address, connection, escaped } from "../client";
+
+export type Line = Record<string, unknown>;
+
+/** Lines that are kept for scrolling. */
+const KEPT = 5000;
+const LONGEST_PAUSE_MS = 15_000;
+
+export interface TailState {
+  lines: Line[];
+  /** Number of lines that left the front of `lines`, so that a line keeps its number. */
+  first: number;
+  /** Lines that wait while the tail is paused. */
+  waiting: number;
+  shown: number;
+  skipped: number;
+  filtered: number;
+  written: number;
+  isOpen: boolean;
+  /** Reason that the node gave for the end of the tail. */
+  reason: string | null;
+}
+
+/** A tail of one filter. `changed` is called at most once a frame. */
+export class Tail {
+  state: TailState = { lines: [], first: 0, waiting: 0, shown: 0, skipped: 0, filtered: 0, written: 0, isOpen: false, reason: null };
+  private source: EventSource | null = null;
+  private pending: Line[] = [];
+  private paused = false;
+  private frame = 0;
+  private timer = 0;
+  private failures = 0;
+  private ended = false;
+
+  constructor(
+    private readonly search: string,
+    private readonly changed: (state: TailState) => void,
+  ) {
+    this.open();
+  }
+
+  pause(paused: boolean): void {
+    if (paused === this.paused) return;
+    this.paused = paused;
+    if (!paused) this.take();
+    this.tell();
+  }
+
+  end(): void {
+    this.ended = true;
+    this.source?.close();
+    window.clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
+  }
+
+  private open(): void {
+    const source = new EventSource(address(`logs/tail${this.search}`));
+    this.source = source;
+    source.addEventListener("open", () => {
+      this.failures = 0;
+      // The node counts from zero for each connection.
+      this.state = { ...this.state, isOpen: true, reason: null, shown: 0, skipped: 0, filtered: 0, written: 0 };
+      connection.set("ok");
+      this.tell();
+    });
+    source.addEventListener("lines", (event) => this.receive(JSON.parse(escaped((event as MessageEvent<string>).data)) as TailLines));
+    source.addEventListener("failed", (event) => {
+      const refusal = JSON.parse(escaped((event as MessageEvent<string>).data)) as Refusal;
+      if (refusal.error === "unauthorized") connection.set("login");
+      this.state = { ...this.state, reason: refusal.message };
+    });
+    source.addEventListener("error", () => {
+      // The browser's own attempts have no growing pause, and end after some answers. So this page makes them itself.
+      source.close();
+      if (this.ended) return;
+      this.state = { ...this.state, isOpen: false };
+      this.failures += 1;
+      this.timer = window.setTimeout(() => this.open(), Math.min(1000 * 2 ** (this.failures - 1), LONGEST_PAUSE_MS));
+      this.tell();
+    });
+  }
+
+  private receive(event: TailLines): void {
+    for (const line of event.lines) this.pending.push(line);
+    const { state } = this;
+    this.state = {
+      ...state,
+      shown: state.shown + event.lines.length,
+      skipped: state.skipped + event.skipped,
+      filtered: state.filtered + event.filtered,
+      written: event.written,
+    };
+    if (!this.paused) this.take();
+    else if (this.pending.length > KEPT) this.pending.splice(0, this.pending.length - KEPT);
+    this.state.waiting = this.paused ? this.state.waiting + event.lines.length : 0;
+    this.tell();
+  }
+
+  private take(): void {
+    const all = this.state.lines.concat(this.pending);
+    const gone = Math.max(0, all.length - KEPT);
+    this.state = { ...this.state, lines: gone > 0 ? all.slice(gone) : all, first: this.state.first + gone, waiting: 0 };
+    this.pending = [];
+  }
+
+  private tell(): void {
+    if (this.frame !== 0) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.changed(this.state);
+    });
+  }
+}
