@@ -1,27 +1,33 @@
 //! The section `[observability]` of a node's configuration.
 
 mod check;
+mod milliseconds;
+mod otlp_compression;
+mod otlp_temporality;
+mod parts;
 mod read;
 mod size;
+mod values;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 
-#[cfg(feature = "otlp")]
-use self::check::bad_headers;
-use self::check::{
-    check_clock_anchors, check_doctor_interval, check_otlp_endpoint, compressing, invalid, limit,
-};
-use crate::error::Error;
+pub use self::otlp_compression::OtlpCompression;
+pub use self::otlp_temporality::OtlpTemporality;
+use crate::console_access::ConsoleAccess;
 use crate::log_console::LogConsole;
-#[cfg(feature = "otlp")]
-use crate::otlp::Environment;
 
 /// Default interval of the doctor. A person is told of a fault within minutes, and the runs cost less than a thousandth of
 /// a core.
 const ROUTINE_SECONDS: u64 = 300;
+
+/// Default age of the history: two weekends and what was before them.
+const HISTORY_DAYS: u32 = 14;
+/// Default size of the history, in bytes. The minutes of two weeks of a home's node take less.
+const HISTORY_MAX_BYTES: u64 = 64 << 20;
+/// Default size of the file of traces, in bytes. It holds the last 10 000 of a home's node.
+const TRACE_HISTORY_MAX_BYTES: u64 = 32 << 20;
 
 /// The `[observability]` section of a node's configuration.
 ///
@@ -54,6 +60,23 @@ pub struct ObservabilityConfig {
     log_latest: bool,
     log_group: String,
     metrics_enabled: bool,
+    #[serde(deserialize_with = "read::blocked_worker_ms")]
+    blocked_worker_ms: u64,
+    #[serde(deserialize_with = "read::history")]
+    history: Option<bool>,
+    #[serde(deserialize_with = "read::history_days")]
+    history_days: u32,
+    #[serde(deserialize_with = "read::history_max_bytes")]
+    history_max_bytes: u64,
+    trace_history: bool,
+    #[serde(deserialize_with = "read::trace_history_max_bytes")]
+    trace_history_max_bytes: u64,
+    #[serde(deserialize_with = "read::problems_hook")]
+    problems_hook: Vec<String>,
+    #[serde(deserialize_with = "read::problems_webhook")]
+    problems_webhook: Option<String>,
+    #[serde(deserialize_with = "read::console")]
+    console: Option<ConsoleAccess>,
     #[serde(deserialize_with = "read::doctor_interval")]
     doctor_interval_seconds: Option<u64>,
     doctor_remote: bool,
@@ -64,13 +87,31 @@ pub struct ObservabilityConfig {
     otlp_headers_env: Option<String>,
     otlp_compression: OtlpCompression,
     otlp_only_sampled: bool,
+    otlp_traces: bool,
+    #[serde(deserialize_with = "read::otlp_metrics")]
+    otlp_metrics: bool,
+    #[serde(deserialize_with = "read::otlp_logs")]
+    otlp_logs: bool,
+    #[serde(deserialize_with = "read::otlp_metrics_interval")]
+    otlp_metrics_interval_seconds: Option<u64>,
+    otlp_temporality: Option<OtlpTemporality>,
+    #[serde(deserialize_with = "read::tracing")]
+    tracing: bool,
+    #[serde(deserialize_with = "read::tracing_roots")]
+    tracing_roots: Vec<String>,
+    #[serde(skip)]
+    standard_families: bool,
+    #[serde(skip)]
+    install_logger: bool,
+    #[serde(skip)]
+    install_dispatcher: bool,
     #[serde(skip)]
     resource: Vec<(String, String)>,
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, one file a day without a limit of its size, metrics on, a doctor every 5 minutes that stays
-    /// on this machine, no export of traces. The log folder is empty, which [`configure`] refuses: the node has to choose it.
+    /// Level `info`, no console, one file a day without a limit of its size, metrics on, no history, polls reported that block for 10 ms, a doctor every 5 minutes that stays
+    /// on this machine, no export of traces, and the bridge for `tracing` on where the feature is. The log folder is empty, which [`configure`] refuses: the node has to choose it.
     ///
     /// [`configure`]: crate::configure
     fn default() -> Self {
@@ -83,6 +124,15 @@ impl Default for ObservabilityConfig {
             log_latest: false,
             log_group: String::new(),
             metrics_enabled: true,
+            blocked_worker_ms: 10,
+            history: None,
+            history_days: HISTORY_DAYS,
+            history_max_bytes: HISTORY_MAX_BYTES,
+            trace_history: true,
+            trace_history_max_bytes: TRACE_HISTORY_MAX_BYTES,
+            problems_hook: Vec::new(),
+            problems_webhook: None,
+            console: None,
             doctor_interval_seconds: None,
             doctor_remote: false,
             doctor_clock_anchors: None,
@@ -90,6 +140,16 @@ impl Default for ObservabilityConfig {
             otlp_headers_env: None,
             otlp_compression: OtlpCompression::Gzip,
             otlp_only_sampled: false,
+            otlp_traces: true,
+            otlp_metrics: false,
+            otlp_logs: false,
+            otlp_metrics_interval_seconds: None,
+            otlp_temporality: None,
+            tracing: cfg!(feature = "tracing"),
+            tracing_roots: Vec::new(),
+            standard_families: true,
+            install_logger: true,
+            install_dispatcher: true,
             resource: Vec::new(),
         }
     }
@@ -154,6 +214,90 @@ impl ObservabilityConfig {
         self
     }
 
+    /// Sets whether the page has the families of HearthNet, whose names begin with `hearthnet_`. On by default. A program that is
+    /// no node turns it off. Its page then has its own families, those of its crates, of the process and of the runtime. They
+    /// include none of the request layer, the log and the traces. The counters of what is lost remain: each is on the page once
+    /// it is not 0, such as `hearthnet_log_lines_dropped_total`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// use obs_facade::{ObservabilityConfig, metrics};
+    ///
+    /// let config = ObservabilityConfig::new(folder.path()).standard_families(false);
+    /// let _guard = obs_facade::configure(&config)?;
+    /// assert!(!metrics::render(metrics::Format::Text).contains("hearthnet_"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn standard_families(mut self, shown: bool) -> Self {
+        self.standard_families = shown;
+        self
+    }
+
+    /// Sets the milliseconds for which a poll in a trace may hold its worker: 1 to 60 000, or 0 to measure no polls. 10 by
+    /// default. A longer poll is counted in `hearthnet_blocked_polls_total`, noted on its span, and logged. Checked by
+    /// [`configure`](crate::configure). In a file, `"off"` means the same as 0.
+    pub fn blocked_worker_ms(mut self, ms: u64) -> Self {
+        self.blocked_worker_ms = ms;
+        self
+    }
+
+    /// Sets whether the metrics of each minute are kept on disk, in the folder [`history_dir`](Self::history_dir). Off by
+    /// default. Needs the feature `history`, which [`configure`](crate::configure) checks.
+    pub fn history(mut self, on: bool) -> Self {
+        self.history = Some(on);
+        self
+    }
+
+    /// Sets the number of days that the history keeps: 1 to 366, by default 14. Checked by
+    /// [`configure`](crate::configure).
+    pub fn history_days(mut self, days: u32) -> Self {
+        self.history_days = days;
+        self
+    }
+
+    /// Sets the maximum size of the history in bytes: 1 MiB or more, by default 64 MiB. The oldest minutes make room for
+    /// new ones. Checked by [`configure`](crate::configure).
+    pub fn history_max_bytes(mut self, bytes: u64) -> Self {
+        self.history_max_bytes = bytes;
+        self
+    }
+
+    /// Sets whether the history keeps finished traces too, so that the last ones are there after a restart or a kill. On by
+    /// default, where [`history`](Self::history) is on.
+    pub fn trace_history(mut self, on: bool) -> Self {
+        self.trace_history = on;
+        self
+    }
+
+    /// Sets the size of the file of traces in bytes: 1 MiB to 1 GiB, by default 32 MiB. The oldest traces make room for new
+    /// ones. Checked by [`configure`](crate::configure).
+    pub fn trace_history_max_bytes(mut self, bytes: u64) -> Self {
+        self.trace_history_max_bytes = bytes;
+        self
+    }
+
+    /// Sets the command that is run at a new problem, as program and arguments: `["/usr/bin/notify-send", "HearthNet"]`. It is
+    /// run at most once a minute, without a shell, gets JSON on its standard input, and is killed after 10 s. None by default.
+    /// Needs the feature `history`. Checked by [`configure`](crate::configure).
+    pub fn problems_hook<S: Into<String>>(mut self, command: impl IntoIterator<Item = S>) -> Self {
+        self.problems_hook = command.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the address that gets the same JSON as the body of a `POST` request, such as `http://127.0.0.1:9000/hook`. It has
+    /// 10 s to answer. None by default. Needs the feature `history`. Checked by [`configure`](crate::configure).
+    pub fn problems_webhook(mut self, address: impl Into<String>) -> Self {
+        self.problems_webhook = Some(address.into());
+        self
+    }
+
+    /// Sets the callers that the node's console answers: those on this machine by default. A node without a console ignores it.
+    /// Needs the feature `console`, unless it is [`ConsoleAccess::Off`]. Checked by [`configure`](crate::configure).
+    pub fn console_for(mut self, access: ConsoleAccess) -> Self {
+        self.console = Some(access);
+        self
+    }
+
     /// Sets the interval at which a node runs all checks of its doctor, in seconds: 10 to 86 400, or 0 for never. By default
     /// a node runs those that stay on this machine, every 5 minutes. Checked by [`configure`](crate::configure).
     pub fn doctor_interval_seconds(mut self, seconds: u64) -> Self {
@@ -181,6 +325,43 @@ impl ObservabilityConfig {
         self
     }
 
+    /// Sets whether traces are exported. On by default where [`otlp_endpoint`](Self::otlp_endpoint) is set.
+    pub fn otlp_traces(mut self, on: bool) -> Self {
+        self.otlp_traces = on;
+        self
+    }
+
+    /// Sets whether metrics are exported to the collector, besides traces. Off by default. Needs
+    /// [`otlp_endpoint`](Self::otlp_endpoint). [`configure`](crate::configure) checks that.
+    pub fn otlp_metrics(mut self, on: bool) -> Self {
+        self.otlp_metrics = on;
+        self
+    }
+
+    /// Sets whether the lines of the log are exported to the collector. Off by default. Needs
+    /// [`otlp_endpoint`](Self::otlp_endpoint). [`configure`](crate::configure) checks that.
+    ///
+    /// The lines are read from the day files, so that a line costs its caller nothing more. A restart goes on where the last
+    /// export ended, at most a day back.
+    pub fn otlp_logs(mut self, on: bool) -> Self {
+        self.otlp_logs = on;
+        self
+    }
+
+    /// Sets the time between two exports of metrics in seconds, 1 to 3600. `OTEL_METRIC_EXPORT_INTERVAL` by default, else 60.
+    /// Checked by [`configure`](crate::configure).
+    pub fn otlp_metrics_interval_seconds(mut self, seconds: u64) -> Self {
+        self.otlp_metrics_interval_seconds = Some(seconds);
+        self
+    }
+
+    /// Sets the interval that exported counters and histograms cover.
+    /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` by default, else cumulative.
+    pub fn otlp_temporality(mut self, temporality: OtlpTemporality) -> Self {
+        self.otlp_temporality = Some(temporality);
+        self
+    }
+
     /// Sets the name of the environment variable that holds the headers for the collector, such as
     /// `OTEL_EXPORTER_OTLP_HEADERS`. Its value has OpenTelemetry's form: `authorization=Bearer%20KEY,x-scope=home`. None
     /// by default. [`configure`](crate::configure) reads the variable, so that no file holds the key.
@@ -203,6 +384,36 @@ impl ObservabilityConfig {
         self
     }
 
+    /// Sets whether the events of the `tracing` crate are lines of the log, and its spans are spans of the current trace. On by
+    /// default with the feature `tracing`, which it needs. [`configure`](crate::configure) checks that.
+    pub fn tracing(mut self, on: bool) -> Self {
+        self.tracing = on;
+        self
+    }
+
+    /// Sets the targets of `tracing` whose outermost span begins a trace where none is current: `my_crate::jobs`, with the
+    /// targets below it. None by default. Needs the feature `tracing`. Checked by [`configure`](crate::configure).
+    pub fn tracing_roots<S: Into<String>>(mut self, targets: impl IntoIterator<Item = S>) -> Self {
+        self.tracing_roots = targets.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets whether [`configure`](crate::configure) installs the log as the logger of the `log` crate. On by default. A program
+    /// with a logger of its own turns it off and passes records on with
+    /// [`logger().log(record)`](obs_log::logger).
+    pub fn install_logger(mut self, on: bool) -> Self {
+        self.install_logger = on;
+        self
+    }
+
+    /// Sets whether [`configure`](crate::configure) installs the bridge as the dispatcher of the `tracing` crate. On by default,
+    /// with the feature `tracing`. A program with a stack of `tracing-subscriber` turns it off and adds the layer
+    /// `obs_facade::tracing::layer()` of the feature `tracing-layer` to its stack.
+    pub fn install_dispatcher(mut self, on: bool) -> Self {
+        self.install_dispatcher = on;
+        self
+    }
+
     /// Sets a resource attribute of exported traces, by OpenTelemetry's name, such as `service.instance.id`.
     ///
     /// It wins over the environment variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, which
@@ -212,226 +423,7 @@ impl ObservabilityConfig {
         self.resource.push((key.into(), value.into()));
         self
     }
-
-    /// Returns the addresses that give the doctor the time; `None` for the default ones.
-    #[must_use]
-    pub fn clock_anchors(&self) -> Option<&[String]> {
-        self.doctor_clock_anchors.as_deref()
-    }
-
-    /// Returns the interval at which a node runs its doctor; `None` for never.
-    #[must_use]
-    pub fn doctor_interval(&self) -> Option<Duration> {
-        let seconds = self.doctor_interval_seconds.unwrap_or(ROUTINE_SECONDS);
-        (seconds > 0).then(|| Duration::from_secs(seconds))
-    }
-
-    /// Returns whether the interval of the doctor is the default. A node then leaves out the checks that send packets to
-    /// other machines.
-    #[must_use]
-    pub fn is_doctor_routine(&self) -> bool {
-        self.doctor_interval_seconds.is_none()
-    }
-
-    /// Returns whether `/doctor` answers callers on other machines too.
-    #[must_use]
-    pub fn is_doctor_remote(&self) -> bool {
-        self.doctor_remote
-    }
-
-    /// Returns the folder of the day files; empty unless it was set.
-    #[must_use]
-    pub fn log_dir(&self) -> &std::path::Path {
-        &self.log_dir
-    }
-
-    /// Returns the form of the log on stderr.
-    #[must_use]
-    pub fn console(&self) -> LogConsole {
-        self.log_console
-    }
-
-    pub(crate) fn log(&self) -> Result<obs_log::Config, Error> {
-        if self.log_dir.as_os_str().is_empty() {
-            let problem = "the path is empty";
-            return Err(invalid("log_dir", problem, "set the folder for the day files"));
-        }
-        let (console, format) = match self.log_console {
-            LogConsole::Off => (obs_log::Console::Off, obs_log::ConsoleFormat::Text),
-            LogConsole::Text => (obs_log::Console::Always, obs_log::ConsoleFormat::Text),
-            LogConsole::Json => (obs_log::Console::Always, obs_log::ConsoleFormat::Json),
-        };
-        let config = obs_log::Config::new(&self.log_dir).level(&self.log_level).console(console);
-        let config = config.console_format(format).latest_link(self.log_latest);
-        let config = config.group(Some(self.log_group.clone()).filter(|group| !group.is_empty()));
-        compressing(config.max_bytes(limit(self.log_max_bytes)), self.log_compress)
-    }
-
-    pub(crate) fn check_doctor(&self) -> Result<(), Error> {
-        check_doctor_interval(self.doctor_interval_seconds.unwrap_or(ROUTINE_SECONDS).into())?;
-        check_clock_anchors(self.doctor_clock_anchors.as_deref().unwrap_or_default())
-    }
-
-    /// Returns the configuration of the export; `None` where traces are not exported.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn otlp(&self, environment: &Environment) -> Result<Option<obs_trace::otlp::Config>, Error> {
-        let Some(endpoint) = &self.otlp_endpoint else { return Ok(None) };
-        let config = obs_trace::otlp::Config::new(endpoint)
-            .compression(self.otlp_compression.into())
-            .only_sampled(self.otlp_only_sampled)
-            .resource("service.name", "hearthnet")
-            .resource("service.version", env!("CARGO_PKG_VERSION"));
-        let resource = environment.attributes.iter().chain(&self.resource);
-        // Later attributes replace earlier ones: defaults, then the environment, then the program.
-        let config = resource.fold(config, |config, (key, value)| config.resource(key, value));
-        // Checked before the headers are added, so that an error of the second check is about them.
-        config.check()?;
-        let headers = self.otlp_headers()?.into_iter();
-        let config = headers.fold(config, |config, (name, value)| config.header(name, value));
-        config.check().map_err(|_| bad_headers("has a header that cannot be sent"))?;
-        Ok(Some(config))
-    }
-
-    #[cfg(feature = "otlp")]
-    fn otlp_headers(&self) -> Result<Vec<(String, String)>, Error> {
-        let Some(variable) = &self.otlp_headers_env else { return Ok(Vec::new()) };
-        // `var` returns an error, and does not panic, for a name with `=` or NUL.
-        let text = std::env::var(variable).map_err(|_| bad_headers("is not set or not UTF-8"))?;
-        crate::otlp::headers(&text).map_err(bad_headers)
-    }
-
-    pub(crate) fn check_otlp(&self) -> Result<(), Error> {
-        self.otlp_endpoint.as_deref().map_or(Ok(()), check_otlp_endpoint)
-    }
-
-    pub(crate) fn metrics(&self) -> obs_metrics::Config {
-        obs_metrics::Config::default().enabled(self.metrics_enabled)
-    }
-}
-
-/// Compression of requests to the collector; in a configuration `"gzip"` or `"none"`.
-///
-/// ```
-/// use obs_facade::{ObservabilityConfig, OtlpCompression};
-///
-/// let config = ObservabilityConfig::new("/var/log/hearthnet").otlp_compression(OtlpCompression::None);
-/// let read: ObservabilityConfig = toml::from_str(r#"otlp_compression = "gzip""#)?;
-/// # Ok::<(), toml::de::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum OtlpCompression {
-    /// By gzip.
-    #[default]
-    Gzip,
-    /// Not at all.
-    None,
-}
-
-#[cfg(feature = "otlp")]
-impl From<OtlpCompression> for obs_trace::otlp::Compression {
-    fn from(compression: OtlpCompression) -> Self {
-        match compression {
-            OtlpCompression::Gzip => obs_trace::otlp::Compression::Gzip,
-            OtlpCompression::None => obs_trace::otlp::Compression::Off,
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unusable_endpoint_is_refused_with_field_and_fix() {
-        for bad in ["", "collector:4318", "grpc://c:4317", "http://u:hunter2@collector"] {
-            let error = ObservabilityConfig::new("/tmp").otlp_endpoint(bad).check_otlp().unwrap_err();
-            assert_eq!(error.field(), "otlp_endpoint", "{bad}");
-            let text = format!("otlp_endpoint = \"{bad}\"");
-            let read = toml::from_str::<ObservabilityConfig>(&text).unwrap_err().message().to_owned();
-            for text in [error.to_string(), read] {
-                let fix = if cfg!(feature = "otlp") { "such as http://host:4318" } else { "feature `otlp`" };
-                assert!(text.contains(fix), "{text}");
-                assert!(!text.contains("hunter2"), "{text}");
-            }
-        }
-        let good = toml::from_str::<ObservabilityConfig>("otlp_endpoint = \"http://127.0.0.1:4318\"");
-        assert_eq!(good.is_ok(), cfg!(feature = "otlp"));
-        assert!(toml::from_str::<ObservabilityConfig>("").unwrap().check_otlp().is_ok(), "off by default");
-    }
-
-    #[test]
-    fn a_bad_size_or_compression_of_log_files_is_refused_with_field_and_fix() {
-        let read = |text: &str| toml::from_str::<ObservabilityConfig>(text);
-        for bad in ["1", "1048575", "-1", "9223372036854775808", "\"1MB\"", "\"99999999999TB\""] {
-            let error = read(&format!("log_max_bytes = {bad}")).unwrap_err().to_string();
-            assert!(error.contains("log_max_bytes"), "{error}");
-            let says_what_is_allowed = error.contains("1 MiB (1048576)") || error.contains("i64");
-            assert!(says_what_is_allowed, "{error}");
-        }
-        for (bad, words) in [
-            ("\"100\"", "such as \"100MB\""),
-            ("\"100M\"", "`100M` is not a size"),
-            ("true", "a number of bytes"),
-        ] {
-            let error = read(&format!("log_max_bytes = {bad}")).unwrap_err().to_string();
-            assert!(error.contains("log_max_bytes") && error.contains(words), "{error}");
-        }
-        let words = read("log_dir = \"x\"\nlog_max_bytes = \"100MB\"").unwrap();
-        assert_eq!(words, ObservabilityConfig::new("x").log_max_bytes(100_000_000));
-        let error = obs_facade_error(ObservabilityConfig::new("/tmp").log_max_bytes(5));
-        assert_eq!(error.field(), "log_max_bytes");
-        assert!(error.to_string().contains("1 MiB (1048576)"), "{error}");
-        for good in [0, 1 << 20, i64::MAX as u64] {
-            let config = read(&format!("log_dir = \"x\"\nlog_max_bytes = {good}")).unwrap();
-            let expected = obs_log::Config::new("x").console(obs_log::Console::Off).max_bytes(limit(good));
-            assert_eq!(config.log().unwrap(), expected);
-        }
-        let compressed = read("log_dir = \"x\"\nlog_compress = true");
-        assert_eq!(compressed.is_ok(), cfg!(feature = "compress"));
-        #[cfg(not(feature = "compress"))]
-        {
-            let built = ObservabilityConfig::new("/tmp").log_compress(true).log().unwrap_err();
-            assert_eq!(built.field(), "log_compress");
-            for text in [built.to_string(), compressed.unwrap_err().to_string()] {
-                assert!(text.contains("log_compress") && text.contains("feature `compress`"), "{text}");
-            }
-        }
-        assert!(read("log_compress = false").is_ok());
-    }
-
-    fn obs_facade_error(config: ObservabilityConfig) -> Error {
-        config.log().unwrap().check().unwrap_err().into()
-    }
-
-    #[test]
-    fn bad_doctor_settings_are_refused_with_field_and_fix() {
-        for bad in [1, 9, 86_401, u64::MAX] {
-            let error =
-                ObservabilityConfig::new("/tmp").doctor_interval_seconds(bad).check_doctor().unwrap_err();
-            assert_eq!(error.field(), "doctor_interval_seconds");
-            assert!(error.to_string().contains("seconds from 10 to 86400"), "{error}");
-        }
-        for bad in ["9", "-1", "86401"] {
-            let text = format!("doctor_interval_seconds = {bad}");
-            let error = toml::from_str::<ObservabilityConfig>(&text).unwrap_err().to_string();
-            assert!(error.contains("doctor_interval_seconds") && error.contains("10 to 86400"), "{error}");
-        }
-        for bad in ["ftp://host/", "host", "http://", "http://u:hunter2@host/", "http://a b/"] {
-            let config = ObservabilityConfig::new("/tmp").doctor_clock_anchors([bad]);
-            assert_eq!(config.check_doctor().unwrap_err().field(), "doctor_clock_anchors", "{bad}");
-            let error = toml::from_str::<ObservabilityConfig>(&format!("doctor_clock_anchors = [\"{bad}\"]"));
-            let error = error.unwrap_err().message().to_owned();
-            assert!(error.contains("http://host/") && !error.contains("hunter2"), "{error}");
-        }
-        let read = |text| toml::from_str::<ObservabilityConfig>(text).unwrap();
-        assert_eq!(read("").doctor_interval(), Some(Duration::from_secs(300)));
-        assert!(read("").is_doctor_routine() && !read("doctor_interval_seconds = 300").is_doctor_routine());
-        assert_eq!(read("doctor_interval_seconds = 0").doctor_interval(), None);
-        assert_eq!(read("doctor_interval_seconds = 300").doctor_interval(), Some(Duration::from_secs(300)));
-        assert_eq!(read("doctor_clock_anchors = []").clock_anchors(), Some(&[][..]));
-        assert!(read("").clock_anchors().is_none());
-        assert!(read("doctor_remote = true").is_doctor_remote() && !read("").is_doctor_remote());
-    }
-}
+mod tests;
