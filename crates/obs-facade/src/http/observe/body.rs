@@ -15,8 +15,9 @@ pin_project! {
     /// Made by [`layer()`](super::layer()). It passes frames, end and size on unchanged.
     #[derive(Debug)]
     pub struct ObservedBody<B: Body> {
+        // Dropped when it has ended and before its call, so that a span which a layer keeps in it ends within the trace.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         // Bytes that are still to be sent; `None` where the length is unknown.
         left: Option<u64>,
         call: Option<Call>,
@@ -24,10 +25,13 @@ pin_project! {
 
     impl<B: Body> PinnedDrop for ObservedBody<B> {
         fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
+            let mut this = this.project();
             // A server may drop a body that is at its end without polling for the end. A body with data left was
             // cut off by the client, so its call is cancelled.
-            if this.inner.is_end_stream() && let Some(call) = this.call.take() {
+            if this.inner.as_ref().as_pin_ref().is_none_or(|inner| inner.is_end_stream())
+                && let Some(call) = this.call.take()
+            {
+                call.enter(|| this.inner.set(None));
                 call.end();
             }
         }
@@ -43,7 +47,14 @@ impl<B: Body> ObservedBody<B> {
     pub(super) fn new(inner: B, length: Option<u64>, mut call: Option<Call>) -> Self {
         // The head wins over the body's own size: the server sends at most that many bytes.
         let left = length.or_else(|| inner.size_hint().exact());
-        if left == Some(0) || inner.is_end_stream() {
+        let mut inner = Some(inner);
+        // A server asks the body of a HEAD for its size, so that one is kept.
+        if inner.as_ref().is_some_and(B::is_end_stream)
+            && let Some(call) = &call
+        {
+            call.enter(|| inner = None);
+        }
+        if left == Some(0) || inner.is_none() {
             end(&mut call);
         }
         ObservedBody { inner, left, call }
@@ -59,10 +70,17 @@ impl<B: Body> Body for ObservedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
+        let Some(mut inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let frame = match this.call {
-            Some(call) => ready!(call.enter(|| this.inner.as_mut().poll_frame(cx))),
-            None => return this.inner.poll_frame(cx),
+            Some(call) => ready!(call.enter(|| inner.as_mut().poll_frame(cx))),
+            None => return inner.poll_frame(cx),
         };
+        let has_ended = inner.is_end_stream();
+        if (has_ended || frame.is_none())
+            && let Some(call) = this.call
+        {
+            call.enter(|| this.inner.set(None));
+        }
         match &frame {
             None => end(this.call),
             Some(Err(_)) => {
@@ -76,7 +94,7 @@ impl<B: Body> Body for ObservedBody<B> {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.remaining() as u64);
                 *this.left = this.left.map(|left| left.saturating_sub(bytes));
-                if *this.left == Some(0) || this.inner.is_end_stream() {
+                if *this.left == Some(0) || has_ended {
                     end(this.call);
                 }
             }
@@ -85,11 +103,11 @@ impl<B: Body> Body for ObservedBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(B::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or(SizeHint::with_exact(0), B::size_hint)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One bus call, from its headers to the end of its response.
+//! One bus call or request of a route, from its headers to the end of its response.
 
 use std::time::Instant;
 
@@ -7,10 +7,20 @@ use obs_trace::Trace;
 
 use super::result_label;
 
+/// Kind of an observed request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A call of a capability.
+    BusCall,
+    /// Any other request, named by the template of its route.
+    Route,
+}
+
 /// A call that has begun. Dropping it records it, so each call is recorded exactly once: by [`Call::end`], by a client
 /// that disconnected, or by a handler that unwinds.
 #[derive(Debug)]
 pub(super) struct Call {
+    kind: Kind,
     trace: Trace,
     started: Instant,
     stream: Option<Lease>,
@@ -18,20 +28,24 @@ pub(super) struct Call {
 
 impl Call {
     /// Starts the clock of a call.
-    pub(super) fn begin(trace: Trace) -> Self {
-        Call { trace, started: Instant::now(), stream: None }
+    pub(super) fn begin(kind: Kind, trace: Trace) -> Self {
+        Call { kind, trace, started: Instant::now(), stream: None }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) fn trace(&self) -> &Trace {
         &self.trace
     }
 
-    /// Runs a part of the call inside its trace. If the part unwinds, the trace ends as `panic`.
+    /// Runs a part of the call inside its trace, as a poll that may hold its worker. If the part unwinds, the trace ends as `panic`.
     pub(super) fn enter<T>(&self, part: impl FnOnce() -> T) -> T {
         // A runtime catches the panic before it drops the call. By then `thread::panicking` is false, and the drop
         // would look like a cancellation. So the trace ends during the unwinding.
         let unwinding = EndTrace(&self.trace);
-        let result = self.trace.enter(part);
+        let result = self.trace.enter_poll(part);
         // Reached only without a panic.
         std::mem::forget(unwinding);
         result

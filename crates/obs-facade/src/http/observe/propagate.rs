@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use obs_metrics::CounterFamily;
 use obs_trace::propagation::{self, TraceState};
-use obs_trace::{Remote, Span, SpanId, TraceId};
+use obs_trace::{Outgoing, Remote, Span, SpanId, TraceId};
 
 use super::headers::REQUEST_ID;
 
@@ -34,7 +34,19 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// # trace.finish();
 /// ```
 pub fn inject(headers: &mut HeaderMap) {
-    let Some(outgoing) = obs_trace::outgoing() else { return };
+    if let Some(outgoing) = obs_trace::outgoing() {
+        write(&outgoing, headers);
+    }
+}
+
+/// Writes the trace into the headers of a call on behalf of `span`. Does nothing when the span belongs to no trace.
+pub(in crate::http) fn inject_of(span: &Span, headers: &mut HeaderMap) {
+    if let Some(outgoing) = span.outgoing() {
+        write(&outgoing, headers);
+    }
+}
+
+fn write(outgoing: &Outgoing, headers: &mut HeaderMap) {
     headers.insert(REQUEST_ID, ascii(&outgoing.request_id()));
     headers.insert(TRACEPARENT, ascii(&outgoing.traceparent()));
     match outgoing.tracestate() {
@@ -128,7 +140,7 @@ fn count_fresh(reason: &str) {
     static FRESH: LazyLock<CounterFamily<1>> = LazyLock::new(|| {
         obs_metrics::counter(
             "hearthnet_request_ids_fresh_total",
-            "Bus calls that got a fresh request ID, by the fault of the one they came with.",
+            "Observed requests that got a fresh request ID, by the fault of the one they came with.",
             ["reason"],
         )
     });
@@ -140,7 +152,7 @@ fn note_refused<T>(header: &HeaderName, value: &Result<T, &'static str>) {
     static REFUSED: LazyLock<CounterFamily<2>> = LazyLock::new(|| {
         obs_metrics::counter(
             "hearthnet_trace_headers_refused_total",
-            "Trace headers of bus calls that could not be used, by header and fault.",
+            "Trace headers of observed requests that could not be used, by header and fault.",
             ["header", "reason"],
         )
     });

@@ -6,8 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use obs_metrics::OVERFLOW;
 use obs_trace::Status;
 
-/// Codes of the protocol and of its later versions. They always have a value of their own.
-const KNOWN: [&str; 32] = [
+/// Result of a request whose status 4xx is not one of the protocol's.
+pub(super) const HTTP_4XX: &str = "http_4xx";
+/// Result of a request whose status 5xx is not one of the protocol's.
+pub(super) const HTTP_5XX: &str = "http_5xx";
+
+/// Codes of the protocol and of its later versions, and the classes of other statuses. They always have a value of their
+/// own.
+const KNOWN: [&str; 34] = [
     "not_found",
     "capacity_exceeded",
     "schema_mismatch",
@@ -40,6 +46,8 @@ const KNOWN: [&str; 32] = [
     "unavailable",
     "aggregation_too_few_nodes",
     "consent_denied",
+    HTTP_4XX,
+    HTTP_5XX,
 ];
 
 /// Maximum number of other codes with a value of their own in this process. Each makes a series for each capability, and a
