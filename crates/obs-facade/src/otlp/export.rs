@@ -1,35 +1,76 @@
-//! The process's one exporter of traces, which `configure` starts, replaces and stops.
+//! The process's exporters, which `configure` starts, replaces and stops.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use obs_trace::Error;
-use obs_trace::otlp::{self, Config, Exporter, Stats};
+use obs_trace::otlp::{self, Exporter};
 
-/// The running export. Held while an exporter starts, so that two calls of `configure` leave one exporter.
-static CURRENT: Mutex<Option<Export>> = Mutex::new(None);
-/// Number of guards that exist.
-static GUARDS: AtomicUsize = AtomicUsize::new(0);
+use super::{logs, metrics};
+use crate::error::Error;
+use crate::last_guard::{Guard, Guards};
 
-struct Export {
-    config: Config,
-    exporter: Arc<Exporter>,
+/// Settings of the three exports. `None` is off.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) traces: Option<otlp::Config>,
+    pub(crate) metrics: Option<metrics::Settings>,
+    pub(crate) logs: Option<logs::Settings>,
 }
 
-/// Starts, replaces or stops the export. The same configuration again changes nothing.
-pub(crate) fn configure(config: Option<Config>) -> Result<Guard, Error> {
-    let mut current = current();
-    if current.as_ref().map(|export| &export.config) != config.as_ref() {
-        let export = config.map(|config| {
-            let exporter = Arc::new(otlp::start(&config)?);
-            Ok::<_, Error>(Export { config, exporter })
-        });
-        end(std::mem::replace(&mut *current, export.transpose()?));
+impl Settings {
+    pub(crate) fn is_off(&self) -> bool {
+        self.traces.is_none() && self.metrics.is_none() && self.logs.is_none()
     }
+}
+
+/// The running exports. Held while an exporter starts, so that two calls of `configure` leave one exporter of each signal.
+static CURRENT: Mutex<Exports> = Mutex::new(Exports { traces: None, metrics: None, logs: None });
+static GUARDS: Guards = Guards::new(flush);
+
+struct Exports {
+    traces: Option<Export<otlp::Config, Exporter>>,
+    metrics: Option<Export<metrics::Settings, obs_otlp::Exporter<metrics::Encoded>>>,
+    logs: Option<Export<logs::Settings, obs_otlp::Exporter<logs::Encoded>>>,
+}
+
+/// Export of one signal with its settings.
+struct Export<S, E> {
+    settings: S,
+    exporter: Arc<E>,
+}
+
+/// Starts, replaces or stops the exports. The same settings again change nothing.
+pub(crate) fn configure(settings: Settings) -> Result<Guard, Error> {
+    let mut current = current();
+    let of_otlp = |error: obs_otlp::Error| Error::from(obs_trace::Error::from(error));
+    if let Some(traces) = replace(&mut current.traces, settings.traces, |config| Ok(otlp::start(config)?))? {
+        traces.disconnect();
+        end(traces);
+    }
+    let metrics = |settings: &_| metrics::start(settings).map_err(of_otlp);
+    replace(&mut current.metrics, settings.metrics, metrics)?.into_iter().for_each(end);
+    let logs = |settings: &_| logs::start(settings).map_err(of_otlp);
+    replace(&mut current.logs, settings.logs, logs)?.into_iter().for_each(end);
     drop(current);
-    Ok(Guard::new())
+    Ok(GUARDS.guard())
+}
+
+/// Replaces an export by one with other settings. Returns the one before.
+fn replace<S: PartialEq, E>(
+    export: &mut Option<Export<S, E>>,
+    settings: Option<S>,
+    start: impl FnOnce(&S) -> Result<E, Error>,
+) -> Result<Option<Arc<E>>, Error> {
+    if export.as_ref().map(|export| &export.settings) == settings.as_ref() {
+        return Ok(None);
+    }
+    let started = settings.map(|settings| {
+        let exporter = Arc::new(start(&settings)?);
+        Ok::<_, Error>(Export { settings, exporter })
+    });
+    let before = std::mem::replace(export, started.transpose()?);
+    Ok(before.map(|export| export.exporter))
 }
 
 /// Returns the counters of the export of traces; `None` without an export.
@@ -38,57 +79,71 @@ pub(crate) fn configure(config: Option<Config>) -> Result<Guard, Error> {
 /// assert_eq!(obs_facade::export_stats(), None);
 /// ```
 #[must_use]
-pub fn stats() -> Option<Stats> {
+pub fn trace_stats() -> Option<otlp::Stats> {
     // A scrape calls this. The lock is held for a copy of counters, and for the start of an exporter at most.
-    current().as_ref().map(|export| export.exporter.stats())
+    current().traces.as_ref().map(|export| export.exporter.stats())
 }
 
-/// Disconnects the exporter and drops it on a thread of its own, because the drop sends its queue and may take two
-/// seconds.
-fn end(export: Option<Export>) {
-    if let Some(Export { exporter, .. }) = export {
-        exporter.disconnect();
-        // If no thread can be started, the closure and the exporter are dropped here, which blocks.
-        let _ = thread::Builder::new().name("obs-trace-otlp-end".to_owned()).spawn(move || drop(exporter));
-    }
+/// Returns the counters of the export of metrics, whose items are families; `None` without an export.
+///
+/// ```
+/// assert_eq!(obs_facade::metric_export_stats(), None);
+/// ```
+#[must_use]
+pub fn metric_stats() -> Option<obs_otlp::Stats> {
+    current().metrics.as_ref().map(|export| export.exporter.stats())
 }
 
-fn current() -> MutexGuard<'static, Option<Export>> {
+/// Returns the counters of the export of lines; `None` without an export.
+///
+/// ```
+/// assert_eq!(obs_facade::log_export_stats(), None);
+/// ```
+#[must_use]
+pub fn log_stats() -> Option<obs_otlp::Stats> {
+    current().logs.as_ref().map(|export| export.exporter.stats())
+}
+
+/// Drops an exporter on a thread of its own, because the drop sends its queue and may take two seconds.
+fn end<E: Send + Sync + 'static>(exporter: Arc<E>) {
+    // If no thread can be started, the closure and the exporter are dropped here, which blocks.
+    let _ = thread::Builder::new().name("obs-trace-otlp-end".to_owned()).spawn(move || drop(exporter));
+}
+
+fn current() -> MutexGuard<'static, Exports> {
     // A panic under the lock leaves the old or the new export, both of which are valid.
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Guard whose last drop sends the waiting traces.
-#[derive(Debug)]
-pub(crate) struct Guard(());
-
-/// Maximum wait for the last flush. The end of a node must not depend on a slow collector.
+/// Maximum wait for the last flush of all exports. The end of a node must not depend on a slow collector.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-impl Guard {
-    fn new() -> Guard {
-        // Relaxed: a clone adds to a count that its original keeps above zero.
-        GUARDS.fetch_add(1, Ordering::Relaxed);
-        Guard(())
-    }
-}
-
-impl Clone for Guard {
-    fn clone(&self) -> Guard {
-        Guard::new()
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // Release by each drop and acquire by the last one, so that the flush comes after all that other guards' holders
-        // recorded.
-        if GUARDS.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // Cloned out of the lock: a flush of two seconds must not block `configure` or a scrape.
-            let exporter = current().as_ref().map(|export| Arc::clone(&export.exporter));
-            if let Some(exporter) = exporter {
-                exporter.flush(PATIENCE);
+/// Sends what waits, all signals at the same time.
+fn flush() {
+    // Cloned out of the lock: a flush of two seconds must not block `configure` or a scrape.
+    let exports = {
+        let current = current();
+        let traces = current.traces.as_ref().map(|export| Arc::clone(&export.exporter));
+        let metrics = current.metrics.as_ref().map(|export| Arc::clone(&export.exporter));
+        (traces, metrics, current.logs.as_ref().map(|export| Arc::clone(&export.exporter)))
+    };
+    let end = Instant::now() + PATIENCE;
+    let left = || end.saturating_duration_since(Instant::now());
+    let (traces, metrics, logs) = exports;
+    thread::scope(|threads| {
+        let metrics = metrics.as_ref().map(|metrics| move || _ = metrics.flush(left()));
+        let logs = logs.as_ref().map(|logs| {
+            move || {
+                // The lines must be in their file to be read from there.
+                obs_log::flush(left());
+                logs.flush(left());
             }
+        });
+        // Without a thread a signal is not flushed: its worker still sends what it can.
+        let _ = metrics.map(|flush| thread::Builder::new().spawn_scoped(threads, flush));
+        let _ = logs.map(|flush| thread::Builder::new().spawn_scoped(threads, flush));
+        if let Some(traces) = &traces {
+            traces.flush(left());
         }
-    }
+    });
 }

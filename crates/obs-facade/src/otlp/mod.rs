@@ -1,10 +1,13 @@
-//! Export of traces to the OpenTelemetry collector that the configuration names.
+//! Export of traces, metrics and lines to the OpenTelemetry collector that the configuration names.
 
 mod environment;
 mod export;
 mod list;
+pub(crate) mod logs;
+pub(crate) mod metrics;
+mod scope;
 
-pub(crate) use environment::Environment;
-pub use export::stats;
-pub(crate) use export::{Guard, configure};
+pub(crate) use environment::{Environment, OfSignal};
+pub(crate) use export::{Settings, configure};
+pub use export::{log_stats, metric_stats, trace_stats};
 pub(crate) use list::headers;
