@@ -2,12 +2,25 @@
 //!
 //! No crate depends on another one, so this module is the only place that knows two of them.
 
+mod blocked;
+#[cfg(feature = "tracing")]
+pub(crate) mod bridge;
+mod declared;
+#[cfg(feature = "history")]
+pub(crate) mod history;
 #[cfg(feature = "http")]
 mod own_state;
+#[cfg(feature = "history")]
+pub(crate) mod problems;
+#[cfg(feature = "history")]
+pub(crate) mod trace_history;
 
 use std::sync::Once;
 
 use obs_metrics::{Kind, Registry};
+
+pub(crate) use self::blocked::offer as offer_to_blocked_polls;
+use self::declared::declared;
 
 static JOINED: Once = Once::new();
 
@@ -20,8 +33,17 @@ pub(crate) fn join() {
         join_trace_ids();
         show_log_stats();
         show_trace_stats();
+        blocked::join();
+        obs_trace::set_error_redaction(obs_doctor::redact);
         #[cfg(feature = "otlp")]
         show_export_stats();
+        #[cfg(feature = "tracing")]
+        show_bridge_stats();
+        #[cfg(feature = "history")]
+        {
+            show_history_stats();
+            problems::join();
+        }
     });
     // Outside of the `Once`: the first call may come before a runtime exists.
     show_runtime();
@@ -95,10 +117,19 @@ fn show_trace_stats() {
     counter("hearthnet_trace_dropped_fields_total", fields, || obs_trace::stats().dropped_fields);
 }
 
+/// Shows the counters of the bridge for the `tracing` crate.
+#[cfg(feature = "tracing")]
+fn show_bridge_stats() {
+    let open = "Spans of the tracing crate that have a trace and are open.";
+    gauge("hearthnet_tracing_open_spans", open, || obs_tracing::stats().open_spans);
+    let dropped = "Spans of the tracing crate dropped because too many were open.";
+    counter("hearthnet_tracing_dropped_spans_total", dropped, || obs_tracing::stats().excess_spans);
+}
+
 /// Shows the counters of the export of traces. Without an export the families have no samples.
 #[cfg(feature = "otlp")]
 fn show_export_stats() {
-    use crate::otlp::stats;
+    use crate::otlp::trace_stats as stats;
     let traces = "Traces given to the export, by outcome.";
     declared(Registry::global().collect_with(
         Kind::Counter,
@@ -144,7 +175,110 @@ fn show_export_stats() {
     of_export(Kind::Gauge, "hearthnet_trace_export_failing", failing, |stats| {
         f64::from(u8::from(stats.is_failing))
     });
+    show_export_of("metrics", "families", "points", crate::otlp::metric_stats);
+    show_export_of("log", "lines", "lines", crate::otlp::log_stats);
 }
+
+/// Shows the counters of the export of metrics or lines. Without an export the families have no samples.
+#[cfg(feature = "otlp")]
+fn show_export_of(signal: &str, items: &str, units: &str, stats: fn() -> Option<obs_otlp::Stats>) {
+    let name = |what: &str| format!("hearthnet_{signal}_export_{what}");
+    let given = format!("The {items} of the {signal} given to the export, by outcome.");
+    declared(Registry::global().collect_with(
+        Kind::Counter,
+        &name(&format!("{items}_total")),
+        &given,
+        ["outcome"],
+        move |samples| {
+            if let Some(stats) = stats() {
+                samples.push(["exported"], stats.exported as f64);
+                samples.push(["failed"], stats.failed as f64);
+                samples.push(["dropped"], stats.dropped as f64);
+            }
+        },
+    ));
+    let of_export = |kind, what: &str, help: &str, read: fn(obs_otlp::Stats) -> f64| {
+        let read = move |samples: &mut obs_metrics::Samples<0>| {
+            stats().into_iter().for_each(|stats| samples.push([], read(stats)));
+        };
+        declared(Registry::global().collect_with(kind, &name(what), help, [], read));
+    };
+    let rejected = format!("The {units} rejected by the collector in a partial success.");
+    of_export(Kind::Counter, &format!("rejected_{units}_total"), &rejected, |stats| {
+        stats.rejected_units as f64
+    });
+    let requests = "Requests sent to the collector.";
+    of_export(Kind::Counter, "requests_total", requests, |stats| stats.requests as f64);
+    let retries = "Requests sent to the collector again after a failure.";
+    of_export(Kind::Counter, "retries_total", retries, |stats| stats.retries as f64);
+    let failing = "Whether the last request to the collector failed: 1 or 0.";
+    of_export(Kind::Gauge, "failing", failing, |stats| f64::from(u8::from(stats.is_failing)));
+}
+
+/// Shows the counters of the history. Without a history the families have no samples.
+#[cfg(feature = "history")]
+fn show_history_stats() {
+    let of_history = |kind, name, help, read: fn(obs_history::Stats) -> f64| {
+        let read = move |samples: &mut obs_metrics::Samples<0>| {
+            history::stats().into_iter().for_each(|stats| samples.push([], read(stats)));
+        };
+        declared(Registry::global().collect_with(kind, name, help, [], read));
+    };
+    let written = "Minutes written to the history.";
+    of_history(Kind::Counter, "hearthnet_history_records_written_total", written, |stats| {
+        stats.minutes_written as f64
+    });
+    let lost = "Minutes of the history that were lost because its file could not be written.";
+    of_history(Kind::Counter, "hearthnet_history_records_lost_total", lost, |stats| {
+        stats.minutes_lost as f64
+    });
+    let errors = "Failed attempts to write the history.";
+    of_history(Kind::Counter, "hearthnet_history_write_errors_total", errors, |stats| {
+        stats.write_errors as f64
+    });
+    let aside = "Damaged files of the history that were moved aside.";
+    of_history(Kind::Counter, "hearthnet_history_files_set_aside_total", aside, |stats| {
+        stats.files_set_aside as f64
+    });
+    let bytes = "Bytes of the history's file.";
+    of_history(Kind::Gauge, "hearthnet_history_file_bytes", bytes, |stats| stats.file_bytes as f64);
+    let failing = "Whether the last attempt to write the history failed: 1 or 0.";
+    of_history(Kind::Gauge, "hearthnet_history_failing", failing, |stats| {
+        f64::from(u8::from(stats.is_failing))
+    });
+    show_trace_history_stats();
+}
+
+/// Shows the state of the history of traces. Without one the families have no samples.
+#[cfg(feature = "history")]
+fn show_trace_history_stats() {
+    let of_traces = |kind, name, help, read: fn(obs_history::TraceHistoryStats) -> f64| {
+        let read = move |samples: &mut obs_metrics::Samples<0>| {
+            trace_history::stats().into_iter().for_each(|stats| samples.push([], read(stats)));
+        };
+        declared(Registry::global().collect_with(kind, name, help, [], read));
+    };
+    let restored = "Traces of earlier runs that were restored at the start.";
+    of_traces(Kind::Gauge, "hearthnet_trace_history_restored", restored, |stats| stats.restored as f64);
+    let missed = "Traces that are not in the history, because its file could not be used when they ended.";
+    of_traces(Kind::Counter, "hearthnet_trace_history_missed_total", missed, |stats| stats.missed as f64);
+    let skipped = "Bytes of traces that newer ones replaced in memory before the disk had them.";
+    of_traces(Kind::Counter, "hearthnet_trace_history_skipped_bytes_total", skipped, |stats| {
+        stats.skipped_bytes as f64
+    });
+    let failing = "Whether traces are not recorded, or not written to the disk: 1 or 0.";
+    of_traces(Kind::Gauge, "hearthnet_trace_history_failing", failing, |stats| {
+        f64::from(u8::from(!stats.is_recording || stats.disk_fails))
+    });
+}
+
+/// Takes the results of a run of the doctor as problems, or as the end of problems.
+#[cfg(all(feature = "http", feature = "history"))]
+pub(crate) use self::problems::note_checks;
+
+/// Without a history there are no problems.
+#[cfg(all(feature = "http", not(feature = "history")))]
+pub(crate) fn note_checks(_: &obs_doctor::Report) {}
 
 /// Shows the results of the doctor's latest run, when a node runs it on a timer.
 #[cfg(feature = "http")]
@@ -160,9 +294,13 @@ pub(crate) fn show_doctor(report: &obs_doctor::Report) {
         ok.with([&result.name]).set(f64::from(u8::from(result.ok)));
         duration.with([&result.name]).set(result.duration.as_secs_f64());
     }
-    obs_metrics::counter("hearthnet_doctor_runs_total", "Runs of the doctor on its timer.", [])
-        .with([])
-        .inc();
+    doctor_runs().inc();
+}
+
+/// Number of the doctor's runs, when a node runs it on a timer.
+#[cfg(feature = "http")]
+pub(crate) fn doctor_runs() -> obs_metrics::Counter {
+    obs_metrics::counter("hearthnet_doctor_runs_total", "Runs of the doctor on its timer.", []).with([])
 }
 
 /// Shows the families of the tokio runtime that calls this, if there is one.
@@ -190,11 +328,4 @@ fn by_level(name: &str, help: &str, read: impl Fn() -> [u64; 5] + Send + Sync + 
         }
     };
     declared(Registry::global().collect_with(Kind::Counter, name, help, ["level"], read));
-}
-
-/// Logs that a family is missing. A user's own family may have taken its name first.
-fn declared(result: Result<(), obs_metrics::Error>) {
-    if let Err(error) = result {
-        obs_log::warn!("an internal metric family is missing from the page: {error}");
-    }
 }

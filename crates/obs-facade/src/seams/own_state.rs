@@ -73,7 +73,7 @@ pub(super) fn complete(mut state: Observability) -> Observability {
 
 #[cfg(feature = "otlp")]
 fn export(losses: &mut Losses) -> ExportState {
-    let Some(stats) = crate::otlp::stats() else { return ExportState::Off };
+    let Some(stats) = crate::otlp::trace_stats() else { return ExportState::Off };
     let lost = stats.failed + stats.dropped;
     ExportState::On(ExportCounts {
         is_failing: stats.is_failing,
