@@ -150,14 +150,15 @@ fn ran_with(name: &str, variables: &[(&str, &str)]) -> bool {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", name]).env(AGAIN, "1").envs(variables.iter().copied());
     let ended = child.output().unwrap();
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    let output = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && output.contains("1 passed"), "{output}");
     true
 }
 
 #[test]
 fn the_collectors_key_comes_from_the_environment() {
     const VARIABLE: &str = "OBS_FACADE_TEST_OTLP_HEADERS";
-    let name = "t8_the_key_that_a_collector_wants_comes_from_the_environment";
+    let name = "the_collectors_key_comes_from_the_environment";
     if ran_with(name, &[(VARIABLE, "authorization=Bearer%20hunter2, x-scope=home")]) {
         return;
     }
@@ -223,6 +224,135 @@ fn a_bad_environment_is_a_warning_and_the_export_goes_on() {
     assert!(!log.contains("hunter2"));
 }
 
+/// Returns an attribute of OTLP as protobuf: the key, and the value in an `AnyValue`.
+#[cfg(feature = "http")]
+fn attribute(key: &str, value: impl Into<AttributeValue>) -> Vec<u8> {
+    let value = match value.into() {
+        AttributeValue::Text(text) => [&[0x0a, text.len() as u8], text.as_bytes()].concat(),
+        AttributeValue::Number(low @ ..0x80) => vec![0x18, low as u8],
+        AttributeValue::Number(number) => vec![0x18, number as u8 | 0x80, (number >> 7) as u8],
+    };
+    [&[0x0a, key.len() as u8], key.as_bytes(), &[0x12, value.len() as u8], &value].concat()
+}
+
+#[cfg(feature = "http")]
+enum AttributeValue {
+    Text(&'static str),
+    /// Varint of at most two bytes.
+    Number(u16),
+}
+
+#[cfg(feature = "http")]
+impl From<&'static str> for AttributeValue {
+    fn from(text: &'static str) -> Self {
+        AttributeValue::Text(text)
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<u16> for AttributeValue {
+    fn from(number: u16) -> Self {
+        AttributeValue::Number(number)
+    }
+}
+
+/// Returns a span's name and kind, which follow each other.
+#[cfg(feature = "http")]
+fn name_and_kind(name: &str, kind: u8) -> Vec<u8> {
+    [&[0x2a, name.len() as u8], name.as_bytes(), &[0x30, kind]].concat()
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn requests_follow_the_conventions_of_http() {
+    use std::io;
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+    use axum::routing::get;
+    use obs_facade::http::{client, layer};
+    use tower::{Layer, ServiceExt};
+
+    let name = "requests_follow_the_conventions_of_http";
+    if ran_with(name, &[]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (address, seen) = collector();
+    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address);
+    let guard = obs_facade::configure(&config).unwrap();
+
+    let item = || async {
+        let refusing = tower::service_fn(|_: http::Request<()>| async {
+            Err::<http::Response<()>, _>(io::Error::from(io::ErrorKind::ConnectionRefused))
+        });
+        let request = http::Request::get("http://ann:hunter2@store.example:7080/hidden").body(()).unwrap();
+        client::layer().layer(refusing).oneshot(request).await.unwrap_err();
+        http::StatusCode::BAD_GATEWAY
+    };
+    let app = axum::Router::new()
+        .route("/items/{id}", get(item))
+        .route("/bus/v1/call", axum::routing::post(|| async { "answer" }))
+        .layer(layer().routes("web"));
+    let send = async |method: &str, path: &str| {
+        let mut request =
+            http::Request::builder().method(method).uri(path).body(axum::body::Body::empty()).unwrap();
+        let caller = ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 1)));
+        request.extensions_mut().insert(caller);
+        app.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        assert_eq!(send("GET", "/items/hidden").await, 502);
+        assert_eq!(send("HIDDEN", "/hidden").await, 404);
+        assert_eq!(send("POST", "/bus/v1/call").await, 200);
+    });
+    drop(guard);
+    let has = |bytes: &[u8]| seen.lock().unwrap().windows(bytes.len()).any(|window| window == bytes);
+    until(|| has(&name_and_kind("unknown", 2)));
+
+    let (server, client) = (2, 3);
+    for span in [
+        name_and_kind("GET /items/{id}", server),
+        name_and_kind("HTTP", server),
+        name_and_kind("GET", client),
+    ] {
+        assert!(has(&span), "{}", String::from_utf8_lossy(&span));
+    }
+    let attributes = [
+        attribute("http.request.method", "GET"),
+        attribute("http.route", "/items/{id}"),
+        attribute("http.response.status_code", 502),
+        attribute("error.type", "502"),
+        attribute("client.address", "192.0.2.7"),
+        attribute("network.protocol.version", "1.1"),
+        attribute("hearthnet.capability", "web:GET /items/{id}"),
+        // Attributes of the request that no route matched.
+        attribute("http.request.method", "_OTHER"),
+        attribute("http.response.status_code", 404),
+        attribute("hearthnet.capability", "web:unmatched"),
+        // Attributes of the bus call.
+        attribute("http.request.method", "POST"),
+        attribute("http.response.status_code", 200),
+        // Attributes of the client span.
+        attribute("server.address", "store.example"),
+        attribute("server.port", 7080),
+        attribute("error.type", "connection_refused"),
+        attribute("hearthnet.cause", "connection refused"),
+        // Attributes of the resource.
+        attribute("service.name", "hearthnet"),
+        attribute("service.version", env!("CARGO_PKG_VERSION")),
+    ];
+    for attribute in attributes {
+        assert!(has(&attribute), "{}", String::from_utf8_lossy(&attribute));
+    }
+    assert!(holds(&seen, "service.instance.id"));
+    assert!(!has(&attribute("error.type", "not_found")), "a status 404 is no error of a server");
+    for text in ["hidden", "HIDDEN", "hunter2"] {
+        assert!(!holds(&seen, text), "{text}");
+    }
+}
+
 /// A caller that did not sample its trace is told so onwards, and nothing of it is exported.
 #[test]
 fn only_what_callers_have_sampled_is_exported_where_the_configuration_says_so() {
@@ -252,4 +382,103 @@ fn only_what_callers_have_sampled_is_exported_where_the_configuration_says_so() 
     drop((all, some));
     until(|| ["all.unsampled", "some.sampled", "of.our.own"].iter().all(|name| holds(&seen, name)));
     assert!(!holds(&seen, "some.unsampled"));
+}
+
+/// Returns the bodies of the requests for a path, from the bytes of all requests.
+fn bodies(seen: &Mutex<Vec<u8>>, path: &str) -> usize {
+    let head = format!("POST {path} HTTP/1.1");
+    let bytes = seen.lock().unwrap();
+    bytes.windows(head.len()).filter(|window| *window == head.as_bytes()).count()
+}
+
+#[test]
+fn metrics_and_lines_are_exported_beside_traces() {
+    use obs_facade::{info, metrics, warn};
+
+    let name = "metrics_and_lines_are_exported_beside_traces";
+    if ran_with(name, &[("OTEL_METRIC_EXPORT_INTERVAL", "100")]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (address, seen) = collector();
+    let config = ObservabilityConfig::new(folder.path())
+        .log_level("trace")
+        .otlp_endpoint(&address)
+        .otlp_metrics(true)
+        .otlp_logs(true);
+    let guard = obs_facade::configure(&config).unwrap();
+    let depth = metrics::gauge("test_queue_depth", "Depth.", ["queue"]);
+    depth.set(["mail-box"], 3.0);
+    let wait = metrics::histogram("test_wait_seconds", "Waits.", ["queue"], &[]).native();
+    trace::new_trace("some.call").run(|| {
+        wait.observe(["mail-box"], 0.25);
+        info!(peers = 3; "the first line of all");
+    });
+    until(|| holds(&seen, "test_queue_depth") && holds(&seen, "test_wait_seconds"));
+    until(|| obs_facade::metric_export_stats().unwrap().exported > 0);
+    drop(guard);
+    until(|| holds(&seen, "the first line of all") && holds(&seen, "some.call"));
+    assert!(holds(&seen, "hearthnet.peers") && holds(&seen, "hearthnet.logger"));
+    assert!(
+        bodies(&seen, "/v1/metrics") > 0 && bodies(&seen, "/v1/logs") > 0 && bodies(&seen, "/v1/traces") > 0
+    );
+    until(|| page().contains("hearthnet_log_export_failing 0\n"));
+    assert!(page().contains("hearthnet_metrics_export_failing 0\n"), "{}", page());
+
+    // A second flush sends what is new, and nothing of the client's own lines at the level `trace`.
+    let guard = obs_facade::configure(&config).unwrap();
+    warn!("the second line");
+    drop(guard);
+    until(|| holds(&seen, "the second line"));
+    let text = String::from_utf8_lossy(&seen.lock().unwrap()).into_owned();
+    assert_eq!(text.matches("the first line of all").count(), 1);
+    assert!(!text.contains("ureq_proto") && !text.contains("ureq::"));
+}
+
+#[test]
+fn a_restart_goes_on_with_the_line_after_the_last_exported_one() {
+    use obs_facade::info;
+
+    let name = "a_restart_goes_on_with_the_line_after_the_last_exported_one";
+    if ran_with(name, &[]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (first, of_first) = collector();
+    let (second, of_second) = collector();
+    let with = |address: &str| ObservabilityConfig::new(folder.path()).otlp_endpoint(address).otlp_logs(true);
+    let guard = obs_facade::configure(&with(&first)).unwrap();
+    info!("line for the first");
+    drop(guard);
+    until(|| holds(&of_first, "line for the first"));
+    // Another collector gets an exporter of its own, which reads the stored position as after a restart.
+    until(|| obs_facade::log_export_stats().unwrap().sending == 0);
+    let off = obs_facade::configure(&ObservabilityConfig::new(folder.path())).unwrap();
+    info!("line without an export");
+    let guard = obs_facade::configure(&with(&second)).unwrap();
+    info!("line for the second");
+    drop((off, guard));
+    until(|| holds(&of_second, "line for the second"));
+    assert!(holds(&of_second, "line without an export"), "it is caught up on");
+    assert!(!holds(&of_second, "line for the first"), "it was exported before");
+}
+
+#[test]
+fn signals_without_a_collector_and_bad_numbers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = || ObservabilityConfig::new(folder.path());
+    let with = || plain().otlp_endpoint("http://127.0.0.1:1");
+    for (config, field, fix) in [
+        (plain().otlp_metrics(true), "otlp_metrics", "set otlp_endpoint"),
+        (plain().otlp_logs(true), "otlp_logs", "set otlp_endpoint"),
+        (with().otlp_metrics_interval_seconds(0), "otlp_metrics_interval_seconds", "1 to 3600"),
+        (with().otlp_metrics_interval_seconds(3_601), "otlp_metrics_interval_seconds", "1 to 3600"),
+    ] {
+        let error = obs_facade::configure(&config).unwrap_err();
+        assert_eq!(error.field(), field);
+        assert!(error.advice().contains(fix), "{error}");
+    }
+    for wrong in ["otlp_temporality = \"both\"", "otlp_metrics_interval_seconds = -1", "otlp_metrics = 1"] {
+        assert!(toml::from_str::<ObservabilityConfig>(wrong).is_err(), "{wrong}");
+    }
 }

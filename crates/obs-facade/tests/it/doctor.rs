@@ -130,6 +130,8 @@ async fn watch_sets_metrics_and_logs_failures() {
         }
     };
     tokio::select! {
+        // In this order: a family can be read once the watch has begun.
+        biased;
         () = obs.scope(checkup.watch(Duration::from_secs(60))) => panic!("it ended by itself"),
         () = looked => {}
     }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -53,6 +54,29 @@ fn assert_recorded(obs: &Capture, capability: &str, result: &str, status: &str) 
     assert_eq!(obs.metrics().value("hearthnet_requests_total", labels), 1.0);
     assert_eq!(obs.metrics().value("hearthnet_requests_total", []), 1.0);
     assert_eq!(obs.metrics().value("hearthnet_active_streams", []), 0.0);
+}
+
+#[tokio::test]
+async fn a_handler_that_blocks_is_counted_logged_and_noted() {
+    let obs = Capture::new();
+    let handler = || async {
+        // Longer than the threshold by more than a busy machine takes away.
+        trace::span("read").wrap(async { std::thread::sleep(Duration::from_millis(40)) }).await;
+    };
+    read(&obs, send(&obs, app(handler), call("llm.chat")).await).await;
+    let labels = [("capability", "llm.chat"), ("span", "read")];
+    assert_eq!(obs.metrics().value("hearthnet_blocked_polls_total", labels), 1.0);
+    obs.logs()
+        .single("a poll blocked its worker")
+        .field("level", "warning")
+        .field("logger", "hearthnet.trace")
+        .field("trace_id", ID)
+        .field("capability", "llm.chat")
+        .field("span", "read");
+    let traces = obs.traces();
+    let record = traces.last();
+    assert!(record.spans()[0].field("blocked_ms").is_some(), "{record:?}");
+    assert!(record.blocked() > Duration::from_millis(10));
 }
 
 #[tokio::test]

@@ -1,7 +1,17 @@
 //! The facade as its users see it.
 
+#[cfg(feature = "tracing")]
+mod bridge;
+mod capture;
+#[cfg(feature = "http")]
+mod client;
+#[cfg(feature = "console")]
+mod console;
 #[cfg(feature = "http")]
 mod doctor;
+mod guide;
+#[cfg(feature = "http")]
+mod keep;
 #[cfg(feature = "http")]
 mod layer;
 #[cfg(feature = "http")]
@@ -14,3 +24,7 @@ mod offer;
 mod propagation;
 #[cfg(feature = "http")]
 mod routes;
+#[cfg(feature = "http")]
+mod routes_layer;
+#[cfg(feature = "http")]
+mod upgrade;

@@ -119,6 +119,12 @@ async fn the_metrics_page_has_every_format_and_gzip() {
     );
     assert_eq!(protobuf.headers()[VARY], "Accept, Accept-Encoding");
     assert!(!bytes(protobuf).await.starts_with(b"#"));
+
+    let ranges = get(Node::default(), "/metrics?histograms=vmrange", &[(ACCEPT, asked)]).await;
+    assert_eq!(ranges.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    let unknown = get(Node::default(), "/metrics?histograms=all", &[]).await;
+    assert_eq!(unknown.status(), StatusCode::BAD_REQUEST);
+    assert!(bytes(unknown).await.starts_with(b"histograms: unknown form"));
 }
 
 #[tokio::test]
