@@ -53,6 +53,9 @@ pub enum ErrorKind {
     Metrics(obs_metrics::ErrorKind),
     /// Tracing or the export of traces refused its configuration.
     Trace(obs_trace::ErrorKind),
+    /// The bridge for the `tracing` crate refused its configuration.
+    #[cfg(feature = "tracing")]
+    Tracing(obs_tracing::ErrorKind),
 }
 
 /// Error of one of the crates, as [`source`](std::error::Error::source) returns it.
@@ -61,6 +64,8 @@ enum Source {
     Log(obs_log::Error),
     Metrics(obs_metrics::Error),
     Trace(obs_trace::Error),
+    #[cfg(feature = "tracing")]
+    Tracing(obs_tracing::Error),
 }
 
 impl Error {
@@ -74,7 +79,7 @@ impl Error {
     }
 
     /// Returns the error of a field whose cargo feature is off.
-    #[cfg(not(all(feature = "otlp", feature = "compress")))]
+    #[cfg(not(all(feature = "otlp", feature = "compress", feature = "history", feature = "tracing")))]
     pub(crate) fn missing_feature(field: &'static str, problem: &'static str, advice: &'static str) -> Self {
         Error::new(ErrorKind::MissingFeature, field, problem, advice)
     }
@@ -123,8 +128,47 @@ impl std::error::Error for Error {
             Source::Log(error) => error,
             Source::Metrics(error) => error,
             Source::Trace(error) => error,
+            #[cfg(feature = "tracing")]
+            Source::Tracing(error) => error,
         })
     }
+}
+
+/// Remedy for another logger of the `log` crate.
+const OTHER_LOGGER: &str = "set `install_logger(false)` and have it pass each record on: \
+                            `obs_facade::log::logger().log(record)`";
+
+/// Remedy for the logger of `tracing-log`, which cannot pass records on.
+#[cfg(feature = "tracing")]
+const LOGGER_OF_TRACING: &str = "set `install_logger(false)`; it makes events of its records, which arrive by \
+                                 `obs_facade::tracing::layer()` in the stack of `tracing-subscriber`, with the feature \
+                                 `tracing-layer`";
+
+/// Remedy for the logger of `tracing-log` in a build that does not know it.
+#[cfg(not(feature = "tracing"))]
+const LOGGER_OF_TRACING: &str = "that of `tracing-subscriber` cannot pass records on: turn the feature `tracing-layer` on, and \
+                                 add `obs_facade::tracing::layer()` to its stack";
+
+#[cfg(feature = "tracing")]
+fn other_logger() -> Cow<'static, str> {
+    if obs_tracing::makes_events_of_records() { LOGGER_OF_TRACING.into() } else { OTHER_LOGGER.into() }
+}
+
+#[cfg(not(feature = "tracing"))]
+fn other_logger() -> Cow<'static, str> {
+    format!("{OTHER_LOGGER}; {LOGGER_OF_TRACING}").into()
+}
+
+/// Remedy for another dispatcher of the `tracing` crate.
+#[cfg(feature = "tracing")]
+fn other_dispatcher() -> Cow<'static, str> {
+    // Both at once, so that the logger is not the next error.
+    let logger = if obs_tracing::makes_events_of_records() { " and `install_logger(false)`" } else { "" };
+    format!(
+        "set `install_dispatcher(false)`{logger}, turn the feature `tracing-layer` on, and add the layer to its stack: \
+         `tracing_subscriber::registry().with(obs_facade::tracing::layer()).with(tracing_subscriber::fmt::layer()).init()`"
+    )
+    .into()
 }
 
 /// The crates name their own setters. `config.toml` has one section for all of them, so its names have a prefix.
@@ -137,11 +181,16 @@ impl From<obs_log::Error> for Error {
             obs_log::ErrorKind::Group => "log_group",
             _ => "",
         };
+        let advice = match error.kind() {
+            // By the facade's names.
+            obs_log::ErrorKind::OtherLogger => other_logger(),
+            _ => error.advice().to_owned().into(),
+        };
         Error {
             kind: ErrorKind::Log(error.kind()),
             field: field.into(),
             problem: error.problem().to_owned().into(),
-            advice: error.advice().to_owned().into(),
+            advice,
             source: Some(Box::new(Source::Log(error))),
         }
     }
@@ -167,7 +216,8 @@ impl From<obs_trace::Error> for Error {
             obs_trace::ErrorKind::Endpoint | obs_trace::ErrorKind::Thread => "otlp_endpoint",
             #[cfg(feature = "otlp")]
             obs_trace::ErrorKind::Header => "otlp_headers_env",
-            // Limits have no field in `config.toml`.
+            obs_trace::ErrorKind::OutOfRange if error.field() == "blocked_worker_ms" => "blocked_worker_ms",
+            // The other limits have no field in `config.toml`.
             _ => "",
         };
         Error {
@@ -176,6 +226,23 @@ impl From<obs_trace::Error> for Error {
             problem: error.problem().to_owned().into(),
             advice: error.advice().to_owned().into(),
             source: Some(Box::new(Source::Trace(error))),
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl From<obs_tracing::Error> for Error {
+    fn from(error: obs_tracing::Error) -> Self {
+        let (field, advice) = match error.kind() {
+            obs_tracing::ErrorKind::Root => ("tracing_roots", error.advice().to_owned().into()),
+            _ => ("tracing", other_dispatcher()),
+        };
+        Error {
+            kind: ErrorKind::Tracing(error.kind()),
+            field: field.into(),
+            problem: error.problem().to_owned().into(),
+            advice,
+            source: Some(Box::new(Source::Tracing(error))),
         }
     }
 }

@@ -16,11 +16,11 @@
 //!     let entry = pick(&req)?;
 //!     info!(logger: LOG, capability = req.capability, to:% = entry.node, ms = 12; "routed");
 //!     if entry.quarantined {
-//!         warn_limited!(LOG, "peer_quarantined", node:% = entry.node; "peer is quarantined"); // once a second
+//!         warn_limited!(logger: LOG, "peer_quarantined", node:% = entry.node; "peer is quarantined"); // once a second
 //!     }
 //!     let answer = trace::span("forward").field("to", entry.node).wrap(forward(&req, &entry)).await;
 //!     if let Err(err) = &answer {
-//!         exception!(LOG, err, capability = req.capability; "forwarding failed");
+//!         exception!(logger: LOG, err, capability = req.capability; "forwarding failed");
 //!     }
 //!     answer
 //! }
@@ -41,7 +41,9 @@
 //! # struct Config { observability: ObservabilityConfig }
 //! # fn start(config: Config, node: Arc<dyn CapabilityBus>, my_router: fn() -> axum::Router) -> Result<(), obs_facade::Error> {
 //! let guard = obs_facade::configure(&config.observability)?; // flushes when it is dropped
-//! let app = my_router().merge(obs_facade::http::router(node.clone())).layer(obs_facade::http::layer());
+//! let checkup = obs_facade::http::Checkup::new(obs_facade::doctor::Config::default(), node.clone()); // `GET /doctor`
+//! let mine = my_router().layer(obs_facade::http::layer()); // observes these routes, and not `/metrics`
+//! let app = obs_facade::http::router(node).merge(checkup.router()).merge(mine);
 //! # Ok(())
 //! # }
 //! ```
@@ -60,27 +62,46 @@
 //!
 //! | | |
 //! |---|---|
+//! | [`guide`] | where to start by task: lines, spans, samples, requests, third parties |
 //! | [`configure`], [`Guard`], [`ObservabilityConfig`] | set-up of all four, live and idempotent |
 //! | [`Logger`], [`info!`], [`exception!`], [`warn_limited!`], [`log`] | structured JSON log, crate `obs-log` |
 //! | [`metrics`] | typed families and the Prometheus page, crate `obs-metrics` |
 //! | [`trace`](mod@trace) | traces and spans, crate `obs-trace` |
 //! | [`doctor`] | diagnostics, crate `obs-doctor` |
+//! | `console` | the console: data of a running node for its page; feature `console` |
+//! | `history` | reading of the history, crate `obs-history`; feature `history` |
+//! | `problems` | errors of the process, grouped by their cause; feature `history` |
+//! | [`counted_elsewhere`] | lines about a failure that its trace counts already, so that it is one problem |
 //! | [`offer`] | declares the capabilities that keep a label value of their own in a flood of made-up names |
 //! | [`testing`] | capture of one test's lines, samples and traces |
-//! | `http` | axum router and request layer; feature `http` |
+//! | `tracing` | bridge for the `tracing` crate, crate `obs-tracing`; feature `tracing` |
+//! | `http` | axum router, layer for bus calls and any route, layer for requests to other servers; feature `http` |
 //!
 //! # Features
 //!
 //! - `compress` (off): compression of the log files of finished days, `log_compress`.
+//! - `console` (off): the module `console`, with `history`, `http` and the reader of the log files.
+//! - `history` (off): the metrics of each minute and the last traces on disk, `history`.
 //! - `http` (off): the module `http` and the families of the tokio runtime.
-//! - `otlp` (off): export of traces to the OpenTelemetry collector that `otlp_endpoint` names.
+//! - `reqwest` (off): `http::client::send` for requests of `reqwest`, with `http`.
+//! - `otlp` (off): export of traces, metrics and lines to the OpenTelemetry collector that `otlp_endpoint` names.
+//! - `tracing` (off): the module `tracing`. Events of the `tracing` crate are lines of the log, and its spans are spans of the
+//!   current trace.
+//! - `tracing-layer` (off): `tracing::layer`, for a program that has a stack of `tracing-subscriber`. See [`configure`].
 //! - `tls` (off): `https` addresses in the doctor's checks and for the collector.
 
 mod config;
 mod configure;
+#[cfg(feature = "console")]
+pub mod console;
+mod console_access;
+mod counted;
 mod error;
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "history", feature = "otlp"))]
+mod last_guard;
 mod log_console;
 mod offer;
 #[cfg(feature = "otlp")]
@@ -88,22 +109,38 @@ mod otlp;
 mod seams;
 pub mod testing;
 
-pub use config::{ObservabilityConfig, OtlpCompression};
+pub use config::{ObservabilityConfig, OtlpCompression, OtlpTemporality};
 pub use configure::{Guard, configure};
+pub use console_access::ConsoleAccess;
+pub use counted::counted_elsewhere;
 pub use error::{Error, ErrorKind};
 pub use log_console::LogConsole;
+#[cfg(feature = "otlp")]
+pub use obs_otlp::Stats as OtlpStats;
 pub use offer::offer;
 #[cfg(feature = "otlp")]
-pub use otlp::stats as export_stats;
+pub use otlp::{
+    log_stats as log_export_stats, metric_stats as metric_export_stats, trace_stats as export_stats,
+};
+#[cfg(feature = "history")]
+pub use seams::history::stats as history_stats;
+#[cfg(feature = "history")]
+pub use seams::problems::problems;
+#[cfg(feature = "history")]
+pub use seams::trace_history::stats as trace_history_stats;
 
 pub use obs_doctor as doctor;
+#[cfg(feature = "history")]
+pub use obs_history as history;
 pub use obs_log as log;
 pub use obs_metrics as metrics;
 pub use obs_trace as trace;
+#[cfg(feature = "tracing")]
+pub use obs_tracing as tracing;
 
 pub use obs_log::{
-    Logger, RateLimited, Secret, debug, error, error_limited, exception, get_logger, info, info_limited,
-    log_enabled, trace, warn, warn_limited,
+    Exception, FieldValue, Logger, RateLimited, Secret, debug, error, error_limited, exception, get_logger,
+    info, info_limited, log_enabled, trace, warn, warn_limited,
 };
 
 /// Compiles and runs the snippets of the READMEs.
@@ -113,7 +150,7 @@ mod readme {
     struct OfThisCrate;
     #[doc = include_str!("../../../README.md")]
     struct OfTheWorkspace;
-    // The README of obs-metrics is tested here because its snippets use the facade.
+    // The README of obs-metrics is tested here because its snippets use axum and hyper.
     #[doc = include_str!("../../obs-metrics/README.md")]
     struct OfMetrics;
 }

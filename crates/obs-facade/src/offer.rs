@@ -1,5 +1,7 @@
 //! Capabilities that this node and its peers offer.
 
+use crate::seams;
+
 /// Declares capabilities that can be called here: those of this node, or of a peer that its owner has configured.
 ///
 /// From now on each of them has a value of the `capability` label and a place among the kept errors and slowest traces,
@@ -16,5 +18,8 @@
 pub fn offer(capabilities: &[&str]) {
     obs_metrics::standard::trust_capabilities(capabilities);
     obs_metrics::standard::trusted_capabilities_only();
+    seams::offer_to_blocked_polls(capabilities);
+    #[cfg(feature = "history")]
+    seams::problems::offer(capabilities);
     obs_trace::reserve(capabilities);
 }

@@ -10,9 +10,39 @@ use http::{HeaderMap, header};
 /// proves nothing.
 const PROXY_HEADERS: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
+/// Address of this machine at which a server took the connection of a request, as an extension of the request.
+///
+/// A server puts it there if it is bound to this one address, which is not loopback. A caller on this machine cannot use
+/// loopback then, and the kernel gives its connection the same address at both ends. [`is_local_caller`] takes such a
+/// connection as one of this machine.
+///
+/// A connection from another machine cannot have the address of this one: Linux drops packets that arrive from outside
+/// with an address of its own (unless `accept_local` is set), and its answers would not leave the machine. A port
+/// forwarder on this machine can hide its callers behind this address, as it can behind loopback. Forwarders of
+/// containers do so (rootlessport of Podman), and their nodes are bound to `0.0.0.0`. So a server that is bound to all
+/// addresses must not insert it.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use axum::extract::ConnectInfo;
+/// use obs_facade::http::{LocalAddress, is_local_caller};
+///
+/// let remote: SocketAddr = "192.168.1.5:50000".parse()?;
+/// let mut parts = http::Request::get("/doctor").body(()).unwrap().into_parts().0;
+/// parts.extensions.insert(ConnectInfo(remote));
+/// assert!(!is_local_caller(&parts));
+/// parts.extensions.insert(LocalAddress("192.168.1.5:7080".parse()?));
+/// assert!(is_local_caller(&parts), "both ends have one address");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalAddress(pub SocketAddr);
+
 /// Returns whether the request was made on this machine, and not by a page of another site in a browser.
 ///
-/// The server has to put the caller's address into the request's extensions as [`ConnectInfo<SocketAddr>`]. A request
+/// The server has to put the caller's address into the request's extensions as [`ConnectInfo<SocketAddr>`]. The caller is on
+/// this machine if that is a loopback address, or the server's own [`LocalAddress`]. A request
 /// without one, one that came through a proxy, one that names its host other than by address or `localhost`, and one with
 /// an `Origin` other than its host are not local.
 ///
@@ -33,7 +63,10 @@ pub(super) fn require_local_caller(request: &Parts) -> Result<(), &'static str> 
         return Err("the server does not record the caller's address (`ConnectInfo<SocketAddr>`)");
     };
     // Canonical, because a dual-stack socket shows IPv4 callers as IPv4-mapped IPv6 addresses.
-    if !address.ip().to_canonical().is_loopback() {
+    let caller = address.ip().to_canonical();
+    let own = request.extensions.get::<LocalAddress>();
+    let is_own = own.is_some_and(|LocalAddress(own)| own.ip().to_canonical() == caller);
+    if !caller.is_loopback() && !is_own {
         return Err("only callers on this machine are answered");
     }
     if PROXY_HEADERS.iter().any(|name| request.headers.contains_key(*name)) {
@@ -92,6 +125,33 @@ mod tests {
             parts.extensions.insert(ConnectInfo(address.parse::<SocketAddr>().unwrap()));
         }
         require_local_caller(&parts)
+    }
+
+    #[test]
+    fn a_connection_with_one_address_at_both_ends_is_local_where_the_server_tells_its_own() {
+        let local = |caller: &str, own: &str, host: &str| {
+            let mut parts =
+                http::Request::get("/doctor").header("host", host).body(()).unwrap().into_parts().0;
+            parts.extensions.insert(ConnectInfo(caller.parse::<SocketAddr>().unwrap()));
+            parts.extensions.insert(LocalAddress(own.parse().unwrap()));
+            is_local_caller(&parts)
+        };
+        for (caller, own) in [
+            ("192.168.1.9:9", "192.168.1.9:7080"),
+            ("[::ffff:192.168.1.9]:9", "192.168.1.9:7080"),
+            ("[fd00::9]:9", "[fd00::9]:7080"),
+            ("127.0.0.1:9", "192.168.1.9:7080"),
+        ] {
+            assert!(local(caller, own, "192.168.1.9:7080"), "{caller} {own}");
+            assert!(!local(caller, own, "evil.example:7080"), "the other rules hold");
+        }
+        for (caller, own) in [
+            ("192.168.1.8:7080", "192.168.1.9:7080"),
+            ("[fd00::8]:9", "[fd00::9]:9"),
+            ("0.0.0.0:9", "[::]:9"),
+        ] {
+            assert!(!local(caller, own, "192.168.1.9:7080"), "{caller} {own}");
+        }
     }
 
     #[test]

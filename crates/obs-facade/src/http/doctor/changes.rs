@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use obs_doctor::Report;
 use obs_log::{Logger, info, warn};
 
+use crate::counted_elsewhere;
+
 static LOG: Logger = Logger::new("hearthnet.doctor");
 
 /// Logs each check whose verdict differs from `known`, and remembers the new verdicts. A check without a known verdict
@@ -14,7 +16,10 @@ pub(super) fn log_changes(known: &mut HashMap<String, bool>, report: &Report) {
         let was_ok = known.insert(result.name.clone(), result.ok).unwrap_or(true);
         if was_ok && !result.ok {
             let fix = result.fix.as_deref().unwrap_or_default();
-            warn!(logger: LOG, check = result.name, detail = result.detail, fix = fix; "check fails");
+            // The result of the check is the problem.
+            counted_elsewhere(|| {
+                warn!(logger: LOG, check = result.name, detail = result.detail, fix = fix; "check fails");
+            });
         } else if !was_ok && result.ok {
             info!(logger: LOG, check = result.name, detail = result.detail; "check no longer fails");
         }

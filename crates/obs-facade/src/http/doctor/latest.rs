@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use obs_doctor::{BusError, CapabilityBus, Check, Config, Doctor, Observability, Report};
 use tokio::sync::Mutex;
 
+use crate::seams;
+
 /// Time for which a report is served again. Ten seconds bound the load of a caller that polls `/doctor`.
 pub(super) const FRESH: Duration = Duration::from_secs(10);
 
@@ -70,6 +72,7 @@ impl LatestReport {
             return last.clone();
         }
         let report = Arc::new(self.doctor.run_all(&self.config, &self.bus.0).await);
+        seams::note_checks(&report);
         let timed = TimedReport { at: Instant::now(), report };
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(timed.clone());
         last.insert(timed).clone()

@@ -115,6 +115,8 @@ impl Checkup {
         let mut ticks = interval(every.max(FRESH));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut known = HashMap::new();
+        // On the page from the start: 0 runs is an answer, a missing family is none.
+        drop(seams::doctor_runs());
         loop {
             ticks.tick().await;
             let Some(report) = self.report().await else { return };

@@ -25,7 +25,7 @@ type Bus = Arc<dyn CapabilityBus>;
 /// |---|---|
 /// | `GET /health` | 200 while the process is alive, with the node's ID |
 /// | `GET /ready` | 200 with at least one capability and one peer, else 503 and the reasons; the peers by ID. A bus that [expects no peers](CapabilityBus::expects_peers) needs none |
-/// | `GET /metrics` | the Prometheus page as text, OpenMetrics or protobuf by `Accept`, with gzip by `Accept-Encoding` |
+/// | `GET /metrics` | the Prometheus page as text, OpenMetrics or protobuf by `Accept`, with gzip by `Accept-Encoding`; `?histograms=vmrange` for VictoriaMetrics |
 /// | `GET /trace/recent?n=&capability=&status=&min_ms=&id=&sort=&span_ids=` | completed traces, newest first |
 /// | `GET /trace/active` | traces that have begun and not ended |
 ///

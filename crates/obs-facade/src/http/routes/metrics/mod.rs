@@ -1,8 +1,10 @@
 //! `GET /metrics`.
 
 mod accept;
+mod query;
 mod scrapes;
 
+use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
@@ -10,10 +12,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use obs_metrics::Format;
 
 use self::accept::accepts_encoding;
+use self::query::wants_ranges;
 use self::scrapes::Page;
 
-pub(super) async fn page(headers: HeaderMap) -> Response {
-    let format = Format::negotiate(joined(&headers, ACCEPT).as_deref());
+pub(super) async fn page(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let format = match wants_ranges(query.as_deref().unwrap_or_default()) {
+        Ok(true) => Format::VmRange,
+        Ok(false) => Format::negotiate(joined(&headers, ACCEPT).as_deref()),
+        Err(why) => return (StatusCode::BAD_REQUEST, why).into_response(),
+    };
     let gzip = accepts_encoding(joined(&headers, ACCEPT_ENCODING).as_deref(), "gzip");
     match scrapes::page(format, gzip).await {
         Some(Page { body, is_compressed }) => respond(format, body, is_compressed),
