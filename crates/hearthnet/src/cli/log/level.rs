@@ -10,14 +10,13 @@ use clap::Args;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::cli::ask;
+use crate::cli::ask::{self, Bounds};
 use crate::cli::node_url::NodeUrl;
 use crate::cli::output::{not_written, print, safe_line};
 use crate::cli::visible::visible_json;
 use crate::failure::Failure;
 use crate::levels::change::{Change, DEFAULT_PERIOD};
 use crate::levels::period;
-use crate::wire::client;
 
 /// Shows the log levels of the running node, or changes them for a time.
 ///
@@ -46,10 +45,8 @@ fn parse_period(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected hours, minutes and seconds, as in 90s, 10m or 1h30m".to_owned())
 }
 
-/// Maximum time for the node to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Maximum size of an answer. It holds the levels twice.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
+/// Bounds of the answer. It has the levels twice.
+const ANSWER: Bounds = Bounds { time: Duration::from_secs(5), bytes: 64 << 10 };
 
 /// Runs the command against the node of this machine at `address`.
 pub(crate) fn run(args: &LevelArgs, address: SocketAddr) -> Result<ExitCode, Failure> {
@@ -83,35 +80,16 @@ fn shown_json(mut text: String) -> String {
 /// Sends the wish, or asks for the levels, and returns the answer as text and as JSON.
 fn send(node: &NodeUrl, wish: Option<&Value>) -> Result<(String, Value), Failure> {
     let url = node.route("/log/level", &[]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::error(format!("cannot start a runtime: {error}")))?;
-    let (status, body) = runtime.block_on(async {
-        let request = match wish {
-            Some(wish) => client::build().request(Method::PUT, url).json(wish),
-            None => client::build().get(url),
-        };
-        let response = request.timeout(PATIENCE).send().await.map_err(|error| {
-            if error.is_connect() {
-                let start = "start one with `hearthnet run`";
-                return Failure::not_running(format!("no node is running on {node}; {start}"));
-            }
-            Failure::error(format!("no answer from the node on {node}: {}", client::reason(&error)))
-        })?;
-        let status = response.status();
-        let body = client::read(response, MAX_ANSWER_BYTES, PATIENCE).await;
-        let body = body.map_err(|error| {
-            Failure::error(format!("no answer from the node on {node}: {}", error.message))
-        })?;
-        Ok::<_, Failure>((status, String::from_utf8_lossy(&body).into_owned()))
-    })?;
+    let method = if wish.is_some() { Method::PUT } else { Method::GET };
+    let (status, body) = ask::send(node, (method, url), wish, ANSWER)?;
     let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
     match status {
         StatusCode::OK if parsed["in_force"].is_string() => Ok((body, parsed)),
         StatusCode::OK => Err(ask::another_server(node)),
         StatusCode::NOT_FOUND if parsed["error"].is_null() => Err(ask::another_server(node)),
         StatusCode::NOT_FOUND => {
-            let why = "it listens on an address that is not loopback, or is an older version";
-            let fix = "listen on 0.0.0.0 or 127.0.0.1, or update it";
+            let why = "it runs on another machine, or is an older version";
+            let fix = "run this command there, or update the node";
             Err(Failure::error(format!("the node on {node} does not offer this: {why}; {fix}")))
         }
         StatusCode::BAD_REQUEST => Err(Failure::usage(ask::refusal(&body))),

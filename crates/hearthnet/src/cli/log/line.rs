@@ -7,13 +7,18 @@ use obs_facade::doctor::render::TextStyle;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::time::{LineTime, Zone};
-use crate::cli::visible::{short_id, visible};
+use super::time::{self, Zone};
+use crate::cli::visible::{push_visible, short_id, visible};
+use obs_facade::log::reader::LineTime;
 
 /// Width of the column of loggers.
 const LOGGER_WIDTH: usize = 14;
 /// Number of characters shown of the start of a trace ID. `--json` has all of it.
 const ID_HEAD: usize = 6;
+/// Number of bytes that most lines have at most.
+const USUAL_LENGTH: usize = 256;
+/// Code of a terminal for dim text.
+const DIM: Option<&str> = Some("2");
 /// Number of bytes shown of a damaged line.
 const DAMAGED_SHOWN: usize = 120;
 
@@ -120,29 +125,37 @@ impl Line {
     /// Renders `2026-05-26T10:14:22.281+02:00 WARN  bus.router     peer is quarantined  node=7H4G suppressed=41
     /// 01HXR3…K0JD`.
     pub(crate) fn pretty(&self, paint: Paint) -> String {
-        let time = self.time.shown(paint.zone);
-        let logger = visible(self.logger.strip_prefix("hearthnet.").unwrap_or(&self.logger));
-        let logger = paint.dim(&format!("{logger:<LOGGER_WIDTH$}"));
-        let mut out = format!(
-            "{} {} {logger} {}",
-            paint.dim(&time),
-            paint.level(self.level),
-            paint.text(&visible(&self.msg))
-        );
+        let mut out = String::with_capacity(USUAL_LENGTH);
+        paint.add(&mut out, DIM, |out| out.push_str(&time::shown(self.time, paint.zone)));
+        out.push(' ');
+        paint.add(&mut out, paint.level(self.level), |out| out.push_str(self.level.label()));
+        out.push(' ');
+        let logger = self.logger.strip_prefix("hearthnet.").unwrap_or(&self.logger);
+        paint.add(&mut out, DIM, |out| push_column(out, logger, LOGGER_WIDTH));
+        out.push(' ');
+        paint.add(&mut out, paint.text(), |out| push_visible(out, &self.msg));
         for (at, (key, value)) in self.fields.iter().enumerate() {
-            let gap = field_gap(at);
-            let _ = write!(
-                out,
-                "{gap}{}{}",
-                paint.dim(&format!("{}=", visible(key))),
-                paint.text(&shown_value(value))
-            );
+            out.push_str(field_gap(at));
+            paint.add(&mut out, DIM, |out| {
+                push_visible(out, key);
+                out.push('=');
+            });
+            paint.add(&mut out, paint.text(), |out| push_value(out, value));
         }
         if let Some(id) = &self.trace_id {
-            let _ = write!(out, "  {}", paint.dim(&short_id(id, ID_HEAD, paint.ellipsis)));
+            out.push_str("  ");
+            paint.add(&mut out, DIM, |out| out.push_str(&short_id(id, ID_HEAD, paint.ellipsis)));
         }
         out
     }
+}
+
+/// Appends a text, and blanks up to the width of its column.
+fn push_column(out: &mut String, text: &str, width: usize) {
+    let start = out.len();
+    push_visible(out, text);
+    let used = out[start..].chars().count();
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
 }
 
 /// Returns the blanks before the field at this index.
@@ -152,9 +165,17 @@ fn field_gap(at: usize) -> &'static str {
 
 /// Renders a string without its quotes, and any other value as JSON.
 fn shown_value(value: &Value) -> String {
+    let mut out = String::new();
+    push_value(&mut out, value);
+    out
+}
+
+fn push_value(out: &mut String, value: &Value) {
     match value {
-        Value::String(text) => visible(text),
-        other => visible(&other.to_string()),
+        Value::String(text) => push_visible(out, text),
+        Value::Array(_) | Value::Object(_) => push_visible(out, &value.to_string()),
+        // Numbers, true, false and null are ASCII. Writing to a string does not fail.
+        plain => drop(write!(out, "{plain}")),
     }
 }
 
@@ -186,30 +207,43 @@ impl Paint {
     }
 
     pub(crate) fn dim(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn text(self, text: &str) -> String {
-        if self.is_dim { self.dim(text) } else { text.to_owned() }
+        self.with(DIM, text)
     }
 
     pub(crate) fn damaged(self, text: &str) -> String {
-        self.with("31", text)
+        self.with(Some("31"), text)
     }
 
-    fn level(self, level: Level) -> String {
+    /// Returns the code of plain text.
+    fn text(self) -> Option<&'static str> {
+        DIM.filter(|_| self.is_dim)
+    }
+
+    fn level(self, level: Level) -> Option<&'static str> {
         match level {
-            _ if self.is_dim => self.with("2", level.label()),
-            Level::Error => self.with("1;31", level.label()),
-            Level::Warning => self.with("33", level.label()),
-            Level::Info => self.with("32", level.label()),
-            Level::Debug => self.with("34", level.label()),
-            Level::Trace => self.with("2", level.label()),
+            _ if self.is_dim => DIM,
+            Level::Error => Some("1;31"),
+            Level::Warning => Some("33"),
+            Level::Info => Some("32"),
+            Level::Debug => Some("34"),
+            Level::Trace => DIM,
         }
     }
 
-    fn with(self, code: &str, text: &str) -> String {
-        if self.coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    /// Appends what `text` appends, in the colour of the code.
+    fn add(self, out: &mut String, code: Option<&str>, text: impl FnOnce(&mut String)) {
+        let Some(code) = code.filter(|_| self.coloured) else { return text(out) };
+        out.push_str("\x1b[");
+        out.push_str(code);
+        out.push('m');
+        text(out);
+        out.push_str("\x1b[0m");
+    }
+
+    fn with(self, code: Option<&str>, text: &str) -> String {
+        let mut out = String::new();
+        self.add(&mut out, code, |out| out.push_str(text));
+        out
     }
 }
 

@@ -2,14 +2,14 @@
 
 mod context;
 mod empty;
-pub(in crate::cli) mod files;
-mod filter;
+pub(in crate::cli) mod filter;
 pub(crate) mod level;
 pub(in crate::cli) mod line;
 mod options;
 mod pager;
+pub(in crate::cli) mod period;
 mod printer;
-mod progress;
+pub(in crate::cli) mod progress;
 pub(in crate::cli) mod time;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -19,10 +19,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use obs_facade::doctor::render::TextStyle;
+use obs_facade::log::reader::{Last, Reader, Window};
 
 use self::context::Selection;
-use self::files::{Last, Reader};
-use self::filter::Window;
 use self::line::Paint;
 pub(crate) use self::options::{LogArgs, LogCommand};
 use self::pager::Output;

@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 use obs_facade::doctor::render::ColorChoice;
 use obs_facade::trace::IdPattern;
 
-use super::filter::{FieldSpec, Filter, Window};
+use super::filter::{FieldSpec, Filter};
 use super::level::LevelArgs;
 use super::line::Level;
-use super::time::{Edge, TimeSpec, Zone};
+use super::period::PeriodArgs;
+use super::time::Zone;
 use crate::failure::Failure;
 
 const EXAMPLE: &str = "\
@@ -39,12 +40,8 @@ pub(crate) struct LogArgs {
     /// Show loggers with this name in their path: `bus` and `bus.router` select `hearthnet.bus.router`.
     #[arg(long, value_name = "NAME")]
     pub(super) component: Option<String>,
-    /// Show lines at this time and later.
-    #[arg(long, short = 'S', value_name = "TIME", allow_hyphen_values = true)]
-    since: Option<TimeSpec>,
-    /// Show lines at this time and earlier.
-    #[arg(long, short = 'U', value_name = "TIME", allow_hyphen_values = true)]
-    until: Option<TimeSpec>,
+    #[command(flatten)]
+    period: PeriodArgs,
     /// Show lines of this trace: its ID, or the part of it that is shown, such as `01HXR3…K0JD` or `K0JD`.
     #[arg(long, value_name = "ID")]
     trace: Option<IdPattern>,
@@ -122,26 +119,16 @@ impl LogArgs {
         match self.lines {
             Some(Lines::Last(lines)) => Some(lines),
             Some(Lines::All) => None,
-            None if self.follow && self.since.is_none() => Some(FOLLOWED_LINES),
+            None if self.follow && self.period.since.is_none() => Some(FOLLOWED_LINES),
             None => None,
         }
     }
 
     /// Returns the filter, and a description of the lines that it selects.
     pub(super) fn filter(&self, now: DateTime<Utc>) -> Result<(Filter, String), Failure> {
-        let since = self.since.as_ref().map(|since| since.resolve(now, self.zone(), Edge::Earliest));
-        let until = self.until.as_ref().map(|until| until.resolve(now, self.zone(), Edge::Latest));
-        let shown = |time| super::time::LineTime::at(time).shown(self.zone());
-        if let (Some(since), Some(until)) = (since, until)
-            && since > until
-        {
-            let (since, until) = (shown(since), shown(until));
-            return Err(Failure::usage(format!(
-                "--since ({since}) is later than --until ({until}); exchange them, or choose an earlier --since"
-            )));
-        }
+        let period = self.period.resolve(now, self.zone())?;
         let filter = Filter::new()
-            .window(Window::new(since, until))
+            .window(period.window())
             .level(self.level)
             .component(self.component.as_deref())
             .trace(self.trace.as_ref())
@@ -157,8 +144,7 @@ impl LogArgs {
             self.trace.as_ref().map(|id| format!(" of trace {id}")),
             filter.described_fields(),
             self.grep.as_ref().map(|text| format!(" with `{text}`")),
-            since.map(|since| format!(" since {}", shown(since))),
-            until.map(|until| format!(" until {}", shown(until))),
+            Some(period.described(self.zone())),
         ];
         Ok((filter, parts.into_iter().flatten().collect()))
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::context::{Item, Selection};
-use super::files::{FileName, Piece};
 use super::filter::{Filter, Tally, Verdict};
 use super::line::{self, Line, Paint};
 use super::pager::Output;
 use super::progress::Progress;
 use crate::cli::output::say_on_stderr;
 use crate::cli::visible::{visible, visible_json};
+use obs_facade::log::reader::{FileName, Piece};
 
 /// Output of the selected lines.
 pub(super) struct Printer {

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Progress in bytes.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     is_wanted: bool,
     bar: Option<ProgressBar>,
     total: u64,
@@ -21,18 +21,18 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Creates the progress of a search through `total` bytes. It is never shown unless `is_wanted`.
-    pub(super) fn new(is_wanted: bool, total: u64) -> Progress {
+    pub(crate) fn new(is_wanted: bool, total: u64) -> Progress {
         let now = Instant::now();
         Progress { is_wanted, bar: None, total, passed: 0, begun: now, updated: now }
     }
 
     /// Starts another search. The time until the progress is shown goes on.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.passed = 0;
     }
 
     /// Adds `bytes`. Returns whether the time of an update has come.
-    pub(super) fn is_due(&mut self, bytes: u64) -> bool {
+    pub(crate) fn is_due(&mut self, bytes: u64) -> bool {
         self.passed += bytes;
         let now = Instant::now();
         let is_due = now - self.updated >= INTERVAL;
@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// Shows the progress, if the search has taken long enough.
-    pub(super) fn show(&mut self) {
+    pub(crate) fn show(&mut self) {
         if !self.is_wanted || self.begun.elapsed() < PATIENCE {
             return;
         }
@@ -57,7 +57,7 @@ impl Progress {
     }
 
     /// Removes the progress from the screen. The next update shows it again.
-    pub(super) fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

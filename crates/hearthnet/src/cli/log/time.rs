@@ -1,11 +1,13 @@
 //! Times: those that a user types, and those of lines.
 
-use std::fmt;
+use std::cell::RefCell;
 use std::str::FromStr;
 
 use chrono::{
     DateTime, Days, Duration, Local, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc,
 };
+
+use obs_facade::log::reader::LineTime;
 
 /// Forms that are allowed.
 const ALLOWED: &str = "give an age such as `2h`, `90s` or `1d 12h`; `now`, `today`, `yesterday` or `tomorrow`; a date and time \
@@ -173,55 +175,54 @@ fn age(text: &str) -> Option<Duration> {
     (sum <= Duration::days(365 * 100)).then_some(sum)
 }
 
-/// Time of a line in the form of the log, `2026-05-26T08:14:22.281Z`. Such times sort as text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LineTime([u8; LineTime::LENGTH]);
-
-impl LineTime {
-    pub(crate) const LENGTH: usize = 24;
-
-    /// Parses the time of a line.
-    pub(crate) fn of(bytes: &[u8]) -> Option<LineTime> {
-        const FORM: &[u8; LineTime::LENGTH] = b"0000-00-00T00:00:00.000Z";
-        let bytes: [u8; LineTime::LENGTH] = bytes.try_into().ok()?;
-        let fits =
-            |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-        bytes.iter().zip(FORM).all(fits).then_some(LineTime(bytes))
-    }
-
-    pub(crate) fn at(time: DateTime<Utc>) -> LineTime {
-        let text = time.to_rfc3339_opts(SecondsFormat::Millis, true);
-        // Years beyond 9999 have a sign and more digits.
-        LineTime::of(text.as_bytes()).unwrap_or(LineTime(*b"9999-12-31T23:59:59.999Z"))
-    }
-
-    pub(crate) fn instant(self) -> Option<DateTime<Utc>> {
-        self.text().parse().ok()
-    }
-
-    /// Returns the day, such as `2026-05-26`.
-    pub(crate) fn day(&self) -> &str {
-        &self.text()[..10]
-    }
-
-    fn text(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    /// Returns the time in the zone, with its offset: `2026-05-26T10:14:22.281+02:00`.
-    pub(crate) fn shown(self, zone: Zone) -> String {
-        match (zone, self.instant()) {
-            (Zone::Local, Some(time)) => {
-                time.with_timezone(&Local).to_rfc3339_opts(SecondsFormat::Millis, true)
-            }
-            _ => self.text().to_owned(),
-        }
+/// Returns the time of a line in the zone, with its offset: `2026-05-26T10:14:22.281+02:00`.
+pub(crate) fn shown(time: LineTime, zone: Zone) -> String {
+    match zone {
+        Zone::Utc => time.text().to_owned(),
+        Zone::Local => LAST_MINUTE.with_borrow_mut(|last| last.shown(time)),
     }
 }
 
-impl fmt::Debug for LineTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
+/// Minute whose lines were shown last. A minute of a busy log has thousands of lines, and the zone shifts all of them by the
+/// same time.
+#[derive(Default)]
+struct Minute {
+    /// The minute in UTC, such as `2026-05-26T08:14`. Empty at first.
+    utc: String,
+    /// The minute in the local zone.
+    local: String,
+    /// Offset of the local zone, such as `+02:00`.
+    offset: String,
+}
+
+thread_local! {
+    static LAST_MINUTE: RefCell<Minute> = RefCell::default();
+}
+
+impl Minute {
+    const LENGTH: usize = 16;
+    /// Length of a time without its offset.
+    const WITHOUT_OFFSET: usize = 23;
+
+    fn shown(&mut self, time: LineTime) -> String {
+        let (minute, rest) = time.text().split_at(Minute::LENGTH);
+        if self.utc == minute {
+            let seconds = &rest[..Minute::WITHOUT_OFFSET - Minute::LENGTH];
+            return [&self.local, seconds, &self.offset].concat();
+        }
+        let Some(local) = time.instant().map(|time| time.with_timezone(&Local)) else {
+            return time.text().to_owned();
+        };
+        let shown = local.to_rfc3339_opts(SecondsFormat::Millis, true);
+        // Zones of the nineteenth century were off by seconds, and a year beyond 9999 has another length.
+        if local.offset().local_minus_utc() % 60 == 0
+            && shown.as_bytes().get(Minute::LENGTH) == Some(&b':')
+            && let Some((without, offset)) = shown.split_at_checked(Minute::WITHOUT_OFFSET)
+        {
+            let (utc, local) = (minute.to_owned(), without[..Minute::LENGTH].to_owned());
+            *self = Minute { utc, local, offset: offset.to_owned() };
+        }
+        shown
     }
 }
 
@@ -317,11 +318,37 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_a_minute_are_shown_as_each_of_them() {
+        let whole = |time: LineTime| {
+            let local = time.instant().unwrap().with_timezone(&Local);
+            local.to_rfc3339_opts(SecondsFormat::Millis, true)
+        };
+        let mut minute = Minute::default();
+        for text in [
+            "2026-05-26T08:14:22.281Z",
+            "2026-05-26T08:14:59.999Z",
+            "2026-05-26T08:15:00.000Z",
+            "2026-05-26T08:14:00.000Z",
+            "1850-01-01T00:00:00.000Z",
+            "1850-01-01T00:00:59.000Z",
+            "2026-10-25T00:59:59.000Z",
+            "2026-10-25T01:00:00.000Z",
+            "9999-12-31T23:59:59.999Z",
+            "0000-01-01T00:00:00.000Z",
+        ] {
+            let time = LineTime::of(text.as_bytes()).unwrap();
+            assert_eq!(minute.shown(time), whole(time), "{text}");
+        }
+        let no_time = LineTime::of(b"2026-13-99T99:99:99.999Z").unwrap();
+        assert_eq!(minute.shown(no_time), "2026-13-99T99:99:99.999Z");
+    }
+
+    #[test]
     fn times_of_lines_sort_as_text() {
         let time = LineTime::of(NOW.as_bytes()).unwrap();
         assert_eq!(LineTime::at(time.instant().unwrap()), time);
         assert!(LineTime::at("2026-11-28T14:30:00.001Z".parse().unwrap()) > time);
-        assert_eq!((time.shown(Zone::Utc), time.day()), (NOW.to_owned(), "2026-11-28"));
+        assert_eq!((shown(time, Zone::Utc), time.day()), (NOW.to_owned(), "2026-11-28"));
         for bad in ["", "2026-11-28T14:30:00.00Z", "2026-11-28T14:30:00.000z", "2026-11-28 14:30:00.000Z"] {
             assert!(LineTime::of(bad.as_bytes()).is_none(), "{bad}");
         }

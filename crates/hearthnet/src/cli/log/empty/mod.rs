@@ -4,14 +4,15 @@ mod component;
 
 pub(crate) use self::component::unknown;
 use super::filter::{Hidden, Tally};
-use super::time::{LineTime, Zone};
+use super::time::{self, Zone};
+use obs_facade::log::reader::LineTime;
 
 /// Explains why no line is shown. `wanted` describes the lines that were asked for, such as `of level error`.
 pub(super) fn explanation(wanted: &str, tally: &Tally, first: Option<LineTime>, zone: Zone) -> String {
     let Some(first) = first else { return format!("no line{wanted}; the log has no lines yet") };
-    let mut out = format!("no line{wanted}; the log begins at {}", first.shown(zone));
-    if let Some(last) = tally.last() {
-        out += &format!(", the last line looked at is of {}", last.shown(zone));
+    let mut out = format!("no line{wanted}; the log begins at {}", time::shown(first, zone));
+    if let Some(last) = tally.latest() {
+        out += &format!(", the last line looked at is of {}", time::shown(last, zone));
     }
     for (hidden, of) in [
         (Hidden::Component, "of other components"),
@@ -46,10 +47,12 @@ mod tests {
     fn the_reasons_are_counted() {
         let mut tally = Tally::default();
         let filter = Filter::new().level(Some(Level::Error));
-        let line = br#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"x","msg":"m"}"#;
-        for _ in 0..1_204 {
-            filter.judge(line, &mut tally);
+        let line = r#"{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"x","msg":"m"}"#;
+        for _ in 0..1_203 {
+            filter.judge(line.as_bytes(), &mut tally);
         }
+        // A search for the last lines goes backwards.
+        filter.judge(&line.replace("08:14", "08:13").into_bytes(), &mut tally);
         let first = LineTime::of(b"2026-05-26T08:00:00.000Z");
         assert_eq!(
             explanation(" of level error", &tally, first, Zone::Utc),

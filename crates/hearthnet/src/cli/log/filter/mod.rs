@@ -2,22 +2,19 @@
 
 mod component;
 mod field;
-mod head;
 mod tally;
 mod text;
 mod trace;
-mod window;
 
+use obs_facade::log::reader::{Head, Side, Window};
 use obs_facade::trace::IdPattern;
 
 pub(crate) use self::component::Component;
 use self::field::Field;
 pub(crate) use self::field::FieldSpec;
-use self::head::Head;
 pub(crate) use self::tally::{Hidden, Tally};
 use self::text::Text;
 use self::trace::Trace;
-pub(crate) use self::window::Window;
 use super::line::{Level, Line};
 
 /// Conditions that a line must meet.
@@ -45,6 +42,15 @@ impl From<Hidden> for Verdict {
         match hidden {
             Hidden::Before | Hidden::After => Verdict::Outside,
             _ => Verdict::Hidden,
+        }
+    }
+}
+
+impl From<Side> for Hidden {
+    fn from(side: Side) -> Hidden {
+        match side {
+            Side::Before => Hidden::Before,
+            Side::After => Hidden::After,
         }
     }
 }
@@ -89,7 +95,8 @@ impl Filter {
     /// Decides on a line, and counts it.
     pub(crate) fn judge(&self, bytes: &[u8], tally: &mut Tally) -> Verdict {
         if let Some(head) = Head::of(bytes)
-            && let Some(hidden) = self.surely_hides(&head, bytes)
+            && let Some(level) = Level::of(head.level.as_bytes())
+            && let Some(hidden) = self.surely_hides(&head, level, bytes)
         {
             tally.hide(hidden, head.time, head.logger);
             return hidden.into();
@@ -123,9 +130,9 @@ impl Filter {
     }
 
     /// Returns why the line is hidden, if its bytes show it.
-    fn surely_hides(&self, head: &Head<'_>, line: &[u8]) -> Option<Hidden> {
+    fn surely_hides(&self, head: &Head<'_>, level: Level, line: &[u8]) -> Option<Hidden> {
         if let Some(place) = self.window.place_of(head.time) {
-            return Some(place);
+            return Some(place.into());
         }
         if let (Some(component), Some(logger)) = (&self.component, head.logger)
             && !component.has(logger)
@@ -134,7 +141,7 @@ impl Filter {
         }
         // Later conditions count only lines that meet the earlier ones. A logger with an escape is not known yet.
         let is_known = self.component.is_none() || head.logger.is_some();
-        if head.level < self.level {
+        if level < self.level {
             return is_known.then_some(Hidden::Level);
         }
         if self.trace.as_ref().is_some_and(|trace| trace.is_surely_not_in(line)) {
@@ -148,7 +155,7 @@ impl Filter {
 
     fn hides(&self, line: &Line) -> Option<Hidden> {
         if let Some(place) = self.window.place_of(line.time) {
-            return Some(place);
+            return Some(place.into());
         }
         if self.component.as_ref().is_some_and(|component| !component.has(&line.logger)) {
             return Some(Hidden::Component);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::log::time::LineTime;
+use obs_facade::log::reader::LineTime;
 
 /// Maximum number of loggers that are remembered.
 const LOGGERS: usize = 256;
@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     hidden: [u64; 7],
     /// Time of the last line that was looked at.
     last: Option<LineTime>,
+    /// Latest time of a line that was looked at. A search for the last lines goes backwards.
+    latest: Option<LineTime>,
     /// Loggers of the lines that are hidden because of their component.
     loggers: BTreeSet<String>,
 }
@@ -34,7 +36,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(super) fn hide(&mut self, hidden: Hidden, time: LineTime, logger: Option<&str>) {
         self.hidden[hidden as usize] += 1;
-        self.last = Some(time);
+        self.look_at(time);
         // They are needed only if no line has the component.
         if hidden == Hidden::Component
             && !self.has_component()
@@ -48,7 +50,12 @@ impl Tally {
 
     pub(super) fn show(&mut self, time: LineTime) {
         self.shown += 1;
+        self.look_at(time);
+    }
+
+    fn look_at(&mut self, time: LineTime) {
         self.last = Some(time);
+        self.latest = self.latest.max(self.last);
     }
 
     pub(super) fn show_damaged(&mut self) {
@@ -58,6 +65,11 @@ impl Tally {
     /// Returns the time of the last line that was looked at.
     pub(crate) fn last(&self) -> Option<LineTime> {
         self.last
+    }
+
+    /// Returns the latest time of a line that was looked at.
+    pub(crate) fn latest(&self) -> Option<LineTime> {
+        self.latest
     }
 
     /// Returns whether no line is shown.
