@@ -1,8 +1,10 @@
 //! Transport server: HTTP/1.1 with bounds on the cost of a connection, and an orderly shutdown.
 
+pub(crate) mod caller_name;
 mod connection_limit;
 pub(crate) mod descriptors;
 pub(crate) mod local_only;
+pub(crate) mod own_user;
 mod silent;
 
 use std::future::Future;
@@ -17,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use obs_facade::http::LocalAddress;
 use obs_facade::{Logger, debug, info, warn_limited};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -49,6 +52,7 @@ pub(crate) async fn serve<T, G: Future>(
     end: impl Future<Output = T>,
     grace: impl FnOnce(T) -> G,
 ) -> Option<G::Output> {
+    let own = only_address(&listener);
     let (bound, limit) = (Bound::measured(), ConnectionLimit::default());
     let (graceful, mut connections) = (GracefulShutdown::new(), JoinSet::new());
     let mut silent = Silent::default();
@@ -72,7 +76,7 @@ pub(crate) async fn serve<T, G: Future>(
                         }
                         let flag = Flag::default();
                         let served =
-                            connection(stream, app.clone(), ConnectInfo(remote), graceful.watcher(), flag.clone());
+                            connection(stream, app.clone(), (ConnectInfo(remote), own), graceful.watcher(), flag.clone());
                         let task = connections.spawn(async move {
                             served.await;
                             drop(permit);
@@ -104,10 +108,18 @@ pub(crate) async fn serve<T, G: Future>(
     cut_short
 }
 
+/// Returns the address of a listener that listens at this one only, and not on loopback. Callers on this machine have it too,
+/// because they cannot use loopback. A listener at all addresses has none: [`LocalAddress`] says why.
+fn only_address(listener: &TcpListener) -> Option<LocalAddress> {
+    let own = listener.local_addr().ok()?;
+    let ip = own.ip().to_canonical();
+    (!ip.is_unspecified() && !ip.is_loopback()).then_some(LocalAddress(own))
+}
+
 async fn connection(
     stream: TcpStream,
     app: Router,
-    remote: ConnectInfo<SocketAddr>,
+    (remote, own): (ConnectInfo<SocketAddr>, Option<LocalAddress>),
     watcher: Watcher,
     requested: Flag,
 ) {
@@ -117,6 +129,9 @@ async fn connection(
     let service = service_fn(move |mut request: Request<Incoming>| {
         requested.raise();
         request.extensions_mut().insert(remote);
+        if let Some(own) = own {
+            request.extensions_mut().insert(own);
+        }
         // `Router::poll_ready` is always ready, so that it need not be polled.
         app.clone().call(request)
     });
@@ -152,6 +167,14 @@ async fn accept_failed(error: &io::Error) {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_listener_at_all_addresses_has_none_of_its_own() {
+        for all in ["0.0.0.0:0", "127.0.0.1:0", "127.0.0.2:0"] {
+            let listener = TcpListener::bind(all).await.unwrap();
+            assert_eq!(only_address(&listener), None, "{all}");
+        }
+    }
 
     #[tokio::test]
     async fn a_client_that_does_not_read_is_disconnected() {
