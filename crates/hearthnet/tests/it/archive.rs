@@ -98,6 +98,58 @@ async fn an_archive_has_all_of_the_user_and_no_secret() {
     assert_eq!(unpack(&again, place.path()), names);
 }
 
+/// Lines of the log, traces and events have times.
+#[tokio::test]
+async fn an_archive_of_a_period_has_what_is_of_it() {
+    let node = Home::new().start("");
+    let id = request_id(&node.call(ECHO, &json!({ "input": {} })).send().await.unwrap());
+    node.trace(&id).await;
+    let line = |time: &str, msg: &str| {
+        format!("{{\"ts\":\"{time}\",\"level\":\"info\",\"logger\":\"a\",\"msg\":\"{msg}\"}}\n")
+    };
+    let old = [
+        line("2026-05-26T07:59:59.999Z", "early"),
+        line("2026-05-26T08:00:00.000Z", "first"),
+        line("2026-05-26T09:00:00.000Z", "last"),
+        line("2026-05-26T09:00:00.001Z", "late"),
+    ];
+    let day = node.home.log().join("2026-05-26.log");
+    fs::write(&day, old.concat()).unwrap();
+    assert!(Command::new("gzip").arg(&day).status().unwrap().success());
+    let export = |args: &[&str]| {
+        let archive = node.home.path().join("part.tar.gz");
+        let out = ["export", "--force", "--json", "--out", archive.to_str().unwrap()];
+        let ran = node.home.run(&[&out, args].concat());
+        assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+        let place = tempfile::tempdir().unwrap();
+        let names = unpack(&archive, place.path());
+        let root = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
+        let read = move |name: &str| fs::read_to_string(root.join(name)).unwrap();
+        let texts = ["traces/recent.json", "history/events.jsonl"].map(read.clone());
+        let log = names.iter().filter(|name| name.starts_with("log/")).map(|name| (name.clone(), read(name)));
+        (texts, log.collect::<Vec<_>>(), serde_json::from_slice::<Value>(&ran.stdout).unwrap(), place)
+    };
+    let ([traces, events], log, manifest, _) =
+        export(&["--since", "2026-05-26T08:00:00Z", "--until", "2026-05-26T09:00:00Z"]);
+    assert_eq!(log, [("log/2026-05-26.log".to_owned(), old[1..3].concat())]);
+    assert!(!traces.contains(&id) && events.is_empty(), "{traces} {events}");
+    assert_eq!(manifest["since"], "2026-05-26T08:00:00.000Z");
+    let ([traces, events], log, ..) = export(&["--since", "1h"]);
+    assert!(traces.contains(&id) && !events.is_empty(), "{traces} {events}");
+    assert!(log.len() == 1 && log[0].1.contains("\"done\""), "{log:?}");
+    let (_, log, manifest, _) = export(&["--until", "2020-01-01"]);
+    assert!(log.is_empty(), "{log:?}");
+    let left_out = manifest["left_out"].to_string();
+    assert!(left_out.contains("no lines until 2020-01-01"), "{left_out}");
+
+    for (args, word) in
+        [(&["--since", "soon"][..], "yesterday"), (&["--since", "1h", "--until", "2h"], "later than")]
+    {
+        let ran = node.home.run(&[&["export"], args].concat());
+        assert!(ran.status.code() == Some(2) && text_of(&ran.stderr).contains(word), "{args:?}: {ran:?}");
+    }
+}
+
 #[test]
 fn an_existing_file_is_kept_and_a_node_that_does_not_run_is_named() {
     let home = Home::new();

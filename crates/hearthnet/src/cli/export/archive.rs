@@ -13,15 +13,15 @@ use tar::{Builder, EntryType, Header};
 
 /// File of the archive.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::cli) struct Entry {
     /// Path within the archive.
-    pub(super) path: String,
-    pub(super) modified: DateTime<Utc>,
-    pub(super) content: Content,
+    pub(in crate::cli) path: String,
+    pub(in crate::cli) modified: DateTime<Utc>,
+    pub(in crate::cli) content: Content,
 }
 
 #[derive(Debug)]
-pub(super) enum Content {
+pub(in crate::cli) enum Content {
     Text(String),
     /// The first bytes of a file, which may grow meanwhile.
     File {
@@ -41,7 +41,7 @@ impl Content {
 }
 
 /// Archive that is written in order. Its last file is the list of the others.
-pub(super) struct Archive<'a> {
+pub(in crate::cli) struct Archive<'a> {
     tar: Builder<GzEncoder<&'a mut dyn Write>>,
     /// Folder of all files within the archive.
     folder: &'a str,
@@ -51,7 +51,7 @@ pub(super) struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         out: &'a mut dyn Write,
         folder: &'a str,
         entries: &[Entry],
@@ -71,11 +71,11 @@ impl<'a> Archive<'a> {
     }
 
     /// Returns the description of the files so far.
-    pub(super) fn written(&self) -> &[Value] {
+    pub(in crate::cli) fn written(&self) -> &[Value] {
         &self.written
     }
 
-    pub(super) fn add(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(in crate::cli) fn add(&mut self, entry: &Entry) -> io::Result<()> {
         let length = entry.content.length();
         let mut header = header(length, entry.modified);
         let path = format!("{}/{}", self.folder, entry.path);
@@ -101,7 +101,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Adds the list of the files and ends the archive.
-    pub(super) fn finish(mut self, manifest: &Value) -> io::Result<()> {
+    pub(in crate::cli) fn finish(mut self, manifest: &Value) -> io::Result<()> {
         let text = format!("{manifest:#}\n");
         let path = format!("{}/manifest.json", self.folder);
         self.tar.append_data(&mut header(text.len() as u64, self.now), path, text.as_bytes())?;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
+use obs_facade::doctor::Limits;
 use serde_json::{Value, json};
 
 use super::archive::{Content, Entry};
@@ -11,6 +12,8 @@ use super::logs::{self, Logs};
 use super::{LeftOut, history, settings};
 use crate::cli::ask::{self, Bounds};
 use crate::cli::doctor;
+use crate::cli::log::period::Period;
+use crate::cli::log::time::Zone;
 use crate::cli::node_url::NodeUrl;
 use crate::config::Config;
 use crate::config::paths::Paths;
@@ -35,10 +38,13 @@ struct OfNode {
     path: &'static str,
 }
 
+/// Route of the completed traces.
+const COMPLETED: &str = "/trace/recent";
+
 const OF_NODE: [OfNode; 4] = [
     OfNode {
         what: "traces",
-        route: "/trace/recent",
+        route: COMPLETED,
         query: &[("n", "10000"), ("span_ids", "true")],
         path: "traces/recent.json",
     },
@@ -47,19 +53,24 @@ const OF_NODE: [OfNode; 4] = [
     OfNode { what: "status", route: "/status", query: &[], path: "status.json" },
 ];
 
-pub(super) fn collect(config: &Config, config_file: &Path, paths: &Paths) -> Collected {
+/// Collects the contents. Those with a time are of the `period`.
+pub(super) fn collect(config: &Config, config_file: &Path, paths: &Paths, period: &Period) -> Collected {
     let mut collected = Collected {
         entries: Vec::new(),
         left_out: Vec::new(),
         node: json!({ "id": obs_facade::doctor::device_node_id(&config.identity.keys_dir), "name": config.node_name() }),
     };
-    collected.add("settings", "settings/config.toml", settings::read(config_file));
+    collected.add(
+        "settings",
+        "settings/config.toml",
+        settings::read(config_file, &mut settings::redacted_text),
+    );
     // The doctor's report comes before the log, so that its own lines are in the log.
-    let report = doctor::report(config.for_doctor(paths), config.local_address());
+    let report = doctor::report(config.for_doctor(paths), config.local_address(), Limits::default());
     collected.add("doctor", "doctor.json", Ok(report));
-    collected.add_of_node(&NodeUrl::of(config.local_address()));
-    collected.add_community(config);
-    collected.add_logs(config.observability.log_dir());
+    collected.add_of_node(&NodeUrl::of(config.local_address()), period);
+    collected.add_community(config, period);
+    collected.add_logs(config.observability.log_dir(), period);
     collected
 }
 
@@ -77,10 +88,13 @@ impl Collected {
     }
 
     /// Adds what only a running node knows.
-    fn add_of_node(&mut self, node: &NodeUrl) {
+    fn add_of_node(&mut self, node: &NodeUrl, period: &Period) {
         for OfNode { what, route, query, path } in OF_NODE {
             let text = match ask::get(&node.route(route, query), BOUNDS) {
-                Ok(answer) if answer.status == 200 => Ok(String::from_utf8_lossy(&answer.body).into_owned()),
+                Ok(answer) if answer.status == 200 => {
+                    let text = String::from_utf8_lossy(&answer.body).into_owned();
+                    Ok(if route == COMPLETED { traces_of(text, period) } else { text })
+                }
                 Ok(answer) => Err(format!("the server on {node} answered {}", answer.status)),
                 Err(error) => Err(ask::no_answer(node, &error).to_string()),
             };
@@ -88,7 +102,7 @@ impl Collected {
         }
     }
 
-    fn add_community(&mut self, config: &Config) {
+    fn add_community(&mut self, config: &Config, period: &Period) {
         let own = obs_facade::doctor::device_node_id(&config.identity.keys_dir);
         let Some(id) = config.community.community_id.clone().or(own) else {
             let why = "the node has no community yet; `hearthnet init` founds one".to_owned();
@@ -101,14 +115,18 @@ impl Collected {
             std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
         };
         self.add("community", "community/manifest.json", read(&manifest));
-        self.add("history", "history/events.jsonl", history::read(&event_log::file(&dir)));
+        self.add("history", "history/events.jsonl", history::read(&event_log::file(&dir), period));
     }
 
-    fn add_logs(&mut self, log_dir: &Path) {
-        match logs::open(log_dir) {
+    fn add_logs(&mut self, log_dir: &Path, period: &Period) {
+        let logs = if period.is_all() { logs::open(log_dir) } else { logs::select(log_dir, period) };
+        match logs {
             Ok(Logs { entries, unopened }) => {
                 if entries.is_empty() && unopened.is_empty() {
-                    let why = format!("{} has no log files", log_dir.display());
+                    let why = match period.is_all() {
+                        true => format!("{} has no log files", log_dir.display()),
+                        false => format!("no lines{}", period.described(Zone::Local)),
+                    };
                     self.left_out.push(LeftOut { what: "log", why });
                 }
                 self.entries.extend(entries);
@@ -124,4 +142,18 @@ impl Collected {
             }
         }
     }
+}
+
+/// Returns the answer with the traces that began in the period. An answer of another form stays as it is.
+fn traces_of(text: String, period: &Period) -> String {
+    if period.is_all() {
+        return text;
+    }
+    let Ok(mut answer) = serde_json::from_str::<Value>(&text) else { return text };
+    let Some(traces) = answer["traces"].as_array_mut() else { return text };
+    traces.retain(|trace| {
+        let began = trace["started_at"].as_str().and_then(|began| began.parse().ok());
+        began.is_none_or(|began| period.has(began))
+    });
+    answer.to_string()
 }

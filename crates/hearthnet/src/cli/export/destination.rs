@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 use super::interrupt;
 use crate::failure::Failure;
 
-pub(super) enum Destination {
+pub(in crate::cli) enum Destination {
     Stdout,
     File { path: PathBuf, force: bool },
 }
 
 impl Destination {
     /// Chooses the place. `name` is that of the archive, without its ending.
-    pub(super) fn choose(out: Option<&Path>, name: &str, force: bool) -> Result<Destination, Failure> {
+    pub(in crate::cli) fn choose(
+        out: Option<&Path>,
+        name: &str,
+        force: bool,
+    ) -> Result<Destination, Failure> {
         let file = format!("{name}.tar.gz");
         let path = match out {
             Some(out) if out == Path::new("-") && io::stdout().is_terminal() => {
@@ -37,12 +41,12 @@ impl Destination {
         }
     }
 
-    pub(super) fn is_stdout(&self) -> bool {
+    pub(in crate::cli) fn is_stdout(&self) -> bool {
         matches!(self, Destination::Stdout)
     }
 
     /// Writes by `fill`, and returns its result and the path of the file. After a failure there is no file.
-    pub(super) fn write<T>(
+    pub(in crate::cli) fn write<T>(
         self,
         fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
     ) -> Result<(T, Option<PathBuf>), Failure> {
@@ -54,7 +58,8 @@ impl Destination {
                 Ok((filled, None))
             }
             Destination::File { path, force } => {
-                let filled = to_file(&path, force, fill)?;
+                // An archive has what other users of the machine may not read.
+                let filled = to_file(&path, force, 0o600, fill)?;
                 Ok((filled, Some(path)))
             }
         }
@@ -68,16 +73,19 @@ fn exists(path: &Path) -> Failure {
     ))
 }
 
-fn to_file<T>(
+/// Writes a file with this `mode` by `fill`, and replaces an existing one if `force` is set. Readers see the old file or the
+/// whole new one.
+pub(super) fn to_file<T>(
     path: &Path,
     force: bool,
+    mode: u32,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
 ) -> Result<T, Failure> {
     let failed = |error: &io::Error| Failure::io("write", path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = tempfile::Builder::new()
         .prefix(".hearthnet-export-")
-        .permissions(Permissions::from_mode(0o600))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
         .map_err(|error| failed(&error))?;
     // The temporary file is removed when it is dropped, and by an interruption too.

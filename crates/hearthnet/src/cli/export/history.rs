@@ -7,8 +7,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-/// Reads all events in `file` as JSON lines, in their order. Signatures are public.
-pub(super) fn read(file: &Path) -> Result<String, String> {
+use crate::cli::log::period::Period;
+
+/// Reads the events in `file` that the node received in the `period`, as JSON lines in their order. Signatures are public.
+pub(super) fn read(file: &Path, period: &Period) -> Result<String, String> {
     let failed = |error: rusqlite::Error| format!("cannot read {}: {error}", file.display());
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     // The node may write at this moment.
@@ -32,7 +34,11 @@ pub(super) fn read(file: &Path) -> Result<String, String> {
     });
     let mut lines = String::new();
     for event in events.map_err(failed)? {
-        let _ = writeln!(lines, "{}", event.map_err(failed)?);
+        let event = event.map_err(failed)?;
+        let received = event["received_at"].as_str().and_then(|received| received.parse().ok());
+        if received.is_none_or(|received| period.has(received)) {
+            let _ = writeln!(lines, "{event}");
+        }
     }
     Ok(lines)
 }

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::wire::error::redaction;
 
-const REDACTED: &str = "[redacted]";
+pub(in crate::cli) const REDACTED: &str = "[redacted]";
 
 /// Parts of the names of settings that hold secrets.
 const SECRET_PARTS: [&str; 11] = [
@@ -23,32 +23,38 @@ const SECRET_PARTS: [&str; 11] = [
     "bearer",
 ];
 
-/// Reads the settings in `file` and removes secrets. Comments are left out too, because they may hold anything.
-pub(super) fn read(file: &Path) -> Result<String, String> {
+/// Text of a setting without secrets.
+type Hide<'a> = &'a mut dyn FnMut(&str) -> String;
+
+/// Reads the settings in `file` and removes secrets: by their names, and in texts by `hide`. Comments are left out too, because
+/// they may hold anything.
+pub(in crate::cli) fn read(file: &Path, hide: Hide<'_>) -> Result<String, String> {
     let text =
         std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     // The message of the parser repeats the line.
     let table: Table = text.parse().map_err(|_| format!("{} is not TOML", file.display()))?;
-    let shown = toml::to_string_pretty(&redacted_table(table)).map_err(|error| error.to_string())?;
+    let shown = toml::to_string_pretty(&redacted_table(table, hide)).map_err(|error| error.to_string())?;
     Ok(format!("# Settings of {} without secrets and comments.\n{shown}", file.display()))
 }
 
-fn redacted_table(table: Table) -> Table {
+fn redacted_table(table: Table, hide: Hide<'_>) -> Table {
     let entry = |(name, value): (String, Value)| {
-        let value = redacted(&name, value);
+        let value = redacted(&name, value, hide);
         (name, value)
     };
     table.into_iter().map(entry).collect()
 }
 
-fn redacted(name: &str, value: Value) -> Value {
+fn redacted(name: &str, value: Value, hide: Hide<'_>) -> Value {
     if is_secret(name, &value) {
         return Value::String(REDACTED.to_owned());
     }
     match value {
-        Value::String(text) => Value::String(redacted_text(&text)),
-        Value::Array(values) => Value::Array(values.into_iter().map(|value| redacted(name, value)).collect()),
-        Value::Table(table) => Value::Table(redacted_table(table)),
+        Value::String(text) => Value::String(hide(&text)),
+        Value::Array(values) => {
+            Value::Array(values.into_iter().map(|value| redacted(name, value, hide)).collect())
+        }
+        Value::Table(table) => Value::Table(redacted_table(table, hide)),
         plain => plain,
     }
 }
@@ -79,7 +85,7 @@ fn is_variable(text: &str) -> bool {
 }
 
 /// Removes user, password and query of addresses, and what looks like a key.
-fn redacted_text(text: &str) -> String {
+pub(super) fn redacted_text(text: &str) -> String {
     text.split('\n').map(redaction::shown).collect::<Vec<_>>().join("\n")
 }
 
@@ -119,7 +125,7 @@ note = "use sk-planted0123456789 here"
 password = ""
 "#;
         std::fs::write(&file, text).unwrap();
-        let shown = read(&file).unwrap();
+        let shown = read(&file, &mut redacted_text).unwrap();
         assert!(!shown.contains("planted"), "{shown}");
         for kept in
             ["ada", "/srv/keys", "7080", "MY_KEY", "http://host:1/v1", "https://collector:4318", "[redacted]"]
@@ -128,6 +134,6 @@ password = ""
         }
         shown.parse::<Table>().unwrap();
         std::fs::write(&file, "password = planted").unwrap();
-        assert!(!read(&file).unwrap_err().contains("planted"));
+        assert!(!read(&file, &mut redacted_text).unwrap_err().contains("planted"));
     }
 }
