@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use obs_facade::http::keep::STREAM_COMMENT;
 use obs_facade::trace;
 use serde_json::{Value, json};
 
@@ -99,7 +100,7 @@ fn event_stream(
                 served.end(true);
                 progress.succeeded();
                 // The state is dropped. Frames after the last one are never asked for.
-                (Ok(sse::encode(DONE, &frame.data)), None)
+                (Ok(last(sse::encode(DONE, &frame.data))), None)
             }
             Ok(frame) => (Ok(sse::encode(&frame.event, &frame.data)), Some((frames, served, progress, span))),
             Err(error) => {
@@ -119,6 +120,15 @@ fn event_stream(
             }
         })
     })
+}
+
+/// Puts the mark of a trace of which a part failed before the last event of a stream that ends well. The head of the response
+/// is gone.
+fn last(event: Bytes) -> Bytes {
+    match trace::current_trace().is_some_and(|trace| trace.is_broken()) {
+        true => [STREAM_COMMENT.as_bytes(), &event].concat().into(),
+        false => event,
+    }
 }
 
 /// Marks the current trace as failed if `answer` is an error.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use obs_facade::http::CAPABILITY;
+use obs_facade::http::{CAPABILITY, LocalAddress};
 use obs_facade::info;
 use serde_json::Value;
 
@@ -86,7 +87,7 @@ async fn answer(
     // Only now, so that a refused signature has been counted too.
     let (raw, body, party) = proven?;
 
-    let route = bus.route(headers, capability, party)?;
+    let route = bus.route(&head, capability, party)?;
     let node_id = route.node_id(bus);
     info!(
         logger: progress.caller().on(&LOG), capability = capability, to = node_id,
@@ -142,7 +143,7 @@ impl Bus {
     }
 
     /// Reads the body of a call and verifies its signature.
-    async fn prove<'a>(
+    pub(super) async fn prove<'a>(
         &self,
         headers: &'a HeaderMap,
         caller: &Caller,
@@ -165,12 +166,13 @@ impl Bus {
         Ok((raw, body, party))
     }
 
-    fn route(&self, headers: &HeaderMap, capability: &str, party: Party<'_>) -> Result<Route, CallError> {
+    fn route(&self, head: &Parts, capability: &str, party: Party<'_>) -> Result<Route, CallError> {
         let us = self.profile.identity.node_id();
+        let own_address = head.extensions.get::<LocalAddress>();
         match self.capabilities.get(capability) {
             // The node's own capability comes first: it saves a hop.
             Some(local) => Ok(Route::Local(local.clone())),
-            None if forward::may_forward(headers, us, is_own(party, us)) => {
+            None if forward::may_forward(&head.headers, us, is_own(party, us, own_address)) => {
                 self.peers.offering(capability).map(Route::Peer)
             }
             None => Err(Code::NOT_FOUND
@@ -190,8 +192,12 @@ impl Bus {
 }
 
 /// Returns whether the owner of this node made the call: on this machine, and with this node's key.
-fn is_own(party: Party<'_>, us: &str) -> bool {
-    matches!(party, Party::Signer(signer, address) if signer == us && address.to_canonical().is_loopback())
+fn is_own(party: Party<'_>, us: &str, own_address: Option<&LocalAddress>) -> bool {
+    let Party::Signer(signer, address) = party else { return false };
+    let address = address.to_canonical();
+    let is_here =
+        address.is_loopback() || own_address.is_some_and(|own| own.0.ip().to_canonical() == address);
+    is_here && signer == us
 }
 
 fn capability_of(headers: &HeaderMap) -> Result<&str, CallError> {

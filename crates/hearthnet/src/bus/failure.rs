@@ -1,7 +1,7 @@
 //! Record of a failed call: its cause on a span and in a line of the log.
 
 use obs_facade::log::log::{self, Level};
-use obs_facade::trace;
+use obs_facade::{counted_elsewhere, trace};
 
 use super::logger::LIMITED;
 use crate::wire::caller::Caller;
@@ -34,11 +34,14 @@ pub(super) fn record(counted_as: &str, error: &CallError, caller: &Caller) -> St
     let key = format!("{counted_as} {kind} {target}");
     let advice = error.advice().unwrap_or_else(|| advice(error.code));
     let level = if error.code == Code::INTERNAL_ERROR { Level::Error } else { Level::Warn };
-    log::log!(
-        logger: caller.on(&LIMITED.key(key)), level,
-        capability = capability, code = code, target = target, cause = cause.as_str(), advice = advice;
-        "call failed"
-    );
+    // The trace of the call is the problem.
+    counted_elsewhere(|| {
+        log::log!(
+            logger: caller.on(&LIMITED.key(key)), level,
+            capability = capability, code = code, target = target, cause = cause.as_str(), advice = advice;
+            "call failed"
+        );
+    });
     cause
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
+use obs_facade::http::keep;
 use obs_facade::trace;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -57,22 +58,31 @@ pub(super) async fn forward(
     // The raw bytes are forwarded, so that the peer sees the same numbers and key order as this node.
     let url = client::join(&peer.url, "/bus/v1/call");
     let request = bus.http.post(url.clone()).body(raw);
+    let (address, port) = client::server(&url);
     trace::span("forward")
         .field("to", &peer.node_id)
         .field("same_community", peer.same_community)
+        .field("server.address", address)
+        .field("server.port", port)
         .wrap(async move {
             // Inside the span, so that the peer's part of the trace becomes its child.
             obs_facade::http::inject(&mut headers);
-            signature::sign(&mut headers, &bus.profile.identity, &bus.profile.community_id, &body)?;
+            signature::sign(
+                &mut headers,
+                capability,
+                &bus.profile.identity,
+                &bus.profile.community_id,
+                &body,
+            )?;
             // The parsed body takes many times the memory of its text. It was needed for the signature alone.
             drop(body);
-            let answer = ask(request.headers(headers), bus.call_timeout).await;
+            let answer = ask(request.headers(headers), &peer.node_id, bus.call_timeout).await;
             answer::marked(answer::noted(answer.map_err(|error| error.asked("POST", &url))))
         })
         .await
 }
 
-async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, CallError> {
+async fn ask(request: RequestBuilder, peer: &str, patience: Duration) -> Result<Answer, CallError> {
     let response = timeout(patience, request.send())
         .await
         .map_err(|_| {
@@ -80,17 +90,19 @@ async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, Call
                 .advise("look at the load of the peer, or raise `call_timeout_seconds` in `[transport]`")
         })?
         .map_err(|error| client::failed(&error))?;
-    read(response, patience).await
+    keep::note_answer(response.headers(), peer);
+    read(response, peer, patience).await
 }
 
-async fn read(response: Response, patience: Duration) -> Result<Answer, CallError> {
+async fn read(response: Response, peer: &str, patience: Duration) -> Result<Answer, CallError> {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     // The type may have parameters, such as a charset.
     let streamed = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
     let (code, ok) = (response.status(), response.status().is_success());
     let status = code.as_u16();
     if ok && streamed {
-        return Ok(frames(Relay { response, parser: sse::Parser::default(), patience }));
+        let peer = peer.to_owned();
+        return Ok(frames(Relay { response, parser: sse::Parser::default(), peer, patience }));
     }
     let bytes = client::read(response, MAX_ANSWER_BYTES, patience).await?;
     let mut body: Value = serde_json::from_slice(&bytes).map_err(|_| {
@@ -130,6 +142,8 @@ fn invalid(why: &str) -> CallError {
 struct Relay {
     response: Response,
     parser: sse::Parser,
+    /// Node ID of the peer.
+    peer: String,
     patience: Duration,
 }
 
@@ -142,7 +156,13 @@ impl FrameSource for Relay {
 impl Relay {
     async fn read(&mut self) -> Result<Frame, CallError> {
         loop {
-            if let Some(event) = self.parser.next()? {
+            let event = self.parser.next()?;
+            if self.parser.take_mark()
+                && let Some(trace) = trace::current_trace()
+            {
+                trace.mark(&self.peer);
+            }
+            if let Some(event) = event {
                 return frame_of(&event);
             }
             match client::next_piece(&mut self.response, self.patience).await? {

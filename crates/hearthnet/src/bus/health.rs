@@ -8,10 +8,14 @@ use obs_facade::metrics::standard;
 /// Number of calls in the window of a rate.
 // Long enough to be steady, short enough to forget an old failure.
 const HEALTH_WINDOW_CALLS: usize = 100;
+/// Maximum number of nodes whose calls are counted.
+const MAX_NODES: usize = 1_024;
 
 /// Windows of all capabilities that this node or its peers offer.
 #[derive(Default)]
 pub(super) struct Health {
+    /// Calls and failed calls of each node since the start.
+    totals: Mutex<HashMap<String, (u64, u64)>>,
     // The series are set under this lock, so that two calls that end at once cannot leave the older rate.
     windows: Mutex<HashMap<Key, VecDeque<bool>>>,
 }
@@ -43,7 +47,29 @@ impl Health {
         Some(good(window) as f64 / window.len() as f64)
     }
 
+    /// Returns the number of calls that `node` answered since the start, and of those that failed.
+    pub(super) fn totals(&self, node: &str) -> (u64, u64) {
+        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.get(node).copied().unwrap_or_default()
+    }
+
+    fn count(&self, node: &str, ok: bool) {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        if !totals.contains_key(node) {
+            // Nodes are peers of the configuration, which may be set up anew.
+            if totals.len() >= MAX_NODES {
+                return;
+            }
+            totals.insert(node.to_owned(), (0, 0));
+        }
+        if let Some((calls, failed)) = totals.get_mut(node) {
+            *calls += 1;
+            *failed += u64::from(!ok);
+        }
+    }
+
     fn record(&self, key: Key, ok: bool) {
+        self.count(&key.1, ok);
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         // Before `entry`, which takes the key.
         let series = standard::capability_health_success_rate().with([&key.0, &key.1]);

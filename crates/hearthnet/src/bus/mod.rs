@@ -14,9 +14,11 @@ mod peers;
 mod progress;
 pub(crate) mod recent;
 mod routes;
+mod signed;
 mod state;
 
 pub(crate) use self::peers::PeerView;
 pub(crate) use self::peers::watch::watch_all as watch_peers;
 pub(crate) use self::routes::{local_routes, no_such_route, routes};
+pub(crate) use self::signed::Signer;
 pub(crate) use self::state::{Bus, Capabilities, Profile};

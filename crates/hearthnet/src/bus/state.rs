@@ -98,6 +98,31 @@ impl Bus {
         self.health.rate(capability, node)
     }
 
+    /// Returns the number of calls that `node` answered since the start, and of those that failed.
+    pub(crate) fn calls_to(&self, node: &str) -> (u64, u64) {
+        self.health.totals(node)
+    }
+
+    /// Returns the client for requests to peers.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Returns the configured peers: their addresses, and their names where they are known.
+    pub(crate) fn peer_addresses(&self) -> Vec<(reqwest::Url, String)> {
+        self.peers.addresses()
+    }
+
+    /// Returns the position of the configured peer at this host and port.
+    pub(crate) fn peer_at(&self, host: &str, port: u16) -> Option<usize> {
+        self.peers.position(host, port)
+    }
+
+    /// Returns the address of the configured peer at this position.
+    pub(crate) fn peer_url(&self, position: usize) -> Option<&reqwest::Url> {
+        self.peers.url(position)
+    }
+
     /// Returns whether the configuration lets the node have peers.
     pub(crate) fn expects_peers(&self) -> bool {
         self.expects_peers

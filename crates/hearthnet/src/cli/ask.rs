@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use obs_facade::doctor::machine::{HttpError, HttpRequest, HttpResponse, Machine};
-use reqwest::Url;
+use reqwest::{Method, StatusCode, Url};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::node_url::NodeUrl;
 use super::visible::visible_ascii;
 use crate::failure::Failure;
+use crate::wire::client;
 
 /// Bounds of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,36 @@ pub(crate) fn json<T: DeserializeOwned>(
 pub(crate) fn get(url: &Url, bounds: Bounds) -> Result<HttpResponse, HttpError> {
     let request = HttpRequest::get(url.as_str()).timeout(bounds.time).max_body_bytes(bounds.bytes);
     Machine::default().http.send(&request)
+}
+
+/// Sends a request with a body of JSON or without one to a route of `node`, and returns an answer of any status.
+///
+/// # Errors
+///
+/// The failure has the exit code 3 if no node is there.
+pub(crate) fn send<B: Serialize>(
+    node: &NodeUrl,
+    (method, url): (Method, Url),
+    body: Option<&B>,
+    bounds: Bounds,
+) -> Result<(StatusCode, String), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::error(format!("cannot start a runtime: {error}")))?;
+    let no_answer = |reason| Failure::error(format!("no answer from the node on {node}: {reason}"));
+    runtime.block_on(async {
+        let request = client::build().request(method, url).timeout(bounds.time);
+        let request = body.into_iter().fold(request, |request, body| request.json(body));
+        let response = request.send().await.map_err(|error| match error.is_connect() {
+            true => {
+                Failure::not_running(format!("no node is running on {node}; start one with `hearthnet run`"))
+            }
+            false => no_answer(client::reason(&error)),
+        })?;
+        let status = response.status();
+        let body = client::read(response, bounds.bytes, bounds.time).await;
+        let body = body.map_err(|error| no_answer(error.message.to_string()))?;
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    })
 }
 
 /// Returns the failure of a request without an answer.

@@ -1,13 +1,14 @@
 //! `hearthnet init`: creates the files of a node that are missing.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::output::{not_written, print, safe_line, say};
 use super::overrides::Overrides;
-use super::visible::visible;
+use super::visible::{visible, visible_json};
 use crate::config::Config;
 use crate::config::node_name::{self, NAME, is_name};
 use crate::config::paths::Paths;
@@ -24,6 +25,9 @@ pub(crate) struct InitArgs {
     /// Ask nothing. Without --name, the node gets the name of this machine.
     #[arg(long)]
     non_interactive: bool,
+    /// Print JSON, and ask nothing.
+    #[arg(long)]
+    json: bool,
 }
 
 fn parse_name(text: &str) -> Result<String, String> {
@@ -43,21 +47,32 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
     let name = match &args.name {
         Some(name) => name.clone(),
         // With a configuration the name is chosen already, and a second run must not ask again.
-        None if !args.non_interactive && !config_file.exists() && io::stdin().is_terminal() => ask_name()?,
+        None if !args.non_interactive && !args.json && !config_file.exists() && io::stdin().is_terminal() => {
+            ask_name()?
+        }
         None => config.node_name(),
     };
     let mut made = Vec::new();
     let home = home::ensure(&config, Some(config_file), paths, &name, &mut |what, path, creation| {
-        made.push(creation);
-        tell(what, path, creation);
+        made.push((what.to_owned(), path.to_owned(), creation));
+        if !args.json {
+            tell(what, path, creation);
+        }
     })?;
-    let outcome = if made.contains(&Creation::Created) {
+    let outcome = if args.json {
+        visible_json(&report(&made, home.identity.node_id()).to_string())
+    } else if made.iter().any(|(_, _, creation)| *creation == Creation::Created) {
         let (node_id, again) = (home.identity.node_id(), overrides.for_node());
         safe_line(format_args!("This node is {node_id}. Start it with: hearthnet run{again}"))
     } else {
         safe_line("All files exist already; nothing was changed.")
     };
     print(&outcome).map_err(|error| not_written(&error))
+}
+
+fn report(made: &[(String, PathBuf, Creation)], node_id: &str) -> Value {
+    let file = |(what, path, creation): &(String, PathBuf, Creation)| json!({ "what": what, "path": path.display().to_string(), "created": *creation == Creation::Created });
+    json!({ "node_id": node_id, "files": made.iter().map(file).collect::<Vec<_>>() })
 }
 
 fn tell(what: &str, path: &Path, creation: Creation) {

@@ -5,15 +5,19 @@ mod call;
 mod caps;
 mod completions;
 mod config;
+mod console;
 mod doctor;
 mod export;
 mod file_size;
+mod history;
 mod init;
 mod log;
 mod manual;
 mod node_url;
 mod output;
 mod overrides;
+mod problems;
+mod report;
 mod run;
 mod status;
 #[cfg(test)]
@@ -53,12 +57,16 @@ enum Command {
     Run(run::RunArgs),
     Doctor(doctor::DoctorArgs),
     Log(log::LogArgs),
+    History(history::HistoryArgs),
+    Problems(problems::ProblemsArgs),
     Trace(trace::TraceArgs),
     Status(status::StatusArgs),
     Top(top::TopArgs),
+    Console(console::ConsoleArgs),
     Caps(caps::CapsArgs),
     Call(call::CallArgs),
     Export(export::ExportArgs),
+    Report(report::ReportArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManualArgs),
@@ -124,15 +132,30 @@ fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
             return log::level::run(args, config()?.local_address());
         }
         Command::Log(args) => return log::run(args, config()?.observability.log_dir()),
+        Command::History(args) => return history::run(args, &config()?),
+        Command::Problems(args) => return problems::run(args, &config()?),
         Command::Config(args) => return config::run(args, &line.overrides, &paths),
         Command::Trace(args) => return trace::run(args, &config()?),
         Command::Status(args) => return status::run(args, config()?.local_address()),
         Command::Top(args) => return top::run(args, config()?.local_address(), &line.overrides),
+        Command::Console(args) => {
+            let config = config()?;
+            return console::run(args, &config, paths.data(&config.identity.keys_dir));
+        }
         Command::Caps(args) => return caps::run(args, &config()?),
         Command::Call(args) => return call::run(args, &config()?, &line.overrides),
+        Command::Export(export::ExportArgs {
+            command: Some(export::ExportCommand::Targets(args)), ..
+        }) => {
+            return export::targets::run(args, &config()?);
+        }
         Command::Export(args) => {
             let file = named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
             return export::run(args, &config()?, &file, &paths);
+        }
+        Command::Report(args) => {
+            let file = named.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
+            return report::run(args, &config()?, &file, &paths);
         }
         Command::Completions(_) | Command::Man(_) | Command::Version(_) => {}
     }
@@ -155,11 +178,12 @@ fn run_without_configuration(command: &Command) -> Option<Result<(), Failure>> {
 /// Returns the folders that the command uses.
 fn folders(command: &Command) -> &'static [Folder] {
     match command {
-        Command::Run(_) | Command::Export(_) | Command::Config(_) => {
+        Command::Export(export::ExportArgs { command: Some(_), .. }) => &[],
+        Command::Run(_) | Command::Export(_) | Command::Report(_) | Command::Config(_) => {
             &[Folder::Keys, Folder::Communities, Folder::Log]
         }
-        Command::Init(_) | Command::Doctor(_) => &[Folder::Keys, Folder::Communities],
-        Command::Log(_) => &[Folder::Log],
+        Command::Init(_) | Command::Doctor(_) | Command::Console(_) => &[Folder::Keys, Folder::Communities],
+        Command::Log(_) | Command::History(_) | Command::Problems(_) => &[Folder::Log],
         Command::Trace(args) if args.needs_log() => &[Folder::Log],
         // A call is signed if there is a key, and sent without a signature otherwise.
         Command::Trace(_) | Command::Status(_) | Command::Top(_) | Command::Caps(_) | Command::Call(_) => &[],

@@ -24,6 +24,11 @@ impl UrlArg {
         self.url.clone().unwrap_or_else(|| NodeUrl::of(local))
     }
 
+    /// Returns whether the caller named a node.
+    pub(crate) fn is_named(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// Returns the options that make another command ask the same node.
     pub(crate) fn for_node(&self, overrides: &Overrides) -> String {
         self.url.as_ref().map_or_else(|| overrides.for_node(), |url| format!(" --url {url}"))

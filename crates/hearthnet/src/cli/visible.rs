@@ -10,6 +10,11 @@ pub(crate) fn visible(text: &str) -> String {
     escaped(text, is_unsafe)
 }
 
+/// Appends `text` to `out`, with every unsafe character as an escape.
+pub(crate) fn push_visible(out: &mut String, text: &str) {
+    push_escaped(out, text, is_unsafe);
+}
+
 /// Returns `text` with every unsafe character as an escape, except line feeds and tabs.
 pub(crate) fn visible_lines(text: &str) -> String {
     escaped(text, |letter| is_unsafe(letter) && !matches!(letter, '\n' | '\t'))
@@ -39,25 +44,33 @@ pub(crate) fn visible_json(json: &str) -> String {
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
+    push_escaped(&mut out, text, is_escaped);
+    out
+}
+
+fn push_escaped(out: &mut String, text: &str, is_escaped: impl Fn(char) -> bool) {
+    // Nearly every text of a log is so. Copying it takes a tenth of the time of a look at each character.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.push_str(text);
+    }
     for letter in text.chars() {
         match is_escaped(letter) {
             true => out.extend(letter.escape_default()),
             false => out.push(letter),
         }
     }
-    out
 }
 
 /// Returns the first `head` characters of a trace ID and its last four, such as `01HXR3…K0JD`.
 pub(crate) fn short_id(id: &str, head: usize, ellipsis: char) -> String {
     // IDs begin with the time. Those of one second differ at the end only.
     const TAIL: usize = 4;
-    let id: Vec<char> = visible_ascii(id).chars().collect();
+    // In ASCII, a byte is a character.
+    let id = visible_ascii(id);
     if id.len() <= head + TAIL {
-        return id.into_iter().collect();
+        return id;
     }
-    let (head, tail) = (&id[..head], &id[id.len() - TAIL..]);
-    head.iter().chain([&ellipsis]).chain(tail).collect()
+    format!("{}{ellipsis}{}", &id[..head], &id[id.len() - TAIL..])
 }
 
 /// Returns whether `letter` is a control character (including DEL), a line or paragraph separator, or changes the

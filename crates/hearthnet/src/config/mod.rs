@@ -72,6 +72,10 @@ impl Config {
         self.community.state_dir = place(&self.community.state_dir, Folder::Communities, Paths::communities)?;
         let log_dir = place(self.observability.log_dir(), Folder::Log, Paths::log)?;
         self.observability = self.observability.with_log_dir(log_dir);
+        // A node keeps a history unless it is told otherwise. A program with the library does so if it is told.
+        if self.observability.keeps_history().is_none() {
+            self.observability = self.observability.history(true);
+        }
         Ok(self)
     }
 

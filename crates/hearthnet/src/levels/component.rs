@@ -6,9 +6,10 @@ use crate::nearest::nearest;
 const ROOT: &str = "hearthnet";
 
 /// Loggers of this node below [`ROOT`], and those of the modules that a later node has.
-const BELOW_ROOT: [&str; 18] = [
+const BELOW_ROOT: [&str; 20] = [
     "bus",
     "bus.router",
+    "console",
     "discovery",
     "doctor",
     "embed",
@@ -17,6 +18,7 @@ const BELOW_ROOT: [&str; 18] = [
     "llm",
     "market",
     "node",
+    "problems",
     "rag",
     "run",
     "server",

@@ -3,7 +3,6 @@
 //!
 //! [`change`] checks a change, [`live`] applies and ends it, [`route`] is `GET` and `PUT /log/level`.
 
-mod caller;
 pub(crate) mod change;
 mod component;
 mod live;

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::caller;
 use super::change::{Change, DEFAULT_PERIOD, Refusal, RefusalKind};
 use super::live::LiveLevels;
+use crate::server::caller_name;
 use crate::wire;
 
 /// Maximum size of a body. The text of the levels is a quarter of it at most.
@@ -53,7 +53,7 @@ async fn change(
         Err(refusal) => return refused(&refusal),
     };
     // The name comes from files, and a disk may be slow.
-    let by = tokio::task::spawn_blocking(move || caller::describe(remote)).await;
+    let by = tokio::task::spawn_blocking(move || caller_name::describe(remote)).await;
     let by = by.unwrap_or_else(|_| remote.to_string());
     match wish {
         Some(change) => levels.change(&change, &by),

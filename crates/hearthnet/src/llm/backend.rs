@@ -46,9 +46,7 @@ impl Backend {
 
     /// Returns the host and port of the server.
     pub(crate) fn server(&self) -> (&str, u16) {
-        let host = self.url.host_str().unwrap_or_default();
-        // OpenTelemetry wants an IPv6 address without brackets.
-        (host.trim_matches(['[', ']']), self.url.port_or_known_default().unwrap_or_default())
+        client::server(&self.url)
     }
 
     /// Requests a whole completion.

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::bus::{self, Bus, Capabilities, Profile};
 use crate::config::Config;
+use crate::marks;
 use crate::server::local_only;
 use crate::state::run_marker::LastRun;
 use crate::watch::clock::ClockSteps;
@@ -69,12 +70,15 @@ impl Node {
         &self.bus
     }
 
-    /// Returns all routes of the transport server. Only callers on this machine see the routes `local`.
-    pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup, local: Router) -> Router {
+    /// Returns all routes of the transport server. Only callers on this machine see the routes `local`. The routes `console`
+    /// choose their callers themselves.
+    pub(crate) fn router(self: &Arc<Node>, checkup: &Checkup, local: Router, console: Router) -> Router {
         bus::routes(self.bus.clone())
             // After the bus's routes, and inside the layer, which must see every request.
             .merge(obs_facade::http::router(self.clone()))
             .merge(checkup.router())
+            .merge(console)
+            .merge(marks::routes(self.bus.clone()))
             .merge(local_only::guard(local.merge(bus::local_routes(&self.bus))))
             .layer(obs_facade::http::layer())
     }

@@ -1,7 +1,7 @@
 //! Sign of life of a running node. The next start reads from it how the run ended.
 //!
 //! Each address that a node of this home listens on has a file of its own, which its node keeps locked. So two nodes that
-//! share a home do not take each other for dead. The file is one block that is overwritten in place every few seconds and
+//! share a home do not take each other for dead. The file is one block that is overwritten in place every half minute and
 //! made durable only at the start and at the end: a kill of the process loses none of it, and a loss of power half a
 //! minute at most.
 

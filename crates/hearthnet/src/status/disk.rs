@@ -16,14 +16,14 @@ const MAX_FILES: usize = 10_000;
 
 /// Space in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Space {
-    pub(super) free: u64,
-    pub(super) total: u64,
-    pub(super) log: u64,
+pub(crate) struct Space {
+    pub(crate) free: u64,
+    pub(crate) total: u64,
+    pub(crate) log: u64,
 }
 
 /// Disk of the log folder.
-pub(super) struct LogDisk {
+pub(crate) struct LogDisk {
     pub(super) folder: PathBuf,
     read: Arc<LastReading>,
 }
@@ -36,12 +36,12 @@ struct LastReading {
 }
 
 impl LogDisk {
-    pub(super) fn new(folder: &Path) -> LogDisk {
+    pub(crate) fn new(folder: &Path) -> LogDisk {
         LogDisk { folder: folder.to_owned(), read: Arc::default() }
     }
 
     /// Returns the space, or that of the last reading if the disk does not answer soon; `None` if it never has.
-    pub(super) async fn space(&self) -> Option<Space> {
+    pub(crate) async fn space(&self) -> Option<Space> {
         // Relaxed: the flag alone decides who reads, and the space has a lock.
         if !self.read.is_reading.swap(true, Ordering::Relaxed) {
             let (folder, read) = (self.folder.clone(), self.read.clone());

@@ -53,6 +53,7 @@ pub(super) async fn of(status: &Status) -> Value {
             "log_bytes": space.map(|space| space.log),
         },
         "drops": drops(),
+        "problems": problems(),
         "checks": checks(status),
         "observability": status.checkup.observability().ok(),
         "lamport_head": status.events.lamport_head(),
@@ -127,7 +128,6 @@ fn capabilities(status: &Status, peers: &[PeerView], recent: &Summary, in_flight
             "local": true,
             // The one capability with a model.
             "model": status.model.as_deref().filter(|_| name == "llm.chat"),
-            "params": null,
             "health": status.bus.success_rate(name, us),
             "p50_ms": counted(name).and_then(|counted| counted.p50_ms),
             "in_flight": in_flight.of(name),
@@ -148,7 +148,6 @@ fn capabilities(status: &Status, peers: &[PeerView], recent: &Summary, in_flight
             "node": node_id,
             "local": false,
             "model": null,
-            "params": null,
             "health": status.bus.success_rate(name, node_id),
             "p50_ms": counted(name).filter(|_| is_forwarded).and_then(|counted| counted.p50_ms),
             "in_flight": if is_forwarded { in_flight.of(name) } else { 0 },
@@ -166,6 +165,7 @@ fn shown_peer(peer: &PeerView, status: &Status) -> Value {
     json!({
         "node_id": peer.manifest.as_ref().map(|manifest| &manifest.node_id),
         "name": peer.manifest.as_ref().and_then(|manifest| manifest.display_name.as_ref()),
+        "community_id": peer.manifest.as_ref().map(|manifest| &manifest.community_id),
         "url": peer.address,
         "state": state,
         "since": clock::text(peer.since.unwrap_or(status.started_at)),
@@ -239,6 +239,28 @@ fn drops() -> Value {
         "spans": traces.dropped_spans,
         "span_fields": traces.dropped_fields,
         "export": export,
+        "history": history(),
+    })
+}
+
+/// Returns what the history has lost; `null` where none is kept.
+fn history() -> Value {
+    let (Some(minutes), traces) = (obs_facade::history_stats(), obs_facade::trace_history_stats()) else {
+        return Value::Null;
+    };
+    json!({
+        "minutes": minutes.minutes_lost,
+        "traces": traces.map_or(0, |traces| traces.missed),
+        "failing": minutes.is_failing || traces.is_some_and(|traces| !traces.is_recording || traces.disk_fails),
+    })
+}
+
+/// Returns the number of open problems. `GET /problems` lists them.
+fn problems() -> Value {
+    let open = obs_facade::problems().open_by_kind();
+    json!({
+        "open": open.iter().map(|(_, number)| number).sum::<usize>(),
+        "by_kind": open.iter().map(|(kind, number)| (kind.name(), *number)).collect::<HashMap<_, _>>(),
     })
 }
 

@@ -7,5 +7,6 @@ mod document;
 mod route;
 mod sources;
 
+pub(crate) use self::disk::{LogDisk, Space};
 pub(crate) use self::route::routes;
 pub(crate) use self::sources::Status;

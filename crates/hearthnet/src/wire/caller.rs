@@ -47,6 +47,10 @@ impl Caller {
     pub(crate) fn verified(&mut self) {
         self.is_verified = true;
         self.name_on_done_line();
+        // The caller may mark the trace from here on.
+        if let (Some(from), Some(trace)) = (self.from(), trace::current_trace()) {
+            trace.set_origin(from);
+        }
     }
 
     /// Adds the ID to the line `done` of the current trace. The facade's layer adds the address.

@@ -36,6 +36,13 @@ pub(crate) fn join(url: &reqwest::Url, path: &str) -> reqwest::Url {
     joined
 }
 
+/// Returns the host and port of a server, as OpenTelemetry names them.
+pub(crate) fn server(url: &reqwest::Url) -> (&str, u16) {
+    let host = url.host_str().unwrap_or_default();
+    // OpenTelemetry wants an IPv6 address without brackets.
+    (host.trim_matches(['[', ']']), url.port_or_known_default().unwrap_or_default())
+}
+
 /// Reads the rest of an answer. Fails if it exceeds `limit` bytes, or stops for longer than `patience`.
 pub(crate) async fn read(
     mut response: Response,

@@ -13,6 +13,10 @@ pub(crate) struct Manifest {
     /// Name of the node for people.
     pub(crate) display_name: Option<String>,
     pub(crate) capabilities: Vec<Offered>,
+    /// Version of its program, if it tells.
+    pub(crate) program_version: Option<String>,
+    /// Number of its open problems, if it tells.
+    pub(crate) problems_open: Option<u32>,
 }
 
 /// Capability in the manifest of a peer.
@@ -56,6 +60,9 @@ impl Manifest {
             community_id: fields.community_id,
             display_name: shown(fields.display_name),
             capabilities,
+            program_version: shown(fields.program_version),
+            // A number of another form or size is no number of problems.
+            problems_open: fields.problems_open.as_u64().and_then(|open| u32::try_from(open).ok()),
         })
     }
 
@@ -71,6 +78,10 @@ struct Fields {
     // A value of any type, because a peer with an odd name still answers calls.
     #[serde(default)]
     display_name: Value,
+    #[serde(default)]
+    program_version: Value,
+    #[serde(default)]
+    problems_open: Value,
     #[serde(default)]
     capabilities: Vec<Offer>,
 }
@@ -161,6 +172,21 @@ mod tests {
         };
         assert_eq!(parse(json!("bob"), json!("1.0")), (Some("bob".to_owned()), Some("1.0".to_owned())));
         for odd in [json!(7), json!(""), json!("a\u{1b}[2J"), json!("x".repeat(129)), Value::Null] {
+            assert_eq!(parse(odd.clone(), odd.clone()), (None, None), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_peer_may_tell_of_itself_and_odd_values_are_left_out() {
+        let parse = |version: Value, problems: Value| {
+            let manifest = json!({
+                "node_id": "ed25519:a", "community_id": "c", "program_version": version, "problems_open": problems
+            });
+            let manifest = Manifest::parse(manifest.to_string().as_bytes()).unwrap();
+            (manifest.program_version, manifest.problems_open)
+        };
+        assert_eq!(parse(json!("0.2.0"), json!(3)), (Some("0.2.0".to_owned()), Some(3)));
+        for odd in [json!(-1), json!(1.5), json!(u64::MAX), json!("\n"), json!([]), Value::Null] {
             assert_eq!(parse(odd.clone(), odd.clone()), (None, None), "{odd}");
         }
     }

@@ -23,6 +23,9 @@ const MAX_EVENT_BYTES: usize = 1 << 20;
 /// Error field of llama.cpp until 2025. The standard has no such field. Its event gets the name `error`.
 const ERROR_FIELD: &str = "error";
 
+/// Comment that marks a trace of which a part failed. See `obs_facade::http::keep::STREAM_COMMENT`.
+const MARK: &str = "x-hearthnet-keep: error";
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Parser of event streams by the WHATWG standard. It takes the bytes in pieces of any size.
@@ -37,6 +40,8 @@ pub(crate) struct Parser {
     after_cr: bool,
     name: String,
     data: Option<String>,
+    /// Whether a comment with the mark of a broken trace came.
+    has_mark: bool,
 }
 
 impl Parser {
@@ -52,6 +57,11 @@ impl Parser {
             }
         }
         Ok(None)
+    }
+
+    /// Returns whether a comment came since the last call that marks the trace of the stream.
+    pub(crate) fn take_mark(&mut self) -> bool {
+        std::mem::take(&mut self.has_mark)
     }
 
     /// Returns the event that the end of the stream cut off. The standard drops it.
@@ -125,7 +135,9 @@ impl Parser {
                     None => self.data = Some(value.to_owned()),
                 }
             }
-            // Comments, `id` and `retry` have no use here.
+            // A comment.
+            "" if value == MARK => self.has_mark = true,
+            // Other comments, `id` and `retry` have no use here.
             _ => {}
         }
         Ok(None)
@@ -204,6 +216,17 @@ mod tests {
     fn an_error_in_a_field_of_its_own_is_an_event_named_error() {
         let expected = vec![("error".to_owned(), "{\"code\":400}".to_owned())];
         assert_eq!(events(&[b"error: {\"code\":400}\n\n"]).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_comment_marks_the_trace_of_the_stream() {
+        let mut parser = Parser::default();
+        parser.push(obs_facade::http::keep::STREAM_COMMENT.as_bytes());
+        parser.push(b": another comment\ndata: a\n\n");
+        assert_eq!(parser.next().unwrap().unwrap().data, "a");
+        assert!(parser.take_mark() && !parser.take_mark());
+        parser.push(b"data: x-hearthnet-keep: error\n\n");
+        assert!(parser.next().unwrap().is_some() && !parser.take_mark());
     }
 
     #[test]

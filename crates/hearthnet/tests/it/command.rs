@@ -54,6 +54,10 @@ fn init_prints_its_files_and_a_second_run_changes_no_byte() {
     let second = home.run(&["init"]);
     assert_eq!(second.status.code(), Some(0));
     assert!(text_of(&second.stdout).contains("nothing was changed"));
+    let third: Value = serde_json::from_slice(&home.run(&["init", "--json"]).stdout).unwrap();
+    let listed = third["files"].as_array().unwrap();
+    assert!(listed.len() >= 6 && listed.iter().all(|file| file["created"] == false), "{third}");
+    assert_eq!(third["node_id"], manifest["members"][0]["node_id"]);
     assert_eq!(files(&home), made);
 }
 

@@ -1,5 +1,6 @@
 //! Completion scripts, manual pages, and suggestions for mistyped commands.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use crate::node::{Home, text_of};
@@ -25,13 +26,35 @@ fn accepted_by(program: &str, args: &[&str], file: &std::path::Path) {
     }
 }
 
+/// Returns the names of all commands and of their long options, by the manual pages in `folder`.
+fn names(folder: &std::path::Path) -> BTreeSet<String> {
+    printed(&["man", "--out", folder.to_str().unwrap()]);
+    let mut names = BTreeSet::new();
+    for page in std::fs::read_dir(folder).unwrap() {
+        let page = page.unwrap().path();
+        let command = page.file_stem().unwrap().to_str().unwrap();
+        names.extend(command.split('-').map(str::to_owned));
+        let text = std::fs::read_to_string(&page).unwrap().replace("\\-", "-");
+        let letter = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+        let options =
+            text.split("\\fB--").skip(1).map(|rest| rest.split(|at| !letter(at)).next().unwrap().to_owned());
+        names.extend(options);
+    }
+    names
+}
+
 #[test]
 fn each_shell_accepts_its_completion_script() {
     let folder = tempfile::tempdir().unwrap();
+    let pages = tempfile::tempdir().unwrap();
+    let names = names(pages.path());
+    for known in ["hearthnet", "recent", "level", "export", "capability", "until", "slowest", "url"] {
+        assert!(names.contains(known), "{known}: {names:?}");
+    }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = printed(&["completions", shell]);
-        for word in ["completions", "trace", "recent", "--capability"] {
-            assert!(script.contains(word.trim_start_matches('-')), "{shell} lacks {word}");
+        for name in &names {
+            assert!(script.contains(name), "{shell} lacks {name}");
         }
         let file = folder.path().join(shell);
         std::fs::write(&file, script).unwrap();

@@ -107,12 +107,15 @@ async fn the_banner_says_where_the_node_listens_and_who_can_read_it() {
     assert_eq!(node.get("/status").await["listening"][0]["reachable_from"], "network");
 
     let (_node, text) = banner("127.0.0.1", "").await;
-    assert!(!text.contains("credentials"), "{text}");
-    let (_node, text) = banner("0.0.0.0", "observability = { log_console = \"json\" }").await;
+    assert!(!text.contains("credentials") && !text.contains("unused"), "{text}");
+    let (_node, text) = banner("127.0.0.1", "rag = {}\nui = { port = 1 }\n").await;
+    assert!(text.contains("  unused   rag, ui  (settings of a later version)\n"), "{text}");
+    let (_node, text) = banner("0.0.0.0", "rag = {}\nobservability = { log_console = \"json\" }").await;
     let line = text.lines().find(|line| line.contains("listening on")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     let open = line["readable_from_network_without_credentials"].as_str().unwrap();
     assert!(open.contains("/metrics") && open.contains("127.0.0.1"), "{line}");
+    assert_eq!(line["unused_settings"], "rag");
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ fn a_limit_that_is_too_low_for_a_node_is_an_error() {
         ("run", "-n 5", "`ulimit -n` is 5 and the node needs"),
         ("run", "-n 20", "`ulimit -n` is 20 and the node needs"),
         ("run", "-n 50", "raise the limit, such as with `ulimit -n 1024`"),
-        ("run", "-d 5000", "cannot start the runtime: Resource temporarily unavailable"),
+        ("run", "-d 3500", "cannot start the runtime: Resource temporarily unavailable"),
         ("trace recent", "-d 1800", "no thread can be started"),
     ] {
         let home = Home::new();

@@ -24,9 +24,13 @@ impl Signer {
 
     /// Signs a call of `body` at `timestamp`.
     fn sign(&self, body: &Value, timestamp: &str) -> String {
+        self.sign_as(ECHO, body, timestamp)
+    }
+
+    fn sign_as(&self, name: &str, body: &Value, timestamp: &str) -> String {
         // serde_json sorts the keys. This payload needs nothing else for its canonical form.
         let signed = json!({
-            "body": body, "capability": ECHO, "community": "c", "from": self.id(), "request_id": ID,
+            "body": body, "capability": name, "community": "c", "from": self.id(), "request_id": ID,
             "timestamp": timestamp, "version": "1.0",
         });
         text_of(&self.0.sign(signed.to_string().as_bytes()).to_bytes())
@@ -34,7 +38,18 @@ impl Signer {
 
     /// Prepares a call that names this signer as its caller.
     fn call(&self, node: &Node, body: &Value, timestamp: &str, signature: &str) -> RequestBuilder {
-        node.call(ECHO, body)
+        self.name(node.call(ECHO, body), timestamp, signature)
+    }
+
+    /// Prepares a request to `path` that is no call, signed now with `name` in the place of a capability.
+    pub(crate) fn signed_request(&self, node: &Node, path: &str, name: &str, body: &Value) -> RequestBuilder {
+        let now = now();
+        let request = node.http.post(node.url(path)).body(body.to_string());
+        self.name(request, &now, &self.sign_as(name, body, &now))
+    }
+
+    fn name(&self, request: RequestBuilder, timestamp: &str, signature: &str) -> RequestBuilder {
+        request
             .header("X-HearthNet-Capability-Version", "1.0")
             .header("X-HearthNet-Request-Id", ID)
             .header("X-HearthNet-From", self.id())

@@ -66,6 +66,7 @@ async fn recent_traces_are_filtered_and_empty_results_say_why() {
     said(&["recent", "--status", "timout"], 2, &["did you mean `timeout`?", "allowed: ok, failed"]);
     said(&["recent", "--status", "Partition"], 2, &["allowed: ok, failed, cancelled"]);
     said(&["recent", "--min-ms", "soon"], 2, &["milliseconds"]);
+    said(&["recent", "--min-ms", "-1"], 2, &["milliseconds, 0 or more"]);
     said(&["recent", "--url", "garage"], 2, &["the port is missing", "garage:7080"]);
     said(&["recent", "--url", "ftp://garage:1"], 2, &["`http` or `https`"]);
     said(&["show", "nonsense!"], 2, &["26 characters", "01HXR3…K0JD"]);

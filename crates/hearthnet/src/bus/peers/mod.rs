@@ -1,10 +1,12 @@
 //! Static peers of the configuration: their IDs, capabilities and availability.
 
 mod offers;
+mod silence;
 pub(super) mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use obs_facade::metrics::standard;
@@ -34,10 +36,19 @@ struct State {
     offers: BTreeMap<usize, Offers>,
     /// Reasons for which the last requests to the peers failed, by the same index.
     reasons: BTreeMap<usize, String>,
+    /// Contents and durations of the last answers of the peers, by the same index.
+    told: BTreeMap<usize, Told>,
     /// Times at which peers began or ceased to answer, by the same index.
     since: BTreeMap<usize, DateTime<Utc>>,
     /// Communities that have a series.
     published: BTreeSet<String>,
+}
+
+/// Part of an answer that changes each time. A change of it is not reported.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    problems_open: Option<u32>,
+    latency: Duration,
 }
 
 #[derive(Clone, PartialEq)]
@@ -58,6 +69,10 @@ pub(crate) struct PeerView {
     pub(crate) since: Option<DateTime<Utc>>,
     /// Reason for which the last request failed.
     pub(crate) error: Option<String>,
+    /// Time that its last answer took.
+    pub(crate) latency: Option<Duration>,
+    /// Number of its open problems, if it tells.
+    pub(crate) problems_open: Option<u32>,
 }
 
 /// Peer that offers a capability.
@@ -99,9 +114,31 @@ impl Peers {
                 answers,
                 since: state.since.get(&index).copied(),
                 error: state.reasons.get(&index).filter(|_| !answers).cloned(),
+                latency: state.told.get(&index).map(|told| told.latency),
+                problems_open: state.told.get(&index).and_then(|told| told.problems_open),
             }
         };
         self.urls.iter().enumerate().map(view).collect()
+    }
+
+    /// Returns the addresses of all configured peers, and their names, else their addresses without credentials.
+    pub(crate) fn addresses(&self) -> Vec<(Url, String)> {
+        let state = self.lock();
+        let name = |(index, url): (usize, &Url)| {
+            let told = state.known.get(&index).and_then(|known| known.manifest.display_name.clone());
+            (url.clone(), told.unwrap_or_else(|| cause::target(url)))
+        };
+        self.urls.iter().enumerate().map(name).collect()
+    }
+
+    /// Returns the position of the peer at this host and port.
+    pub(crate) fn position(&self, host: &str, port: u16) -> Option<usize> {
+        self.urls.iter().position(|url| client::server(url) == (host, port))
+    }
+
+    /// Returns the address of the peer at this position.
+    pub(crate) fn url(&self, position: usize) -> Option<&Url> {
+        self.urls.get(position)
     }
 
     /// Returns whether a peer that answers offers `capability`.
@@ -153,6 +190,12 @@ impl Peers {
         let state = self.lock();
         let mut known = state.known.values();
         known.any(|known| known.manifest.node_id == node_id && known.manifest.offers(capability))
+    }
+
+    /// Notes what the peer at `index` tells of itself, and takes it out of the manifest.
+    fn note(&self, index: usize, manifest: &mut Manifest, latency: Duration) {
+        let told = Told { problems_open: manifest.problems_open.take(), latency };
+        self.lock().told.insert(index, told);
     }
 
     /// Stores the answer of the peer at `index`, and returns whether it changes anything.
@@ -240,6 +283,8 @@ mod tests {
             community_id: community_id.to_owned(),
             display_name: None,
             capabilities: vec![Offered { name: "rag.query".to_owned(), version: None, stability: None }],
+            program_version: None,
+            problems_open: None,
         })
     }
 

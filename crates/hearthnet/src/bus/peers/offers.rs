@@ -60,6 +60,8 @@ mod tests {
                 .into_iter()
                 .map(|name| Offered { name, version: None, stability: None })
                 .collect(),
+            program_version: None,
+            problems_open: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Requests for the manifests of the peers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use obs_facade::warn_limited;
 use reqwest::Url;
@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::manifest_of;
+use super::silence::Silence;
 use crate::bus::logger::LOG;
 use crate::bus::state::Bus;
 use crate::wire::client;
@@ -32,18 +33,31 @@ async fn watch(bus: Arc<Bus>, index: usize) {
     let url = manifest_of(&bus.peers.urls[index]);
     // Without a user and password that the URL may hold.
     let address = cause::target(&url);
+    let mut silence = Silence::default();
     loop {
-        let answer = match ask(&bus.http, url.clone()).await {
+        let asked = Instant::now();
+        let mut answer = match ask(&bus.http, url.clone()).await {
             // A node that forwards to itself would answer its own call with its own error.
             Ok(manifest) if manifest.node_id == bus.profile.identity.node_id() => {
                 Err("the address is that of this node".to_owned())
             }
             other => other,
         };
-        if let Err(reason) = &answer {
-            // The key is an address of the configuration, so that no peer hides another one.
-            warn_limited!(LOG, address, address = address, reason = reason.as_str(); "no manifest from a peer");
-            bus.peers.failed(index, reason.clone());
+        match &mut answer {
+            Ok(manifest) => {
+                silence.ends();
+                bus.peers.note(index, manifest, asked.elapsed());
+            }
+            Err(reason) => {
+                if let Some(unlogged) = silence.goes_on(reason, Instant::now()) {
+                    // The key is an address of the configuration, so that no peer hides another one.
+                    warn_limited!(
+                        LOG, address, address = address, reason = reason.as_str(), unlogged = unlogged;
+                        "no manifest from a peer"
+                    );
+                }
+                bus.peers.failed(index, reason.clone());
+            }
         }
         if bus.peers.learn(index, answer.ok()) {
             let us = bus.profile.identity.node_id();

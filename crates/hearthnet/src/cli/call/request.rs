@@ -50,7 +50,7 @@ pub(super) fn headers(
         headers.insert(name, value);
     }
     if let Some(Caller { identity, community }) = caller {
-        signature::sign(&mut headers, identity, community, body)
+        signature::sign(&mut headers, &target.name, identity, community, body)
             .map_err(|error| Failure::error(format!("cannot sign the call: {}", error.message)))?;
     }
     Ok((headers, id))

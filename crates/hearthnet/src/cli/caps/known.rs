@@ -44,7 +44,8 @@ pub(crate) struct Capability {
     #[serde(default = "yes")]
     pub(super) local: bool,
     pub(super) model: Option<String>,
-    #[serde(default)]
+    /// Parameters of the model, which a node of a later version may tell.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(super) params: Value,
     /// Share of the last calls that succeeded.
     pub(super) health: Option<f64>,

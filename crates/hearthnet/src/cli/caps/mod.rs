@@ -1,7 +1,7 @@
 //! `hearthnet caps`: lists the capabilities that a node knows.
 
 pub(crate) mod known;
-mod pattern;
+pub(in crate::cli) mod pattern;
 mod table;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 /// Glob if it has `*` or `?`, else a part of the name. Case does not matter.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
+pub(in crate::cli) struct Pattern {
     text: String,
 }
 
@@ -13,11 +13,11 @@ impl From<&str> for Pattern {
 }
 
 impl Pattern {
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::cli) fn text(&self) -> &str {
         &self.text
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(in crate::cli) fn matches(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         match self.text.contains(['*', '?']) {
             true => is_match(self.text.as_bytes(), name.as_bytes()),

@@ -87,12 +87,12 @@ pub(crate) fn run(args: &DoctorArgs, config: Config, node: SocketAddr) -> ExitCo
     ExitCode::from(code)
 }
 
-/// Runs all checks that need no internet, and returns the report as JSON.
-pub(crate) fn report(config: Config, node: SocketAddr) -> String {
+/// Runs all checks that need no internet within the limits, and returns the report as JSON.
+pub(crate) fn report(config: Config, node: SocketAddr, limits: Limits) -> String {
     keep_panics_of_checks_to_the_report();
     let config = config.offline(true);
     let bus: Arc<dyn CapabilityBus> = Arc::new(RemoteBus::new(node, &config.keys_dir));
-    render::json(&Doctor::standard().run_all_blocking(&config, &bus))
+    render::json(&Doctor::standard().limits(limits).run_all_blocking(&config, &bus))
 }
 
 /// Silences the panic messages of checks. They could show secrets on stderr. The report names each panic with secrets

@@ -99,6 +99,12 @@ impl RemoteBus {
             // The node has ended since it was found, or another process has its port.
             Err(failed) if failed.is_gone && !self.is_ours_now() => Err(BusError::NotRunning),
             Err(failed) if failed.is_gone => self.get(path).map_err(Failed::into_unreachable),
+            // A node that ends can lose a SYN, which the kernel repeats only after 1 s. A second request tells such a node
+            // from one that hangs.
+            Err(failed) if failed.is_unreached => match self.get(path) {
+                Err(failed) if failed.is_gone => Err(BusError::NotRunning),
+                answer => answer.map_err(Failed::into_unreachable),
+            },
             answer => answer.map_err(Failed::into_unreachable),
         }
     }
@@ -109,11 +115,13 @@ impl RemoteBus {
         let request = HttpRequest::get(url).direct().timeout(TIMEOUT).max_body_bytes(MAX_BODY_BYTES);
         let response = self.machine.http.send(&request).map_err(|error| Failed {
             is_gone: matches!(error, HttpError::Refused | HttpError::Closed),
+            is_unreached: error == HttpError::Unreached,
             why: format!("GET {path}: {error}"),
         })?;
         // A node that is not ready answers `/ready` with 503 and the same fields.
         serde_json::from_slice(&response.body).map_err(|error| Failed {
             is_gone: false,
+            is_unreached: false,
             why: format!("GET {path}: HTTP {} and {error}", response.status),
         })
     }
@@ -123,6 +131,8 @@ impl RemoteBus {
 struct Failed {
     /// The node does not listen, or has closed the connection.
     is_gone: bool,
+    /// No connection was made in time.
+    is_unreached: bool,
     why: String,
 }
 
@@ -226,6 +236,26 @@ mod tests {
         let gone = RemoteBus { base: "http://127.0.0.1:1".to_owned(), ..bus };
         assert_eq!(gone.capabilities(), Err(BusError::NotRunning));
         assert_eq!(gone.recent_outcomes(3), Err(BusError::NotRunning));
+    }
+
+    /// A node that ends before it takes the connection is not running. A node that takes none is unreachable.
+    #[test]
+    fn a_node_that_ends_while_it_is_reached_is_not_running() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // The queue holds one connection. The kernel then drops each SYN.
+        rustix::net::listen(&listener, 0).unwrap();
+        let queued = std::net::TcpStream::connect(address).unwrap();
+        let bus = || RemoteBus { running: OnceLock::from(true), ..RemoteBus::new(address, Path::new("")) };
+        assert!(
+            matches!(bus().capabilities(), Err(BusError::Unreachable(why)) if why.contains("not reached in time"))
+        );
+        let ending = std::thread::spawn(move || {
+            std::thread::sleep(TIMEOUT / 2);
+            drop((queued, listener));
+        });
+        assert_eq!(bus().capabilities(), Err(BusError::NotRunning));
+        ending.join().unwrap();
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
-use obs_facade::{LogConsole, log};
+use obs_facade::{ConsoleAccess, LogConsole, log};
 use serde_json::{Map, Value, json};
 
 use crate::cli::output::{print, say};
@@ -58,16 +58,22 @@ impl Banner {
     pub(super) fn listening(self, config: &Config, config_file: &Path, overrides: &Overrides) {
         let log_dir = config.observability.log_dir().display();
         let (all, address) = (config.address(), config.local_address());
-        let open = open_to_network(config);
+        let (open, unused) = (open_to_network(config), config.notes.unused.join(", "));
         match self {
             Banner::Text => {
                 say(format_args!("hearthnet: listening on http://{all}"));
                 say(format_args!("  metrics  http://{address}/metrics"));
                 say(format_args!("  traces   http://{address}/trace/recent"));
+                if let Some(console) = console(config) {
+                    say(format_args!("  console  {console}"));
+                }
                 say(format_args!("  log      {log_dir}  (hearthnet log --follow{})", overrides.for_files()));
                 say(format_args!("  checks   hearthnet doctor{}", overrides.for_node()));
                 say(format_args!("  status   hearthnet status{}", overrides.for_node()));
                 say(format_args!("  config   {}", config_file.display()));
+                if !unused.is_empty() {
+                    say(format_args!("  unused   {unused}  (settings of a later version)"));
+                }
                 if let Some(open) = open {
                     say(format_args!("  open     the network can read {open} without credentials"));
                     say(format_args!("           {CLOSE} under [transport] closes it, to peers too"));
@@ -81,7 +87,12 @@ impl Banner {
                 );
                 say_json(
                     &message,
-                    [("log_dir", log_dir.to_string()), ("readable_from_network_without_credentials", open)],
+                    [
+                        ("console", console(config).unwrap_or_default()),
+                        ("log_dir", log_dir.to_string()),
+                        ("readable_from_network_without_credentials", open),
+                        ("unused_settings", unused),
+                    ],
                 );
             }
         }
@@ -90,6 +101,12 @@ impl Banner {
 
 /// Setting that limits the node to this machine.
 const CLOSE: &str = "host = \"127.0.0.1\"";
+
+/// Returns the address of the console; `None` if there is none.
+fn console(config: &Config) -> Option<String> {
+    (config.observability.console_access() != ConsoleAccess::Off)
+        .then(|| format!("http://{}{}", config.local_address(), crate::console::PATH))
+}
 
 /// Returns the paths with records that other machines can read without credentials; `None` if the node listens on
 /// loopback only.

@@ -12,6 +12,7 @@ mod sign_of_life;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -31,9 +32,12 @@ use super::overrides::Overrides;
 use crate::bus::Profile;
 use crate::config::Config;
 use crate::config::paths::Paths;
+use crate::console;
 use crate::failure::Failure;
 use crate::levels;
+use crate::marks;
 use crate::node::Node;
+use crate::problems;
 use crate::server::{self, descriptors};
 use crate::state::home;
 use crate::state::run_marker::LastRun;
@@ -109,7 +113,7 @@ pub(crate) fn run(
         community: &home.community,
         blobs: &home.blobs,
         events: &events,
-        runs: paths.data(&config.identity.keys_dir).join("runs"),
+        data: paths.data(&config.identity.keys_dir).to_owned(),
         marker: &marker,
     };
     let served = runtime.block_on(serving.until_signal(overrides, reload));
@@ -147,20 +151,23 @@ struct Serving<'a> {
     community: &'a Value,
     blobs: &'a Path,
     events: &'a Events,
-    /// Folder of the markers of runs.
-    runs: PathBuf,
+    /// Folder of the node's data.
+    data: PathBuf,
     marker: &'a Marker,
 }
 
 impl Serving<'_> {
     /// Serves until a signal. Returns the second signal if it came before the open requests had ended.
     async fn until_signal(self, overrides: &Overrides, reload: Reload) -> Result<Option<EndSignal>, Failure> {
-        let Serving { config, config_file, node, checkup, community, blobs, events, runs, marker } = self;
+        let Serving { config, config_file, node, checkup, community, blobs, events, data, marker } = self;
         let mut signals = EndSignals::listen()?;
+        let is_stopping = Arc::new(AtomicBool::new(false));
         let end = async {
             // Outside of the macro, which evaluates its fields only if the level is logged.
             let signal = signals.first().await;
             info!(logger: LOG, signal = signal.name; "stopping");
+            // The flag guards no other data.
+            is_stopping.store(true, Ordering::Relaxed);
             service_manager::tell(&[Message::Stopping, Message::Status("stopping")]);
             signals
         };
@@ -170,6 +177,7 @@ impl Serving<'_> {
         };
         // Only now that the port is taken: a second node that cannot start is no run.
         let (ours, begun, address) = (marker.clone(), events.clone(), config.address());
+        let runs = data.join("runs");
         let node_id = node.bus().node_id().to_owned();
         let last_run = tokio::task::spawn_blocking(move || {
             let last_run = sign_of_life::begin(&ours, &runs, address, &node_id, &begun);
@@ -186,8 +194,10 @@ impl Serving<'_> {
             community,
             last_run.clone(),
         );
+        let console = console::routes(config, node.bus(), &checkup, &data, is_stopping.clone());
         // Dropping the set at the end of this function cancels all of them.
         let mut watching = node.watch_peers();
+        let _courier = marks::carry(node.bus());
         watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
         watching.spawn(blobs::watch(blobs.to_owned()));
         watching.spawn(events::watch(events.clone()));
@@ -206,8 +216,10 @@ impl Serving<'_> {
         let peers = config.discovery.static_peers.len();
         watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
         info!(logger: LOG, address:% = config.address(); "listening");
-        let local = status::routes(status).merge(levels::routes());
-        Ok(server::serve(listener, node.router(&checkup, local), end, grace).await.flatten())
+        let local =
+            status::routes(status).merge(levels::routes()).merge(problems::routes(config.transport.port));
+        let app = node.router(&checkup, local, console);
+        Ok(server::serve(listener, app, end, grace).await.flatten())
     }
 }
 

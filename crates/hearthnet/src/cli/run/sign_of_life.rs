@@ -14,8 +14,9 @@ use crate::wire::clock;
 
 static LOG: Logger = Logger::new("hearthnet::run");
 
-/// Interval at which the sign is renewed. The kernel joins the writes of half a minute into one.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// Interval at which the sign is renewed. Each renewal changes the times of the file, which a file system writes with its next
+/// journal, every 5 seconds; so more of them would cost a disk a page each. The log tells the end of a run more exactly.
+const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Marker of this run, once the node listens.
 pub(super) type Marker = Arc<OnceLock<RunMarker>>;

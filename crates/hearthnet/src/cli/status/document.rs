@@ -34,6 +34,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) checks: Checks,
     #[serde(default)]
+    pub(super) problems: Problems,
+    #[serde(default)]
     pub(super) lamport_head: Option<i64>,
     #[serde(default)]
     pub(super) calls_in_flight: u64,
@@ -197,6 +199,18 @@ pub(super) struct Drops {
     pub(super) spans: u64,
     #[serde(default)]
     pub(super) export: Option<Export>,
+    #[serde(default)]
+    pub(super) history: Option<History>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct History {
+    #[serde(default)]
+    pub(super) minutes: u64,
+    #[serde(default)]
+    pub(super) traces: u64,
+    #[serde(default)]
+    pub(super) failing: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -207,6 +221,13 @@ pub(super) struct Export {
     pub(super) failed: u64,
     #[serde(default)]
     pub(super) failing: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Problems {
+    /// `None` from a node that does not tell it.
+    #[serde(default)]
+    pub(super) open: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -45,7 +45,7 @@ pub(crate) fn span(seconds: u64) -> String {
 }
 
 /// Formats the age of a time in RFC 3339; empty for any other text.
-pub(super) fn ago<Tz: TimeZone>(text: Option<&str>, now: &DateTime<Tz>) -> String {
+pub(crate) fn ago<Tz: TimeZone>(text: Option<&str>, now: &DateTime<Tz>) -> String {
     let Some(at) = text.and_then(clock::parse) else { return String::new() };
     age(now.clone().signed_duration_since(at).num_milliseconds())
 }
@@ -59,7 +59,7 @@ pub(super) fn since<Tz: TimeZone>(text: Option<&str>, now: &DateTime<Tz>) -> Str
 }
 
 /// Formats a duration in six characters: `0.3 ms`, `412 ms`, `12.3 s`, `240 s`.
-pub(super) fn short_time(ms: f64) -> String {
+pub(crate) fn short_time(ms: f64) -> String {
     match ms {
         ..9.95 => format!("{:.1} ms", ms.max(0.0)),
         ..999.5 => format!("{ms:.0} ms"),
@@ -69,7 +69,7 @@ pub(super) fn short_time(ms: f64) -> String {
 }
 
 /// Returns `text` with at most `limit` characters. What is left out is in the middle, in place of which is `mark`.
-pub(super) fn squeezed(text: &str, limit: usize, mark: char) -> String {
+pub(crate) fn squeezed(text: &str, limit: usize, mark: char) -> String {
     let all = text.chars().count();
     if all <= limit {
         return text.to_owned();

@@ -73,8 +73,7 @@ pub(crate) fn hidden_or_absent(node: &NodeUrl, command: &str) -> Failure {
     match health {
         Ok((health, _)) if health["node_id"].as_str().is_some_and(identity::is_id) => {
             Failure::error(format!(
-                "the node on {node} shows its status only to its own machine, on a loopback address: \
-             run `hearthnet {command}` there"
+                "the node on {node} shows its status only to its own machine: run `hearthnet {command}` there"
             ))
         }
         Ok(_) => ask::another_server(node),

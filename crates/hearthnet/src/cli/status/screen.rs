@@ -23,6 +23,8 @@ const MAX_CHECKS: usize = 1;
 const LABEL: usize = 10;
 /// Maximum length of a name in a list.
 const NAME: usize = 22;
+/// Maximum length of the name of an own capability. Its line has no columns.
+const OFFERED: usize = 40;
 
 /// Renders the screen.
 pub(super) fn render<Tz: TimeZone<Offset: Display>>(
@@ -43,6 +45,7 @@ pub(super) fn render<Tz: TimeZone<Offset: Display>>(
         screen.callers(),
         vec![screen.disk()],
         vec![screen.drops()],
+        screen.problems(),
         screen.checks(),
     ];
     parts.iter().flatten().map(|line| line.painted(style)).collect()
@@ -57,6 +60,12 @@ struct Screen<'a, Tz: TimeZone> {
 /// Begins a line. An empty label continues the part above.
 fn line(label: &str) -> Line {
     Line::new().with(Color::Dim, format!("{label:LABEL$}"))
+}
+
+/// Renders a number of calls, with the number at the right of a column.
+fn calls(number: u64) -> String {
+    let unit = if number == 1 { "call" } else { "calls" };
+    format!("{:>6} {unit}", count(number))
 }
 
 impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
@@ -155,9 +164,10 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             self.document.capabilities.iter().partition(|capability| capability.local);
         // Those that people call come first.
         local.sort_by_key(|capability| capability.name.starts_with("experimental."));
+        let offered = |name: &str| shortened(&self.safe(name), OFFERED, self.style.ascii);
         let names = local.iter().map(|capability| match &capability.model {
-            Some(model) => format!("{} ({})", self.name(&capability.name), self.name(model)),
-            None => self.name(&capability.name),
+            Some(model) => format!("{} ({})", offered(&capability.name), self.name(model)),
+            None => offered(&capability.name),
         });
         let names = names.collect::<Vec<_>>().join(", ");
         let peers =
@@ -237,7 +247,8 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             "unknown" => "(unknown names)".to_owned(),
             name => self.name(name),
         };
-        let calls = format!("{:>6} calls", count(counted.requests));
+        // As wide as the plural, because columns follow.
+        let calls = format!("{:<12}", calls(counted.requests));
         let failed = format!("{:>6} failed", count(counted.errors));
         let row = begun.plain(format!("{name:NAME$}{calls}"));
         let row = if counted.errors > 0 { row.with(Color::Red, failed) } else { row.plain(failed) };
@@ -289,7 +300,7 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             },
             None => format!("{address} (unsigned)"),
         };
-        let mut told = begun.plain(format!("{who:NAME$}{:>6} calls", count(caller.calls)));
+        let mut told = begun.plain(format!("{who:NAME$}{}", calls(caller.calls)));
         if caller.errors > 0 {
             told = told.plain(", ").with(Color::Red, format!("{} failed", count(caller.errors)));
         }
@@ -317,12 +328,14 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
 
     fn drops(&self) -> Line {
         let drops = &self.document.drops;
-        let export = drops.export.as_ref();
+        let (export, history) = (drops.export.as_ref(), drops.history.as_ref());
         let lost = [
             (drops.log_lines, "log lines"),
             (drops.spans, "spans"),
             (export.map_or(0, |export| export.dropped + export.failed), "traces not exported"),
             (drops.log_write_errors, "errors of the log's disk"),
+            (history.map_or(0, |history| history.minutes), "minutes of the history"),
+            (history.map_or(0, |history| history.traces), "traces of the history"),
         ];
         let lost: Vec<_> = lost
             .iter()
@@ -337,10 +350,22 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             true => begun.plain("; ").with(Color::Red, "the export of traces fails now"),
             false => begun,
         };
+        let begun = match history.is_some_and(|history| history.failing) {
+            true => begun.plain("; ").with(Color::Red, "the history cannot be written now"),
+            false => begun,
+        };
         match drops.log_crash_safe {
             true => begun.plain("; the log survives a kill"),
             false => begun.plain("; ").with(Color::Yellow, "a kill would lose the last lines of the log"),
         }
+    }
+
+    fn problems(&self) -> Vec<Line> {
+        // Without one there is no line, so that the screen stays short.
+        let open = self.document.problems.open.unwrap_or_default();
+        let told = if open == 1 { "1 open".to_owned() } else { format!("{} open", count(open)) };
+        let shown = line("problems").with(Color::Red, told).plain("; which: hearthnet problems");
+        if open == 0 { Vec::new() } else { vec![shown] }
     }
 
     fn checks(&self) -> Vec<Line> {

@@ -2,8 +2,8 @@
 
 use obs_facade::doctor::render::TextStyle;
 
-use super::record::RUNNING;
 use super::text::shortened;
+use crate::trace::record::RUNNING;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Color {

@@ -3,7 +3,6 @@
 pub(crate) mod line;
 mod node_report;
 mod recent;
-mod record;
 mod show;
 mod status_filter;
 pub(crate) mod text;

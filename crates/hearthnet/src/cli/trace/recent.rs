@@ -9,7 +9,6 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::node_report::NodeReport;
-use super::record::{Trace, Traces};
 use super::status_filter::StatusFilter;
 use super::tree;
 use crate::cli::ask::{self, Bounds};
@@ -18,6 +17,7 @@ use crate::cli::output::{not_written, print, say_on_stderr};
 use crate::cli::visible::visible_json;
 use crate::failure::Failure;
 use crate::nearest::nearest;
+use crate::trace::record::{Trace, Traces};
 
 /// Shows the last completed traces, each with its spans as a tree.
 #[derive(Args, Debug)]
@@ -34,7 +34,7 @@ pub(super) struct RecentArgs {
     #[arg(long, value_name = "CODE|ok|failed")]
     status: Option<StatusFilter>,
     /// Show traces that lasted at least this many milliseconds.
-    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    #[arg(long, value_name = "N", value_parser = milliseconds, allow_negative_numbers = true)]
     min_ms: Option<f64>,
     /// Show the slowest traces, the slowest first.
     #[arg(long)]

@@ -4,9 +4,9 @@ use obs_facade::doctor::render::TextStyle;
 use serde_json::{Map, Value};
 
 use super::line::{Color, Line};
-use super::record::{Span, Trace};
 use super::text::{age, duration, shortened, visible, wrapped};
 use crate::cli::visible::short_id;
+use crate::trace::record::{Span, Trace};
 
 /// Renders the traces in their order. Ages are relative to `now_ms`, the time since the Unix epoch.
 pub(super) fn render(traces: &[Trace], style: &TextStyle, now_ms: i64) -> String {
@@ -43,6 +43,7 @@ pub(super) fn header(trace: &Trace, id: String, style: &TextStyle, now_ms: i64) 
             Color::Dim,
             ended(trace, now_ms).map(|ms| format!("   {}", age(now_ms - ms))).unwrap_or_default(),
         )
+        .with(Color::Dim, if trace.restored { ", before the restart" } else { "" }.to_owned())
 }
 
 /// Returns the end of the trace, in milliseconds since the Unix epoch.
@@ -277,7 +278,7 @@ mod tests {
 
     use super::*;
     use crate::cli::terminal_unsafe::UNSAFE;
-    use crate::cli::trace::record::Traces;
+    use crate::trace::record::Traces;
 
     const NOW_MS: i64 = 1_779_783_294_301;
 

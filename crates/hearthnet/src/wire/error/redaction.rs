@@ -66,11 +66,11 @@ const SECRET_NAMES: [&str; 12] = [
     "bearer",
 ];
 
-/// Returns whether the word after `word` is a secret, as in `Bearer abc` and `password: abc`.
+/// Returns whether the word after `word` is a secret, as in `Bearer abc`, `Basic abc` and `password: abc`.
 fn announces_secret(word: &str) -> bool {
     let name = word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase();
     match name.as_str() {
-        "bearer" => true,
+        "bearer" | "basic" => true,
         name => word.ends_with([':', '=']) && SECRET_NAMES.contains(&name),
     }
 }
@@ -155,6 +155,7 @@ mod tests {
             ("/v1/chat?api_key=abc", "/v1/chat"),
             ("Incorrect API key provided: sk-abc***xyz.", "Incorrect API key provided: [redacted]."),
             ("Authorization: Bearer abc", "Authorization: [redacted] [redacted]"),
+            ("Authorization: Basic YWJj", "Authorization: [redacted] [redacted]"),
             ("got {\"api_key\":\"abc\"}", "got {\"api_key\"=[redacted]"),
             ("password: hunter2 is wrong", "password: [redacted] is wrong"),
             ("token 0123456789abcdef0123456789abcdef", "token [redacted]"),

@@ -122,9 +122,10 @@ impl Signed<'_> {
     }
 }
 
-/// Signs an outgoing call. `headers` hold its capability, version and request ID.
+/// Signs an outgoing call of `capability`. `headers` hold its request ID and, unless it is the current one, its version.
 pub(crate) fn sign(
     headers: &mut HeaderMap,
+    capability: &str,
     us: &Identity,
     community: &str,
     body: &Value,
@@ -135,8 +136,8 @@ pub(crate) fn sign(
         // The signature covers the headers as they are sent.
         let read = |name: &HeaderName| only(headers, name).unwrap_or_default();
         let signed = Signed {
-            capability: read(&obs_facade::http::CAPABILITY),
-            version: read(&VERSION_HEADER),
+            capability,
+            version: if headers.contains_key(VERSION_HEADER) { read(&VERSION_HEADER) } else { VERSION },
             request_id: read(&obs_facade::http::REQUEST_ID),
             from: us.node_id(),
             community,
@@ -169,7 +170,7 @@ mod tests {
         headers.insert(CAPABILITY, HeaderValue::from_static(ECHO));
         headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
         headers.insert(REQUEST_ID, HeaderValue::from_static("01HXR3F2Q4T6V8X0Z2B4D6F8HJ"));
-        sign(&mut headers, &us, us.node_id(), body).unwrap();
+        sign(&mut headers, ECHO, &us, us.node_id(), body).unwrap();
         headers
     }
 

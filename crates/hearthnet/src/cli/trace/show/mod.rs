@@ -2,9 +2,9 @@
 
 mod lines;
 mod output;
-mod part;
 mod peers;
 mod records;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -14,7 +14,6 @@ use clap::Args;
 use obs_facade::trace::{IdPattern, TraceId};
 
 use self::lines::Found;
-use self::part::Part;
 use self::peers::{Answer, Peer};
 use super::node_report::NodeReport;
 use super::text::age;
@@ -22,6 +21,7 @@ use crate::cli::node_url::NodeUrl;
 use crate::cli::output::say_on_stderr;
 use crate::config::Config;
 use crate::failure::{Failure, NOT_RUNNING};
+use crate::trace::part::{self, Part};
 
 /// Shows one trace: its spans with times, fields and causes, and its lines in the log of this node.
 #[derive(Args, Debug)]
@@ -62,7 +62,8 @@ pub(super) fn run(args: &ShowArgs, node: &NodeUrl, config: &Config) -> Result<Ex
     // The log is searched for the whole ID where the node knows it.
     let known = only_id(&args.id, &own, &Found::default(), &[])?;
     let id = known.map_or_else(|| args.id.clone(), IdPattern::from);
-    let lines = lines::find(log_dir, &id).map_err(|error| Failure::io("read the log in", log_dir, &error))?;
+    let lines =
+        lines::find(log_dir, &id, &own).map_err(|error| Failure::io("read the log in", log_dir, &error))?;
     let id = only_id(&id, &own, &lines, &[])?.map_or(id, IdPattern::from);
     let peers = if args.peers { known_peers(config, report.as_ref(), node) } else { Vec::new() };
     let answers = peers::ask(&peers, &id);
@@ -79,8 +80,8 @@ pub(super) fn run(args: &ShowArgs, node: &NodeUrl, config: &Config) -> Result<Ex
 fn own_parts(node: &NodeUrl, id: &IdPattern, label: &str) -> Result<Vec<Part>, Failure> {
     let completed = records::ask(node, id, PATIENCE)?;
     let running = records::ask_running(node, id, PATIENCE);
-    let mut parts = records::parts(completed, false, label);
-    parts.extend(records::parts(running, true, label));
+    let mut parts = part::parts(completed, false, label);
+    parts.extend(part::parts(running, true, label));
     // The node lists the newest first. A tree is read in the order of time.
     parts.sort_by(|a, b| a.trace.started_at.cmp(&b.trace.started_at));
     Ok(parts)

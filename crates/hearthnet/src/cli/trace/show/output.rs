@@ -4,8 +4,8 @@ use chrono::{DateTime, Local};
 use obs_facade::doctor::render::{ColorChoice, TextStyle};
 use serde_json::{Value, json};
 
-use super::part::{self, Place};
 use super::peers::Answer;
+use super::rows;
 use super::{Part, Shown};
 use crate::cli::log::line::{Level, Line as LogLine, Paint};
 use crate::cli::log::time::Zone;
@@ -15,6 +15,7 @@ use crate::cli::trace::text::wrapped;
 use crate::cli::trace::tree::{self, Detail};
 use crate::cli::visible::visible_json;
 use crate::failure::Failure;
+use crate::trace::part::{self, Place};
 
 /// Prints the trace on stdout.
 pub(super) fn print(shown: &Shown, as_json: bool) -> Result<(), Failure> {
@@ -34,7 +35,7 @@ fn text(shown: &Shown, style: &TextStyle) -> String {
         let part = &shown.parts[root];
         text += &tree::header(&part.trace, shown.id.to_string(), style, now_ms).painted(style);
         text += &began(part, has_nodes).painted(style);
-        let mut rows = part::rows(&shown.parts, &parents, root);
+        let mut rows = rows::rows(&shown.parts, &parents, root);
         if !has_nodes {
             rows.iter_mut().for_each(|row| row.node = None);
         }

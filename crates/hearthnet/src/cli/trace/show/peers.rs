@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use obs_facade::trace::IdPattern;
 
-use super::part::Part;
 use super::records;
 use crate::cli::node_url::NodeUrl;
+use crate::trace::part::{self, Part};
 
 /// Node to ask, and its name if one is known.
 #[derive(Clone, Debug)]
@@ -79,9 +79,9 @@ fn parts(peer: &Peer, id: &IdPattern) -> Result<Vec<Part>, String> {
         // The advice is for the owner of that node.
         failure.to_string().split("; ").next().unwrap_or_default().to_owned()
     })?;
-    let mut parts = records::parts(found, false, &peer.label());
+    let mut parts = part::parts(found, false, &peer.label());
     // Another node may answer with anything.
     parts.retain(|part| part.trace.id().is_some_and(|found| id.matches(found)));
-    parts.truncate(records::MAX_RECORDS);
+    parts.truncate(part::MAX_RECORDS);
     Ok(parts)
 }

@@ -5,16 +5,10 @@ use std::time::Duration;
 use obs_facade::trace::IdPattern;
 use serde_json::Value;
 
-use super::part::Part;
 use crate::cli::ask::{self, Bounds};
 use crate::cli::node_url::NodeUrl;
-use crate::cli::trace::record::Trace;
 use crate::failure::Failure;
-
-/// Maximum number of records that are asked for. Calls that share an ID are rare: a client that retries.
-pub(super) const MAX_RECORDS: usize = 32;
-/// Maximum size of an answer: records of 128 spans with all their fields.
-const MAX_BYTES: usize = 4 << 20;
+use crate::trace::part::{MAX_BYTES, MAX_RECORDS};
 
 /// Asks `node` for the completed traces whose ID has the form `id`.
 pub(super) fn ask(node: &NodeUrl, id: &IdPattern, time: Duration) -> Result<Vec<Value>, Failure> {
@@ -46,14 +40,4 @@ pub(super) fn ask_running(node: &NodeUrl, id: &IdPattern, time: Duration) -> Vec
 
 fn records(mut answer: Value) -> Option<Vec<Value>> {
     answer["traces"].as_array_mut().map(std::mem::take)
-}
-
-/// Returns the parts that these records are. A record of another form is left out.
-pub(super) fn parts(records: Vec<Value>, is_running: bool, node: &str) -> Vec<Part> {
-    let part = |raw: Value| {
-        let trace: Trace = serde_json::from_value(raw.clone()).ok()?;
-        let trace = if is_running { trace.runs() } else { trace };
-        Some(Part { node: node.to_owned(), is_running, trace: trace.bounded(), raw })
-    };
-    records.into_iter().filter_map(part).collect()
 }

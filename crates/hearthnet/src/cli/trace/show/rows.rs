@@ -1,57 +1,12 @@
-//! Parts of one trace on several nodes, and the tree that they form.
+//! Tree of the parts of one trace, as rows.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::cli::trace::record::Trace;
 use crate::cli::trace::tree::{self, Row};
-
-/// Part of a trace: the record of one node.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    /// Name or address of the node.
-    pub(super) node: String,
-    pub(super) is_running: bool,
-    pub(super) trace: Trace,
-    /// The record as the node sent it.
-    pub(super) raw: Value,
-}
-
-/// Place in the tree: a part itself, or one of its spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub(super) part: usize,
-    pub(super) span: Option<usize>,
-}
-
-/// Returns the place of the caller of each part. `None` for a part that begins a tree.
-///
-/// The IDs come from other nodes, which may repeat each other's or form a cycle. The first part that has an ID counts, so
-/// the own parts come first.
-pub(super) fn parents(parts: &[Part]) -> Vec<Option<Place>> {
-    let mut places: HashMap<&str, Place> = HashMap::new();
-    for (at, part) in parts.iter().enumerate() {
-        let root = part.trace.span_id.iter().map(|id| (id, None));
-        let spans = part.trace.spans.iter().enumerate();
-        let spans = spans.filter_map(|(index, span)| Some((span.span_id.as_ref()?, Some(index))));
-        for (id, span) in root.chain(spans) {
-            places.entry(id).or_insert(Place { part: at, span });
-        }
-    }
-    let mut parents: Vec<Option<Place>> = vec![None; parts.len()];
-    for (at, part) in parts.iter().enumerate() {
-        let caller = part.trace.parent_span_id.as_deref().and_then(|id| places.get(id)).copied();
-        let would_enclose_itself = |place: &Place| {
-            // Ends, because the links that are set form no cycle.
-            let above =
-                std::iter::successors(Some(place.part), |part| parents[*part].map(|place| place.part));
-            above.into_iter().any(|part| part == at)
-        };
-        parents[at] = caller.filter(|place| !would_enclose_itself(place));
-    }
-    parents
-}
+use crate::trace::part::{Part, Place, offsets};
+use crate::trace::record::Trace;
 
 /// Returns the rows of the tree that begins with the part `root`, without the root itself.
 pub(super) fn rows(parts: &[Part], parents: &[Option<Place>], root: usize) -> Vec<Row> {
@@ -111,43 +66,12 @@ fn part_row(trace: &Trace, depth: usize) -> Row {
     }
 }
 
-/// Returns the start of each part, in milliseconds since the start of its tree.
-fn offsets(parts: &[Part], parents: &[Option<Place>]) -> Vec<f64> {
-    let mut known: Vec<Option<f64>> = parents.iter().map(|parent| parent.is_none().then_some(0.0)).collect();
-    // A part is at most as deep as there are parts.
-    for _ in 0..parts.len() {
-        for (at, parent) in parents.iter().enumerate() {
-            if let (None, Some(place)) = (known[at], parent)
-                && let Some(offset) = known[place.part]
-            {
-                known[at] = Some(offset + within(&parts[at].trace, &parts[place.part].trace, place.span));
-            }
-        }
-    }
-    known.into_iter().map(Option::unwrap_or_default).collect()
-}
-
-/// Returns the start of `part` since the start of the `caller`, by the clocks of both nodes. If they disagree, the part is
-/// in the middle of the caller's span.
-fn within(part: &Trace, caller: &Trace, span: Option<usize>) -> f64 {
-    let (start, duration) = match span {
-        Some(span) => (caller.spans[span].start_ms, caller.spans[span].duration_ms),
-        None => (0.0, caller.duration_ms),
-    };
-    let by_clocks = part.started_ms().zip(caller.started_ms()).map(|(part, caller)| part - caller);
-    // A clock of milliseconds is off by one at each end.
-    let fits = |offset: &f64| *offset >= start - 1.0 && offset + part.duration_ms <= start + duration + 1.0;
-    match by_clocks.filter(fits) {
-        Some(offset) => offset.max(start),
-        None => start + (duration - part.duration_ms).max(0.0) / 2.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::trace::part::parents;
 
     fn part(node: &str, id: &str, parent: Option<&str>, spans: &[(&str, Option<usize>)]) -> Part {
         let spans: Vec<_> = spans
