@@ -16,6 +16,7 @@ mod metrics;
 mod options;
 mod report;
 mod runner;
+mod scale;
 mod service;
 mod tracing;
 
@@ -27,13 +28,14 @@ use harness::Lab;
 use manifest::Manifest;
 use options::Options;
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     logging::SUITE,
     metrics::SUITE,
     tracing::SUITE,
     doctor::SUITE,
     http::SUITE,
     service::SUITE,
+    scale::SUITE,
     layers::SUITE,
 ];
 

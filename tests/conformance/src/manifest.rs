@@ -78,7 +78,7 @@ impl Manifest {
         if requirements.is_empty() {
             return Err(format!("{place} shows no requirement"));
         }
-        if place == OPEN || place.ends_with(".rs") {
+        if place == OPEN || place.ends_with(".rs") || place.ends_with(".mjs") {
             self.elsewhere.push(Elsewhere { place, requirements });
         } else {
             self.entries.push(Entry { section: section.to_owned(), path: place, shows: requirements });

@@ -32,8 +32,11 @@ fn one(case: Case, lab: &Arc<Lab>) -> Outcome {
     let (tell, told) = mpsc::channel();
     let lab = Arc::clone(lab);
     let body = move || {
+        let outcome = (case.run)(&lab);
+        // Before the end of the run is known: this thread must not be the one that ends the servers of the lab.
+        drop(lab);
         // The receiver is dropped when the deadline passes.
-        let _ = tell.send((case.run)(&lab));
+        let _ = tell.send(outcome);
     };
     let thread = std::thread::Builder::new().name(case.name.to_owned()).spawn(body)?;
     match told.recv_timeout(case.deadline) {

@@ -7,6 +7,7 @@ use crate::case::{Outcome, Stop};
 use crate::harness::home::Home;
 use crate::harness::node::Node;
 use crate::options::Options;
+use crate::scale::chains::Chains;
 
 /// The workspace, the built command, and a node for the black-box cases.
 pub(crate) struct Lab {
@@ -16,6 +17,7 @@ pub(crate) struct Lab {
     require_oracles: bool,
     bless: bool,
     shared: OnceLock<Outcome<Node>>,
+    chains: OnceLock<Outcome<Chains>>,
 }
 
 impl Lab {
@@ -27,6 +29,7 @@ impl Lab {
             require_oracles: options.require_oracles,
             bless: options.bless,
             shared: OnceLock::new(),
+            chains: OnceLock::new(),
         })
     }
 
@@ -56,6 +59,11 @@ impl Lab {
             Node::start(home)
         });
         shared.as_ref().map(Node::base).map_err(Clone::clone)
+    }
+
+    /// Returns the servers that the cases about many nodes share. The first use starts them.
+    pub(crate) fn chains(&self, start: impl FnOnce(&Self) -> Outcome<Chains>) -> Outcome<&Chains> {
+        self.chains.get_or_init(|| start(self)).as_ref().map_err(Clone::clone)
     }
 
     /// Returns the outcome of a case whose outside checker is not installed.

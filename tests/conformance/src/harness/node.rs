@@ -1,7 +1,7 @@
 //! A running node.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,11 @@ impl Node {
     pub(crate) fn start_on(home: Home, port: u16) -> Outcome<Self> {
         let mut command = home.command();
         command.args(["run", "--port", &port.to_string()]);
+        Self::start_by(command, home, port)
+    }
+
+    /// Starts a node by a command that ends as `hearthnet run` on this port.
+    pub(crate) fn start_by(mut command: Command, home: Home, port: u16) -> Outcome<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = Kept::spawn(&mut command)?;
         let output = Output::default();
@@ -82,6 +87,11 @@ impl Node {
 
     pub(crate) fn port(&self) -> &str {
         self.base.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// Returns the ID of the node's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Returns the node's output so far.

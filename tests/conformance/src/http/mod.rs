@@ -7,6 +7,7 @@ mod limits;
 mod probes;
 mod request_id;
 mod signatures;
+mod status;
 mod traceparent;
 
 use crate::case::{Case, Suite};
@@ -52,5 +53,9 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("bad_usage_exits_2", command::bad_usage),
         Case::new("version", command::version),
         Case::new("no_running_node_exits_3", command::no_running_node),
+        Case::new("status_has_the_documented_form", status::status),
+        Case::new("callers_are_shown_to_this_machine", status::callers),
+        Case::new("levels_change_and_fall_back", status::levels),
+        Case::new("call_command_exits_by_outcome", status::call),
     ],
 };

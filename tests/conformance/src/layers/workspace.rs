@@ -25,7 +25,18 @@ const TOP_LEVEL: [&str; 15] = [
     "tests",
 ];
 
-const CRATES: [&str; 6] = ["hearthnet", "obs-doctor", "obs-facade", "obs-log", "obs-metrics", "obs-trace"];
+const CRATES: [&str; 10] = [
+    "hearthnet",
+    "obs-console",
+    "obs-doctor",
+    "obs-facade",
+    "obs-history",
+    "obs-log",
+    "obs-metrics",
+    "obs-otlp",
+    "obs-trace",
+    "obs-tracing",
+];
 
 pub(super) fn top_level(lab: &Lab) -> Outcome {
     let names = |folder: &str| -> Outcome<BTreeSet<String>> {

@@ -58,6 +58,57 @@ pub(super) fn filters(lab: &Lab) -> Outcome {
     equal("lines as they stand in the file", shown(&["--json"])?, bytes)
 }
 
+/// `log` selects by time, text, field, trace and number, and says why it shows nothing.
+pub(super) fn selects(lab: &Lab) -> Outcome {
+    let home = Home::initialised(lab)?;
+    std::fs::create_dir_all(home.log_dir())?;
+    let line = |second: u32| {
+        format!(
+            "{{\"ts\":\"{DAY}T08:14:0{second}.000Z\",\"level\":\"info\",\"logger\":\"hearthnet.bus\",\"msg\":\"line {second}\",\
+             \"trace_id\":\"01HXR3F2QZ000000000000000{second}\",\"peer\":\"p{}\"}}\n",
+            second % 2
+        )
+    };
+    let text: String = (0..6).map(line).collect();
+    std::fs::write(home.log_dir().join(format!("{DAY}.log")), text)?;
+    let shown = |args: &[&str]| -> Outcome<String> {
+        let text = home.hearthnet(&[&["log", "--json"], args].concat())?.exits(0)?.stdout;
+        let seconds = text.lines().map(|line| {
+            Ok(Line::parse(line, Some(DAY)).map_err(|fault| failed(fault, line))?.msg().replace("line ", ""))
+        });
+        Ok(seconds.collect::<Outcome<Vec<_>>>()?.concat())
+    };
+    let since = format!("{DAY}T08:14:02Z");
+    let until = format!("{DAY}T10:14:04+02:00");
+    for (args, expected) in [
+        (&["--since", &since][..], "2345"),
+        (&["--since", &since, "--until", &until], "234"),
+        (&["--until", DAY, "--utc"], ""),
+        (&["--since", "2h"], ""),
+        (&["--lines", "2"], "45"),
+        (&["--grep", "line 3"], "3"),
+        (&["--grep", "line 3", "--context", "1"], "234"),
+        (&["--field", "peer=p1"], "135"),
+        (&["--field", "peer=p1", "--field", "msg=line 3"], "3"),
+        (&["--trace", "0004"], "4"),
+        (&["--trace", "01HXR3…0004"], "4"),
+        (&["--trace", "01HXR3F2QZ0000000000000004"], "4"),
+    ] {
+        equal(&format!("the lines of {args:?}"), shown(args)?, expected.to_owned())?;
+    }
+    for (args, code, word) in [
+        (&["--since", "soon"][..], 2, "yesterday"),
+        (&["--field", "peer"], 2, "KEY=VALUE"),
+        (&["--trace", "K0"], 2, "01HXR3…K0JD"),
+        (&["--component", "buss"], 2, "did you mean"),
+        (&["--level", "error"], 0, "no line"),
+    ] {
+        let ran = home.hearthnet(&[&["log"], args].concat())?.exits(code)?;
+        contains(&format!("what {args:?} says"), &ran.stderr, word)?;
+    }
+    Ok(())
+}
+
 /// `--follow` shows new lines, also of the next day's file, and ends at a signal.
 pub(super) fn follows(lab: &Lab) -> Outcome {
     let home = home(lab)?;

@@ -1,5 +1,6 @@
 //! Logging: a node's day files, and the functions that write them.
 
+mod causes;
 mod command;
 mod day_files;
 mod functions;
@@ -22,7 +23,9 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("two_weeks_are_kept_and_nothing_else_touched", day_files::retention),
         Case::new("nothing_is_lost_at_the_end", day_files::nothing_lost),
         Case::new("log_command_filters", command::filters),
+        Case::new("log_command_selects", command::selects),
         Case::new("log_command_follows", command::follows),
         Case::new("log_command_survives_damaged_lines", command::damaged),
+        Case::new("failed_calls_say_why", causes::explained),
     ],
 };

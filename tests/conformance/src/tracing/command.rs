@@ -8,6 +8,47 @@ use crate::harness::node::Node;
 
 const CAPABILITIES: [&str; 2] = ["experimental.echo", "experimental.node.status"];
 
+/// `trace show` has the trace with its lines, by every form of its ID that a command prints, and names a peer that is down.
+pub(super) fn show(lab: &Lab) -> Outcome {
+    let (home, port) = (Home::initialised(lab)?, crate::harness::free_port());
+    let down = crate::harness::free_port();
+    home.configure("transport", "port", i64::from(port))?;
+    home.configure("discovery", "static_peers", vec![toml::Value::from(format!("http://127.0.0.1:{down}"))])?;
+    let node = Node::start_on(home, port)?;
+    let ulid = ulid::Ulid::generate();
+    let id = ulid.to_string();
+    node.client()
+        .call(CAPABILITIES[0], br#"{"params":{},"input":{"text":"a"}}"#, &[(REQUEST_ID, &id)])?
+        .is(200)?;
+    let hex: String = ulid.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let ends = [&id[..8], &id[22..]];
+    for form in [
+        &id,
+        &id.to_lowercase(),
+        &id[..12],
+        ends[1],
+        &ends.join("…"),
+        &ends.join("~"),
+        &ends.join("..."),
+        &hex,
+        &format!("00-{hex}-00000000000000b7-01"),
+    ] {
+        let ran = node.home().hearthnet(&["trace", "show", form])?.exits(0)?;
+        for part in [&id, CAPABILITIES[0], "done"] {
+            contains(&format!("the trace by {form}"), &ran.stdout, part)?;
+        }
+    }
+    let ran = node.home().hearthnet(&["trace", "show", &id, "--peers"])?.exits(0)?;
+    contains("the part that is left out", &ran.stderr, &down.to_string())?;
+    let other = ulid::Ulid::generate().to_string();
+    node.home().hearthnet(&["trace", "show", &other])?.exits(1)?;
+    node.home().hearthnet(&["trace", "show", "K0"])?.exits(2)?;
+    // Without the node, its log still has the lines of the trace.
+    let home = node.stop()?;
+    contains("the trace", &home.hearthnet(&["trace", "show", &id])?.exits(0)?.stdout, "done")?;
+    home.hearthnet(&["trace", "show", &other])?.exits(3).map(drop)
+}
+
 /// `trace recent` shows the traces of the node that the configuration names.
 pub(super) fn recent(lab: &Lab) -> Outcome {
     let home = Home::initialised(lab)?;

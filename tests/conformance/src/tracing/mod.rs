@@ -31,6 +31,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("collector_that_is_gone_is_one_warning", export::collector_gone),
         Case::new("bad_otlp_endpoint_names_field_and_fix", export::bad_endpoint),
         Case::new("trace_recent_command", command::recent),
+        Case::new("trace_show_takes_every_form_of_an_id", command::show),
     ],
 };
 

@@ -18,7 +18,18 @@ use crate::harness::Lab;
 const MOST_FILES: usize = 2;
 
 /// Crates whose files are checked.
-const PACKAGES: [&str; 6] = ["hearthnet", "obs-doctor", "obs-facade", "obs-log", "obs-metrics", "obs-trace"];
+const PACKAGES: [&str; 10] = [
+    "hearthnet",
+    "obs-console",
+    "obs-doctor",
+    "obs-facade",
+    "obs-history",
+    "obs-log",
+    "obs-metrics",
+    "obs-otlp",
+    "obs-trace",
+    "obs-tracing",
+];
 
 /// The files of each crate in [`PACKAGES`] import each other within bounds.
 pub(super) fn none(lab: &Lab) -> Outcome {
