@@ -18,6 +18,7 @@ mod spdlog_async;
 mod spdlog_file;
 mod tight;
 mod tracing_appender;
+mod tracing_bridge;
 mod tracing_json;
 mod tracing_line;
 
@@ -48,6 +49,8 @@ trait Peer: Sync + Sized {
 
 const BATCHED: &str = "batched";
 const OURS: &str = "obs-log";
+const BRIDGE: &str = "obs-tracing";
+const NO_DISPATCHER: &str = "tracing-off";
 const SPDLOG_FILE: &str = "spdlog-file";
 
 pub(crate) fn area() -> Area {
@@ -56,6 +59,8 @@ pub(crate) fn area() -> Area {
         contender::<batched::Batched>(BATCHED, "limit: hand-written line, mutex batch, 64 KiB writes"),
         contender::<one_write::OneWrite>("one-write", "limit: hand-written line, one write a line"),
         contender::<ours::Ours>(OURS, "obs-log, default configuration"),
+        contender::<tracing_bridge::TracingBridge>(BRIDGE, "tracing event through obs-tracing"),
+        contender::<tracing_bridge::NoDispatcher>(NO_DISPATCHER, "limit: tracing event without a dispatcher"),
         contender::<slog::Slog>("slog-async", "slog-async + slog-json"),
         contender::<logforth::Logforth>("logforth", "logforth async"),
         contender::<tracing_json::TracingJson>("tracing", "tracing-subscriber JSON, buffered file"),
@@ -108,7 +113,7 @@ fn tables() -> Vec<Table> {
 fn targets(contenders: &[Contender]) -> Vec<Target> {
     let peers: Vec<&'static str> = contenders
         .iter()
-        .filter(|who| !who.label.starts_with("limit") && who.name != OURS)
+        .filter(|who| !who.label.starts_with("limit") && ![OURS, BRIDGE].contains(&who.name))
         .map(|who| who.name)
         .collect();
     let burst = |count, bound, others: &[&'static str]| {
@@ -132,6 +137,17 @@ fn targets(contenders: &[Contender]) -> Vec<Target> {
         // The hand-written limit is behind the level check of the `log` macros.
         Target::new("disabled level", Judged::Minimum, OURS, "disabled", Bound::AtMost(1.05), &[BATCHED]),
     ];
+    targets.push(Target::new(
+        "tracing event, burst, one thread",
+        Judged::time_on(1),
+        BRIDGE,
+        "burst-1",
+        Bound::AtMost(1.3),
+        &[OURS],
+    ));
+    let disabled = &[NO_DISPATCHER];
+    let what = "tracing event, disabled level";
+    targets.push(Target::new(what, Judged::Minimum, BRIDGE, "disabled", Bound::AtMost(1.05), disabled));
     targets.extend(below_peers);
     targets.extend(none_lost);
     targets

@@ -10,7 +10,10 @@ mod opentelemetry;
 mod otel_sink;
 mod ours;
 mod ours_exporting;
+mod ours_recording;
 mod store_layer;
+mod tracing_bridge;
+mod tracing_fastrace;
 mod tracing_opentelemetry;
 mod tracing_spans;
 mod tracing_store;
@@ -51,11 +54,13 @@ trait Peer: Sync + Sized {
 }
 
 /// Numbers of child spans.
-const SPANS: [usize; 3] = [1, 10, 100];
+const SPANS: [usize; 4] = [0, 1, 10, 100];
 
 const OURS: &str = "obs-trace";
 const EXPORTING: &str = "obs-trace-exporting";
+const RECORDING: &str = "obs-trace-recording";
 const FASTRACE: &str = "fastrace";
+const BRIDGE: &str = "obs-tracing";
 
 pub(crate) fn area() -> Area {
     let contenders = vec![
@@ -63,9 +68,12 @@ pub(crate) fn area() -> Area {
         contender::<clock_limit::Vdso>("instant", "limit: two Instant::now() + 64 bytes"),
         contender::<ours::Ours>(OURS, "obs-trace"),
         contender::<ours_exporting::OursExporting>(EXPORTING, "obs-trace, its collector down"),
+        contender::<ours_recording::OursRecording>(RECORDING, "obs-trace, kept over a restart"),
         contender::<fastrace_local::FastraceLocal>(FASTRACE, "fastrace, local spans"),
         contender::<fastrace_parents::FastraceParents>("fastrace-parents", "fastrace, enter_with_parent"),
         contender::<opentelemetry::OpenTelemetry>("opentelemetry", "OpenTelemetry SDK, batch"),
+        contender::<tracing_bridge::TracingBridge>(BRIDGE, "tracing + obs-tracing"),
+        contender::<tracing_fastrace::TracingFastrace>("fastrace-tracing", "tracing + fastrace-tracing"),
         contender::<tracing_store::TracingStore>("tracing", "tracing + storing layer"),
         contender::<tracing_opentelemetry::TracingOpenTelemetry>(
             "tracing-opentelemetry",
@@ -104,6 +112,7 @@ fn tables() -> Vec<Table> {
     };
     vec![
         table("A child span, caller", "child"),
+        table("Root alone, caller", "caller-0"),
         table("Root + 1 span, caller", "caller-1"),
         table("Root + 10 spans, caller", "caller-10"),
         table("Root + 100 spans, caller", "caller-100"),
@@ -134,6 +143,14 @@ fn targets() -> Vec<Target> {
         target("root + 10, readable, against the same", "total-10-1", 0.45),
         against_caller("root + 10, readable, against its caller alone", 10, 1.0),
         against_caller("root + 100, readable, against its caller alone", 100, 0.8),
+        Target::new(
+            "child span of tracing, ns",
+            Judged::Minimum,
+            BRIDGE,
+            "child-1",
+            Bound::AtMost(100.0),
+            &[],
+        ),
         Target::new("no trace current, ns", Judged::Minimum, OURS, "none", Bound::AtMost(1.5), &[]),
     ]
 }
