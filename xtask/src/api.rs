@@ -14,8 +14,6 @@ use crate::{Done, cargo, say};
 
 pub(crate) const API: Step = ("api", check);
 
-const LIBRARIES: [&str; 5] = ["obs-log", "obs-metrics", "obs-trace", "obs-doctor", "obs-facade"];
-
 /// Maximum number of changed lines that are printed for a crate.
 const SHOWN_LINES: usize = 40;
 
@@ -81,12 +79,15 @@ fn listings() -> Result<Vec<(&'static str, String)>, String> {
     let target = cargo::root().join("target").join("api");
     let mut document = cargo::command();
     document.args(["doc", "--no-deps", "--lib", "--all-features", "--target-dir"]).arg(&target);
-    document.args(LIBRARIES.iter().flat_map(|library| ["--package", library]));
+    document.args(cargo::LIBRARIES.iter().flat_map(|library| ["--package", library]));
     document.env("RUSTC_BOOTSTRAP", "1").env("RUSTDOCFLAGS", "-Zunstable-options --output-format=json");
     if let Verdict::Failed(what) = passes(&mut document) {
         return Err(what);
     }
-    LIBRARIES.into_iter().map(|library| Ok((library, listing(library, &target.join("doc"))?))).collect()
+    cargo::LIBRARIES
+        .into_iter()
+        .map(|library| Ok((library, listing(library, &target.join("doc"))?)))
+        .collect()
 }
 
 fn listing(library: &str, folder: &Path) -> Result<String, String> {

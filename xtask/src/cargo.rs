@@ -6,6 +6,19 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
+/// Libraries of the workspace, which others depend on and whose documentation they read.
+pub(crate) const LIBRARIES: [&str; 9] = [
+    "obs-log",
+    "obs-metrics",
+    "obs-otlp",
+    "obs-trace",
+    "obs-doctor",
+    "obs-tracing",
+    "obs-history",
+    "obs-console",
+    "obs-facade",
+];
+
 /// Returns the cargo that runs this task.
 pub(crate) fn command() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

@@ -10,6 +10,8 @@ pub(crate) struct Combination {
     pub(crate) package: String,
     /// Name in the output: `none`, `default`, the name of the feature, or `all`.
     pub(crate) label: String,
+    /// Whether the crate has features and none of them is on.
+    pub(crate) is_bare: bool,
     features: Vec<String>,
 }
 
@@ -50,13 +52,14 @@ fn of_package(package: &Value) -> Vec<Combination> {
         wanted.push(("default", vec!["default"]));
     }
     wanted.extend(own.iter().map(|&feature| (feature, vec![feature])));
-    wanted.push(("all", own));
+    wanted.push(("all", own.clone()));
 
     let mut seen = BTreeSet::new();
     wanted.retain(|(_, features)| seen.insert(closure(&table, features)));
     let combination = |(label, features): (&str, Vec<&str>)| Combination {
         package: name.to_owned(),
         label: label.to_owned(),
+        is_bare: features.is_empty() && !own.is_empty(),
         features: features.into_iter().map(str::to_owned).collect(),
     };
     wanted.into_iter().map(combination).collect()
@@ -99,6 +102,18 @@ mod tests {
         assert_eq!(labels(json!({"default": [], "http": ["dep:axum"]})), ["none", "http"]);
         assert_eq!(labels(json!({"default": ["a"], "a": [], "b": []})), ["none", "default", "b", "all"]);
         assert_eq!(labels(json!({"default": [], "a": ["b"], "b": []})), ["none", "a", "b"]);
+    }
+
+    #[test]
+    fn a_crate_with_features_is_bare_without_them() {
+        let bare = |features| {
+            let packages =
+                json!([{"name": "one", "manifest_path": "/w/crates/one/Cargo.toml", "features": features}]);
+            combinations(&json!({"packages": packages})).into_iter().map(|it| it.is_bare).collect::<Vec<_>>()
+        };
+        assert_eq!(bare(json!({})), [false]);
+        assert_eq!(bare(json!({"a": ["b"], "b": []})), [true, false, false]);
+        assert_eq!(bare(json!({"a": [], "b": []})), [true, false, false, false]);
     }
 
     #[test]

@@ -7,12 +7,16 @@ mod bench;
 mod cargo;
 mod ci;
 mod conformance;
+mod doc;
 mod features;
 mod memory;
+mod page;
 mod sanitize;
+mod scale;
 mod steps;
 mod tally;
 mod test;
+mod wear;
 
 use std::process::ExitCode;
 
@@ -32,11 +36,19 @@ cargo xtask <task>
       runs the benchmarks against the rivals. --json writes every round. --quick only shows that they run
   memory [TRACES]
       measures the memory of traces, and checks that ten million of them do not make it grow
+  scale [--targets N,N…] [--interval SECONDS] [--minutes N] [--report DIR]
+      measures VictoriaMetrics and Alertmanager over 10 to 10 000 simulated nodes
+  wear [--seconds N] [--commit N] [--whole] [--folder DIR] [--binary FILE]
+      measures the bytes that the log, traces, history and problems of a node make a disk write at a call a
+      second (for 600 seconds), beside a plain append of the same lines: two ext4 file systems on loop devices,
+      with images in DIR. --whole adds the node's own files, such as its sign of life. Needs root
   api [--bless]
       compares the public API of the libraries with crates/*/public-api.txt. --bless renews the files
+  doc [--open]
+      builds the documentation of the libraries, without that of their dependencies
   ci [--step NAME]… [--require-tools]
-      runs the steps of CI besides the tests: format, deny, clippy, docs, api, models, address, features.
-      --require-tools makes a missing tool a failure
+      runs the steps of CI besides the tests: format, deny, page, clippy, docs, api, models, address,
+      features, browser. --require-tools makes a missing tool a failure
   sanitize
       checks concurrent and unsafe code: models (every order of the threads, with loom), address (tests
       with AddressSanitizer), miri (tests under Miri, which needs a nightly toolchain)
@@ -71,7 +83,10 @@ fn task(mut args: lexopt::Parser) -> Done {
             None => sanitize::run(),
         },
         Some(Value(name)) if name == "memory" => memory::run(args),
+        Some(Value(name)) if name == "scale" => scale::run(args),
+        Some(Value(name)) if name == "wear" => wear::run(&wear::Options::parse(args)?),
         Some(Value(name)) if name == "api" => api::run(&api::Options::parse(args)?),
+        Some(Value(name)) if name == "doc" => doc::run(&doc::Options::parse(args)?),
         Some(Value(name)) if name == "ci" => ci::run(&ci::Options::parse(args)?),
         Some(other) => Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
         None => Err(USAGE.into()),

@@ -1,7 +1,7 @@
 //! `cargo xtask sanitize`: checks of unsafe and concurrent code.
 //!
-//! - `models`: loom runs the models of obs-log's hand-over, obs-metrics' cells, and obs-trace's slots and shards in every
-//!   order of their threads.
+//! - `models`: loom runs the models of obs-log's hand-over, obs-metrics' cells, obs-trace's slots and shards, and
+//!   obs-tracing's slots in every order of their threads.
 //! - `address`: runs the tests of obs-log with AddressSanitizer.
 //! - `miri`: runs the tests that need no operating system under Miri.
 //!
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use crate::steps::{self, Step, Verdict, passes, there_is};
+use crate::steps::{self, Step, Verdict, both, passes, there_is};
 use crate::{Done, cargo};
 
 pub(crate) const MODELS: Step = ("models", models);
@@ -41,7 +41,8 @@ pub(crate) fn run() -> Done {
 
 fn models() -> Verdict {
     let mut test = cargo::command();
-    let packages = ["obs-log", "obs-metrics", "obs-trace"].map(|package| ["--package", package]);
+    let packages =
+        ["obs-log", "obs-metrics", "obs-trace", "obs-tracing"].map(|package| ["--package", package]);
     test.arg("test").args(packages.concat()).args(["--lib", "--", "models::"]);
     passes(apart(&mut test, "models").env("RUSTFLAGS", "--cfg obs_loom"))
 }
@@ -56,12 +57,20 @@ fn address() -> Verdict {
     if !has_sanitizer(&host) {
         return Verdict::PassedBut(format!("this toolchain has no AddressSanitizer for {host}"));
     }
+    let log = with_addresses(&host, &["obs-log"], &WITH_ADDRESSES);
+    // The bridge shows values through unsafe code of obs-log, and the history writes into a mapped file.
+    both(log, || with_addresses(&host, &["obs-tracing", "obs-history"], &["--test=it"]))
+}
+
+fn with_addresses(host: &str, packages: &[&str], targets: &[&str]) -> Verdict {
     let mut test = cargo::command();
+    test.arg("test").args(packages.iter().flat_map(|package| ["--package", package]));
     // `--target` keeps the sanitizer out of build scripts and procedural macros.
-    test.args(["test", "--package", "obs-log", "--all-features", "--target", &host]).args(WITH_ADDRESSES);
+    test.args(["--all-features", "--target", host]).args(targets);
     apart(&mut test, "address").env("RUSTFLAGS", "-Zsanitizer=address").env("RUSTC_BOOTSTRAP", "1");
-    // A forked child lacks the threads of its parent, so that their memory looks leaked to it.
-    passes(test.env("ASAN_OPTIONS", "detect_leaks=0"))
+    // A forked child lacks the threads of its parent, so that their memory looks leaked to it. A backtrace begins at the frame
+    // of a local variable, which must be on the stack and not on the sanitizer's own one.
+    passes(test.env("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0"))
 }
 
 fn miri() -> Verdict {
