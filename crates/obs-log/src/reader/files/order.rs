@@ -7,6 +7,7 @@ use super::delivered::{first_time, head_of};
 use super::listing::{Entry, FileId};
 use super::name::Compression;
 use super::open_file::OpenFile;
+use super::source::Source;
 use crate::reader::line_time::LineTime;
 
 /// Sorts files by day, and within a day by the time of their first line.
@@ -17,6 +18,8 @@ use crate::reader::line_time::LineTime;
 pub(super) struct Order {
     /// Times of the first lines that were read.
     times: BTreeMap<FileId, LineTime>,
+    /// Files that are not the only one of their day.
+    compared: BTreeSet<FileId>,
 }
 
 impl Order {
@@ -24,9 +27,11 @@ impl Order {
     pub(super) fn sort(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
         let listed: BTreeSet<_> = entries.iter().map(|entry| entry.id).collect();
         self.times.retain(|id, _| listed.contains(id));
+        self.compared.clear();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         for of_day in entries.chunk_by_mut(|a, b| a.name.day() == b.name.day()) {
             if of_day.len() > 1 {
+                self.compared.extend(of_day.iter().map(|entry| entry.id));
                 self.sort_day(dir, of_day, open);
             }
         }
@@ -37,8 +42,17 @@ impl Order {
         self.times.remove(&id);
     }
 
+    /// Returns whether a file begins with another line than the one by which it was sorted.
+    ///
+    /// The copy of its former lines may have been listed before it had any, and be sorted behind it.
+    pub(super) fn is_outdated(&self, id: FileId, source: &mut Source) -> bool {
+        self.compared.contains(&id) && self.times.get(&id).copied() != first_time(&head_of(source))
+    }
+
     fn sort_day(&mut self, dir: &Path, entries: &mut [Entry], open: &BTreeMap<FileId, OpenFile>) {
-        for entry in entries.iter() {
+        // The file that is written comes first. If it was truncated before, the copy has lines by the time it is read.
+        let (own, copies): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.name.is_own());
+        for entry in own.into_iter().chain(copies) {
             if !self.times.contains_key(&entry.id)
                 && let Some(time) = time_of(dir, entry, open.get(&entry.id))
             {
@@ -57,13 +71,17 @@ impl Order {
 }
 
 fn may_have_lines(entry: &Entry) -> bool {
-    entry.stamp.length > 0 && !matches!(entry.name.compression(), Some(Compression::Foreign(_)))
+    entry.stamp.length > 0 && is_readable(entry)
+}
+
+fn is_readable(entry: &Entry) -> bool {
+    !matches!(entry.name.compression(), Some(Compression::Foreign(_)))
 }
 
 fn time_of(dir: &Path, entry: &Entry, open: Option<&OpenFile>) -> Option<LineTime> {
     if let Some(time) = open.and_then(|open| open.mark.first_time()) {
         return Some(time);
     }
-    let mut file = may_have_lines(entry).then(|| OpenFile::open(dir, entry).ok().flatten()).flatten()?;
+    let mut file = is_readable(entry).then(|| OpenFile::open(dir, entry).ok().flatten()).flatten()?;
     first_time(&head_of(&mut file.source))
 }

@@ -18,6 +18,12 @@ fn line(number: usize) -> String {
     )
 }
 
+/// Returns the number of a line that [`line`] made.
+fn number_of(line: &str) -> usize {
+    let (_, number) = line.rsplit_once(' ').unwrap();
+    number.trim_end_matches("\"}").parse().unwrap()
+}
+
 /// Returns lines, each with its newline.
 fn text(numbers: std::ops::Range<usize>) -> String {
     numbers.map(|number| line(number) + "\n").collect()

@@ -339,6 +339,20 @@ fn rotations_during_a_look_lose_and_repeat_no_line() {
     assert!(rotations > 0);
 }
 
+/// The copy is read first, so that the file itself has nothing new and stays closed until the next look.
+#[test]
+fn a_file_that_was_read_from_its_copy_is_sorted_again_after_a_truncation() {
+    let mut folder = Folder::new();
+    folder.append(LIVE, &text(0..10));
+    fs::copy(folder.path(LIVE), folder.path("2026-05-26.log.3")).unwrap();
+    assert_eq!(folder.read(true), lines(0..10));
+    truncate(&folder);
+    folder.append(LIVE, &text(10..20));
+    copy_truncate(&folder, "2026-05-26.log.2");
+    folder.append(LIVE, &text(20..30));
+    assert_eq!(folder.read(true), lines(10..30));
+}
+
 /// Lines that come while their file is copied and truncated are delivered once, for each truncation with its copy.
 #[test]
 fn truncations_between_and_during_looks_lose_and_double_nothing() {
@@ -366,8 +380,8 @@ fn truncations_between_and_during_looks_lose_and_double_nothing() {
             folder.1.read_new(true, deliver).unwrap();
         }
     });
-    let expected = lines(0..LINES);
-    let differs = delivered.iter().zip(&expected).position(|(delivered, expected)| delivered != expected);
-    let near = differs.map(|at| &delivered[at.saturating_sub(2)..(at + 45).min(delivered.len())]);
-    assert!(delivered == expected, "{} lines, {differs:?}: {near:#?}", delivered.len());
+    let numbers: Vec<_> = delivered.iter().map(|line| number_of(line)).collect();
+    let in_order: Vec<_> =
+        numbers.chunk_by(|a, b| a + 1 == *b).map(|run| run[0]..run[run.len() - 1] + 1).collect();
+    assert_eq!(in_order, [0..LINES]);
 }
