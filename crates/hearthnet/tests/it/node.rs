@@ -218,6 +218,19 @@ impl Node {
         }
     }
 
+    /// Waits until the line `done` of the trace `id` is in a day file. The writer may be behind the traces.
+    pub(crate) async fn wait_for_done(&self, id: &str) {
+        let begun = Instant::now();
+        while self.home.done(Some(id)).is_empty() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "{id} has no line in {}",
+                self.home.log_text()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) async fn id(&self) -> String {
         self.get("/health").await["node_id"].as_str().unwrap().to_owned()
     }

@@ -256,6 +256,7 @@ async fn a_report_of_a_killed_node_has_its_last_traces_and_no_key() {
     let node = Home::new().start("");
     let id = request_id(&node.call(ECHO, &json!({ "input": {} })).send().await.unwrap());
     node.trace(&id).await;
+    node.wait_for_done(&id).await;
     let own = node.id().await;
     node.signal("KILL");
     let (_, home) = node.wait();
