@@ -29,6 +29,13 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the root of the workspace")
 }
 
+/// Returns the command that runs every test of the workspace with all features.
+pub(crate) fn workspace_test() -> Command {
+    let mut test = command();
+    test.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(root());
+    test
+}
+
 /// Runs a command to its end. Its output goes to the terminal.
 pub(crate) fn status(command: &mut Command) -> io::Result<bool> {
     Ok(command.status()?.success())

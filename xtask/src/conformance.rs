@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
+use serde_json::Value;
 
 use crate::tally::Tally;
 use crate::{Done, cargo, say};
@@ -23,6 +24,13 @@ impl Options {
     pub(crate) fn all(require_oracles: bool) -> Self {
         let passed_on = if require_oracles { vec!["--require-oracles".into()] } else { Vec::new() };
         Self { passed_on, ..Self::default() }
+    }
+
+    /// Selects one case.
+    pub(crate) fn case(case: &str, require_oracles: bool) -> Self {
+        let mut options = Self::all(require_oracles);
+        options.passed_on.extend(["--case".into(), case.into()]);
+        options
     }
 
     pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Self, lexopt::Error> {
@@ -49,22 +57,29 @@ impl Options {
     }
 }
 
+/// What a run of the suites gave.
+pub(crate) struct Ran {
+    pub(crate) tally: Tally,
+    /// Names of the cases that failed.
+    pub(crate) failed: Vec<String>,
+}
+
 /// Runs the suites and prints the closing line.
 pub(crate) fn run(options: &Options) -> Done {
     if options.list {
         return Ok(cargo::status(&mut program(options, None)?)?);
     }
-    let tally = tally(options)?;
+    let tally = tally(options)?.tally;
     say(&format!("\n{tally}"));
     Ok(tally.failed == 0 && tally.passed > 0)
 }
 
-/// Runs the suites and returns the numbers of passed, failed and skipped cases.
+/// Runs the suites and returns the numbers of passed, failed and skipped cases, and what failed.
 ///
 /// # Errors
 ///
 /// Fails if the node or the suites do not build, or if the suites write no report.
-pub(crate) fn tally(options: &Options) -> Result<Tally, Box<dyn std::error::Error>> {
+pub(crate) fn tally(options: &Options) -> Result<Ran, Box<dyn std::error::Error>> {
     let report = options.json.clone().unwrap_or_else(default_report);
     // A report of an earlier run must not stand in for one that this run fails to write.
     match std::fs::remove_file(&report) {
@@ -73,13 +88,16 @@ pub(crate) fn tally(options: &Options) -> Result<Tally, Box<dyn std::error::Erro
     }
     let succeeded = cargo::status(&mut program(options, Some(&report))?)?;
     let written = std::fs::read(&report).map_err(|err| format!("the suites wrote no report: {err}"))?;
-    let mut tally =
-        Tally::from_report(&serde_json::from_slice(&written)?).ok_or("the report has no summary")?;
+    let written: Value = serde_json::from_slice(&written)?;
+    let mut tally = Tally::from_report(&written).ok_or("the report has no summary")?;
+    let cases = written["cases"].as_array().into_iter().flatten();
+    let failed = cases.filter(|case| case["status"] == "failed");
+    let failed = failed.filter_map(|case| case["case"].as_str().map(str::to_owned)).collect();
     // A run that is refused as a whole has no failed case: no case ran, or one is missing from the manifest.
     if !succeeded && tally.failed == 0 {
         tally.failed = 1;
     }
-    Ok(tally)
+    Ok(Ran { tally, failed })
 }
 
 /// Returns the conformance program with its arguments. Builds it, and the node too unless another node is the target.

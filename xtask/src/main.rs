@@ -13,6 +13,7 @@ mod memory;
 mod page;
 mod sanitize;
 mod scale;
+mod second_try;
 mod steps;
 mod tally;
 mod test;
@@ -25,8 +26,9 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 cargo xtask <task>
 
-  test [--require-oracles]
-      runs every test: unit, integration and doc tests of the workspace, then the conformance suites
+  test [--require-oracles] [--second-try]
+      runs every test: unit, integration and doc tests of the workspace, then the conformance suites. With
+      --second-try, up to five failed tests run again, each alone; one that passes then is named as UNSTEADY
   conformance [--suite NAME]… [--case SUITE/NAME]… [--json FILE] [--target URL] [--require-oracles]
               [--list] [--bless]
       runs the conformance suites alone. --target runs only the black-box HTTP part, against any

@@ -21,6 +21,13 @@ impl Tally {
         Some(Self { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
     }
 
+    /// Counts failed tests as passed.
+    pub(crate) fn passes_later(&mut self, tests: usize) {
+        let tests = (tests as u64).min(self.failed);
+        self.failed -= tests;
+        self.passed += tests;
+    }
+
     /// Reads the `summary` object of a conformance report.
     pub(crate) fn from_report(report: &serde_json::Value) -> Option<Self> {
         let count = |key: &str| report.get("summary")?.get(key)?.as_u64();

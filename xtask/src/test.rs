@@ -3,18 +3,20 @@
 use lexopt::prelude::*;
 
 use crate::tally::Tally;
-use crate::{Done, cargo, conformance, say};
+use crate::{Done, cargo, conformance, say, second_try};
 
 pub(crate) struct Options {
     require_oracles: bool,
+    second_try: bool,
 }
 
 impl Options {
     pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Self, lexopt::Error> {
-        let mut options = Self { require_oracles: false };
+        let mut options = Self { require_oracles: false, second_try: false };
         while let Some(arg) = args.next()? {
             match arg {
                 Long("require-oracles") => options.require_oracles = true,
+                Long("second-try") => options.second_try = true,
                 other => return Err(other.unexpected()),
             }
         }
@@ -25,9 +27,22 @@ impl Options {
 /// Runs the tests of the workspace and then the conformance suites, even if the first ones fail.
 pub(crate) fn run(options: &Options) -> Done {
     say("── tests of the workspace, with all features and doc tests");
-    let workspace = workspace_tests()?;
+    let (mut workspace, failed) = workspace_tests()?;
+    let mut unsteady = Vec::new();
+    if options.second_try {
+        unsteady = second_try::of_tests(&failed)?;
+        workspace.passes_later(unsteady.len());
+    }
     say("\n── conformance");
     let conformance = conformance::tally(&conformance::Options::all(options.require_oracles));
+    let conformance = conformance.map(|mut ran| {
+        if options.second_try {
+            let passed = second_try::of_cases(&ran.failed, options.require_oracles);
+            ran.tally.passes_later(passed.len());
+            unsteady.extend(passed);
+        }
+        ran.tally
+    });
 
     say("\n── summary");
     say(&format!("tests of the workspace   {workspace}"));
@@ -41,6 +56,9 @@ pub(crate) fn run(options: &Options) -> Done {
             Tally { failed: 1, ..Tally::default() }
         }
     };
+    for name in &unsteady {
+        say(&format!("UNSTEADY, failed once     {name}"));
+    }
 
     let mut sum = workspace;
     sum += conformance;
@@ -48,13 +66,12 @@ pub(crate) fn run(options: &Options) -> Done {
     Ok(sum.failed == 0 && sum.passed > 0)
 }
 
-/// Runs `cargo test` on the workspace with all features, which gives the most tests. `cargo xtask ci` tests the
-/// combinations.
-fn workspace_tests() -> std::io::Result<Tally> {
-    let mut sum = Tally::default();
-    let mut test = cargo::command();
-    test.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).current_dir(cargo::root());
-    let status = cargo::watch(&mut test, |line| {
+/// Runs `cargo test` on the workspace with all features, which gives the most tests, and returns the names of the failed
+/// ones too. `cargo xtask ci` tests the combinations.
+fn workspace_tests() -> std::io::Result<(Tally, Vec<String>)> {
+    let (mut sum, mut failed) = (Tally::default(), Vec::new());
+    let status = cargo::watch(&mut cargo::workspace_test(), |line| {
+        failed.extend(second_try::failed_test(line).map(str::to_owned));
         if let Some(tally) = Tally::from_test_result(line) {
             sum += tally;
         }
@@ -62,6 +79,7 @@ fn workspace_tests() -> std::io::Result<Tally> {
     // A test binary that does not build, or dies early, prints no result line.
     if !status.success() && sum.failed == 0 {
         sum.failed = 1;
+        failed.clear();
     }
-    Ok(sum)
+    Ok((sum, failed))
 }
