@@ -139,8 +139,8 @@ pub use obs_trace as trace;
 pub use obs_tracing as tracing;
 
 pub use obs_log::{
-    Exception, FieldValue, Logger, RateLimited, Secret, debug, error, error_limited, exception, get_logger,
-    info, info_limited, log_enabled, trace, warn, warn_limited,
+    ErrorValue, Exception, FieldValue, Logger, RateLimited, Secret, debug, error, error_limited, exception,
+    get_logger, info, info_limited, log_enabled, trace, warn, warn_limited,
 };
 
 /// Compiles and runs the snippets of the READMEs.

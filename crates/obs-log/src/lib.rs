@@ -133,6 +133,9 @@ mod writer;
 
 pub use crate::api::bridge;
 pub use crate::api::configure::{Guard, configure, configured_levels, levels_in_force, override_levels};
+#[doc(hidden)]
+pub use crate::api::error_field::ErrorFieldArgument;
+pub use crate::api::error_field::ErrorValue;
 pub use crate::api::exception::Exception;
 #[doc(hidden)]
 pub use crate::api::exception::ExceptionArgument;
@@ -154,6 +157,7 @@ pub use log::{self, log_enabled};
 /// Items that the macros of this crate expand to. Not part of its interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::api::error_field::{ErrorFieldBox, ErrorFieldBoxRef, ErrorFieldOwned, ErrorFieldRef};
     pub use crate::api::exception::{Caught, CaughtBox, CaughtBoxRef, CaughtError, Probe};
     pub use crate::api::limited::{Admitted, admit};
 }

@@ -62,9 +62,8 @@
 //! }
 //! ```
 //!
-//! An expected error is a line of level `warning`: `warn!(error:err = err; "no answer")`. The modifier `:err` takes the error
-//! itself. Where `err` is a reference, as in `if let Err(err) = &result`, write `error:err = *err`. The compiler otherwise says
-//! that the argument "requires that it is borrowed for `'static`".
+//! An expected error is a line of level `warning`: `warn!(error:err = err; "no answer")`. The modifier `:err` takes an
+//! error, a `Box<dyn Error>` or `anyhow::Error`, or a reference to one, and writes its message and causes.
 //!
 //! # Repeated lines
 //!

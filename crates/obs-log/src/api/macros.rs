@@ -109,13 +109,38 @@ macro_rules! __log_field {
     ($key:tt = $value:expr) => {
         $crate::FieldValue::field(&$value)
     };
+    ($key:tt :err = $value:expr) => {
+        $crate::__log_error!($value)
+    };
     ($key:tt :$capture:tt = $value:expr) => {
         $value
     };
     ($key:ident) => {
         $crate::FieldValue::field(&$key)
     };
+    ($key:ident :err) => {
+        $crate::__log_error!($key)
+    };
     ($key:ident :$capture:tt) => {
         $key
+    };
+}
+
+/// The place of an error, of which `log::log!` takes a reference.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __log_error {
+    ($value:expr) => {
+        *match &$value {
+            value => {
+                #[allow(unused_imports, reason = "an error needs one of them")]
+                use $crate::__private::{
+                    ErrorFieldBox as _, ErrorFieldBoxRef as _, ErrorFieldOwned as _, ErrorFieldRef as _,
+                };
+                #[allow(unused_imports, reason = "an error needs one of them")]
+                use $crate::ErrorFieldArgument as _;
+                (&&&&&$crate::__private::Probe(value)).error()
+            }
+        }
     };
 }

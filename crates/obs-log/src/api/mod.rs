@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub(crate) mod configure;
+pub(crate) mod error_field;
 pub(crate) mod exception;
 pub(crate) mod field;
 pub(crate) mod flush;

@@ -1,5 +1,7 @@
 //! Forms of each macro: with and without `logger:` and fields.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::kv::{ToValue, Value};
@@ -124,5 +126,50 @@ fn other_values_are_found_by_the_log_crate() {
     ];
     for (line, end) in text.iter().zip(ends) {
         assert!(line.ends_with(end), "{line}");
+    }
+}
+
+#[test]
+fn an_error_is_accepted_with_every_pointer_to_it() {
+    #[derive(Debug)]
+    struct Outer(std::fmt::Error);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("outer")
+        }
+    }
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let outer = || Outer(std::fmt::Error);
+
+    let capture = Capture::new();
+    let _scope = capture.enter();
+    let error = outer();
+    let (by_reference, by_dyn): (&Outer, &dyn Error) = (&error, &error);
+    let boxed: Box<dyn Error> = Box::new(outer());
+    let sent: Box<dyn Error + Send + Sync> = Box::new(outer());
+    let result: Result<(), Outer> = Err(outer());
+    warn!(error:err; "owned");
+    warn!(error:err = outer(); "a value that lives for the line");
+    warn!(error:err = by_reference; "reference");
+    warn!(error:err = *by_reference; "place");
+    warn!(error:err = by_dyn; "dyn");
+    warn!(error:err = *by_dyn; "place of a dyn");
+    warn!(error:err = boxed; "box");
+    warn!(error:err = &boxed; "reference to a box");
+    warn!(error:err = *boxed; "place of a box");
+    warn!(error:err = sent; "box that is Send and Sync");
+    warn!(error:err = Arc::new(outer()); "Arc");
+    if let Err(error) = &result {
+        warn!(error:err; "of a result");
+    }
+    let lines = capture.lines();
+    assert_eq!(lines.len(), 12);
+    for line in &lines {
+        assert_eq!(line["error"], lines[0]["error"], "{line}");
+        assert!(line["error"].as_str().unwrap().contains("outer"), "{line}");
     }
 }

@@ -48,7 +48,8 @@ fn the_compiler_says_what_to_write_and_names_no_private_type() {
     let (is_accepted, message) = compile(
         "info!(logger: LOG, a = 1, peer = Peer; \"m\");\n\
          info!(list = vec![1]; \"m\");\n\
-         exception!(logger: LOG, \"text\"; \"m\");",
+         exception!(logger: LOG, \"text\"; \"m\");\n\
+         info!(error:err = \"text\"; \"m\");",
     );
     assert!(!is_accepted);
     for expected in [
@@ -57,10 +58,12 @@ fn the_compiler_says_what_to_write_and_names_no_private_type() {
         "write `key:% = value` for its `Display`, `key:? = value` for its `Debug`, `key:err = value` for an error",
         "`&str` is not an error that `exception!` can log",
         "neither a `std::error::Error` nor a pointer to one",
+        "`&str` is not an error that `:err` can log",
+        "write `key:% = value` for its `Display`, or `key:? = value` for its `Debug`",
         "implement `std::error::Error` for it, or log it as a field",
     ] {
         assert!(message.contains(expected), "{expected}\n{message}");
     }
     assert!(!message.contains("__private"), "{message}");
-    assert_eq!(message.matches("error[E0277]").count(), 3, "{message}");
+    assert_eq!(message.matches("error[E0277]").count(), 4, "{message}");
 }
