@@ -38,7 +38,7 @@ const hashOf = (page) => new URL(page.url()).hash;
 
 onPage("the window of the overview has a length and an end", "overview", async (page) => {
   await page.getByRole("button", { name: "6 h", exact: true }).click();
-  assert.match(hashOf(page), /span=6h/);
+  await page.waitForFunction(() => location.hash.includes("span=6h"));
   const slider = page.getByRole("slider");
   await slider.focus();
   await slider.press("ArrowLeft");
@@ -232,7 +232,7 @@ onPage("metrics are found by name, label and help", "metrics", async (page) => {
   await page.waitForFunction(() => location.hash.includes("search="));
   const item = page.locator("button.family").filter({ has: page.getByText(wanted, { exact: true }) });
   await item.click();
-  assert.equal(await item.getAttribute("aria-expanded"), "true");
+  await item.and(page.locator("[aria-expanded=true]")).waitFor();
   await page.getByRole("textbox").fill("no family has this name");
   await page.getByText(/None of the \d+ families matches/).waitFor();
 });
@@ -277,7 +277,7 @@ onPage("a problem is muted and unmuted", "problems", async (page) => {
 onPage("the keyboard reaches the content and every entry of the menu", "overview", async (page) => {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "content");
+  await page.waitForFunction(() => document.activeElement.id === "content");
   assert.equal(hashOf(page), "#/overview", "the skip link keeps the view");
   for (const name of ["Overview", "Traces", "Logs", "Metrics", "Problems", "Doctor", "Neighbours"]) {
     const entry = page.getByRole("navigation").getByRole("link", { name });
