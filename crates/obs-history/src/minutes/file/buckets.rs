@@ -27,20 +27,21 @@ pub(super) fn text(buckets: &BTreeMap<i32, u64>) -> String {
 pub(super) fn parse(text: &str) -> Option<BTreeMap<i32, u64>> {
     let mut rest = Scanner(text.as_bytes());
     rest.take(b'{')?;
-    let mut buckets = Vec::new();
-    if rest.take(b'}').is_none() {
-        loop {
-            if buckets.len() == MAX_READ {
-                return None;
-            }
-            buckets.push(rest.bucket()?);
-            if rest.take(b',').is_none() {
-                rest.take(b'}')?;
-                break;
-            }
+    // Most minutes have fewer.
+    let mut buckets = Vec::with_capacity(32);
+    let mut is_open = rest.peek()? != b'}';
+    while is_open {
+        if buckets.len() == MAX_READ {
+            return None;
+        }
+        buckets.push(rest.bucket()?);
+        is_open = rest.peek()? == b',';
+        if is_open {
+            rest.take(b',')?;
         }
     }
-    if !rest.0.is_empty() {
+    rest.take(b'}')?;
+    if rest.peek().is_some() {
         return None;
     }
     let read = buckets.len();
@@ -67,28 +68,41 @@ impl Scanner<'_> {
         Some((index, self.number()?))
     }
 
-    /// Takes a byte, with the spaces around it.
+    /// Takes a byte, with spaces before it.
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         self.skip_spaces();
-        self.0 = self.0.strip_prefix(&[byte])?;
-        if byte != b'"' {
-            self.skip_spaces();
-        }
-        Some(())
-    }
-
-    fn skip_spaces(&mut self) {
-        self.0 = self.0.trim_ascii_start();
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (number, rest) = self.0.split_at(digits);
+        let (first, rest) = self.0.split_first()?;
         self.0 = rest;
-        if number.is_empty() {
-            return None;
+        (*first == byte).then_some(())
+    }
+
+    /// Returns the next byte, which is no space.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        self.skip_spaces();
+        self.0.first().copied()
+    }
+
+    #[inline]
+    fn skip_spaces(&mut self) {
+        // The writer makes none.
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.0 {
+            self.0 = rest;
         }
-        number.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+    }
+
+    #[inline]
+    fn number(&mut self) -> Option<u64> {
+        let (mut number, mut digits) = (0_u64, 0);
+        while let Some(digit) =
+            self.0.get(digits).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
+        {
+            number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+            digits += 1;
+        }
+        self.0 = &self.0[digits..];
+        (digits > 0).then_some(number)
     }
 }
 
