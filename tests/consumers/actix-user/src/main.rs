@@ -1,7 +1,6 @@
 //! A program that is no HearthNet node, on actix-web, with the handler of the README of obs-metrics.
 //!
-//! It ends with exit code 0 when the page is right. Suite `layers` does not run it, because actix-web takes over half a minute to
-//! build. Run it after a change of the README: `cargo run --locked --manifest-path tests/consumers/actix-user/Cargo.toml`.
+//! It ends with exit code 0 when the page is right.
 
 use std::error::Error;
 use std::io::{Read, Write};
