@@ -259,3 +259,25 @@ async fn planted_secrets_are_in_no_answer() {
         );
     }
 }
+
+/// The log is 0600, and the page shows its lines.
+#[tokio::test]
+async fn of_the_users_of_this_machine_the_nodes_own_and_root_see_the_console() {
+    let node = Home::new().start("");
+    called(&node, ECHO).await;
+    for path in ["/overview", "/logs?n=5", "/traces", "/problems", "/metrics", "/doctor", "/sessions"] {
+        let path = format!("{API}{path}");
+        // 65534 is also the user that stands for all users of other namespaces.
+        for (user, is_admitted) in [(12_345, false), (65_534, false), (0, true)] {
+            if let Some(answer) = node.asked_as(user, &path) {
+                assert_eq!(
+                    answer.starts_with("HTTP/1.1 200 OK"),
+                    is_admitted,
+                    "{path}, user {user}: {answer}"
+                );
+                assert_eq!(answer.starts_with("HTTP/1.1 401"), !is_admitted, "{path}, user {user}: {answer}");
+                assert!(is_admitted || !answer.contains(ECHO), "{path}, user {user}: {answer}");
+            }
+        }
+    }
+}

@@ -115,18 +115,6 @@ async fn a_problem_is_muted_until_a_time_and_a_mistake_changes_nothing() {
     assert_eq!(state().await, ("open".to_owned(), Value::Null));
 }
 
-/// Returns the answer that a user of this machine gets. `None` if the tests may not become one.
-fn asked_as(user: u32, port: u16) -> Option<String> {
-    use std::os::unix::process::CommandExt as _;
-
-    let request = "GET /problems HTTP/1.1\\r\\nhost: 127.0.0.1\\r\\nconnection: close\\r\\n\\r\\n";
-    let script =
-        format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{request}' >&3; exec timeout 30 cat <&3");
-    let mut command = std::process::Command::new("bash");
-    let output = command.args(["-c", &script]).current_dir("/").uid(user).gid(user).output().ok()?;
-    output.status.success().then(|| text_of(&output.stdout))
-}
-
 #[tokio::test]
 async fn others_can_neither_read_nor_mute_problems() {
     let node = Home::new().start("");
@@ -153,10 +141,27 @@ async fn others_can_neither_read_nor_mute_problems() {
         }
     }
     for (user, status) in [(12_345, "403 Forbidden"), (65_534, "403 Forbidden"), (0, "200 OK")] {
-        if let Some(answer) = asked_as(user, node.port) {
+        if let Some(answer) = node.asked_as(user, "/problems") {
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "user {user}: {answer}");
             assert_eq!(answer.contains("timeout"), user == 0, "user {user}: {answer}");
         }
     }
     assert_eq!(failed_echo(node.get("/problems").await["problems"].as_array().unwrap())["state"], "open");
+}
+
+#[tokio::test]
+async fn a_webhook_that_hangs_holds_up_neither_a_call_nor_the_end() {
+    let webhook = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", webhook.local_addr().unwrap());
+    let node = Home::new().start(&format!("[observability]\nproblems_webhook = \"{url}\""));
+    node.call(ECHO, &json!({ "input": { "fail": "timeout" } })).send().await.unwrap();
+    // It is asked, and never answers.
+    let asked = tokio::task::spawn_blocking(move || webhook.accept().unwrap()).await.unwrap();
+    node.call(ECHO, &json!({ "input": {} })).send().await.unwrap().error_for_status().unwrap();
+    node.signal("TERM");
+    let begun = std::time::Instant::now();
+    let (status, _) = node.wait();
+    // The hook itself gives up after ten seconds.
+    assert!(status.success() && begun.elapsed().as_secs() < 8, "{status} after {:?}", begun.elapsed());
+    drop(asked);
 }
