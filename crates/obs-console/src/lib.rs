@@ -10,7 +10,7 @@ mod refused;
 mod server;
 mod source;
 
-pub use access::{Mode, Settings, Token, is_own_socket, socket_owner};
+pub use access::{ConnectionUser, Mode, Settings, Token, is_own_socket, socket_owner};
 pub use error::{Error, ErrorKind};
 pub use server::router;
 pub use source::{Download, Failure, Source, Tail};

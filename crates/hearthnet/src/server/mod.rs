@@ -19,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use obs_facade::console::ConnectionUser;
 use obs_facade::http::LocalAddress;
 use obs_facade::{Logger, debug, info, warn_limited};
 use tokio::net::{TcpListener, TcpStream};
@@ -126,9 +127,11 @@ async fn connection(
     // Tokens are small, and Nagle's algorithm would delay them.
     let _ = stream.set_nodelay(true);
     disconnect_unread(&stream);
+    let user = ConnectionUser::default();
     let service = service_fn(move |mut request: Request<Incoming>| {
         requested.raise();
         request.extensions_mut().insert(remote);
+        request.extensions_mut().insert(user.clone());
         if let Some(own) = own {
             request.extensions_mut().insert(own);
         }

@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::uri::Authority;
 
 use super::attempts::Attempts;
-use super::owner::{is_own_or_root, own_user, socket_owner};
+use super::owner::{ConnectionUser, is_own_or_root, own_user};
 use super::place::Place;
 use super::sessions::Sessions;
 use super::settings::{Mode, Settings};
@@ -45,6 +45,7 @@ pub(crate) enum Viewer {
 pub(crate) struct Caller {
     address: SocketAddr,
     is_local: bool,
+    connection: ConnectionUser,
     host: Authority,
     secrets: Vec<String>,
     bearer: Option<String>,
@@ -85,13 +86,14 @@ impl Gate {
         Ok(Caller {
             address: *address,
             is_local: (self.settings.is_local_caller)(request),
+            connection: request.extensions.get().cloned().unwrap_or_default(),
             secrets: cookie::values(&request.headers, &host).map(str::to_owned).collect(),
             bearer: bearer(request).map(str::to_owned),
             host,
         })
     }
 
-    /// Decides whether the caller may use the API. It reads files if the caller is on this machine.
+    /// Decides whether the caller may use the API. It may read files; see [`Caller::is_looked_up`].
     pub(crate) fn admit(&self, caller: &Caller) -> Result<Viewer, Refused> {
         let place = self.place(caller);
         if self.is_owner(place) {
@@ -108,7 +110,7 @@ impl Gate {
         }
     }
 
-    /// Opens a session for a caller with the token. It reads files if the caller is on this machine.
+    /// Opens a session for a caller with the token. It may read files; see [`Caller::is_looked_up`].
     pub(crate) fn log_in(&self, caller: &Caller, token: &str) -> Result<Opened, Refused> {
         let place = self.place(caller);
         self.check(token, place)?;
@@ -146,7 +148,8 @@ impl Gate {
     }
 
     fn place(&self, caller: &Caller) -> Place {
-        let user = caller.is_local.then(|| socket_owner(caller.address, self.settings.port)).flatten();
+        let look_up = || caller.connection.look_up(caller.address, self.settings.port);
+        let user = caller.is_local.then(look_up).flatten();
         Place { address: caller.address.ip().to_canonical(), user }
     }
 
@@ -179,8 +182,8 @@ impl Gate {
 
 impl Caller {
     /// Whether a decision about the caller reads files.
-    pub(crate) fn is_local(&self) -> bool {
-        self.is_local
+    pub(crate) fn is_looked_up(&self) -> bool {
+        self.is_local && self.connection.known().is_none()
     }
 
     /// Host and port that the request names.

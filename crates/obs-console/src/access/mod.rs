@@ -15,6 +15,6 @@ mod site;
 mod token;
 
 pub(crate) use gate::{Caller, Gate, Viewer};
-pub use owner::{is_own_socket, socket_owner};
+pub use owner::{ConnectionUser, is_own_socket, socket_owner};
 pub use settings::{Mode, Settings};
 pub use token::Token;

@@ -52,7 +52,7 @@ pub(super) async fn viewer(
 }
 
 async fn admit(console: &Arc<Console>, caller: Caller) -> Result<Viewer, Refused> {
-    if !caller.is_local() {
+    if !caller.is_looked_up() {
         return console.gate.admit(&caller);
     }
     let on_thread = console.clone();

@@ -28,7 +28,8 @@ use crate::source::Source;
 /// Returns the routes of the console: `/console`, its page and its API. There are none if the mode is [`Mode::Off`].
 ///
 /// The server must put the caller's address into each request as
-/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). The routes need a runtime of tokio with timers.
+/// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), and may put a [`ConnectionUser`](crate::ConnectionUser) beside it.
+/// The routes need a runtime of tokio with timers.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -16,7 +16,7 @@ mod source;
 mod traces;
 
 pub use obs_console::{
-    Failure, Mode, Settings, Source, Tail, Token, api, is_own_socket, router, socket_owner,
+    ConnectionUser, Failure, Mode, Settings, Source, Tail, Token, api, is_own_socket, router, socket_owner,
 };
 
 pub use self::node::ConsoleNode;

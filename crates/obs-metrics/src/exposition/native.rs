@@ -117,10 +117,7 @@ impl NativeBuckets {
         self.zero_threshold = self.zero_threshold.max(other.zero_threshold);
         self.zero = self.zero.saturating_add(other.zero);
         for (own, other) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
-            for (index, count) in other {
-                let own = own.entry(*index).or_default();
-                *own = own.saturating_add(*count);
-            }
+            add_counts(own, other);
         }
     }
 
@@ -190,6 +187,20 @@ impl NativeBuckets {
     }
 }
 
+/// Adds counts. Both maps are walked at once, because a search for each bucket takes several times as long.
+fn add_counts(own: &mut BTreeMap<i32, u64>, other: &BTreeMap<i32, u64>) {
+    let mut missing = Vec::new();
+    let mut places = own.iter_mut().peekable();
+    for (index, count) in other {
+        while places.next_if(|(own, _)| *own < index).is_some() {}
+        match places.next_if(|(own, _)| *own == index) {
+            Some((_, own)) => *own = own.saturating_add(*count),
+            None => missing.push((*index, *count)),
+        }
+    }
+    own.extend(missing);
+}
+
 /// Returns the value at a share of the way through a bucket. Values are taken to be spread evenly on a logarithmic scale,
 /// as Prometheus does.
 fn within(lower: f64, upper: f64, share: f64) -> f64 {
@@ -225,6 +236,14 @@ mod tests {
             negative: negative.iter().copied().collect(),
             ..NativeBuckets::empty(3, 1e-9)
         }
+    }
+
+    #[test]
+    fn counts_are_added_where_either_has_buckets() {
+        let mut sum = of(&[(-3, 1), (0, 2), (7, u64::MAX)], 0, &[]);
+        sum.merge(&of(&[(-9, 4), (-3, 10), (1, 20), (7, 1), (9, 30)], 0, &[(2, 5)]));
+        let expected = [(-9, 4), (-3, 11), (0, 2), (1, 20), (7, u64::MAX), (9, 30)];
+        assert_eq!(sum, of(&expected, 0, &[(2, 5)]));
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl LogTail {
 
     /// Returns the lines since the last look.
     fn look(&mut self, most: usize) -> Result<TailLines, Failure> {
-        let (mut kept, mut bytes) = (VecDeque::<Vec<u8>>::new(), 0);
+        let (mut kept, mut spare, mut bytes) = (VecDeque::<Vec<u8>>::new(), Vec::new(), 0);
         let mut found = TailLines::default();
         let (filter, written) = (&self.filter, &mut self.written);
         let read = self.reader.read_new(true, |_, piece| {
@@ -64,12 +64,17 @@ impl LogTail {
                 return Ok(());
             }
             bytes += line.len();
-            kept.push_back(line.to_vec());
+            // Most lines of a flood are left out again, so that the memory of the last one serves the next one.
+            let mut copy = std::mem::take(&mut spare);
+            copy.clear();
+            copy.extend_from_slice(line);
+            kept.push_back(copy);
             // The newest lines are those that a viewer waits for.
             while kept.len() > most || bytes > MAX_BYTES && kept.len() > 1 {
                 let Some(left_out) = kept.pop_front() else { break };
                 bytes -= left_out.len();
                 found.skipped += 1;
+                spare = left_out;
             }
             Ok(())
         });
