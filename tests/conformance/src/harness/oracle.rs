@@ -122,6 +122,77 @@ for of_resource in request.resource_spans:
 json.dump(spans, sys.stdout)
 ";
 
+/// Returns the data points that Python's `opentelemetry-proto` reads from the body of an export of metrics, each with the name,
+/// the kind and the temporality of its metric.
+pub(crate) fn opentelemetry_points(lab: &Lab, body: &[u8]) -> Outcome<Vec<Value>> {
+    opentelemetry_proto_is_there(lab)?;
+    let ran = process::run(Command::new("python3").args(["-c", POINTS]), body, LIMIT)?.exits(0)?;
+    Ok(serde_json::from_str(&ran.stdout)?)
+}
+
+const POINTS: &str = "
+import json, sys
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+request = ExportMetricsServiceRequest()
+request.ParseFromString(sys.stdin.buffer.read())
+size = request.ByteSize()
+request.DiscardUnknownFields()
+assert request.ByteSize() == size, 'fields that are not of OTLP'
+def attributes(of):
+    return {a.key: getattr(a.value, a.value.WhichOneof('value')) for a in of}
+points = []
+for of_resource in request.resource_metrics:
+    for of_scope in of_resource.scope_metrics:
+        for m in of_scope.metrics:
+            kind = m.WhichOneof('data')
+            data = getattr(m, kind)
+            for p in data.data_points:
+                point = {
+                    'name': m.name, 'kind': kind, 'temporality': getattr(data, 'aggregation_temporality', 0),
+                    'start': p.start_time_unix_nano, 'time': p.time_unix_nano,
+                    'attributes': attributes(p.attributes),
+                    'resource': attributes(of_resource.resource.attributes),
+                    'exemplars': [[e.trace_id.hex(), e.span_id.hex()] for e in getattr(p, 'exemplars', [])]}
+                if kind in ('sum', 'gauge'):
+                    point['value'] = getattr(p, p.WhichOneof('value'))
+                else:
+                    point['count'] = p.count
+                if kind == 'exponential_histogram':
+                    point['buckets'] = p.zero_count + sum(p.positive.bucket_counts) + sum(p.negative.bucket_counts)
+                points.append(point)
+json.dump(points, sys.stdout)
+";
+
+/// Returns the records that Python's `opentelemetry-proto` reads from the body of an export of lines.
+pub(crate) fn opentelemetry_records(lab: &Lab, body: &[u8]) -> Outcome<Vec<Value>> {
+    opentelemetry_proto_is_there(lab)?;
+    let ran = process::run(Command::new("python3").args(["-c", RECORDS]), body, LIMIT)?.exits(0)?;
+    Ok(serde_json::from_str(&ran.stdout)?)
+}
+
+const RECORDS: &str = "
+import json, sys
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+request = ExportLogsServiceRequest()
+request.ParseFromString(sys.stdin.buffer.read())
+size = request.ByteSize()
+request.DiscardUnknownFields()
+assert request.ByteSize() == size, 'fields that are not of OTLP'
+def typed(of):
+    return {a.key: str(a.value.WhichOneof('value')) for a in of}
+records = []
+for of_resource in request.resource_logs:
+    for of_scope in of_resource.scope_logs:
+        for r in of_scope.log_records:
+            assert len(r.trace_id) in (0, 16) and len(r.span_id) in (0, 8)
+            records.append({
+                'time': r.time_unix_nano, 'severity': [r.severity_number, r.severity_text],
+                'trace_id': r.trace_id.hex(), 'body': r.body.string_value, 'types': typed(r.attributes),
+                'values': {a.key: a.value.string_value for a in r.attributes},
+                'resource': {a.key: a.value.string_value for a in of_resource.resource.attributes}})
+json.dump(records, sys.stdout)
+";
+
 pub(crate) fn runs(command: &mut Command) -> bool {
     process::run(command, b"", LIMIT).is_ok_and(|ran| ran.code == Some(0))
 }

@@ -113,10 +113,19 @@ fn read_printed(text: &str) -> Vec<Seen> {
     spans
 }
 
+/// Request of an export.
+#[derive(Clone)]
+struct Request {
+    /// First line of its head.
+    line: String,
+    is_gzipped: bool,
+    body: Vec<u8>,
+}
+
 /// Collector that accepts everything and keeps the bodies for another program.
 pub(crate) struct Bodies {
     address: String,
-    kept: Arc<Mutex<Vec<Vec<u8>>>>,
+    kept: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Bodies {
@@ -127,8 +136,8 @@ impl Bodies {
         let bodies = Arc::clone(&kept);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if let Ok(body) = take(stream) {
-                    bodies.lock().unwrap_or_else(PoisonError::into_inner).push(body);
+                if let Ok(request) = take(stream) {
+                    bodies.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 }
             }
         });
@@ -140,14 +149,31 @@ impl Bodies {
     }
 
     pub(crate) fn kept(&self) -> Vec<Vec<u8>> {
+        self.requests().into_iter().map(|request| request.body).collect()
+    }
+
+    /// Returns the bodies of the requests for a path.
+    pub(crate) fn kept_at(&self, path: &str) -> Vec<Vec<u8>> {
+        let head = format!("POST {path} ");
+        let requests = self.requests().into_iter().filter(|request| request.line.starts_with(&head));
+        requests.map(|request| request.body).collect()
+    }
+
+    /// Returns whether every request came in gzip.
+    pub(crate) fn all_gzipped(&self) -> bool {
+        self.requests().iter().all(|request| request.is_gzipped)
+    }
+
+    fn requests(&self) -> Vec<Request> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn take(mut stream: TcpStream) -> std::io::Result<Vec<u8>> {
+fn take(mut stream: TcpStream) -> std::io::Result<Request> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let (mut length, mut is_gzipped) = (0, false);
+    let (mut length, mut is_gzipped, mut first) = (0, false, String::new());
+    reader.read_line(&mut first)?;
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
@@ -169,5 +195,5 @@ fn take(mut stream: TcpStream) -> std::io::Result<Vec<u8>> {
     stream.write_all(
         b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     )?;
-    Ok(body)
+    Ok(Request { line: first, is_gzipped, body })
 }

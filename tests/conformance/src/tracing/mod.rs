@@ -5,6 +5,7 @@ mod command;
 mod context;
 mod export;
 mod recent;
+mod signals;
 mod two_nodes;
 
 use crate::case::{Case, Outcome, Suite, failed};
@@ -28,6 +29,8 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("peer_that_is_gone_is_an_error", two_nodes::peer_gone),
         Case::new("one_trace_over_two_nodes_at_a_real_collector", export::one_trace_over_two_nodes),
         Case::new("opentelemetry_reads_what_is_exported", export::decoded_by_python),
+        Case::new("opentelemetry_reads_metrics_and_lines", signals::cumulative),
+        Case::new("opentelemetry_reads_differences", signals::delta),
         Case::new("collector_that_is_gone_is_one_warning", export::collector_gone),
         Case::new("bad_otlp_endpoint_names_field_and_fix", export::bad_endpoint),
         Case::new("trace_recent_command", command::recent),
