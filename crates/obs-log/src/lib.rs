@@ -158,8 +158,9 @@ pub use log::{self, log_enabled};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::api::error_field::{ErrorFieldBox, ErrorFieldBoxRef, ErrorFieldOwned, ErrorFieldRef};
-    pub use crate::api::exception::{Caught, CaughtBox, CaughtBoxRef, CaughtError, Probe};
+    pub use crate::api::exception::{Caught, CaughtBox, CaughtBoxRef, CaughtError};
     pub use crate::api::limited::{Admitted, admit};
+    pub use crate::api::probe::Probe;
 }
 
 /// The snippets of the README compile and run.

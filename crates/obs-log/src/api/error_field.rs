@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ops::Deref;
 
-use crate::api::exception::Probe;
+use crate::api::probe::Probe;
 
 /// Value that `key:err = value` accepts: a type that implements [`std::error::Error`] and borrows nothing, or one that points to
 /// such a type, such as `Box<dyn Error>` and `anyhow::Error`, or a reference to either. The line has its message and causes.

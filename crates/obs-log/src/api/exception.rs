@@ -8,6 +8,7 @@ use log::kv::Value;
 use log::{Log, Metadata, Record};
 
 use crate::api::logger::Logger;
+use crate::api::probe::Probe;
 use crate::backtrace::{self, Trace};
 use crate::dispatch::sinks;
 use crate::json::joined::Joined;
@@ -87,12 +88,6 @@ macro_rules! __exception {
             `:?` for its `Debug`"
 )]
 pub trait Exception {}
-
-/// Wrapper that tells an error from a pointer to one and from other types. Method lookup removes references from the receiver
-/// one by one, so it prefers the trait below whose receiver has most of them.
-#[derive(Debug)]
-#[doc(hidden)]
-pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
 /// Conversion of any other type, which the compiler refuses.
 #[doc(hidden)]

@@ -9,6 +9,7 @@ pub(crate) mod flush;
 pub(crate) mod limited;
 pub(crate) mod logger;
 mod macros;
+pub(crate) mod probe;
 pub(crate) mod secret;
 pub(crate) mod stats;
 pub(crate) mod testing;
