@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use serde_json::Value;
 
 /// Libraries of the workspace, which others depend on and whose documentation they read.
-pub(crate) const LIBRARIES: [&str; 9] = [
+pub(crate) const LIBRARIES: [&str; 10] = [
     "obs-log",
     "obs-metrics",
     "obs-otlp",
@@ -15,6 +15,7 @@ pub(crate) const LIBRARIES: [&str; 9] = [
     "obs-doctor",
     "obs-tracing",
     "obs-history",
+    "obs-community",
     "obs-console",
     "obs-facade",
 ];

@@ -9,7 +9,7 @@ use crate::case::{Outcome, ensure, equal, failed};
 use crate::harness::Lab;
 
 /// Edges between our own packages: the crates and their consumers.
-const GRAPH: [(&str, &[&str]); 16] = [
+const GRAPH: [(&str, &[&str]); 17] = [
     ("obs-log", &[]),
     ("obs-metrics", &[]),
     ("obs-otlp", &[]),
@@ -18,6 +18,8 @@ const GRAPH: [(&str, &[&str]); 16] = [
     ("obs-doctor", &[]),
     ("obs-tracing", &["obs-log", "obs-trace"]),
     ("obs-history", &["obs-metrics", "obs-trace"]),
+    // For the arithmetic of native histograms.
+    ("obs-community", &["obs-metrics"]),
     ("obs-console", &[]),
     (
         "obs-facade",
@@ -32,7 +34,7 @@ const GRAPH: [(&str, &[&str]); 16] = [
             "obs-tracing",
         ],
     ),
-    ("hearthnet", &["obs-facade"]),
+    ("hearthnet", &["obs-community", "obs-facade"]),
     ("bus-module", &["obs-facade"]),
     ("log-only", &["obs-log"]),
     ("metrics-only", &["obs-metrics"]),

@@ -93,8 +93,11 @@ fn has_word(line: &str, word: &str) -> bool {
 /// Only the log's console and its last-resort warning print.
 pub(super) fn nothing_prints(lab: &Lab) -> Outcome {
     let words = ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!(", "stdout().", "stderr()."];
-    let packages =
-        [&SUB_CRATES[..], &["obs-console", "obs-facade", "obs-history", "obs-otlp", "obs-tracing"]].concat();
+    let packages = [
+        &SUB_CRATES[..],
+        &["obs-community", "obs-console", "obs-facade", "obs-history", "obs-otlp", "obs-tracing"],
+    ]
+    .concat();
     never(
         lab,
         "no print",
@@ -131,6 +134,7 @@ pub(super) fn nothing_panics(lab: &Lab) -> Outcome {
         "obs-trace",
         "obs-tracing",
         "obs-history",
+        "obs-community",
         "obs-console",
         "obs-facade",
     ];

@@ -25,8 +25,9 @@ const TOP_LEVEL: [&str; 15] = [
     "tests",
 ];
 
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "hearthnet",
+    "obs-community",
     "obs-console",
     "obs-doctor",
     "obs-facade",

@@ -18,8 +18,9 @@ use crate::harness::Lab;
 const MOST_FILES: usize = 2;
 
 /// Crates whose files are checked.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "hearthnet",
+    "obs-community",
     "obs-console",
     "obs-doctor",
     "obs-facade",
