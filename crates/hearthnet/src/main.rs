@@ -2,6 +2,7 @@
 
 mod bus;
 mod cli;
+mod community;
 mod config;
 mod console;
 mod failure;

@@ -56,6 +56,11 @@ impl Bus {
         Ok((signer, body))
     }
 
+    /// Returns the object `document` with a signature of this node.
+    pub(crate) fn sign_document(&self, document: Value) -> Value {
+        self.profile.identity.sign_document(document)
+    }
+
     /// Signs a request to a peer, with `name` in the place of a capability.
     pub(crate) fn sign_request(
         &self,

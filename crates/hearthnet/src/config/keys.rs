@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
+use super::federated::{ConsentSection, FederatedSection, PublishSection};
 use super::fields;
 use super::mistake::{Mistake, shown};
 use super::sections::{
@@ -16,44 +17,39 @@ use super::sections::{
 use crate::nearest::nearest;
 
 /// Keys that later versions add to sections of this version.
-const LATER_KEYS: [(&str, &[&str]); 4] = [
+const LATER_KEYS: [(&str, &[&str]); 6] = [
     ("identity", &["auto_generate"]),
     ("transport", &["tls_cert", "tls_key"]),
     ("discovery", &["relay_urls"]),
     ("bus", &["prefer_local", "local_load_threshold"]),
+    (
+        "observability.federated",
+        &[
+            "aggregator_failover_seconds",
+            "member_detail_retention_hours",
+            "publish_to_external",
+            "otlp_endpoint",
+            "otlp_token_env",
+            "trackio_community_space",
+        ],
+    ),
+    ("observability.federated.consent", &["publish_to_federated", "banding"]),
 ];
 
 /// Sections that later versions and other modules add, with their keys where these are known. A section without keys may
 /// hold anything.
-const LATER_SECTIONS: [(&str, &[&str]); 10] = [
+const LATER_SECTIONS: [(&str, &[&str]); 7] = [
     ("embedding", &[]),
     ("rag", &[]),
     ("file", &[]),
     ("market", &[]),
     ("chat", &[]),
     ("ui", &["host", "port", "launch_browser"]),
-    (
-        "observability.federated",
-        &[
-            "enabled",
-            "metrics_tick_seconds",
-            "aggregator_failover_seconds",
-            "member_detail_retention_hours",
-            "aggregation_min_nodes",
-            "publish_to_external",
-            "otlp_endpoint",
-            "otlp_token_env",
-            "trackio_community_space",
-            "consent",
-        ],
-    ),
-    ("observability.federated.consent", &["publish_to_community", "publish_to_federated", "banding"]),
-    ("observability.federated.consent.publish_to_community", &["metrics"]),
     ("observability.federated.consent.publish_to_federated", &["metrics"]),
 ];
 
 /// Returns the sections of this version with their keys. `llm.backends` stands for each of its entries.
-fn sections() -> [(&'static str, &'static [&'static str]); 9] {
+fn sections() -> [(&'static str, &'static [&'static str]); 12] {
     [
         ("identity", fields::of::<IdentitySection>()),
         ("community", fields::of::<CommunitySection>()),
@@ -64,6 +60,9 @@ fn sections() -> [(&'static str, &'static [&'static str]); 9] {
         ("llm.backends", fields::of::<BackendSection>()),
         ("emergency", fields::of::<EmergencySection>()),
         ("observability", fields::of::<ObservabilityConfig>()),
+        ("observability.federated", fields::of::<FederatedSection>()),
+        ("observability.federated.consent", fields::of::<ConsentSection>()),
+        ("observability.federated.consent.publish_to_community", fields::of::<PublishSection>()),
     ]
 }
 
@@ -141,10 +140,14 @@ impl Sorter<'_> {
     /// Sorts the keys of a table. `path` is its name with the index.
     fn keys(&mut self, section: &str, path: &str, table: &mut DeTable<'_>) {
         let known = keys_of(section);
-        for (key, value) in std::mem::take(table) {
+        for (key, mut value) in std::mem::take(table) {
             let name: &str = key.get_ref();
             let field = format!("{path}.{name}");
-            if later_section(&field).is_some() || later_keys(section).contains(&name) {
+            if is_below_observability(&field) {
+                if self.section(&field, key.span().start, &mut value) {
+                    table.insert(key, value);
+                }
+            } else if later_section(&field).is_some() || later_keys(section).contains(&name) {
                 self.unused(&field, &value);
             } else if known.contains(&name) {
                 table.insert(key, value);
@@ -226,6 +229,11 @@ fn keys_of(section: &str) -> &'static [&'static str] {
     sections().into_iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
 
+/// Returns whether a key of `[observability]`, or of a section below it, is a section of its own.
+fn is_below_observability(field: &str) -> bool {
+    field.starts_with("observability.") && !keys_of(field).is_empty()
+}
+
 fn later_keys(section: &str) -> &'static [&'static str] {
     LATER_KEYS.into_iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
@@ -285,6 +293,7 @@ mod tests {
             aggregator_failover_seconds = 60
             member_detail_retention_hours = 24
             aggregation_min_nodes = 3
+            aggregator = ""
             publish_to_external = false
             otlp_endpoint = "http://127.0.0.1:4318"
             otlp_token_env = "TOKEN"
@@ -307,7 +316,14 @@ mod tests {
             "file",
             "identity.auto_generate",
             "market",
-            "observability.federated",
+            "observability.federated.aggregator_failover_seconds",
+            "observability.federated.consent.banding",
+            "observability.federated.consent.publish_to_federated",
+            "observability.federated.member_detail_retention_hours",
+            "observability.federated.otlp_endpoint",
+            "observability.federated.otlp_token_env",
+            "observability.federated.publish_to_external",
+            "observability.federated.trackio_community_space",
             "rag",
             "transport.tls_cert",
             "transport.tls_key",

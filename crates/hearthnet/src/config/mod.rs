@@ -4,6 +4,7 @@
 //! allowed values. No value is replaced silently.
 
 mod capabilities;
+pub(crate) mod federated;
 mod fields;
 mod file;
 mod keys;
@@ -28,6 +29,7 @@ use serde::Deserialize;
 
 #[cfg(test)]
 pub(crate) use self::capabilities::BUILT_IN;
+use self::federated::FederatedSection;
 pub(crate) use self::notes::{Examination, Notes};
 use self::paths::{Folder, Paths};
 pub(crate) use self::sections::BackendSection;
@@ -50,6 +52,9 @@ pub(crate) struct Config {
     pub(crate) llm: LlmSection,
     pub(crate) emergency: EmergencySection,
     pub(crate) observability: ObservabilityConfig,
+    /// Section `[observability.federated]`, which the facade does not know.
+    #[serde(skip)]
+    pub(crate) federated: FederatedSection,
 
     #[serde(skip)]
     pub(crate) notes: Notes,

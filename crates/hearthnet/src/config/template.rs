@@ -78,6 +78,14 @@ log_level = "info"                       # trace, debug, info, warning or error;
 # doctor_remote = false                  # true: answer /doctor to other machines too
 # Servers whose `Date` header gives the doctor the time.
 # doctor_clock_anchors = ["http://cp.cloudflare.com/generate_204", "http://www.google.com/generate_204", "http://connectivity-check.ubuntu.com/"]
+
+# Metrics of the community, without those of any node: docs/operating.md has what is protected.
+[observability.federated]
+# enabled = false
+# aggregator = ""                        # ID of the node that collects and may ask this one; empty: this node collects
+# consent.publish_to_community.metrics = [] # what this node shares; example: ["capability_calls_per_min", "error_rate_per_min", "p95_latency_ms_by_cap"]
+# aggregation_min_nodes = 3              # least number of nodes behind a figure, 3 to 64
+# metrics_tick_seconds = 60              # time between two figures, 1 to 3600, the same on all nodes; a short one tells more of single calls
 "#
     )
 }
@@ -121,12 +129,16 @@ mod tests {
             "[[llm.backends]]\nname = \"a\"\nurl = \"http://a\"",
             "[emergency]",
             "[observability]",
+            "[observability.federated]",
         ] {
             fs::write(&file, format!("{section}\nnot-a-field = 1")).unwrap();
             let refused = Config::load(Some(&file), &paths).unwrap_err().message().to_owned();
             let (_, allowed) = refused.split_once("expected one of").unwrap();
             for field in allowed.split('`').skip(1).step_by(2) {
-                assert!(uncommented.contains(&format!("\n{field} = ")), "{section} {field}");
+                // A section below is written as the path of its key.
+                let is_named =
+                    [" = ", "."].iter().any(|after| uncommented.contains(&format!("\n{field}{after}")));
+                assert!(is_named, "{section} {field}");
             }
         }
     }

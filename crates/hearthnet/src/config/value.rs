@@ -65,6 +65,12 @@ pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     deserializer.deserialize_i64(whole).map(|seconds| Duration::from_secs(seconds as u64))
 }
 
+/// Deserializes the least number of nodes behind a figure. A figure of fewer than three would tell of single ones.
+pub(crate) fn min_nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let whole = Whole { range: 3..=64, allowed: "nodes from 3 to 64" };
+    deserializer.deserialize_i64(whole).map(|nodes| nodes as usize)
+}
+
 /// String that `parse` accepts, with a description of what it accepts.
 pub(super) struct Text<T> {
     pub(super) parse: fn(&str) -> Option<T>,

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::Config;
+use super::federated::{self, Below};
 use super::mistake::Mistake;
 use super::setting::Setting;
 
@@ -34,9 +35,14 @@ pub(super) fn read(document: &Spanned<DeTable<'_>>, text: &str) -> (Config, Vec<
     (Config::default(), mistakes)
 }
 
-fn read_once(document: Spanned<DeTable<'_>>) -> Result<Config, serde_path_to_error::Error<toml::de::Error>> {
+fn read_once(
+    mut document: Spanned<DeTable<'_>>,
+) -> Result<Config, serde_path_to_error::Error<toml::de::Error>> {
+    let federated = federated::part(document.get_mut());
     // serde itself names no path, such as `llm.backends[0].url`.
-    serde_path_to_error::deserialize(toml::Deserializer::from(document))
+    let config: Config = serde_path_to_error::deserialize(toml::Deserializer::from(document))?;
+    let Below { observability } = serde_path_to_error::deserialize(toml::Deserializer::from(federated))?;
+    Ok(Config { federated: observability.federated, ..config })
 }
 
 /// Returns the mistake with serde's message, parted into problem and advice.

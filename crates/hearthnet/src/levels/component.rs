@@ -6,9 +6,10 @@ use crate::nearest::nearest;
 const ROOT: &str = "hearthnet";
 
 /// Loggers of this node below [`ROOT`], and those of the modules that a later node has.
-const BELOW_ROOT: [&str; 20] = [
+const BELOW_ROOT: [&str; 21] = [
     "bus",
     "bus.router",
+    "community.collect",
     "console",
     "discovery",
     "doctor",

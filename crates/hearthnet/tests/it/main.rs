@@ -8,6 +8,7 @@ mod calls;
 mod caps;
 mod causes;
 mod command;
+mod community;
 mod completions;
 mod config_check;
 mod console;

@@ -30,6 +30,7 @@ use self::service_manager::Message;
 use self::sign_of_life::Marker;
 use super::overrides::Overrides;
 use crate::bus::Profile;
+use crate::community::{self, Federation};
 use crate::config::Config;
 use crate::config::paths::Paths;
 use crate::console;
@@ -218,7 +219,10 @@ impl Serving<'_> {
         info!(logger: LOG, address:% = config.address(); "listening");
         let local =
             status::routes(status).merge(levels::routes()).merge(problems::routes(config.transport.port));
-        let app = node.router(&checkup, local, console);
+        let federation = Federation::new(config, node.bus().clone());
+        watching.spawn(community::watch(federation.clone()));
+        // Every node sees them, as those of the console choose their callers themselves.
+        let app = node.router(&checkup, local, console.merge(community::routes(federation)));
         Ok(server::serve(listener, app, end, grace).await.flatten())
     }
 }

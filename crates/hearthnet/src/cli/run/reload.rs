@@ -113,6 +113,7 @@ pub(super) fn needing_restart(config: &Config) -> Vec<(&'static str, String)> {
         ("bus", format!("{:?}", config.bus)),
         ("llm", format!("{:?}", config.llm)),
         ("emergency", format!("{:?}", config.emergency)),
+        ("observability.federated", format!("{:?}", config.federated)),
         ("observability.console", config.observability.console_access().as_str().to_owned()),
     ]
 }
