@@ -47,16 +47,36 @@ fn a_limit_that_is_too_low_for_a_node_is_an_error() {
         ("run", "-n 5", "`ulimit -n` is 5 and the node needs"),
         ("run", "-n 20", "`ulimit -n` is 20 and the node needs"),
         ("run", "-n 50", "raise the limit, such as with `ulimit -n 1024`"),
-        ("run", "-d 3500", "cannot start the runtime: Resource temporarily unavailable"),
-        ("trace recent", "-d 1800", "no thread can be started"),
     ] {
-        let home = Home::new();
-        let words: Vec<_> = command.split(' ').collect();
-        let output = under(&home, limit, &words).output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{limit}: {stderr}");
-        assert!(stderr.contains(said) && !stderr.contains("panicked"), "{limit}: {stderr}");
+        ends_with(under(&Home::new(), limit, &[command]), said);
     }
+    for (command, more, said) in [
+        ("run", 0, "the log's writer could not be started: Resource temporarily unavailable"),
+        ("run", 1600, "cannot start the runtime: Resource temporarily unavailable"),
+        ("trace recent", 0, "no thread can be started"),
+    ] {
+        let (home, words) = (Home::new(), command.split(' ').collect::<Vec<_>>());
+        let limit = least_memory(&home, &words) + more;
+        ends_with(under(&home, &format!("-d {limit}"), &words), said);
+    }
+}
+
+fn ends_with(mut command: Command, said: &str) {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {stderr}");
+    assert!(stderr.contains(said) && !stderr.contains("panicked"), "{command:?}: {stderr}");
+}
+
+/// Returns the least limit of its data, in kilobytes, with which the system loads the program. It grows with the program.
+fn least_memory(home: &Home, words: &[&str]) -> u32 {
+    /// Exit code of a program that the system could not load.
+    const NOT_LOADED: i32 = 127;
+    let is_loaded = |limit: &u32| {
+        let code = under(home, &format!("-d {limit}"), words).output().unwrap().status.code();
+        code.is_some_and(|code| code != NOT_LOADED)
+    };
+    (1000..10_000).step_by(100).find(is_loaded).unwrap()
 }
 
 /// Connects to `node` from `127.0.0.<host>` and sends nothing.
