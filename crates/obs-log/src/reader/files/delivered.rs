@@ -5,7 +5,9 @@
 //! bytes before the place up to which it was delivered.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use super::source::Source;
 use crate::reader::line_time::LineTime;
@@ -187,6 +189,14 @@ fn hash(bytes: &[u8]) -> u64 {
 pub(super) fn head_of(source: &mut Source) -> Vec<u8> {
     let mut head = vec![0; HEAD_BYTES];
     let read = source.go_to(0).and_then(|_| source.read_full(&mut head)).unwrap_or(0);
+    head.truncate(read);
+    head
+}
+
+/// Reads the beginning of a plain file as far as one read does.
+pub(super) fn plain_head(file: &File) -> Vec<u8> {
+    let mut head = vec![0; HEAD_BYTES];
+    let read = file.read_at(&mut head, 0).unwrap_or(0);
     head.truncate(read);
     head
 }

@@ -344,10 +344,9 @@ impl Reader {
         let start = if is_begun { Found::Behind } else { self.find_start(entry.id, &mut file, deliver)? };
         // A copy is made before its original is truncated. If no new copy exists, the original has lost no lines that
         // precede its beginning.
-        let may_be_truncated = !is_begun && (is_last || file.is_followed || entry.name.is_own());
-        if may_be_truncated
-            && (!listing::has_only(&self.dir, &self.listed).unwrap_or(true)
-                || self.order.is_outdated(entry.id, &mut file.source))
+        let may_be_truncated = !is_begun && (is_last || file.is_followed);
+        if !is_begun && self.order.is_outdated(entry.id, &mut file.source)
+            || may_be_truncated && !listing::has_only(&self.dir, &self.listed).unwrap_or(true)
         {
             self.order.forget(entry.id);
             file.restart_at(Mark::default());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::delivered::{first_time, head_of};
+use super::delivered::{first_time, head_of, plain_head};
 use super::listing::{Entry, FileId};
 use super::name::Compression;
 use super::open_file::OpenFile;
@@ -79,8 +79,9 @@ fn is_readable(entry: &Entry) -> bool {
 }
 
 fn time_of(dir: &Path, entry: &Entry, open: Option<&OpenFile>) -> Option<LineTime> {
-    if let Some(time) = open.and_then(|open| open.mark.first_time()) {
-        return Some(time);
+    if let Some(open) = open {
+        // Its name may have gone, or be that of another file.
+        return open.mark.first_time().or_else(|| first_time(&plain_head(open.source.file())));
     }
     let mut file = is_readable(entry).then(|| OpenFile::open(dir, entry).ok().flatten()).flatten()?;
     first_time(&head_of(&mut file.source))

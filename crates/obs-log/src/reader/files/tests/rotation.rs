@@ -353,6 +353,19 @@ fn a_file_that_was_read_from_its_copy_is_sorted_again_after_a_truncation() {
     assert_eq!(folder.read(true), lines(10..30));
 }
 
+#[test]
+fn a_file_that_was_removed_while_it_was_empty_is_read_on() {
+    let mut folder = Folder::new();
+    folder.append(LIVE, &text(0..10));
+    assert_eq!(folder.read(true), lines(0..10));
+    copy_truncate(&folder, "2026-05-26.log.1");
+    assert!(folder.read(true).is_empty());
+    let mut writer = OpenOptions::new().append(true).open(folder.path(LIVE)).unwrap();
+    fs::remove_file(folder.path(LIVE)).unwrap();
+    writer.write_all(text(10..20).as_bytes()).unwrap();
+    assert_eq!(folder.read(true), lines(10..20));
+}
+
 /// Lines that come while their file is copied and truncated are delivered once, for each truncation with its copy.
 #[test]
 fn truncations_between_and_during_looks_lose_and_double_nothing() {
