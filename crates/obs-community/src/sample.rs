@@ -16,7 +16,7 @@ impl Metric {
     pub(crate) const ALL: [Metric; 3] = [Metric::Calls, Metric::Errors, Metric::Latency];
 }
 
-/// What a node counted since the last tick.
+/// Counts of one metric of a node since the last tick.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sample {
     Calls(u64),

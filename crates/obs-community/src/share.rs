@@ -1,4 +1,4 @@
-//! What a node gives at a tick.
+//! Share that a node gives at a tick.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const MAX_CALLS: u64 = 1 << 40;
 /// Highest and, below zero, lowest index of a bucket: from 2^-30 s, a nanosecond, to 2^30 s.
 const MAX_INDEX: i32 = 30;
 
-/// What a node counted since the last tick, by capability. It holds what its owner consents to, and no name of a node.
+/// Counts of a node since the last tick, by capability. The owner consents to each metric of a share. It has no name of a node.
 ///
 /// ```
 /// use obs_community::Share;

@@ -41,6 +41,7 @@ impl Collector {
 
     /// Asks all peers, and publishes the figures of the period.
     pub(super) async fn collect(&mut self, federation: &Arc<Federation>, period: u64, own: Option<Share>) {
+        self.forget(period);
         let mut shares: BTreeMap<String, Share> = BTreeMap::new();
         shares.extend(own.map(|own| (federation.bus.node_id().to_owned(), own)));
         for (address, answer) in ask_all(federation, period).await {
@@ -52,10 +53,14 @@ impl Collector {
                 warn_limited!(LOG, address, address = address.as_str(), result = result; "share of a peer refused");
             }
         }
-        // Older ones are refused by their period.
-        self.taken.retain(|_, taken| taken.saturating_add(1) >= period);
         self.community.tick(&shares);
         federation.set_page(self.community.page());
+    }
+
+    /// Forgets shares of other periods than this one and the one before, which are refused by their number. After the clock was set
+    /// back, later periods come a second time.
+    fn forget(&mut self, period: u64) {
+        self.taken.retain(|_, taken| *taken <= period && taken.saturating_add(1) >= period);
     }
 
     /// Takes a share once.
@@ -112,4 +117,26 @@ async fn ask(federation: &Federation, url: &Url, period: u64, patience: Duration
         period,
     };
     expected.read(&answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_community::Rules;
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_taken_once_and_again_after_the_clock_was_set_back() {
+        let mut collector = Collector { community: Community::new(Rules::default()), taken: BTreeMap::new() };
+        let mut take = |now: u64, period: u64| {
+            collector.forget(now);
+            let received = Received { node_id: "ada".to_owned(), period, share: Share::default() };
+            collector.take(received, &mut BTreeMap::new())
+        };
+        assert_eq!(take(1000, 1000), Ok(()));
+        assert_eq!(take(1000, 1000), Err("repeated"), "at a second address");
+        assert_eq!(take(1001, 1000), Err("repeated"), "an answer that came before");
+        assert_eq!(take(1001, 1001), Ok(()));
+        assert_eq!(take(900, 900), Ok(()), "the clock was set back");
+    }
 }

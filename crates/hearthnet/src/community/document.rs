@@ -21,7 +21,7 @@ pub(super) fn own(federation: &Federation, period: u64, share: &Share) -> Value 
     }))
 }
 
-/// What the collector expects of a document.
+/// Values that the document of a peer must have.
 pub(super) struct Expected<'a> {
     pub(super) node_id: &'a str,
     pub(super) community_id: &'a str,

@@ -1,4 +1,4 @@
-//! What this node counted since the last tick.
+//! Counts of this node since the last tick.
 
 use std::collections::BTreeMap;
 

@@ -164,6 +164,6 @@ pub struct Run {
     pub until: u64,
     /// Version of the program.
     pub version: String,
-    /// How it ended, such as `stopped` or `killed`. `None` for the present run.
+    /// End of the run, such as `stopped` or `killed`. `None` for the present run.
     pub ended: Option<String>,
 }

@@ -53,7 +53,7 @@ pub(super) fn named(text: &[u8], found: &mut Vec<Finding>) {
             let value = value.of(text, kind, is_query);
             if !is_harmless(&text[value.start..value.end], kind) {
                 found.push(Finding::new(value.start, value.end, kind));
-                // What is within the value is hidden with it.
+                // Its parts are hidden with it.
                 at = value.end;
             }
         }

@@ -17,8 +17,8 @@ const ZERO_THRESHOLD: f64 = 1.0 / (1_u128 << 64) as f64;
 
 pub(super) const COUNTERS: &str = "SELECT minute, run, series, growth FROM counters";
 pub(super) const GAUGES: &str = "SELECT minute, run, series, min, max, last FROM gauges";
-// `octet_length` reads no text, unlike `substr`. A text that is longer than any of the writer's becomes NULL, which has no form;
-// of the column `negative`, which is NULL in most rows, one that is cut has none.
+// `octet_length` does not read the text, and `substr` does. A text that is longer than any of the writer's becomes NULL, and its
+// row is unreadable. The column `negative` may be NULL, so that a long text of it is cut instead, which makes it unreadable too.
 pub(super) const HISTOGRAMS: &str = "SELECT minute, run, series, sum, schema, zero, \
                                      iif(octet_length(positive) <= 65536, positive, NULL), substr(negative, 1, 65536) \
                                      FROM histograms";
