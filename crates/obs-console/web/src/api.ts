@@ -334,7 +334,7 @@ export type Run = {
   until: number,
   /** Version of the program. */
   version: string,
-  /** How it ended, such as `stopped` or `killed`. `None` for the present run. */
+  /** End of the run, such as `stopped` or `killed`. `None` for the present run. */
   ended: string | null,
 };
 
