@@ -46,6 +46,9 @@ impl Engines {
             Command::new("victoria-metrics")
                 // A query answers with samples of the last seconds. The default of 30 s would delay each alert.
                 .arg("-search.latencyOffset=1s")
+                // The merged percentile of all nodes reads every bucket of every node.
+                .arg("-search.maxUniqueTimeseries=10000000")
+                .arg("-search.maxQueryDuration=2m")
                 .arg(format!("-storageDataPath={}", dir.join("store").display()))
                 .arg(format!("-httpListenAddr=127.0.0.1:{store_port}")),
         )?;
@@ -81,8 +84,13 @@ impl Engines {
     /// Returns the value of a query that has one. `None` if the store has no data for it.
     pub(crate) fn query(&self, query: &str) -> Done<Option<f64>> {
         let url = format!("{}/api/v1/query", self.store_url);
-        let mut answer = ureq::get(&url).query("query", query).call()?;
-        let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+        let request = ureq::get(&url).query("query", query);
+        let mut answer = request.config().http_status_as_error(false).build().call()?;
+        let text = answer.body_mut().read_to_string()?;
+        if !answer.status().is_success() {
+            return Err(format!("{query}: {text}").into());
+        }
+        let answer: Value = serde_json::from_str(&text)?;
         let value = answer.pointer("/data/result/0/value/1").and_then(Value::as_str);
         Ok(value.map(str::parse).transpose()?)
     }
