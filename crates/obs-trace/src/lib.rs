@@ -65,8 +65,8 @@
 //! that start tasks, and [`Trace::enter_poll`], while a trace is current. It takes a nanosecond or two a poll.
 //!
 //! A worker is a worker of a tokio runtime or the thread in `block_on`. Threads of `spawn_blocking`, threads without a
-//! runtime, and sections in [`off_worker`] do not count. On Linux the time in which the thread waits for a processor is left
-//! out.
+//! runtime, and sections in [`off_worker`] do not count. On Linux the time in which the thread waits for a processor, or all of
+//! the machine or process stands still, is left out.
 //!
 //! # Memory
 //! The ring holds the last 10 000 traces in at most 64 MiB. A trace has at most 128 spans, 256 fields and 16 KiB of their

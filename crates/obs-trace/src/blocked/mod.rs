@@ -1,9 +1,11 @@
 //! Polls that hold their worker: how long a poll took, for a nanosecond a poll.
 //!
 //! `pace.rs` marks the beginning of a poll and measures at its end. `ticker.rs` tells it cheaply that time has passed.
-//! `run_delay.rs` and `worker.rs` are asked about the few polls that took long. `notice.rs` tells the program.
-//! `context/poll.rs` joins them with the trace and the span.
+//! `lost.rs` and `worker.rs` are asked about the few polls that took long. `run_delay.rs` tells how long a thread waited for a
+//! processor. `notice.rs` tells the program. `context/poll.rs` joins them with the trace and the span.
 
+#[cfg(feature = "rt")]
+mod lost;
 mod notice;
 #[cfg(feature = "rt")]
 mod pace;

@@ -36,8 +36,8 @@ impl<'a> BlockedPoll<'a> {
         self.span.unwrap_or("(root)")
     }
 
-    /// Returns how long the poll held the worker. Time in which the thread waited for a processor is left out where the
-    /// system tells it.
+    /// Returns how long the poll held the worker. Time in which the thread waited for a processor, or the machine
+    /// stood still, is left out where the system tells it.
     pub fn held(&self) -> Duration {
         self.held
     }

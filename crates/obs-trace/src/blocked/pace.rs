@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::{run_delay, ticker};
+use super::{lost, ticker};
 use crate::clock::{self, Instant};
 
 /// Number of polls in a [`WHILE`] that are measured by the clock. A thread that polls less often needs no ticker. So many
@@ -24,8 +24,8 @@ pub(crate) struct Mark {
     tick: u64,
     /// Beginning of the poll if it is exact, else a moment before.
     at: Instant,
-    /// Time that the thread had waited for a processor at a moment shortly before.
-    waited: Duration,
+    /// Time that the thread had lost at a moment shortly before.
+    lost: Duration,
     /// Nanoseconds of all polls that had been reported on this thread by then.
     reported_ns: u64,
 }
@@ -55,22 +55,21 @@ pub(crate) fn begin() -> Mark {
 pub(crate) fn begin_by_the_clock() -> Mark {
     let mut at = clock::now();
     let mut budget = BUDGET.get();
-    let Mark { mut waited, reported_ns, .. } = NEXT.get();
+    let Mark { mut lost, reported_ns, .. } = NEXT.get();
     if at.checked_duration_since(budget.since).is_none_or(|age| age >= WHILE) {
         budget = Budget { since: at, polls: 0 };
-        (at, waited) = run_delay::note(at);
+        (at, lost) = lost::note(at);
     }
     budget.polls += 1;
     BUDGET.set(budget);
     let tick = if budget.polls < EXACT_POLLS { ticker::EXACT } else { ticker::keep_running() };
-    let mark = Mark { tick: ticker::EXACT, at, waited, reported_ns };
+    let mark = Mark { tick: ticker::EXACT, at, lost, reported_ns };
     NEXT.set(Mark { tick, ..mark });
     mark
 }
 
 impl Mark {
-    const NONE: Mark =
-        Mark { tick: ticker::EXACT, at: Instant::ZERO, waited: Duration::ZERO, reported_ns: 0 };
+    const NONE: Mark = Mark { tick: ticker::EXACT, at: Instant::ZERO, lost: Duration::ZERO, reported_ns: 0 };
 
     /// Returns how long the poll took, without the polls in it that were reported. `None` if it was certainly short.
     #[inline]
@@ -94,7 +93,7 @@ impl Mark {
 impl Mark {
     /// Returns how long the thread had no processor since shortly before the poll began, through no fault of its code.
     pub(crate) fn lost(self) -> Duration {
-        run_delay::of_this_thread().map_or(Duration::ZERO, |now| now.saturating_sub(self.waited))
+        lost::so_far().saturating_sub(self.lost)
     }
 }
 

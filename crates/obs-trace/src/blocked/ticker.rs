@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use super::run_delay;
 use crate::clock::{self, Instant};
 
 /// Duration of a tick. A poll that began just before a tick changed is measured as that much shorter, so it is a small part
@@ -28,6 +29,12 @@ const IDLE_TICKS: u64 = 16;
 static ENDS: [AtomicU64; KEPT] = [const { AtomicU64::new(0) }; KEPT];
 /// The ends of an eighth of a second. Of a longer poll the tick in which it began does not matter.
 const KEPT: usize = 128;
+
+/// Nanoseconds in which the machine stood still, as far as the ticker saw it.
+static STALLED_NS: AtomicU64 = AtomicU64::new(0);
+
+/// Delay of a tick that is looked into. Timers are late by less on a machine that runs.
+const LATE: Duration = Duration::from_millis(2);
 
 static TICKER: OnceLock<Option<Thread>> = OnceLock::new();
 
@@ -66,6 +73,14 @@ pub(super) fn end_of(tick: u64) -> Option<Instant> {
     (age < KEPT as u64 - 1).then(|| Instant::ZERO + Duration::from_nanos(place(tick).load(Ordering::Relaxed)))
 }
 
+/// Returns how long the machine has stood still while the ticker ran, because its host had no processor for it.
+///
+/// A poll that saw the tick change sees the stall before that change too: see `end_of`.
+pub(super) fn stalled() -> Duration {
+    // Relaxed: see above.
+    Duration::from_nanos(STALLED_NS.load(Ordering::Relaxed))
+}
+
 fn is_asleep(tick: u64) -> bool {
     tick % 2 == 1
 }
@@ -91,12 +106,28 @@ fn run() {
             thread::park();
             continue;
         }
-        thread::sleep(PERIOD);
-        let now_ns = (clock::now() - Instant::ZERO).as_nanos() as u64;
+        let now = sleep_a_period();
         // Relaxed: published by the number.
-        place(tick).store(now_ns, Ordering::Relaxed);
+        place(tick).store((now - Instant::ZERO).as_nanos() as u64, Ordering::Relaxed);
         let is_wanted = tick.saturating_sub(WANTED.load(Ordering::Relaxed)) <= 2 * IDLE_TICKS;
         // Release: see `end_of`.
         TICK.store(tick + if is_wanted { 2 } else { 1 }, Ordering::Release);
     }
+}
+
+/// Sleeps, and notes a stall of the machine meanwhile. Returns the time of now.
+fn sleep_a_period() -> Instant {
+    let (began, waited) = (clock::now(), run_delay::of_this_thread());
+    thread::sleep(PERIOD);
+    let now = clock::now();
+    let late = clock::between(began, now).saturating_sub(PERIOD);
+    // A ticker that waited for a processor tells nothing about the other threads.
+    if late > LATE
+        && let (Some(before), Some(after)) = (waited, run_delay::of_this_thread())
+    {
+        let stalled = late.saturating_sub(after.saturating_sub(before));
+        // Relaxed: published by the number of the tick.
+        STALLED_NS.fetch_add(stalled.as_nanos() as u64, Ordering::Relaxed);
+    }
+    now
 }
