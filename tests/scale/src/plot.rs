@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::measure::Row;
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 740.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 150.0;
+const RIGHT: f64 = 170.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 44.0;
 

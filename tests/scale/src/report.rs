@@ -26,8 +26,9 @@ writes it. It needs Debian's `victoria-metrics` and `prometheus-alertmanager`.
 
 Each simulated node has a registry of its own with the standard families, four capabilities, and one call a second. It has an
 address of its own in 127.0.0.0/8. vmagent finds the nodes in a file and scrapes `/metrics?histograms=vmrange`, whose answer is
-compressed. VictoriaMetrics stores, vmalert evaluates every 5 s, Alertmanager notifies. Nodes and servers share one machine: {}. The
-largest measurement took {seconds} s.
+compressed. VictoriaMetrics stores, vmalert evaluates every 5 s, Alertmanager notifies. The largest measurement took {seconds} s.
+
+Nodes and servers share one machine: {}.
 
 | nodes | interval | scrapes | failed | CPU of a node a scrape | page (sent) | series | vmagent | VictoriaMetrics | p99 of all calls (exact) | fault to alert |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
