@@ -95,9 +95,16 @@ mod tests {
         }
         assert_eq!(attempts.failures.lock().unwrap().len(), MOST_PLACES + 1);
         assert!(attempts.require_few(place("200.0.0.1"), now).is_err());
-        for n in 0..100 {
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_share_a_count() {
+        let attempts = Attempts::default();
+        let now = Instant::now();
+        for n in 0..MOST_FAILURES {
             attempts.fail(place(&format!("fd00::{n:x}")), now);
         }
-        assert!(attempts.require_few(place("fd00::ffff"), now).is_err(), "one network");
+        assert!(attempts.require_few(place("fd00::ffff"), now).is_err());
+        assert!(attempts.require_few(place("fd00:0:0:1::ffff"), now).is_ok(), "another network");
     }
 }
