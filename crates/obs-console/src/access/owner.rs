@@ -302,4 +302,25 @@ mod tests {
             assert_eq!(owner_in(&[row(local, "0100007F:1BA8", "01", 1, 1)], "127.0.0.1:40000", None), None);
         }
     }
+
+    /// Fails after the rows before it.
+    struct Torn;
+
+    impl std::io::Read for Torn {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("torn"))
+        }
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_read_to_its_end_tells_nothing() {
+        let text = format!("{HEAD}{}", row("0100007F:9C40", "0100007F:1BA8", "01", 1000, 12));
+        let mut owners = Owners::default();
+        owners.read(text.as_bytes(), "127.0.0.1:40000".parse().unwrap(), Some(7080));
+        assert_eq!(owners.only(), Some(1000));
+        let table = BufReader::new(std::io::Read::chain(text.as_bytes(), Torn));
+        let mut owners = Owners::default();
+        owners.read(table, "127.0.0.1:40000".parse().unwrap(), Some(7080));
+        assert_eq!(owners.only(), None);
+    }
 }

@@ -222,6 +222,29 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_another_user_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            let _ = writeln!(std::io::stderr(), "skipped: only root can give a file to another user");
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("token");
+        Token::read_or_create(&path).unwrap();
+        std::os::unix::fs::chown(&path, Some(4242), None).unwrap();
+        assert_eq!(Token::read(&path).unwrap_err().kind(), ErrorKind::Permissions);
+    }
+
+    #[test]
+    fn no_more_of_a_file_is_read_than_a_token_takes() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("token");
+        Token::read_or_create(&path).unwrap();
+        // More than the machine has memory. The file takes no room on the disk.
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(Token::read(&path).unwrap_err().kind(), ErrorKind::Malformed);
+    }
+
+    #[test]
     fn a_file_without_a_token_is_refused() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("token");
