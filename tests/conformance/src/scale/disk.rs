@@ -1,4 +1,4 @@
-//! The alert about a disk that is nearly full, with a small disk for a node's data.
+//! The alerts about a disk that is nearly full and about one that is full, with a small disk for a node's files.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,40 +10,59 @@ use crate::harness::home::Home;
 use crate::harness::node::Node;
 use crate::harness::{Lab, free_port, oracle, process};
 
-const ALERT: [(&str, &str); 1] = [("HearthnetDiskLow", "cleo")];
+pub(super) const LOW: [(&str, &str); 1] = [("HearthnetDiskLow", "cleo")];
+pub(super) const FULL: [(&str, &str); 2] =
+    [("HearthnetLogWriteErrors", "cleo"), ("HearthnetHistoryFailing", "cleo")];
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Puts the data folder `$1` on a disk of 64 MB, of which `$2` becomes the process.
+/// Puts the folders `data` and `state` of the home `$1` on disks of 64 MB each, of which `$2` becomes the process.
 const SMALL_DISK: &str = "\
-cp -a \"$1\" \"$1.before\"
-mount -t tmpfs -o size=64m,mode=700 none \"$1\"
-cp -a \"$1.before/.\" \"$1/\"
+for folder in data state; do
+  mkdir -p \"$1/$folder\"
+  cp -a \"$1/$folder\" \"$1/$folder.before\"
+  mount -t tmpfs -o size=64m,mode=700 none \"$1/$folder\"
+  cp -a \"$1/$folder.before/.\" \"$1/$folder/\"
+done
 exec \"$2\" run --port \"$3\"";
 
-/// Both chains tell of the small disk, and of its end when the disk grows.
+/// Fills both disks of the home `$1`. `dd` fails when there is no room left.
+const FILL: &str = "for folder in data state; do ! dd if=/dev/zero of=\"$1/$folder/full\" bs=64k; done";
+
+/// Makes both disks larger. The size is a limit: it takes no memory.
+const GROW: &str = "for folder in data state; do mount -o remount,size=4g \"$1/$folder\"; done";
+
+/// Both chains tell of the small disk, of what cannot be written once it is full, and of the end of both when it grows.
 pub(super) fn fires_and_resolves(lab: &Lab) -> Outcome {
     if !oracle::runs(Command::new("unshare").args(own_mounts()).arg("true")) {
         return Err(Stop::Skip("this machine gives a test no mounts of its own (unshare)".into()));
     }
     let chains = Chains::of(lab)?;
     let home = chains::home(lab, "cleo")?;
-    let data = home.path().join("data");
     let cleo = on_small_disk(home)?;
     if !chains.list_peers_of(&cleo, &chains.trial.targets().join("cleo.json")) {
         return Err(failed("the targets of cleo", cleo.output()));
     }
-    alerts::told(chains, &ALERT, "firing", || ())?;
+    alerts::told(chains, &LOW, "firing", || ())?;
+    run_beside(&cleo, FILL)?;
+    let client = cleo.client();
+    // A call makes lines and a trace to be written. Its answer is no part of the case.
+    let call = || drop(client.call("experimental.echo", br#"{"params":{},"input":{"fail":"timeout"}}"#, &[]));
+    alerts::told(chains, &FULL, "firing", call)?;
+    run_beside(&cleo, GROW)?;
+    alerts::told(chains, &LOW, "resolved", call)?;
+    alerts::told(chains, &FULL, "resolved", call)
+}
 
-    let pid = cleo.pid().to_string();
+/// Runs a script with the home of a node as `$1`, which sees the disks of the node.
+fn run_beside(node: &Node, script: &str) -> Outcome {
     let mut enter = Command::new("nsenter");
-    enter.args(["-t", &pid, "-m"]);
+    enter.args(["-t", &node.pid().to_string(), "-m"]);
     if !rustix::process::geteuid().is_root() {
         enter.args(["-U", "--preserve-credentials"]);
     }
-    // The size is a limit: it takes no memory.
-    enter.args(["mount", "-o", "remount,size=4g"]).arg(data);
+    enter.args(["sh", "-ec", script, "sh"]).arg(node.home().path());
     process::run(&mut enter, b"", LIMIT)?.exits(0)?;
-    alerts::told(chains, &ALERT, "resolved", || ())
+    Ok(())
 }
 
 fn own_mounts() -> &'static [&'static str] {
@@ -55,7 +74,7 @@ fn on_small_disk(home: Home) -> Outcome<Node> {
     let plain = home.command();
     let mut command = Command::new("unshare");
     command.env_clear().args(own_mounts()).args(["sh", "-ec", SMALL_DISK, "sh"]);
-    command.arg(home.path().join("data")).arg(plain.get_program()).arg(port.to_string());
+    command.arg(home.path()).arg(plain.get_program()).arg(port.to_string());
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(home.path());
     Node::start_by(command, home, port)

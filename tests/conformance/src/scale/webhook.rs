@@ -62,6 +62,11 @@ impl Webhook {
         told.contains(&(alert.to_owned(), node.to_owned(), status.to_owned()))
     }
 
+    /// Forgets what was told of an alert, so that it has to be told again.
+    pub(super) fn forget(&self, alert: &str) {
+        self.state.told.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, ..)| name != alert);
+    }
+
     /// Returns everything that was told.
     pub(super) fn told(&self) -> BTreeSet<Told> {
         self.state.told.lock().unwrap_or_else(PoisonError::into_inner).clone()

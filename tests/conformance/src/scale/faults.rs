@@ -1,0 +1,234 @@
+//! The alerts that no other case makes fire: each by a fault of a node, and by the end of the fault.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use serde_json::json;
+
+use super::alerts::told;
+use super::chains::{self, Chains};
+use crate::case::{Outcome, failed};
+use crate::harness::home::Home;
+use crate::harness::http::Client;
+use crate::harness::node::Node;
+use crate::harness::{Lab, free_port};
+
+const ECHO: &str = "experimental.echo";
+
+/// Alerts of the faults, each with the node that has the fault.
+pub(super) const EXPECTED: [(&str, &str); 9] = [
+    ("HearthnetOffline", "dora"),
+    ("HearthnetCapabilityUnhealthy", "dora"),
+    ("HearthnetSlowCapability", "dora"),
+    ("HearthnetCheckFailed", "dora"),
+    ("HearthnetSeriesOverflow", "dora"),
+    ("HearthnetInvalidSignatures", "dora"),
+    ("HearthnetRateLimited", "finn"),
+    ("HearthnetRestarts", "gwen"),
+    ("HearthnetBlockedWorkers", "hugo"),
+];
+/// The alert of a node that has hardly a file descriptor left.
+pub(super) const FILES: [(&str, &str); 1] = [("HearthnetFileDescriptors", "finn")];
+/// The alert of a server without nodes, which names none.
+pub(super) const NONE: [(&str, &str); 1] = [("HearthnetNoTargets", "")];
+
+/// Both chains tell of each fault, and of its end.
+pub(super) fn fire_and_resolve(lab: &Lab) -> Outcome {
+    let chains = Chains::of(lab)?;
+    let targets = chains.trial.targets();
+    let internet = free_port();
+    let dora = dora(lab, internet)?;
+    let finn = finn(lab)?;
+    let gwen = Restarting::start(lab)?;
+    for (node, file) in [(&dora, "dora.json"), (&finn, "finn.json"), (&*gwen.node()?, "gwen.json")] {
+        if !chains.list_peers_of(node, &targets.join(file)) {
+            return Err(failed(format!("the targets of {file}"), node.output()));
+        }
+    }
+    let hugo = Hugo::start(&targets)?;
+
+    open_key(&dora, true)?;
+    let slow = SlowCalls::start(&dora.client());
+    let (of_dora, of_finn) = (dora.client(), finn.client());
+    told(chains, &EXPECTED, "firing", || {
+        // What the calls answer is no part of the case.
+        let _ = call_badly(&of_dora);
+        let _ = (0..5).try_for_each(|_| call(&of_finn, ECHO, json!({ "text": "hello" })));
+        gwen.restart();
+        hugo.block();
+    })?;
+    // Both servers are connected to the node by now. They could not connect any more.
+    let files = leave_files(&finn, 6)?;
+    told(chains, &FILES, "firing", || ())?;
+
+    drop(slow);
+    open_key(&dora, false)?;
+    limit_files(&finn, files)?;
+    let _online = TcpListener::bind(("127.0.0.1", internet))?;
+    told(chains, &EXPECTED, "resolved", || {
+        let _ = (0..5).try_for_each(|_| call(&of_dora, ECHO, json!({ "text": "hello" })));
+    })?;
+    told(chains, &FILES, "resolved", || ())
+}
+
+/// Both chains tell that there are no nodes to watch, and that there are some again.
+pub(super) fn no_targets(lab: &Lab) -> Outcome {
+    let chains = Chains::of(lab)?;
+    // There were none at the start of the chains either.
+    chains.told.iter().for_each(|(_, webhook)| webhook.forget(NONE[0].0));
+    let (targets, away) = (chains.trial.targets(), chains.trial.path().join("away"));
+    std::fs::rename(&targets, &away)?;
+    std::fs::create_dir(&targets)?;
+    told(chains, &NONE, "firing", || ())?;
+    std::fs::remove_dir(&targets)?;
+    std::fs::rename(&away, &targets)?;
+    told(chains, &NONE, "resolved", || ())
+}
+
+/// Starts a node that probes a port of this machine for the internet.
+fn dora(lab: &Lab, internet: u16) -> Outcome<Node> {
+    let home = chains::home(lab, "dora")?;
+    home.configure("emergency", "probe_targets", vec![format!("127.0.0.1:{internet}")])?;
+    Node::start(home)
+}
+
+/// Starts a node that limits its callers.
+fn finn(lab: &Lab) -> Outcome<Node> {
+    let home = chains::home(lab, "finn")?;
+    home.configure("transport", "rate_limit_soft_rps", 1)?;
+    Node::start(home)
+}
+
+fn call(client: &Client, capability: &str, input: serde_json::Value) -> Outcome {
+    let body = json!({ "params": {}, "input": input }).to_string();
+    client.call(capability, body.as_bytes(), &[]).map(drop)
+}
+
+/// Calls that fail, a capability that nobody offers, and a signature that is wrong.
+fn call_badly(client: &Client) -> Outcome {
+    call(client, ECHO, json!({ "fail": "timeout" }))?;
+    call(client, "made.up", json!({}))?;
+    let wrong = [("x-hearthnet-from", "nobody"), ("x-hearthnet-signature", "ed25519:AAAA")];
+    client.call(ECHO, br#"{"params":{},"input":{}}"#, &wrong).map(drop)
+}
+
+/// Lets other users read the key of a node, or no longer.
+fn open_key(node: &Node, is_open: bool) -> Outcome {
+    let mode = if is_open { 0o644 } else { 0o600 };
+    std::fs::set_permissions(node.home().key_file(), std::fs::Permissions::from_mode(mode))?;
+    Ok(())
+}
+
+/// Leaves a node this many files that it may open. Returns the limit of before.
+fn leave_files(node: &Node, more: u64) -> Outcome<Rlimit> {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", node.pid()))?.count() as u64;
+    let before = getrlimit(Resource::Nofile);
+    limit_files(node, Rlimit { current: Some(open + more), maximum: before.maximum })?;
+    Ok(before)
+}
+
+fn limit_files(node: &Node, limit: Rlimit) -> Outcome {
+    prlimit(Pid::from_raw(node.pid().cast_signed()), Resource::Nofile, limit)?;
+    Ok(())
+}
+
+/// Calls that take longer than an alert accepts, until this is dropped.
+struct SlowCalls(Arc<AtomicBool>);
+
+impl SlowCalls {
+    const THREADS: usize = 4;
+
+    fn start(client: &Client) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        for _ in 0..Self::THREADS {
+            let (client, is_over) = (client.clone(), Arc::clone(&is_over));
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::SeqCst)
+                    && call(&client, ECHO, json!({ "delay_ms": 5_500 })).is_ok()
+                {}
+            });
+        }
+        Self(is_over)
+    }
+}
+
+impl Drop for SlowCalls {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A node that is started again and again.
+struct Restarting {
+    port: u16,
+    node: RefCell<Option<Node>>,
+    started: RefCell<Instant>,
+}
+
+impl Restarting {
+    /// Long enough for both servers to scrape the node.
+    const RUNS_FOR: Duration = Duration::from_secs(3);
+
+    fn start(lab: &Lab) -> Outcome<Self> {
+        let port = free_port();
+        let node = Node::start_on(chains::home(lab, "gwen")?, port)?;
+        Ok(Self { port, node: RefCell::new(Some(node)), started: RefCell::new(Instant::now()) })
+    }
+
+    fn node(&self) -> Outcome<std::cell::Ref<'_, Node>> {
+        std::cell::Ref::filter_map(self.node.borrow(), Option::as_ref)
+            .map_err(|_| failed("gwen runs", "it could not be started again"))
+    }
+
+    fn restart(&self) {
+        if self.started.borrow().elapsed() < Self::RUNS_FOR {
+            return;
+        }
+        let home = self.node.take().and_then(|node| Arc::try_unwrap(node.kill()).ok());
+        let again = home.and_then(|home: Home| Node::start_on(home, self.port).ok());
+        self.node.replace(again);
+        self.started.replace(Instant::now());
+    }
+}
+
+/// Page of a node whose workers are held up. A node has no capability that does so, and so it is not a real one.
+struct Hugo(Arc<AtomicU64>);
+
+impl Hugo {
+    fn start(targets: &Path) -> Outcome<Self> {
+        let polls = Arc::new(AtomicU64::new(0));
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let target =
+            json!([{ "targets": [listener.local_addr()?.to_string()], "labels": { "node_name": "hugo" } }]);
+        std::fs::write(targets.join("hugo.json"), target.to_string())?;
+        let hugo = Self(Arc::clone(&polls));
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                // A request is one packet. A scraper that ends halfway asks again.
+                let _ = stream.read(&mut [0; 4096]);
+                let page = format!(
+                    "# TYPE hearthnet_blocked_polls_total counter\n\
+                     hearthnet_blocked_polls_total{{capability=\"rag.query\",span=\"read\"}} {}\n",
+                    polls.load(Ordering::SeqCst)
+                );
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+                    page.len()
+                );
+            }
+        });
+        Ok(hugo)
+    }
+
+    fn block(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
