@@ -8,6 +8,16 @@ pub(crate) const PERCENT: &[u32] = &[0, 1, 5, 10, 25, 50];
 // Wider than the buckets of a share, so that the edge of a bucket does not show.
 pub(crate) const MILLISECONDS: &[u32] = &[0, 10, 50, 100, 250, 1_000, 2_500, 10_000, 30_000, 60_000];
 
+/// Percent of a processor's time.
+pub(crate) const LOAD: &[u32] = &[0, 10, 25, 50, 75, 90];
+/// Megabytes of memory. Sizes of memory modules are powers of two, and none is near an edge.
+pub(crate) const MEGABYTES: &[u32] =
+    &[0, 300, 600, 1_200, 2_500, 5_000, 10_000, 20_000, 40_000, 80_000, 160_000];
+/// Gigabytes of a disk.
+pub(crate) const GIGABYTES: &[u32] = &[0, 10, 20, 40, 80, 150, 300, 600, 1_200, 2_500, 5_000, 10_000];
+/// Seconds of a node's run: minutes, hours, days, weeks.
+pub(crate) const SECONDS: &[u32] = &[0, 600, 3_600, 21_600, 86_400, 604_800, 2_592_000];
+
 /// Range from a lower bound up to an upper one, which is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Band {

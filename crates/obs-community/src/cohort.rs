@@ -16,24 +16,33 @@ pub(crate) struct Cohort {
     resting: BTreeMap<String, u64>,
 }
 
+/// Group of nodes, which are in a figure together or not at all.
 #[derive(Debug)]
-struct Group {
-    nodes: BTreeSet<String>,
+pub(crate) struct Group {
+    pub(crate) nodes: BTreeSet<String>,
+    /// Whether the owners of all its nodes let it be in figures for others than the community.
+    // Decided for good when the group forms. Else the figures of the two audiences would differ by single nodes.
+    pub(crate) is_federated: bool,
     /// Last tick at which all nodes were present.
     last_whole: u64,
 }
 
+impl Group {
+    fn is_whole(&self, present: &BTreeMap<&str, bool>) -> bool {
+        let has = |node: &String| {
+            present.get(node.as_str()).is_some_and(|is_federated| *is_federated || !self.is_federated)
+        };
+        self.nodes.iter().all(has)
+    }
+}
+
 impl Cohort {
-    /// Notes the nodes that are present in the tick `now`, and returns the groups that are whole.
-    pub(crate) fn step(
-        &mut self,
-        now: u64,
-        present: &BTreeSet<&str>,
-        rules: &Rules,
-    ) -> Vec<&BTreeSet<String>> {
+    /// Notes the nodes that are present in the tick `now`, and returns the groups that are whole. The value of a node is whether
+    /// its owner lets it be in figures for others than the community.
+    pub(crate) fn step(&mut self, now: u64, present: &BTreeMap<&str, bool>, rules: &Rules) -> Vec<&Group> {
         self.resting.retain(|_, until| *until > now);
         for group in &mut self.groups {
-            if group.nodes.iter().all(|node| present.contains(node.as_str())) {
+            if group.is_whole(present) {
                 group.last_whole = now;
             }
         }
@@ -42,7 +51,7 @@ impl Cohort {
         if now > rules.settling_ticks {
             self.form(now, present, rules);
         }
-        self.groups.iter().filter(|group| group.last_whole == now).map(|group| &group.nodes).collect()
+        self.groups.iter().filter(|group| group.last_whole == now).collect()
     }
 
     /// Returns whether it remembers nothing.
@@ -59,15 +68,23 @@ impl Cohort {
         }
     }
 
-    fn form(&mut self, now: u64, present: &BTreeSet<&str>, rules: &Rules) {
-        let is_new = |node: &&str| {
-            !self.resting.contains_key(*node) && !self.groups.iter().any(|group| group.nodes.contains(*node))
+    fn form(&mut self, now: u64, present: &BTreeMap<&str, bool>, rules: &Rules) {
+        let is_new = |node: &str| {
+            !self.resting.contains_key(node) && !self.groups.iter().any(|group| group.nodes.contains(node))
         };
-        let nodes: BTreeSet<String> = present.iter().copied().filter(is_new).map(str::to_owned).collect();
-        let remembered =
-            self.resting.len() + self.groups.iter().map(|group| group.nodes.len()).sum::<usize>();
-        if nodes.len() >= rules.min_nodes && remembered + nodes.len() <= MAX_NODES {
-            self.groups.push(Group { nodes, last_whole: now });
+        let new = present.iter().filter(|(node, _)| is_new(node));
+        let (federated, others): (Vec<_>, Vec<_>) = new.partition(|(_, is_federated)| **is_federated);
+        let groups = match federated.len() >= rules.min_nodes {
+            true => vec![(federated, true), (others, false)],
+            false => vec![([federated, others].concat(), false)],
+        };
+        for (nodes, is_federated) in groups {
+            let remembered =
+                self.resting.len() + self.groups.iter().map(|group| group.nodes.len()).sum::<usize>();
+            if nodes.len() >= rules.min_nodes && remembered + nodes.len() <= MAX_NODES {
+                let nodes = nodes.into_iter().map(|(node, _)| (*node).to_owned()).collect();
+                self.groups.push(Group { nodes, is_federated, last_whole: now });
+            }
         }
     }
 }
@@ -80,8 +97,11 @@ mod tests {
         Rules { min_nodes: 3, tick_seconds: 60, settling_ticks: 0, patience_ticks: 5, rest_ticks: 40 };
 
     fn whole(cohort: &mut Cohort, now: u64, present: &[&str]) -> Vec<String> {
-        let groups = cohort.step(now, &present.iter().copied().collect(), &RULES);
-        groups.iter().map(|group| group.iter().map(String::as_str).collect()).collect()
+        // The owner of a node with a capital letter does not let it be in figures for others.
+        let is_federated = |node: &str| node == node.to_lowercase();
+        let present = present.iter().map(|node| (*node, is_federated(node))).collect();
+        let groups = cohort.step(now, &present, &RULES);
+        groups.iter().map(|group| group.nodes.iter().map(String::as_str).collect()).collect()
     }
 
     #[test]
@@ -99,6 +119,24 @@ mod tests {
             assert_eq!(whole(&mut cohort, now, &["a", "b", "d", "e", "f", "g"]), ["def"], "{now}");
         }
         assert_eq!(whole(&mut cohort, 53, &["a", "b", "d", "e", "f", "g"]), ["def", "abg"]);
+    }
+
+    #[test]
+    fn owners_that_differ_in_their_consent_are_in_no_group_for_others() {
+        let mut cohort = Cohort::default();
+        let of =
+            |cohort: &Cohort| -> Vec<_> { cohort.groups.iter().map(|group| group.is_federated).collect() };
+        assert_eq!(whole(&mut cohort, 1, &["A", "b", "c"]), ["Abc"]);
+        assert_eq!(whole(&mut cohort, 2, &["A", "X", "b", "c", "d", "e", "f"]), ["Abc", "def"], "X waits");
+        assert_eq!(of(&cohort), [false, true]);
+        // `d` takes its consent back: its group is gone, also for the community.
+        assert_eq!(whole(&mut cohort, 3, &["A", "D", "b", "c", "e", "f"]), ["Abc"]);
+        // `A` gives it. Its group stays what it was.
+        assert_eq!(cohort.step(4, &[("A", true), ("b", true), ("c", true)].into(), &RULES).len(), 1);
+        assert_eq!(of(&cohort), [false, true]);
+        let mut cohort = Cohort::default();
+        assert_eq!(whole(&mut cohort, 1, &["A", "B", "C", "d", "e", "f"]), ["def", "ABC"]);
+        assert_eq!(of(&cohort), [true, false]);
     }
 
     /// Whatever the nodes do, two groups whose figures can be compared are the same or have no node in common. Each sum and each
@@ -122,8 +160,10 @@ mod tests {
                     away.insert(name);
                 }
             }
-            let present = names.into_iter().filter(|name| !away.contains(name)).collect();
-            for group in cohort.step(now, &present, &RULES) {
+            let present = names.into_iter().filter(|name| !away.contains(name));
+            // Some change their consent.
+            let present = present.map(|name| (name, random() % 64 > 0 && name != "c")).collect();
+            for Group { nodes: group, .. } in cohort.step(now, &present, &RULES) {
                 assert!(group.len() >= 3);
                 seen.retain(|(then, _)| now - then <= RULES.rest_ticks);
                 for (_, other) in &seen {
@@ -141,7 +181,7 @@ mod tests {
         let mut cohort = Cohort::default();
         for now in 1..2_000 {
             let names: Vec<_> = (0..3).map(|node| format!("{now}-{node}")).collect();
-            cohort.step(now, &names.iter().map(String::as_str).collect(), &RULES);
+            cohort.step(now, &names.iter().map(|name| (name.as_str(), true)).collect(), &RULES);
             let nodes = cohort.groups.iter().map(|group| group.nodes.len()).sum::<usize>();
             assert!(nodes + cohort.resting.len() <= MAX_NODES);
         }

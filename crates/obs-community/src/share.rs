@@ -1,12 +1,13 @@
 //! Share that a node gives at a tick.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use obs_metrics::NativeBuckets;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::sample::{Metric, Sample};
+use crate::metric::Metric;
+use crate::sample::Sample;
 
 /// Maximum number of capabilities in a share, which is that of a manifest.
 const MAX_CAPABILITIES: usize = 64;
@@ -17,17 +18,21 @@ const MAX_CALLS: u64 = 1 << 40;
 /// Highest and, below zero, lowest index of a bucket: from 2^-30 s, a nanosecond, to 2^30 s.
 const MAX_INDEX: i32 = 30;
 
-/// Counts of a node since the last tick, by capability. The owner consents to each metric of a share. It has no name of a node.
+/// What a node counted since the last tick, by capability, and the state of its machine. The owner consents to each metric of a
+/// share. It has no name of a node.
 ///
 /// ```
-/// use obs_community::Share;
+/// use obs_community::{Metric, Share};
 ///
-/// let share = Share::default().calls("llm.chat", 17).errors("llm.chat", 17, 2);
+/// let share = Share::default().calls("llm.chat", 17).errors("llm.chat", 17, 2).machine(Metric::Cpu, 40);
 /// assert_eq!(Share::read(&share.to_json()), Ok(share));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Share {
+    /// The name of a metric of the machine is empty.
     samples: BTreeMap<(Metric, String), Sample>,
+    /// Metrics that may be in figures for others than the community.
+    federated: BTreeSet<Metric>,
 }
 
 impl Share {
@@ -59,6 +64,22 @@ impl Share {
         self.with(Metric::Latency, capability, Sample::Latency(kept))
     }
 
+    /// Adds a metric of the machine, in the unit of its name. One of capabilities is left out.
+    #[must_use]
+    pub fn machine(mut self, metric: Metric, level: u64) -> Share {
+        if metric.is_of_machine() {
+            self.samples.insert((metric, String::new()), Sample::Level(level.min(metric.most())));
+        }
+        self
+    }
+
+    /// Sets the metrics to whose publication outside of the community the owner consents, too.
+    #[must_use]
+    pub fn federated(mut self, metrics: impl IntoIterator<Item = Metric>) -> Share {
+        self.federated = metrics.into_iter().collect();
+        self
+    }
+
     fn with(mut self, metric: Metric, capability: &str, sample: Sample) -> Share {
         if is_capability(capability) {
             self.samples.insert((metric, capability.to_owned()), sample);
@@ -69,8 +90,9 @@ impl Share {
     /// Returns the share as JSON, which [`Share::read`] reads.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let mut wire = Wire::default();
-        for ((_, capability), sample) in &self.samples {
+        let federated = self.federated.iter().map(|metric| metric.name().to_owned()).collect();
+        let mut wire = Wire { federated, ..Wire::default() };
+        for ((metric, capability), sample) in &self.samples {
             let name = capability.clone();
             match sample {
                 Sample::Calls(calls) => drop(wire.calls.insert(name, *calls)),
@@ -79,6 +101,7 @@ impl Share {
                     let latency = Latency { zero: buckets.zero, buckets: buckets.positive.clone() };
                     drop(wire.latency.insert(name, latency));
                 }
+                Sample::Level(level) => drop(wire.machine.insert(metric.name().to_owned(), *level)),
             }
         }
         // Maps of texts and numbers have a form in JSON.
@@ -116,11 +139,26 @@ impl Share {
         for (name, latency) in wire.latency {
             samples.insert((Metric::Latency, name), Sample::Latency(latency.read()?));
         }
-        Ok(Share { samples })
+        // Metrics of a later version are passed over here and below.
+        for (name, level) in wire.machine {
+            let Some(metric) = Metric::named(&name) else { continue };
+            if !metric.is_of_machine() || level > metric.most() {
+                return Err(Refusal("a number is out of range"));
+            }
+            samples.insert((metric, String::new()), Sample::Level(level));
+        }
+        Ok(Share {
+            samples,
+            federated: wire.federated.iter().filter_map(|name| Metric::named(name)).collect(),
+        })
     }
 
-    pub(crate) fn samples(&self) -> impl Iterator<Item = (Metric, &str, &Sample)> {
-        self.samples.iter().map(|((metric, capability), sample)| (*metric, capability.as_str(), sample))
+    /// Returns the metric, capability and sample of each part, and whether it may be in figures for others than the community.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (Metric, &str, &Sample, bool)> {
+        let is_federated = |metric| self.federated.contains(metric);
+        self.samples.iter().map(move |((metric, capability), sample)| {
+            (*metric, capability.as_str(), sample, is_federated(metric))
+        })
     }
 }
 
@@ -143,6 +181,9 @@ struct Wire {
     /// Calls, and those that failed.
     errors: BTreeMap<String, (u64, u64)>,
     latency: BTreeMap<String, Latency>,
+    machine: BTreeMap<String, u64>,
+    /// Names of metrics.
+    federated: Vec<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -189,11 +230,15 @@ mod tests {
         buckets.positive.extend([(-25, 3), (-24, 4), (0, 9), (7, 1), (8, 1), (i32::MAX, 2)]);
         let share =
             Share::default().calls("a", 20).errors("a", 20, 3).latency("a", &buckets).calls("a\"b", 7);
+        let share = share.machine(Metric::MemUsed, 900).machine(Metric::Cpu, 101).machine(Metric::Calls, 7);
+        let share = share.federated([Metric::Cpu]);
         let json = share.to_json();
         assert_eq!(Share::read(&json), Ok(share));
         let expected = json!({ "zero": 1, "buckets": { "-3": 7, "0": 9, "1": 2, "30": 2 } });
         assert_eq!(json["latency"]["a"], expected, "powers of two");
         assert_eq!(json["calls"], json!({ "a": 20 }));
+        assert_eq!(json["machine"], json!({ "cpu_pct": 100, "mem_used_mb": 900 }));
+        assert_eq!(json["federated"], json!(["cpu_pct"]));
         assert!(json.to_string().len() < 500);
     }
 
@@ -217,9 +262,17 @@ mod tests {
             json!({ "latency": { "a": { "buckets": { "x": 1 } } } }),
             json!({ "latency": { "a": { "buckets": { "0": u64::MAX } } } }),
             json!({ "latency": { "a": { "zero": u64::MAX } } }),
+            json!({ "machine": { "cpu_pct": 101 } }),
+            json!({ "machine": { "cpu_pct": -1 } }),
+            json!({ "machine": { "mem_used_mb": u64::MAX } }),
+            json!({ "machine": { "mem_used_mb": 1e300 } }),
+            json!({ "machine": { "capability_calls_per_min": 1 } }),
+            json!({ "federated": "all" }),
+            json!({ "federated": [7] }),
         ] {
             assert!(Share::read(&hostile).is_err(), "{hostile}");
         }
-        assert_eq!(Share::read(&json!({ "of_a_later_version": 7 })), Ok(Share::default()));
+        let later = json!({ "of_a_later_version": 7, "machine": { "gpu_pct": 7 }, "federated": ["gpu_pct"] });
+        assert_eq!(Share::read(&later), Ok(Share::default()));
     }
 }

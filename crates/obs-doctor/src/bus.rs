@@ -99,7 +99,9 @@ impl Outcome {
     pub fn from_status(status: &str) -> Self {
         match status {
             "ok" | "bad_request" | "schema_mismatch" | "invalid_signature" | "unauthorized" | "revoked"
-            | "not_found" | "expired" | "rate_limited" | "capacity_exceeded" | "not_implemented" => Self::Ok,
+            | "not_found" | "expired" | "rate_limited" | "capacity_exceeded" | "not_implemented"
+            // A community is too small for a figure, which any caller can ask for.
+            | "aggregation_too_few_nodes" => Self::Ok,
             "cancelled" => Self::Cancelled,
             _ => Self::Error,
         }

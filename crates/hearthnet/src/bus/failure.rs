@@ -62,6 +62,7 @@ fn advice(code: Code) -> &'static str {
         }
         Code::CAPACITY_EXCEEDED => "wait until other calls have ended",
         Code::NOT_IMPLEMENTED => "the caller has to ask for something that the capability offers",
+        Code::AGGREGATION_TOO_FEW_NODES => "wait until more nodes of the community share the metrics",
         Code::PARTITION => "check whether the other server runs, and the network in between",
         // `internal_error`.
         _ => "see the lines before this one in the log, and report a bug if they do not explain it",

@@ -1,6 +1,7 @@
 //! Requests of the collecting node for the shares of its peers.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +10,21 @@ use obs_community::{Community, Share};
 use obs_facade::{Logger, warn_limited};
 use reqwest::{StatusCode, Url};
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use super::counts::count;
 use super::document::{Expected, Received, Wrong};
 use super::federation::Federation;
 use super::names::SHARE;
+use super::store;
 use crate::bus::Bus;
 use crate::wire::client;
 use crate::wire::error::cause;
 
 static LOG: Logger = Logger::new(module_path!());
 
-/// Maximum time for the answer of a peer.
+/// Maximum time for the answer of a peer, and for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Maximum size of an answer. A share of 64 capabilities with all their buckets has less than 100 KB.
 const MAX_ANSWER_BYTES: usize = 128 << 10;
@@ -35,7 +37,14 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(federation: &Federation) -> Collector {
+    /// Creates the collector. The figures of the past come from the disk.
+    pub(super) async fn new(federation: &Arc<Federation>) -> Collector {
+        let load = |file: &Path, federation: &Federation| {
+            let history = store::load(file)?;
+            *federation.snapshots.history() = history;
+            Ok(())
+        };
+        on_disk(federation, load).await;
         Collector { community: Community::new(federation.rules()), taken: BTreeMap::new() }
     }
 
@@ -55,6 +64,15 @@ impl Collector {
         }
         self.community.tick(&shares);
         federation.set_page(self.community.page());
+        let hour = period.saturating_mul(federation.interval().as_secs()) / 3_600;
+        let changes = {
+            let mut history = federation.snapshots.history();
+            history.note(hour, &self.community);
+            history.changes(hour)
+        };
+        if !changes.is_empty() {
+            on_disk(federation, move |file, _| store::write(file, &changes)).await;
+        }
     }
 
     /// Forgets shares of other periods than this one and the one before, which are refused by their number. After the clock was set
@@ -73,6 +91,19 @@ impl Collector {
         self.taken.insert(node_id.clone(), period);
         shares.insert(node_id, share);
         Ok(())
+    }
+}
+
+/// Reads or writes the file of the figures, without which the node goes on.
+async fn on_disk(
+    federation: &Arc<Federation>,
+    act: impl FnOnce(&Path, &Federation) -> rusqlite::Result<()> + Send + 'static,
+) {
+    let of = federation.clone();
+    // A disk may hang for as long as it likes.
+    let acted = timeout(PATIENCE, spawn_blocking(move || act(&of.file, &of))).await;
+    if let Ok(Ok(Err(error))) = acted {
+        warn_limited!(LOG, "figures", error:% = error; "the figures of the community cannot be kept on disk");
     }
 }
 

@@ -1,17 +1,25 @@
 //! Part of this node in the metrics of its community.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use obs_community::{Rules, Share};
+use obs_community::{Metric, Rules, Share};
 
+use super::machine::Machine;
+use super::snapshot::Snapshots;
 use crate::bus::Bus;
 use crate::config::Config;
-use crate::config::federated::{Consented, FederatedSection};
+use crate::config::federated::{FederatedSection, PublishSection};
 
 /// Part of this node in the metrics of its community.
 pub(crate) struct Federation {
     pub(super) bus: Arc<Bus>,
+    pub(super) machine: Machine,
+    /// Figures of the past. Empty on a node that does not collect.
+    pub(super) snapshots: Snapshots,
+    /// File of the figures of the past.
+    pub(super) file: PathBuf,
     section: FederatedSection,
     state: Mutex<State>,
 }
@@ -25,8 +33,15 @@ struct State {
 }
 
 impl Federation {
-    pub(crate) fn new(config: &Config, bus: Arc<Bus>) -> Arc<Federation> {
-        Arc::new(Federation { bus, section: config.federated.clone(), state: Mutex::default() })
+    pub(crate) fn new(config: &Config, bus: Arc<Bus>, snapshots: Snapshots) -> Arc<Federation> {
+        Arc::new(Federation {
+            machine: Machine::new(config),
+            snapshots,
+            file: config.community_dir(bus.community_id()).join("figures.sqlite"),
+            bus,
+            section: config.federated.clone(),
+            state: Mutex::default(),
+        })
     }
 
     pub(super) fn is_enabled(&self) -> bool {
@@ -43,17 +58,18 @@ impl Federation {
     }
 
     /// Returns the metrics to whose sharing the owner of this node consents.
-    pub(super) fn consented(&self) -> &[Consented] {
-        &self.section.consent.publish_to_community.metrics
+    pub(super) fn consented(&self) -> Vec<Metric> {
+        metrics(&self.section.consent.publish_to_community)
+    }
+
+    /// Returns the metrics whose figures may be published outside of the community.
+    pub(super) fn consented_for_others(&self) -> Vec<Metric> {
+        metrics(&self.section.consent.publish_to_federated)
     }
 
     /// Returns whether this version shares a metric to which the owner consents.
     pub(super) fn shares(&self) -> bool {
-        use Consented::{CapabilityCallsPerMin, ErrorRatePerMin, P95LatencyMsByCap};
-        let is_shared = |metric: &Consented| {
-            matches!(metric, CapabilityCallsPerMin | ErrorRatePerMin | P95LatencyMsByCap)
-        };
-        self.consented().iter().any(is_shared)
+        !self.consented().is_empty()
     }
 
     /// Returns the time between two ticks, in whole seconds.
@@ -85,4 +101,8 @@ impl Federation {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn metrics(section: &PublishSection) -> Vec<Metric> {
+    section.metrics.iter().filter_map(|consented| consented.metric()).collect()
 }

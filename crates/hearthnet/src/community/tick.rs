@@ -21,11 +21,16 @@ pub(crate) async fn watch(federation: Arc<Federation>) {
         return;
     }
     let mut meter = Meter::new(Registry::global().clone(), federation.bus.capability_names().collect());
-    let mut collector = federation.collects().then(|| Collector::new(&federation));
+    let mut collector = match federation.collects() {
+        true => Some(Collector::new(&federation).await),
+        false => None,
+    };
     let mut last = None;
     loop {
         let period = next_period(federation.interval()).await;
-        let share = meter.share(federation.consented());
+        let consented = federation.consented();
+        let share = federation.machine.add_to(meter.share(&consented), &consented).await;
+        let share = share.federated(federation.consented_for_others());
         // The first share is of a part of a period, and one after a pause of more than one.
         let is_whole = last.is_some_and(|last: u64| last.checked_add(1) == Some(period));
         last = Some(period);

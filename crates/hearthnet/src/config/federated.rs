@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use obs_community::Metric;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -42,9 +43,11 @@ impl Default for FederatedSection {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ConsentSection {
     pub(crate) publish_to_community: PublishSection,
+    /// Metrics of the first list whose figures may also be published outside of the community.
+    pub(crate) publish_to_federated: PublishSection,
 }
 
-/// Section `[observability.federated.consent.publish_to_community]`.
+/// Section `[observability.federated.consent.publish_to_community]`, and the same for `publish_to_federated`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PublishSection {
@@ -58,15 +61,33 @@ pub(crate) enum Consented {
     CapabilityCallsPerMin,
     ErrorRatePerMin,
     P95LatencyMsByCap,
-    // This version shares none of the following. A file that names them is right all the same.
     CpuPct,
     MemUsedMb,
     MemTotalMb,
-    GpuPct,
-    GpuMemUsedMb,
     DiskUsedGb,
     DiskTotalGb,
     OnlineSeconds,
+    // This version does not read graphics processors. A file that names them is right all the same.
+    GpuPct,
+    GpuMemUsedMb,
+}
+
+impl Consented {
+    /// Returns the metric of a share. `None` for one that this version does not share.
+    pub(crate) fn metric(self) -> Option<Metric> {
+        match self {
+            Consented::CapabilityCallsPerMin => Some(Metric::Calls),
+            Consented::ErrorRatePerMin => Some(Metric::Errors),
+            Consented::P95LatencyMsByCap => Some(Metric::Latency),
+            Consented::CpuPct => Some(Metric::Cpu),
+            Consented::MemUsedMb => Some(Metric::MemUsed),
+            Consented::MemTotalMb => Some(Metric::MemTotal),
+            Consented::DiskUsedGb => Some(Metric::DiskUsed),
+            Consented::DiskTotalGb => Some(Metric::DiskTotal),
+            Consented::OnlineSeconds => Some(Metric::Online),
+            Consented::GpuPct | Consented::GpuMemUsedMb => None,
+        }
+    }
 }
 
 /// The section with its path in the file, which errors name.
@@ -124,6 +145,19 @@ mod tests {
         let text = "[observability.federated.consent.publish_to_community]\nmetrics = [\"error_rate_per_min\", \"cpu_pct\"]";
         let metrics = read(text).unwrap().consent.publish_to_community.metrics;
         assert_eq!(metrics, [Consented::ErrorRatePerMin, Consented::CpuPct]);
+    }
+
+    #[test]
+    fn each_metric_has_the_name_of_its_share() {
+        for metric in Metric::ALL {
+            let text = format!(
+                "[observability.federated.consent.publish_to_federated]\nmetrics = [\"{}\", \"gpu_pct\"]",
+                metric.name()
+            );
+            let metrics = read(&text).unwrap().consent.publish_to_federated.metrics;
+            let metrics: Vec<_> = metrics.into_iter().map(Consented::metric).collect();
+            assert_eq!(metrics, [Some(metric), None]);
+        }
     }
 
     #[test]

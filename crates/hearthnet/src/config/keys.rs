@@ -33,23 +33,22 @@ const LATER_KEYS: [(&str, &[&str]); 6] = [
             "trackio_community_space",
         ],
     ),
-    ("observability.federated.consent", &["publish_to_federated", "banding"]),
+    ("observability.federated.consent", &["banding"]),
 ];
 
 /// Sections that later versions and other modules add, with their keys where these are known. A section without keys may
 /// hold anything.
-const LATER_SECTIONS: [(&str, &[&str]); 7] = [
+const LATER_SECTIONS: [(&str, &[&str]); 6] = [
     ("embedding", &[]),
     ("rag", &[]),
     ("file", &[]),
     ("market", &[]),
     ("chat", &[]),
     ("ui", &["host", "port", "launch_browser"]),
-    ("observability.federated.consent.publish_to_federated", &["metrics"]),
 ];
 
 /// Returns the sections of this version with their keys. `llm.backends` stands for each of its entries.
-fn sections() -> [(&'static str, &'static [&'static str]); 12] {
+fn sections() -> [(&'static str, &'static [&'static str]); 13] {
     [
         ("identity", fields::of::<IdentitySection>()),
         ("community", fields::of::<CommunitySection>()),
@@ -63,6 +62,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 12] {
         ("observability.federated", fields::of::<FederatedSection>()),
         ("observability.federated.consent", fields::of::<ConsentSection>()),
         ("observability.federated.consent.publish_to_community", fields::of::<PublishSection>()),
+        ("observability.federated.consent.publish_to_federated", fields::of::<PublishSection>()),
     ]
 }
 
@@ -318,7 +318,6 @@ mod tests {
             "market",
             "observability.federated.aggregator_failover_seconds",
             "observability.federated.consent.banding",
-            "observability.federated.consent.publish_to_federated",
             "observability.federated.member_detail_retention_hours",
             "observability.federated.otlp_endpoint",
             "observability.federated.otlp_token_env",

@@ -83,7 +83,8 @@ log_level = "info"                       # trace, debug, info, warning or error;
 [observability.federated]
 # enabled = false
 # aggregator = ""                        # ID of the node that collects and may ask this one; empty: this node collects
-# consent.publish_to_community.metrics = [] # what this node shares; example: ["capability_calls_per_min", "error_rate_per_min", "p95_latency_ms_by_cap"]
+# consent.publish_to_community.metrics = [] # what this node shares; example: ["capability_calls_per_min", "error_rate_per_min", "p95_latency_ms_by_cap", "cpu_pct"]
+# consent.publish_to_federated.metrics = [] # those of it whose figures may leave the community
 # aggregation_min_nodes = 3              # least number of nodes behind a figure, 3 to 64
 # metrics_tick_seconds = 60              # time between two figures, 1 to 3600, the same on all nodes; a short one tells more of single calls
 "#

@@ -22,6 +22,7 @@ use obs_facade::metrics::standard;
 use tokio::task::JoinSet;
 
 use crate::bus::{self, Bus, Capabilities, Profile};
+use crate::community::Snapshots;
 use crate::config::Config;
 use crate::marks;
 use crate::server::local_only;
@@ -34,6 +35,7 @@ pub(crate) struct Node {
     bus: Arc<Bus>,
     started: Instant,
     clock_steps: Arc<ClockSteps>,
+    snapshots: Snapshots,
     /// End of the run before this one, once it is known.
     last_run: OnceLock<LastRun>,
 }
@@ -51,6 +53,9 @@ impl Node {
         if let Some(offer) = &config.bus.offer {
             capabilities.retain(|name, _| offer.iter().any(|offered| offered == name));
         }
+        // The section that makes this node collect is the consent to these.
+        let snapshots = Snapshots::default();
+        snapshots.offer(&config.federated, node_id, &mut capabilities);
         // From here on these names have series of their own, which invented names cannot take.
         obs_facade::offer(&capabilities.keys().copied().collect::<Vec<_>>());
         standard::trust_nodes(&[node_id]);
@@ -62,6 +67,7 @@ impl Node {
             bus: Bus::new(config, profile, capabilities, http),
             started: Instant::now(),
             clock_steps: Arc::default(),
+            snapshots,
             last_run: OnceLock::new(),
         })
     }
@@ -86,6 +92,11 @@ impl Node {
     /// Tells the doctor of this node how the last run ended. Only the first call has an effect.
     pub(crate) fn set_last_run(&self, last: LastRun) {
         let _ = self.last_run.set(last);
+    }
+
+    /// Returns the figures of the past, for the task that adds to them.
+    pub(crate) fn snapshots(&self) -> Snapshots {
+        self.snapshots.clone()
     }
 
     /// Returns the steps of the clock, for the task that watches it.

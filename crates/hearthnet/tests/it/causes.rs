@@ -173,6 +173,10 @@ async fn every_code_has_a_line_that_explains_it() {
     let call = node.call("llm.chat", &chat());
     table.add("partition", "a language model that is stopped", node, call).await;
 
+    let node = Home::new().start("observability.federated.enabled = true\n");
+    let call = node.call("observability.federated_snapshot", &empty);
+    table.add("aggregation_too_few_nodes", "a snapshot of a community of one node", node, call).await;
+
     compare(&format!("{HEAD}{}", table.0));
 }
 

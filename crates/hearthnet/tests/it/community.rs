@@ -132,9 +132,11 @@ async fn a_node_without_consent_shares_nothing() {
         let message = refused.json::<Value>().await.unwrap()["message"].to_string();
         assert!(message.contains("[observability.federated]"), "{message}");
     }
-    // Two that consent, one that consents to nothing, and one to what this version does not share.
+    // Two that consent, one that consents to nothing, and one to what this version does not share. What may leave the community
+    // is first a metric of the community.
     let calls = "[\"capability_calls_per_min\"]";
-    let nodes = community(&[calls, calls, "[]", "[\"cpu_pct\"]"], &[]);
+    let none = "[]\nconsent.publish_to_federated.metrics = [\"capability_calls_per_min\"]";
+    let nodes = community(&[calls, calls, none, "[\"gpu_pct\"]"], &[]);
     let all: Vec<_> = nodes.iter().collect();
     let begun = Instant::now();
     while nodes[0].metric(REQUESTS, "result=\"ok\"").await < Some(8.0) {
@@ -146,6 +148,54 @@ async fn a_node_without_consent_shares_nothing() {
         assert!(begun.elapsed() < PATIENCE);
     }
     assert!(nodes[0].metric(REQUESTS, "result=\"declined\"").await >= Some(16.0));
+}
+
+/// Asks the collector for a snapshot. Returns the status and the figures, or the error.
+async fn snapshot(collector: &Node, audience: &str) -> (u16, Value) {
+    let name = format!("observability.{audience}_snapshot");
+    let body = json!({ "input": { "window_hours": 24 } });
+    let answer = collector.call(&name, &body).send().await.unwrap();
+    let (status, body) = (answer.status().as_u16(), answer.json::<Value>().await.unwrap());
+    (status, if status == 200 { body["output"].clone() } else { body["error"].clone() })
+}
+
+#[tokio::test]
+async fn snapshots_have_machines_in_bands_and_the_consent_of_their_audience() {
+    let all = "[\"capability_calls_per_min\", \"cpu_pct\", \"mem_total_mb\", \"disk_total_gb\", \"online_seconds\"]\n\
+               consent.publish_to_federated.metrics = [\"mem_total_mb\", \"error_rate_per_min\"]";
+    let two = "[\"mem_used_mb\", \"mem_total_mb\", \"online_seconds\"]\n\
+               consent.publish_to_federated.metrics = [\"mem_total_mb\"]";
+    let mut nodes = community(&[all, all, two], &[]);
+    let [collector, second, third] = &nodes[..] else { unreachable!() };
+    for audience in ["community", "federated"] {
+        assert_eq!(snapshot(collector, audience).await, (503, json!("aggregation_too_few_nodes")));
+    }
+    let page = until(collector, &[collector, second, third], |status, text| {
+        status == 200 && text.contains("hearthnet_community_memory_total_megabytes{band=\"")
+    })
+    .await;
+    assert!(page.contains("hearthnet_community_online_seconds{band=\"0-600\"} 0"), "{page}");
+    for absent in ["cpu", "disk", "memory_used", "calls"] {
+        assert!(!page.contains(absent), "two of three share it: {page}");
+    }
+
+    let (status, community) = snapshot(collector, "community").await;
+    let figures = &community["figures"];
+    assert_eq!((status, figures["online_seconds"].as_str()), (200, Some("0-600")), "{community}");
+    let (_, federated) = snapshot(collector, "federated").await;
+    assert_eq!(federated["figures"], json!({ "mem_total_mb": figures["mem_total_mb"] }));
+    for node in &nodes {
+        assert!(!format!("{community}{federated}").contains(&node.id().await));
+    }
+    // The node that collects offers them, and no other.
+    assert_eq!(second.get("/manifest").await["capabilities"].as_array().unwrap().len(), 2);
+    assert_eq!(collector.get("/manifest").await["capabilities"].as_array().unwrap().len(), 4);
+
+    // A node that stops takes no figure of the past along, and leaves none of two.
+    drop(nodes.pop());
+    let [collector, second] = &nodes[..] else { unreachable!() };
+    until(collector, &[collector, second], |status, _| status == 503).await;
+    assert_eq!(snapshot(collector, "federated").await.0, 200);
 }
 
 /// Server that is asked for a share and answers with `answer`.

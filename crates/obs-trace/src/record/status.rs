@@ -108,7 +108,7 @@ impl Status {
 
 /// Error codes of the bus that tell a caller to call differently, later, or not at all.
 #[cfg(feature = "otlp")]
-const CALLER_ERRORS: [&str; 9] = [
+const CALLER_ERRORS: [&str; 10] = [
     "bad_request",
     "schema_mismatch",
     "invalid_signature",
@@ -118,6 +118,7 @@ const CALLER_ERRORS: [&str; 9] = [
     "expired",
     "rate_limited",
     "capacity_exceeded",
+    "aggregation_too_few_nodes",
 ];
 
 impl fmt::Display for Status {

@@ -219,7 +219,7 @@ impl Serving<'_> {
         info!(logger: LOG, address:% = config.address(); "listening");
         let local =
             status::routes(status).merge(levels::routes()).merge(problems::routes(config.transport.port));
-        let federation = Federation::new(config, node.bus().clone());
+        let federation = Federation::new(config, node.bus().clone(), node.snapshots());
         watching.spawn(community::watch(federation.clone()));
         // Every node sees them, as those of the console choose their callers themselves.
         let app = node.router(&checkup, local, console.merge(community::routes(federation)));

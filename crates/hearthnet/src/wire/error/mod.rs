@@ -34,8 +34,10 @@ impl Code {
     pub(crate) const INTERNAL_ERROR: Code = Code::new("internal_error", StatusCode::INTERNAL_SERVER_ERROR);
     pub(crate) const NOT_IMPLEMENTED: Code = Code::new("not_implemented", StatusCode::NOT_IMPLEMENTED);
     pub(crate) const PARTITION: Code = Code::new("partition", StatusCode::SERVICE_UNAVAILABLE);
+    pub(crate) const AGGREGATION_TOO_FEW_NODES: Code =
+        Code::new("aggregation_too_few_nodes", StatusCode::SERVICE_UNAVAILABLE);
 
-    const ALL: [Code; 13] = [
+    const ALL: [Code; 14] = [
         Code::BAD_REQUEST,
         Code::SCHEMA_MISMATCH,
         Code::INVALID_SIGNATURE,
@@ -49,6 +51,7 @@ impl Code {
         Code::INTERNAL_ERROR,
         Code::NOT_IMPLEMENTED,
         Code::PARTITION,
+        Code::AGGREGATION_TOO_FEW_NODES,
     ];
 
     const fn new(text: &'static str, status: StatusCode) -> Code {
