@@ -38,10 +38,11 @@ struct Mesh {
 }
 
 impl Mesh {
-    fn start(config: &Config) -> Mesh {
+    fn start(config: &Config, loses_all_marks: bool) -> Mesh {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listeners = [(); NODES].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         let mut world = World::default();
+        world.loses_all_marks = loses_all_marks;
         world.ports = std::array::from_fn(|node| listeners[node].local_addr().unwrap().port());
         let world = Arc::new(world);
         let start = |(node, listener)| MeshNode::start(node, world.clone(), listener, config);
@@ -120,7 +121,7 @@ impl Mesh {
 async fn failed_traces_are_whole_on_all_nodes_under_loss_partitions_and_an_attack() {
     let failing = failing_calls();
     let kept_failed = failing as usize * 5 / 4;
-    let mesh = Mesh::start(&Config::default().ring_capacity(RING).kept_failed(kept_failed));
+    let mesh = Mesh::start(&Config::default().ring_capacity(RING).kept_failed(kept_failed), false);
 
     // Good calls over all five nodes: no request but the calls themselves.
     let good = mesh.send_all((0..100).map(Plan::good)).await;
@@ -166,6 +167,27 @@ async fn failed_traces_are_whole_on_all_nodes_under_loss_partitions_and_an_attac
     assert!(marked("received", "foreign") > 0.0 && marked("received", "unknown") >= 5_000.0);
 
     shows_all_parts(&mesh, &broken);
+}
+
+/// The same failures where no mark reaches another node: one that answered well does not keep its part. So it is the marks that
+/// keep the traces of the test above whole.
+#[tokio::test]
+async fn without_marks_failed_traces_are_torn() {
+    let mesh = Mesh::start(&Config::default().ring_capacity(RING).kept_failed(500), true);
+    let broken = mesh.send_all((0..100).map(Plan::bad)).await;
+    let broken: Vec<TraceId> = broken.into_iter().map(|(id, _)| id).collect();
+    let begun = Instant::now();
+    while mesh.world.mark_requests.load(Ordering::Relaxed) < 20 {
+        assert!(begun.elapsed() < PATIENCE, "the nodes try to tell each other");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    mesh.nodes.iter().for_each(|node| node.flood(2 * RING));
+    let torn = mesh.torn(&broken).len();
+    assert!(torn >= broken.len() / 4, "{torn} of {} are torn", broken.len());
+    let received = |node: &MeshNode| {
+        node.metric("hearthnet_trace_marks_total", &[("direction", "received"), ("result", "kept")])
+    };
+    assert!(mesh.nodes.iter().all(|node| received(node) == 0.0));
 }
 
 /// Shows the figures of a longer run, with `--nocapture`.

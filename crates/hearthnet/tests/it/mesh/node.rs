@@ -138,7 +138,10 @@ impl Here {
             }
             let (head, body) = request.into_parts();
             let request = self.http.post(head.uri.to_string()).headers(head.headers).body(body);
-            let answer = request.send().await.map_err(io::Error::other)?;
+            let mut answer = request.send().await.map_err(io::Error::other)?;
+            if self.world.loses_all_marks {
+                answer.headers_mut().remove(keep::KEEP);
+            }
             // The server has answered, and its caller never learns of it.
             if lost == Some(Half::Answer) { Err(reset()) } else { Ok(axum::http::Response::from(answer)) }
         });
