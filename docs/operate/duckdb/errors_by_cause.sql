@@ -5,13 +5,14 @@
 SET VARIABLE day = coalesce(getvariable('day'), strftime(timezone('UTC', now()) - INTERVAL 1 DAY, '%Y-%m-%d'));
 
 -- Whole lines are read first, because a search in text is faster than the parsing of every line. No line has the character 1.
+-- The text begins with a letter that few lines have: one that begins with a quotation mark takes twice as long to find.
 WITH failed AS (
     SELECT from_json(line, '{"ts": "TIMESTAMP", "trace_id": "VARCHAR", "capability": "VARCHAR", "code": "VARCHAR",
                               "cause": "VARCHAR", "advice": "VARCHAR", "suppressed": "BIGINT"}') AS it, filename
     FROM read_csv(getvariable('logs') || '/*/' || getvariable('day') || '*.log*',
                   columns = {line: 'VARCHAR'}, delim = chr(1), quote = '', escape = '', header = false,
                   auto_detect = false, ignore_errors = true, filename = true)
-    WHERE CASE WHEN NOT contains(line, '"msg":"call failed"') THEN false
+    WHERE CASE WHEN NOT contains(line, 'msg":"call failed"') THEN false
                WHEN NOT json_valid(line) THEN false
                ELSE line->>'msg' = 'call failed' END
 )

@@ -24,14 +24,15 @@ def main(arguments):
     connection.execute("SET preserve_insertion_order = false")
     for name, value in variables:
         connection.execute(f"SET VARIABLE {name} = ?", [value])
-    start = time.monotonic()
+    start, spent = time.monotonic(), time.process_time()
     try:
         answer = connection.execute(pathlib.Path(files[0]).read_text(encoding="utf-8"))
         columns = [column[0] for column in answer.description]
         rows = answer.fetchall()
     except duckdb.Error as error:
         sys.exit(f"query.py: {error}")
-    print(f"{len(rows)} rows in {time.monotonic() - start:.2f} s", file=sys.stderr)
+    took, spent = time.monotonic() - start, time.process_time() - spent
+    print(f"{len(rows)} rows in {took:.2f} s, {spent:.2f} s of processor time", file=sys.stderr)
     if "--json" in arguments:
         print(json.dumps([dict(zip(columns, row)) for row in rows], default=str))
         return

@@ -7,14 +7,14 @@ SET VARIABLE day = coalesce(getvariable('day'), strftime(make_timestamp(1000 * l
     [strpos('0123456789ABCDEFGHJKMNPQRSTVWXYZ', letter) - 1 FOR letter IN string_split(left(getvariable('trace'), 10), '')],
     lambda time, digit: time * 32 + digit)), '%Y-%m-%d'));
 
--- Whole lines are read first, because a search in text is three times as fast as the parsing of every line. No line has the
--- character 1.
+-- Whole lines are read first, because a search in text is faster than the parsing of every line. No line has the character 1.
+-- The text begins with a character that few lines have: one that begins with a digit takes longer to find.
 WITH found AS (
     SELECT line, filename
     FROM read_csv(getvariable('logs') || '/*/' || getvariable('day') || '*.log*',
                   columns = {line: 'VARCHAR'}, delim = chr(1), quote = '', escape = '', header = false,
                   auto_detect = false, ignore_errors = true, filename = true)
-    WHERE CASE WHEN NOT contains(line, getvariable('trace')) THEN false
+    WHERE CASE WHEN NOT contains(line, '_id":"' || getvariable('trace')) THEN false
                WHEN NOT json_valid(line) THEN false
                ELSE line->>'trace_id' = getvariable('trace') END
 )
