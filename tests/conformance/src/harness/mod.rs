@@ -1,5 +1,6 @@
 //! Tools for cases: nodes in folders of their own, an HTTP client, strict parsers, outside checkers.
 
+pub(crate) mod bodies;
 pub(crate) mod children;
 pub(crate) mod exposition;
 pub(crate) mod fake_llm;
@@ -14,7 +15,7 @@ pub(crate) mod node;
 pub(crate) mod oracle;
 pub(crate) mod process;
 pub(crate) mod prometheus;
-pub(crate) mod spans;
+pub(crate) mod rotel;
 pub(crate) mod strict_json;
 pub(crate) mod wait;
 

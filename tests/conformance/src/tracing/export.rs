@@ -9,10 +9,11 @@ use ulid::Ulid;
 use super::traces;
 use super::two_nodes::pair_of;
 use crate::case::{Outcome, ensure, equal, failed};
+use crate::harness::bodies::Bodies;
 use crate::harness::home::Home;
 use crate::harness::http::REQUEST_ID;
 use crate::harness::node::Node;
-use crate::harness::spans::{Bodies, Rotel, Seen};
+use crate::harness::rotel::{Rotel, Seen};
 use crate::harness::{Lab, oracle, wait};
 
 /// Headers of a caller that another system traces.

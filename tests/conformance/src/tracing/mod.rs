@@ -31,6 +31,8 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("opentelemetry_reads_what_is_exported", export::decoded_by_python),
         Case::new("opentelemetry_reads_metrics_and_lines", signals::cumulative),
         Case::new("opentelemetry_reads_differences", signals::delta),
+        Case::new("real_collector_reads_metrics_and_lines", signals::at_a_real_collector),
+        Case::new("real_collector_reads_differences", signals::delta_at_a_real_collector),
         Case::new("collector_that_is_gone_is_one_warning", export::collector_gone),
         Case::new("bad_otlp_endpoint_names_field_and_fix", export::bad_endpoint),
         Case::new("trace_recent_command", command::recent),

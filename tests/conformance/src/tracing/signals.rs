@@ -1,15 +1,18 @@
-//! Metrics and lines of the log at a collector, as OpenTelemetry's own messages read them.
+//! Metrics and lines of the log at a collector: as OpenTelemetry's own messages read them, and as a real collector does.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use ulid::Ulid;
 
 use crate::case::{Outcome, ensure, equal, failed};
+use crate::harness::bodies::Bodies;
+use crate::harness::exposition::{Format, Page};
 use crate::harness::home::Home;
 use crate::harness::http::REQUEST_ID;
 use crate::harness::node::Node;
-use crate::harness::spans::Bodies;
+use crate::harness::rotel::{Item, Rotel};
 use crate::harness::{Lab, oracle, wait};
 
 /// Calls that each case makes.
@@ -28,30 +31,12 @@ struct Exported {
 /// Runs a node for a few calls. It flushes its exports when it ends.
 fn export(lab: &Lab, temporality: &str) -> Outcome<Exported> {
     oracle::opentelemetry_proto_is_there(lab)?;
-    let home = Home::initialised(lab)?;
     let collector = Bodies::start()?;
-    home.configure("observability", "otlp_endpoint", collector.address())?;
-    home.configure("observability", "otlp_metrics", true)?;
-    home.configure("observability", "otlp_logs", true)?;
-    home.configure("observability", "otlp_temporality", temporality)?;
-    home.configure("observability", "otlp_metrics_interval_seconds", 1)?;
-    let node = Node::start(home)?;
-    let client = node.client();
-    let echo = json!({"params": {}, "input": {"text": "x"}}).to_string();
-    let mut ids = Vec::new();
-    for number in 0..CALLS {
-        let id = Ulid::generate();
-        client.call("experimental.echo", echo.as_bytes(), &[(REQUEST_ID, &id.to_string())])?.is(200)?;
-        ids.push(format!("{:032x}", id.0));
-        if number == 0 {
-            // The other calls come in a later export, so that a difference is not the total.
-            let came = wait::until(Duration::from_secs(10), || counted(lab, &collector));
-            ensure(came, "the first call is exported within 10 s", collector.kept_at("/v1/metrics").len())?;
-        }
-    }
-    let health = client.get("/health")?.is(200)?.json()?;
-    let instance = health["node_id"].as_str().unwrap_or_default().to_owned();
-    node.stop()?;
+    let called = Called::start(Home::initialised(lab)?, collector.address(), temporality, || {
+        counted(lab, &collector)
+    })?;
+    let (instance, ids) = (called.instance.clone(), called.ids.clone());
+    called.node.stop()?;
     let (mut points, mut records) = (Vec::new(), Vec::new());
     for body in collector.kept_at("/v1/metrics") {
         points.extend(oracle::opentelemetry_points(lab, &body)?);
@@ -60,6 +45,43 @@ fn export(lab: &Lab, temporality: &str) -> Outcome<Exported> {
         records.extend(oracle::opentelemetry_records(lab, &body)?);
     }
     Ok(Exported { points, records, instance, ids, all_gzipped: collector.all_gzipped() })
+}
+
+/// Node that exports all signals and was called.
+struct Called {
+    node: Node,
+    instance: String,
+    /// Trace IDs of the calls in hexadecimal.
+    ids: Vec<String>,
+}
+
+impl Called {
+    /// Starts a node and calls it. `counted` tells whether the collector has counted a call.
+    fn start(home: Home, collector: &str, temporality: &str, counted: impl FnMut() -> bool) -> Outcome<Self> {
+        let mut counted = counted;
+        home.configure("observability", "otlp_endpoint", collector)?;
+        home.configure("observability", "otlp_metrics", true)?;
+        home.configure("observability", "otlp_logs", true)?;
+        home.configure("observability", "otlp_temporality", temporality)?;
+        home.configure("observability", "otlp_metrics_interval_seconds", 1)?;
+        let node = Node::start(home)?;
+        let client = node.client();
+        let echo = json!({"params": {}, "input": {"text": "x"}}).to_string();
+        let mut ids = Vec::new();
+        for number in 0..CALLS {
+            let id = Ulid::generate();
+            client.call("experimental.echo", echo.as_bytes(), &[(REQUEST_ID, &id.to_string())])?.is(200)?;
+            ids.push(format!("{:032x}", id.0));
+            if number == 0 {
+                // The other calls come in a later export, so that a difference is not the total.
+                let came = wait::until(Duration::from_secs(10), &mut counted);
+                ensure(came, "the first call is exported within 10 s", came)?;
+            }
+        }
+        let health = client.get("/health")?.is(200)?.json()?;
+        let instance = health["node_id"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { node, instance, ids })
+    }
 }
 
 /// Returns whether an export has counted a call.
@@ -153,4 +175,127 @@ fn has_an_interval(point: &Value) -> Outcome {
     let (start, time) =
         (point["start"].as_u64().unwrap_or_default(), point["time"].as_u64().unwrap_or_default());
     ensure(0 < start && start < time, "a start before the time of the point", point)
+}
+
+/// Name of the counter of calls, and of the histogram of their times.
+const REQUESTS: &str = "hearthnet_requests_total";
+const DURATION: &str = "hearthnet_request_duration_seconds";
+
+/// Data points and lines of a node that a real collector has decoded.
+struct Collected {
+    /// Metrics page shortly before the last export.
+    page: Page,
+    points: Vec<Item>,
+    records: Vec<Item>,
+    instance: String,
+    ids: Vec<String>,
+}
+
+fn collect(lab: &Lab, temporality: &str) -> Outcome<Collected> {
+    let home = Home::initialised(lab)?;
+    let rotel = Rotel::start(lab, &home)?;
+    let counted =
+        || rotel.points().iter().any(|point| is_of_echo(point, REQUESTS) && point.number("Value") > 0.0);
+    let called = Called::start(home, rotel.address(), temporality, counted)?;
+    let page = called.node.client().get("/metrics")?.is(200)?.text();
+    let page = Page::parse(&page, Format::Text).map_err(|fault| failed("a well-formed page", fault))?;
+    let Called { node, instance, ids } = called;
+    node.stop()?;
+    // The collector prints a batch after it has answered.
+    wait::until(Duration::from_secs(10), || {
+        let done = rotel.records().iter().filter(|record| record.value("Body") == "Str(done)").count();
+        let last = rotel.points().iter().rfind(|point| is_of_echo(point, DURATION)).cloned();
+        done >= CALLS
+            && last.is_some_and(|last| temporality == "delta" || last.number("Count") >= CALLS as f64)
+    });
+    Ok(Collected { page, points: rotel.points(), records: rotel.records(), instance, ids })
+}
+
+fn is_of_echo(point: &Item, name: &str) -> bool {
+    point.value("Name") == name && point.attribute("capability") == "Str(experimental.echo)"
+}
+
+/// A real collector decodes every family of the page, native histograms with exemplars, and lines with their types.
+pub(super) fn at_a_real_collector(lab: &Lab) -> Outcome {
+    let collected = collect(lab, "cumulative")?;
+    let last = |name: &str| {
+        let found = collected.points.iter().rfind(|point| is_of_echo(point, name));
+        found
+            .ok_or_else(|| failed(format!("a point of {name}"), format!("{} points", collected.points.len())))
+    };
+    let kinds: BTreeMap<_, _> =
+        collected.points.iter().map(|point| (point.value("Name"), point.value("DataType"))).collect();
+    for family in collected.page.families.iter().filter(|family| !family.samples.is_empty()) {
+        let wanted = match family.kind.as_str() {
+            "counter" => ["Sum", "Sum"],
+            "histogram" => ["ExponentialHistogram", "Histogram"],
+            "summary" => ["Summary", "Summary"],
+            _ => ["Gauge", "Gauge"],
+        };
+        let kind = kinds.get(family.name.as_str()).copied();
+        ensure(
+            kind.is_some_and(|kind| wanted.contains(&kind)),
+            &format!("{} as {wanted:?}", family.name),
+            kind,
+        )?;
+    }
+
+    let sum = last(REQUESTS)?;
+    equal("calls", sum.number("Value"), CALLS as f64)?;
+    equal("IsMonotonic", sum.value("IsMonotonic"), "true")?;
+    let histogram = last(DURATION)?;
+    equal("kind", histogram.value("DataType"), "ExponentialHistogram")?;
+    equal("observations", histogram.number("Count"), CALLS as f64)?;
+    equal("sum of the buckets", histogram.in_buckets(), CALLS as u64)?;
+    ensure(!histogram.exemplars().is_empty(), "an exemplar", histogram)?;
+    for (trace, span) in histogram.exemplars() {
+        ensure(collected.ids.contains(trace) && span.len() == 16, "an exemplar of a call", (trace, span))?;
+    }
+    for point in [sum, histogram] {
+        equal("temporality", point.value("AggregationTemporality"), "AGGREGATION_TEMPORALITY_CUMULATIVE")?;
+        is_of_this_node(point, &collected.instance)?;
+        let (start, time) = (point.number("StartTimestamp"), point.number("Timestamp"));
+        ensure(0.0 < start && start < time, "a start before the time of the point", point)?;
+    }
+    collected.lines_are_whole()
+}
+
+fn is_of_this_node(item: &Item, instance: &str) -> Outcome {
+    equal("service.name", item.resource("service.name"), "Str(hearthnet)")?;
+    equal("service.instance.id", item.resource("service.instance.id"), &*format!("Str({instance})"))
+}
+
+impl Collected {
+    fn lines_are_whole(&self) -> Outcome {
+        for id in &self.ids {
+            let is_it =
+                |record: &&Item| record.value("Trace ID") == id && record.value("Body") == "Str(done)";
+            let done: Vec<_> = self.records.iter().filter(is_it).collect();
+            equal(&format!("lines `done` of {id}"), done.len(), 1)
+                .map_err(|stop| stop.at(&format!("{:?}", self.records)))?;
+            let done = done[0];
+            equal("severity", done.value("SeverityText"), "info")?;
+            equal("severity number", done.value("SeverityNumber"), "SEVERITY_NUMBER_INFO(9)")?;
+            equal("capability", done.attribute("hearthnet.capability"), "Str(experimental.echo)")?;
+            for (name, kind) in [("hearthnet.ms", "Double("), ("hearthnet.spans", "Int(")] {
+                ensure(done.attribute(name).starts_with(kind), &format!("{name} as {kind}…)"), done)?;
+            }
+            is_of_this_node(done, &self.instance)?;
+        }
+        Ok(())
+    }
+}
+
+/// With `otlp_temporality = "delta"` the points that a real collector decodes are the calls together.
+pub(super) fn delta_at_a_real_collector(lab: &Lab) -> Outcome {
+    let collected = collect(lab, "delta")?;
+    for (name, value) in [(REQUESTS, "Value"), (DURATION, "Count")] {
+        let points: Vec<_> = collected.points.iter().filter(|point| is_of_echo(point, name)).collect();
+        ensure(points.len() > 1, &format!("more than one export of {name}"), points.len())?;
+        for point in &points {
+            equal("temporality", point.value("AggregationTemporality"), "AGGREGATION_TEMPORALITY_DELTA")?;
+        }
+        equal(name, points.iter().map(|point| point.number(value)).sum::<f64>(), CALLS as f64)?;
+    }
+    collected.lines_are_whole()
 }
