@@ -3,61 +3,28 @@
 //! In a file of its own because a process has one exporter.
 #![cfg(feature = "otlp")]
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use obs_facade::{ObservabilityConfig, OtlpCompression, trace};
 
-/// Starts a collector that accepts every request and keeps its bytes.
-fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let kept = Arc::<Mutex<Vec<u8>>>::default();
-    let bytes = Arc::clone(&kept);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut piece = [0; 4_096];
-            let mut request = Vec::new();
-            while !is_whole(&request) {
-                let read = stream.read(&mut piece).unwrap();
-                request.extend_from_slice(&piece[..read]);
-            }
-            bytes.lock().unwrap().extend(readable(&request));
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
-        }
-    });
-    (address, kept)
+#[path = "../../../tests/support/collector.rs"]
+mod collector;
+
+use self::collector::{Collector, ONE_REJECTED, TAKEN, status};
+
+/// Returns whether a request has this text in its head or its body.
+fn holds(seen: &Collector, text: &str) -> bool {
+    has(seen, text.as_bytes())
 }
 
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-    request.len() >= head.len() + 4 + length.parse::<usize>().unwrap()
-}
-
-/// Returns the request with its body decompressed.
-fn readable(request: &[u8]) -> Vec<u8> {
-    let end = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    let (head, body) = request.split_at(end);
-    let mut whole = head.to_vec();
-    match String::from_utf8_lossy(head).contains("content-encoding: gzip\r\n") {
-        true => drop(flate2::read::GzDecoder::new(body).read_to_end(&mut whole).unwrap()),
-        false => whole.extend_from_slice(body),
-    }
-    whole
-}
-
-fn holds(bytes: &Mutex<Vec<u8>>, text: &str) -> bool {
-    bytes.lock().unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+fn has(seen: &Collector, bytes: &[u8]) -> bool {
+    let is_in = |text: &[u8]| text.windows(bytes.len()).any(|window| window == bytes);
+    seen.requests().iter().any(|request| is_in(request.head.as_bytes()) || is_in(&request.body))
 }
 
 #[track_caller]
 fn until(holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < end, "never came");
         std::thread::sleep(Duration::from_millis(5));
@@ -72,15 +39,16 @@ fn page() -> String {
 fn the_configured_endpoint_is_applied_live() {
     let folder = tempfile::tempdir().unwrap();
     let plain = ObservabilityConfig::new(folder.path());
-    let (first, of_first) = collector();
-    let (second, of_second) = collector();
+    let of_first = Collector::says(TAKEN);
+    let of_second = Collector::says(TAKEN);
 
     let guard = obs_facade::configure(&plain).unwrap();
     trace::new_trace("before.it").finish();
     assert!(page().contains("# TYPE hearthnet_trace_export_traces_total counter"));
     assert!(!page().contains("hearthnet_trace_export_traces_total{"), "nothing is exported");
 
-    let exporting = plain.clone().otlp_endpoint(&first).resource("service.instance.id", "node-one");
+    let exporting =
+        plain.clone().otlp_endpoint(&of_first.address).resource("service.instance.id", "node-one");
     let same = obs_facade::configure(&exporting).unwrap();
     trace::new_trace("to.the.first").run(|| trace::in_span("step", || ()));
     let again = obs_facade::configure(&exporting).unwrap();
@@ -108,7 +76,7 @@ fn the_configured_endpoint_is_applied_live() {
     // Another one gets what comes from now on, and the first what it still has to get.
     let guard = obs_facade::configure(&exporting).unwrap();
     trace::new_trace("still.first").finish();
-    let changed = obs_facade::configure(&exporting.clone().otlp_endpoint(&second)).unwrap();
+    let changed = obs_facade::configure(&exporting.clone().otlp_endpoint(&of_second.address)).unwrap();
     trace::new_trace("then.second").finish();
     until(|| holds(&of_first, "still.first"));
     drop((guard, changed));
@@ -123,7 +91,7 @@ fn the_configured_endpoint_is_applied_live() {
     assert!(!holds(&of_second, "for.none"));
 
     // The key that a collector wants comes from the environment; this test sets none, and Cargo some.
-    let keyed = plain.clone().otlp_endpoint(&second);
+    let keyed = plain.clone().otlp_endpoint(&of_second.address);
     for (variable, is_refused) in
         [("NO_SUCH_VARIABLE", true), ("A=B", true), ("", true), ("CARGO_PKG_NAME", true)]
     {
@@ -163,8 +131,9 @@ fn the_collectors_key_comes_from_the_environment() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (address, seen) = collector();
-    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address).otlp_headers_env(VARIABLE);
+    let seen = Collector::says(TAKEN);
+    let config =
+        ObservabilityConfig::new(folder.path()).otlp_endpoint(&seen.address).otlp_headers_env(VARIABLE);
     let guard = obs_facade::configure(&config).unwrap();
     trace::new_trace("with.a.key").finish();
     drop(guard);
@@ -181,9 +150,9 @@ fn the_environment_names_the_service_and_describes_where_it_runs() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (address, seen) = collector();
+    let seen = Collector::says(TAKEN);
     let config = ObservabilityConfig::new(folder.path())
-        .otlp_endpoint(&address)
+        .otlp_endpoint(&seen.address)
         .otlp_compression(OtlpCompression::None)
         .resource("service.instance.id", "node-one");
     let guard = obs_facade::configure(&config).unwrap();
@@ -205,8 +174,8 @@ fn a_bad_environment_is_a_warning_and_the_export_goes_on() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (address, seen) = collector();
-    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address);
+    let seen = Collector::says(TAKEN);
+    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&seen.address);
     let guard = obs_facade::configure(&config).unwrap();
     let again = obs_facade::configure(&config).unwrap();
     trace::new_trace("all.the.same").finish();
@@ -278,8 +247,8 @@ fn requests_follow_the_conventions_of_http() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (address, seen) = collector();
-    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address);
+    let seen = Collector::says(TAKEN);
+    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&seen.address);
     let guard = obs_facade::configure(&config).unwrap();
 
     let item = || async {
@@ -308,7 +277,7 @@ fn requests_follow_the_conventions_of_http() {
         assert_eq!(send("POST", "/bus/v1/call").await, 200);
     });
     drop(guard);
-    let has = |bytes: &[u8]| seen.lock().unwrap().windows(bytes.len()).any(|window| window == bytes);
+    let has = |bytes: &[u8]| has(&seen, bytes);
     until(|| has(&name_and_kind("unknown", 2)));
 
     let (server, client) = (2, 3);
@@ -361,8 +330,8 @@ fn only_what_callers_have_sampled_is_exported_where_the_configuration_says_so() 
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (address, seen) = collector();
-    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&address);
+    let seen = Collector::says(TAKEN);
+    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&seen.address);
     let flags_of = |capability: &str, flags: u8| {
         let caller = trace::SpanId::from_bytes([1; 8]).unwrap();
         let remote = trace::Remote::new(trace::TraceId::generate()).parent(caller).flags(flags);
@@ -384,11 +353,10 @@ fn only_what_callers_have_sampled_is_exported_where_the_configuration_says_so() 
     assert!(!holds(&seen, "some.unsampled"));
 }
 
-/// Returns the bodies of the requests for a path, from the bytes of all requests.
-fn bodies(seen: &Mutex<Vec<u8>>, path: &str) -> usize {
+/// Returns the number of requests for a path.
+fn requests(seen: &Collector, path: &str) -> usize {
     let head = format!("POST {path} HTTP/1.1");
-    let bytes = seen.lock().unwrap();
-    bytes.windows(head.len()).filter(|window| *window == head.as_bytes()).count()
+    seen.requests().iter().filter(|request| request.head.starts_with(&head)).count()
 }
 
 #[test]
@@ -400,10 +368,10 @@ fn metrics_and_lines_are_exported_beside_traces() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (address, seen) = collector();
+    let seen = Collector::says(TAKEN);
     let config = ObservabilityConfig::new(folder.path())
         .log_level("trace")
-        .otlp_endpoint(&address)
+        .otlp_endpoint(&seen.address)
         .otlp_metrics(true)
         .otlp_logs(true);
     let guard = obs_facade::configure(&config).unwrap();
@@ -420,7 +388,9 @@ fn metrics_and_lines_are_exported_beside_traces() {
     until(|| holds(&seen, "the first line of all") && holds(&seen, "some.call"));
     assert!(holds(&seen, "hearthnet.peers") && holds(&seen, "hearthnet.logger"));
     assert!(
-        bodies(&seen, "/v1/metrics") > 0 && bodies(&seen, "/v1/logs") > 0 && bodies(&seen, "/v1/traces") > 0
+        requests(&seen, "/v1/metrics") > 0
+            && requests(&seen, "/v1/logs") > 0
+            && requests(&seen, "/v1/traces") > 0
     );
     until(|| page().contains("hearthnet_log_export_failing 0\n"));
     assert!(page().contains("hearthnet_metrics_export_failing 0\n"), "{}", page());
@@ -430,9 +400,85 @@ fn metrics_and_lines_are_exported_beside_traces() {
     warn!("the second line");
     drop(guard);
     until(|| holds(&seen, "the second line"));
-    let text = String::from_utf8_lossy(&seen.lock().unwrap()).into_owned();
+    let bodies: Vec<u8> = seen.requests().into_iter().flat_map(|request| request.body).collect();
+    let text = String::from_utf8_lossy(&bodies).into_owned();
     assert_eq!(text.matches("the first line of all").count(), 1);
     assert!(!text.contains("ureq_proto") && !text.contains("ureq::"));
+}
+
+/// What a collector does wrong is obeyed, and counted for each signal.
+#[test]
+fn faults_of_a_collector_are_counted_for_each_signal() {
+    use std::collections::HashMap;
+    use std::io::Write as _;
+    use std::sync::Mutex;
+
+    use obs_facade::{OtlpTemporality, info};
+
+    let name = "faults_of_a_collector_are_counted_for_each_signal";
+    if ran_with(name, &[("OTEL_METRIC_EXPORT_INTERVAL", "1000")]) {
+        return;
+    }
+    // Requests of each signal so far, and the time of the last one.
+    let times = Mutex::new(HashMap::<String, Vec<Instant>>::new());
+    let collector = Collector::with_heads(move |_, head, stream| {
+        let path = head.split(' ').nth(1).unwrap().to_owned();
+        let mut times = times.lock().unwrap();
+        let times = times.entry(path).or_default();
+        times.push(Instant::now());
+        let mut say = |what: &[u8]| drop(stream.write_all(what));
+        match times.len() {
+            1 => say(&status("429 Too Many Requests\r\nretry-after: 2")),
+            2 => {
+                let pause = times[1] - times[0];
+                assert!(pause >= Duration::from_millis(1_900), "{pause:?}");
+                say(&status("503 Service Unavailable"));
+            }
+            // Closed without a response.
+            3 => {}
+            4 => say(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 6\r\n\r\n<html>",
+            ),
+            5 => say(ONE_REJECTED),
+            6 => say(&status("400 Bad Request")),
+            _ => say(TAKEN),
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let config = ObservabilityConfig::new(folder.path())
+        .otlp_endpoint(&collector.address)
+        .otlp_metrics(true)
+        // Differences are repeated until the collector takes them, as spans and lines are.
+        .otlp_temporality(OtlpTemporality::Delta)
+        .otlp_logs(true);
+    let guard = obs_facade::configure(&config).unwrap();
+    let has_come = |number: usize| {
+        trace::new_trace("some.call").run(|| info!("some line"));
+        let came = |signal: &&str| requests(&collector, &format!("/v1/{signal}")) >= number;
+        ["traces", "metrics", "logs"].iter().all(came)
+    };
+    until(|| has_come(4));
+    drop(guard);
+    until(|| {
+        // A flush does not wait for the interval.
+        drop(obs_facade::configure(&config).unwrap());
+        has_come(7)
+    });
+    let sample = |name: &str| {
+        let page = page();
+        let line = page.lines().find(|line| line.starts_with(&format!("hearthnet_{name} ")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or(f64::NAN)
+    };
+    for (signal, items, rejected) in
+        [("trace", "traces", "spans"), ("metrics", "families", "points"), ("log", "lines", "lines")]
+    {
+        until(|| sample(&format!("{signal}_export_failing")) == 0.0);
+        assert_eq!(sample(&format!("{signal}_export_retries_total")), 3.0, "{signal}");
+        assert_eq!(sample(&format!("{signal}_export_rejected_{rejected}_total")), 1.0, "{signal}");
+        let of = |outcome: &str| sample(&format!("{signal}_export_{items}_total{{outcome=\"{outcome}\"}}"));
+        assert!(of("failed") > 0.0 && of("exported") > 0.0, "{signal}: {}", page());
+        assert_eq!(of("dropped"), 0.0, "{signal}");
+    }
 }
 
 #[test]
@@ -444,10 +490,10 @@ fn a_restart_goes_on_with_the_line_after_the_last_exported_one() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (first, of_first) = collector();
-    let (second, of_second) = collector();
+    let of_first = Collector::says(TAKEN);
+    let of_second = Collector::says(TAKEN);
     let with = |address: &str| ObservabilityConfig::new(folder.path()).otlp_endpoint(address).otlp_logs(true);
-    let guard = obs_facade::configure(&with(&first)).unwrap();
+    let guard = obs_facade::configure(&with(&of_first.address)).unwrap();
     info!("line for the first");
     drop(guard);
     until(|| holds(&of_first, "line for the first"));
@@ -455,7 +501,7 @@ fn a_restart_goes_on_with_the_line_after_the_last_exported_one() {
     until(|| obs_facade::log_export_stats().unwrap().sending == 0);
     let off = obs_facade::configure(&ObservabilityConfig::new(folder.path())).unwrap();
     info!("line without an export");
-    let guard = obs_facade::configure(&with(&second)).unwrap();
+    let guard = obs_facade::configure(&with(&of_second.address)).unwrap();
     info!("line for the second");
     drop((off, guard));
     until(|| holds(&of_second, "line for the second"));

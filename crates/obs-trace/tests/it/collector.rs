@@ -1,86 +1,14 @@
-//! A scripted collector, and an export to it.
+//! An export to a scripted collector.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use obs_trace::otlp::{Config, Exporter, Stats};
 use obs_trace::{Store, new_trace};
 
-/// Collector that answers each connection by a closure.
-pub(crate) struct Collector {
-    pub(crate) address: String,
-    pub(crate) bodies: Arc<Mutex<Vec<Vec<u8>>>>,
-}
+#[path = "../../../../tests/support/collector.rs"]
+mod scripted;
 
-pub(crate) const TAKEN: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
-
-impl Collector {
-    /// Reads each request and passes its number and stream to `answer`.
-    pub(crate) fn new(answer: impl Fn(usize, &mut TcpStream) + Send + Sync + 'static) -> Collector {
-        Collector::with_heads(move |number, _, stream| answer(number, stream))
-    }
-
-    /// Does the same as `new`, and passes the head of the request too.
-    pub(crate) fn with_heads(
-        answer: impl Fn(usize, &str, &mut TcpStream) + Send + Sync + 'static,
-    ) -> Collector {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let bodies = Arc::new(Mutex::new(Vec::new()));
-        let (answer, kept) = (Arc::new(answer), Arc::clone(&bodies));
-        std::thread::spawn(move || {
-            for (number, stream) in listener.incoming().enumerate() {
-                let (answer, kept) = (Arc::clone(&answer), Arc::clone(&kept));
-                std::thread::spawn(move || {
-                    let mut stream = stream.unwrap();
-                    if let Some((head, body)) = read_request(&mut stream) {
-                        kept.lock().unwrap().push(body);
-                        answer(number, &head, &mut stream);
-                    }
-                });
-            }
-        });
-        Collector { address, bodies }
-    }
-
-    pub(crate) fn says(answer: impl Into<Vec<u8>>) -> Collector {
-        let answer = answer.into();
-        Collector::new(move |_, stream| drop(stream.write_all(&answer)))
-    }
-
-    pub(crate) fn requests(&self) -> usize {
-        self.bodies.lock().unwrap().len()
-    }
-}
-
-fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
-    assert!(head.contains("content-type: application/x-protobuf\r\n"), "{head}");
-    assert!(head.contains("accept: application/x-protobuf, application/json;q=0.9\r\n"), "{head}");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-    let mut body = vec![0; length.parse().unwrap()];
-    stream.read_exact(&mut body).ok()?;
-    if head.contains("content-encoding: gzip\r\n") {
-        let mut spans = Vec::new();
-        flate2::read::GzDecoder::new(body.as_slice()).read_to_end(&mut spans).unwrap();
-        return Some((head, spans));
-    }
-    Some((head, body))
-}
-
-pub(crate) fn status(line: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n").into_bytes()
-}
+pub(crate) use scripted::{Collector, ONE_REJECTED, TAKEN, status};
 
 /// Returns a configuration with short delays.
 pub(crate) fn config(address: &str) -> Config {

@@ -17,8 +17,6 @@ mod pitfalls;
 mod propagation;
 mod races;
 mod records;
-#[cfg(feature = "otlp")]
-mod replies;
 mod restored;
 #[cfg(feature = "rt")]
 mod tasks;
