@@ -100,6 +100,10 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     // goes first.
     #[cfg(feature = "tracing")]
     config.bridge().check_dispatcher()?;
+    #[cfg(feature = "otlp")]
+    if exports.logs.is_some() {
+        otlp::logs::expect_removals();
+    }
     let log = obs_log::configure(&log)?;
     #[cfg(feature = "tracing")]
     seams::bridge::configure(&config.bridge())?;

@@ -509,6 +509,43 @@ fn a_restart_goes_on_with_the_line_after_the_last_exported_one() {
     assert!(!holds(&of_second, "line for the first"), "it was exported before");
 }
 
+/// Lines that nobody can export any more are counted: those of days that are too old, and those of the files that the log
+/// removes when it starts.
+#[test]
+fn lines_that_were_lost_before_their_export_are_counted() {
+    let name = "lines_that_were_lost_before_their_export_are_counted";
+    if ran_with(name, &[]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let first = chrono::Utc::now() - chrono::TimeDelta::days(20);
+    for days in 0..18 {
+        let time =
+            (first + chrono::TimeDelta::days(days)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let line =
+            format!("{{\"ts\":\"{time}\",\"level\":\"info\",\"logger\":\"x\",\"msg\":\"of day {days}\"}}\n");
+        std::fs::write(folder.path().join(format!("{}.log", &time[..10])), line.repeat(10)).unwrap();
+    }
+    // An export that began then, and ended at once.
+    let position = format!(
+        "{{\"since_ms\":{0},\"exported\":\"{1}\",\"reader\":\"\"}}\n",
+        first.timestamp_millis() - 1_000,
+        (first - chrono::TimeDelta::seconds(1)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    );
+    std::fs::write(folder.path().join(".otlp-position"), position).unwrap();
+    let seen = Collector::says(TAKEN);
+    let config = ObservabilityConfig::new(folder.path()).otlp_endpoint(&seen.address).otlp_logs(true);
+    let guard = obs_facade::configure(&config).unwrap();
+    obs_facade::info!("line of today");
+    let oldest = folder.path().join(format!("{}.log", first.format("%Y-%m-%d")));
+    assert!(!oldest.exists(), "the log has removed it");
+    until(|| page().contains("hearthnet_log_export_lines_total{outcome=\"dropped\"} 180\n"));
+    drop(guard);
+    until(|| holds(&seen, "line of today"));
+    assert!(!holds(&seen, "of day 17"));
+    assert_eq!(obs_facade::log_export_stats().unwrap().dropped, 180);
+}
+
 #[test]
 fn signals_without_a_collector_and_bad_numbers_are_refused() {
     let folder = tempfile::tempdir().unwrap();

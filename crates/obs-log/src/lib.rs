@@ -150,6 +150,7 @@ pub use crate::config::error::{Error, ErrorKind};
 pub use crate::config::{Config, Console, ConsoleFormat, LOG_RETENTION_DAYS, REDACTED_FIELDS};
 pub use crate::dispatch::observer::{FaultObserver, set_fault_observer};
 pub use crate::files::name::DayFileName;
+pub use crate::files::{RemovalHook, set_removal_hook};
 pub use crate::json::trace_id::{TraceIdSource, set_trace_id_source};
 pub use crate::limits::MAX_LINE_BYTES;
 pub use log::{self, log_enabled};

@@ -31,7 +31,7 @@ static GUARDS: Guards = Guards::new(flush);
 struct Exports {
     traces: Option<Export<otlp::Config, Exporter>>,
     metrics: Option<Export<metrics::Settings, obs_otlp::Exporter<metrics::Encoded>>>,
-    logs: Option<Export<logs::Settings, obs_otlp::Exporter<logs::Encoded>>>,
+    logs: Option<Export<logs::Settings, logs::Export>>,
 }
 
 /// Export of one signal with its settings.
@@ -50,7 +50,7 @@ pub(crate) fn configure(settings: Settings) -> Result<Guard, Error> {
     }
     let metrics = |settings: &_| metrics::start(settings).map_err(of_otlp);
     replace(&mut current.metrics, settings.metrics, metrics)?.into_iter().for_each(end);
-    let logs = |settings: &_| logs::start(settings).map_err(of_otlp);
+    let logs = |settings: &_| logs::Export::start(settings).map_err(of_otlp);
     replace(&mut current.logs, settings.logs, logs)?.into_iter().for_each(end);
     drop(current);
     Ok(GUARDS.guard())
@@ -94,7 +94,8 @@ pub fn metric_stats() -> Option<obs_otlp::Stats> {
     current().metrics.as_ref().map(|export| export.exporter.stats())
 }
 
-/// Returns the counters of the export of lines; `None` without an export.
+/// Returns the counters of the export of lines; `None` without an export. Lines that were too old when they could be sent, or
+/// whose file was removed before, count as dropped.
 ///
 /// ```
 /// assert_eq!(obs_facade::log_export_stats(), None);

@@ -8,6 +8,7 @@ mod latest;
 pub(crate) mod lockless;
 pub(crate) mod name;
 pub(crate) mod open;
+mod removal;
 mod reserve;
 mod retention;
 
@@ -16,6 +17,8 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+pub use self::removal::{RemovalHook, set_removal_hook};
 
 use self::group::Group;
 use self::latest::Latest;
@@ -228,7 +231,9 @@ impl DayFiles {
         let days = names.iter().map(|name| name.day).collect();
         let old = self.retention.too_old(&days);
         for name in names.iter().filter(|name| old.contains(&name.day)) {
-            let _ = fs::remove_file(self.dir.join(name.to_string()));
+            let path = self.dir.join(name.to_string());
+            removal::announce(&path);
+            let _ = fs::remove_file(path);
         }
     }
 

@@ -78,6 +78,31 @@ fn a_start_60_days_ahead_keeps_the_newest_14_days_with_all_their_parts() {
 }
 
 #[test]
+fn a_hook_can_still_open_a_file_that_is_too_old() {
+    use std::sync::Mutex;
+
+    static OPENED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    set_removal_hook(|path| {
+        assert!(fs::read(path).is_ok());
+        OPENED.lock().unwrap().push(path.to_owned());
+        panic!("a hook that panics");
+    });
+    let dir = tempfile::tempdir().unwrap();
+    for day in MAY_26 - 15..=MAY_26 {
+        fs::write(dir.path().join(DayFileName::first_of(day).to_string()), "{}\n").unwrap();
+    }
+    let mut files = DayFiles::new(dir.path());
+    files.retention.look(MAY_26, Instant::now());
+    files.remove_old();
+    // Other tests of this process remove files too.
+    let mut opened = OPENED.lock().unwrap().clone();
+    opened.retain(|path| path.starts_with(dir.path()));
+    opened.sort();
+    assert_eq!(opened, ["2026-05-11.log", "2026-05-12.log"].map(|name| dir.path().join(name)));
+    assert_eq!(names(dir.path()).len(), 14);
+}
+
+#[test]
 fn a_clock_that_goes_back_removes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut files = DayFiles::new(dir.path());

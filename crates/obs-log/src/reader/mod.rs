@@ -26,7 +26,7 @@ mod head;
 mod line_time;
 mod window;
 
-pub use self::files::{FileName, Last, Look, Piece, Reader, Unpacker, names};
+pub use self::files::{FileName, Last, Leaving, Look, Piece, Reader, Unpacker, names};
 pub use self::head::Head;
 pub use self::line_time::LineTime;
 pub use self::window::{Side, Window};

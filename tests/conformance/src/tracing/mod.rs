@@ -4,6 +4,7 @@ mod calls;
 mod command;
 mod context;
 mod export;
+mod kills;
 mod recent;
 mod signals;
 mod two_nodes;
@@ -33,6 +34,7 @@ pub(crate) const SUITE: Suite = Suite {
         Case::new("opentelemetry_reads_differences", signals::delta),
         Case::new("real_collector_reads_metrics_and_lines", signals::at_a_real_collector),
         Case::new("real_collector_reads_differences", signals::delta_at_a_real_collector),
+        Case::new("killed_node_exports_every_line", kills::lines_of_a_killed_node),
         Case::new("collector_that_is_gone_is_one_warning", export::collector_gone),
         Case::new("bad_otlp_endpoint_names_field_and_fix", export::bad_endpoint),
         Case::new("trace_recent_command", command::recent),

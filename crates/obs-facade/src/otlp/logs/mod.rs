@@ -3,19 +3,25 @@
 //! The lines are read from the files that the log writes, so that a line costs its caller nothing more. While a collector is
 //! down, nothing is read and no memory is used: the files keep the lines.
 
+mod due;
+mod lines;
 mod position;
 mod record;
+mod removal;
+#[cfg(test)]
+mod tests;
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use obs_log::reader::{Head, Piece, Reader, Window};
-use obs_otlp::{Envelope, Exporter, Feed, Item, Offer, Settled};
+use chrono::{TimeDelta, Utc};
+use obs_otlp::{Exporter, Feed, Item, Offer, Settled, Stats};
 
+use self::lines::{Lines, Step};
 use self::position::{Position, Stored};
+pub(crate) use self::removal::expect as expect_removals;
 use super::scope::scope;
 
 /// Settings of the export of lines.
@@ -26,7 +32,7 @@ pub(crate) struct Settings {
 }
 
 /// Line, encoded.
-pub(super) struct Encoded(Vec<u8>);
+struct Encoded(Vec<u8>);
 
 impl Item for Encoded {
     fn bytes(&self) -> usize {
@@ -34,103 +40,64 @@ impl Item for Encoded {
     }
 }
 
+/// Export of lines, until it is dropped.
+pub(super) struct Export {
+    exporter: Exporter<Encoded>,
+    lines: Arc<Lines>,
+}
+
 /// Time between two looks at the files.
 const INTERVAL: Duration = Duration::from_secs(5);
-
-/// Maximum age of the lines that a restart catches up on.
-const BACK_FILL: TimeDelta = TimeDelta::hours(24);
 
 /// Age of the first lines without a stored position: those of this start.
 const BEGINNING: TimeDelta = TimeDelta::seconds(10);
 
-/// Loggers whose lines are not exported: those of the exporters and of the HTTP client below them. At the level `debug` each
-/// request would make lines, and so the next request.
-const OWN: [&str; 7] = [
-    "hearthnet.trace.otlp",
-    "hearthnet.metrics.otlp",
-    "hearthnet.log.otlp",
-    "ureq",
-    "ureq_proto",
-    "rustls",
-    "rustls_platform_verifier",
-];
+impl Export {
+    /// Starts the export.
+    pub(super) fn start(settings: &Settings) -> Result<Export, obs_otlp::Error> {
+        let envelope = scope(&settings.target);
+        let encode = move |lines: &[Encoded]| {
+            let units: Vec<u8> = lines.iter().flat_map(|line| &line.0).copied().collect();
+            envelope.request(&units)
+        };
+        let stored = Stored::new(&settings.folder);
+        let beginning = || Position::since((Utc::now() - BEGINNING).timestamp_millis());
+        let position = stored.read().unwrap_or_else(beginning);
+        let lines = Arc::new(Lines::new(&settings.folder, position.clone()));
+        let exporter = Exporter::start_with(&settings.target, encode, Follower::new(&lines))?;
+        // Stored before the first line, so that a process that is killed early loses none.
+        stored.write(&position);
+        removal::begin(&lines);
+        Ok(Export { exporter, lines })
+    }
 
-/// Starts the export.
-pub(super) fn start(settings: &Settings) -> Result<Exporter<Encoded>, obs_otlp::Error> {
-    let envelope = scope(&settings.target);
-    let encode = move |lines: &[Encoded]| {
-        let units: Vec<u8> = lines.iter().flat_map(|line| &line.0).copied().collect();
-        envelope.request(&units)
-    };
-    Exporter::start_with(&settings.target, encode, Follower::new(settings))
+    pub(super) fn flush(&self, timeout: Duration) -> bool {
+        self.exporter.flush(timeout)
+    }
+
+    /// Returns the counters. Lines that were lost in the files count as dropped.
+    pub(super) fn stats(&self) -> Stats {
+        let (mut stats, lost) = (self.exporter.stats(), self.lines.lost());
+        stats.offered += lost;
+        stats.dropped += lost;
+        stats
+    }
 }
 
 /// Follows the day files from the stored position on.
 struct Follower {
-    folder: PathBuf,
-    reader: Reader,
-    /// Time from which lines are exported.
-    since: DateTime<Utc>,
+    lines: Arc<Lines>,
     stored: Stored,
-    /// Lines after the reader's position that have been dealt with.
-    skip: u64,
-    /// Lines that were offered and are not settled.
+    /// Lines of the last look whose outcome is not known yet.
     unsettled: usize,
-    /// Whether the last look reached the end of the files.
-    is_whole: bool,
+    /// Position after them. `None` if one of them has to be sent again.
+    position: Option<Position>,
 }
 
 impl Follower {
-    fn new(settings: &Settings) -> Follower {
-        let (folder, stored) = (settings.folder.clone(), Stored::new(&settings.folder));
-        let now = Utc::now();
-        let position = stored.read().unwrap_or_else(|| Position::since((now - BEGINNING).timestamp_millis()));
-        let earliest = now - BACK_FILL;
-        let since = DateTime::from_timestamp_millis(position.since_ms).unwrap_or(earliest).max(earliest);
-        let mut reader = Reader::of(&folder, Window::new(Some(since), None));
-        let skip = if reader.resume(&position.reader) { position.skip } else { 0 };
-        // Stored before the first line, so that a process that is killed early loses none.
-        stored.write(&position);
-        Follower { folder, reader, since, stored, skip, unsettled: 0, is_whole: true }
-    }
-
-    fn position(&self, reader: String, skip: u64) -> Position {
-        Position { since_ms: self.since.timestamp_millis(), reader, skip }
-    }
-
-    /// Offers the new lines.
-    fn offer_new(&mut self, offer: &mut Offer<'_, Encoded>) {
-        let begun = self.position(self.reader.position(), 0);
-        let (window, stored, skip) = (Window::new(Some(self.since), None), &self.stored, self.skip);
-        let (mut read, mut unsettled) = (0, 0);
-        let result = self.reader.read_new(true, |_, piece| {
-            let (Piece::Line(line) | Piece::TooLong(line)) = piece else { return Ok(()) };
-            read += 1;
-            if read <= skip || !is_wanted(line, &window) {
-                return Ok(());
-            }
-            let mut encoded = Vec::new();
-            Envelope::push_unit(&record::of(line), &mut encoded);
-            unsettled += 1;
-            match offer(Encoded(encoded)) {
-                ControlFlow::Continue(true) => {
-                    unsettled = 0;
-                    stored.write(&Position { skip: read, ..begun.clone() });
-                    Ok(())
-                }
-                ControlFlow::Continue(false) => Ok(()),
-                // The export ends. What was stored last is right.
-                ControlFlow::Break(()) => Err(io::ErrorKind::Interrupted.into()),
-            }
-        });
-        (self.unsettled, self.is_whole) = (unsettled, result.is_ok());
-        self.skip = 0;
-        if result.is_err() {
-            // A reader that was interrupted has lost its place. The next look goes on where this one ended.
-            self.reader = Reader::of(&self.folder, window);
-            self.reader.resume(&begun.reader);
-            self.skip = read.max(skip);
-        }
+    fn new(lines: &Arc<Lines>) -> Follower {
+        let stored = Stored::new(lines.folder());
+        Follower { lines: Arc::clone(lines), stored, unsettled: 0, position: None }
     }
 }
 
@@ -140,25 +107,37 @@ impl Feed<Encoded> for Follower {
     }
 
     fn fill(&mut self, offer: &mut Offer<'_, Encoded>) {
-        self.offer_new(offer);
+        (self.unsettled, self.position) = (0, None);
+        let mut is_settled = true;
+        loop {
+            let Step { records, position, is_last } = self.lines.step();
+            for record in records {
+                self.unsettled += 1;
+                match offer(Encoded(record)) {
+                    ControlFlow::Continue(settled) => is_settled = settled,
+                    // The export ends. What was stored last is right.
+                    ControlFlow::Break(()) => return,
+                }
+            }
+            if is_settled {
+                self.stored.write(&position);
+            }
+            if is_last {
+                self.position = Some(position);
+                return;
+            }
+        }
     }
 
     fn settled(&mut self, settled: Settled) {
-        // The batches of a look that were settled within it count too; the last one is left.
-        let is_last = settled.items >= self.unsettled;
-        if settled.is_final && is_last && self.is_whole && self.unsettled > 0 {
-            self.unsettled = 0;
-            self.stored.write(&self.position(self.reader.position(), 0));
+        self.unsettled = self.unsettled.saturating_sub(settled.items);
+        if !settled.is_final {
+            self.position = None;
+        }
+        if self.unsettled == 0
+            && let Some(position) = self.position.take()
+        {
+            self.stored.write(&position);
         }
     }
-}
-
-/// Returns whether a line is exported: it is in the window, and the export did not cause it.
-fn is_wanted(line: &[u8], window: &Window) -> bool {
-    let Some(head) = Head::of(line) else { return true };
-    let is_own = head.logger.is_some_and(|logger| {
-        OWN.iter()
-            .any(|own| logger.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-    });
-    !is_own && window.place_of(head.time).is_none()
 }

@@ -18,15 +18,17 @@ const MAX_BYTES: u64 = 64 << 10;
 pub(super) struct Position {
     /// Time from which lines are exported, in Unix milliseconds.
     pub(super) since_ms: i64,
+    /// Time of the last line that was exported; empty before the first one. A reader's position names a limited number of
+    /// files: what is not in it and is older than this was exported too.
+    #[serde(default)]
+    pub(super) exported: String,
     /// Position of the reader.
     pub(super) reader: String,
-    /// Lines after it that were exported.
-    pub(super) skip: u64,
 }
 
 impl Position {
     pub(super) fn since(since_ms: i64) -> Position {
-        Position { since_ms, reader: String::new(), skip: 0 }
+        Position { since_ms, exported: String::new(), reader: String::new() }
     }
 }
 
@@ -78,7 +80,8 @@ mod tests {
         let stored = Stored::new(folder.path());
         assert_eq!(stored.read(), None);
         for reader in ["a".repeat(5_000), "b".to_owned()] {
-            let position = Position { reader, skip: 7, ..Position::since(1_779_783_262_281) };
+            let exported = "2026-05-26T08:14:22.281Z".to_owned();
+            let position = Position { reader, exported, ..Position::since(1_779_783_262_281) };
             stored.write(&position);
             assert_eq!(stored.read(), Some(position));
         }

@@ -241,6 +241,10 @@ impl Memory {
         self.0.iter()
     }
 
+    pub(super) fn remove(&mut self, delivered: &Delivered) {
+        self.0.retain(|known| known != delivered);
+    }
+
     pub(super) fn has(&self, delivered: &Delivered) -> bool {
         self.0.contains(delivered)
     }

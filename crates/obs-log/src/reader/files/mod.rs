@@ -8,6 +8,7 @@
 
 mod begin;
 mod delivered;
+mod leaving;
 mod listing;
 mod name;
 mod open_file;
@@ -30,6 +31,7 @@ use chrono::Utc;
 use self::begin::Begin;
 pub use self::begin::{Last, Look};
 use self::delivered::{Delivered, Mark, Memory, Start, head_of};
+pub use self::leaving::Leaving;
 use self::listing::{Entry, FileId, Stamp};
 use self::name::Compression;
 pub use self::name::{FileName, Unpacker};
@@ -80,6 +82,8 @@ pub struct Reader {
     /// Files that were in the last listing.
     listed: BTreeSet<FileId>,
     memory: Memory,
+    /// Place in a file that is not followed at which a look was interrupted. The end of the next look at the file replaces it.
+    interrupted: Option<Delivered>,
     /// Contents of a stored position that were not seen again yet.
     resumed: Vec<Delivered>,
     order: Order,
@@ -100,6 +104,15 @@ enum Visit {
     Done,
     /// A name has changed, or a copy may have been made. The folder must be listed again.
     Changed,
+}
+
+/// Outcome of a look at a plain file.
+#[derive(Debug, PartialEq, Eq)]
+enum Plain {
+    Read,
+    Truncated,
+    /// Nothing was read, because the folder must be listed again.
+    Unread,
 }
 
 /// Place at which the read of a content begins.
@@ -131,6 +144,7 @@ impl Reader {
             truncated: BTreeMap::new(),
             listed: BTreeSet::new(),
             memory: Memory::default(),
+            interrupted: None,
             resumed: Vec::new(),
             order: Order::default(),
             begin: Begin::new(window),
@@ -211,7 +225,8 @@ impl Reader {
     /// # Errors
     ///
     /// If the folder or a plain file cannot be read, or the error that `deliver` returned. What concerns one file alone is a
-    /// [`Piece`].
+    /// [`Piece`]. The next call goes on after the piece that was delivered last, so that an error of `deliver` interrupts a look
+    /// and loses nothing.
     pub fn read_new(
         &mut self,
         growing: bool,
@@ -324,12 +339,24 @@ impl Reader {
                 return Ok(Visit::Done);
             }
         };
-        if file.source.is_gzip() {
-            self.read.insert(entry.id, Some(entry.stamp));
-            self.read_packed(entry.id, file, deliver)?;
-            return Ok(Visit::Done);
+        self.visit_opened(entry, file, growing, is_last, deliver)
+    }
+
+    /// Delivers the new lines of a file that was not open before.
+    fn visit_opened(
+        &mut self,
+        entry: &Entry,
+        file: OpenFile,
+        growing: bool,
+        is_last: bool,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+    ) -> io::Result<Visit> {
+        if !file.source.is_gzip() {
+            return self.visit_plain(entry, file, growing, is_last, deliver);
         }
-        self.visit_plain(entry, file, growing, is_last, deliver)
+        self.read_packed(entry.id, file, deliver)?;
+        self.read.insert(entry.id, Some(entry.stamp));
+        Ok(Visit::Done)
     }
 
     fn visit_plain(
@@ -340,8 +367,34 @@ impl Reader {
         is_last: bool,
         deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
     ) -> io::Result<Visit> {
+        let before = file.mark.offset;
+        let outcome = self.read_plain(entry, &mut file, growing, is_last, deliver);
+        match outcome {
+            Ok(Plain::Read) => {
+                self.keep(entry, file)?;
+                return Ok(Visit::Done);
+            }
+            Ok(Plain::Truncated) => self.note_truncated(entry.id, file),
+            Ok(Plain::Unread) | Err(_) if file.is_followed => {
+                self.forget_continued(&mut file);
+                self.followed.insert(entry.id, file);
+            }
+            Err(_) if file.mark.offset > before => self.note_interrupted(&mut file),
+            Ok(Plain::Unread) | Err(_) => {}
+        }
+        outcome.map(|_| Visit::Changed)
+    }
+
+    fn read_plain(
+        &mut self,
+        entry: &Entry,
+        file: &mut OpenFile,
+        growing: bool,
+        is_last: bool,
+        deliver: &mut impl FnMut(&FileName, Piece<'_>) -> io::Result<()>,
+    ) -> io::Result<Plain> {
         let is_begun = file.mark.offset > 0;
-        let start = if is_begun { Found::Behind } else { self.find_start(entry.id, &mut file, deliver)? };
+        let start = if is_begun { Found::Behind } else { self.find_start(entry.id, file, deliver)? };
         // A copy is made before its original is truncated. If no new copy exists, the original has lost no lines that
         // precede its beginning.
         let may_be_truncated = !is_begun && (is_last || file.is_followed);
@@ -350,12 +403,9 @@ impl Reader {
         {
             self.order.forget(entry.id);
             file.restart_at(Mark::default());
-            if file.is_followed {
-                self.followed.insert(entry.id, file);
-            }
-            return Ok(Visit::Changed);
+            return Ok(Plain::Unread);
         }
-        self.report_truncated(entry.id, &file, deliver)?;
+        self.report_truncated(entry.id, file, deliver)?;
         if start != Found::Nothing {
             // A copy in progress receives lines that its original delivers. Therefore only a content of its own is
             // followed. Stamps show new lines of the others.
@@ -364,26 +414,47 @@ impl Reader {
             if file.mark.has_beginning()
                 && file.read_new(growing && is_last, &mut self.buffer, deliver)? == End::Truncated
             {
-                self.note_truncated(entry.id, file);
-                return Ok(Visit::Changed);
+                return Ok(Plain::Truncated);
             }
         }
+        Ok(Plain::Read)
+    }
+
+    /// Keeps a plain file, or what was delivered of it, for the next look.
+    fn keep(&mut self, entry: &Entry, mut file: OpenFile) -> io::Result<()> {
+        self.forget_continued(&mut file);
         if file.is_followed && !file.is_removed()? {
             self.followed.insert(entry.id, file);
             while self.followed.len() > FOLLOWED {
                 self.close_oldest();
             }
-        } else {
-            self.memory.add(file.delivered());
-            self.read.insert(entry.id, Some(entry.stamp));
-            // Another file may get the inode before the next look.
-            if file.is_removed()? {
-                self.read.remove(&entry.id);
-                self.order.forget(entry.id);
-                self.begin.forget(entry.id);
-            }
+            return Ok(());
         }
-        Ok(Visit::Done)
+        self.memory.add(file.delivered());
+        self.read.insert(entry.id, Some(entry.stamp));
+        // Another file may get the inode before the next look.
+        if file.is_removed()? {
+            self.read.remove(&entry.id);
+            self.order.forget(entry.id);
+            self.begin.forget(entry.id);
+        }
+        Ok(())
+    }
+
+    /// Remembers how far a file was delivered that is opened again at the next look.
+    fn note_interrupted(&mut self, file: &mut OpenFile) {
+        self.forget_continued(file);
+        let delivered = file.delivered();
+        self.memory.add(delivered.clone());
+        self.interrupted = delivered;
+    }
+
+    /// Forgets the place from which a file was read on. A position has a limited number of contents, and each interruption and
+    /// each restart would add one.
+    fn forget_continued(&mut self, file: &mut OpenFile) {
+        if let Some(continued) = file.continued.take() {
+            self.memory.remove(&continued);
+        }
     }
 
     /// Delivers the lines of a gzip file. Each of its members may have been a file of its own that was delivered.
@@ -395,9 +466,14 @@ impl Reader {
     ) -> io::Result<()> {
         loop {
             if self.find_start(id, &mut file, deliver)? != Found::Nothing {
-                let end = file.read_new(false, &mut self.buffer, deliver)?;
-                self.memory.add(file.delivered());
-                if end == End::Damaged {
+                let end = file.read_new(false, &mut self.buffer, deliver);
+                if end.is_err() {
+                    self.note_interrupted(&mut file);
+                } else {
+                    self.forget_continued(&mut file);
+                    self.memory.add(file.delivered());
+                }
+                if end? == End::Damaged {
                     return Ok(());
                 }
             } else if file.source.pass(u64::MAX).is_err() {
@@ -454,7 +530,11 @@ impl Reader {
                 // No other file has the rest of a content that an earlier reader has begun.
                 let resumed = self.resumed.len();
                 self.resumed.retain(|resumed| *resumed != delivered);
-                Ok(if self.resumed.len() < resumed { Found::New } else { Found::Behind })
+                let is_resumed = self.resumed.len() < resumed;
+                if is_resumed || self.interrupted.as_ref() == Some(&delivered) {
+                    file.continued = Some(delivered);
+                }
+                Ok(if is_resumed { Found::New } else { Found::Behind })
             }
         }
     }
@@ -469,15 +549,19 @@ impl Reader {
         let begins_like =
             |file: &OpenFile| file.delivered().is_some_and(|delivered| delivered.begins_like(day, head));
         let originals: Vec<_> = self.followed.extract_if(.., |_, file| begins_like(file)).collect();
+        let mut outcome = Ok(());
         for (id, mut file) in originals {
-            match file.read_new(true, &mut self.buffer, deliver)? {
-                End::Truncated => self.note_truncated(id, file),
-                _ => {
+            let end =
+                if outcome.is_ok() { file.read_new(true, &mut self.buffer, deliver) } else { Ok(End::Read) };
+            match end {
+                Ok(End::Truncated) => self.note_truncated(id, file),
+                end => {
                     self.followed.insert(id, file);
+                    outcome = outcome.and(end.map(drop));
                 }
             }
         }
-        Ok(())
+        outcome
     }
 
     /// Keeps a truncated file until the folder has been searched for a copy of its content.

@@ -25,6 +25,8 @@ pub(super) struct OpenFile {
     pub(super) stamp: Stamp,
     pub(super) source: Source,
     pub(super) mark: Mark,
+    /// Place in this content that an interrupted look or an earlier reader has reached, and that a later place replaces.
+    pub(super) continued: Option<Delivered>,
     /// Place at which the read ends, which is the start of a line.
     pub(super) end: Option<u64>,
     /// Place up to which the read was reported.
@@ -65,15 +67,16 @@ impl OpenFile {
         Ok(Some(OpenFile::of(file, entry)))
     }
 
-    fn of(file: File, entry: &Entry) -> OpenFile {
+    pub(super) fn of(file: File, entry: &Entry) -> OpenFile {
         let (name, stamp) = (entry.name.clone(), entry.stamp);
         let source = match name.compression() {
             Some(Compression::Gzip) => Source::gzip(file),
             _ => Source::plain(file),
         };
         let (mark, seen) = (Mark::default(), Utc::now());
-        let (end, passed, is_followed, ended, skipping) = (None, 0, false, false, false);
-        OpenFile { name, stamp, source, mark, end, passed, seen, is_followed, ended, skipping }
+        let (continued, end, passed) = (None, None, 0);
+        let (is_followed, ended, skipping) = (false, false, false);
+        OpenFile { name, stamp, source, mark, continued, end, passed, seen, is_followed, ended, skipping }
     }
 
     /// Returns whether the file has no name left.
@@ -155,7 +158,8 @@ impl OpenFile {
     }
 
     /// Delivers the lines that end within the first `end` bytes of the buffer. The first `filled` bytes hold no
-    /// newline. Moves the rest to the beginning, and returns its length.
+    /// newline. Moves the rest to the beginning, and returns its length. After an error of `deliver` the mark is behind the line
+    /// that was delivered last.
     fn deliver_lines(
         &mut self,
         buffer: &mut [u8],
@@ -165,11 +169,14 @@ impl OpenFile {
     ) -> io::Result<usize> {
         let mut start = 0;
         for newline in memchr::memchr_iter(b'\n', &buffer[filled..end]) {
-            let newline = filled + newline;
-            if !std::mem::take(&mut self.skipping) {
-                deliver(&self.name, Piece::Line(&buffer[start..newline]))?;
+            let line = &buffer[start..filled + newline];
+            start = filled + newline + 1;
+            if !std::mem::take(&mut self.skipping)
+                && let Err(error) = deliver(&self.name, Piece::Line(line))
+            {
+                self.mark.advance(&buffer[..start]);
+                return Err(error);
             }
-            start = newline + 1;
         }
         self.mark.advance(&buffer[..start]);
         buffer.copy_within(start..end, 0);

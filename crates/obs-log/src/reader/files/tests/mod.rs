@@ -1,5 +1,6 @@
 //! Reading and following the files of a folder.
 
+mod interrupted;
 mod rotation;
 
 use std::fs::{self, File, OpenOptions};
