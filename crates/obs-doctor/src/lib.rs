@@ -52,7 +52,7 @@
 //! | `log_writes` | the log could not be written, or lines were dropped, in the last 15 minutes | `log_folder` |
 //! | `log_handover` | a running node does not take over the lines of a process that was killed | `log_folder` |
 //! | `log_crash_safety` | a kill of the node would lose its last lines | `log_folder` |
-//! | `trace_export` | the collector does not accept the traces | |
+//! | `trace_export` | the collector does not accept the traces, metrics or log lines | |
 //! | `last_stop` | never; it warns for a day when the run before this one was killed | |
 //! | `clock_steps` | the clock was set three times or more within a day while the node ran | |
 //!

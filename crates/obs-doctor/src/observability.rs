@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// State of a node's log, export of traces, clock and last run, as far as it is known.
+/// State of a node's log, exports, clock and last run, as far as it is known.
 ///
 /// A node fills it in [`CapabilityBus::observability`](crate::CapabilityBus::observability). A check of a part that is
 /// `None` is skipped. It serialises to JSON, so that a command can ask a running node for it. Members that a version does
@@ -24,6 +24,10 @@ pub struct Observability {
     pub log: Option<LogState>,
     /// State of the export of traces.
     pub export: ExportState,
+    /// State of the export of metrics.
+    pub metrics_export: ExportState,
+    /// State of the export of log lines.
+    pub log_export: ExportState,
     /// Steps of the wall clock.
     pub clock: Option<ClockState>,
     /// End of the run before this one.
@@ -52,7 +56,7 @@ pub struct LogState {
     pub crash_safe: bool,
 }
 
-/// State of a node's export of traces.
+/// State of a node's export of traces, metrics or log lines.
 ///
 /// ```
 /// assert_eq!(obs_doctor::ExportState::default(), obs_doctor::ExportState::Unknown);
@@ -66,11 +70,11 @@ pub enum ExportState {
     Unknown,
     /// No collector is configured.
     Off,
-    /// Traces are exported.
+    /// The export runs.
     On(ExportCounts),
 }
 
-/// Numbers of a running export of traces.
+/// Numbers of a running export: of traces, metric families or log lines.
 ///
 /// ```
 /// assert!(!obs_doctor::ExportCounts::default().is_failing);
@@ -80,9 +84,9 @@ pub enum ExportState {
 pub struct ExportCounts {
     /// Whether the last request to the collector failed.
     pub is_failing: bool,
-    /// Traces that the collector accepted.
+    /// Items that the collector accepted.
     pub exported: u64,
-    /// Traces that were sent and not accepted, or not sent because the queue was full.
+    /// Items that were sent and not accepted, or not sent.
     pub lost: u64,
     /// Upper bound of the seconds since the last of them was lost.
     pub lost_seconds_ago: Option<u64>,

@@ -120,7 +120,8 @@ pub use obs_otlp::Stats as OtlpStats;
 pub use offer::offer;
 #[cfg(feature = "otlp")]
 pub use otlp::{
-    log_stats as log_export_stats, metric_stats as metric_export_stats, trace_stats as export_stats,
+    ExportStatus, log_stats as log_export_stats, metric_stats as metric_export_stats, statuses as exports,
+    trace_stats as export_stats,
 };
 #[cfg(feature = "history")]
 pub use seams::history::stats as history_stats;

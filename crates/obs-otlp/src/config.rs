@@ -85,6 +85,12 @@ impl Config {
         }
     }
 
+    /// Returns the endpoint as it was set.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Sets a header of each request, such as the key that a collector asks for. It is never logged, nor shown by `Debug`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Config {
         self.headers.set(name.into(), value.into());

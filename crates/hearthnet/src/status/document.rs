@@ -53,6 +53,7 @@ pub(super) async fn of(status: &Status) -> Value {
             "log_bytes": space.map(|space| space.log),
         },
         "drops": drops(),
+        "exports": exports(),
         "problems": problems(),
         "checks": checks(status),
         "observability": status.checkup.observability().ok(),
@@ -241,6 +242,21 @@ fn drops() -> Value {
         "export": export,
         "history": history(),
     })
+}
+
+/// Returns the state of each export that is on.
+fn exports() -> Vec<Value> {
+    let shown = |export: &obs_facade::ExportStatus| {
+        json!({
+            "signal": export.signal,
+            "endpoint": export.endpoint,
+            "exported": export.exported,
+            "dropped": export.dropped,
+            "failed": export.failed,
+            "failing_since": export.failing_since.map(moment),
+        })
+    };
+    obs_facade::exports().iter().map(shown).collect()
 }
 
 /// Returns what the history has lost; `null` where none is kept.

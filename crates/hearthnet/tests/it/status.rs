@@ -1,10 +1,11 @@
 //! `GET /status`: the document, its bounds, and the callers who do not see it.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::node::{ECHO, Home, Node, free_port, request_id};
+use crate::node::{ECHO, Home, Node, free_port, request_id, text_of};
 
 /// Checks the document against `docs/status.schema.json`.
 fn assert_valid(document: &Value) {
@@ -40,6 +41,34 @@ async fn a_node_without_calls_reports_itself() {
     assert_eq!(document["recent"]["requests"], 0);
     assert!(document["disk"]["log_bytes"].as_u64().unwrap() > 0, "{document:#}");
     assert!(document["lamport_head"].as_i64().unwrap() > 0, "{document:#}");
+}
+
+#[tokio::test]
+async fn exports_are_shown_with_their_collector_and_since_when_they_fail() {
+    let collector = format!("http://127.0.0.1:{}", free_port());
+    let node = Home::new().start(&format!(
+        "observability = {{ otlp_endpoint = \"{collector}\", otlp_metrics = true, otlp_metrics_interval_seconds = 1, otlp_logs = true }}\n"
+    ));
+    assert_eq!(status(&Home::new().start("")).await["exports"], json!([]));
+    node.call(ECHO, &json!({})).send().await.unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    let exports = loop {
+        let exports = status(&node).await["exports"].as_array().unwrap().clone();
+        if exports.iter().all(|export| export["failing_since"].is_string()) {
+            break exports;
+        }
+        assert!(Instant::now() < until, "{exports:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let signals: Vec<_> = exports.iter().map(|export| export["signal"].as_str().unwrap()).collect();
+    assert_eq!(signals, ["traces", "metrics", "logs"]);
+    for export in &exports {
+        assert_eq!((&export["endpoint"], &export["exported"]), (&json!(collector), &json!(0)));
+    }
+    let shown = text_of(&node.home.run(&["status"]).stdout);
+    assert!(shown.contains("exports   0 traces failing for "), "{shown}");
+    let ran = text_of(&node.home.run(&["doctor", "--only", "trace_export"]).stdout);
+    assert!(ran.contains("the collector does not accept traces, metrics and log lines"), "{ran}");
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ fn well() -> Observability {
     Observability {
         log: Some(LogState { written: 812, crash_safe: true, ..LogState::default() }),
         export: ExportState::On(ExportCounts { exported: 40, ..ExportCounts::default() }),
+        metrics_export: ExportState::On(ExportCounts { exported: 7, ..ExportCounts::default() }),
+        log_export: ExportState::Off,
         clock: Some(ClockState::default()),
         last_run: Some(LastRun { ended: RunEnd::InOrder, ..LastRun::default() }),
     }
@@ -81,6 +83,8 @@ fn a_well_node_passes_all_of_them() {
     let bus: Arc<dyn CapabilityBus> = Arc::new(Watched(well()));
     let report = Doctor::standard().only(OWN).unwrap().run_all_blocking(&home.config, &bus);
     assert_eq!(report.summary().pass, OWN.len(), "{report:?}");
+    let export = report.results.iter().find(|result| result.name == "trace_export").unwrap();
+    assert_passes(export, "40 traces and 7 metrics exported");
 }
 
 #[test]
@@ -93,6 +97,9 @@ fn what_is_not_known_is_skipped_with_the_reason() {
     }
     let off = Observability { export: ExportState::Off, ..Observability::default() };
     assert_skips(&home.with_bus(Watched(off), "trace_export"), SkipReason::NotConfigured, "no collector");
+    let lines = ExportState::On(ExportCounts { exported: 1, ..ExportCounts::default() });
+    let lines = Observability { export: ExportState::Off, log_export: lines, ..Observability::default() };
+    assert_passes(&home.with_bus(Watched(lines), "trace_export"), "1 log line exported");
     let mut without = Home::fresh();
     without.config.log_dir = None;
     for name in ["log_folder", "log_handover"] {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use obs_trace::otlp::{self, Exporter};
 
@@ -103,6 +103,58 @@ pub fn metric_stats() -> Option<obs_otlp::Stats> {
 #[must_use]
 pub fn log_stats() -> Option<obs_otlp::Stats> {
     current().logs.as_ref().map(|export| export.exporter.stats())
+}
+
+/// State of the export of a signal.
+///
+/// ```
+/// assert!(obs_facade::exports().is_empty());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportStatus {
+    /// `traces`, `metrics` or `logs`.
+    pub signal: &'static str,
+    /// Address of the collector, without a password.
+    pub endpoint: String,
+    /// Traces, families or lines that the collector has accepted.
+    pub exported: u64,
+    /// Those that were not sent.
+    pub dropped: u64,
+    /// Those that were sent and that the collector did not accept.
+    pub failed: u64,
+    /// Time of the first of the requests that have failed since one succeeded.
+    pub failing_since: Option<SystemTime>,
+}
+
+/// Returns the state of each export that is on.
+#[must_use]
+pub fn statuses() -> Vec<ExportStatus> {
+    let current = current();
+    let status =
+        |signal, endpoint: &str, [exported, dropped, failed]: [u64; 3], failing_since| ExportStatus {
+            signal,
+            // A password is refused when the export is configured. This does not rely on that.
+            endpoint: obs_doctor::redact(endpoint),
+            exported,
+            dropped,
+            failed,
+            failing_since,
+        };
+    let of = |signal, target: &obs_otlp::Config, stats: obs_otlp::Stats| {
+        let counts = [stats.exported, stats.dropped, stats.failed];
+        status(signal, target.endpoint(), counts, stats.failing_since)
+    };
+    let traces = current.traces.as_ref().map(|export| {
+        let stats = export.exporter.stats();
+        let counts = [stats.exported, stats.dropped, stats.failed];
+        status("traces", export.settings.endpoint(), counts, stats.failing_since)
+    });
+    let metrics = current.metrics.as_ref();
+    let metrics = metrics.map(|export| of("metrics", &export.settings.target, export.exporter.stats()));
+    let logs = current.logs.as_ref();
+    let logs = logs.map(|export| of("logs", &export.settings.target, export.exporter.stats()));
+    [traces, metrics, logs].into_iter().flatten().collect()
 }
 
 /// Drops an exporter on a thread of its own, because the drop sends its queue and may take two seconds.

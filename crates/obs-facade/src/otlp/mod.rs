@@ -8,6 +8,6 @@ pub(crate) mod metrics;
 mod scope;
 
 pub(crate) use environment::{Environment, OfSignal};
+pub use export::{ExportStatus, log_stats, metric_stats, statuses, trace_stats};
 pub(crate) use export::{Settings, configure};
-pub use export::{log_stats, metric_stats, trace_stats};
 pub(crate) use list::headers;

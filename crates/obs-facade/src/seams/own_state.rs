@@ -1,4 +1,4 @@
-//! State of the log and of the export of traces, for the checks of the doctor that look at them.
+//! State of the log and of the exports, for the checks of the doctor that look at them.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
@@ -15,7 +15,7 @@ struct Losses {
     dropped: Count,
     write_errors: Count,
     #[cfg(feature = "otlp")]
-    traces: Count,
+    exports: [Count; 3],
 }
 
 /// Count that grows with each loss, and a time after which the last loss came.
@@ -65,27 +65,37 @@ pub(super) fn complete(mut state: Observability) -> Observability {
             crash_safe: log.crash_safe,
         });
     }
-    if state.export == ExportState::Unknown {
-        state.export = export(&mut losses);
+    let known = [&mut state.export, &mut state.metrics_export, &mut state.log_export];
+    for (known, state) in known.into_iter().zip(exports(&mut losses)) {
+        if *known == ExportState::Unknown {
+            *known = state;
+        }
     }
     state
 }
 
+/// Returns the states of the exports of traces, metrics and lines.
 #[cfg(feature = "otlp")]
-fn export(losses: &mut Losses) -> ExportState {
-    let Some(stats) = crate::otlp::trace_stats() else { return ExportState::Off };
-    let lost = stats.failed + stats.dropped;
-    ExportState::On(ExportCounts {
-        is_failing: stats.is_failing,
-        exported: stats.exported,
-        lost,
-        lost_seconds_ago: losses.traces.look(lost),
+fn exports(losses: &mut Losses) -> [ExportState; 3] {
+    let statuses = crate::otlp::statuses();
+    let signals = ["traces", "metrics", "logs"];
+    let mut counts = losses.exports.iter_mut();
+    signals.map(|signal| {
+        let (status, lost) = (statuses.iter().find(|status| status.signal == signal), counts.next());
+        let (Some(status), Some(count)) = (status, lost) else { return ExportState::Off };
+        let lost = status.failed + status.dropped;
+        ExportState::On(ExportCounts {
+            is_failing: status.failing_since.is_some(),
+            exported: status.exported,
+            lost,
+            lost_seconds_ago: count.look(lost),
+        })
     })
 }
 
 #[cfg(not(feature = "otlp"))]
-fn export(_: &mut Losses) -> ExportState {
-    ExportState::Off
+fn exports(_: &mut Losses) -> [ExportState; 3] {
+    [ExportState::Off, ExportState::Off, ExportState::Off]
 }
 
 #[cfg(test)]
@@ -109,7 +119,14 @@ mod tests {
     #[test]
     fn what_the_node_tells_is_kept() {
         let log = LogState { written: u64::MAX, ..LogState::default() };
-        let told = Observability { log: Some(log), export: ExportState::Off, ..Observability::default() };
+        let off = || ExportState::Off;
+        let told = Observability {
+            log: Some(log),
+            export: off(),
+            metrics_export: off(),
+            log_export: off(),
+            ..Observability::default()
+        };
         assert_eq!(complete(told.clone()), told);
         assert!(complete(Observability::default()).log.is_some());
     }

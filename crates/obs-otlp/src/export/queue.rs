@@ -271,6 +271,7 @@ impl<T: Item> Queue<T> {
         // Read once, because it changes without the lock and is part of two counts.
         let refused = self.refused.get();
         let counts = &self.counts;
+        let failing_since = counts.failing.since();
         Stats {
             offered: counts.offered.get() + refused,
             exported: counts.exported.get(),
@@ -283,8 +284,8 @@ impl<T: Item> Queue<T> {
             rejected_units: counts.rejected_units.get(),
             requests: counts.requests.get(),
             retries: counts.retries.get(),
-            // Relaxed: a flag of its own.
-            is_failing: counts.is_failing.load(Ordering::Relaxed),
+            is_failing: failing_since.is_some(),
+            failing_since,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Counts of an exporter.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Counts of an exporter since it was started, and the size of its queue now.
 ///
@@ -36,6 +37,8 @@ pub struct Stats {
     pub retries: u64,
     /// Whether the last request failed.
     pub is_failing: bool,
+    /// Time of the first of the requests that have failed since one succeeded.
+    pub failing_since: Option<SystemTime>,
 }
 
 /// Counts that change under the lock of the queue, so that a reader finds each item in exactly one.
@@ -49,7 +52,30 @@ pub(super) struct Counts {
     pub(super) rejected_units: Count,
     pub(super) requests: Count,
     pub(super) retries: Count,
-    pub(super) is_failing: AtomicBool,
+    pub(super) failing: Failing,
+}
+
+/// Time since which requests fail, in Unix milliseconds; 0 while they succeed.
+#[derive(Default)]
+pub(super) struct Failing(AtomicU64);
+
+// Relaxed: for readers of the statistics. Only the worker writes it.
+impl Failing {
+    pub(super) fn begin(&self) {
+        if self.since().is_none() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            self.0.store((now as u64).max(1), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn since(&self) -> Option<SystemTime> {
+        let ms = self.0.load(Ordering::Relaxed);
+        (ms > 0).then(|| UNIX_EPOCH + Duration::from_millis(ms))
+    }
 }
 
 #[derive(Default)]

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::backoff::Backoff;
@@ -217,8 +216,7 @@ impl<T: Item> Sender<T> {
     }
 
     fn note_success(&mut self, remark: Option<&str>) {
-        // Relaxed: a flag for readers of the statistics. Only this thread writes it.
-        self.queue.counts.is_failing.store(false, Ordering::Relaxed);
+        self.queue.counts.failing.end();
         let stats = self.queue.stats();
         let lost = Lost { items: stats.failed + stats.dropped, units: stats.rejected_units };
         self.report(|health| health.works(lost, Instant::now()));
@@ -228,8 +226,7 @@ impl<T: Item> Sender<T> {
     }
 
     fn note_failure(&mut self, why: &str) {
-        // Relaxed: as in `note_success`.
-        self.queue.counts.is_failing.store(true, Ordering::Relaxed);
+        self.queue.counts.failing.begin();
         self.report(|health| health.fails(why, Instant::now()));
     }
 

@@ -58,6 +58,16 @@ impl Config {
         Config { target, only_sampled: false }
     }
 
+    /// Returns the endpoint as it was set.
+    ///
+    /// ```
+    /// assert_eq!(obs_trace::otlp::Config::new("http://c:4318").endpoint(), "http://c:4318");
+    /// ```
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.target.endpoint()
+    }
+
     /// Applies a change to the settings of the target.
     fn with(self, change: impl FnOnce(obs_otlp::Config) -> obs_otlp::Config) -> Config {
         Config { target: change(self.target), ..self }

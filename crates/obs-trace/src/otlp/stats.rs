@@ -1,5 +1,7 @@
 //! Counts of an exporter.
 
+use std::time::SystemTime;
+
 /// Counts of an exporter since it was started, and the size of its queue now.
 ///
 /// Each trace is in exactly one count: `offered` is the sum of `exported`, `failed`, `dropped`, `waiting` and `sending`.
@@ -42,6 +44,8 @@ pub struct Stats {
     pub retries: u64,
     /// Whether the last request failed.
     pub is_failing: bool,
+    /// Time of the first of the requests that have failed since one succeeded.
+    pub failing_since: Option<SystemTime>,
 }
 
 impl Stats {
@@ -60,6 +64,7 @@ impl Stats {
             requests: stats.requests,
             retries: stats.retries,
             is_failing: stats.is_failing,
+            failing_since: stats.failing_since,
         }
     }
 }

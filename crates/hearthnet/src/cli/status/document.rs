@@ -32,6 +32,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) drops: Drops,
     #[serde(default)]
+    pub(super) exports: Vec<Exporting>,
+    #[serde(default)]
     pub(super) checks: Checks,
     #[serde(default)]
     pub(super) problems: Problems,
@@ -198,8 +200,6 @@ pub(super) struct Drops {
     #[serde(default)]
     pub(super) spans: u64,
     #[serde(default)]
-    pub(super) export: Option<Export>,
-    #[serde(default)]
     pub(super) history: Option<History>,
 }
 
@@ -214,13 +214,19 @@ pub(super) struct History {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Export {
+pub(super) struct Exporting {
+    #[serde(default)]
+    pub(super) signal: String,
+    #[serde(default)]
+    pub(super) endpoint: String,
+    #[serde(default)]
+    pub(super) exported: u64,
     #[serde(default)]
     pub(super) dropped: u64,
     #[serde(default)]
     pub(super) failed: u64,
     #[serde(default)]
-    pub(super) failing: bool,
+    pub(super) failing_since: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

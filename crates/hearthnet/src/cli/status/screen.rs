@@ -18,6 +18,8 @@ const MAX_CAPABILITIES: usize = 3;
 const MAX_CAUSES: usize = 2;
 const MAX_CALLERS: usize = 3;
 const MAX_CHECKS: usize = 1;
+/// Maximum number of exports. A node has one for each signal.
+const MAX_EXPORTS: usize = 3;
 
 /// Width of the names at the left.
 const LABEL: usize = 10;
@@ -45,6 +47,7 @@ pub(super) fn render<Tz: TimeZone<Offset: Display>>(
         screen.callers(),
         vec![screen.disk()],
         vec![screen.drops()],
+        screen.exports(),
         screen.problems(),
         screen.checks(),
     ];
@@ -286,7 +289,9 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
 
     fn callers(&self) -> Vec<Line> {
         let callers = &self.document.callers.top;
-        let shown = callers.iter().take(MAX_CALLERS).enumerate();
+        // The line of the exports takes the place of a caller.
+        let most = MAX_CALLERS - usize::from(!self.document.exports.is_empty());
+        let shown = callers.iter().take(most).enumerate();
         shown.map(|(at, caller)| self.caller(line(if at == 0 { "callers" } else { "" }), caller)).collect()
     }
 
@@ -328,11 +333,10 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
 
     fn drops(&self) -> Line {
         let drops = &self.document.drops;
-        let (export, history) = (drops.export.as_ref(), drops.history.as_ref());
+        let history = drops.history.as_ref();
         let lost = [
             (drops.log_lines, "log lines"),
             (drops.spans, "spans"),
-            (export.map_or(0, |export| export.dropped + export.failed), "traces not exported"),
             (drops.log_write_errors, "errors of the log's disk"),
             (history.map_or(0, |history| history.minutes), "minutes of the history"),
             (history.map_or(0, |history| history.traces), "traces of the history"),
@@ -346,10 +350,6 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             true => line("lost").with(Color::Green, "nothing"),
             false => line("lost").with(Color::Red, lost.join(", ")),
         };
-        let begun = match export.is_some_and(|export| export.failing) {
-            true => begun.plain("; ").with(Color::Red, "the export of traces fails now"),
-            false => begun,
-        };
         let begun = match history.is_some_and(|history| history.failing) {
             true => begun.plain("; ").with(Color::Red, "the history cannot be written now"),
             false => begun,
@@ -358,6 +358,27 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             true => begun.plain("; the log survives a kill"),
             false => begun.plain("; ").with(Color::Yellow, "a kill would lose the last lines of the log"),
         }
+    }
+
+    /// Renders the number of items that each export has sent, and what is wrong with it.
+    fn exports(&self) -> Vec<Line> {
+        let exports = &self.document.exports;
+        let Some(first) = exports.first() else { return Vec::new() };
+        let mut told = line("exports");
+        for (at, export) in exports.iter().take(MAX_EXPORTS).enumerate() {
+            let sent = format!("{} {}", count(export.exported), self.safe(&export.signal));
+            told = told.plain(format!("{}{sent}", if at == 0 { "" } else { ", " }));
+            let lost = export.dropped.saturating_add(export.failed);
+            if lost > 0 {
+                told = told.with(Color::Red, format!(" ({} lost)", count(lost)));
+            }
+            if let Some(since) = &export.failing_since {
+                let time = self::since(Some(since), &self.now);
+                told = told.with(Color::Red, format!(" failing for {time}"));
+            }
+        }
+        let used = told.width().saturating_sub(LABEL);
+        vec![told.plain(self.rest(used, &format!(" to {}", first.endpoint)))]
     }
 
     fn problems(&self) -> Vec<Line> {
@@ -441,6 +462,10 @@ mod tests {
             "callers": { "top": [caller, caller, caller, caller] },
             "disk": { "path": "/log", "free_bytes": 73_000_000_000_u64, "total_bytes": 120_000_000_000_u64, "log_bytes": 210_000_000 },
             "drops": { "log_lines": 0, "log_crash_safe": true },
+            "exports": [
+                { "signal": "traces", "endpoint": "http://127.0.0.1:4318", "exported": 1_204, "dropped": 3, "failed": 1, "failing_since": null },
+                { "signal": "logs", "endpoint": "http://127.0.0.1:4318", "exported": 98_211, "failing_since": "2026-05-26T08:00:22Z" },
+            ],
             "checks": { "ran_at": "2026-05-26T08:14:00Z", "failed": [check], "warned": [], "passed": 18, "skipped": 1 },
             "lamport_head": 12, "calls_in_flight": 2,
         })
@@ -474,6 +499,7 @@ mod tests {
             "callers   192.168.1.40 (unsigned)   300 calls, 1 failed, 212 refused",
             "disk      log 210 MB, 73 GB of 120 GB free",
             "lost      nothing; the log survives a kill",
+            "exports   1 204 traces (4 lost), 98 211 logs failing for 14 min to http",
             "checks    18 pass, 1 skipped, 1 fail; 24 s ago; what to do: hearthnet doctor",
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");

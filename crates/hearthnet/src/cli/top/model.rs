@@ -13,14 +13,14 @@ const MAX_ROWS: usize = 1_000;
 const MAX_TEXT: usize = 1_000;
 
 /// Losses of the records of a node.
-const LOSSES: [(&str, &str); 6] = [
+const LOSSES: [(&str, &str); 4] = [
     ("/log_lines", "log lines lost"),
     ("/log_write_errors", "log write errors"),
     ("/spans", "spans lost"),
     ("/span_fields", "span fields lost"),
-    ("/export/dropped", "traces not exported"),
-    ("/export/failed", "traces refused"),
 ];
+/// Losses of exports, which `exports` has for each signal.
+const EXPORT: &str = "export";
 /// Lines that a rate limit left out. The log counts them, so that they are no loss.
 const HELD_BACK: &str = "log_lines_held_back";
 
@@ -42,8 +42,8 @@ pub(super) struct Status {
     pub(super) drops: Vec<(String, u64)>,
     /// Whether a kill of the node would lose lines of its log.
     pub(super) is_log_unsafe: bool,
-    /// Whether the last export of traces failed.
-    pub(super) is_export_failing: bool,
+    /// Signals whose export fails.
+    pub(super) failing_exports: Vec<String>,
     pub(super) checks: Checks,
 }
 
@@ -189,9 +189,9 @@ impl Reader {
                 free_bytes: json["disk"]["free_bytes"].as_u64(),
                 total_bytes: json["disk"]["total_bytes"].as_u64(),
             },
-            drops: self.drops(&json["drops"]),
+            drops: self.drops(&json["drops"], &json["exports"]),
             is_log_unsafe: json["drops"]["log_crash_safe"] == false,
-            is_export_failing: json["drops"]["export"]["failing"] == true,
+            failing_exports: self.failing_exports(&json["exports"]),
             checks: self.checks(&json["checks"]),
         }
     }
@@ -261,14 +261,26 @@ impl Reader {
         }
     }
 
-    fn drops(&self, json: &Value) -> Vec<(String, u64)> {
+    fn drops(&self, json: &Value, exports: &Value) -> Vec<(String, u64)> {
         let known = LOSSES.iter().map(|(path, name)| ((*name).to_owned(), json.pointer(path)));
         // A newer node may count more.
-        let is_new = |name: &str| name != HELD_BACK && LOSSES.iter().all(|(path, _)| path[1..] != *name);
+        let is_new = |name: &str| {
+            ![HELD_BACK, EXPORT].contains(&name) && LOSSES.iter().all(|(path, _)| path[1..] != *name)
+        };
         let more = json.as_object().into_iter().flatten().filter(|(name, _)| is_new(name)).take(MAX_ROWS);
         let more = more.map(|(name, value)| (self.harmless(&name.replace('_', " ")), Some(value)));
-        let all = known.chain(more).map(|(name, value)| (name, value.map_or(0, number)));
+        let exports = rows(exports).flat_map(|export| {
+            let signal = self.text(&export["signal"]);
+            let lost = [("dropped", "not exported"), ("failed", "refused")];
+            lost.map(|(name, what)| (format!("{signal} {what}"), Some(&export[name])))
+        });
+        let all = known.chain(more).chain(exports).map(|(name, value)| (name, value.map_or(0, number)));
         all.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn failing_exports(&self, json: &Value) -> Vec<String> {
+        let failing = rows(json).filter(|export| export["failing_since"].is_string());
+        failing.map(|export| self.text(&export["signal"])).collect()
     }
 
     fn checks(&self, json: &Value) -> Checks {

@@ -58,7 +58,7 @@ impl Line {
     }
 
     /// Returns the number of characters.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
     }
 

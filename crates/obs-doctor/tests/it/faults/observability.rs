@@ -171,7 +171,16 @@ pub(super) fn trace_export(table: &mut Table) {
     };
     let counts = ExportCounts { exported: 40, lost: 12, lost_seconds_ago: Some(30), is_failing: false };
     look("the collector is down", ExportCounts { is_failing: true, ..counts.clone() });
-    look("the collector was down", counts);
+    look("the collector was down", counts.clone());
+    let lines = ExportCounts { exported: 812, lost: 0, lost_seconds_ago: None, is_failing: true };
+    let state = Observability {
+        export: ExportState::On(ExportCounts { lost: 0, lost_seconds_ago: None, ..counts.clone() }),
+        metrics_export: ExportState::On(ExportCounts { is_failing: true, ..counts }),
+        log_export: ExportState::On(lines),
+        ..Observability::default()
+    };
+    let fault = "the collector takes traces alone";
+    table.add(&home, fault, &home.with_bus(Watched(state), "trace_export"));
 }
 
 pub(super) fn last_stop(table: &mut Table) {

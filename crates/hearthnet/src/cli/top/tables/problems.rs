@@ -10,9 +10,10 @@ pub(super) fn table(status: &Status, figures: &Figures<'_>) -> Table {
     let drops = status.drops.iter().map(|(name, n)| loss(name, *n));
     let log =
         status.is_log_unsafe.then(|| fact("log not crash-safe", "a kill of the node loses lines that wait"));
-    let export = status
-        .is_export_failing
-        .then(|| fact("export failing", "the collector did not take the last traces"));
+    let export = (!status.failing_exports.is_empty()).then(|| {
+        let signals = status.failing_exports.join(", ");
+        fact("export failing", &format!("the collector did not take the last {signals}"))
+    });
     let last_run = (status.last_run.ended == "killed").then(|| last_run(&status.last_run, figures));
     Table {
         columns: vec![Column::text("PROBLEMS", 0), Column::flexible("DETAIL", 12)],

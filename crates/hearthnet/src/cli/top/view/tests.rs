@@ -62,6 +62,7 @@ fn sample() -> Value {
         ] },
         "disk": { "path": "/", "free_bytes": 73_000_000_000_u64, "total_bytes": 200_000_000_000_u64 },
         "drops": { "log_lines": 0, "log_lines_held_back": 9, "log_crash_safe": false, "spans": 41, "export": { "dropped": 7, "failing": true } },
+        "exports": [{ "signal": "traces", "dropped": 7, "failed": 0, "failing_since": "2026-05-26T08:13:22Z" }],
         "checks": { "ran_at": "2026-05-26T08:13:22Z", "passed": 17, "skipped": 1, "failed": [
             { "name": "llm_backend_reachable", "detail": "connection refused", "fix": "start the model server" },
         ] },
