@@ -2,6 +2,7 @@
 
 mod buckets;
 mod fault;
+mod histogram;
 mod place;
 mod prune;
 pub(crate) mod reader;
@@ -9,6 +10,7 @@ pub(crate) mod rows;
 mod schema;
 pub(crate) mod steps;
 pub(super) mod store;
+mod sum;
 mod summary;
 mod tables;
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
 use super::rows::{Range, Row, Run, Series, Value};
-use super::schema::{self, State, first_id};
+use super::schema::{self, State, first_id, minute_of_id};
 use super::steps::{Grid, Steps};
 use super::{place, summary, tables};
 use crate::error::{Error, ErrorKind};
@@ -179,13 +179,15 @@ impl Visitor<'_> {
         while let Some(row) = rows.next()? {
             let key = || Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?));
             // A value of another type than its column is the work of someone else.
-            let Ok((minute, run, series)) = key() else {
+            let Ok((id, run, series)) = key() else {
                 self.unreadable += 1;
                 continue;
             };
             let Some(series) = self.series.get(&series) else { continue };
             match value(row) {
-                Ok(Some(value)) => (self.visit)(Row { minute, run, series: series.clone(), value }),
+                Ok(Some(value)) => {
+                    (self.visit)(Row { minute: minute_of_id(id), run, series: series.clone(), value })
+                }
                 _ => self.unreadable += 1,
             }
         }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use obs_metrics::NativeBuckets;
-
 use super::rows::{Run, Series, Value, time_of};
 
 /// Minutes of a span, summed by step; see [`Reader::steps`](crate::Reader::steps).
@@ -125,101 +123,5 @@ impl Grid {
     pub(super) fn step_of(&self, minute: i64) -> Option<usize> {
         let is_inside = (self.first_minute..=self.last_minute).contains(&minute);
         is_inside.then(|| ((minute - self.first_minute) / self.step_minutes) as usize)
-    }
-}
-
-/// Line that is being summed. Rows of counters and histograms come in order of their minutes.
-#[derive(Debug)]
-pub(super) struct Sum {
-    pub(super) series: Series,
-    points: Vec<Point>,
-    /// Gauges by step, because a value that lasts reaches steps of before.
-    gauges: Vec<Option<Value>>,
-}
-
-/// Number of points and buckets that a reading may still have.
-#[derive(Debug)]
-pub(super) struct Room(usize);
-
-/// Cells of a point: it takes as much memory as so many buckets.
-const POINT: usize = 4;
-
-impl Room {
-    /// About 60 MB. A page of two weeks has a tenth of that; a file of someone else must not fill the memory.
-    pub(super) const MOST: Room = Room(2_000_000);
-
-    fn take(&mut self, cells: usize) -> Option<()> {
-        self.0 = self.0.checked_sub(cells)?;
-        Some(())
-    }
-}
-
-impl Sum {
-    pub(super) fn new(series: Series) -> Sum {
-        Sum { series, points: Vec::new(), gauges: Vec::new() }
-    }
-
-    /// Adds a counter's growth. `None` if there is no room.
-    pub(super) fn counter(&mut self, step: usize, growth: f64, room: &mut Room) -> Option<()> {
-        if let Some(Point { step: at, value: Value::Counter(sum) }) = self.points.last_mut()
-            && *at == step
-        {
-            *sum += growth;
-            return Some(());
-        }
-        room.take(POINT)?;
-        self.points.push(Point { step, value: Value::Counter(growth) });
-        Some(())
-    }
-
-    /// Merges the observations of a histogram.
-    pub(super) fn histogram(
-        &mut self,
-        step: usize,
-        of_row: f64,
-        found: NativeBuckets,
-        room: &mut Room,
-    ) -> Option<()> {
-        if let Some(Point { step: at, value: Value::Histogram { sum, buckets } }) = self.points.last_mut()
-            && *at == step
-        {
-            *sum += of_row;
-            let cells = |buckets: &NativeBuckets| buckets.positive.len() + buckets.negative.len();
-            let before = cells(buckets);
-            buckets.merge(&found);
-            return room.take(cells(buckets).saturating_sub(before));
-        }
-        room.take(POINT + found.positive.len() + found.negative.len())?;
-        self.points.push(Point { step, value: Value::Histogram { sum: of_row, buckets: found } });
-        Some(())
-    }
-
-    /// Adds the values of a gauge from the step `from` to the step `until`.
-    pub(super) fn gauge(
-        &mut self,
-        (from, until): (usize, usize),
-        (low, high): (f64, f64),
-        latest: Option<f64>,
-        room: &mut Room,
-    ) -> Option<()> {
-        if until >= self.gauges.len() {
-            room.take(POINT * (until + 1 - self.gauges.len()))?;
-            self.gauges.resize(until + 1, None);
-        }
-        for place in &mut self.gauges[from..=until] {
-            match place {
-                Some(Value::Gauge { min, max, last }) => {
-                    (*min, *max, *last) = (min.min(low), max.max(high), latest);
-                }
-                place => *place = Some(Value::Gauge { min: low, max: high, last: latest }),
-            }
-        }
-        Some(())
-    }
-
-    pub(super) fn into_line(self) -> Line {
-        let gauges = self.gauges.into_iter().enumerate();
-        let gauges = gauges.filter_map(|(step, value)| Some(Point { step, value: value? }));
-        Line { series: self.series, points: self.points.into_iter().chain(gauges).collect() }
     }
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::histogram::Histogram;
 use super::rows::{Run, Series, Value};
-use super::schema::first_id;
-use super::steps::{Grid, Room, Steps, Sum};
+use super::schema::{first_id, minute_of_id};
+use super::steps::{Grid, Steps};
+use super::sum::{Room, Sum};
 use super::tables;
 
 /// Minutes after which each gauge has a row again.
@@ -22,17 +24,18 @@ pub(super) fn read(
     // One transaction, so that rows and runs are those of one moment.
     let transaction = connection.unchecked_transaction()?;
     let span = (grid.first_minute, grid.last_minute);
-    let mut lines = BTreeMap::new();
-    let groups = tables::series(&transaction, |series| {
+    let (mut lines, mut count) = (BTreeMap::new(), 0);
+    let chosen = tables::series(&transaction, |series| {
         let group = group(&series)?;
         let next = lines.len();
-        Some(*lines.entry(group).or_insert(next))
+        count += 1;
+        Some(Chosen { at: count - 1, line: *lines.entry(group).or_insert(next) })
     })?;
     let mut sums: Vec<(usize, Sum)> = lines.into_iter().map(|(name, at)| (at, Sum::new(name))).collect();
     sums.sort_by_key(|(at, _)| *at);
     let sums = sums.into_iter().map(|(_, sum)| sum).collect();
     let runs = tables::runs(&transaction, (span.0.saturating_sub(GAUGE_LASTS), span.1))?;
-    let mut summary = Summary { grid, groups, sums, room: Room::MOST, unreadable: 0 };
+    let mut summary = Summary { grid, chosen, sums, room: Room::MOST, unreadable: 0 };
     let is_whole = summary.counters(&transaction)?.is_some()
         && summary.histograms(&transaction)?.is_some()
         && summary.gauges(&transaction, &runs)?.is_some();
@@ -41,62 +44,70 @@ pub(super) fn read(
 
 struct Summary {
     grid: Grid,
-    /// Numbers of the lines by those of the series.
-    groups: HashMap<i64, usize>,
+    /// Chosen series by their numbers.
+    chosen: HashMap<i64, Chosen>,
     sums: Vec<Sum>,
     room: Room,
     unreadable: u64,
 }
 
-/// Row of a chosen series: its minute, run and series, the number of its line, and its value.
-type Found = (i64, i64, i64, usize, Value);
+/// Series that is read.
+#[derive(Clone, Copy)]
+struct Chosen {
+    /// Number among those that are read.
+    at: usize,
+    /// Number of its line.
+    line: usize,
+}
 
 impl Summary {
     fn counters(&mut self, connection: &Connection) -> Result<Option<()>, Fault> {
-        let grid = self.grid;
-        self.rows(connection, tables::COUNTERS, tables::counter, grid.first_minute, |summary, found| {
-            let (minute, _, _, line, Value::Counter(growth)) = found else { return Some(()) };
-            let Some(step) = grid.step_of(minute) else { return Some(()) };
-            summary.sums[line].counter(step, growth, &mut summary.room)
+        self.rows(connection, tables::COUNTERS, self.grid.first_minute, |summary, minute, series, row| {
+            let Ok(growth) = row.get(3) else { return summary.unreadable() };
+            let Some(step) = summary.grid.step_of(minute) else { return Some(()) };
+            summary.sums[series.line].counter(step, growth, &mut summary.room)
         })
     }
 
     fn histograms(&mut self, connection: &Connection) -> Result<Option<()>, Fault> {
-        let grid = self.grid;
-        self.rows(connection, tables::HISTOGRAMS, tables::histogram, grid.first_minute, |summary, found| {
-            let (minute, _, _, line, Value::Histogram { sum, buckets }) = found else { return Some(()) };
-            let Some(step) = grid.step_of(minute) else { return Some(()) };
-            summary.sums[line].histogram(step, sum, buckets, &mut summary.room)
+        let mut found = Histogram::default();
+        self.rows(connection, tables::HISTOGRAMS, self.grid.first_minute, |summary, minute, series, row| {
+            if found.read(row).is_none() {
+                return summary.unreadable();
+            }
+            let Some(step) = summary.grid.step_of(minute) else { return Some(()) };
+            summary.sums[series.line].histogram(step, &found, &mut summary.room)
         })
     }
 
     /// Reads the gauges from an hour before the span on, because a value lasts until the next row of its series.
     fn gauges(&mut self, connection: &Connection, runs: &[Run]) -> Result<Option<()>, Fault> {
-        let grid = self.grid;
         let ends: HashMap<i64, i64> = runs.iter().map(|run| (run.run, run.last_minute)).collect();
-        let mut lasting: HashMap<i64, Lasting> = HashMap::new();
-        let first = grid.first_minute.saturating_sub(GAUGE_LASTS);
-        let read = self.rows(connection, tables::GAUGES, tables::gauge, first, |summary, found| {
-            let (minute, run, series, line, Value::Gauge { min, max, last }) = found else { return Some(()) };
-            let now = last.map(|value| Lasting { minute, run, line, value });
-            let before = match now {
-                Some(now) => lasting.insert(series, now),
-                None => lasting.remove(&series),
+        let mut lasting: Vec<Option<Lasting>> = vec![None; self.chosen.len()];
+        let first = self.grid.first_minute.saturating_sub(GAUGE_LASTS);
+        let read = self.rows(connection, tables::GAUGES, first, |summary, minute, series, row| {
+            let Ok(Some(Value::Gauge { min, max, last })) = tables::gauge(row) else {
+                return summary.unreadable();
             };
-            if let Some(before) = before {
+            let Ok(run) = row.get(1) else { return summary.unreadable() };
+            let now = last.map(|value| Lasting { minute, run, line: series.line, value });
+            if let Some(before) = std::mem::replace(&mut lasting[series.at], now) {
                 // A row of another run says nothing about how long the value lasted.
                 let end = if before.run == run { minute.saturating_sub(1) } else { before.end(&ends) };
                 summary.lasted(&before, end)?;
             }
-            match grid.step_of(minute) {
-                Some(step) => summary.sums[line].gauge((step, step), (min, max), last, &mut summary.room),
+            match summary.grid.step_of(minute) {
+                Some(step) => {
+                    summary.sums[series.line].gauge((step, step), (min, max), last, &mut summary.room)
+                }
                 None => Some(()),
             }
         })?;
         if read.is_none() {
             return Ok(None);
         }
-        Ok(lasting.values().try_for_each(|value| self.lasted(value, value.end(&ends))))
+        let mut left = lasting.iter().flatten();
+        Ok(left.try_for_each(|value| self.lasted(value, value.end(&ends))))
     }
 
     /// Adds a value for the minutes after its row, until `end`.
@@ -113,38 +124,38 @@ impl Summary {
         self.sums[lasting.line].gauge((from, until), (value, value), Some(value), &mut self.room)
     }
 
-    /// Calls `add` with the rows of a table from the minute `first` on. `None` if there was no room.
+    /// Calls `add` with the minute, the series and the row of each row of a table from the minute `first` on, until it has no
+    /// room.
     fn rows(
         &mut self,
         connection: &Connection,
         select: &str,
-        value: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>>,
         first: i64,
-        mut add: impl FnMut(&mut Summary, Found) -> Option<()>,
+        mut add: impl FnMut(&mut Summary, i64, Chosen, &rusqlite::Row<'_>) -> Option<()>,
     ) -> Result<Option<()>, Fault> {
-        if self.groups.is_empty() || self.grid.count == 0 {
+        if self.chosen.is_empty() || self.grid.count == 0 {
             return Ok(Some(()));
         }
         let mut statement =
             connection.prepare(&format!("{select} WHERE id >= ?1 AND id < ?2 ORDER BY id"))?;
         let mut rows = statement.query([first_id(first), first_id(self.grid.last_minute + 1)])?;
         while let Some(row) = rows.next()? {
-            let key = || Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?));
-            let Ok((minute, run, series)) = key() else {
+            let (Ok(id), Ok(series)) = (row.get(0), row.get::<_, i64>(2)) else {
                 self.unreadable += 1;
                 continue;
             };
-            let Some(line) = self.groups.get(&series).copied() else { continue };
-            match value(row) {
-                Ok(Some(value)) => {
-                    if add(self, (minute, run, series, line, value)).is_none() {
-                        return Ok(None);
-                    }
-                }
-                _ => self.unreadable += 1,
+            if let Some(series) = self.chosen.get(&series).copied()
+                && add(self, minute_of_id(id), series, row).is_none()
+            {
+                return Ok(None);
             }
         }
         Ok(Some(()))
+    }
+
+    fn unreadable(&mut self) -> Option<()> {
+        self.unreadable += 1;
+        Some(())
     }
 
     fn into_steps(self, mut runs: Vec<Run>) -> Steps {

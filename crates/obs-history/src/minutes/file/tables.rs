@@ -2,26 +2,23 @@
 
 use std::collections::HashMap;
 
-use obs_metrics::NativeBuckets;
 use rusqlite::{Connection, params};
 
-use super::buckets;
 use super::fault::Fault;
+use super::histogram::Histogram;
 use super::rows::{Cause, Run, Series, Value, time_at};
 
 /// Maximum bytes of a text that is read. The writer's texts are shorter; a file of someone else must not fill the memory.
 const MAX_TEXT: i64 = 65_536;
 
-/// Zero threshold of all histograms of obs-metrics.
-const ZERO_THRESHOLD: f64 = 1.0 / (1_u128 << 64) as f64;
-
-pub(super) const COUNTERS: &str = "SELECT minute, run, series, growth FROM counters";
-pub(super) const GAUGES: &str = "SELECT minute, run, series, min, max, last FROM gauges";
-// `octet_length` does not read the text, and `substr` does. A text that is longer than any of the writer's becomes NULL, and its
-// row is unreadable. The column `negative` may be NULL, so that a long text of it is cut instead, which makes it unreadable too.
-pub(super) const HISTOGRAMS: &str = "SELECT minute, run, series, sum, schema, zero, \
-                                     iif(octet_length(positive) <= 65536, positive, NULL), substr(negative, 1, 65536) \
-                                     FROM histograms";
+// The minute is part of the key, which takes no decoding.
+pub(super) const COUNTERS: &str = "SELECT id, run, series, growth FROM counters";
+pub(super) const GAUGES: &str = "SELECT id, run, series, min, max, last FROM gauges";
+// `octet_length` does not read the text. One that is longer than any of the writer's becomes an empty one, and its row is
+// unreadable. The column `negative` may be NULL, which stays.
+pub(super) const HISTOGRAMS: &str = "SELECT id, run, series, sum, schema, zero, \
+                                     iif(octet_length(positive) > 65536, '', positive), \
+                                     iif(octet_length(negative) > 65536, '', negative) FROM histograms";
 
 /// Reads the value of a row. `None` if it has an unknown form.
 pub(super) fn counter(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> {
@@ -35,16 +32,8 @@ pub(super) fn gauge(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> 
 
 /// Reads the value of a row. `None` if it has an unknown form.
 pub(super) fn histogram(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> {
-    let text = |column| row.get_ref(column).map(|value| value.as_str_or_null().ok().flatten());
-    let (Some(positive), negative) = (text(6)?, text(7)?) else { return Ok(None) };
-    let negative = negative.map_or_else(|| Some(Default::default()), buckets::parse);
-    let (Some(positive), Some(negative)) = (buckets::parse(positive), negative) else { return Ok(None) };
-    // Prometheus' range. A resolution beyond it would take forever to merge.
-    let Some(schema) = Some(row.get(4)?).filter(|schema| (-4..=8).contains(schema)) else { return Ok(None) };
-    let mut found = NativeBuckets::empty(schema, ZERO_THRESHOLD);
-    found.zero = row.get::<_, i64>(5)?.max(0).unsigned_abs();
-    (found.positive, found.negative) = (positive, negative);
-    Ok(Some(Value::Histogram { sum: row.get(3)?, buckets: found }))
+    let mut histogram = Histogram::default();
+    Ok(histogram.read(row).map(|()| histogram.value()))
 }
 
 /// Returns by their numbers what `choose` makes of the series.
