@@ -1,4 +1,4 @@
-//! Processor time in which two weeks of ten busy capabilities are read for a chart, beside a plain walk over the same rows in SQLite.
+//! Processor time in which two weeks of ten busy capabilities are read for a chart, without and with the sums of hours.
 //!
 //! ```text
 //! cargo run --release -p obs-history --example two_weeks
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use obs_history::{Config, History, Reader, Steps};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 const SPAN: Duration = Duration::from_secs(14 * 24 * 3600);
 const FAMILIES: [&str; 3] = ["calls_total", "call_seconds", "depth"];
@@ -31,26 +31,44 @@ fn main() -> Result<(), Box<dyn Error>> {
     let last = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH)?.as_secs() / 60)?;
     let rows = fill(&file, last)?;
 
-    let plain = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let (mut walks, mut readings) = (Vec::new(), Vec::new());
+    let by_minute = read(&folder, now)?;
+    Connection::open(&file)?.execute_batch(SUMS)?;
+    println!("{rows} rows: {by_minute}, with the sums of hours {} (minimum/median)", read(&folder, now)?);
+    Ok(())
+}
+
+/// Sums of the hours, which a node writes one by one.
+const SUMS: &str = "
+    BEGIN;
+    INSERT INTO hours SELECT DISTINCT minute / 60, 1 FROM counters WHERE minute / 60 < unixepoch() / 3600;
+    INSERT INTO hour_counters
+        SELECT (hour * 60 << 20) + series, hour, series, sum(growth)
+        FROM counters JOIN hours ON hour = minute / 60 GROUP BY hour, series;
+    INSERT INTO hour_gauges
+        SELECT (hour * 60 << 20) + series, hour, series, low, high, last
+        FROM (SELECT hour, series, min(min) low, max(max) high, max(minute), last
+              FROM gauges JOIN hours ON hour = minute / 60 GROUP BY hour, series);
+    INSERT INTO hour_histograms
+        SELECT (hour * 60 << 20) + series, hour, series, 1, 3, 0, json_group_object(key, calls), NULL
+        FROM (SELECT hour, series, key, sum(value) calls
+              FROM histograms JOIN hours ON hour = minute / 60, json_each(positive) GROUP BY hour, series, key)
+        GROUP BY hour, series;
+    COMMIT";
+
+/// Reads the span some times. Returns the processor time, the minimum and the median.
+fn read(folder: &Path, now: SystemTime) -> Result<String, Box<dyn Error>> {
+    let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let begin = processor_time()?;
-        walk(&plain)?;
-        walks.push(processor_time()? - begin);
-        let begin = processor_time()?;
         let step = Steps::step_for(SPAN, 120);
-        let steps = Reader::open(&folder)?.steps(now - SPAN, now, step, |series| {
+        let steps = Reader::open(folder)?.steps(now - SPAN, now, step, |series| {
             FAMILIES.contains(&series.family.as_str()).then(|| series.clone())
         })?;
-        readings.push(processor_time()? - begin);
+        times.push(processor_time()? - begin);
         assert_eq!((steps.lines.len() as i64, steps.unreadable), (2 * CAPABILITIES + GAUGES, 0));
     }
-    let [read, walk] = [readings, walks].map(|mut times| {
-        times.sort();
-        format!("{:.1?}/{:.1?}", times[0], times[ROUNDS / 2])
-    });
-    println!("{rows} rows: read in {read}, walked over in {walk} (minimum/median)");
-    Ok(())
+    times.sort();
+    Ok(format!("{:.1?}/{:.1?}", times[0], times[ROUNDS / 2]))
 }
 
 /// Fills the file as a node would, minute by minute. Returns the number of rows.
@@ -116,20 +134,6 @@ fn buckets(first: i64, chance: &mut impl FnMut(u64) -> u64) -> String {
         let _ = write!(text, "{comma}\"{index}\":{}", 1 + chance(150));
     }
     text + "}"
-}
-
-/// Visits the rows without a look at them.
-fn walk(connection: &Connection) -> rusqlite::Result<()> {
-    for sql in [
-        "SELECT id, series, growth FROM counters",
-        "SELECT id, series, min, max, last FROM gauges",
-        "SELECT id, series, sum, positive FROM histograms",
-    ] {
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while rows.next()?.is_some() {}
-    }
-    Ok(())
 }
 
 /// Returns the processor time of this thread, which other programs change little.

@@ -3,9 +3,11 @@
 mod buckets;
 mod fault;
 mod histogram;
+mod hours;
 mod place;
 mod prune;
 pub(crate) mod reader;
+mod roll_up;
 pub(crate) mod rows;
 mod schema;
 pub(crate) mod steps;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::fault::Fault;
-use super::place;
 use super::schema::{OF_MINUTES, first_id, minute_of_id};
+use super::{hours, place};
 
 /// Minutes that are removed together when the file is too large.
 const STRIDE: i64 = 15;
@@ -93,6 +93,7 @@ pub(super) fn by_age(connection: &mut Connection, limits: &Limits, now: i64) -> 
         transaction.execute(&format!("DELETE FROM {table} WHERE id < ?1"), [first_id(oldest)])?;
         transaction.execute(&format!("DELETE FROM {table} WHERE id >= ?1"), [first_id(newest + 1)])?;
     }
+    hours::keep(&transaction, oldest, newest)?;
     transaction.execute("DELETE FROM runs WHERE last_minute < ?1 OR first_minute > ?2", [oldest, newest])?;
     // A series is noted once a day, so a day more is kept.
     let day = oldest.div_euclid(MINUTES_OF_A_DAY);
@@ -115,6 +116,7 @@ pub(super) fn by_size(connection: &mut Connection, limits: &Limits) -> Result<u6
         for table in OF_MINUTES {
             transaction.execute(&format!("DELETE FROM {table} WHERE id < ?1"), [first_id(end)])?;
         }
+        hours::keep(&transaction, end, i64::MAX)?;
         removed += minutes_of_runs_before(&transaction, end)?;
         // What is left of a run begins later, so that its first minutes do not look like minutes without calls.
         transaction.execute("DELETE FROM runs WHERE last_minute < ?1", [end])?;

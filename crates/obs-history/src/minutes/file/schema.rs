@@ -46,6 +46,27 @@ const TABLES: [(&str, &str); 5] = [
     ),
 ];
 
+/// Tables of the sums of hours, by name. A file of before has none until its node writes to it. Their keys are made of the
+/// first minute of the hour.
+const TABLES_OF_HOURS: [(&str, &str); 4] = [
+    ("hours", "CREATE TABLE hours (hour INTEGER PRIMARY KEY, has_sums INTEGER NOT NULL) STRICT"),
+    (
+        "hour_counters",
+        "CREATE TABLE hour_counters (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, series INTEGER NOT NULL, \
+         growth REAL NOT NULL) STRICT",
+    ),
+    (
+        "hour_gauges",
+        "CREATE TABLE hour_gauges (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, series INTEGER NOT NULL, \
+         min REAL NOT NULL, max REAL NOT NULL, last REAL) STRICT",
+    ),
+    (
+        "hour_histograms",
+        "CREATE TABLE hour_histograms (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, series INTEGER NOT NULL, \
+         sum REAL NOT NULL, schema INTEGER NOT NULL, zero INTEGER NOT NULL, positive TEXT NOT NULL, negative TEXT) STRICT",
+    ),
+];
+
 /// Tables with rows of minutes.
 pub(super) const OF_MINUTES: [&str; 3] = ["counters", "gauges", "histograms"];
 
@@ -94,9 +115,11 @@ pub(super) fn examine(connection: &Connection) -> Result<State, Fault> {
         return Err(Fault::Newer(version));
     }
     let mut found = connection.prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
-    for (name, sql) in TABLES {
-        let found: Option<String> = found.query_row([name], |row| row.get(0)).optional()?;
-        if found.as_deref() != Some(sql) {
+    let mut of = |name: &str| found.query_row([name], |row| row.get::<_, String>(0)).optional();
+    let has_hours = of(TABLES_OF_HOURS[0].0)?.is_some();
+    let of_hours = if has_hours { &TABLES_OF_HOURS[..] } else { &[] };
+    for (name, sql) in TABLES.iter().chain(of_hours) {
+        if of(name)?.as_deref() != Some(*sql) {
             return Err(Fault::Damaged(format!("the table `{name}` is not as this program makes it")));
         }
     }
@@ -107,10 +130,22 @@ pub(super) fn examine(connection: &Connection) -> Result<State, Fault> {
 pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     // One transaction, so that a file has all of it or is empty.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for (_, sql) in TABLES {
+    for (_, sql) in TABLES.iter().chain(&TABLES_OF_HOURS) {
         transaction.execute_batch(sql)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Makes the tables of hours in a file of before.
+pub(super) fn complete(connection: &mut Connection) -> rusqlite::Result<()> {
+    if connection.table_exists(None, TABLES_OF_HOURS[0].0)? {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for (_, sql) in TABLES_OF_HOURS {
+        transaction.execute_batch(sql)?;
+    }
     transaction.commit()
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, Trans
 use super::fault::Fault;
 use super::prune::{self, Limits, PATIENCE};
 use super::schema::{self, State};
-use super::{buckets, place};
+use super::{buckets, hours, place, roll_up};
 use crate::minutes::minute::{Change, HistogramChange, Minute, SeriesName};
 
 /// Bytes of a page. A minute writes the last page of each table, so a small page spares the disk; the buckets of a busy
@@ -80,10 +80,11 @@ impl Store {
             schema::create(&mut connection)?;
         } else {
             limits.set_journal(&connection)?;
+            schema::complete(&mut connection)?;
         }
         // A loss of power may cost the last minutes. The file stays whole.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.set_prepared_statement_cache_capacity(32);
+        connection.set_prepared_statement_cache_capacity(64);
         let (series, runs) = (HashMap::new(), HashMap::new());
         Ok(Store {
             connection,
@@ -129,11 +130,15 @@ impl Store {
         }
         for minute in minutes {
             let Some(run) = runs.get(&minute.stretch) else { continue };
+            hours::forget(&transaction, minute.minute)?;
             let mut ids = Ids::of(&transaction, minute.minute)?;
             for (name, change) in &minute.changes {
                 let series = number(&transaction, series, name, minute.minute)?;
                 insert(&transaction, &mut ids, Key { minute: minute.minute, run: *run, series }, change)?;
             }
+        }
+        if let Some(last) = minutes.last() {
+            roll_up::sum_next(&transaction, last.minute)?;
         }
         Ok(transaction.commit()?)
     }

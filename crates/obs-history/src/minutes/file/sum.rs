@@ -1,13 +1,12 @@
 //! Line of a chart while its rows are summed.
 
 use super::histogram::Histogram;
-use super::rows::{Series, Value};
-use super::steps::{Line, Point};
+use super::rows::Value;
+use super::steps::Point;
 
 /// Line that is being summed. Rows of counters and histograms come in order of their minutes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sum {
-    series: Series,
     counters: Vec<(usize, f64)>,
     histograms: Vec<(usize, Histogram)>,
     /// By step, because a value that lasts reaches steps of before.
@@ -32,10 +31,6 @@ impl Room {
 }
 
 impl Sum {
-    pub(super) fn new(series: Series) -> Sum {
-        Sum { series, counters: Vec::new(), histograms: Vec::new(), gauges: Vec::new() }
-    }
-
     /// Adds a counter's growth. `None` if there is no room.
     pub(super) fn counter(&mut self, step: usize, growth: f64, room: &mut Room) -> Option<()> {
         match self.counters.last_mut().filter(|(at, _)| *at == step) {
@@ -87,12 +82,12 @@ impl Sum {
         Some(())
     }
 
-    pub(super) fn into_line(self) -> Line {
+    pub(super) fn into_points(self) -> impl Iterator<Item = Point> {
         let counters =
             self.counters.into_iter().map(|(step, growth)| Point { step, value: Value::Counter(growth) });
         let histograms = self.histograms.into_iter().map(|(step, sum)| Point { step, value: sum.value() });
         let gauges = self.gauges.into_iter().enumerate();
         let gauges = gauges.filter_map(|(step, value)| Some(Point { step, value: value? }));
-        Line { series: self.series, points: counters.chain(histograms).chain(gauges).collect() }
+        counters.chain(histograms).chain(gauges)
     }
 }

@@ -9,7 +9,7 @@ use super::histogram::Histogram;
 use super::rows::{Cause, Run, Series, Value, time_at};
 
 /// Maximum bytes of a text that is read. The writer's texts are shorter; a file of someone else must not fill the memory.
-const MAX_TEXT: i64 = 65_536;
+pub(super) const MAX_TEXT: usize = 65_536;
 
 // The minute is part of the key, which takes no decoding.
 pub(super) const COUNTERS: &str = "SELECT id, run, series, growth FROM counters";
@@ -19,6 +19,13 @@ pub(super) const GAUGES: &str = "SELECT id, run, series, min, max, last FROM gau
 pub(super) const HISTOGRAMS: &str = "SELECT id, run, series, sum, schema, zero, \
                                      iif(octet_length(positive) > 65536, '', positive), \
                                      iif(octet_length(negative) > 65536, '', negative) FROM histograms";
+
+// Rows of hours have the same columns, and are of no run.
+pub(super) const HOUR_COUNTERS: &str = "SELECT id, NULL, series, growth FROM hour_counters";
+pub(super) const HOUR_GAUGES: &str = "SELECT id, NULL, series, min, max, last FROM hour_gauges";
+pub(super) const HOUR_HISTOGRAMS: &str = "SELECT id, NULL, series, sum, schema, zero, \
+                                          iif(octet_length(positive) > 65536, '', positive), \
+                                          iif(octet_length(negative) > 65536, '', negative) FROM hour_histograms";
 
 /// Reads the value of a row. `None` if it has an unknown form.
 pub(super) fn counter(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Value>> {

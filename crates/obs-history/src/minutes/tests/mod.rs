@@ -4,6 +4,7 @@ mod bounds;
 mod clocks;
 mod faults;
 mod hostile;
+mod hours;
 mod steps;
 
 use std::path::{Path, PathBuf};
