@@ -15,7 +15,7 @@ const CALLS = Number(process.env.CALLS ?? 15_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const REST_SECONDS = Number(process.env.REST_SECONDS ?? 60);
 
-/** Copies what a node counted of one capability into each minute of two weeks, for ten capabilities. */
+/** Copies what a node counted of one capability into each minute of two weeks, for ten capabilities, and sums up the hours as a node does. */
 const TWO_WEEKS = `
 import json, sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1])
@@ -42,6 +42,17 @@ for table in ("counters", "histograms"):
                              for c in columns])
             db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", rows)
             next_series += 1
+db.execute("INSERT INTO hours SELECT DISTINCT minute / 60, 1 FROM counters WHERE minute / 60 < ?", (now // 60,))
+for sql in (
+    """INSERT INTO hour_counters SELECT (hour * 60 << 20) + series, hour, series, sum(growth)
+       FROM counters JOIN hours ON hour = minute / 60 GROUP BY hour, series""",
+    """INSERT INTO hour_histograms
+       SELECT (hour * 60 << 20) + series, hour, series, sum, schema, zero, json_group_object(key, calls), NULL
+       FROM (SELECT hour, series, key, sum(h.sum) sum, schema, sum(zero) zero, sum(value) calls
+             FROM histograms h JOIN hours ON hour = minute / 60, json_each(positive) GROUP BY hour, series, key)
+       GROUP BY hour, series""",
+):
+    db.execute(sql)
 db.commit()
 print(db.execute("SELECT count(*) FROM counters").fetchone()[0] + db.execute("SELECT count(*) FROM histograms").fetchone()[0])
 `;
