@@ -15,7 +15,6 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_secs(60);
 /// Bytes before the new ones that are written again. A thread may have been interrupted within a record.
 const OVERLAP: u64 = 4 << 10;
-const STEP: usize = 64 << 10;
 
 /// File of the history, and what it has.
 pub(super) struct Flush {
@@ -123,21 +122,17 @@ impl Flush {
     fn write(&mut self, ring: &Ring, from: u64, end: u64) -> io::Result<()> {
         // Names first: a record must never be without them.
         self.write_names(ring)?;
-        let mut bytes = vec![0; STEP];
         let mut position = from;
         while position < end {
             let at = position % self.layout.ring_bytes;
-            let length = (end - position).min(self.layout.ring_bytes - at).min(STEP as u64) as usize;
-            let read = ring.read(position, &mut bytes[..length]);
-            self.file.write_all_at(&bytes[..read], RING_AT as u64 + at)?;
-            position += read as u64;
+            let length = (end - position).min(self.layout.ring_bytes - at);
+            position += ring.write_to(position, length, &self.file, RING_AT as u64 + at)?;
         }
         self.file.write_all_at(&end.to_ne_bytes(), CURSOR as u64)
     }
 
     fn write_names(&mut self, ring: &Ring) -> io::Result<()> {
-        let mut names = vec![0; self.names.len()];
-        ring.read_names(&mut names);
+        let names = ring.names_in_use();
         let places = names.chunks(NAME_BYTES).zip(self.names.chunks_mut(NAME_BYTES)).enumerate();
         for (number, (name, written)) in places.filter(|(_, (name, written))| name != written) {
             self.file.write_all_at(name, (HEADER_BYTES + number * NAME_BYTES) as u64)?;
@@ -202,7 +197,7 @@ mod tests {
         assert_eq!(flush.skipped_bytes(), lost as u64 * 1_024);
         let mut bytes = vec![0; small.ring_bytes as usize];
         let mut in_memory = bytes.clone();
-        ring.read(0, &mut in_memory);
+        memory.read_exact_at(&mut in_memory, RING_AT as u64).unwrap();
         // The newest lap of the small ring, which the large one has behind the first.
         let begin = ring.cursor() - small.ring_bytes;
         written.read_exact_at(&mut bytes, RING_AT as u64 + begin).unwrap();

@@ -195,16 +195,33 @@ const FIXED_KEY: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
 /// packing the trace.
 #[inline]
 pub(super) fn seal(key: [u64; 2], place: u64, bytes: &[u8]) -> u64 {
+    seal_of_each(key, place, bytes, |_, _| ())
+}
+
+/// Returns the seal, and calls `visit` with the number and the value of each word. The multiplications wait for each other, so
+/// the processor has time for that.
+#[inline]
+pub(super) fn seal_of_each(
+    key: [u64; 2],
+    place: u64,
+    bytes: &[u8],
+    mut visit: impl FnMut(usize, u64),
+) -> u64 {
     let [first, second] = key;
     let (mut one, mut other) = (first ^ place, second);
     let (fours, rest) = bytes.as_chunks::<32>();
+    let mut number = 0;
     for four in fours {
         let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| four[8 * at + byte]));
         one = fold(one ^ word(0), second ^ word(1));
         other = fold(other ^ word(2), first ^ word(3));
+        (0..4).for_each(|at| visit(number + at, word(at)));
+        number += 4;
     }
     for word in words(rest) {
         one = fold(one ^ word, second ^ FIXED_KEY[0]);
+        visit(number, word);
+        number += 1;
     }
     // Never zero, so that a hole in the file has no seal.
     fold(one ^ FIXED_KEY[1], other ^ bytes.len() as u64) | 1

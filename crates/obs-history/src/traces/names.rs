@@ -19,7 +19,7 @@ const MAX_NAME: usize = NAME_BYTES - 9;
 pub(super) struct Names {
     map: Arc<Map>,
     layout: Layout,
-    // Taken at the first use of a name by the process, and no more.
+    // Taken at the first use of a name by the process, and when names are written to the disk.
     known: Mutex<Known>,
 }
 
@@ -39,6 +39,11 @@ impl Names {
         let numbers: HashMap<_, _> = (1..NAMES).filter_map(read).collect();
         let next = numbers.values().max().map_or(1, |last| usize::from(*last) + 1);
         Names { map, layout, known: Mutex::new(Known { numbers, next }) }
+    }
+
+    /// Returns the number of places up to the last one that is in use.
+    pub(super) fn places(&self) -> usize {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).next
     }
 
     /// Returns the number of a name, and gives it one if there is room.

@@ -1,11 +1,15 @@
 //! Ring of records in the mapped hand-over file, which all threads write without a lock.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 use obs_trace::NameNumbers;
 
-use super::format::{CURSOR, FLOOR, HEADER_BYTES, Layout, RING_AT, RecordHead, seal, words};
+use super::format::{
+    CURSOR, FLOOR, HEADER_BYTES, Layout, NAME_BYTES, RING_AT, RecordHead, seal, seal_of_each,
+};
 use super::map::Map;
 use super::names::Names;
 
@@ -15,6 +19,7 @@ pub(super) struct Ring {
     layout: Layout,
     /// One less than the bytes of the ring, which are a power of two.
     mask: u64,
+    known: Arc<Names>,
     pub(super) names: NameNumbers,
 }
 
@@ -22,9 +27,10 @@ impl Ring {
     /// Takes a file whose next record has this position.
     pub(super) fn new(map: Map, layout: Layout, cursor: u64) -> Ring {
         let map = Arc::new(map);
-        let names = Names::new(Arc::clone(&map), layout);
+        let known = Arc::new(Names::new(Arc::clone(&map), layout));
+        let names = Arc::clone(&known);
         let mask = layout.ring_bytes - 1;
-        let ring = Ring { map, layout, mask, names: NameNumbers::new(move |name| names.number(name)) };
+        let ring = Ring { map, layout, mask, known, names: NameNumbers::new(move |name| names.number(name)) };
         // Relaxed: no other thread has the ring yet. A kill between these stores leaves positions that are too low, which
         // the next opening raises.
         let word = |at: usize| &ring.map.words()[at / 8];
@@ -55,42 +61,38 @@ impl Ring {
         record[8..16].copy_from_slice(&head.0.to_ne_bytes());
         record[16..24].copy_from_slice(&position.to_ne_bytes());
         let (_, body) = record.split_at(8);
-        let check = seal(self.layout.key, 0, body);
         // From its end on at its beginning again.
         let (before, from) = ring.split_at(at);
         let (first, behind) = (&from[0], &from[1..]);
         // Relaxed, then Release: the seal comes last. A kill in between leaves no record.
-        if body.len() / 8 <= behind.len() {
-            behind.iter().zip(words(body)).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
-        } else {
-            let places = behind.iter().chain(before);
-            places.zip(words(body)).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
-        }
+        let check = seal_of_each(self.layout.key, 0, body, |number, word| {
+            let place = behind.get(number).or_else(|| before.get(number - behind.len()));
+            place.into_iter().for_each(|place| place.store(word, Ordering::Relaxed));
+        });
         first.store(check, Ordering::Release);
         position + record.len() as u64
     }
 
-    /// Copies the bytes of the ring from a position on, as many as fit into `to` or are there before the ring's end.
-    /// Returns their number.
-    pub(super) fn read(&self, position: u64, to: &mut [u8]) -> usize {
+    /// Writes the bytes of the ring from a position on to the place `to` of a file, `length` of them or as many as are there
+    /// before the ring's end. Returns their number. A record that is being stored has no right seal yet.
+    pub(super) fn write_to(&self, position: u64, length: u64, file: &File, to: u64) -> io::Result<u64> {
         let at = position & self.mask;
-        let length = (to.len() as u64).min(self.layout.ring_bytes - at) as usize / 8 * 8;
-        self.copy(RING_AT + at as usize, &mut to[..length]);
-        length
+        let length = length.min(self.layout.ring_bytes - at);
+        let from = RING_AT + at as usize;
+        self.map.write_to(from..from + length as usize, file, to)?;
+        Ok(length)
     }
 
-    /// Copies the names.
-    pub(super) fn read_names(&self, to: &mut [u8]) {
-        self.copy(HEADER_BYTES, to);
-    }
-
-    fn copy(&self, at: usize, to: &mut [u8]) {
-        let (words, _) = to.as_chunks_mut::<8>();
-        // Relaxed: a record that is being written has no right seal yet, or will be copied again.
-        for (word, place) in words.iter_mut().zip(&self.map.words()[at / 8..]) {
+    /// Returns the places of the names that are in use.
+    pub(super) fn names_in_use(&self) -> Vec<u8> {
+        let mut places = vec![0; self.known.places() * NAME_BYTES];
+        let (words, _) = places.as_chunks_mut::<8>();
+        // Relaxed: a name that is being stored has no right seal yet. No record has its number.
+        for (word, place) in words.iter_mut().zip(&self.map.words()[HEADER_BYTES / 8..]) {
             *word = place.load(Ordering::Relaxed).to_ne_bytes();
         }
         // Acquire: what is read here was stored before what the caller reads next.
         fence(Ordering::Acquire);
+        places
     }
 }
