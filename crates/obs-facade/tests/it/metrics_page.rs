@@ -1,4 +1,4 @@
-//! `GET /metrics` is rendered off the runtime, once for all scrapers that wait.
+//! `GET /metrics` is rendered off the runtime, once for all scrapers that wait, and sent in parts.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex};
@@ -7,6 +7,8 @@ use std::thread::{self, ThreadId};
 use axum::body::Body;
 use axum::routing::Router;
 use http::{Request, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use obs_facade::http::router;
 use tower::ServiceExt;
 
@@ -76,4 +78,23 @@ async fn rendering_never_blocks_the_runtime() {
     assert_eq!(MET.load(SeqCst), 0, "two pages were made at once");
     // One render for the first scrape, one for all later scrapes, and those of other tests.
     assert!(RENDERS.load(SeqCst) < 20, "{} renders for 101 scrapers", RENDERS.load(SeqCst));
+}
+
+/// A server writes what a body gives in one poll at once, and the worker does nothing else meanwhile.
+#[tokio::test]
+async fn a_large_page_is_sent_in_parts() {
+    let family = obs_facade::metrics::gauge("wide", "Wide rows.", ["first", "second", "third"]);
+    let filler = "x".repeat(120);
+    (0..250).for_each(|row| family.set([&format!("{row}"), &filler, &filler], 1.0));
+
+    let router = router(std::sync::Arc::new(Node::default()));
+    let answer = router.oneshot(Request::get("/metrics").body(Body::empty()).unwrap()).await.unwrap();
+    let (mut body, mut parts) = (answer.into_body(), Vec::new());
+    let length = body.size_hint().exact().expect("the length is known before the first part");
+    while let Some(frame) = body.frame().await {
+        parts.push(frame.unwrap().into_data().unwrap().len());
+    }
+    assert_eq!(parts.iter().sum::<usize>() as u64, length);
+    assert!(length > 65_536, "the page is too small for this test");
+    assert!(parts.iter().all(|part| *part <= 65_536), "{parts:?}");
 }

@@ -1,9 +1,11 @@
 //! `GET /metrics`.
 
 mod accept;
+mod body;
 mod query;
 mod scrapes;
 
+use axum::body::Body;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use obs_metrics::Format;
 
 use self::accept::accepts_encoding;
+use self::body::PageBody;
 use self::query::wants_ranges;
 use self::scrapes::Page;
 
@@ -29,7 +32,7 @@ pub(super) async fn page(RawQuery(query): RawQuery, headers: HeaderMap) -> Respo
 }
 
 fn respond(format: Format, body: Bytes, gzip: bool) -> Response {
-    let mut response = Response::new(body.into());
+    let mut response = Response::new(Body::new(PageBody::new(body)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
