@@ -1,10 +1,10 @@
 //! Storage of a gauge.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
 use crossbeam_utils::CachePadded;
 
 use super::Cell;
+use super::sync;
+use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::{protobuf, text};
@@ -12,9 +12,8 @@ use crate::snapshot::SampleValue;
 
 /// Value of a gauge and the number of leases on it.
 ///
-/// Accesses to the value are `SeqCst`: a writer writes the value and then reads the state of the series, while the end of
-/// the last lease changes the state and then reads the value. Only the single total order of `SeqCst` ensures that at least
-/// one of the two sees the other.
+/// Every access is `Relaxed`. The value is one word that guards no other data. The end of a lease may miss a value that is
+/// stored at the same time; [`Removed`](crate::family::removed::Removed) finds it.
 #[derive(Debug)]
 pub struct GaugeCell {
     /// Bits of an `f64`.
@@ -26,36 +25,33 @@ pub struct GaugeCell {
 impl GaugeCell {
     #[inline]
     pub(crate) fn set(&self, value: f64) {
-        self.value.store(value.to_bits(), Ordering::SeqCst);
+        sync::store(&self.value, value.to_bits());
     }
 
     #[inline]
     pub(crate) fn add(&self, amount: f64) {
         // A loop, because processors have no atomic addition of floating-point numbers.
         let sum = |bits| (f64::from_bits(bits) + amount).to_bits();
-        let mut before = self.value.load(Ordering::SeqCst);
-        while let Err(now) =
-            self.value.compare_exchange_weak(before, sum(before), Ordering::SeqCst, Ordering::SeqCst)
-        {
+        let mut before = self.value.load(Relaxed);
+        while let Err(now) = self.value.compare_exchange_weak(before, sum(before), Relaxed, Relaxed) {
             before = now;
         }
     }
 
     pub(crate) fn value(&self) -> f64 {
-        f64::from_bits(self.value.load(Ordering::SeqCst))
+        f64::from_bits(self.value.load(Relaxed))
     }
 
     /// Counts a lease of `amount`. The caller holds the lock of the family's table.
     pub(crate) fn begin_lease(&self, amount: f64) {
-        // Relaxed: the lock orders all accesses to the number of leases.
-        self.leases.fetch_add(1, Ordering::Relaxed);
+        self.leases.fetch_add(1, Relaxed);
         self.add(amount);
     }
 
     /// Ends a lease of `amount`. Returns whether it was the last one. The caller holds the lock of the family's table.
     pub(crate) fn end_lease(&self, amount: f64) -> bool {
         self.add(-amount);
-        self.leases.fetch_sub(1, Ordering::Relaxed) == 1
+        self.leases.fetch_sub(1, Relaxed) == 1
     }
 }
 
@@ -87,5 +83,9 @@ impl Cell for GaugeCell {
 
     fn value_of(&self, value: f64, _desc: &Desc) -> SampleValue {
         SampleValue::Gauge(value)
+    }
+
+    fn has_value(&self) -> bool {
+        self.value() != 0.0
     }
 }

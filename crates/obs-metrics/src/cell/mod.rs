@@ -7,12 +7,12 @@ pub(crate) mod exemplar;
 pub(crate) mod gauge;
 pub(crate) mod histogram;
 #[cfg(all(test, obs_loom))]
-mod models;
+pub(crate) mod models;
 #[cfg(all(test, not(obs_loom)))]
 #[path = "../../tests/it/raise.rs"]
 mod raise;
 pub(crate) mod summary;
-mod sync;
+pub(crate) mod sync;
 mod thread_slot;
 
 use std::fmt;
@@ -49,5 +49,11 @@ pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns the newest exemplar. Only counters and histograms have some.
     fn newest_exemplar(&self) -> Option<ExemplarSnapshot> {
         None
+    }
+
+    /// Returns whether the cell of a removed series has a value that its removal has missed. Only gauges have leases, whose
+    /// end can miss one.
+    fn has_value(&self) -> bool {
+        false
     }
 }

@@ -25,7 +25,7 @@ const PREEMPTIONS: usize = 2;
 /// Value of each observation. A sum that is not this value times the count was read half written.
 const VALUE: f64 = 2.0;
 
-fn check(model: impl Fn() + Sync + Send + 'static) {
+pub(crate) fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(PREEMPTIONS);
     builder.check(model);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::label_value::OVERFLOW;
+use super::removed::Removed;
 use super::series::Series;
 use crate::cell::Cell;
 
@@ -17,6 +18,8 @@ pub(crate) struct Table<C> {
     pub(crate) cap: usize,
     ordinary: usize,
     overflow: usize,
+    /// Series that a lease removed. They take no row.
+    pub(crate) removed: Removed<C>,
     /// Rules by label.
     pub(crate) labels: Box<[LabelRules]>,
     /// Incremented whenever a row is added or removed. A listing compares it.
@@ -57,6 +60,7 @@ impl<C: Cell> Table<C> {
             cap,
             ordinary: 0,
             overflow: 0,
+            removed: Removed::new(),
             labels: vec![rules; labels].into(),
             version: 0,
         }

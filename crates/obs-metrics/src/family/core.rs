@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hashbrown::DefaultHashBuilder;
 
@@ -12,7 +12,8 @@ use super::admission::{Role, Table};
 use super::label_value::{MAX_VALUE_BYTES, OVERFLOW, bounded};
 use super::listing::Listing;
 use super::lookup_cache::{Cached, Key, Seeds};
-use super::series::{Home, Series, count};
+use super::series::{Decide, Home, Removal, Series, count};
+use crate::cell::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::desc::Desc;
 use crate::error::{Error, ErrorKind};
 use crate::exposition::format::Format;
@@ -98,7 +99,11 @@ impl<C: Cached> FamilyCore<C> {
     }
 
     /// Remembers the series for this thread under the key, unless it is the overflow series.
-    fn find_or_admit_bounded(self: &Arc<Self>, key: Option<Key>, values: &[&str]) -> Arc<Series<C>> {
+    pub(crate) fn find_or_admit_bounded(
+        self: &Arc<Self>,
+        key: Option<Key>,
+        values: &[&str],
+    ) -> Arc<Series<C>> {
         let hash = self.hash(values);
         let series = match self.find(hash, values) {
             Some(Found::Own(series)) => series,
@@ -148,11 +153,10 @@ impl<C: Cached> FamilyCore<C> {
             return series.clone();
         }
         let Some(mut overflow) = table.overflow_values(values) else {
-            let series = returning.cloned().unwrap_or_else(|| self.new_series(values));
-            // Read under the lock, so that no series misses a change of the setting.
-            series.set_enabled(self.is_enabled());
-            let role = if table.is_trusted(values) { Role::Trusted } else { Role::Ordinary };
-            table.insert(hash, series.clone(), role);
+            // What a lease removed comes before what returns: it has the later values.
+            let known = table.removed.take(hash, values).or_else(|| returning.cloned());
+            let series = known.unwrap_or_else(|| self.new_series(values));
+            self.list(&mut table, hash, &series);
             return series;
         };
         count(&self.overflowed);
@@ -163,10 +167,33 @@ impl<C: Cached> FamilyCore<C> {
         if let Some(series) = table.find(hash, &overflow) {
             return series.clone();
         }
-        let series = self.new_series(&overflow);
+        let series = table.removed.take(hash, &overflow).unwrap_or_else(|| self.new_series(&overflow));
         series.set_enabled(self.is_enabled());
         table.insert(hash, series.clone(), Role::Overflow);
         series
+    }
+
+    /// Lists a series whose values were admitted.
+    fn list(&self, table: &mut Table<C>, hash: u64, series: &Arc<Series<C>>) {
+        // Read under the lock, so that no series misses a change of the setting.
+        series.set_enabled(self.is_enabled());
+        let role = if table.is_trusted(&series.values) { Role::Trusted } else { Role::Ordinary };
+        table.insert(hash, series.clone(), role);
+    }
+
+    /// Lists again what a lease removed without the value that another thread wrote meanwhile.
+    fn list_written(&self) {
+        // Few pages find any, so they take the lock for reading only.
+        if !self.is_enabled() || !self.read().removed.has_written() {
+            return;
+        }
+        let mut table = self.write();
+        for (hash, series) in table.removed.take_written() {
+            match table.overflow_values(&texts(&series.values)) {
+                None => self.list(&mut table, hash, &series),
+                Some(_) => count(&self.overflowed),
+            }
+        }
     }
 
     fn new_series(self: &Arc<Self>, values: &[&str]) -> Arc<Series<C>> {
@@ -177,7 +204,10 @@ impl<C: Cached> FamilyCore<C> {
     pub(crate) fn remove(&self, values: &[&str]) -> bool {
         let bounded: Vec<Cow<'_, str>> = values.iter().map(|value| bounded(value)).collect();
         let values = texts(&bounded);
-        self.write().remove(self.hash(&values), &values)
+        let (hash, mut table) = (self.hash(&values), self.write());
+        // A series that a lease removed counts if it would be listed again.
+        let late = table.removed.take(hash, &values);
+        table.remove(hash, &values) || late.is_some_and(|series| series.cell.has_value())
     }
 
     pub(crate) fn set_untrusted(&self, labels: &[&str]) -> Result<(), Error> {
@@ -227,6 +257,7 @@ impl<C: Cached> FamilyCore<C> {
 
     /// Returns the sorted series. The listing of the last scrape is used again if no series came or went.
     fn listing(&self) -> Arc<Listing<C>> {
+        self.list_written();
         let mut cached = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         // The table is locked to copy the series, not to sort them, so that a scrape delays no new series.
         let (version, rows) = {
@@ -265,6 +296,7 @@ impl<C: Cached> FamilyCore<C> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.list_written();
         self.read().rows.is_empty()
     }
 
@@ -316,14 +348,16 @@ impl<C: Cached> Home<C> for FamilyCore<C> {
         }
     }
 
-    fn remove_if(&self, series: &Series<C>, decide: &dyn Fn(&C, &dyn Fn() -> bool) -> bool) -> bool {
+    fn remove_if(&self, series: &Arc<Series<C>>, decide: Decide<'_, C>) {
         let mut table = self.write();
         let is_trusted = || table.has_trust() && table.is_trusted(&series.values);
-        if !decide(&series.cell, &is_trusted) || !series.is_listed() {
-            return false;
-        }
+        let Some(removal) = decide(&series.cell, &is_trusted).filter(|_| series.is_listed()) else { return };
         let values = texts(&series.values);
-        table.remove(self.hash(&values), &values)
+        let hash = self.hash(&values);
+        table.remove(hash, &values);
+        if removal == Removal::UnlessWritten {
+            table.removed.put(hash, series);
+        }
     }
 }
 

@@ -7,7 +7,10 @@ pub(crate) mod handle;
 pub(crate) mod label_value;
 mod listing;
 mod lookup_cache;
+#[cfg(all(test, obs_loom))]
+mod models;
 pub(crate) mod namespace;
+pub(crate) mod removed;
 pub(crate) mod scope;
 pub(crate) mod series;
 
@@ -225,7 +228,7 @@ impl<const N: usize> GaugeFamily<N> {
     /// Sets the series with these values.
     #[inline]
     pub fn set(&self, values: [&str; N], value: f64) {
-        self.on(values, |series| Gauge::write(series, |cell| cell.set(value)));
+        self.on(values, |series| series.write(move |cell| cell.set(value)));
     }
 
     /// Returns an owner of the series with these values. Dropping the last owner removes the series, whatever its value.

@@ -1,9 +1,10 @@
 //! One series of a family: its label values, its cell, and whether the family lists it.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use crate::cell::Cell;
+use crate::cell::sync::atomic::{AtomicU8, Ordering};
 
 // States of a series.
 
@@ -41,9 +42,20 @@ pub(crate) trait Home<C>: Send + Sync {
     /// Runs `f` on the cell while the series is listed. Lists it again if it is not. Returns the series that is listed.
     fn while_listed(self: Arc<Self>, series: &Arc<Series<C>>, f: &dyn Fn(&C)) -> Arc<Series<C>>;
 
-    /// Removes a listed series if `decide` says so. `decide` runs under the lock of the table. Its second argument tells
-    /// whether the labels are trusted. Returns whether the series was removed.
-    fn remove_if(&self, series: &Series<C>, decide: &dyn Fn(&C, &dyn Fn() -> bool) -> bool) -> bool;
+    /// Removes a listed series if `decide` says so. `decide` runs under the lock of the table.
+    fn remove_if(&self, series: &Arc<Series<C>>, decide: Decide<'_, C>);
+}
+
+/// Decides on the removal of a series by its cell. The second argument tells whether the labels are trusted.
+pub(crate) type Decide<'a, C> = &'a dyn Fn(&C, &dyn Fn() -> bool) -> Option<Removal>;
+
+/// Way in which a series is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Whatever is written at the same time.
+    Final,
+    /// A value that is written at the same time lists the series again.
+    UnlessWritten,
 }
 
 impl<C: Cell> Series<C> {
@@ -71,12 +83,6 @@ impl<C: Cell> Series<C> {
         self.state.load(Ordering::Relaxed) != UNLISTED
     }
 
-    /// Whether the series is removed, in the single order that [`GaugeCell`](crate::cell::gauge::GaugeCell) needs.
-    #[inline]
-    pub(crate) fn is_removed(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == UNLISTED
-    }
-
     pub(crate) fn is_off(&self) -> bool {
         // Relaxed: see `is_listed`.
         self.state.load(Ordering::Relaxed) == OFF
@@ -90,8 +96,8 @@ impl<C: Cell> Series<C> {
 
     /// Marks the series as removed. The caller holds the lock of the table.
     pub(crate) fn unlist(&self) {
-        // SeqCst: pairs with `is_removed`; see `GaugeCell`.
-        self.state.store(UNLISTED, Ordering::SeqCst);
+        // Relaxed: see `set_enabled`.
+        self.state.store(UNLISTED, Ordering::Relaxed);
     }
 
     /// Runs `op` on the cell of the listed series.

@@ -1,5 +1,5 @@
-//! Atomics, locks and thread-locals of the cells: those of the standard library, or those of loom in a build with
-//! `--cfg obs_loom`, which runs the models of `models.rs`.
+//! Atomics, locks and thread-locals of the cells and of a family's table: those of the standard library, or those of loom in
+//! a build with `--cfg obs_loom`, which runs the models.
 
 #[cfg(not(all(test, obs_loom)))]
 mod real;

@@ -4,10 +4,10 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use loom::sync::MutexGuard;
-use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub(crate) use loom::hint;
-pub(crate) use loom::sync::{Mutex, atomic};
+pub(crate) use loom::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic};
 pub(crate) use loom::thread::yield_now;
 
 /// Whether loom runs this build.
@@ -16,6 +16,14 @@ pub(crate) const IS_MODEL: bool = true;
 /// Yields, as no time passes in a model.
 pub(crate) fn sleep(_time: Duration) {
     yield_now();
+}
+
+/// Stores a value that other threads change by read-modify-write.
+///
+/// Loom lets a plain store come between the reading and the writing of another thread's read-modify-write, which the memory
+/// model forbids. Two read-modify-writes it keeps apart.
+pub(crate) fn store(word: &AtomicU64, value: u64) {
+    word.swap(value, Ordering::Relaxed);
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

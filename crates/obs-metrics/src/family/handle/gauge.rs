@@ -24,13 +24,17 @@ impl Gauge {
     /// Sets the gauge to `value`.
     #[inline]
     pub fn set(&self, value: f64) {
-        self.0.iter().for_each(|series| Self::write(series, |cell| cell.set(value)));
+        if let Some(series) = &self.0 {
+            series.write(move |cell| cell.set(value));
+        }
     }
 
     /// Adds `amount`, which may be negative.
     #[inline]
     pub fn add(&self, amount: f64) {
-        self.0.iter().for_each(|series| Self::write(series, |cell| cell.add(amount)));
+        if let Some(series) = &self.0 {
+            series.write(move |cell| cell.add(amount));
+        }
     }
 
     /// Subtracts `amount`.
@@ -79,28 +83,6 @@ impl Gauge {
     /// Owns the series without a change of its value. The last owner or lease removes the series, whatever its value.
     pub(crate) fn owned(&self) -> OwnedGauge {
         OwnedGauge::new(self)
-    }
-
-    /// Writes to the series, and lists it again if a lease removed it meanwhile.
-    ///
-    /// The writer writes the value first and checks the state of the series afterwards. The end of a lease removes the
-    /// series first and checks the value afterwards. At least one of the two sees the other, so no value is lost.
-    #[inline]
-    pub(crate) fn write(series: &Arc<Series<GaugeCell>>, op: impl Fn(&GaugeCell)) {
-        series.write(op);
-        list_again_unless_zero(series);
-    }
-}
-
-/// Lists a removed series again if its value is not zero.
-#[inline]
-pub(super) fn list_again_unless_zero(series: &Arc<Series<GaugeCell>>) {
-    if series.is_removed()
-        && series.cell.value() != 0.0
-        && let Some(family) = series.family()
-        && family.is_enabled()
-    {
-        family.list_again(series);
     }
 }
 

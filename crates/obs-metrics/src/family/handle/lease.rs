@@ -3,9 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::gauge::{Gauge, list_again_unless_zero};
+use super::gauge::Gauge;
 use crate::cell::gauge::GaugeCell;
-use crate::family::series::Series;
+use crate::family::series::{Removal, Series};
 
 /// One unit on a gauge, subtracted on drop. Made by [`Gauge::lease`].
 ///
@@ -37,13 +37,10 @@ impl Drop for Lease {
         let Some(series) = &self.gauge.0 else { return };
         let Some(family) = series.family() else { return };
         // The value and the trust are read under the lock of the table, after which no lease can begin on the series.
-        let removed = family.remove_if(series, &|cell, is_trusted| {
-            cell.end_lease(Self::UNIT) && cell.value() == 0.0 && !is_trusted()
+        family.remove_if(series, &|cell, is_trusted| {
+            let is_over = cell.end_lease(Self::UNIT) && cell.value() == 0.0 && !is_trusted();
+            is_over.then_some(Removal::UnlessWritten)
         });
-        if removed {
-            // A writer may have changed the value just before the removal; see `Gauge::write`.
-            list_again_unless_zero(series);
-        }
     }
 }
 
@@ -81,7 +78,7 @@ impl Drop for OwnedGauge {
     fn drop(&mut self) {
         let Some(series) = &self.gauge.0 else { return };
         if let Some(family) = series.family() {
-            family.remove_if(series, &|cell, _| cell.end_lease(0.0));
+            family.remove_if(series, &|cell, _| cell.end_lease(0.0).then_some(Removal::Final));
         }
     }
 }
