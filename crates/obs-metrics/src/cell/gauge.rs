@@ -58,6 +58,8 @@ impl GaugeCell {
 impl Cell for GaugeCell {
     type Reading = f64;
 
+    const IS_ONE_NUMBER: bool = true;
+
     fn new(_desc: &Desc) -> Self {
         Self { value: CachePadded::new(AtomicU64::new(0)), leases: AtomicUsize::new(0) }
     }
@@ -71,9 +73,9 @@ impl Cell for GaugeCell {
         self.value()
     }
 
-    fn encode(&self, value: f64, _desc: &Desc, prefix: &str, _format: Format, out: &mut String) {
+    fn encode(&self, value: &f64, _desc: &Desc, prefix: &str, _format: Format, out: &mut String) {
         out.push_str(prefix);
-        text::push_f64(out, value);
+        text::push_f64(out, *value);
         out.push('\n');
     }
 

@@ -26,6 +26,9 @@ pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
     /// Contents of a cell at one moment.
     type Reading;
 
+    /// Whether a reading is a number, so that a page can hold those of all series at once.
+    const IS_ONE_NUMBER: bool = false;
+
     /// Returns an empty cell for a family with this declaration.
     fn new(desc: &Desc) -> Self;
 
@@ -38,7 +41,7 @@ pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
     fn read(&self) -> Self::Reading;
 
     /// Writes the sample lines of the series.
-    fn encode(&self, reading: Self::Reading, desc: &Desc, prefix: &str, format: Format, out: &mut String);
+    fn encode(&self, reading: &Self::Reading, desc: &Desc, prefix: &str, format: Format, out: &mut String);
 
     /// Writes the value of the series in the protobuf format.
     fn encode_protobuf(&self, reading: Self::Reading, desc: &Desc, out: &mut Vec<u8>);

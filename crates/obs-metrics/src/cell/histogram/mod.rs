@@ -149,9 +149,9 @@ impl Cell for HistogramCell {
         self.snapshot()
     }
 
-    fn encode(&self, snapshot: Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
+    fn encode(&self, snapshot: &Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
         if self.is_native && format == Format::VmRange {
-            return encode_ranges(&snapshot, desc, labels, out);
+            return encode_ranges(snapshot, desc, labels, out);
         }
         let mut cumulative = 0;
         for (bucket, count) in snapshot.counts.iter().enumerate() {

@@ -66,7 +66,7 @@ impl Cell for SummaryCell {
         self.totals()
     }
 
-    fn encode(&self, totals: Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
+    fn encode(&self, totals: &Snapshot, desc: &Desc, labels: &str, format: Format, out: &mut String) {
         for (label, value) in QUANTILE_LABELS.into_iter().zip(self.window.quantiles(seconds(), QUANTILES)) {
             text::push_sample_name(out, &desc.name, "", labels, label);
             text::push_f64(out, value);
