@@ -10,6 +10,8 @@ use lexopt::prelude::*;
 
 use crate::{Done, cargo};
 
+const AREAS: [&str; 4] = ["log", "metrics", "trace", "http"];
+
 pub(crate) struct Options {
     /// Arguments that are passed to the program unchanged.
     passed_on: Vec<OsString>,
@@ -20,7 +22,7 @@ impl Options {
         let mut passed_on = Vec::new();
         while let Some(arg) = args.next()? {
             match arg {
-                Value(area) if area == "log" || area == "metrics" || area == "trace" => passed_on.push(area),
+                Value(area) if AREAS.iter().any(|known| area == *known) => passed_on.push(area),
                 Long("json") => {
                     let file = std::path::absolute(args.value()?).map_err(|err| err.to_string())?;
                     passed_on.extend(["--json".into(), file.into_os_string()]);

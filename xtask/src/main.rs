@@ -34,7 +34,7 @@ cargo xtask <task>
       runs the conformance suites alone. --target runs only the black-box HTTP part, against any
       running node. --require-oracles makes a missing external checker a failure. --bless renews the
       pinned dependency trees of the consumers
-  bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
+  bench [log|metrics|trace|http]… [--json FILE] [--rounds N] [--quick]
       runs the benchmarks against the rivals. --json writes every round. --quick only shows that they run
   memory [TRACES]
       measures the memory of traces, and checks that ten million of them do not make it grow

@@ -1,6 +1,6 @@
 //! Benchmarks of the workspace's crates beside their peers and hand-written limits.
 //!
-//! `cargo xtask bench [log|metrics|trace]` builds and runs this package. No other build compiles the peers.
+//! `cargo xtask bench [log|metrics|trace|http]` builds and runs this package. No other build compiles the peers.
 //!
 //! # Method
 //!
@@ -19,6 +19,7 @@
 //! for more.
 
 mod harness;
+mod http;
 mod log;
 mod metrics;
 mod trace;
@@ -31,9 +32,10 @@ use lexopt::prelude::*;
 use crate::harness::{Area, Scale, child, report, rounds};
 
 const USAGE: &str = "\
-cargo xtask bench [log|metrics|trace]… [--json FILE] [--rounds N] [--quick]
+cargo xtask bench [log|metrics|trace|http]… [--json FILE] [--rounds N] [--quick]
 
-  log, metrics, trace    the areas to run; all of them when none is named
+  log, metrics, trace, http
+                         the areas to run; all of them when none is named
   --json FILE            write every round of every measurement, too
   --rounds N             how often each measurement is repeated (15)
   --quick                three short rounds: shows that it works, not how fast
@@ -77,7 +79,7 @@ fn run() -> Result<(), Failure> {
 }
 
 fn areas() -> Vec<Area> {
-    vec![log::area(), metrics::area(), trace::area()]
+    vec![log::area(), metrics::area(), trace::area(), http::area()]
 }
 
 fn options() -> Result<Options, Failure> {

@@ -75,16 +75,18 @@ impl Job {
         }
     }
 
-    /// Runs the job in a process of its own.
+    /// Returns the command that runs the job in a process of its own.
     ///
     /// Its stderr is no terminal, so that no contender prints lines there.
+    pub(crate) fn command(&self) -> std::io::Result<Command> {
+        let mut command = Command::new(self.program()?);
+        command.env(VARIABLE, self.to_text()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// Runs the job and returns its values.
     pub(crate) fn run(&self) -> Result<Values, Failure> {
-        let output = Command::new(self.program()?)
-            .env(VARIABLE, self.to_text())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .output()?;
+        let output = self.command()?.output()?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(format!("{} ended with {}: {}", self.to_text(), output.status, said.trim()).into());

@@ -15,7 +15,7 @@ pub(crate) use target::{Bound, Judged, Target};
 /// Values of a task, by column.
 pub(crate) type Values = Vec<(String, f64)>;
 
-/// One of the three races.
+/// One of the races.
 pub(crate) struct Area {
     pub(crate) name: &'static str,
     pub(crate) contenders: Vec<Contender>,

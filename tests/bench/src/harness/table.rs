@@ -14,6 +14,14 @@ pub(crate) enum Unit {
     Millions,
     /// Events a second.
     Megabytes,
+    /// Requests a second. The median alone, as in all tables with a column for each number of connections.
+    PerSecond,
+    /// Seconds; the median alone.
+    Seconds,
+    /// Microseconds; the median alone.
+    Latency,
+    /// Megabytes of memory; the median alone.
+    Memory,
     /// Summed over the rounds.
     Count,
 }
@@ -50,8 +58,16 @@ impl Unit {
             Unit::Microseconds => "µs, minimum / median",
             Unit::Millions => "million a second, maximum / median",
             Unit::Megabytes => "MB/s, maximum / median",
+            Unit::PerSecond => "a second, median",
+            Unit::Seconds => "s, median",
+            Unit::Latency => "µs, median",
+            Unit::Memory => "MB, median",
             Unit::Count => "sum of all rounds",
         }
+    }
+
+    fn is_median_alone(self) -> bool {
+        matches!(self, Unit::PerSecond | Unit::Seconds | Unit::Latency | Unit::Memory)
     }
 
     fn best(self, samples: &Samples) -> f64 {
@@ -91,9 +107,14 @@ impl Table {
         if self.unit == Unit::Count {
             return format!("{}", samples.sum());
         }
+        let base = self.base.and_then(|base| results.get(base, key));
         let (best, median) = (self.unit.best(samples), samples.median());
+        if self.unit.is_median_alone() {
+            let ratio = base.map(|base| format!("  {:>5.2}×", median / base.median()));
+            return figure(median) + &ratio.unwrap_or_default();
+        }
         let cell = format!("{} / {}", figure(best), figure(median));
-        match self.base.and_then(|base| results.get(base, key)) {
+        match base {
             Some(base) => {
                 let (best, median) = (best / self.unit.best(base), median / base.median());
                 format!("{cell}  {best:>5.2}× /{median:>5.2}×")

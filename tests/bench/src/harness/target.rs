@@ -53,6 +53,8 @@ pub(crate) struct Target {
     /// Contenders and their column. Without contenders the bound is an absolute figure.
     pub(crate) others: Vec<&'static str>,
     pub(crate) other_column: String,
+    /// Contender whose figure both sides contain, so that it is subtracted from both.
+    pub(crate) beyond: Option<&'static str>,
 }
 
 /// Outcome of a target.
@@ -86,12 +88,22 @@ impl Target {
             column,
             bound,
             others: others.to_vec(),
+            beyond: None,
         }
+    }
+
+    /// Compares what both sides add to the figure of this contender.
+    pub(crate) fn beyond(self, contender: &'static str) -> Target {
+        Target { beyond: Some(contender), ..self }
     }
 
     /// Judges the target. Returns `None` when one side was not measured.
     pub(crate) fn judge(&self, results: &Results) -> Option<Verdict> {
-        let figure = |who, column: &str| results.get(who, column).map(|samples| self.judged.of(samples));
+        let whole = |who, column: &str| results.get(who, column).map(|samples| self.judged.of(samples));
+        let figure = |who, column: &str| match self.beyond {
+            Some(part) => Some(whole(who, column)? - whole(part, column)?),
+            None => whole(who, column),
+        };
         let ours = figure(self.ours, &self.column)?;
         let mut others: Vec<(f64, Option<&'static str>)> = self
             .others
@@ -162,5 +174,17 @@ mod tests {
         assert_eq!(excess(Bound::AtMost(0.5), 4.0), 2.0);
         assert_eq!(excess(Bound::AtMost(1.0), 2.0), 0.5);
         assert_eq!(excess(Bound::AtLeast(2.0), 10.0), 2.0);
+    }
+
+    #[test]
+    fn what_both_sides_contain_is_left_out() {
+        let mut results = Results::new(1, Scale::Full);
+        for (who, value) in [("ours", 12.0), ("other", 30.0), ("both", 10.0)] {
+            results.add(who, "time", value);
+        }
+        let target =
+            Target::new("x", Judged::Minimum, "ours", "time", Bound::AtMost(0.2), &["other"]).beyond("both");
+        let verdict = target.judge(&results).unwrap();
+        assert_eq!((verdict.ours, verdict.other, verdict.ratio, verdict.met), (2.0, 20.0, 0.1, true));
     }
 }
