@@ -23,10 +23,12 @@ impl Options {
         while let Some(arg) = args.next()? {
             match arg {
                 Value(area) if AREAS.iter().any(|known| area == *known) => passed_on.push(area),
-                Long("json") => {
+                Long(option @ ("json" | "from")) => {
+                    let option = format!("--{option}");
                     let file = std::path::absolute(args.value()?).map_err(|err| err.to_string())?;
-                    passed_on.extend(["--json".into(), file.into_os_string()]);
+                    passed_on.extend([option.into(), file.into_os_string()]);
                 }
+                Long("report") => passed_on.extend(["--report".into(), cargo::root().join("docs").into()]),
                 Long("rounds") => passed_on.extend(["--rounds".into(), args.value()?]),
                 Long("quick") => passed_on.push("--quick".into()),
                 other => return Err(other.unexpected()),
@@ -43,7 +45,23 @@ pub(crate) fn run(options: &Options) -> Done {
     let program = build(&["--features", "spdlog"], "bench-with-spdlog")?;
     let mut race = Command::new(program);
     race.env("OBSERVABILITY_BENCH_WITHOUT_SPDLOG", without_spdlog);
+    race.env("OBSERVABILITY_BENCH_COMMIT", commit()?);
     Ok(cargo::status(race.args(&options.passed_on))?)
+}
+
+/// Returns the last commit that changed the measured code, and whether it was changed since. So the commit of the page itself
+/// makes no other.
+fn commit() -> Result<String, String> {
+    const MEASURED: [&str; 4] = ["Cargo.toml", "crates", "tests/bench", "tests/support"];
+    let git = |args: &[&str]| {
+        let output =
+            Command::new("git").current_dir(cargo::root()).args(args).arg("--").args(MEASURED).output();
+        let output = output.map_err(|err| format!("git could not be started: {err}"))?;
+        Ok::<_, String>(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let commit = git(&["log", "-1", "--format=%h", "--abbrev=12"])?;
+    let is_changed = !git(&["status", "--porcelain"])?.is_empty();
+    Ok(if is_changed { format!("{commit} with changes") } else { commit })
 }
 
 /// Builds the program with these features in the target folder of the workspace, and returns its path. It is copied to

@@ -34,8 +34,10 @@ cargo xtask <task>
       runs the conformance suites alone. --target runs only the black-box HTTP part, against any
       running node. --require-oracles makes a missing external checker a failure. --bless renews the
       pinned dependency trees of the consumers
-  bench [log|metrics|trace|http]… [--json FILE] [--rounds N] [--quick]
-      runs the benchmarks against the rivals. --json writes every round. --quick only shows that they run
+  bench [log|metrics|trace|http]… [--json FILE] [--report] [--from FILE]… [--rounds N] [--quick]
+      runs the benchmarks against the rivals. --json writes every round. --report writes docs/benchmarks.md
+      and its plots; with --from, areas of an earlier run of the same commit are taken from its --json.
+      --quick only shows that they run
   memory [TRACES]
       measures the memory of traces, and checks that ten million of them do not make it grow
   scale [--targets N,N…] [--interval SECONDS] [--minutes N] [--report DIR]

@@ -13,6 +13,8 @@ mod process;
 mod receiver;
 mod report;
 mod serve;
+#[path = "../../support/svg.rs"]
+mod svg;
 
 use std::error::Error;
 use std::path::PathBuf;

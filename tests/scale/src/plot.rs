@@ -1,8 +1,7 @@
 //! Plot of a measurement as SVG, readable on a light and on a dark page.
 
-use std::fmt::Write as _;
-
 use crate::measure::Row;
+use crate::svg::{Anchor, Svg};
 
 const WIDTH: f64 = 740.0;
 const HEIGHT: f64 = 320.0;
@@ -38,57 +37,31 @@ pub(crate) fn draw(rows: &[Row]) -> String {
         |nodes: f64| LEFT + (nodes.log10() - 1.0) / (most.log10() - 1.0).max(0.1) * (WIDTH - LEFT - RIGHT);
     // From 0.1 to 10 000.
     let y = |value: f64| TOP + (4.0 - value.max(0.1).log10()) / 5.0 * (HEIGHT - TOP - BOTTOM);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <style>text{{fill:#333}}.grid{{stroke:#8885}}@media(prefers-color-scheme:dark){{text{{fill:#ddd}}}}</style>\n"
-    );
+    let mut svg = Svg::new(WIDTH, HEIGHT);
     for power in -1..=4 {
         let (value, at) = (10f64.powi(power), y(10f64.powi(power)));
-        _ = writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            at + 4.0
-        );
+        svg.grid((LEFT, at), (WIDTH - RIGHT, at));
+        svg.text((LEFT - 8.0, at + 4.0), Anchor::End, value);
     }
     for row in rows {
-        _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            x(row.targets as f64),
-            HEIGHT - BOTTOM + 18.0,
-            row.targets
-        );
+        svg.text((x(row.targets as f64), HEIGHT - BOTTOM + 18.0), Anchor::Middle, row.targets);
     }
-    _ = writeln!(
-        svg,
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">nodes</text>",
-        (LEFT + WIDTH - RIGHT) / 2.0,
-        HEIGHT - 6.0
-    );
+    svg.text(((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 6.0), Anchor::Middle, "nodes");
     for (index, line) in LINES.iter().enumerate() {
         let points: Vec<(f64, f64)> =
             rows.iter().map(|row| (x(row.targets as f64), y((line.value)(row)))).collect();
         let path: String = points.iter().map(|(x, y)| format!("{x:.1},{y:.1} ")).collect();
         let colour = line.colour;
-        _ = writeln!(
-            svg,
+        svg.add(format_args!(
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{path}\"/>"
-        );
+        ));
         for (x, y) in points {
-            _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+            svg.add(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"));
         }
         let at = TOP + 14.0 + 20.0 * index as f64;
-        _ = writeln!(
-            svg,
-            "<circle cx=\"{}\" cy=\"{}\" r=\"4\" fill=\"{colour}\"/><text x=\"{}\" y=\"{at}\">{}</text>",
-            WIDTH - RIGHT + 16.0,
-            at - 4.0,
-            WIDTH - RIGHT + 26.0,
-            line.name
-        );
+        let left = WIDTH - RIGHT + 16.0;
+        svg.add(format_args!("<circle cx=\"{left}\" cy=\"{}\" r=\"4\" fill=\"{colour}\"/>", at - 4.0));
+        svg.text((left + 10.0, at), Anchor::Start, line.name);
     }
-    svg + "</svg>\n"
+    svg.finish()
 }

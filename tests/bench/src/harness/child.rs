@@ -80,7 +80,11 @@ impl Job {
     /// Its stderr is no terminal, so that no contender prints lines there.
     pub(crate) fn command(&self) -> std::io::Result<Command> {
         let mut command = Command::new(self.program()?);
-        command.env(VARIABLE, self.to_text()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .env(VARIABLE, self.to_text())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Ok(command)
     }
 

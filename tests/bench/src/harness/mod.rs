@@ -1,15 +1,16 @@
-//! Parts that every area shares: contenders, tasks, rounds, targets and the report.
+//! Parts that every area shares: contenders, tasks, rounds, tables, plots and targets.
 
 pub(crate) mod child;
-pub(crate) mod report;
+mod plot;
 pub(crate) mod rounds;
 mod samples;
 mod table;
 mod target;
 pub(crate) mod threads;
 
+pub(crate) use plot::Plot;
 pub(crate) use samples::{Results, Samples, median};
-pub(crate) use table::{Column, Table, Unit};
+pub(crate) use table::{Column, Table, Unit, figure};
 pub(crate) use target::{Bound, Judged, Target};
 
 /// Values of a task, by column.
@@ -18,10 +19,13 @@ pub(crate) type Values = Vec<(String, f64)>;
 /// One of the races.
 pub(crate) struct Area {
     pub(crate) name: &'static str,
+    /// Heading on the page.
+    pub(crate) title: &'static str,
     pub(crate) contenders: Vec<Contender>,
     /// Tasks of a round. A contender returns no values for a task that it does not support.
     pub(crate) tasks: Vec<String>,
     pub(crate) tables: Vec<Table>,
+    pub(crate) plots: Vec<Plot>,
     pub(crate) targets: Vec<Target>,
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Scale;
 
 /// All values of a run.
+#[derive(Clone)]
 pub(crate) struct Results {
     pub(crate) rounds: usize,
     pub(crate) scale: Scale,

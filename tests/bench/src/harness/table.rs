@@ -3,7 +3,7 @@
 use std::iter::once;
 
 use super::threads::{COUNTS, in_words};
-use super::{Area, Results, Samples};
+use super::{Area, Contender, Results, Samples};
 
 /// Unit of a table's figures.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,22 +52,32 @@ impl Column {
 }
 
 impl Unit {
-    fn words(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Unit::Nanoseconds => "ns, minimum / median",
-            Unit::Microseconds => "µs, minimum / median",
-            Unit::Millions => "million a second, maximum / median",
-            Unit::Megabytes => "MB/s, maximum / median",
-            Unit::PerSecond => "a second, median",
-            Unit::Seconds => "s, median",
-            Unit::Latency => "µs, median",
-            Unit::Memory => "MB, median",
+            Unit::Nanoseconds => "ns",
+            Unit::Microseconds | Unit::Latency => "µs",
+            Unit::Millions => "million a second",
+            Unit::Megabytes => "MB/s",
+            Unit::PerSecond => "a second",
+            Unit::Seconds => "s",
+            Unit::Memory => "MB",
             Unit::Count => "sum of all rounds",
         }
     }
 
+    /// Returns the unit with the statistics of a table for the terminal.
+    fn words(self) -> String {
+        let statistics = match self {
+            Unit::Nanoseconds | Unit::Microseconds => ", minimum / median",
+            Unit::Millions | Unit::Megabytes => ", maximum / median",
+            Unit::PerSecond | Unit::Seconds | Unit::Latency | Unit::Memory => ", median",
+            Unit::Count => "",
+        };
+        format!("{}{statistics}", self.name())
+    }
+
     fn is_median_alone(self) -> bool {
-        matches!(self, Unit::PerSecond | Unit::Seconds | Unit::Latency | Unit::Memory)
+        matches!(self, Unit::PerSecond | Unit::Seconds | Unit::Latency | Unit::Memory | Unit::Count)
     }
 
     fn best(self, samples: &Samples) -> f64 {
@@ -80,7 +90,7 @@ impl Unit {
 
 impl Table {
     pub(crate) fn text(&self, area: &Area, results: &Results) -> String {
-        let rows: Vec<_> = area.contenders.iter().filter(|who| self.measured(who.name, results)).collect();
+        let rows: Vec<_> = self.rows(area, results).collect();
         let column = |column: &Column| {
             let cells = rows.iter().map(|who| self.cell(who.name, &column.key, results));
             aligned(once(column.heading.clone()).chain(cells).collect())
@@ -98,23 +108,34 @@ impl Table {
         text
     }
 
-    fn measured(&self, who: &str, results: &Results) -> bool {
-        self.columns.iter().any(|column| results.get(who, &column.key).is_some())
+    /// Returns the contenders with a figure in the table.
+    pub(crate) fn rows<'a>(&self, area: &'a Area, results: &Results) -> impl Iterator<Item = &'a Contender> {
+        let is_measured =
+            |who: &str| self.columns.iter().any(|column| results.get(who, &column.key).is_some());
+        area.contenders.iter().filter(move |who| is_measured(who.name))
     }
 
-    fn cell(&self, who: &str, key: &str, results: &Results) -> String {
+    /// Returns the median of a cell, with its ratio to the base.
+    pub(crate) fn median(&self, who: &str, key: &str, results: &Results) -> String {
         let Some(samples) = results.get(who, key) else { return "–".to_owned() };
         if self.unit == Unit::Count {
             return format!("{}", samples.sum());
         }
-        let base = self.base.and_then(|base| results.get(base, key));
-        let (best, median) = (self.unit.best(samples), samples.median());
-        if self.unit.is_median_alone() {
-            let ratio = base.map(|base| format!("  {:>5.2}×", median / base.median()));
-            return figure(median) + &ratio.unwrap_or_default();
+        let median = samples.median();
+        match self.base.and_then(|base| results.get(base, key)) {
+            Some(base) => format!("{}  {:>5.2}×", figure(median), median / base.median()),
+            None => figure(median),
         }
+    }
+
+    fn cell(&self, who: &str, key: &str, results: &Results) -> String {
+        let samples = match results.get(who, key) {
+            Some(samples) if !self.unit.is_median_alone() => samples,
+            _ => return self.median(who, key, results),
+        };
+        let (best, median) = (self.unit.best(samples), samples.median());
         let cell = format!("{} / {}", figure(best), figure(median));
-        match base {
+        match self.base.and_then(|base| results.get(base, key)) {
             Some(base) => {
                 let (best, median) = (best / self.unit.best(base), median / base.median());
                 format!("{cell}  {best:>5.2}× /{median:>5.2}×")

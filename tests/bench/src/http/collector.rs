@@ -54,7 +54,11 @@ impl Collector {
     }
 }
 
-async fn keep(State(kept): State<Kept>, headers: HeaderMap, body: Bytes) -> [(header::HeaderName, &'static str); 1] {
+async fn keep(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> [(header::HeaderName, &'static str); 1] {
     let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
     kept.lock().unwrap_or_else(PoisonError::into_inner).push((body, is_packed));
     // An empty message says that everything was accepted.

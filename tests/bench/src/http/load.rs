@@ -79,7 +79,9 @@ impl Answers {
     /// Returns the microseconds within which this part of the answers came.
     pub(super) fn micros(&self, part: f64) -> f64 {
         let at = (self.nanos.len() as f64 * part) as usize;
-        self.nanos.get(at.min(self.nanos.len().saturating_sub(1))).map_or(f64::NAN, |&nanos| f64::from(nanos) / 1e3)
+        self.nanos
+            .get(at.min(self.nanos.len().saturating_sub(1)))
+            .map_or(f64::NAN, |&nanos| f64::from(nanos) / 1e3)
     }
 }
 

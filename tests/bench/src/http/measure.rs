@@ -93,7 +93,8 @@ fn checked<S: Stack>() -> Result<(), Box<dyn std::error::Error>> {
     }
     let spans = collector.spans();
     let parents = spans.iter().filter(|span| span.parent_span_id.is_empty());
-    let is_child = |parent: &[u8]| spans.iter().any(|span| span.name == "answer" && span.parent_span_id == parent);
+    let is_child =
+        |parent: &[u8]| spans.iter().any(|span| span.name == "answer" && span.parent_span_id == parent);
     let pairs = parents.filter(|parent| is_child(&parent.span_id)).count();
     if (spans.len(), pairs) != (2 * RECORDS, 2) {
         return Err(format!("not two traces of a span and its child: {spans:#?}").into());

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use axum::Router;
 
-use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit};
+use crate::harness::{Area, Bound, Column, Contender, Judged, Plot, Table, Target, Unit};
 
 /// A server with its observability, set up for the whole process.
 trait Stack: Sized {
@@ -49,12 +49,20 @@ const USUAL: &str = "tower-http";
 
 pub(crate) fn area() -> Area {
     let contenders = vec![
-        contender::<plain::Plain>("axum without observability"),
+        contender::<plain::Plain>("limit: axum without observability"),
         contender::<ours::Ours>("obs-facade"),
         contender::<ours::WithHistory>("obs-facade, history on disk too"),
-        contender::<usual::Usual>("TraceLayer, JSON lines, Prometheus exporter, OpenTelemetry"),
+        contender::<usual::Usual>("TraceLayer, tracing, OpenTelemetry, metrics"),
     ];
-    Area { name: "http", contenders, tasks: tasks().collect(), tables: tables(), targets: targets() }
+    Area {
+        name: "http",
+        title: "The whole request",
+        contenders,
+        tasks: tasks().collect(),
+        tables: tables(),
+        plots: plots(),
+        targets: targets(),
+    }
 }
 
 fn contender<S: Stack>(label: &'static str) -> Contender {
@@ -64,6 +72,13 @@ fn contender<S: Stack>(label: &'static str) -> Contender {
 fn tasks() -> impl Iterator<Item = String> {
     let echo = CONNECTIONS.map(|count| format!("echo-{count}"));
     echo.into_iter().chain(STREAMS.map(|count| format!("stream-{count}")))
+}
+
+/// Formats a task: `1 connection`, `32 streams`.
+fn in_words(task: &str) -> String {
+    let (what, count) = task.split_once('-').expect("a task ends in its number of connections");
+    let noun = if what == "echo" { "connection" } else { "stream" };
+    format!("{count} {noun}{}", if count == "1" { "" } else { "s" })
 }
 
 fn tables() -> Vec<Table> {
@@ -88,24 +103,32 @@ fn tables() -> Vec<Table> {
     ]
 }
 
-fn targets() -> Vec<Target> {
-    let on = |task: &str| {
-        let (what, count) = task.split_once('-').expect("a task ends in its number of connections");
-        format!("{count} {}", if what == "echo" { "connections" } else { "streams" })
+fn plots() -> Vec<Plot> {
+    let column = |count| {
+        let task = format!("echo-{count}");
+        Column::new(format!("cpu-{task}"), in_words(&task))
     };
+    vec![Plot {
+        name: "bench-http",
+        title: "CPU time of a server for 100 000 requests",
+        unit: Unit::Seconds,
+        columns: CONNECTIONS.map(column).into(),
+    }]
+}
+
+fn targets() -> Vec<Target> {
     let at_most = |what: &str, key: &str, task: &str, factor, other| {
         let bound = Bound::AtMost(factor);
-        let what = format!("{what}, {}", on(task));
+        let what = format!("{what}, {}", in_words(task));
         Target::new(what, Judged::Median, OURS, format!("{key}-{task}"), bound, &[other])
     };
     let none_lost = |what: &str, key: &str, task: &str| {
-        let what = format!("{what}, {}", on(task));
+        let what = format!("{what}, {}", in_words(task));
         Target::new(what, Judged::Maximum, OURS, format!("{key}-{task}"), Bound::AtMost(0.0), &[])
     };
     let cpu = tasks().map(|task| at_most("CPU of a request", "cpu", &task, 1.25, PLAIN));
-    let added = tasks().map(|task| {
-        at_most("CPU that is added to a request", "cpu", &task, 0.1, USUAL).beyond(PLAIN)
-    });
+    let added =
+        tasks().map(|task| at_most("CPU that is added to a request", "cpu", &task, 0.1, USUAL).beyond(PLAIN));
     let resident = tasks().map(|task| at_most("resident memory", "resident", &task, 1.0, USUAL));
     let mut targets: Vec<Target> = cpu.chain(added).chain(resident).collect();
     for (what, key) in

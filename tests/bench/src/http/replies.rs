@@ -10,8 +10,7 @@ use futures_util::stream;
 const CHUNKS: u32 = 8;
 
 /// Body that a client sends, and gets back.
-pub(super) const ECHOED: &str =
-    r#"{"input":{"text":"Which of the neighbours has a ladder that reaches the second floor?","delay_ms":0}}"#;
+pub(super) const ECHOED: &str = r#"{"input":{"text":"Which of the neighbours has a ladder that reaches the second floor?","delay_ms":0}}"#;
 
 /// Answers in [`CHUNKS`] pieces, each of which is sent alone, as the words of a language model are.
 pub(super) fn chunks() -> Response {

@@ -25,7 +25,7 @@ mod tracing_line;
 use std::path::Path;
 
 use self::event::Event;
-use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
+use crate::harness::{Area, Bound, Column, Contender, Judged, Plot, Table, Target, Unit, threads};
 
 /// A logger, set up for the whole process.
 trait Peer: Sync + Sized {
@@ -73,7 +73,7 @@ pub(crate) fn area() -> Area {
     let mut tasks = [on_threads("burst"), on_threads("sustained")].concat();
     tasks.push("disabled".to_owned());
     let targets = targets(&contenders);
-    Area { name: "log", contenders, tasks, tables: tables(), targets }
+    Area { name: "log", title: "Log", contenders, tasks, tables: tables(), plots: plots(), targets }
 }
 
 #[cfg(feature = "spdlog")]
@@ -108,6 +108,15 @@ fn tables() -> Vec<Table> {
             base: Some(BATCHED),
         },
     ]
+}
+
+fn plots() -> Vec<Plot> {
+    vec![Plot {
+        name: "bench-log",
+        title: "A line for its caller, in bursts of 1 000",
+        unit: Unit::Nanoseconds,
+        columns: Column::threads("burst"),
+    }]
 }
 
 fn targets(contenders: &[Contender]) -> Vec<Target> {

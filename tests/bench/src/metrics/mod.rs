@@ -18,7 +18,7 @@ mod striped;
 
 use self::encode::Encoder;
 use self::record::{Op, Run};
-use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
+use crate::harness::{Area, Bound, Column, Contender, Judged, Plot, Table, Target, Unit, threads};
 
 /// A metrics library, or a limit.
 trait Peer {
@@ -65,7 +65,15 @@ pub(crate) fn area() -> Area {
     ];
     let mut tasks = vec!["record".to_owned(), "off".to_owned()];
     tasks.extend(encode::SIZES.map(|size| format!("encode-{size}")));
-    Area { name: "metrics", contenders, tasks, tables: tables(), targets: targets() }
+    Area {
+        name: "metrics",
+        title: "Metrics",
+        contenders,
+        tasks,
+        tables: tables(),
+        plots: plots(),
+        targets: targets(),
+    }
 }
 
 fn contender<P: Peer>(name: &'static str, label: &'static str) -> Contender {
@@ -101,6 +109,15 @@ fn tables() -> Vec<Table> {
         by_size("OpenMetrics, two-label counters", Unit::Microseconds, "open"),
         by_size("OpenMetrics, two-label counters", Unit::Megabytes, "open-rate"),
     ]
+}
+
+fn plots() -> Vec<Plot> {
+    vec![Plot {
+        name: "bench-metrics",
+        title: "A counter by two labels",
+        unit: Unit::Nanoseconds,
+        columns: Column::threads(Op::CounterBy.key()),
+    }]
 }
 
 fn targets() -> Vec<Target> {

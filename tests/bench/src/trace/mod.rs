@@ -20,7 +20,7 @@ mod tracing_store;
 mod ulid;
 
 use self::ids::Ids;
-use crate::harness::{Area, Bound, Column, Contender, Judged, Table, Target, Unit, threads};
+use crate::harness::{Area, Bound, Column, Contender, Judged, Plot, Table, Target, Unit, threads};
 
 /// A tracer, set up for the whole process.
 trait Peer: Sync + Sized {
@@ -90,7 +90,15 @@ pub(crate) fn area() -> Area {
     let on_threads = |what: &str| threads::COUNTS.map(|count| format!("{what}-{count}"));
     let mut tasks = on_threads("traces").to_vec();
     tasks.extend(["none", "ids"].map(str::to_owned));
-    Area { name: "trace", contenders, tasks, tables: tables(), targets: targets() }
+    Area {
+        name: "trace",
+        title: "Traces",
+        contenders,
+        tasks,
+        tables: tables(),
+        plots: plots(),
+        targets: targets(),
+    }
 }
 
 fn contender<P: Peer>(name: &'static str, label: &'static str) -> Contender {
@@ -128,6 +136,15 @@ fn tables() -> Vec<Table> {
             Some("ulid"),
         ),
     ]
+}
+
+fn plots() -> Vec<Plot> {
+    vec![Plot {
+        name: "bench-trace",
+        title: "A trace of 11 spans, kept and readable, time of all processors",
+        unit: Unit::Nanoseconds,
+        columns: Column::threads("total-10"),
+    }]
 }
 
 fn targets() -> Vec<Target> {
