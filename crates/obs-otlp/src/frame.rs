@@ -4,7 +4,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use crate::config::Config;
-use crate::message::{InstrumentationScope, Resource, text};
+use crate::message::{self, Attributes, InstrumentationScope, Resource, SpanHead, text};
 
 /// Encoded parts that all requests of an export have in common.
 ///
@@ -50,6 +50,41 @@ impl Envelope {
     /// Appends a span, metric or log record to the units of a request.
     pub fn push_unit(unit: &impl Message, units: &mut Vec<u8>) {
         push(field::UNIT, unit, units);
+    }
+
+    /// Appends a span to the units of a request. `attributes` adds its attributes.
+    ///
+    /// ```
+    /// use obs_otlp::Envelope;
+    /// use obs_otlp::message::{Scalar, SpanHead, kind};
+    ///
+    /// let mut spans = Vec::new();
+    /// let head = SpanHead {
+    ///     trace_id: [1; 16],
+    ///     span_id: [2; 8],
+    ///     trace_state: "",
+    ///     parent_span_id: None,
+    ///     name: "search",
+    ///     kind: kind::INTERNAL,
+    ///     start_time_unix_nano: 1_700_000_000_000_000_000,
+    ///     end_time_unix_nano: 1_700_000_000_000_050_000,
+    ///     status: None,
+    ///     flags: 0,
+    /// };
+    /// Envelope::push_span(&head, &mut spans, |attributes| attributes.push(["hearthnet.", "hits"], Scalar::Int(3)));
+    /// ```
+    pub fn push_span(head: &SpanHead<'_>, units: &mut Vec<u8>, attributes: impl FnOnce(&mut Attributes<'_>)) {
+        encode_key(field::UNIT, WireType::LengthDelimited, units);
+        // The length is known at the end. Most spans take two bytes for it, so that few are moved.
+        let at = units.len();
+        units.extend_from_slice(&[0; 2]);
+        message::write_span(head, attributes, units);
+        let length = units.len() - at - 2;
+        let mut digits = [0; 10];
+        let mut free = &mut digits[..];
+        encode_varint(length as u64, &mut free);
+        let used = 10 - free.len();
+        units.splice(at..at + 2, digits[..used].iter().copied());
     }
 
     /// Returns the body of a request with these units.

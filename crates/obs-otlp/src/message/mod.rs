@@ -16,6 +16,7 @@ mod common;
 mod logs;
 mod metrics;
 mod reply;
+mod span_writer;
 mod trace;
 
 pub use common::{
@@ -27,4 +28,6 @@ pub use metrics::{
     Metric, Number, NumberPoint, Quantile, Sum, Summary, SummaryPoint, temporality,
 };
 pub(crate) use reply::{ExportResponse, PartialSuccess, RpcStatus};
+pub(crate) use span_writer::write as write_span;
+pub use span_writer::{Attributes, Scalar, SpanHead};
 pub use trace::{Span, Status, code, flags, kind};

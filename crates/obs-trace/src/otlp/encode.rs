@@ -1,10 +1,12 @@
 //! Encoder of completed traces as OTLP spans.
 
+use std::borrow::Cow;
+
 use obs_otlp::Envelope;
-use obs_otlp::message::{AnyValue, KeyValue, Kind, Span, Status, attribute, code, flags, kind, text};
+use obs_otlp::message::{Attributes, Scalar, SpanHead, code, flags, kind};
 
 use super::queue::Waiting;
-use crate::record::{CANCELLED, ERROR_FIELD};
+use crate::record::{CANCELLED, ERROR_FIELD, Kind};
 use crate::{SpanId, SpanRecord, TraceRecord, Value};
 
 /// Returns the function that makes the body of a request.
@@ -19,15 +21,15 @@ pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Ve
 
 /// Writes the trace as the root span, followed by its spans.
 fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
+    push_root(trace, body);
     let records = trace.spans();
-    Envelope::push_unit(&root(trace), body);
     for span in &records {
         let parent = span.parent().map_or(trace.span_id(), |parent| records[parent].span_id());
-        Envelope::push_unit(&child(trace, span, parent), body);
+        push_child(trace, span, parent, body);
     }
 }
 
-fn root(trace: &TraceRecord) -> Span {
+fn push_root(trace: &TraceRecord, body: &mut Vec<u8>) {
     let start = trace.started_unix_ns();
     let caller = trace.caller();
     let status = trace.status();
@@ -35,121 +37,135 @@ fn root(trace: &TraceRecord) -> Span {
     // A root span with a name of its own is a request of HTTP. Others are named by their capability.
     let http_status = name.as_ref().and_then(|_| http_status(&fields));
     let is_callers_fault = matches!(http_status, Some(400..=499)) || status.is_callers_fault();
-    let mut attributes = vec![
-        text("hearthnet.capability", trace.capability()),
-        text("hearthnet.trace_id", &trace.trace_id().to_string()),
-        text("hearthnet.status", status.as_str()),
-    ];
-    if let Some(error_type) = error_type(&status, http_status) {
-        attributes.push(text(ERROR_TYPE, &error_type));
-    }
-    // Not OTLP's `dropped_*` fields: those count attributes, events and links.
-    if trace.dropped_spans() > 0 {
-        attributes.push(attribute("hearthnet.dropped_spans", Kind::Int(trace.dropped_spans() as i64)));
-    }
-    attributes.extend(fields.iter().map(|(key, value)| attribute(&exported_key(key), any(value))));
     let is_remote = if caller.is_some() { flags::IS_REMOTE } else { 0 };
-    Span {
-        trace_id: trace.trace_id().to_bytes().to_vec(),
-        span_id: trace.span_id().to_bytes().to_vec(),
+    let head = SpanHead {
+        trace_id: trace.trace_id().to_bytes(),
+        span_id: trace.span_id().to_bytes(),
         trace_state: trace_state(trace),
-        parent_span_id: caller.map_or_else(Vec::new, |caller| caller.span_id.to_bytes().to_vec()),
-        name: name.unwrap_or_else(|| trace.capability().to_owned()),
+        parent_span_id: caller.map(|caller| caller.span_id.to_bytes()),
+        name: name.as_deref().unwrap_or_else(|| trace.capability()),
         kind: kind::SERVER,
         start_time_unix_nano: start,
         end_time_unix_nano: start + trace.duration().as_nanos() as u64,
-        attributes,
-        status: (!status.is_ok() && !is_callers_fault).then(failed),
+        // No message, which would only repeat `error.type`.
+        status: (!status.is_ok() && !is_callers_fault).then_some(code::ERROR),
         flags: flags::of(trace.outgoing_flags()) | is_remote,
-    }
+    };
+    Envelope::push_span(&head, body, |attributes| {
+        let id = trace.trace_id().to_text();
+        let id = std::str::from_utf8(&id).unwrap_or_default();
+        attributes.push([OURS, "capability"], Scalar::Text(trace.capability()));
+        attributes.push([OURS, "trace_id"], Scalar::Text(id));
+        attributes.push([OURS, "status"], Scalar::Text(status.as_str()));
+        if let Some(error_type) = error_type(&status, http_status) {
+            attributes.push([ERROR_TYPE, ""], Scalar::Text(&error_type));
+        }
+        // Not OTLP's `dropped_*` fields: those count attributes, events and links.
+        if trace.dropped_spans() > 0 {
+            attributes.push([OURS, "dropped_spans"], Scalar::Int(trace.dropped_spans() as i64));
+        }
+        fields.iter().for_each(|(key, value)| push_value(exported_key(key), value, attributes));
+    });
 }
 
 /// Returns the status of a response of HTTP.
 fn http_status(fields: &[(&'static str, Value)]) -> Option<u64> {
     let (_, value) = fields.iter().find(|(key, _)| *key == HTTP_STATUS)?;
     match value.kind() {
-        crate::record::Kind::Unsigned(status) => Some(*status),
+        Kind::Unsigned(status) => Some(*status),
         _ => None,
     }
 }
 
 /// Returns the value of `error.type` of a root span: the error code or, for a code that only repeats the class of the
 /// response's status, that status. OpenTelemetry counts a status 4xx as no error of a server.
-fn error_type(status: &crate::Status, http_status: Option<u64>) -> Option<String> {
+fn error_type(status: &crate::Status, http_status: Option<u64>) -> Option<Cow<'_, str>> {
     match http_status {
         _ if status.is_ok() => None,
         Some(400..=499) => None,
-        Some(number) if status.as_str() == "http_5xx" => Some(number.to_string()),
-        _ => Some(status.as_str().to_owned()),
+        Some(number) if status.as_str() == "http_5xx" => Some(number.to_string().into()),
+        _ => Some(status.as_str().into()),
     }
 }
 
-fn child(trace: &TraceRecord, span: &SpanRecord, parent: SpanId) -> Span {
+fn push_child(trace: &TraceRecord, span: &SpanRecord, parent: SpanId, body: &mut Vec<u8>) {
     let start = trace.started_unix_ns() + span.start().as_nanos() as u64;
-    Span {
-        trace_id: trace.trace_id().to_bytes().to_vec(),
-        span_id: span.span_id().to_bytes().to_vec(),
+    // A caller that no longer waits is no failure, as for the root span.
+    let error = span.field(ERROR_FIELD).filter(|error| error.as_str() != Some(CANCELLED));
+    let head = SpanHead {
+        trace_id: trace.trace_id().to_bytes(),
+        span_id: span.span_id().to_bytes(),
         trace_state: trace_state(trace),
-        parent_span_id: parent.to_bytes().to_vec(),
-        name: span.name().to_owned(),
+        parent_span_id: Some(parent.to_bytes()),
+        name: span.name(),
         kind: if span.is_client() { kind::CLIENT } else { kind::INTERNAL },
         start_time_unix_nano: start,
         end_time_unix_nano: start + span.duration().as_nanos() as u64,
-        attributes: attributes(span),
-        // A caller that no longer waits is no failure, as for the root span.
-        status: span.field(ERROR_FIELD).filter(|error| error.as_str() != Some(CANCELLED)).map(|_| failed()),
+        status: error.map(|_| code::ERROR),
         flags: flags::of(trace.outgoing_flags()),
-    }
+    };
+    Envelope::push_span(&head, body, |attributes| push_fields(span.fields(), attributes));
 }
 
-/// Returns the status of a failed span. It has no message, which would only repeat `error.type`.
-fn failed() -> Status {
-    Status { message: String::new(), code: code::ERROR }
-}
-
+/// Namespace of our own attributes.
+const OURS: &str = "hearthnet.";
 const ERROR_TYPE: &str = "error.type";
 const PEER: &str = "hearthnet.peer";
 const HTTP_STATUS: &str = "http.response.status_code";
 
-fn attributes(span: &SpanRecord) -> Vec<KeyValue> {
-    let mut attributes: Vec<KeyValue> = Vec::with_capacity(span.fields().len());
-    for (key, value) in span.fields() {
-        let (key, value) = match *key {
-            ERROR_FIELD => (ERROR_TYPE.to_owned(), Kind::String(value.to_string())),
-            "to" => (PEER.to_owned(), any(value)),
-            key => (exported_key(key), any(value)),
-        };
-        // Two fields can map to one key, which must be unique. The later field counts.
-        let known = attributes.iter_mut().find(|attribute| attribute.key == key);
-        match known {
-            Some(known) => known.value = Some(AnyValue { value: Some(value) }),
-            None => attributes.push(attribute(&key, value)),
+fn push_fields(fields: &[(&'static str, Value)], attributes: &mut Attributes<'_>) {
+    let key = |at: usize| exported_child_key(fields[at].0);
+    for at in 0..fields.len() {
+        // Two fields can map to one key, which must be unique. The later field counts, in the place of the first.
+        if (0..at).any(|before| is_same(key(before), key(at))) {
+            continue;
+        }
+        let last = (at..fields.len()).rfind(|&later| is_same(key(later), key(at))).unwrap_or(at);
+        match fields[last] {
+            (ERROR_FIELD, ref value) => attributes.push(key(at), Scalar::Text(&value.to_string())),
+            (_, ref value) => push_value(key(at), value, attributes),
         }
     }
-    attributes
 }
 
-/// Returns the key of an attribute. A key with a dot has a namespace already.
-fn exported_key(key: &str) -> String {
-    if key.contains('.') { key.to_owned() } else { format!("hearthnet.{key}") }
-}
-
-fn trace_state(trace: &TraceRecord) -> String {
-    let state = trace.caller().and_then(|caller| caller.state.as_ref());
-    state.map(ToString::to_string).unwrap_or_default()
-}
-
-fn any(value: &Value) -> Kind {
-    match value.kind() {
-        crate::record::Kind::Text(text) => Kind::String(text.to_string()),
-        crate::record::Kind::Signed(number) => Kind::Int(*number),
-        // OTLP has no unsigned numbers. A number that is too large becomes text.
-        crate::record::Kind::Unsigned(number) => {
-            i64::try_from(*number).map_or_else(|_| Kind::String(number.to_string()), Kind::Int)
-        }
-        crate::record::Kind::Float(number) => Kind::Double(*number),
-        crate::record::Kind::Bool(truth) => Kind::Bool(*truth),
+fn exported_child_key(key: &str) -> [&str; 2] {
+    match key {
+        ERROR_FIELD => [ERROR_TYPE, ""],
+        "to" => [PEER, ""],
+        key => exported_key(key),
     }
+}
+
+/// Returns the key of an attribute in two parts. A key with a dot has a namespace already.
+fn exported_key(key: &str) -> [&str; 2] {
+    if key.contains('.') { [key, ""] } else { [OURS, key] }
+}
+
+fn is_same(one: [&str; 2], other: [&str; 2]) -> bool {
+    let bytes = |key: [&'_ str; 2]| key.map(str::len).iter().sum::<usize>();
+    bytes(one) == bytes(other)
+        && one.iter().flat_map(|part| part.bytes()).eq(other.iter().flat_map(|part| part.bytes()))
+}
+
+fn trace_state(trace: &TraceRecord) -> &str {
+    trace.caller().and_then(|caller| caller.state.as_ref()).map_or("", |state| state.as_str())
+}
+
+fn push_value(key: [&str; 2], value: &Value, attributes: &mut Attributes<'_>) {
+    attributes.push(
+        key,
+        match value.kind() {
+            Kind::Text(text) => Scalar::Text(text),
+            Kind::Signed(number) => Scalar::Int(*number),
+            Kind::Unsigned(number) => match i64::try_from(*number) {
+                Ok(number) => Scalar::Int(number),
+                // OTLP has no unsigned numbers. A number that is too large becomes text.
+                Err(_) => return attributes.push(key, Scalar::Text(&number.to_string())),
+            },
+            Kind::Float(number) => Scalar::Double(*number),
+            Kind::Bool(truth) => Scalar::Bool(*truth),
+        },
+    );
 }
 
 #[cfg(test)]
@@ -157,6 +173,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
+    use obs_otlp::message::{KeyValue, Kind, Span};
     use prost::Message;
 
     use super::super::Config;
