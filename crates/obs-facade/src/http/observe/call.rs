@@ -1,7 +1,5 @@
 //! One bus call or request of a route, from its headers to the end of its response.
 
-use std::time::Instant;
-
 use obs_metrics::{Lease, standard};
 use obs_trace::Trace;
 
@@ -22,14 +20,13 @@ pub(super) enum Kind {
 pub(super) struct Call {
     kind: Kind,
     trace: Trace,
-    started: Instant,
     stream: Option<Lease>,
 }
 
 impl Call {
-    /// Starts the clock of a call.
+    /// Begins a call, which lasts as long as its trace.
     pub(super) fn begin(kind: Kind, trace: Trace) -> Self {
-        Call { kind, trace, started: Instant::now(), stream: None }
+        Call { kind, trace, stream: None }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -73,7 +70,7 @@ impl Drop for Call {
         // Inside the trace, so that the exemplars carry its ID.
         self.trace.enter(|| {
             standard::requests_total().inc([capability, result_label::of(&status)]);
-            standard::observe_request_duration(capability, self.started.elapsed());
+            standard::observe_request_duration(capability, self.trace.elapsed());
         });
     }
 }
