@@ -72,7 +72,7 @@ pub(super) enum Next<T> {
 const MAX_BATCH_BYTES: usize = 2 << 20;
 
 /// Minimum time between two requests that are not full. Under load it makes requests fewer and larger.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl<T> Default for State<T> {
     fn default() -> State<T> {
