@@ -90,6 +90,7 @@ mod context;
 mod error;
 mod error_text;
 mod id;
+mod instant;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod propagation;

@@ -60,7 +60,8 @@ mod tests {
         assert!(at >= now && lost <= so_far());
         assert_eq!(note(at), (at, lost));
         // Taken anew, and so with a time of now.
-        let (again, more) = note(at + 2 * AGE);
-        assert!(more >= lost && again != at + 2 * AGE);
+        let later = at.checked_add(2 * AGE).unwrap();
+        let (again, more) = note(later);
+        assert!(more >= lost && again != later);
     }
 }

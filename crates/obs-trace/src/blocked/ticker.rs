@@ -25,7 +25,7 @@ static WANTED: AtomicU64 = AtomicU64::new(0);
 /// Ticks without a thread that asks, after which the ticker sleeps. Long enough to bridge the pauses of a busy node.
 const IDLE_TICKS: u64 = 16;
 
-/// Ends of the last ticks, in nanoseconds since [`Instant::ZERO`].
+/// Ends of the last ticks, in ticks of the clock.
 static ENDS: [AtomicU64; KEPT] = [const { AtomicU64::new(0) }; KEPT];
 /// The ends of an eighth of a second. Of a longer poll the tick in which it began does not matter.
 const KEPT: usize = 128;
@@ -70,7 +70,7 @@ pub(super) fn end_of(tick: u64) -> Option<Instant> {
     // Acquire: pairs with the `Release` in `run`, so that the end of each tick before this one is seen.
     fence(Ordering::Acquire);
     let age = (self::tick() - tick) / 2;
-    (age < KEPT as u64 - 1).then(|| Instant::ZERO + Duration::from_nanos(place(tick).load(Ordering::Relaxed)))
+    (age < KEPT as u64 - 1).then(|| Instant::from_ticks(place(tick).load(Ordering::Relaxed)))
 }
 
 /// Returns how long the machine has stood still while the ticker ran, because its host had no processor for it.
@@ -108,7 +108,7 @@ fn run() {
         }
         let now = sleep_a_period();
         // Relaxed: published by the number.
-        place(tick).store((now - Instant::ZERO).as_nanos() as u64, Ordering::Relaxed);
+        place(tick).store(clock::ticks(now), Ordering::Relaxed);
         let is_wanted = tick.saturating_sub(WANTED.load(Ordering::Relaxed)) <= 2 * IDLE_TICKS;
         // Release: see `end_of`.
         TICK.store(tick + if is_wanted { 2 } else { 1 }, Ordering::Release);

@@ -274,7 +274,8 @@ impl TraceRecord {
     pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
         let record = TraceRecord::begin(None, capability, Limits::NOTHING, None);
         record.end(outcome);
-        record.ended.store(record.began + std::time::Duration::from_nanos(nanos), Ordering::Relaxed);
+        let ended = record.began.checked_add(std::time::Duration::from_nanos(nanos)).unwrap();
+        record.ended.store(ended, Ordering::Relaxed);
         Arc::new(record)
     }
 }

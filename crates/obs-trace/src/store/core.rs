@@ -16,6 +16,7 @@ use super::retained::{MAX_RESERVED, Retained};
 use super::ring::Ring;
 use super::shards::{Mark, Shards};
 use super::stats::{Counts, Stats};
+use crate::clock;
 use crate::record::{End, Limits, MAX_CAPABILITY_BYTES, PeerNumber, Sink, set_global};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
@@ -108,6 +109,7 @@ impl Store {
     /// A limit is out of its range. The store is unchanged.
     pub fn configure(&self, config: &Config) -> Result<(), Error> {
         config.check()?;
+        clock::prepare();
         let inner = &*self.0;
         let mut current = lock(&inner.config);
         if *current == *config {

@@ -1,10 +1,8 @@
 //! Loom's primitives in the form of the standard library's.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
-use fastant::Instant;
-use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use loom::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 
@@ -22,28 +20,6 @@ macro_rules! per_thread {
     };
 }
 pub(crate) use per_thread;
-
-/// Nanoseconds since [`Instant::ZERO`] in an atomic that loom watches.
-#[derive(Debug)]
-pub(crate) struct AtomicInstant(AtomicU64);
-
-impl AtomicInstant {
-    pub(crate) fn new(instant: Instant) -> AtomicInstant {
-        AtomicInstant(AtomicU64::new(nanos(instant)))
-    }
-
-    pub(crate) fn load(&self, order: Ordering) -> Instant {
-        Instant::ZERO + Duration::from_nanos(self.0.load(order))
-    }
-
-    pub(crate) fn store(&self, instant: Instant, order: Ordering) {
-        self.0.store(nanos(instant), order);
-    }
-}
-
-fn nanos(instant: Instant) -> u64 {
-    (instant - Instant::ZERO).as_nanos() as u64
-}
 
 /// A `OnceLock` whose value is made under loom's lock.
 ///

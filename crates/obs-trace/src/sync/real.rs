@@ -5,8 +5,6 @@ use std::sync::PoisonError;
 pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, atomic};
 pub(crate) use std::thread_local as per_thread;
 
-pub(crate) use fastant::Atomic as AtomicInstant;
-
 /// Whether loom runs this build.
 pub(crate) const IS_MODEL: bool = false;
 
