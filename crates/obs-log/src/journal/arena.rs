@@ -57,7 +57,7 @@ impl Arena {
 
     /// Makes an arena in `file`, which is new, all zero, and of the size of [`file_bytes`].
     pub(super) fn in_file(file: HandoverFile, bytes: usize) -> io::Result<Arena> {
-        let map = Map::of_file(&file).inspect_err(|_| file.remove())?;
+        let map = Map::of_new_file(&file).inspect_err(|_| file.remove())?;
         if map.len() as u64 != file_bytes(bytes) {
             file.remove();
             return Err(io::Error::other("the file has another size"));
