@@ -14,7 +14,7 @@ use super::disk::Refused;
 use super::file::{Opened, Place};
 use super::flush::{Flush, Turn};
 use super::handover::Handover;
-use super::recorder::Recorder;
+use super::recorder::{Recorder, WAKE_BYTES};
 use super::ring::Ring;
 use super::scan::{Earlier, in_order};
 
@@ -95,13 +95,15 @@ pub(super) struct Keeper {
     handover: Option<Handover>,
     /// Position at which the retained traces are copied, before the ring writes over them.
     next_copy: u64,
+    /// Position from which on the whole ring is provided. A process without traces does not take its memory.
+    provide_from: u64,
 }
 
 impl Keeper {
     /// Opens the file, so that traces are recorded from here on, if that takes a few milliseconds.
     pub(super) fn new(shared: Arc<Shared>) -> Keeper {
         let opened = shared.place.open(false);
-        Keeper { shared, opened, flush: None, handover: None, next_copy: 0 }
+        Keeper { shared, opened, flush: None, handover: None, next_copy: 0, provide_from: 0 }
     }
 
     /// Begins to record where the file could be opened.
@@ -150,7 +152,11 @@ impl Keeper {
                 self.copy_retained();
                 continue;
             }
-            let wake_at = due_at.min(self.next_copy);
+            if ring.cursor() > self.provide_from {
+                ring.provide(u64::MAX);
+                self.provide_from = u64::MAX;
+            }
+            let wake_at = due_at.min(self.next_copy).min(self.provide_from.saturating_add(1));
             self.shared.recorder.wake_at(wake_at);
             // Checked again, because a thread that went beyond it before woke nobody.
             if ring.cursor() < wake_at {
@@ -248,6 +254,9 @@ impl Keeper {
             }
         };
         if let Some(ring) = shared.recorder.ring() {
+            // Enough until a trace wakes this thread.
+            ring.provide(2 * WAKE_BYTES);
+            self.provide_from = ring.cursor();
             self.note_copied(ring);
             let first = ring.cursor();
             let missing: Vec<_> = before.into_iter().rev().filter(|record| !record.is_restored()).collect();

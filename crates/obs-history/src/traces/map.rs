@@ -22,10 +22,9 @@ use memmap2::{MmapOptions, MmapRaw};
 pub(super) struct Map(MmapRaw);
 
 impl Map {
-    /// Maps the first `length` bytes of the file, which must be there. All pages are mapped at once, because the fault of a
-    /// page costs as much as some traces.
+    /// Maps the first `length` bytes of the file, which must be there. A page becomes part of the process when it is touched.
     pub(super) fn of(file: &File, length: usize) -> io::Result<Map> {
-        Ok(Map(MmapOptions::new().len(length).populate().map_raw(file)?))
+        Ok(Map(MmapOptions::new().len(length).map_raw(file)?))
     }
 
     #[inline]

@@ -26,7 +26,7 @@ pub(super) struct Recorder {
 }
 
 /// Bytes of the ring after which a busy keeper is woken again.
-const WAKE_BYTES: u64 = 32 << 10;
+pub(super) const WAKE_BYTES: u64 = 32 << 10;
 /// Bytes at the beginning of each of these parts in which a record wakes the keeper. Most records are shorter.
 const MAX_OF_MOST: u64 = 2 << 10;
 

@@ -1,6 +1,7 @@
 //! Ring of records in the mapped hand-over file, which all threads write without a lock.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -12,6 +13,9 @@ use super::format::{
 };
 use super::map::Map;
 use super::names::Names;
+
+/// Size of the smallest pages.
+const PAGE_BYTES: usize = 4096;
 
 /// Mapped hand-over file of this process.
 pub(super) struct Ring {
@@ -43,6 +47,16 @@ impl Ring {
     /// Returns the position of the next record. Positions count bytes and only grow.
     pub(super) fn cursor(&self) -> u64 {
         self.map.words()[CURSOR / 8].load(Ordering::Relaxed)
+    }
+
+    /// Touches the next `bytes` of the ring, because the first touch of a page costs as much as some traces.
+    pub(super) fn provide(&self, bytes: u64) {
+        let ring = &self.map.words()[RING_AT / 8..];
+        let at = (self.cursor() & self.mask) as usize / 8;
+        let count = (bytes.min(self.layout.ring_bytes) / 8) as usize;
+        for word in ring[at..].iter().chain(ring).take(count).step_by(PAGE_BYTES / 8) {
+            black_box(word.load(Ordering::Relaxed));
+        }
     }
 
     /// Appends a record: room for its head, and a packed trace of `length` bytes, up to a whole word. A copy has the
@@ -94,5 +108,36 @@ impl Ring {
         // Acquire: what is read here was stored before what the caller reads next.
         fence(Ordering::Acquire);
         places
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::path::Path;
+
+    use super::*;
+
+    /// Returns the KiB of the mapped file that are part of this process.
+    fn resident_kib(path: &Path) -> u64 {
+        let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+        let of_file = maps.lines().skip_while(|line| !line.ends_with(path.to_str().unwrap()));
+        let resident = of_file.skip(1).find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        resident.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[test]
+    fn a_ring_takes_its_memory_when_it_is_provided() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("handover");
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+        let layout = Layout::for_bytes(32 << 20, [3, 4]).of_handover();
+        file.set_len(layout.file_bytes()).unwrap();
+        let ring = Ring::new(Map::of(&file, layout.file_bytes() as usize).unwrap(), layout, 4096);
+        let all = layout.ring_bytes / 1024;
+        assert!(resident_kib(&path) < all / 2, "{}", resident_kib(&path));
+        ring.provide(u64::MAX);
+        assert!(resident_kib(&path) >= all, "{}", resident_kib(&path));
+        assert_eq!(ring.cursor(), 4096, "nothing was written");
     }
 }

@@ -61,7 +61,9 @@ impl Earlier {
         let mut patience = PATIENCE * layout.ring_bytes;
         let mut entries = Vec::new();
         let mut offset = 0;
-        while offset < layout.ring_bytes && patience > 0 {
+        // In a ring that was never full, nothing is behind the end.
+        let behind = layout.ring_bytes.min(self.end);
+        while offset < behind && patience > 0 {
             if offset.is_multiple_of(PAGE) && self.window.slice(offset, PAGE as usize)? == NOTHING {
                 offset += PAGE;
                 continue;
