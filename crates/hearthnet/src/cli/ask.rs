@@ -68,7 +68,7 @@ pub(crate) fn send<B: Serialize>(
     let runtime = runtime.map_err(|error| Failure::error(format!("cannot start a runtime: {error}")))?;
     let no_answer = |reason| Failure::error(format!("no answer from the node on {node}: {reason}"));
     runtime.block_on(async {
-        let request = client::build().request(method, url).timeout(bounds.time);
+        let request = client::build([&url]).request(method, url).timeout(bounds.time);
         let request = body.into_iter().fold(request, |request, body| request.json(body));
         let response = request.send().await.map_err(|error| match error.is_connect() {
             true => {

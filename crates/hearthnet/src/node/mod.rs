@@ -42,7 +42,8 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(config: &Config, profile: Profile) -> Arc<Node> {
-        let http = client::build();
+        let models = config.llm.backends.iter().map(|backend| &backend.url);
+        let http = client::build(config.discovery.static_peers.iter().chain(models));
         let node_id = profile.identity.node_id();
         let mut capabilities = Capabilities::new();
         capabilities.insert(echo::NAME, Arc::new(echo::Echo));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use obs_facade::{Logger, warn};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
 use super::body_budget::Reservation;
@@ -16,20 +16,25 @@ static LOG: Logger = Logger::new(module_path!());
 // A host that is switched off does not answer at all. The system would wait for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Builds a client without proxy and redirects, so that it contacts the given address only.
-pub(crate) fn build() -> Client {
+/// Builds a client for servers at these addresses, without proxy and redirects, so that it contacts them only.
+pub(crate) fn build<'a>(addresses: impl IntoIterator<Item = &'a Url>) -> Client {
     // Installing fails if a provider is installed already, which works as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || Client::builder().no_proxy().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT);
+    let without_tls = || builder().tls_certs_only([]).build().unwrap_or_default();
+    if addresses.into_iter().all(|address| address.scheme() == "http") {
+        // The certificates of the system are a hundred files, and no server here shows one.
+        return without_tls();
+    }
     builder().build().unwrap_or_else(|error| {
         // A minimal machine may have no certificates. Servers without TLS still work then.
         warn!(logger: LOG, error:% = error; "no certificates found: HTTPS servers cannot be reached");
-        builder().tls_certs_only([]).build().unwrap_or_default()
+        without_tls()
     })
 }
 
 /// Appends `path` to the path of `url`.
-pub(crate) fn join(url: &reqwest::Url, path: &str) -> reqwest::Url {
+pub(crate) fn join(url: &Url, path: &str) -> Url {
     let mut joined = url.clone();
     // `Url::join` would replace the path of `url`.
     joined.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
@@ -37,7 +42,7 @@ pub(crate) fn join(url: &reqwest::Url, path: &str) -> reqwest::Url {
 }
 
 /// Returns the host and port of a server, as OpenTelemetry names them.
-pub(crate) fn server(url: &reqwest::Url) -> (&str, u16) {
+pub(crate) fn server(url: &Url) -> (&str, u16) {
     let host = url.host_str().unwrap_or_default();
     // OpenTelemetry wants an IPv6 address without brackets.
     (host.trim_matches(['[', ']']), url.port_or_known_default().unwrap_or_default())

@@ -137,7 +137,8 @@ impl Call<'_> {
     async fn run(&self, printer: &mut Printer) -> Result<(), End> {
         let patience = Duration::from_secs(self.args.timeout);
         let (headers, id) = request::headers(&self.args.target, self.caller.as_ref(), &self.body)?;
-        let request = client::build().post(self.node.route("/bus/v1/call", &[])).headers(headers);
+        let url = self.node.route("/bus/v1/call", &[]);
+        let request = client::build([&url]).post(url).headers(headers);
         let sent = timeout(patience, request.body(self.body.to_string()).send()).await;
         let sent = sent.map_err(|_| {
             self.tell(&id);
