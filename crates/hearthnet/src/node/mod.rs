@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::marks;
 use crate::server::local_only;
 use crate::state::run_marker::LastRun;
+use crate::watch::beat::Beats;
 use crate::watch::clock::ClockSteps;
 use crate::wire::client;
 
@@ -100,7 +101,7 @@ impl Node {
         self.snapshots.clone()
     }
 
-    /// Returns the steps of the clock, for the task that watches it.
+    /// Returns the steps of the clock, for the look that compares the clocks.
     pub(crate) fn clock_steps(&self) -> Arc<ClockSteps> {
         self.clock_steps.clone()
     }
@@ -115,9 +116,9 @@ impl Node {
         self.bus.peers_online().len()
     }
 
-    /// Requests the manifests of the peers at an interval, until the set is dropped.
-    pub(crate) fn watch_peers(&self) -> JoinSet<()> {
-        bus::watch_peers(&self.bus)
+    /// Requests the manifests of the peers at each beat, until the set is dropped.
+    pub(crate) fn watch_peers(&self, beats: &Beats) -> JoinSet<()> {
+        bus::watch_peers(&self.bus, beats)
     }
 }
 

@@ -9,13 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use obs_facade::doctor::ClockState;
 use obs_facade::warn_limited;
-use tokio::time::sleep;
 
 use super::LOG;
 
-/// Interval between two comparisons. Time synchronisation that slews changes the clock by 2.5 ms in it at most.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// Smallest change that counts. It is far above slewing and the resolution of the clocks.
+/// Smallest change that counts. It is far above the resolution of the clocks, and slewing: time synchronisation slews by
+/// 2.5 ms between two beats at most.
 const MIN_STEP: Duration = Duration::from_secs(1);
 /// Maximum time between the readings of two clocks that are compared. A process that was held up reads them again.
 const MAX_GAP: Duration = Duration::from_millis(200);
@@ -100,6 +98,13 @@ impl ClockSteps {
         }
     }
 
+    /// Compares the clocks with their last reading, and logs a step.
+    pub(crate) fn look(&self) {
+        if let Some(step) = Reading::now().and_then(|now| self.note(now)) {
+            warn_limited!(LOG, "clock_step", step_ms = step; "the clock was set");
+        }
+    }
+
     /// Compares a reading with the one before, and returns the step in milliseconds if there was one.
     fn note(&self, now: Reading) -> Option<i64> {
         let mut seen = self.seen();
@@ -121,16 +126,6 @@ impl ClockSteps {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Compares the clocks for as long as the node runs.
-pub(crate) async fn watch(steps: std::sync::Arc<ClockSteps>) {
-    loop {
-        if let Some(step) = Reading::now().and_then(|now| steps.note(now)) {
-            warn_limited!(LOG, "clock_step", step_ms = step; "the clock was set");
-        }
-        sleep(INTERVAL).await;
     }
 }
 

@@ -1,20 +1,24 @@
 //! Reachability of the internet, from connection probes to a few hosts.
+//!
+//! A probe begins at one beat and is judged at the next. Nothing waits for it, so that the answers of the hosts wake no thread.
 
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
 use std::time::Duration;
 
 use obs_facade::metrics::standard;
 use obs_facade::{info, warn};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use socket2::{Domain, Socket, Type};
 
 use super::LOG;
 use crate::config::target::Target;
 
-// An outage shows within the interval and the timeout.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
-// A satellite link takes less than a second.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time that the first probes have. A satellite link takes less than a second.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+/// Beats after which a name is looked up again. An outage of the name servers alone shows within them.
+const LOOK_UP_AFTER: u32 = 12;
 
 /// Values of `hearthnet_emergency_mode{state}`. Exactly one of them is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +58,127 @@ impl Mode {
     }
 }
 
-/// Probes the targets for as long as the node runs.
-pub(crate) async fn watch(targets: Vec<Target>) {
-    let mut known = None;
-    // The first probe takes up to the timeout, and the family needs its series before.
-    Mode::Online.publish();
-    while !targets.is_empty() {
-        let now = Mode::of(reached(&targets).await, targets.len());
-        if known.replace(now) != Some(now) {
+/// Mode of the node, from probes of all targets.
+pub(crate) struct Emergency {
+    probes: Vec<Probe>,
+    known: Option<Mode>,
+}
+
+impl Emergency {
+    pub(crate) fn new(targets: Vec<Target>) -> Emergency {
+        // The first probes take a while, and the family needs its series before.
+        Mode::Online.publish();
+        Emergency { probes: targets.into_iter().map(Probe::new).collect(), known: None }
+    }
+
+    /// Judges the probes that began at the last beat, and begins the next ones. The first look waits for probes of its own.
+    pub(crate) fn look(&mut self) {
+        if self.probes.is_empty() {
+            return;
+        }
+        if self.known.is_none() {
+            // Names have their addresses at the second time.
+            for _ in 0..2 {
+                self.begin();
+                thread::sleep(FIRST_PATIENCE);
+            }
+        }
+        let now = Mode::of(self.reached(), self.probes.len());
+        if self.known.replace(now) != Some(now) {
             now.publish();
             tell(now);
         }
-        sleep(PROBE_INTERVAL).await;
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.probes.iter_mut().for_each(Probe::begin);
+    }
+
+    fn reached(&self) -> usize {
+        self.probes.iter().filter(|probe| probe.is_answered()).count()
+    }
+}
+
+/// Probe of one target. A handshake is enough: the probe sends nothing to it.
+struct Probe {
+    target: Target,
+    is_name: bool,
+    addresses: Vec<SocketAddr>,
+    looking_up: Option<Receiver<Vec<SocketAddr>>>,
+    /// Beats since the addresses were looked up.
+    age: u32,
+    /// Connections to the addresses, established or not.
+    connections: Vec<Socket>,
+}
+
+impl Probe {
+    fn new(target: Target) -> Probe {
+        let address = target.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, target.port));
+        Probe {
+            is_name: address.is_none(),
+            addresses: address.into_iter().collect(),
+            looking_up: None,
+            age: 0,
+            connections: Vec::new(),
+            target,
+        }
+    }
+
+    /// Begins a probe in place of the last one.
+    fn begin(&mut self) {
+        if self.is_name {
+            self.renew_addresses();
+        }
+        self.connections = self.addresses.iter().filter_map(|address| connect(*address).ok()).collect();
+    }
+
+    fn renew_addresses(&mut self) {
+        self.age += 1;
+        match self.looking_up.as_ref().map(Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => return,
+            Some(Ok(found)) => (self.addresses, self.age) = (found, 0),
+            Some(Err(TryRecvError::Disconnected)) | None => {}
+        }
+        let is_due = self.addresses.is_empty() || self.age >= LOOK_UP_AFTER;
+        // One at a time, because an unreachable name server keeps its asker waiting for longer than a beat.
+        self.looking_up = is_due.then(|| look_up(&self.target));
+    }
+
+    fn is_answered(&self) -> bool {
+        self.connections.iter().any(is_answered)
+    }
+}
+
+/// Looks up the first address of each family. The system tries one after another, but a probe has no time for that.
+fn look_up(target: &Target) -> Receiver<Vec<SocketAddr>> {
+    let (tell, found) = channel();
+    let target = target.clone();
+    // A thread of its own, because the system's resolver blocks. Without one, the next beat tries again.
+    let _ = thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+        let all: Vec<_> =
+            (target.host.as_str(), target.port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+        let first = |is_v6| all.iter().find(|address: &&SocketAddr| address.is_ipv6() == is_v6).copied();
+        let _ = tell.send(first(false).into_iter().chain(first(true)).collect());
+    });
+    found
+}
+
+fn connect(address: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // The outcome is asked for later, whatever the error says now.
+    let _ = socket.connect(&address.into());
+    Ok(socket)
+}
+
+/// Returns whether the handshake succeeded.
+fn is_answered(connection: &Socket) -> bool {
+    match connection.take_error() {
+        Ok(None) => connection.peer_addr().is_ok(),
+        // The host has closed the connection since.
+        Ok(Some(error)) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        Err(_) => false,
     }
 }
 
@@ -76,20 +189,10 @@ fn tell(mode: Mode) {
     }
 }
 
-async fn reached(targets: &[Target]) -> usize {
-    let mut probes = JoinSet::new();
-    for target in targets.iter().cloned() {
-        probes.spawn(async move {
-            // A handshake is enough: the probe sends nothing to the target.
-            let connect = TcpStream::connect((target.host.as_str(), target.port));
-            timeout(PROBE_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
-        });
-    }
-    probes.join_all().await.into_iter().filter(|answered| *answered).count()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use obs_facade::metrics::Registry;
 
     use super::*;
@@ -124,13 +227,61 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_host_that_listens_is_reached_and_one_that_does_not_is_not() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    fn probe(host: &str, port: u16) -> Probe {
+        Probe::new(Target { host: host.to_owned(), port })
+    }
+
+    /// Begins probes until one is answered or not as expected. A connection to this machine is decided at once.
+    fn is_answered_in_time(probe: &mut Probe, expected: bool) -> bool {
+        (0..1_000).any(|_| {
+            probe.begin();
+            thread::sleep(Duration::from_millis(10));
+            probe.is_answered() == expected
+        })
+    }
+
+    #[test]
+    fn a_host_that_listens_is_reached_and_one_that_does_not_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let target = Target { host: "127.0.0.1".to_owned(), port };
-        assert_eq!(reached(std::slice::from_ref(&target)).await, 1);
+        for host in ["127.0.0.1", "localhost"] {
+            assert!(is_answered_in_time(&mut probe(host, port), true), "{host}");
+        }
+        let mut probe = probe("127.0.0.1", port);
+        assert!(!probe.is_answered(), "it has not begun");
         drop(listener);
-        assert_eq!(reached(&[target]).await, 0);
+        assert!(is_answered_in_time(&mut probe, false));
+        assert!(!is_answered_in_time(&mut probe, true), "{:?}", probe.connections);
+    }
+
+    #[test]
+    fn a_host_that_closes_its_connections_is_reached() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut probe = probe("127.0.0.1", listener.local_addr().unwrap().port());
+        for linger in [None, Some(Duration::ZERO)] {
+            probe.begin();
+            let (accepted, _) = listener.accept().unwrap();
+            // With a linger time of zero, the connection is reset.
+            Socket::from(accepted).set_linger(linger).unwrap();
+            thread::sleep(Duration::from_millis(10));
+            assert!(probe.is_answered(), "{linger:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_up_by_one_thread_and_again_after_some_beats() {
+        let mut probe = probe("localhost", 1);
+        let mut look_ups = 0;
+        for _ in 0..2 * LOOK_UP_AFTER {
+            probe.begin();
+            if let Some(found) = &probe.looking_up {
+                look_ups += 1;
+                let (tell, again) = channel();
+                tell.send(found.recv().unwrap()).unwrap();
+                probe.looking_up = Some(again);
+            }
+        }
+        assert!(!probe.addresses.is_empty());
+        assert_eq!(look_ups, 2);
     }
 }

@@ -3,20 +3,14 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use obs_facade::metrics::standard;
 use obs_facade::warn_limited;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use super::LOG;
 use crate::state::event_log::EventLog;
 use crate::wire::signing::identity::Identity;
-
-// More often than scrapers usually ask.
-const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Event log of the node's community. If it cannot be opened or written, a warning is logged, the node goes on, and
 /// the next call tries again.
@@ -60,8 +54,8 @@ impl Events {
         self.measure();
     }
 
-    /// Sets the gauges. May block on the disk.
-    fn measure(&self) {
+    /// Sets the gauges. Another process may write to the log too. May block on the disk.
+    pub(crate) fn measure(&self) {
         if let Some(extent) = self.with_log(EventLog::extent) {
             self.head.store(extent.lamport_head, Ordering::Relaxed);
             standard::event_log_size().with([&self.community_id]).set(extent.rows as f64);
@@ -84,15 +78,6 @@ impl Events {
                 None
             }
         }
-    }
-}
-
-/// Updates the gauges at an interval, because another process may write to the log too.
-pub(crate) async fn watch(events: Events) {
-    loop {
-        let measured = events.clone();
-        let _ = spawn_blocking(move || measured.measure()).await;
-        sleep(INTERVAL).await;
     }
 }
 

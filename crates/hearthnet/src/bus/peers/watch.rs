@@ -6,35 +6,36 @@ use std::time::{Duration, Instant};
 use obs_facade::warn_limited;
 use reqwest::Url;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::manifest_of;
 use super::silence::Silence;
 use crate::bus::logger::LOG;
 use crate::bus::state::Bus;
+use crate::watch::beat::Beats;
 use crate::wire::client;
 use crate::wire::error::cause;
 use crate::wire::manifest::Manifest;
 
-// A silent peer is noticed within the interval and the patience.
-const INTERVAL: Duration = Duration::from_secs(5);
-// Less than the interval, so that a hanging peer delays no later request.
+// Less than the time between two beats, so that a hanging peer delays no later request.
 const PATIENCE: Duration = Duration::from_secs(3);
 // A manifest of 64 capabilities has a few kilobytes. The rest is room for fields of later versions.
 const MAX_MANIFEST_BYTES: usize = 256 << 10;
 
-/// Requests the manifest of each peer at an interval, until the set is dropped.
-pub(crate) fn watch_all(bus: &Arc<Bus>) -> JoinSet<()> {
-    (0..bus.peers.len()).map(|index| watch(bus.clone(), index)).collect()
+/// Requests the manifest of each peer at each beat, until the set is dropped.
+pub(crate) fn watch_all(bus: &Arc<Bus>, beats: &Beats) -> JoinSet<()> {
+    (0..bus.peers.len()).map(|index| watch(bus.clone(), index, beats.clone())).collect()
 }
 
-/// Requests the manifest of the peer at `index` for as long as the node runs.
-async fn watch(bus: Arc<Bus>, index: usize) {
+/// Requests the manifest of the peer at `index` for as long as the node runs. A silent peer is noticed within a beat and the
+/// patience.
+async fn watch(bus: Arc<Bus>, index: usize, mut beats: Beats) {
     let url = manifest_of(&bus.peers.urls[index]);
     // Without a user and password that the URL may hold.
     let address = cause::target(&url);
     let mut silence = Silence::default();
     loop {
+        beats.next().await;
         let asked = Instant::now();
         let mut answer = match ask(&bus.http, url.clone()).await {
             // A node that forwards to itself would answer its own call with its own error.
@@ -64,7 +65,6 @@ async fn watch(bus: Arc<Bus>, index: usize) {
             // A peer may be set up anew with another key. The series of the old one would stay for ever.
             bus.health.retain(|capability, id| id == us || bus.peers.knows(capability, id));
         }
-        sleep(INTERVAL).await;
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use obs_facade::http::Checkup;
@@ -44,8 +44,10 @@ use crate::state::home;
 use crate::state::run_marker::LastRun;
 use crate::status::{self, Status};
 use crate::version::VERSION;
-use crate::watch::events::{self, Events};
-use crate::watch::{blobs, clock, emergency};
+use crate::watch::beat::{self, Beating, Beats, Look};
+use crate::watch::blobs::Blobs;
+use crate::watch::emergency::Emergency;
+use crate::watch::events::Events;
 
 static LOG: Logger = Logger::new("hearthnet::run");
 
@@ -197,25 +199,22 @@ impl Serving<'_> {
         );
         let console = console::routes(config, node.bus(), &checkup, &data, is_stopping.clone());
         // Dropping the set at the end of this function cancels all of them.
-        let mut watching = node.watch_peers();
+        let (beats, of_tasks) = Beats::new();
+        let mut watching = node.watch_peers(&beats);
         let _courier = marks::carry(node.bus());
-        watching.spawn(emergency::watch(config.emergency.probe_targets.clone()));
-        watching.spawn(blobs::watch(blobs.to_owned()));
-        watching.spawn(events::watch(events.clone()));
+        let _looking = looks(config, blobs, events, &node, marker, of_tasks)?;
         if let Some(interval) = config.observability.doctor_interval() {
             let is_routine = config.observability.is_doctor_routine();
             let checkup = if is_routine { checkup.routine() } else { checkup.clone() };
             watching.spawn(checkup.watch(interval));
         }
-        watching.spawn(clock::watch(node.clock_steps()));
         watching.spawn(reload::on_hangup(reload));
-        watching.spawn(sign_of_life::keep(marker.clone()));
         let banner = Banner::of(config);
         banner.last_run(&last_run);
         banner.listening(config, config_file, overrides);
         service_manager::tell(&[Message::Ready]);
         let peers = config.discovery.static_peers.len();
-        watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string()));
+        watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string(), beats));
         info!(logger: LOG, address:% = config.address(); "listening");
         let local =
             status::routes(status).merge(levels::routes()).merge(problems::routes(config.transport.port));
@@ -225,6 +224,34 @@ impl Serving<'_> {
         let app = node.router(&checkup, local, console.merge(community::routes(federation)));
         Ok(server::serve(listener, app, end, grace).await.flatten())
     }
+}
+
+/// Begins the looks at the surroundings of the node, until the result is dropped.
+fn looks(
+    config: &Config,
+    blobs: &Path,
+    events: &Events,
+    node: &Node,
+    marker: &Marker,
+    of_tasks: Look,
+) -> Result<[Beating; 2], Failure> {
+    let mut emergency = Emergency::new(config.emergency.probe_targets.clone());
+    let clock_steps = node.clock_steps();
+    // The order counts: the first look at the internet takes two seconds.
+    let without_disk: Vec<Look> =
+        vec![of_tasks, Box::new(move || clock_steps.look()), Box::new(move || emergency.look())];
+    let (events, mut blobs) = (events.clone(), Blobs::new(blobs.to_owned()));
+    let on_disk: Vec<Look> = vec![
+        Box::new(sign_of_life::keeper(marker.clone())),
+        Box::new(move || events.measure()),
+        Box::new(move || blobs.look()),
+    ];
+    let start = Instant::now();
+    let begin = |name, looks| {
+        beat::begin(name, start, looks)
+            .map_err(|error| Failure::error(format!("cannot start a thread: {error}")))
+    };
+    Ok([begin("beat", without_disk)?, begin("beat-disk", on_disk)?])
 }
 
 /// Waits for the maximum time of open requests, or for the second signal, which is returned. From then on one more

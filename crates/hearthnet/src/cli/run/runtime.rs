@@ -11,6 +11,9 @@ use crate::failure::Failure;
 /// the node a few more.
 const SPARE_PIPES: usize = 5;
 
+/// Threads that a node needs beside the runtime's workers: one for blocking work and two for the looks at its surroundings.
+const OTHER_THREADS: usize = 3;
+
 /// Starts the runtime.
 pub(crate) fn start() -> Result<Runtime, Failure> {
     let failed = |error: io::Error| Failure::error(format!("cannot start the runtime: {error}"));
@@ -31,8 +34,7 @@ fn check_room() -> io::Result<()> {
     thread::scope(|scope| {
         // The closed gate holds all threads until the end of the closure, so that they exist at the same time.
         let _closed = gate.lock();
-        // One more than the workers: the runtime also starts a thread for blocking work.
-        for _ in 0..=workers {
+        for _ in 0..workers + OTHER_THREADS {
             thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()))?;
         }
         Ok(())

@@ -6,9 +6,10 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use crate::node::Node;
+use crate::watch::beat::{self, Beats};
 
 #[cfg(target_os = "linux")]
 static LOG: obs_facade::Logger = obs_facade::Logger::new("hearthnet::run");
@@ -75,30 +76,39 @@ fn watchdog() -> Option<Duration> {
 ///
 /// This is a task of the runtime that serves calls. If all of its threads are stuck, the messages stop, and the service
 /// manager starts the node again.
-pub(super) async fn report(node: Arc<Node>, peers: usize, address: String) {
+pub(super) async fn report(node: Arc<Node>, peers: usize, address: String, mut beats: Beats) {
     if !is_present() {
         return;
     }
     let watchdog = watchdog();
     // Half of the time, as systemd advises, so that a delayed message is no failure.
     let pause = watchdog.map_or(STATUS_INTERVAL, |watchdog| STATUS_INTERVAL.min(watchdog / 2));
-    let mut ticks = interval(pause.max(Duration::from_millis(1)));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = String::new();
     loop {
-        ticks.tick().await;
         let status = status(node.peers_online(), peers, &address);
-        let (is_new, has_watchdog) = (status != told, watchdog.is_some());
-        told.clone_from(&status);
-        let sent = tokio::task::spawn_blocking(move || {
-            let watchdog = has_watchdog.then_some(Message::Watchdog);
-            let status = is_new.then_some(Message::Status(&status));
-            let messages: Vec<_> = watchdog.into_iter().chain(status).collect();
-            if !messages.is_empty() {
-                tell(&messages);
+        let is_new = status != told;
+        if is_new || watchdog.is_some() {
+            told.clone_from(&status);
+            let sent = tokio::task::spawn_blocking(move || {
+                let watchdog = watchdog.map(|_| Message::Watchdog);
+                let status = is_new.then_some(Message::Status(&status));
+                tell(&watchdog.into_iter().chain(status).collect::<Vec<_>>());
+            });
+            let _ = sent.await;
+        }
+        pass(pause, &mut beats).await;
+    }
+}
+
+/// Waits for the beat at the end of `pause`, or sleeps if the pause is shorter than a beat.
+async fn pass(pause: Duration, beats: &mut Beats) {
+    match pause.as_secs() / beat::INTERVAL.as_secs() {
+        0 => sleep(pause.max(Duration::from_millis(1))).await,
+        whole => {
+            for _ in 0..whole {
+                beats.next().await;
             }
-        });
-        let _ = sent.await;
+        }
     }
 }
 

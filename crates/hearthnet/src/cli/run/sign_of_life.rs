@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use obs_facade::{Logger, log, warn, warn_limited};
-use tokio::time::sleep;
 
 use crate::state::run_marker::{Ended, LastRun, RunMarker};
 use crate::watch::events::Events;
@@ -14,9 +12,9 @@ use crate::wire::clock;
 
 static LOG: Logger = Logger::new("hearthnet::run");
 
-/// Interval at which the sign is renewed. Each renewal changes the times of the file, which a file system writes with its next
+/// Beats from one renewal to the next: 30 s. Each renewal changes the times of the file, which a file system writes with its next
 /// journal, every 5 seconds; so more of them would cost a disk a page each. The log tells the end of a run more exactly.
-const INTERVAL: Duration = Duration::from_secs(30);
+const BEATS: u32 = 6;
 
 /// Marker of this run, once the node listens.
 pub(super) type Marker = Arc<OnceLock<RunMarker>>;
@@ -53,14 +51,14 @@ fn tell(last: &LastRun) {
     }
 }
 
-/// Renews the sign of life for as long as the node runs.
-pub(super) async fn keep(marker: Marker) {
-    loop {
-        sleep(INTERVAL).await;
-        let marker = marker.clone();
-        // The next renewal waits for this one, so that a disk that hangs holds one thread.
-        let _ =
-            tokio::task::spawn_blocking(move || note(marker.get().map_or(Ok(()), RunMarker::renew))).await;
+/// Returns the look that renews the sign of life. It may block on the disk.
+pub(super) fn keeper(marker: Marker) -> impl FnMut() + Send {
+    let mut beats = 0;
+    move || {
+        beats = (beats + 1) % BEATS;
+        if beats == 0 {
+            note(marker.get().map_or(Ok(()), RunMarker::renew));
+        }
     }
 }
 
