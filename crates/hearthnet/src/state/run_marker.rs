@@ -105,7 +105,8 @@ struct State {
 }
 
 impl RunMarker {
-    /// Reads how the last run ended, and marks this one as running. `is_new_home` tells that there was no run before.
+    /// Reads how the last run ended, and marks this one as running. `is_new_home` tells that there was no run before; it is asked
+    /// if no run left a marker.
     ///
     /// # Errors
     ///
@@ -114,7 +115,7 @@ impl RunMarker {
         folder: &Path,
         address: SocketAddr,
         node_id: &str,
-        is_new_home: bool,
+        is_new_home: impl FnOnce() -> bool,
     ) -> io::Result<(LastRun, RunMarker)> {
         create_once::folder(folder).map_err(|error| io::Error::other(error.to_string()))?;
         let path = folder.join(file_name(address));
@@ -127,19 +128,21 @@ impl RunMarker {
             Some(last) if last.node_id == node_id => last.ending(&record),
             None if existed => LastRun::UNKNOWN,
             _ => {
-                let absent = if is_new_home { LastRun::NONE } else { LastRun::UNKNOWN };
-                others(folder, &path, &record).unwrap_or(absent)
+                let absent = || if is_new_home() { LastRun::NONE } else { LastRun::UNKNOWN };
+                others(folder, &path, &record).unwrap_or_else(absent)
             }
         };
         let marker = RunMarker { state: Mutex::new(State { file, record, is_locked }) };
-        let mut state = marker.lock();
-        state.write()?;
-        // A loss of power must not leave an empty file.
+        marker.lock().write()?;
+        Ok((last, marker))
+    }
+
+    /// Makes a new marker durable, so that a loss of power leaves no empty file. May block on the disk.
+    pub(crate) fn sync(&self) {
+        let state = self.lock();
         if state.is_locked {
             let _ = state.file.sync_all();
         }
-        drop(state);
-        Ok((last, marker))
     }
 
     /// Renews the sign of life. May block on the disk.
@@ -274,7 +277,7 @@ mod tests {
     }
 
     fn claim(folder: &Path, port: u16) -> (Ended, RunMarker) {
-        let (last, marker) = RunMarker::claim(folder, address(port), NODE, true).unwrap();
+        let (last, marker) = RunMarker::claim(folder, address(port), NODE, || true).unwrap();
         (last.ended, marker)
     }
 
@@ -314,7 +317,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         drop(claim(home.path(), 7080));
         assert_eq!(claim(home.path(), 7090).0, Ended::Killed);
-        let (last, _) = RunMarker::claim(home.path(), address(7091), "ed25519:another", true).unwrap();
+        let (last, _) = RunMarker::claim(home.path(), address(7091), "ed25519:another", || true).unwrap();
         assert_eq!(last.ended, Ended::None, "runs of another identity are not those of this node");
     }
 
@@ -350,7 +353,7 @@ mod tests {
         record.last_at = "2999-01-01T00:00:00Z".to_owned();
         let path = home.path().join("0.0.0.0_7080.json");
         fs::write(path, serde_json::to_vec(&record).unwrap()).unwrap();
-        let (last, _) = RunMarker::claim(home.path(), address(7080), NODE, false).unwrap();
+        let (last, _) = RunMarker::claim(home.path(), address(7080), NODE, || false).unwrap();
         assert_eq!((last.ended, last.machine_restarted), (Ended::Killed, true));
         assert_eq!(last.at, clock::parse("2999-01-01T00:00:00Z"));
     }

@@ -182,13 +182,17 @@ impl Serving<'_> {
         let (ours, begun, address) = (marker.clone(), events.clone(), config.address());
         let runs = data.join("runs");
         let node_id = node.bus().node_id().to_owned();
-        let last_run = tokio::task::spawn_blocking(move || {
-            let last_run = sign_of_life::begin(&ours, &runs, address, &node_id, &begun);
-            begun.append("node.started", &json!({ "version": VERSION }));
-            last_run
-        });
+        let last_run =
+            tokio::task::spawn_blocking(move || sign_of_life::begin(&ours, &runs, address, &node_id, &begun));
         let last_run = last_run.await.unwrap_or(LastRun::UNKNOWN);
         node.set_last_run(last_run.clone());
+        // Behind the start, because both wait for the disk. The runtime waits for them at its end, so that the first event comes
+        // before the last one.
+        let (ours, begun) = (marker.clone(), events.clone());
+        tokio::task::spawn_blocking(move || {
+            begun.append("node.started", &json!({ "version": VERSION }));
+            sign_of_life::sync(&ours);
+        });
         let status = Status::new(
             config,
             node.bus().clone(),

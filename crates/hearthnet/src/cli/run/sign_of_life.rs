@@ -19,7 +19,7 @@ const BEATS: u32 = 6;
 /// Marker of this run, once the node listens.
 pub(super) type Marker = Arc<OnceLock<RunMarker>>;
 
-/// Marks this run as running, and returns the end of the last one. May block on the disk.
+/// Marks this run as running, and returns the end of the last one. Waits for no disk, except at the first start.
 pub(super) fn begin(
     marker: &Marker,
     folder: &Path,
@@ -27,7 +27,7 @@ pub(super) fn begin(
     node_id: &str,
     events: &Events,
 ) -> LastRun {
-    match RunMarker::claim(folder, address, node_id, events.is_empty()) {
+    match RunMarker::claim(folder, address, node_id, || events.is_empty()) {
         Ok((last, ours)) => {
             let _ = marker.set(ours);
             tell(&last);
@@ -49,6 +49,11 @@ fn tell(last: &LastRun) {
             recovered_lines = log::stats().recovered; "the last run did not end in order"
         );
     }
+}
+
+/// Makes the mark of this run durable. May block on the disk.
+pub(super) fn sync(marker: &Marker) {
+    marker.get().into_iter().for_each(RunMarker::sync);
 }
 
 /// Returns the look that renews the sign of life. It may block on the disk.
