@@ -1,8 +1,8 @@
 //! The beat: the times at which the node looks at its surroundings.
 //!
 //! Looks with timers of their own would wake the processor at as many times, and a sleep of seconds in tokio wakes a thread up
-//! to three times. So all looks wait for the same beat. Those that may block on a disk have a thread of their own,
-//! so that a dead disk stops no other look.
+//! to three times. So all looks wait for the same beat. Those that may wait for a disk have a
+//! thread of their own, so that a dead disk stops no other look.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,6 +1,7 @@
 //! Reachability of the internet, from connection probes to a few hosts.
 //!
-//! A probe begins at one beat and is judged at the next. Nothing waits for it, so that the answers of the hosts wake no thread.
+//! Probes begin at a beat and are judged twice: a moment later, when most hosts have answered, and at the end of their time. The
+//! answers themselves wake no thread.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -15,8 +16,10 @@ use socket2::{Domain, Socket, Type};
 use super::LOG;
 use crate::config::target::Target;
 
-/// Time that the first probes have. A satellite link takes less than a second.
-const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+/// Time in which a host of a good connection answers, or refuses.
+const MOMENT: Duration = Duration::from_millis(100);
+/// Time that a probe has. A satellite link takes less than a second.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Beats after which a name is looked up again. An outage of the name servers alone shows within them.
 const LOOK_UP_AFTER: u32 = 12;
 
@@ -71,32 +74,34 @@ impl Emergency {
         Emergency { probes: targets.into_iter().map(Probe::new).collect(), known: None }
     }
 
-    /// Judges the probes that began at the last beat, and begins the next ones. The first look waits for probes of its own.
+    /// Probes all targets. It waits for them, so it comes after all other looks.
     pub(crate) fn look(&mut self) {
         if self.probes.is_empty() {
             return;
         }
-        if self.known.is_none() {
-            // Names have their addresses at the second time.
-            for _ in 0..2 {
-                self.begin();
-                thread::sleep(FIRST_PATIENCE);
-            }
+        if self.known.is_none() && self.probes.iter().any(|probe| probe.is_name) {
+            // The names have their addresses afterwards.
+            self.probe();
         }
-        let now = Mode::of(self.reached(), self.probes.len());
+        self.probe();
+        let reached = self.probes.iter().filter(|probe| probe.is_answered).count();
+        let now = Mode::of(reached, self.probes.len());
         if self.known.replace(now) != Some(now) {
             now.publish();
             tell(now);
         }
-        self.begin();
     }
 
-    fn begin(&mut self) {
+    fn probe(&mut self) {
         self.probes.iter_mut().for_each(Probe::begin);
-    }
-
-    fn reached(&self) -> usize {
-        self.probes.iter().filter(|probe| probe.is_answered()).count()
+        for wait in [MOMENT, PATIENCE - MOMENT] {
+            thread::sleep(wait);
+            self.probes.iter_mut().for_each(Probe::judge);
+            if !self.probes.iter().any(Probe::is_open) {
+                break;
+            }
+        }
+        self.probes.iter_mut().for_each(|probe| probe.connections.clear());
     }
 }
 
@@ -108,8 +113,9 @@ struct Probe {
     looking_up: Option<Receiver<Vec<SocketAddr>>>,
     /// Beats since the addresses were looked up.
     age: u32,
-    /// Connections to the addresses, established or not.
+    /// Connections to the addresses that are not established yet.
     connections: Vec<Socket>,
+    is_answered: bool,
 }
 
 impl Probe {
@@ -121,16 +127,33 @@ impl Probe {
             looking_up: None,
             age: 0,
             connections: Vec::new(),
+            is_answered: false,
             target,
         }
     }
 
-    /// Begins a probe in place of the last one.
     fn begin(&mut self) {
         if self.is_name {
             self.renew_addresses();
         }
+        self.is_answered = false;
         self.connections = self.addresses.iter().filter_map(|address| connect(*address).ok()).collect();
+    }
+
+    /// Closes the connections that are decided.
+    fn judge(&mut self) {
+        let is_answered = &mut self.is_answered;
+        self.connections.retain(|connection| {
+            let state = state(connection);
+            *is_answered |= state == State::Established;
+            state == State::Waiting
+        });
+    }
+
+    /// Returns whether the probe may still be answered.
+    fn is_open(&self) -> bool {
+        !self.is_answered
+            && (!self.connections.is_empty() || self.looking_up.is_some() && self.addresses.is_empty())
     }
 
     fn renew_addresses(&mut self) {
@@ -143,10 +166,6 @@ impl Probe {
         let is_due = self.addresses.is_empty() || self.age >= LOOK_UP_AFTER;
         // One at a time, because an unreachable name server keeps its asker waiting for longer than a beat.
         self.looking_up = is_due.then(|| look_up(&self.target));
-    }
-
-    fn is_answered(&self) -> bool {
-        self.connections.iter().any(is_answered)
     }
 }
 
@@ -172,13 +191,23 @@ fn connect(address: SocketAddr) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// Returns whether the handshake succeeded.
-fn is_answered(connection: &Socket) -> bool {
+/// State of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Established,
+    Failed,
+}
+
+fn state(connection: &Socket) -> State {
     match connection.take_error() {
-        Ok(None) => connection.peer_addr().is_ok(),
+        Ok(None) if connection.peer_addr().is_ok() => State::Established,
+        Ok(None) => State::Waiting,
         // The host has closed the connection since.
-        Ok(Some(error)) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
-        Err(_) => false,
+        Ok(Some(error)) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+            State::Established
+        }
+        Ok(Some(_)) | Err(_) => State::Failed,
     }
 }
 
@@ -236,7 +265,8 @@ mod tests {
         (0..1_000).any(|_| {
             probe.begin();
             thread::sleep(Duration::from_millis(10));
-            probe.is_answered() == expected
+            probe.judge();
+            probe.is_answered == expected
         })
     }
 
@@ -248,7 +278,7 @@ mod tests {
             assert!(is_answered_in_time(&mut probe(host, port), true), "{host}");
         }
         let mut probe = probe("127.0.0.1", port);
-        assert!(!probe.is_answered(), "it has not begun");
+        assert!(!probe.is_answered, "it has not begun");
         drop(listener);
         assert!(is_answered_in_time(&mut probe, false));
         assert!(!is_answered_in_time(&mut probe, true), "{:?}", probe.connections);
@@ -264,7 +294,8 @@ mod tests {
             // With a linger time of zero, the connection is reset.
             Socket::from(accepted).set_linger(linger).unwrap();
             thread::sleep(Duration::from_millis(10));
-            assert!(probe.is_answered(), "{linger:?}");
+            probe.judge();
+            assert!(probe.is_answered, "{linger:?}");
         }
     }
 

@@ -241,7 +241,7 @@ fn looks(
 ) -> Result<[Beating; 2], Failure> {
     let mut emergency = Emergency::new(config.emergency.probe_targets.clone());
     let clock_steps = node.clock_steps();
-    // The order counts: the first look at the internet takes two seconds.
+    // The order counts: a look at the internet waits for its answers.
     let without_disk: Vec<Look> =
         vec![of_tasks, Box::new(move || clock_steps.look()), Box::new(move || emergency.look())];
     let (events, mut blobs) = (events.clone(), Blobs::new(blobs.to_owned()));
