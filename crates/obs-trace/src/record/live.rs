@@ -274,7 +274,7 @@ impl TraceRecord {
     pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
         let record = TraceRecord::begin(None, capability, Limits::NOTHING, None);
         record.end(outcome);
-        let ended = record.began.checked_add(std::time::Duration::from_nanos(nanos)).unwrap();
+        let ended = record.began.checked_add(std::time::Duration::from_nanos(nanos)).unwrap_or(record.began);
         record.ended.store(ended, Ordering::Relaxed);
         Arc::new(record)
     }
