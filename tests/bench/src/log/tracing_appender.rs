@@ -21,6 +21,7 @@ impl Peer for TracingAppender {
         tracing_line::log(event);
     }
 
+    #[inline(always)]
     fn log_disabled(&self, event: &Event) {
         tracing_line::log_disabled(event);
     }

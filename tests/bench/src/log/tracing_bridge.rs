@@ -22,6 +22,7 @@ impl Peer for TracingBridge {
         tracing_line::log(event);
     }
 
+    #[inline(always)]
     fn log_disabled(&self, event: &Event) {
         tracing_line::log_disabled(event);
     }
@@ -50,6 +51,7 @@ impl Peer for NoDispatcher {
         tracing_line::log(event);
     }
 
+    #[inline(always)]
     fn log_disabled(&self, event: &Event) {
         tracing_line::log_disabled(event);
     }
