@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 
 use super::open_file::LONGEST_LINE;
+use super::visit::FOLLOWED;
 use super::*;
 
 /// Returns a line that differs from all others.
