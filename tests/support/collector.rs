@@ -1,9 +1,11 @@
 //! Scripted collector of OTLP.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Collector that answers each connection by a closure.
 pub(crate) struct Collector {
@@ -94,4 +96,18 @@ fn read_request(stream: &mut TcpStream) -> Option<Request> {
 /// Returns a response without a body, with this status and further lines of its head.
 pub(crate) fn status(line: &str) -> Vec<u8> {
     format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n").into_bytes()
+}
+
+/// Reads the statistics of an exporter until they satisfy `wanted`.
+#[track_caller]
+pub(crate) fn until<S: Debug>(read: impl Fn() -> S, wanted: impl Fn(&S) -> bool) -> S {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let stats = read();
+        if wanted(&stats) {
+            return stats;
+        }
+        assert!(Instant::now() < end, "timed out: {stats:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

@@ -98,16 +98,12 @@ impl Export {
     /// Waits until the statistics satisfy `wanted`.
     #[track_caller]
     pub(crate) fn until(&self, wanted: impl Fn(&Stats) -> bool) -> Stats {
-        let end = Instant::now() + Duration::from_secs(20);
-        loop {
+        let read = || {
             let stats = self.exporter.stats();
             all_counted(&stats);
-            if wanted(&stats) {
-                return stats;
-            }
-            assert!(Instant::now() < end, "timed out: {stats:?}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+            stats
+        };
+        crate::collector::until(read, wanted)
     }
 
     /// Waits until a feed knows that `items` need not be sent again.

@@ -1,6 +1,6 @@
 //! An export to a scripted collector.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use obs_trace::otlp::{Config, Exporter, Stats};
 use obs_trace::{Store, new_trace};
@@ -41,16 +41,12 @@ impl Export {
     /// Waits until the statistics satisfy `wanted`.
     #[track_caller]
     pub(crate) fn until(&self, wanted: impl Fn(&Stats) -> bool) -> Stats {
-        let end = Instant::now() + Duration::from_secs(20);
-        loop {
+        let read = || {
             let stats = self.exporter.stats();
             all_counted(&stats);
-            if wanted(&stats) {
-                return stats;
-            }
-            assert!(Instant::now() < end, "timed out: {stats:?}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+            stats
+        };
+        scripted::until(read, wanted)
     }
 }
 
