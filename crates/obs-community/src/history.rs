@@ -15,12 +15,12 @@ const MAX_DAYS: usize = 366;
 /// Maximum number of figures that are kept, of a few hundred bytes each. A community of ten capabilities has 20 000 in a year.
 const MAX_FIGURES: usize = 40_000;
 
-/// Who asks for figures.
+/// Readers of figures. They decide from which groups the figures are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// A member of the community. It sees the figures of all groups.
+    /// Callers of the node that collects, which are to be members of the community. They see the figures of all groups.
     Community,
-    /// Anyone else. It sees the figures of the groups of which all owners consent to that.
+    /// All others. They see the figures of the groups of which all owners consent to that.
     Federated,
 }
 

@@ -18,8 +18,8 @@ const MAX_CALLS: u64 = 1 << 40;
 /// Highest and, below zero, lowest index of a bucket: from 2^-30 s, a nanosecond, to 2^30 s.
 const MAX_INDEX: i32 = 30;
 
-/// What a node counted since the last tick, by capability, and the state of its machine. The owner consents to each metric of a
-/// share. It has no name of a node.
+/// Counts of a node since the last tick, by capability, and the state of its machine. Its owner has consented to each metric. A
+/// share does not name the node.
 ///
 /// ```
 /// use obs_community::{Metric, Share};

@@ -59,9 +59,9 @@ fn main() {
 struct Cost {
     /// By the clock, of the slowest thread.
     clock: f64,
-    /// Of the processors, for the threads that end traces.
+    /// Processor time of the threads that end traces.
     processor: f64,
-    /// Of the processors, for the thread of the history.
+    /// Processor time of the history's thread.
     keeper: f64,
 }
 

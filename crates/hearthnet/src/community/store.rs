@@ -97,7 +97,7 @@ mod tests {
         let hours = count("SELECT count(*) FROM figures WHERE hours = 1");
         assert!((168..200).contains(&hours), "{hours}");
         assert!(count("SELECT count(*) FROM figures WHERE hours = 24") >= 4);
-        // What another program has put there.
+        // Another program has put these rows there.
         connection
             .execute_batch("INSERT INTO figures VALUES (-1, 1, '[]'), (1, 1, x'ff'), (2, 1, '{}')")
             .unwrap();

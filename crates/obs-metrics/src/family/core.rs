@@ -153,7 +153,7 @@ impl<C: Cached> FamilyCore<C> {
             return series.clone();
         }
         let Some(mut overflow) = table.overflow_values(values) else {
-            // What a lease removed comes before what returns: it has the later values.
+            // A series that a lease removed comes before the one that returns: it has the later values.
             let known = table.removed.take(hash, values).or_else(|| returning.cloned());
             let series = known.unwrap_or_else(|| self.new_series(values));
             self.list(&mut table, hash, &series);

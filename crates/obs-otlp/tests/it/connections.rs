@@ -29,7 +29,7 @@ fn a_closed_connection_is_retried_until_it_is_given_up() {
         export.items(3);
         let stats = export.until(|stats| stats.failed == 3);
         assert!(stats.retries > 0 && stats.is_failing, "{stats:?}");
-        // What is given up is not sent again either.
+        // Items that were given up are not sent again either.
         export.until_final(3);
     });
 }
