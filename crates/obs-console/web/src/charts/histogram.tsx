@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { LogCount } from "../api";
 import { count, localTime, minuteTime } from "../format";
@@ -25,9 +25,13 @@ interface Props {
 export function LineHistogram({ counts, step, since, until, searched, onChoose }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(960);
-  useEffect(() => {
-    const measured = new ResizeObserver(() => setWidth(place.current?.clientWidth ?? 960));
-    measured.observe(place.current!);
+  // Measured before the first painting: bars for a guessed width would be too narrow for a finger until then.
+  useLayoutEffect(() => {
+    const bars = place.current!;
+    const measure = () => setWidth(bars.clientWidth);
+    measure();
+    const measured = new ResizeObserver(measure);
+    measured.observe(bars);
     return () => measured.disconnect();
   }, []);
   const { bars, length } = joined(counts, step, since, until, Math.max(1, Math.floor(width / NARROWEST)));
