@@ -51,16 +51,16 @@ pub(crate) fn after(begin: Instant, duration: Duration) -> Option<Instant> {
 
 /// Returns the nanoseconds since the Unix epoch at `instant`.
 ///
-/// Each thread reads the wall clock at most every [`ANCHOR_AGE`], because that costs three times as much as reading the
+/// Each thread reads the wall clock at most every [`ANCHOR_AGE_NS`], because that costs three times as much as reading the
 /// counter. A step of the wall clock shows after that time.
 pub(crate) fn unix_ns(instant: Instant) -> u64 {
     ANCHOR
         .try_with(|anchor| {
             if let Some((at, unix_ns)) = anchor.get()
-                && let Some(age) = instant.checked_duration_since(at)
-                && age < ANCHOR_AGE
+                && let Some(age) = instant.nanos_since(at)
+                && age < ANCHOR_AGE_NS
             {
-                return unix_ns + age.as_nanos() as u64;
+                return unix_ns + age;
             }
             let unix_ns = wall_ns();
             anchor.set(Some((instant, unix_ns)));
@@ -69,9 +69,9 @@ pub(crate) fn unix_ns(instant: Instant) -> u64 {
         .unwrap_or_else(|_| wall_ns())
 }
 
-/// Maximum age of a thread's reading of the wall clock. Too short for a person to notice, and long enough to spare a burst of
-/// traces the reading.
-const ANCHOR_AGE: Duration = Duration::from_millis(20);
+/// Maximum age of a thread's reading of the wall clock in nanoseconds. Too short for a person to notice, and long enough to spare a
+/// burst of traces the reading. No [`Duration`], whose division would cost a trace as much as the reading of the counter.
+const ANCHOR_AGE_NS: u64 = 20_000_000;
 
 thread_local! {
     /// A moment, and the nanoseconds since the Unix epoch that the wall clock showed then.
@@ -105,7 +105,7 @@ mod tests {
             let ours = unix_ns(now());
             let theirs = wall_ns();
             assert!(theirs.abs_diff(ours) < 1_000_000_000, "{ours} {theirs}");
-            std::thread::sleep(ANCHOR_AGE / 2);
+            std::thread::sleep(Duration::from_nanos(ANCHOR_AGE_NS / 2));
         }
     }
 

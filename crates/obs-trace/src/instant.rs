@@ -58,8 +58,14 @@ impl Instant {
 
     /// Returns the time since an earlier moment. `None` if it is a later one.
     pub(crate) fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {
+        self.nanos_since(earlier).map(Duration::from_nanos)
+    }
+
+    /// Returns the nanoseconds since an earlier moment. `None` if it is a later one.
+    #[inline]
+    pub(crate) fn nanos_since(self, earlier: Instant) -> Option<u64> {
         let ticks = self.0.checked_sub(earlier.0)?;
-        Some(Duration::from_nanos((ticks as f64 * nanos_per_tick()) as u64))
+        Some((ticks as f64 * nanos_per_tick()) as u64)
     }
 
     /// Returns the moment after a duration. `None` beyond the end of the counter.

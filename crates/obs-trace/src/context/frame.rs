@@ -278,6 +278,11 @@ impl Frame {
         Some(mem::replace(enclosing, parent))
     }
 
+    /// Returns the trace whose record is at this address, if the frame has it.
+    pub(super) fn holds(&mut self, record: usize) -> Option<&Trace> {
+        self.enclosing(record).map(|(trace, _)| trace)
+    }
+
     /// Returns the trace whose record is at this address, and its enclosing span. `None` if the frame has another trace.
     ///
     /// The trace may be current, or the one that `detach` will bring back.

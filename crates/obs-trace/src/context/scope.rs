@@ -102,10 +102,10 @@ impl Trace {
     /// assert_eq!(answer, 42);
     /// ```
     pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let unwinds = EndOnUnwind(&self);
-        let result = self.enter(f);
-        std::mem::forget(unwinds);
-        self.finish();
+        let record = self.address();
+        let mut running = Running { frame: Frame::at(Some(Position { trace: self, parent: None })), record };
+        let result = running.frame.enter(f);
+        running.end(Outcome::Ok);
         result
     }
 
@@ -133,12 +133,35 @@ impl Trace {
     }
 }
 
+/// Frame of [`Trace::run`], which has the only handle of its trace that is needed. A second one would change a count twice.
+struct Running {
+    frame: Frame,
+    /// Address of the trace's record.
+    record: usize,
+}
+
+impl Running {
+    fn end(&mut self, outcome: Outcome) {
+        // A trace that is no longer in the frame was detached, which ended it.
+        if let Some(trace) = self.frame.holds(self.record) {
+            trace.0.finish_once(outcome);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Without effect after the end.
+        self.end(Outcome::Panic);
+    }
+}
+
 /// Ends a trace as `panic` when it is dropped. It is forgotten otherwise, so that happens only while unwinding.
 struct EndOnUnwind<'a>(&'a Trace);
 
 impl Drop for EndOnUnwind<'_> {
     fn drop(&mut self) {
-        self.0.0.finish(Outcome::Panic);
+        self.0.0.finish_once(Outcome::Panic);
     }
 }
 
@@ -218,7 +241,7 @@ pin_project! {
             if !this.trace.is_ended() {
                 // The future goes first: its destructors may still end spans.
                 this.inner.drop_future();
-                this.trace.cancel();
+                this.trace.0.finish_once(Outcome::of_drop());
             }
         }
     }
@@ -241,7 +264,7 @@ impl<F: Future> Future for Scope<F> {
         let poll = this.inner.poll(cx);
         std::mem::forget(unwinds);
         if poll.is_ready() {
-            this.trace.finish();
+            this.trace.0.finish_once(Outcome::Ok);
         }
         poll
     }

@@ -23,6 +23,9 @@ use crate::clock;
 pub struct TraceId(Ulid);
 
 impl TraceId {
+    /// Stands in a record that has no trace.
+    pub(crate) const LEAST: TraceId = TraceId(Ulid(1));
+
     /// Makes a new ID from the wall clock and this thread's random generator.
     pub fn generate() -> TraceId {
         TraceId::at_unix_ns(clock::unix_ns(clock::now()))

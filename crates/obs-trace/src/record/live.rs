@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::done_fields::DoneFields;
 use super::slots::Begun;
 use super::status::{MAX_CODE_BYTES, Outcome, RUNNING};
-use super::{End, ErrorCode, Limits, SpanIndex, TraceRecord, Value, done_line};
+use super::{End, ErrorCode, SpanIndex, TraceRecord, Value, done_line};
 use crate::clock;
 use crate::propagation::{self, remote::Caller};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -176,12 +176,17 @@ impl TraceRecord {
         self.slots.has_ended()
     }
 
-    /// Ends the trace: hands it to its store and logs `done`. `None` if it has ended already.
+    /// Ends the trace, and returns its record. `None` if it has ended already.
     pub(crate) fn finish(self: &Arc<Self>, outcome: Outcome) -> Option<Arc<TraceRecord>> {
-        let (end, fields) = self.end(outcome)?;
+        self.finish_once(outcome).then(|| Arc::clone(self))
+    }
+
+    /// Ends the trace: hands it to its store and logs `done`. Returns `false` if it has ended already.
+    pub(crate) fn finish_once(self: &Arc<Self>, outcome: Outcome) -> bool {
+        let Some((end, fields)) = self.end(outcome) else { return false };
         self.with_sink(|sink| sink.complete(self, end));
         done_line::log(self, fields.as_deref());
-        Some(Arc::clone(self))
+        true
     }
 
     /// Fixes the record, and returns the fields of the line `done` beside its end. `None` if the trace has ended already.
@@ -220,13 +225,6 @@ impl TraceRecord {
             + capability_bytes
             + caller_bytes;
         bytes as u32
-    }
-
-    /// Returns a record that has ended, to leave in the place of one that is moved out.
-    fn vacant() -> TraceRecord {
-        let vacant = TraceRecord::begin(None, "", Limits::NOTHING, None);
-        vacant.slots.end();
-        vacant
     }
 
     pub(crate) fn caller(&self) -> Option<&Caller> {
@@ -272,11 +270,13 @@ impl TraceRecord {
     /// Returns a record that ended after this many nanoseconds.
     #[cfg(all(test, not(obs_loom)))]
     pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
-        let record = TraceRecord::begin(None, capability, Limits::NOTHING, None);
+        let limits = super::Limits::NOTHING;
+        let record =
+            TraceRecord::begin(None, super::Beginning { remote: None, capability, limits, sink: None });
         record.end(outcome);
         let ended = record.began.checked_add(std::time::Duration::from_nanos(nanos)).unwrap_or(record.began);
         record.ended.store(ended, Ordering::Relaxed);
-        Arc::new(record)
+        record
     }
 }
 
@@ -285,7 +285,7 @@ impl Drop for TraceRecord {
     fn drop(&mut self) {
         if !self.is_ended() {
             // The store takes a counted reference, and the one of `self` is gone. So its contents move to a new record.
-            Arc::new(std::mem::replace(self, TraceRecord::vacant())).finish(Outcome::of_drop());
+            Arc::new(std::mem::replace(self, TraceRecord::blank())).finish_once(Outcome::of_drop());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Trace records: written while a trace runs, fixed when it ends.
 //!
-//! A trace is one allocation from its beginning until the store forgets it. `live.rs` writes it, `finished.rs` reads it.
+//! A trace is one allocation from its beginning until the store forgets it, and the memory is used again for another one.
+//! `live.rs` writes it, `finished.rs` reads it.
 
 mod done_fields;
 mod done_line;
@@ -34,7 +35,7 @@ pub use self::span_record::SpanRecord;
 pub(crate) use self::status::Outcome;
 pub use self::status::{ErrorCode, Status};
 pub use self::trace_record::TraceRecord;
-pub(crate) use self::trace_record::{End, Limits, MAX_CAPABILITY_BYTES};
+pub(crate) use self::trace_record::{Beginning, End, Limits, MAX_CAPABILITY_BYTES};
 #[cfg(feature = "otlp")]
 pub(crate) use self::value::Kind;
 pub use self::value::Value;

@@ -127,6 +127,17 @@ impl Slots {
         slots
     }
 
+    /// Makes all slots free, for another trace.
+    pub(super) fn clear(&mut self) {
+        // Only the end of a slot tells that it was used.
+        let used = self.begun().min(FIRST as u64) as usize;
+        for slot in &mut self.first[..used] {
+            slot.end = AtomicInstant::new(Instant::ZERO);
+        }
+        (self.second, self.third) = (OnceLock::new(), OnceLock::new());
+        self.begun = AtomicU64::new(0);
+    }
+
     /// Puts a closed span into a slot, of a trace that is being restored.
     pub(super) fn restore(&self, index: SpanIndex, span: &Closed) {
         let slot = self.slot_or_make(index.get());

@@ -1,6 +1,6 @@
 //! The record of a trace: one structure for its whole life.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use smol_str::SmolStr;
 
@@ -79,6 +79,15 @@ impl Limits {
     pub(super) const NOTHING: Limits = Limits { spans: 0, field_bytes: 0, blocked_ms: 0 };
 }
 
+/// What a record begins with.
+pub(crate) struct Beginning<'a> {
+    pub(crate) remote: Option<Remote>,
+    pub(crate) capability: &'a str,
+    pub(crate) limits: Limits,
+    /// `None` for the store of the process.
+    pub(crate) sink: Option<Weak<dyn Sink>>,
+}
+
 /// End of a trace, as its store counts it.
 #[derive(Clone, Copy)]
 pub(crate) struct End {
@@ -91,42 +100,100 @@ pub(crate) struct End {
 pub(crate) const MAX_CAPABILITY_BYTES: usize = 128;
 
 impl TraceRecord {
-    /// Begins a record. `sink` is `None` for the store of the process.
-    pub(crate) fn begin(
-        remote: Option<Remote>,
-        capability: &str,
-        limits: Limits,
-        sink: Option<Weak<dyn Sink>>,
-    ) -> TraceRecord {
-        let began = clock::now();
-        let began_unix_ns = clock::unix_ns(began);
-        let remote = remote.unwrap_or_else(|| {
-            Remote::new(TraceId::at_unix_ns(began_unix_ns)).flags(propagation::SAMPLED | propagation::RANDOM)
-        });
-        let Remote { id, flags, caller } = remote;
+    /// Begins a record, in the memory of a `spare` one that has ended if nothing else refers to it.
+    ///
+    /// A spare record saves an allocation of half a KiB, and moving it there: a third of the time that a trace takes.
+    pub(crate) fn begin(spare: Option<Arc<TraceRecord>>, beginning: Beginning<'_>) -> Arc<TraceRecord> {
+        if let Some(mut record) = spare
+            && let Some(unshared) = Arc::get_mut(&mut record)
+        {
+            unshared.renew(beginning);
+            return record;
+        }
+        let mut record = TraceRecord::blank();
+        record.renew(beginning);
+        Arc::new(record)
+    }
+
+    /// Returns a record of no trace, which has ended.
+    pub(super) fn blank() -> TraceRecord {
         TraceRecord {
-            id,
-            span_ids: SpanIds::random(),
-            caller,
-            flags,
-            capability: text::bounded(capability, MAX_CAPABILITY_BYTES),
-            began,
-            began_unix_ns,
+            id: TraceId::LEAST,
+            span_ids: SpanIds::from_seed(0),
+            caller: None,
+            flags: 0,
+            capability: SmolStr::default(),
+            began: Instant::ZERO,
+            began_unix_ns: 0,
             ended: AtomicInstant::new(Instant::ZERO),
             outcome: AtomicU8::new(RUNNING),
             failure: OnceLock::new(),
             kept: std::array::from_fn(|_| AtomicU64::new(0)),
-            slots: Slots::new(),
+            slots: Slots::restored(0),
             fields: Mutex::new(Fields::default()),
             ticket: AtomicU64::new(0),
             active_key: AtomicU32::new(0),
             bytes: AtomicU32::new(0),
             blocked_us: AtomicU32::new(0),
-            limits,
+            limits: Limits::NOTHING,
             marks: Marks::default(),
             is_restored: false,
-            sink,
+            sink: None,
         }
+    }
+
+    /// Makes this the record of a trace that begins now.
+    fn renew(&mut self, beginning: Beginning<'_>) {
+        let now = clock::now();
+        let unix_ns = clock::unix_ns(now);
+        let remote = beginning.remote.unwrap_or_else(|| {
+            Remote::new(TraceId::at_unix_ns(unix_ns)).flags(propagation::SAMPLED | propagation::RANDOM)
+        });
+        // Each member by its name, so that none of the trace before stays.
+        let TraceRecord {
+            id,
+            span_ids,
+            caller,
+            flags,
+            capability,
+            began,
+            began_unix_ns,
+            ended,
+            outcome,
+            failure,
+            kept,
+            slots,
+            fields,
+            ticket,
+            active_key,
+            bytes,
+            blocked_us,
+            limits,
+            marks,
+            is_restored,
+            sink,
+        } = self;
+        (*id, *flags, *caller) = (remote.id, remote.flags, remote.caller);
+        *span_ids = SpanIds::random();
+        // Most traces of a shard have one of a few capabilities.
+        if capability != beginning.capability {
+            *capability = text::bounded(beginning.capability, MAX_CAPABILITY_BYTES);
+        }
+        (*began, *began_unix_ns) = (now, unix_ns);
+        *ended = AtomicInstant::new(Instant::ZERO);
+        *outcome = AtomicU8::new(RUNNING);
+        *failure = OnceLock::new();
+        *kept = std::array::from_fn(|_| AtomicU64::new(0));
+        slots.clear();
+        *fields = Mutex::new(Fields::default());
+        *ticket = AtomicU64::new(0);
+        *active_key = AtomicU32::new(0);
+        *bytes = AtomicU32::new(0);
+        *blocked_us = AtomicU32::new(0);
+        *limits = beginning.limits;
+        *marks = Marks::default();
+        *is_restored = false;
+        *sink = beginning.sink;
     }
 
     /// Returns the ID of the trace.

@@ -1,10 +1,8 @@
 //! Beginning of a trace, in the store of the process or the one that the thread has entered.
 
-use std::sync::Arc;
-
 use super::Store;
 use crate::propagation::remote::Remote;
-use crate::{Trace, TraceId, TraceRecord};
+use crate::{Trace, TraceId};
 
 /// Begins a trace, typically at the top of a capability handler.
 ///
@@ -50,7 +48,5 @@ fn begin(remote: Option<Remote>, capability: &str) -> Trace {
     let entered = Store::entered();
     let store = entered.as_ref().unwrap_or_else(|| Store::global());
     let sink = entered.as_ref().map(Store::sink);
-    let record = Arc::new(TraceRecord::begin(remote, capability, store.limits(), sink));
-    store.begin(&record);
-    Trace(record)
+    Trace(store.begin(remote, capability, sink))
 }

@@ -17,7 +17,8 @@ use super::ring::Ring;
 use super::shards::{Mark, Shards};
 use super::stats::{Counts, Stats};
 use crate::clock;
-use crate::record::{End, Limits, MAX_CAPABILITY_BYTES, PeerNumber, Sink, set_global};
+use crate::propagation::remote::Remote;
+use crate::record::{Beginning, End, Limits, MAX_CAPABILITY_BYTES, PeerNumber, Sink, set_global};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{Config, Error, TraceRecord, text};
@@ -256,8 +257,14 @@ impl Store {
         weak
     }
 
-    pub(crate) fn begin(&self, record: &Arc<TraceRecord>) {
-        self.0.shards.begin(record);
+    /// Begins a trace whose record has `sink`.
+    pub(crate) fn begin(
+        &self,
+        remote: Option<Remote>,
+        capability: &str,
+        sink: Option<Weak<dyn Sink>>,
+    ) -> Arc<TraceRecord> {
+        self.0.shards.begin(Beginning { remote, capability, limits: self.limits(), sink })
     }
 
     pub(super) fn shards(&self) -> &Shards {
@@ -294,7 +301,7 @@ impl Sink for Inner {
     fn complete(&self, record: &Arc<TraceRecord>, end: End) {
         if let Some(adopter) = Store::adopter(record) {
             self.shards.give_up(record);
-            adopter.begin(record);
+            adopter.0.shards.adopt(record);
             return adopter.0.keep(record, end);
         }
         self.keep(record, end);

@@ -14,6 +14,7 @@ mod retained;
 mod ring;
 mod scope;
 mod shards;
+mod spares;
 mod stats;
 
 pub use self::active::ActiveTrace;

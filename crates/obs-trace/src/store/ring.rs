@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use super::spares::Spares;
 use crate::TraceRecord;
 use crate::sync::IS_MODEL;
 use crate::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -119,13 +120,22 @@ pub(super) const NO_TICKET: u64 = u64::MAX;
 type Evicted = [Option<Arc<TraceRecord>>; 2];
 
 impl Part {
-    /// Adds a trace. Returns its ticket and the traces that it evicts.
-    pub(super) fn push(&mut self, ring: &Ring, record: &Arc<TraceRecord>) -> (u64, Evicted) {
+    /// Adds a trace. Returns its ticket and the traces that it evicts and that are no spares.
+    pub(super) fn push(
+        &mut self,
+        ring: &Ring,
+        record: &Arc<TraceRecord>,
+        spares: &mut Spares,
+    ) -> (u64, Evicted) {
         let ticket = ring.head.fetch_add(1, Ordering::Relaxed);
         record.ticket().store(ticket, Ordering::Relaxed);
         // At most two, so that no trace pays for many others. On average it is one. The second makes up for rounds in
         // which other threads ended more traces.
-        let evicted = [(); 2].map(|()| self.pop_before(ring.first_kept(ticket + 1)));
+        let mut evicted: Evicted = [None, None];
+        for place in &mut evicted {
+            let Some(oldest) = self.pop_before(ring.first_kept(ticket + 1)) else { break };
+            *place = spares.put(oldest);
+        }
         self.unreported += record.bytes() as i64;
         self.traces.push_back((ticket, Arc::clone(record)));
         self.report(ring);

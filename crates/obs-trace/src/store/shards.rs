@@ -13,8 +13,9 @@ use crossbeam_utils::CachePadded;
 use super::active::Running;
 use super::retained::Retained;
 use super::ring::{NO_TICKET, PARTS, Part, Ring};
+use super::spares::Spares;
 use super::stats::{Counts, Ended, Totals};
-use crate::record::{Outcome, PeerNumber};
+use crate::record::{Beginning, Outcome, PeerNumber};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock, per_thread};
 use crate::{Trace, TraceRecord};
@@ -42,6 +43,7 @@ struct State {
     running: Running,
     ended: Ended,
     completed: Part,
+    spares: Spares,
     /// The same in all shards. Each has its own reference, so that threads do not change one count.
     retained: Arc<Retained>,
 }
@@ -62,6 +64,7 @@ impl Shards {
                 running: Running::default(),
                 ended: Ended::default(),
                 completed: Part::default(),
+                spares: Spares::default(),
                 retained: Arc::clone(&retained),
             };
             CachePadded::new(Shard { state: Mutex::new(state), oldest: AtomicU64::new(NO_TICKET) })
@@ -69,26 +72,35 @@ impl Shards {
         Shards { shards: array::from_fn(shard), ring }
     }
 
-    pub(super) fn begin(&self, record: &Arc<TraceRecord>) {
+    /// Begins a trace.
+    pub(super) fn begin(&self, beginning: Beginning<'_>) -> Arc<TraceRecord> {
         let shard = shard_of_thread();
-        let index = self.shards[shard].lock().running.insert(record);
-        // Relaxed: `complete` runs later on this thread, or on one that got the trace from it.
-        record.active_key().store(index * SHARDS as u32 + shard as u32, Ordering::Relaxed);
+        let mut state = self.shards[shard].lock();
+        let record = TraceRecord::begin(state.spares.take(), beginning);
+        state.insert(shard, &record);
+        record
+    }
+
+    /// Adds a trace that has begun in another store.
+    pub(super) fn adopt(&self, record: &Arc<TraceRecord>) {
+        let shard = shard_of_thread();
+        self.shards[shard].lock().insert(shard, record);
     }
 
     /// Moves the trace from the running ones to the ring in one step, in the shard in which it began. Returns whether a part
     /// of it failed.
     pub(super) fn complete(&self, record: &Arc<TraceRecord>, outcome: Outcome, counts: &Counts) -> bool {
-        // Relaxed: see `begin`.
+        // Relaxed: see `State::insert`.
         let key = record.active_key().load(Ordering::Relaxed);
         let (index, shard) = (key / SHARDS as u32, key as usize % SHARDS);
         let shard = &self.shards[shard];
         let (ticket, evicted, retained, is_broken) = {
             let mut state = shard.lock();
+            let state = &mut *state;
             state.running.remove(index);
             state.ended.count(outcome);
-            let (ticket, evicted) = state.completed.push(&self.ring, record);
-            shard.note_oldest(&state);
+            let (ticket, evicted) = state.completed.push(&self.ring, record, &mut state.spares);
+            shard.note_oldest(state);
             // The reference is cloned only for a trace that may be kept, which is rare.
             let retained = state.retained.wants(record).then(|| Arc::clone(&state.retained));
             // Decided under the lock: a mark that comes later keeps the trace by itself, see `mark`.
@@ -105,7 +117,7 @@ impl Shards {
 
     /// Marks a trace. One that has ended is kept now, and one that runs when it ends.
     pub(super) fn mark(&self, record: &Arc<TraceRecord>, peer: PeerNumber, counts: &Counts) -> Mark {
-        // Relaxed: see `begin`.
+        // Relaxed: see `State::insert`.
         let shard = record.active_key().load(Ordering::Relaxed) as usize % SHARDS;
         let retained = {
             // `complete` takes the same lock: it either sees the mark, or has given the trace its ticket.
@@ -123,7 +135,7 @@ impl Shards {
 
     /// Removes a trace from the running ones, for another store that takes it over.
     pub(super) fn give_up(&self, record: &TraceRecord) {
-        // Relaxed: see `begin`.
+        // Relaxed: see `State::insert`.
         let key = record.active_key().load(Ordering::Relaxed);
         let (index, shard) = (key / SHARDS as u32, key as usize % SHARDS);
         self.shards[shard].lock().running.remove(index);
@@ -260,6 +272,15 @@ impl Shards {
         }
         totals.ring_bytes = self.ring.bytes(unreported);
         totals
+    }
+}
+
+impl State {
+    /// Adds a trace to the running ones of the shard.
+    fn insert(&mut self, shard: usize, record: &Arc<TraceRecord>) {
+        let index = self.running.insert(record);
+        // Relaxed: `complete` runs later on this thread, or on one that got the trace from it.
+        record.active_key().store(index * SHARDS as u32 + shard as u32, Ordering::Relaxed);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use crate::record::{Outcome, SPAN_LIMIT, SpanIndex};
+use crate::record::{Beginning, Outcome, SPAN_LIMIT, SpanIndex};
 use crate::store::Assignment;
 use crate::{Config, Store, TraceRecord};
 
@@ -35,7 +35,8 @@ fn store(capacity: usize) -> Store {
 
 /// Makes a record that is in no store yet. Its sink is gone, so nothing counts its end.
 fn record() -> Arc<TraceRecord> {
-    Arc::new(TraceRecord::begin(None, "model", store(1).limits(), Some(store(1).sink())))
+    let (limits, sink) = (store(1).limits(), Some(store(1).sink()));
+    TraceRecord::begin(None, Beginning { remote: None, capability: "model", limits, sink })
 }
 
 fn begin(record: &TraceRecord, name: &'static str, parent: Option<SpanIndex>) -> SpanIndex {
@@ -165,9 +166,7 @@ fn a_field_beside_the_end_is_kept_or_counted() {
 
 /// Begins a trace in a store, as `new_trace` does.
 fn running(store: &Store) -> Arc<TraceRecord> {
-    let record = Arc::new(TraceRecord::begin(None, "model", store.limits(), Some(store.sink())));
-    store.begin(&record);
-    record
+    store.begin(None, "model", Some(store.sink()))
 }
 
 /// Runs the same work on two threads, each with a shard of its own assignment's.
@@ -197,6 +196,29 @@ fn a_trace_is_always_found() {
         end.join().unwrap();
         let stats = store.stats();
         assert_eq!((stats.active, stats.completed, store.get_recent(9).len()), (0, 1, 1));
+    });
+}
+
+/// A record that a reader holds is not used for another trace.
+#[test]
+fn the_memory_of_a_record_that_is_read_is_not_used_again() {
+    check_in_a_shard(|| {
+        let store = store(1);
+        running(&store).finish(Outcome::Ok);
+        let reader = {
+            let store = store.clone();
+            thread::spawn(move || {
+                let read = store.get_recent(1);
+                let ids = || read.iter().map(|record| record.trace_id()).collect::<Vec<_>>();
+                let before = ids();
+                assert!(read.iter().all(|record| record.is_fixed()));
+                assert_eq!(ids(), before, "the record changed while it was read");
+            })
+        };
+        // The second one ends the stay of the first one in the ring, and the third one begins in spare memory.
+        running(&store).finish(Outcome::Ok);
+        running(&store).finish(Outcome::Ok);
+        reader.join().unwrap();
     });
 }
 

@@ -18,6 +18,7 @@ mod propagation;
 mod races;
 mod records;
 mod restored;
+mod reuse;
 #[cfg(feature = "rt")]
 mod tasks;
 
