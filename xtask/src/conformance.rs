@@ -2,6 +2,7 @@
 //! node.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
@@ -60,8 +61,23 @@ impl Options {
 /// What a run of the suites gave.
 pub(crate) struct Ran {
     pub(crate) tally: Tally,
-    /// Names of the cases that failed.
-    pub(crate) failed: Vec<String>,
+    pub(crate) failed: Vec<Failed>,
+}
+
+/// A case that failed.
+pub(crate) struct Failed {
+    pub(crate) name: String,
+    expected: String,
+}
+
+/// Maximum length of what was expected in a line.
+const MAX_EXPECTED: usize = 400;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = &self.expected[..self.expected.floor_char_boundary(MAX_EXPECTED)];
+        write!(f, "{}: expected {}", self.name, expected.replace('\n', " "))
+    }
 }
 
 /// Runs the suites and prints the closing line.
@@ -92,7 +108,9 @@ pub(crate) fn tally(options: &Options) -> Result<Ran, Box<dyn std::error::Error>
     let mut tally = Tally::from_report(&written).ok_or("the report has no summary")?;
     let cases = written["cases"].as_array().into_iter().flatten();
     let failed = cases.filter(|case| case["status"] == "failed");
-    let failed = failed.filter_map(|case| case["case"].as_str().map(str::to_owned)).collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let failed = failed.map(|case| Failed { name: text(&case["case"]), expected: text(&case["expected"]) });
+    let failed = failed.collect();
     // A run that is refused as a whole has no failed case: no case ran, or one is missing from the manifest.
     if !succeeded && tally.failed == 0 {
         tally.failed = 1;

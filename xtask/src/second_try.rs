@@ -36,16 +36,16 @@ pub(crate) fn of_tests(failed: &[String]) -> io::Result<Vec<String>> {
 }
 
 /// Runs the failed conformance cases again, and returns the names of those that passed.
-pub(crate) fn of_cases(failed: &[String], require_oracles: bool) -> Vec<String> {
-    let passes = |case: &&String| {
+pub(crate) fn of_cases(failed: &[conformance::Failed], require_oracles: bool) -> Vec<String> {
+    let passes = |case: &&str| {
         say(&format!("\n── second try: {case}"));
         let ran = conformance::tally(&conformance::Options::case(case, require_oracles));
         ran.is_ok_and(|ran| ran.tally.failed == 0 && ran.tally.passed > 0)
     };
-    few(failed).iter().filter(passes).cloned().collect()
+    few(failed).iter().map(|case| case.name.as_str()).filter(passes).map(str::to_owned).collect()
 }
 
-fn few(failed: &[String]) -> &[String] {
+fn few<T>(failed: &[T]) -> &[T] {
     if failed.len() > MAXIMUM { &[] } else { failed }
 }
 

@@ -27,20 +27,23 @@ impl Options {
 /// Runs the tests of the workspace and then the conformance suites, even if the first ones fail.
 pub(crate) fn run(options: &Options) -> Done {
     say("── tests of the workspace, with all features and doc tests");
-    let (mut workspace, failed) = workspace_tests()?;
+    let (mut workspace, mut failed) = workspace_tests()?;
     let mut unsteady = Vec::new();
     if options.second_try {
         unsteady = second_try::of_tests(&failed)?;
         workspace.passes_later(unsteady.len());
     }
+    failed.retain(|name| !unsteady.contains(name));
     say("\n── conformance");
     let conformance = conformance::tally(&conformance::Options::all(options.require_oracles));
     let conformance = conformance.map(|mut ran| {
         if options.second_try {
             let passed = second_try::of_cases(&ran.failed, options.require_oracles);
             ran.tally.passes_later(passed.len());
+            ran.failed.retain(|case| !passed.contains(&case.name));
             unsteady.extend(passed);
         }
+        failed.extend(ran.failed.iter().map(ToString::to_string));
         ran.tally
     });
 
@@ -58,6 +61,10 @@ pub(crate) fn run(options: &Options) -> Done {
     };
     for name in &unsteady {
         say(&format!("UNSTEADY, failed once     {name}"));
+    }
+    // Again at the end, because the reports before are long.
+    for name in &failed {
+        say(&format!("FAILED                   {name}"));
     }
 
     let mut sum = workspace;

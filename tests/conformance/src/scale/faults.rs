@@ -1,13 +1,13 @@
 //! The alerts that no other case makes fire: each by a fault of a node, and by the end of the fault.
 
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
@@ -46,13 +46,14 @@ pub(super) fn fire_and_resolve(lab: &Lab) -> Outcome {
     let internet = free_port();
     let dora = dora(lab, internet)?;
     let finn = finn(lab)?;
-    let gwen = Restarting::start(lab)?;
-    for (node, file) in [(&dora, "dora.json"), (&finn, "finn.json"), (&*gwen.node()?, "gwen.json")] {
+    let gwen = Node::start(chains::home(lab, "gwen")?)?;
+    for (node, file) in [(&dora, "dora.json"), (&finn, "finn.json"), (&gwen, "gwen.json")] {
         if !chains.list_peers_of(node, &targets.join(file)) {
             return Err(failed(format!("the targets of {file}"), node.output()));
         }
     }
     let hugo = Hugo::start(&targets)?;
+    let gwen = Restarts::begin(gwen);
 
     open_key(&dora, true)?;
     let slow = SlowCalls::start(&dora.client());
@@ -61,12 +62,13 @@ pub(super) fn fire_and_resolve(lab: &Lab) -> Outcome {
         // What the calls answer is no part of the case.
         let _ = call_badly(&of_dora);
         let _ = (0..5).try_for_each(|_| call(&of_finn, ECHO, json!({ "text": "hello" })));
-        gwen.restart();
         hugo.block();
     })?;
+    let _gwen = gwen.end();
     // Both servers are connected to the node by now. They could not connect any more.
-    let files = leave_files(&finn, 6)?;
-    told(chains, &FILES, "firing", || ())?;
+    let files = getrlimit(Resource::Nofile);
+    // Again and again, as the node has more files open at one moment than at the next.
+    told(chains, &FILES, "firing", || drop(leave_files(&finn)))?;
 
     drop(slow);
     open_key(&dora, false)?;
@@ -126,12 +128,10 @@ fn open_key(node: &Node, is_open: bool) -> Outcome {
     Ok(())
 }
 
-/// Leaves a node this many files that it may open. Returns the limit of before.
-fn leave_files(node: &Node, more: u64) -> Outcome<Rlimit> {
+/// Leaves a node six files that it may open.
+fn leave_files(node: &Node) -> Outcome {
     let open = std::fs::read_dir(format!("/proc/{}/fd", node.pid()))?.count() as u64;
-    let before = getrlimit(Resource::Nofile);
-    limit_files(node, Rlimit { current: Some(open + more), maximum: before.maximum })?;
-    Ok(before)
+    limit_files(node, Rlimit { current: Some(open + 6), maximum: getrlimit(Resource::Nofile).maximum })
 }
 
 fn limit_files(node: &Node, limit: Rlimit) -> Outcome {
@@ -165,36 +165,44 @@ impl Drop for SlowCalls {
     }
 }
 
-/// A node that is started again and again.
-struct Restarting {
-    port: u16,
-    node: RefCell<Option<Node>>,
-    started: RefCell<Instant>,
+/// Restarts of a node by a thread, until this is dropped.
+struct Restarts {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Option<Node>>>,
 }
 
-impl Restarting {
+impl Restarts {
     /// Long enough for both servers to scrape the node.
     const RUNS_FOR: Duration = Duration::from_secs(3);
 
-    fn start(lab: &Lab) -> Outcome<Self> {
-        let port = free_port();
-        let node = Node::start_on(chains::home(lab, "gwen")?, port)?;
-        Ok(Self { port, node: RefCell::new(Some(node)), started: RefCell::new(Instant::now()) })
+    fn begin(node: Node) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            let port = node.port().parse().ok()?;
+            let mut node = node;
+            loop {
+                std::thread::sleep(Self::RUNS_FOR);
+                if ends.load(Ordering::SeqCst) {
+                    return Some(node);
+                }
+                let home: Home = Arc::try_unwrap(node.kill()).ok()?;
+                node = Node::start_on(home, port).ok()?;
+            }
+        });
+        Self { is_over, thread: Some(thread) }
     }
 
-    fn node(&self) -> Outcome<std::cell::Ref<'_, Node>> {
-        std::cell::Ref::filter_map(self.node.borrow(), Option::as_ref)
-            .map_err(|_| failed("gwen runs", "it could not be started again"))
+    /// Returns the node, which runs on. `None` if it could not be started again.
+    fn end(mut self) -> Option<Node> {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.thread.take()?.join().ok()?
     }
+}
 
-    fn restart(&self) {
-        if self.started.borrow().elapsed() < Self::RUNS_FOR {
-            return;
-        }
-        let home = self.node.take().and_then(|node| Arc::try_unwrap(node.kill()).ok());
-        let again = home.and_then(|home: Home| Node::start_on(home, self.port).ok());
-        self.node.replace(again);
-        self.started.replace(Instant::now());
+impl Drop for Restarts {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
     }
 }
 
