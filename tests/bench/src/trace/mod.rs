@@ -148,14 +148,22 @@ fn plots() -> Vec<Plot> {
 }
 
 fn targets() -> Vec<Target> {
-    let target = |what, column: &str, factor| {
+    let target = |what: &str, column: &str, factor| {
         Target::new(what, Judged::Minimum, OURS, column, Bound::AtMost(factor), &[FASTRACE])
     };
     let against_caller = |what, spans, factor| Target {
         other_column: format!("caller-{spans}-1"),
         ..target(what, &format!("total-{spans}-1"), factor)
     };
-    vec![
+    let alone = threads::COUNTS.map(|count| Target {
+        other_column: format!("caller-0-{count}"),
+        ..target(
+            &format!("root alone, readable, against its caller alone, {count} threads"),
+            &format!("total-0-{count}"),
+            1.1,
+        )
+    });
+    let mut targets = vec![
         target("child span", "child-1", 0.9),
         target("root + 10, readable, against the same", "total-10-1", 0.45),
         against_caller("root + 10, readable, against its caller alone", 10, 1.0),
@@ -169,5 +177,7 @@ fn targets() -> Vec<Target> {
             &[],
         ),
         Target::new("no trace current, ns", Judged::Minimum, OURS, "none", Bound::AtMost(1.5), &[]),
-    ]
+    ];
+    targets.extend(alone);
+    targets
 }
