@@ -1,10 +1,12 @@
 //! `hearthnet trace recent`.
 
+use std::time::Duration;
+
 use crate::case::{Outcome, contains, ensure};
-use crate::harness::Lab;
 use crate::harness::home::Home;
 use crate::harness::http::REQUEST_ID;
 use crate::harness::node::Node;
+use crate::harness::{Lab, wait};
 
 const CAPABILITIES: [&str; 2] = ["experimental.echo", "experimental.node.status"];
 
@@ -20,6 +22,9 @@ pub(super) fn show(lab: &Lab) -> Outcome {
     node.client()
         .call(CAPABILITIES[0], br#"{"params":{},"input":{"text":"a"}}"#, &[(REQUEST_ID, &id)])?
         .is(200)?;
+    // The command reads the line on the disk, to which it goes within a second.
+    let is_logged = || has_ended_line(&node, &id);
+    ensure(wait::until(Duration::from_secs(30), is_logged), "a line of the trace", node.output())?;
     let hex: String = ulid.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let ends = [&id[..8], &id[22..]];
     for form in [
@@ -47,6 +52,12 @@ pub(super) fn show(lab: &Lab) -> Outcome {
     let home = node.stop()?;
     contains("the trace", &home.hearthnet(&["trace", "show", &id])?.exits(0)?.stdout, "done")?;
     home.hearthnet(&["trace", "show", &other])?.exits(3).map(drop)
+}
+
+fn has_ended_line(node: &Node, id: &str) -> bool {
+    node.home().log_lines().is_ok_and(|lines| {
+        lines.iter().any(|line| line.trace_id() == Some(id) && line.text("msg") == Some("done"))
+    })
 }
 
 /// `trace recent` shows the traces of the node that the configuration names.
