@@ -16,7 +16,7 @@ use crate::message::{self, Attributes, InstrumentationScope, Resource, SpanHead,
 /// use obs_otlp::{Config, Envelope, Signal};
 ///
 /// let envelope = Envelope::new(&Config::new(Signal::Logs, "http://127.0.0.1:4318"), "my-program", "1.0.0");
-/// assert!(!envelope.request(&[]).is_empty());
+/// assert!(!envelope.request(Vec::new()).is_empty());
 /// ```
 #[derive(Clone, Debug)]
 pub struct Envelope {
@@ -84,23 +84,26 @@ impl Envelope {
         let mut free = &mut digits[..];
         encode_varint(length as u64, &mut free);
         let used = 10 - free.len();
-        units.splice(at..at + 2, digits[..used].iter().copied());
+        match <[u8; 2]>::try_from(&digits[..used]) {
+            Ok(two) => units[at..at + 2].copy_from_slice(&two),
+            Err(_) => drop(units.splice(at..at + 2, digits[..used].iter().copied())),
+        }
     }
 
-    /// Returns the body of a request with these units.
+    /// Makes the body of a request of these units.
     #[must_use]
-    pub fn request(&self, units: &[u8]) -> Vec<u8> {
+    pub fn request(&self, mut units: Vec<u8>) -> Vec<u8> {
         let of_scope = self.scope.len() + units.len();
         // One byte for the key of `OF_SCOPE`.
         let of_resource = self.resource.len() + 1 + encoded_len_varint(of_scope as u64) + of_scope;
-        // 16 bytes are more than the key and length of `OF_RESOURCE`.
-        let mut body = Vec::with_capacity(of_resource + 16);
-        begin(field::OF_RESOURCE, of_resource, &mut body);
-        body.extend_from_slice(&self.resource);
-        begin(field::OF_SCOPE, of_scope, &mut body);
-        body.extend_from_slice(&self.scope);
-        body.extend_from_slice(units);
-        body
+        let mut head = Vec::new();
+        begin(field::OF_RESOURCE, of_resource, &mut head);
+        head.extend_from_slice(&self.resource);
+        begin(field::OF_SCOPE, of_scope, &mut head);
+        head.extend_from_slice(&self.scope);
+        // In place: units of some MiB are moved by the head's length, and are in memory once.
+        units.splice(..0, head);
+        units
     }
 }
 

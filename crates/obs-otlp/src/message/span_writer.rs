@@ -1,6 +1,6 @@
 //! Spans that are written into a request without a message in memory, which would allocate each key and each text.
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encode_varint, encoded_len_varint};
 
 /// Span without its attributes, as a [`Span`](super::Span) of borrowed text.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ pub(crate) fn write(head: &SpanHead<'_>, attributes: impl FnOnce(&mut Attributes
         begin(field::STATUS, 1 + encoded_len_varint(code as u64), bytes);
         number(field::CODE, code as u64, bytes);
     }
-    encode_key(field::FLAGS, WireType::ThirtyTwoBit, bytes);
+    key(field::FLAGS, WireType::ThirtyTwoBit, bytes);
     bytes.extend_from_slice(&head.flags.to_le_bytes());
 }
 
@@ -120,8 +120,8 @@ fn delimited(length: usize) -> usize {
 
 /// Writes the key of a field, and the length of what is written next.
 fn begin(field: u32, length: usize, bytes: &mut Vec<u8>) {
-    encode_key(field, WireType::LengthDelimited, bytes);
-    encode_varint(length as u64, bytes);
+    key(field, WireType::LengthDelimited, bytes);
+    varint(length as u64, bytes);
 }
 
 fn text(field: u32, text: &[u8], bytes: &mut Vec<u8>) {
@@ -132,13 +132,26 @@ fn text(field: u32, text: &[u8], bytes: &mut Vec<u8>) {
 }
 
 fn number(field: u32, value: u64, bytes: &mut Vec<u8>) {
-    encode_key(field, WireType::Varint, bytes);
-    encode_varint(value, bytes);
+    key(field, WireType::Varint, bytes);
+    varint(value, bytes);
 }
 
 fn fixed64(field: u32, value: u64, bytes: &mut Vec<u8>) {
-    encode_key(field, WireType::SixtyFourBit, bytes);
+    key(field, WireType::SixtyFourBit, bytes);
     bytes.extend_from_slice(&value.to_le_bytes());
+}
+
+fn key(field: u32, wire_type: WireType, bytes: &mut Vec<u8>) {
+    varint(u64::from(field << 3 | wire_type as u32), bytes);
+}
+
+/// Writes a number. Nearly all keys and lengths take one byte, which the general loop of `prost` is slow for.
+#[inline]
+fn varint(value: u64, bytes: &mut Vec<u8>) {
+    match value {
+        ..0x80 => bytes.push(value as u8),
+        _ => encode_varint(value, bytes),
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Ve
     move |traces| {
         let mut spans = Vec::new();
         traces.iter().for_each(|trace| push_trace(&trace.0, &mut spans));
-        envelope.request(&spans)
+        envelope.request(spans)
     }
 }
 

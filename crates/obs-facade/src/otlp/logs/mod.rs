@@ -58,7 +58,7 @@ impl Export {
         let envelope = scope(&settings.target);
         let encode = move |lines: &[Encoded]| {
             let units: Vec<u8> = lines.iter().flat_map(|line| &line.0).copied().collect();
-            envelope.request(&units)
+            envelope.request(units)
         };
         let stored = Stored::new(&settings.folder);
         let beginning = || Position::since((Utc::now() - BEGINNING).timestamp_millis());

@@ -44,7 +44,7 @@ pub(super) fn start(settings: &Settings) -> Result<Exporter<Encoded>, obs_otlp::
     let envelope = scope(&settings.target);
     let encode = move |families: &[Encoded]| {
         let units: Vec<u8> = families.iter().flat_map(|family| &family.metric).copied().collect();
-        envelope.request(&units)
+        envelope.request(units)
     };
     let feed = Collector {
         interval: settings.interval,
