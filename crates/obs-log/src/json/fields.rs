@@ -86,7 +86,7 @@ impl FieldSpans {
     pub(crate) fn add(&mut self, line: &[u8], span: FieldSpan, key_bit: u64) {
         // A set bit may come from another key, so the keys are compared then.
         if self.bits & key_bit != 0
-            && let Some(same) = self.find(line, &span)
+            && let Some(same) = self.find(line, span.key())
         {
             self.all[same].is_replaced = true;
             self.replaced += 1;
@@ -178,20 +178,23 @@ impl FieldSpans {
         short
     }
 
+    // Takes the place of the key and not the span: a span that is referred to is put together in memory, and the copy from there
+    // waits for each of its parts.
     #[cold]
-    fn find(&mut self, line: &[u8], span: &FieldSpan) -> Option<usize> {
+    fn find(&mut self, line: &[u8], place: Range<usize>) -> Option<usize> {
         let key = |span: &FieldSpan| &line[span.key()];
+        let wanted = &line[place];
         let is_same = |known: &FieldSpan| {
             #[cfg(test)]
             self.compared.update(|count| count + 1);
-            !known.is_replaced && key(known) == key(span)
+            !known.is_replaced && key(known) == wanted
         };
         if self.all.len() > MAX_SCANNED {
             while let Some(next) = self.all.get(self.indexed) {
                 self.index.insert(self.index.hasher().hash_one(key(next)), self.indexed);
                 self.indexed += 1;
             }
-            let known = self.index.get(&self.index.hasher().hash_one(key(span)))?;
+            let known = self.index.get(&self.index.hasher().hash_one(wanted))?;
             // On a hash collision, fall back to a linear scan.
             if is_same(&self.all[*known]) {
                 return Some(*known);
