@@ -115,7 +115,7 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     let file = FileSink { pipeline, redact: Arc::clone(&redact) };
     let console = if wants_console(config.console) {
         let terminal = get_or_start(&TERMINAL, Terminal::start)?;
-        Some(ConsoleSink { terminal, redact, format: config.console_format })
+        Some(Arc::new(ConsoleSink { terminal, redact, format: config.console_format }))
     } else {
         None
     };

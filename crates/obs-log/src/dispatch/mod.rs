@@ -257,7 +257,7 @@ pub(crate) fn send_at_once(name: &str, record: &Record<'_>) {
 
 /// Takers of a line that the file has accepted.
 // They are for the caller of `deliver`, so that a `Display` that logs while the console renders it finds the thread's buffers.
-struct Further(Option<ConsoleSink>);
+struct Further(Option<Arc<ConsoleSink>>);
 
 impl Further {
     /// Whether there is one for lines of this level.

@@ -26,7 +26,8 @@ pub(crate) static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 #[derive(Clone, Debug)]
 pub(crate) struct Sinks {
     pub(crate) file: FileSink,
-    pub(crate) console: Option<ConsoleSink>,
+    /// Behind a pointer, because each line hands it on.
+    pub(crate) console: Option<Arc<ConsoleSink>>,
 }
 
 /// Sink to the day files.
@@ -37,7 +38,7 @@ pub(crate) struct FileSink {
 }
 
 /// Sink to stderr.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct ConsoleSink {
     pub(crate) terminal: &'static Terminal,
     pub(crate) redact: Arc<Redactor>,
