@@ -129,6 +129,31 @@ fn small(value: u64) -> Option<([u8; 4], usize)> {
     Some(((u32::from_le_bytes(digits) >> (8 * zeros)).to_le_bytes(), 4 - zeros))
 }
 
+/// Returns the shortest text of a number below 10 000 with at most three decimals, and its length. Most fractions in a log are
+/// such numbers.
+///
+/// No other text of as few digits reads back as the same number, because an `f64` tells apart all texts of up to 15 digits.
+#[inline]
+fn thousandths(value: f64) -> Option<([u8; 8], usize)> {
+    // Zero may have a sign.
+    if !(0.001..10_000.0).contains(&value) {
+        return None;
+    }
+    let count = (value * 1e3 + 0.5) as u32;
+    if f64::from(count) / 1e3 != value {
+        return None;
+    }
+    let (digits, length) = small(u64::from(count / 1000))?;
+    let decimals = count % 1000;
+    let zeros = if decimals.is_multiple_of(100) { 2 } else { usize::from(decimals.is_multiple_of(10)) };
+    let decimals = [decimals / 100, decimals / 10 % 10, decimals % 10].map(|digit| b'0' + digit as u8);
+    let [first, second, third] = decimals;
+    // Behind the digits, in one word, without branches.
+    let tail = u64::from(u32::from_le_bytes([b'.', first, second, third]));
+    let text = u64::from(u32::from_le_bytes(digits)) | tail << (8 * length);
+    Some((text.to_le_bytes(), length + 4 - zeros))
+}
+
 /// Appends a key and an integer. The integer is a string unless it is `exact`.
 fn push_integer(line: &mut LineBuf, key: &CopyText, value: impl itoa::Integer, exact: bool) {
     key.write(line);
@@ -146,6 +171,10 @@ fn push_integer(line: &mut LineBuf, key: &CopyText, value: impl itoa::Integer, e
 /// Appends a key and the shortest text that reads back as `value`. JSON has no `NaN`, `Infinity` and `-Infinity`, so these
 /// are strings. Returns the length of a number's text.
 fn push_float(line: &mut LineBuf, key: &CopyText, value: f64) -> usize {
+    if let Some((text, length)) = thousandths(value) {
+        key.write_with(line, text, length);
+        return length;
+    }
     key.write(line);
     let text: &str = match value {
         _ if value.is_finite() => {
@@ -164,9 +193,11 @@ fn push_float(line: &mut LineBuf, key: &CopyText, value: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::thousandths;
     use crate::json::Encoder;
     use crate::json::tests::{Panics, encode_with, fields};
     use log::kv::{ToValue, Value};
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::fmt;
 
@@ -232,5 +263,33 @@ mod tests {
         assert_eq!(line["n"], 1);
         let line = encode_with(&mut encoder, format_args!("{Refuses}"), &[("n", 2.into())]).unwrap();
         assert!(line.ends_with("\"msg\":\"begun\",\"n\":2}\n"), "{line}");
+    }
+
+    /// Checks a number that has or has not at most three decimals.
+    fn check_float(value: f64, is_short: bool) {
+        let text = zmij::Buffer::new().format_finite(value).to_owned();
+        let found = thousandths(value).map(|(text, length)| text[..length].to_vec());
+        assert_eq!(found, is_short.then(|| text.clone().into_bytes()), "{value:?}");
+        assert_eq!(fields(&[("v", value.into())]), format!(",\"v\":{text}"));
+    }
+
+    #[test]
+    fn only_numbers_of_three_decimals_below_ten_thousand_are_counted_in_thousandths() {
+        for value in [0.001, 0.01, 0.1, 1.0, 0.999, 10.0, 100.05, 1_000.0, 9_999.999] {
+            check_float(value, true);
+        }
+        for value in [0.0, -0.0, 0.000_5, 1e-300, 9_999.999_9, 10_000.0, 1e300, -0.5] {
+            check_float(value, false);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_count_of_thousandths_has_the_shortest_text(count in 1..10_000_000_u32) {
+            let value = f64::from(count) / 1e3;
+            check_float(value, true);
+            check_float(value.next_down(), false);
+            check_float(value.next_up(), false);
+        }
     }
 }
