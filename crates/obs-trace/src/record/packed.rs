@@ -162,7 +162,8 @@ impl TraceRecord {
         let spans = u32::from(spans);
         let kept = match has(part::SLOTS) {
             true => u128::from_le_bytes(reader.array()?),
-            false => u128::MAX.checked_shr(SPAN_LIMIT as u32 - spans).unwrap_or(0),
+            // Without a span the shift is one of all bits.
+            false => u128::MAX.checked_shr((SPAN_LIMIT as u32).checked_sub(spans)?).unwrap_or(0),
         };
         if kept.count_ones() != spans || u64::from(u128::BITS - kept.leading_zeros()) > begun {
             return None;

@@ -81,6 +81,16 @@ fn every_cut_is_refused() {
     }
 }
 
+#[test]
+fn more_spans_than_a_record_has_are_refused() {
+    let mut bytes = packed(&rich(3));
+    bytes[54] &= !part::SLOTS;
+    for spans in SPAN_LIMIT as u8 + 1..=u8::MAX {
+        bytes[55] = spans;
+        assert!(TraceRecord::unpack(&bytes, name).is_none(), "{spans}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_refused_or_make_a_bounded_record(
