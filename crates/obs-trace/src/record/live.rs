@@ -271,8 +271,7 @@ impl TraceRecord {
     #[cfg(all(test, not(obs_loom)))]
     pub(crate) fn ended_after(nanos: u64, capability: &str, outcome: Outcome) -> Arc<TraceRecord> {
         let limits = super::Limits::NOTHING;
-        let record =
-            TraceRecord::begin(None, super::Beginning { remote: None, capability, limits, sink: None });
+        let record = TraceRecord::begin(None, super::Beginning::now(None, capability, limits, None));
         record.end(outcome);
         let ended = record.began.checked_add(std::time::Duration::from_nanos(nanos)).unwrap_or(record.began);
         record.ended.store(ended, Ordering::Relaxed);

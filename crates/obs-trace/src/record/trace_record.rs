@@ -79,13 +79,32 @@ impl Limits {
     pub(super) const NOTHING: Limits = Limits { spans: 0, field_bytes: 0, blocked_ms: 0 };
 }
 
-/// What a record begins with.
+/// Beginning of a trace, made before its shard is locked: the first reading of the clock may take some milliseconds.
 pub(crate) struct Beginning<'a> {
-    pub(crate) remote: Option<Remote>,
-    pub(crate) capability: &'a str,
-    pub(crate) limits: Limits,
-    /// `None` for the store of the process.
-    pub(crate) sink: Option<Weak<dyn Sink>>,
+    remote: Remote,
+    capability: &'a str,
+    began: Instant,
+    began_unix_ns: u64,
+    limits: Limits,
+    sink: Option<Weak<dyn Sink>>,
+}
+
+impl<'a> Beginning<'a> {
+    /// Returns a beginning at this moment. `sink` is `None` for the store of the process.
+    #[inline]
+    pub(crate) fn now(
+        remote: Option<Remote>,
+        capability: &'a str,
+        limits: Limits,
+        sink: Option<Weak<dyn Sink>>,
+    ) -> Beginning<'a> {
+        let began = clock::now();
+        let began_unix_ns = clock::unix_ns(began);
+        let remote = remote.unwrap_or_else(|| {
+            Remote::new(TraceId::at_unix_ns(began_unix_ns)).flags(propagation::SAMPLED | propagation::RANDOM)
+        });
+        Beginning { remote, capability, began, began_unix_ns, limits, sink }
+    }
 }
 
 /// End of a trace, as its store counts it.
@@ -142,13 +161,8 @@ impl TraceRecord {
         }
     }
 
-    /// Makes this the record of a trace that begins now.
+    /// Makes this the record of another trace.
     fn renew(&mut self, beginning: Beginning<'_>) {
-        let now = clock::now();
-        let unix_ns = clock::unix_ns(now);
-        let remote = beginning.remote.unwrap_or_else(|| {
-            Remote::new(TraceId::at_unix_ns(unix_ns)).flags(propagation::SAMPLED | propagation::RANDOM)
-        });
         // Each member by its name, so that none of the trace before stays.
         let TraceRecord {
             id,
@@ -173,13 +187,13 @@ impl TraceRecord {
             is_restored,
             sink,
         } = self;
-        (*id, *flags, *caller) = (remote.id, remote.flags, remote.caller);
+        (*id, *flags, *caller) = (beginning.remote.id, beginning.remote.flags, beginning.remote.caller);
         *span_ids = SpanIds::random();
         // Most traces of a shard have one of a few capabilities.
         if capability != beginning.capability {
             *capability = text::bounded(beginning.capability, MAX_CAPABILITY_BYTES);
         }
-        (*began, *began_unix_ns) = (now, unix_ns);
+        (*began, *began_unix_ns) = (beginning.began, beginning.began_unix_ns);
         *ended = AtomicInstant::new(Instant::ZERO);
         *outcome = AtomicU8::new(RUNNING);
         *failure = OnceLock::new();

@@ -264,7 +264,7 @@ impl Store {
         capability: &str,
         sink: Option<Weak<dyn Sink>>,
     ) -> Arc<TraceRecord> {
-        self.0.shards.begin(Beginning { remote, capability, limits: self.limits(), sink })
+        self.0.shards.begin(Beginning::now(remote, capability, self.limits(), sink))
     }
 
     pub(super) fn shards(&self) -> &Shards {

@@ -8,7 +8,7 @@ use crate::TraceRecord;
 #[derive(Default)]
 pub(super) struct Spares(Vec<Arc<TraceRecord>>);
 
-/// As many as traces of one thread begin before the first of them ends, as a rule.
+/// A thread rarely has more traces that run at once.
 const MAX: usize = 8;
 
 /// Maximum memory of a spare record in bytes: few fields or spans beside the record itself. All spares of a store take less than

@@ -36,7 +36,7 @@ fn store(capacity: usize) -> Store {
 /// Makes a record that is in no store yet. Its sink is gone, so nothing counts its end.
 fn record() -> Arc<TraceRecord> {
     let (limits, sink) = (store(1).limits(), Some(store(1).sink()));
-    TraceRecord::begin(None, Beginning { remote: None, capability: "model", limits, sink })
+    TraceRecord::begin(None, Beginning::now(None, "model", limits, sink))
 }
 
 fn begin(record: &TraceRecord, name: &'static str, parent: Option<SpanIndex>) -> SpanIndex {

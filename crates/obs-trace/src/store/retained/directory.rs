@@ -20,8 +20,9 @@ pub(super) struct Directory {
     others: Threshold,
 }
 
-/// Hash table with open addressing. Entries are never removed, so slots that are written once suffice. The hash is keyed
-/// at random, so a peer cannot choose names that collide.
+/// Hash table with open addressing. Entries are never removed, so slots that are written once suffice. The hash is keyed at
+/// random, so that a peer can hardly choose names that collide. If it did, a search would still end after the entries of one
+/// table.
 pub(super) struct Table {
     slots: Box<[OnceLock<Entry>]>,
     /// Not the standard library's, which took a seventh of the time of a trace.
