@@ -68,7 +68,7 @@ pub(super) fn fire_and_resolve(lab: &Lab) -> Outcome {
         hugo.block();
         std::thread::sleep(PAUSE);
     })?;
-    let _gwen = gwen.end();
+    let _gwen = gwen.end()?;
     // Both servers are connected to the node by now. They could not connect any more.
     let files = getrlimit(Resource::Nofile);
     // Again and again, as the node has more files open at one moment than at the next.
@@ -172,7 +172,7 @@ impl Drop for SlowCalls {
 /// Restarts of a node by a thread, until this is dropped.
 struct Restarts {
     is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Option<Node>>>,
+    thread: Option<JoinHandle<Outcome<Node>>>,
 }
 
 impl Restarts {
@@ -183,24 +183,26 @@ impl Restarts {
         let is_over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
-            let port = node.port().parse().ok()?;
+            let port = node.port().parse()?;
             let mut node = node;
             loop {
                 std::thread::sleep(Self::RUNS_FOR);
                 if ends.load(Ordering::SeqCst) {
-                    return Some(node);
+                    return Ok(node);
                 }
-                let home: Home = Arc::try_unwrap(node.kill()).ok()?;
-                node = Node::start_on(home, port).ok()?;
+                let home: Home = Arc::try_unwrap(node.kill())
+                    .map_err(|_| failed("one owner of gwen's folders", "several"))?;
+                node = Node::start_on(home, port)?;
             }
         });
         Self { is_over, thread: Some(thread) }
     }
 
-    /// Returns the node, which runs on. `None` if it could not be started again.
-    fn end(mut self) -> Option<Node> {
+    /// Returns the node, which runs on.
+    fn end(mut self) -> Outcome<Node> {
         self.is_over.store(true, Ordering::SeqCst);
-        self.thread.take()?.join().ok()?
+        let ended = self.thread.take().and_then(|thread| thread.join().ok());
+        ended.ok_or_else(|| failed("gwen restarts", "its thread panicked"))?
     }
 }
 
