@@ -11,7 +11,7 @@ pub(super) fn page(machine: &Machine, measured: &[(Area, Results)]) -> String {
     for (area, results) in measured {
         page += &section(area, results);
     }
-    page += "\n## Versions\n\nOf all crates that the benchmarks name, from `tests/bench/Cargo.lock`:\n\n";
+    page += "\n## Versions\n\nThe versions of the crates that the benchmarks name, from `tests/bench/Cargo.lock`:\n\n";
     let versions: Vec<String> =
         versions::peers().iter().map(|(name, version)| format!("{name} {version}")).collect();
     page + &versions.join(", ") + ".\n"
