@@ -26,7 +26,7 @@ pub(crate) struct Case {
 impl Case {
     /// Creates a case that works on this workspace: its crates, its sources, or nodes that the case starts.
     pub(crate) const fn new(name: &'static str, run: fn(&Lab) -> Outcome) -> Self {
-        Self { name, run, black_box: false, deadline: Duration::from_secs(240) }
+        Self { name, run, black_box: false, deadline: Duration::from_secs(90) }
     }
 
     /// Creates a case that works on any running node, with a bounded number of harmless requests.

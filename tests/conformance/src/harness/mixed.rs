@@ -58,7 +58,7 @@ impl Mixed {
             let answer = client.get("/trace/recent?n=2000")?.is(200)?.json()?;
             Ok(answer["traces"].as_array().cloned().unwrap_or_default())
         };
-        wait::until(Duration::from_secs(30), || traces().is_ok_and(|traces| traces.len() >= CALLS));
+        wait::until(Duration::from_secs(2), || traces().is_ok_and(|traces| traces.len() >= CALLS));
         let traces = traces()?;
         let page = Page::parse(&client.get("/metrics")?.is(200)?.text(), Format::Text)
             .map_err(|fault| failed("a well-formed page", fault))?;

@@ -128,7 +128,7 @@ impl Rotel {
             }
         });
         let rotel = Self { child, address: format!("http://{http}"), printed };
-        match wait::until(Duration::from_secs(30), || TcpStream::connect(&http).is_ok()) {
+        match wait::until(Duration::from_secs(10), || TcpStream::connect(&http).is_ok()) {
             true => Ok(rotel),
             false => Err(failed("rotel listens within 10 s", rotel.text())),
         }

@@ -57,7 +57,7 @@ pub(super) fn ready_needs_a_peer(lab: &Lab) -> Outcome {
     home.configure("discovery", "static_peers", vec![other.base().to_owned()])?;
     let node = Node::start(home)?;
     let ready = || node.client().get("/ready").is_ok_and(|answer| answer.status == 200);
-    crate::harness::wait::until(Duration::from_secs(30), ready);
+    crate::harness::wait::until(Duration::from_secs(10), ready);
     let body = node.client().get("/ready")?.is(200)?.json()?;
     equal("peers", body["peers"].as_u64(), Some(1))
 }

@@ -78,7 +78,7 @@ pub(super) fn levels(lab: &Lab) -> Outcome {
     let said = node.home().hearthnet(&["log", "level", "hearthnet.bus=debug", "--for", "1s"])?.exits(0)?;
     contains("the answer", &said.stdout, "hearthnet.bus=debug")?;
     let fell_back = || in_force(&node.client()).is_ok_and(|levels| levels["change"].is_null());
-    ensure(wait::until(Duration::from_secs(30), fell_back), "the configured levels again", "still changed")?;
+    ensure(wait::until(Duration::from_secs(10), fell_back), "the configured levels again", "still changed")?;
     let levels = in_force(&node.client())?;
     equal("the levels in force", &levels["in_force"], &levels["configured"])?;
     for (args, allowed) in [

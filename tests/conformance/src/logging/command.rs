@@ -132,7 +132,7 @@ pub(super) fn follows(lab: &Lab) -> Outcome {
         }
     });
     let saw = |part: &str| {
-        wait::until(Duration::from_secs(30), || text.lock().is_ok_and(|text| text.contains(part)))
+        wait::until(Duration::from_secs(5), || text.lock().is_ok_and(|text| text.contains(part)))
     };
     let append = |day: &str, msg: &str| -> Outcome {
         let path = home.log_dir().join(format!("{day}.log"));

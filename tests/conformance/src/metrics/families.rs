@@ -108,7 +108,7 @@ pub(super) fn live_values(lab: &Lab) -> Outcome {
     let settled = |page: &Page| {
         page.sum("hearthnet_nodes_online", &[]) >= 1.0 && page.sum("hearthnet_blob_storage_bytes", &[]) > 0.0
     };
-    wait::until(Duration::from_secs(30), || scrape(&node.client()).is_ok_and(|page| settled(&page)));
+    wait::until(Duration::from_secs(12), || scrape(&node.client()).is_ok_and(|page| settled(&page)));
     let page = scrape(&node.client())?;
     for (name, labels) in NAMES.into_iter().zip(LABELS) {
         let family = page.family(name).ok_or_else(|| failed(format!("the family {name}"), "none"))?;
@@ -164,7 +164,7 @@ fn emergency(node: &Node) -> Outcome {
         states.iter().filter(|(_, value)| *value == 1.0).map(|(state, _)| state.clone()).collect::<Vec<_>>()
     };
     let normal = |state: &str| ["normal", "online", "off"].contains(&state);
-    wait::until(Duration::from_secs(30), || {
+    wait::until(Duration::from_secs(10), || {
         states().is_ok_and(|states| on(&states).iter().any(|state| !normal(state)))
     });
     let states = states()?;

@@ -86,14 +86,14 @@ pub(super) fn gauges_under_way(lab: &Lab) -> Outcome {
             .map(|_| threads.spawn(|| client.call("llm.chat", chat.as_bytes(), &[])?.is(200)))
             .collect();
         let both = |expected: f64| gauges().is_ok_and(|found| found == [expected; 2]);
-        let under_way = wait::until(Duration::from_secs(30), || both(2.0));
+        let under_way = wait::until(Duration::from_secs(10), || both(2.0));
         let seen = gauges();
         backend.go_on();
         ensure(under_way, "2 open streams, 2 uses of the model", seen)?;
         for call in calls {
             call.join().map_err(|_| failed("a call that ends", "a panic"))??;
         }
-        ensure(wait::until(Duration::from_secs(30), || both(0.0)), "none of either afterwards", gauges())
+        ensure(wait::until(Duration::from_secs(10), || both(0.0)), "none of either afterwards", gauges())
     })
 }
 

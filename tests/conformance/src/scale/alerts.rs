@@ -8,9 +8,9 @@ use super::chains::Chains;
 use crate::case::{Outcome, failed};
 use crate::harness::{Lab, wait};
 
-/// Time in which all alerts fire, or end. It is a tenth of that on a quiet machine, a quarter of it for the history, which is
-/// written once a minute, and half of it on a slow disk.
-const LIMIT: Duration = Duration::from_secs(300);
+/// Time in which all alerts fire, or end. It is a quarter of that on a quiet machine, and half of it for the history, which is
+/// written once a minute.
+const LIMIT: Duration = Duration::from_secs(140);
 
 /// Alerts of the faults, each with the node that has the fault.
 pub(super) const EXPECTED: [(&str, &str); 6] = [

@@ -26,12 +26,11 @@ pub(crate) const SUITE: Suite = Suite {
             .deadline(Duration::from_secs(150)),
         Case::new("targets_come_from_manifests", discovery::from_manifests),
         Case::new("dashboard_has_data", dashboard::has_data).deadline(Duration::from_secs(150)),
-        Case::new("alerts_fire_and_resolve", alerts::fire_and_resolve).deadline(Duration::from_secs(900)),
-        Case::new("low_disk_fires_and_resolves", disk::fires_and_resolves)
-            .deadline(Duration::from_secs(1500)),
+        Case::new("alerts_fire_and_resolve", alerts::fire_and_resolve).deadline(Duration::from_secs(360)),
+        Case::new("low_disk_fires_and_resolves", disk::fires_and_resolves).deadline(Duration::from_secs(600)),
         Case::new("other_alerts_fire_and_resolve", faults::fire_and_resolve)
-            .deadline(Duration::from_secs(1500)),
-        Case::new("no_targets_fires_and_resolves", faults::no_targets).deadline(Duration::from_secs(900)),
+            .deadline(Duration::from_secs(600)),
+        Case::new("no_targets_fires_and_resolves", faults::no_targets).deadline(Duration::from_secs(360)),
         Case::new("collector_takes_the_export", collector::takes_the_export),
         Case::new("day_files_answer_questions", day_files::answer).deadline(Duration::from_secs(600)),
     ],

@@ -85,7 +85,7 @@ pub(super) fn caller_gone(lab: &Lab) -> Outcome {
         Ok(of_call.map(|trace| trace["status"].as_str().unwrap_or_default().to_owned()).collect())
     };
     let ended = || [&waiting, &streaming].iter().all(|id| status(id).is_ok_and(|found| !found.is_empty()));
-    wait::until(Duration::from_secs(30), ended);
+    wait::until(Duration::from_secs(8), ended);
     equal("status of the call that waited", status(&waiting)?, vec!["cancelled"])?;
     equal("status of the call that streamed", status(&streaming)?, vec!["cancelled"])?;
 

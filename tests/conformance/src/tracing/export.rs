@@ -52,7 +52,7 @@ pub(super) fn one_trace_over_two_nodes(lab: &Lab) -> Outcome {
     let instances = [node_id(&near)?, node_id(&far)?];
     near.stop()?;
     far.stop()?;
-    wait::until(Duration::from_secs(30), || {
+    wait::until(Duration::from_secs(10), || {
         let spans = rotel.spans();
         of(&spans, refused).len() >= 4 && of(&spans, answered).len() >= 4
     });
@@ -122,7 +122,7 @@ pub(super) fn decoded_by_python(lab: &Lab) -> Outcome {
             _ => client.call("experimental.echo", echo.as_bytes(), &[(REQUEST_ID, &id)])?,
         };
     }
-    wait::until(Duration::from_secs(30), || traces(&client, "?n=100").is_ok_and(|all| all.len() == 20));
+    wait::until(Duration::from_secs(5), || traces(&client, "?n=100").is_ok_and(|all| all.len() == 20));
     let shown = traces(&client, "?n=100")?;
     let instance = node_id(&node)?;
     // The node flushes its export when it ends.

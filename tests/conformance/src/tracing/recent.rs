@@ -21,7 +21,7 @@ fn leave_a_trace(client: &Client, capability: &str) -> Outcome<String> {
         traces(client, "?n=50")
             .is_ok_and(|traces| traces.iter().any(|trace| trace["trace_id"] == id.as_str()))
     };
-    if wait::until(Duration::from_secs(30), shown) {
+    if wait::until(Duration::from_secs(2), shown) {
         Ok(id)
     } else {
         Err(failed("the trace of the call", "none"))

@@ -74,7 +74,7 @@ impl Called {
             ids.push(format!("{:032x}", id.0));
             if number == 0 {
                 // The other calls come in a later export, so that a difference is not the total.
-                let came = wait::until(Duration::from_secs(30), &mut counted);
+                let came = wait::until(Duration::from_secs(10), &mut counted);
                 ensure(came, "the first call is exported within 10 s", came)?;
             }
         }
@@ -202,7 +202,7 @@ fn collect(lab: &Lab, temporality: &str) -> Outcome<Collected> {
     let Called { node, instance, ids } = called;
     node.stop()?;
     // The collector prints a batch after it has answered.
-    wait::until(Duration::from_secs(30), || {
+    wait::until(Duration::from_secs(10), || {
         let done = rotel.records().iter().filter(|record| record.value("Body") == "Str(done)").count();
         let last = rotel.points().iter().rfind(|point| is_of_echo(point, DURATION)).cloned();
         done >= CALLS

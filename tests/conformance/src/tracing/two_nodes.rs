@@ -28,7 +28,7 @@ pub(super) fn pair_of(near: Home, far: Home) -> Outcome<(Node, Node)> {
 
     // A node queries its peers every five seconds.
     let ready = |node: &Node| node.client().get("/ready").is_ok_and(|answer| answer.status == 200);
-    if wait::until(Duration::from_secs(30), || ready(&nodes.0) && ready(&nodes.1)) {
+    if wait::until(Duration::from_secs(12), || ready(&nodes.0) && ready(&nodes.1)) {
         return Ok(nodes);
     }
     Err(failed("both nodes ready within 12 s", format!("{}\n{}", nodes.0.output(), nodes.1.output())))
@@ -59,7 +59,7 @@ pub(super) fn one_id(lab: &Lab) -> Outcome {
                 let all = traces(&node.client(), "?n=50")?;
                 Ok(all.into_iter().filter(|trace| trace["trace_id"] == id.as_str()).collect())
             };
-            wait::until(Duration::from_secs(30), || of_call().is_ok_and(|found| !found.is_empty()));
+            wait::until(Duration::from_secs(2), || of_call().is_ok_and(|found| !found.is_empty()));
             let found: Vec<_> = of_call()?
                 .iter()
                 .map(|trace| (trace["capability"].clone(), trace["status"].clone()))
@@ -97,7 +97,7 @@ pub(super) fn peer_gone(lab: &Lab) -> Outcome {
         Some(json!("partition")),
     )?;
     let alone = || near.client().get("/ready").is_ok_and(|answer| answer.status == 503);
-    if wait::until(Duration::from_secs(30), alone) {
+    if wait::until(Duration::from_secs(12), alone) {
         Ok(())
     } else {
         Err(failed("503 from /ready", "still 200"))
