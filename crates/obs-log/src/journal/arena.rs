@@ -13,8 +13,9 @@ use crate::journal::format::{
 use crate::journal::map::Map;
 use crate::limits::MIN_QUEUE_BYTES;
 
-/// Bytes of a large queue that are provided at once. The rest is provided when a stall needs it.
-const PROVIDED_BYTES: usize = 16 << 20;
+/// Bytes that are provided for a busy process: room for the chunks that take turns, and for those that are being written. The rest
+/// is provided when a stall needs it.
+const PROVIDED_BYTES: usize = 3 << 20;
 /// Bytes of a file that are provided at the start: the header, and room for the first lines. The system writes each provided
 /// page to the disk, and a quiet process never needs more.
 const FIRST_BYTES: usize = HEADER_BYTES + (8 << 10);

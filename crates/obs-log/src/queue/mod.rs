@@ -34,6 +34,10 @@ pub(crate) const SHARDS: usize = if cfg!(obs_loom) { 2 } else { 8 };
 /// Bytes of lines from which a chunk counts as well filled. A quiet process logs less between two turns of the writer.
 pub(crate) const WELL_FILLED_BYTES: usize = CHUNK_BYTES / 4;
 
+/// Number of other chunks that are taken before a well filled one is taken again. They hold 2 MiB together: more than the cache of
+/// a processor, and a quarter of the queue, whose other pages take no memory.
+const TURNS: usize = 8;
+
 /// Queue of one writer.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -250,7 +254,7 @@ impl Queue {
 
     /// Gives back a chunk whose lines are written.
     ///
-    /// A well filled chunk goes to the end of the pool. When its turn comes, it has left the cache of the writer's
+    /// A well filled chunk waits for some turns of others. When its own comes, it has left the cache of the writer's
     /// processor, from which a caller would have to fetch it line by line. Any other chunk is the next to be taken, so
     /// that a quiet process dirties few pages that the system writes to the disk.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
@@ -260,11 +264,8 @@ impl Queue {
         // A chunk of a former arena is dropped, and with the last of them its memory.
         if Arc::ptr_eq(chunk.arena(), &pool.arena) {
             pool.used -= 1;
-            if well_filled {
-                pool.spare.push_back(chunk);
-            } else {
-                pool.spare.push_front(chunk);
-            }
+            let turns = if well_filled { TURNS.min(pool.spare.len()) } else { 0 };
+            pool.spare.insert(turns, chunk);
         }
         drop(pool);
         // After the pool has the chunk. Relaxed: a caller that reads the flag late drops one more line, which is counted.
@@ -381,6 +382,8 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn queue(chunks: usize) -> Queue {
@@ -416,6 +419,38 @@ mod tests {
         queue.drain(|_, chunk| queue.recycle(chunk));
         assert!(queue.is_empty());
         assert!(append(&queue, 3, Level::Trace));
+    }
+
+    /// Returns the numbers of the chunks that a thread takes, one after the other, with these lines in each.
+    fn chunks_taken(queue: &Queue, lines: &[&[u8]]) -> Vec<usize> {
+        let mut taken = Vec::new();
+        for _ in 0..100 {
+            for line in lines {
+                assert!(queue.append(0, Level::Info, 0, line, Duration::ZERO));
+            }
+            queue.drain(|_, chunk| {
+                taken.push(chunk.index());
+                queue.recycle(chunk);
+            });
+        }
+        taken
+    }
+
+    #[test]
+    fn well_filled_chunks_take_turns_and_leave_the_rest_of_the_memory_alone() {
+        let queue = queue(32);
+        let taken = chunks_taken(&queue, &[&line(b'x')]);
+        assert_eq!(taken.len(), 100);
+        for turns in taken.windows(TURNS + 1) {
+            assert_eq!(turns.iter().collect::<HashSet<_>>().len(), TURNS + 1, "{turns:?}");
+        }
+        assert!(taken.iter().all(|chunk| *chunk <= TURNS), "{taken:?}");
+    }
+
+    #[test]
+    fn a_quiet_thread_stays_on_one_chunk() {
+        let taken = chunks_taken(&queue(32), &[b"{}\n", b"{}\n"]);
+        assert_eq!(taken, [0; 100]);
     }
 
     #[test]

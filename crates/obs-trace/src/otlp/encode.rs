@@ -21,7 +21,7 @@ pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Ve
 
 /// Writes the trace as the root span, followed by its spans.
 fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
-    push_root(trace, body);
+    trace.show_root(|name, fields| push_root(trace, name, fields, body));
     let records = trace.spans();
     for span in &records {
         let parent = span.parent().map_or(trace.span_id(), |parent| records[parent].span_id());
@@ -29,13 +29,12 @@ fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
     }
 }
 
-fn push_root(trace: &TraceRecord, body: &mut Vec<u8>) {
+fn push_root(trace: &TraceRecord, name: Option<&str>, fields: &[(&'static str, Value)], body: &mut Vec<u8>) {
     let start = trace.started_unix_ns();
     let caller = trace.caller();
     let status = trace.status();
-    let (name, fields) = trace.root_span();
     // A root span with a name of its own is a request of HTTP. Others are named by their capability.
-    let http_status = name.as_ref().and_then(|_| http_status(&fields));
+    let http_status = name.and_then(|_| http_status(fields));
     let is_callers_fault = matches!(http_status, Some(400..=499)) || status.is_callers_fault();
     let is_remote = if caller.is_some() { flags::IS_REMOTE } else { 0 };
     let head = SpanHead {
@@ -43,7 +42,7 @@ fn push_root(trace: &TraceRecord, body: &mut Vec<u8>) {
         span_id: trace.span_id().to_bytes(),
         trace_state: trace_state(trace),
         parent_span_id: caller.map(|caller| caller.span_id.to_bytes()),
-        name: name.as_deref().unwrap_or_else(|| trace.capability()),
+        name: name.unwrap_or_else(|| trace.capability()),
         kind: kind::SERVER,
         start_time_unix_nano: start,
         end_time_unix_nano: start + trace.duration().as_nanos() as u64,
@@ -341,6 +340,38 @@ mod tests {
         assert_eq!(of(200, Some("timeout")), (true, Some("timeout".to_owned())), "in the body");
     }
 
+    /// Returns name and fields of the root span.
+    fn root_of(record: &TraceRecord) -> (Option<String>, Vec<(&'static str, Value)>) {
+        let mut root = (None, Vec::new());
+        record.show_root(|name, fields| root = (name.map(str::to_owned), fields.to_vec()));
+        root
+    }
+
+    #[test]
+    fn a_root_span_in_used_memory_has_nothing_of_the_trace_before() {
+        let config = crate::Config::default().ring_capacity(1).kept_per_capability(0).kept_failed(0);
+        let store = Store::new(config).unwrap();
+        store.outlet().connect(Arc::new(Connected));
+        let _scope = store.enter();
+        let (mut places_of_named, mut places) = (Vec::new(), Vec::new());
+        // Two records take turns, so every third trace meets the memory of both.
+        for round in 0..20 {
+            let trace = new_trace("llm.chat");
+            let is_named = round % 3 == 0;
+            if is_named {
+                trace.set_root_name("a name that needs an allocation");
+                trace.set_root_field("http.route", || "/a/route/that/needs/an/allocation".into());
+                trace.set_done_field("address", Value::from("192.0.2.7"));
+            }
+            let record = trace.finish().unwrap();
+            let (name, fields) = root_of(&record);
+            assert_eq!((name.is_some(), fields.len()), (is_named, usize::from(is_named)), "{round}");
+            let places = if is_named { &mut places_of_named } else { &mut places };
+            places.push(Arc::as_ptr(&record).addr());
+        }
+        assert!(places.iter().any(|place| places_of_named.contains(place)), "{places:?}");
+    }
+
     #[test]
     fn without_an_exporter_a_root_span_keeps_nothing() {
         let record = ended(|trace| {
@@ -348,7 +379,7 @@ mod tests {
             trace.set_root_field("http.route", || unreachable!("no value is made"));
             trace.finish()
         });
-        assert_eq!(record.root_span(), (None, vec![]));
+        assert_eq!(root_of(&record), (None, vec![]));
     }
 
     #[test]
@@ -360,7 +391,7 @@ mod tests {
         trace.set_root_name(&"é".repeat(1_000));
         let keys = ["a.a", "a.b", "a.c", "a.d", "a.e", "a.f", "a.g", "a.h", "a.i"];
         keys.iter().for_each(|key| trace.set_root_field(key, || "x".repeat(10_000).into()));
-        let (name, fields) = trace.finish().unwrap().root_span();
+        let (name, fields) = root_of(&trace.finish().unwrap());
         assert!(name.unwrap().len() <= 160);
         assert_eq!(fields.len(), 8);
         assert!(fields.iter().all(|(_, value)| value.as_str().unwrap().len() <= 256));

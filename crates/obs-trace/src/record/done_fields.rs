@@ -1,5 +1,7 @@
 //! Fields of a trace itself: those of the line `done`, which are in no record, and those of the exported root span.
 
+use std::cell::Cell;
+
 use log::kv::{Error, Source, VisitSource};
 
 use super::Value;
@@ -11,7 +13,29 @@ const MAX_FIELDS: usize = 8;
 #[derive(Default)]
 pub(super) struct DoneFields(Vec<(&'static str, Value)>);
 
+thread_local! {
+    /// Memory for the fields of the next line.
+    static SPARE: Cell<Option<Box<DoneFields>>> = const { Cell::new(None) };
+}
+
 impl DoneFields {
+    /// Returns no fields, in memory that this thread has kept if there is some.
+    pub(super) fn spare() -> Box<DoneFields> {
+        // A thread that ends keeps nothing any more.
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+
+    /// Keeps the memory for the next trace that ends on this thread.
+    pub(super) fn give_back(mut self: Box<Self>) {
+        self.clear();
+        _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
+    /// Removes all fields, and keeps their memory.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Sets a field. The last value under a key counts. Returns `false` if there are too many.
     pub(super) fn set(&mut self, key: &'static str, value: Value) -> bool {
         if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == key) {

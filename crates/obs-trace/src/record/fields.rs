@@ -15,7 +15,8 @@ pub(super) struct Fields {
     text_bytes: usize,
     /// Fields of the line `done`. Boxed, because most traces have none, and taken out at the end.
     done: Option<Box<DoneFields>>,
-    /// Name and fields of the exported root span. Boxed, because most traces have none.
+    /// Name and fields of the exported root span. Boxed, because most traces have none. Empty in a record whose trace before had
+    /// some.
     root: Option<Box<RootSpan>>,
 }
 
@@ -30,7 +31,23 @@ struct Field {
 const MAX_FIELDS: usize = 256;
 const MAX_TEXT_BYTES: usize = 16 << 10;
 
+/// Number of fields whose memory goes on to the next trace of a record. More would stay in every record in the end.
+const MAX_SPARE_FIELDS: usize = 4;
+
 impl Fields {
+    /// Removes all fields, and keeps memory for the few that a trace usually has.
+    pub(super) fn clear(&mut self) {
+        let Fields { list, spans, text_bytes, done, root } = self;
+        list.clear();
+        if list.capacity() > MAX_SPARE_FIELDS {
+            *list = Vec::new();
+        }
+        (*spans, *text_bytes, *done) = (0, 0, None);
+        if let Some(root) = root {
+            root.clear();
+        }
+    }
+
     /// Sets a field. The last value under a key counts. Returns `false` if a limit is reached.
     pub(super) fn set(&mut self, span: SpanIndex, key: &'static str, value: Value) -> bool {
         let known = self.find(span, key);
@@ -67,7 +84,7 @@ impl Fields {
 
     /// Sets a field of the line `done`. Returns `false` if there are too many.
     pub(super) fn set_done(&mut self, key: &'static str, value: Value) -> bool {
-        self.done.get_or_insert_default().set(key, value)
+        self.done.get_or_insert_with(DoneFields::spare).set(key, value)
     }
 
     /// Returns the fields of the line `done`, which the record does not keep.

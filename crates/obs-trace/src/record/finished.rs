@@ -138,13 +138,12 @@ impl TraceRecord {
         self.slots.begun() - u64::from(self.kept().count_ones())
     }
 
-    /// Returns name and fields of the root span for an exporter. The fields of HTTP and others have a key with a dot.
+    /// Shows name and fields of the root span to an exporter. The fields of HTTP and others have a key with a dot.
     #[cfg(feature = "otlp")]
-    pub(crate) fn root_span(&self) -> (Option<String>, Vec<(&'static str, Value)>) {
+    pub(crate) fn show_root(&self, to: impl FnOnce(Option<&str>, &[(&'static str, Value)])) {
         let fields = lock(&self.fields);
         let root = fields.root();
-        let name = root.and_then(|root| root.name.as_ref()).map(ToString::to_string);
-        (name, root.map(|root| root.fields.list().to_vec()).unwrap_or_default())
+        to(root.and_then(|root| root.name.as_deref()), root.map_or(&[], |root| root.fields.list()));
     }
 
     /// Returns the bytes of memory that the record takes, known once it has ended.

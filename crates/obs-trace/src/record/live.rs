@@ -186,6 +186,9 @@ impl TraceRecord {
         let Some((end, fields)) = self.end(outcome) else { return false };
         self.with_sink(|sink| sink.complete(self, end));
         done_line::log(self, fields.as_deref());
+        if let Some(fields) = fields {
+            fields.give_back();
+        }
         true
     }
 

@@ -13,6 +13,12 @@ pub(crate) struct RootSpan {
 }
 
 impl RootSpan {
+    /// Removes the name and the fields, and keeps the memory of the fields.
+    pub(super) fn clear(&mut self) {
+        self.name = None;
+        self.fields.clear();
+    }
+
     /// Returns the bytes allocated for the span, with its own.
     pub(super) fn heap_bytes(&self) -> usize {
         let name = self.name.as_ref().filter(|name| name.is_heap_allocated()).map_or(0, SmolStr::len);

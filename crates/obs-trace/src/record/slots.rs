@@ -51,13 +51,16 @@ pub(crate) struct Slots {
     first: [Slot; FIRST],
     second: OnceLock<Box<[Slot; SECOND]>>,
     third: OnceLock<Box<[Slot; THIRD]>>,
+    fourth: OnceLock<Box<[Slot; FOURTH]>>,
 }
 
-// A trace of up to twelve spans is one allocation of half a KiB. The steps up to 128 are about threefold.
-const FIRST: usize = if IS_MODEL { 1 } else { 12 };
-const SECOND: usize = if IS_MODEL { 1 } else { 36 };
+// A trace of up to four spans is one allocation of about 400 bytes. The steps up to 128 are about threefold.
+const FIRST: usize = if IS_MODEL { 1 } else { 4 };
+const SECOND: usize = if IS_MODEL { 1 } else { 12 };
+const THIRD: usize = if IS_MODEL { 1 } else { 32 };
 const SECOND_END: usize = FIRST + SECOND;
-const THIRD: usize = SPAN_LIMIT - SECOND_END;
+const THIRD_END: usize = SECOND_END + THIRD;
+const FOURTH: usize = SPAN_LIMIT - THIRD_END;
 
 struct Slot {
     begin: AtomicInstant,
@@ -116,6 +119,7 @@ impl Slots {
             first: std::array::from_fn(|_| Slot::new()),
             second: OnceLock::new(),
             third: OnceLock::new(),
+            fourth: OnceLock::new(),
         }
     }
 
@@ -127,14 +131,16 @@ impl Slots {
         slots
     }
 
-    /// Makes all slots free, for another trace.
+    /// Makes all slots free, for another trace, and keeps those of the second step, if there are any.
     pub(super) fn clear(&mut self) {
         // Only the end of a slot tells that it was used.
-        let used = self.begun().min(FIRST as u64) as usize;
-        for slot in &mut self.first[..used] {
-            slot.end = AtomicInstant::new(Instant::ZERO);
+        for index in 0..self.begun().min(SECOND_END as u64) as usize {
+            if let Some(slot) = self.slot(index) {
+                // Relaxed: nothing else refers to the slots.
+                slot.end.store(Instant::ZERO, Ordering::Relaxed);
+            }
         }
-        (self.second, self.third) = (OnceLock::new(), OnceLock::new());
+        (self.third, self.fourth) = (OnceLock::new(), OnceLock::new());
         self.begun = AtomicU64::new(0);
     }
 
@@ -245,7 +251,8 @@ impl Slots {
     /// Returns the bytes allocated beside the trace.
     pub(super) fn heap_bytes(&self) -> usize {
         let second = self.second.get().map_or(0, |slots| size_of_val(&**slots));
-        second + self.third.get().map_or(0, |slots| size_of_val(&**slots))
+        let third = self.third.get().map_or(0, |slots| size_of_val(&**slots));
+        second + third + self.fourth.get().map_or(0, |slots| size_of_val(&**slots))
     }
 
     #[inline]
@@ -253,7 +260,8 @@ impl Slots {
         match index {
             ..FIRST => &self.first[index],
             FIRST..SECOND_END => &self.second.get_or_init(new_slots)[index - FIRST],
-            _ => &self.third.get_or_init(new_slots)[index - SECOND_END],
+            SECOND_END..THIRD_END => &self.third.get_or_init(new_slots)[index - SECOND_END],
+            _ => &self.fourth.get_or_init(new_slots)[index - THIRD_END],
         }
     }
 
@@ -262,7 +270,8 @@ impl Slots {
         match index {
             ..FIRST => self.first.get(index),
             FIRST..SECOND_END => self.second.get()?.get(index - FIRST),
-            _ => self.third.get()?.get(index - SECOND_END),
+            SECOND_END..THIRD_END => self.third.get()?.get(index - SECOND_END),
+            _ => self.fourth.get()?.get(index - THIRD_END),
         }
     }
 }

@@ -22,8 +22,8 @@ fn full_trace(store: &Store, fails: bool) -> Arc<TraceRecord> {
     trace.set_origin("ed25519:ada");
     trace.set_done_field("address", "192.0.2.7");
     let open = trace.enter(|| {
-        // More than are part of the record itself.
-        (0..13).for_each(|_| obs_trace::in_span("step", || ()));
+        // More than the memory is kept for.
+        (0..17).for_each(|_| obs_trace::in_span("step", || ()));
         obs_trace::in_span("step", || trace.set_field("key", "a text that needs an allocation"));
         if fails {
             trace.fail("timeout");
@@ -44,7 +44,7 @@ fn a_record_in_used_memory_has_nothing_of_the_trace_before() {
     for round in 0..40 {
         let fails = round % 2 == 0;
         let full = full_trace(&store, fails);
-        assert_eq!((full.spans().len(), full.dropped_spans(), full.is_marked()), (14, 1, !fails), "{round}");
+        assert_eq!((full.spans().len(), full.dropped_spans(), full.is_marked()), (18, 1, !fails), "{round}");
         assert_eq!((full.status().is_ok(), full.parent_span_id().is_some()), (!fails, true));
         places_of_full.insert(Arc::as_ptr(&full).addr());
         drop(full);
