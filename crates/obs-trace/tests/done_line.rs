@@ -38,6 +38,8 @@ struct Fields(serde_json::Map<String, serde_json::Value>);
 
 impl<'kvs> VisitSource<'kvs> for Fields {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        // A logger encodes any other key again for each line.
+        assert!(key.to_static_str().is_some(), "{key}");
         self.0.insert(key.to_string(), serde_json::to_value(value).unwrap());
         Ok(())
     }

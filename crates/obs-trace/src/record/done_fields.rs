@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use log::kv::{Error, Source, VisitSource};
+use log::kv::{Error, Key, Source, VisitSource};
 
 use super::Value;
 
@@ -64,7 +64,9 @@ impl DoneFields {
 
 impl Source for DoneFields {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
-        self.0.iter().try_for_each(|(key, value)| visitor.visit_pair((*key).into(), value.for_log()))
+        self.0
+            .iter()
+            .try_for_each(|(key, value)| visitor.visit_pair(Key::from_str_static(key), value.for_log()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::Record;
-use log::kv::{Error, Source, Value, VisitSource};
+use log::kv::{Error, Key, Source, Value, VisitSource};
 
 use super::done_fields::DoneFields;
 use super::{Status, TraceRecord};
@@ -37,12 +37,14 @@ pub(super) fn log(record: &TraceRecord, more: Option<&DoneFields>) {
     }
     let line = || {
         let blocked = record.blocked();
+        // A logger encodes a key once if it is told that the key is static.
+        let key = Key::from_str_static;
         let ours = [
-            ("capability", Value::from(record.capability())),
-            ("status", Value::from(status.as_str())),
-            ("ms", Value::from(clock::ms(record.duration()))),
-            ("spans", Value::from(record.span_count())),
-            ("blocked_ms", Value::from(clock::ms(blocked))),
+            (key("capability"), Value::from(record.capability())),
+            (key("status"), Value::from(status.as_str())),
+            (key("ms"), Value::from(clock::ms(record.duration()))),
+            (key("spans"), Value::from(record.span_count())),
+            (key("blocked_ms"), Value::from(clock::ms(blocked))),
         ];
         // Most traces block nothing, and their lines do not say so.
         let ours = if blocked.is_zero() { &ours[..4] } else { &ours[..] };
@@ -56,7 +58,7 @@ pub(super) fn log(record: &TraceRecord, more: Option<&DoneFields>) {
     let _ = catch_unwind(AssertUnwindSafe(|| while_ending(record.trace_id(), line)));
 }
 
-struct Joined<'a>(&'a [(&'static str, Value<'a>)], Option<&'a DoneFields>);
+struct Joined<'a>(&'a [(Key<'static>, Value<'a>)], Option<&'a DoneFields>);
 
 impl Source for Joined<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
