@@ -1,6 +1,7 @@
 //! The whole request: a server of axum without observability, with ours, and with the stack that is usual for axum.
 
 mod collector;
+mod layered;
 mod load;
 mod measure;
 mod ours;
@@ -43,6 +44,7 @@ const CONNECTIONS: [usize; 5] = [1, 8, 32, 128, 512];
 const STREAMS: [usize; 2] = [32, 512];
 
 const PLAIN: &str = "axum";
+const LAYERED: &str = "axum-layer";
 const OURS: &str = "obs-facade";
 const HISTORY: &str = "obs-facade-history";
 const USUAL: &str = "tower-http";
@@ -50,6 +52,7 @@ const USUAL: &str = "tower-http";
 pub(crate) fn area() -> Area {
     let contenders = vec![
         contender::<plain::Plain>("limit: axum without observability"),
+        contender::<layered::Layered>("limit: axum, a layer that records nothing"),
         contender::<ours::Ours>("obs-facade"),
         contender::<ours::WithHistory>("obs-facade, history on disk too"),
         contender::<usual::Usual>("TraceLayer, tracing, OpenTelemetry, metrics"),
