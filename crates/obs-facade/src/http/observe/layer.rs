@@ -157,7 +157,7 @@ fn begin<B>(request: &mut Request<B>, routes: Option<&Routes>) -> Option<Call> {
         (None, Some(routes)) => {
             let route = routes.of(request);
             let trace = begin_trace(request, &route.capability);
-            describe(&trace, &route);
+            describe(&trace, route);
             Call::begin(Kind::Route, trace)
         }
         (None, None) => return None,

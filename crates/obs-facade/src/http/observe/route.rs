@@ -1,8 +1,8 @@
 //! Names of requests that are no bus calls: the template of the route that matched, never the text of the client.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::MatchedPath;
 use http::{Method, Request};
@@ -11,17 +11,22 @@ use http::{Method, Request};
 #[derive(Debug)]
 pub(super) struct Routes {
     prefix: Box<str>,
-    unmatched: Arc<Template>,
+    unmatched: Template,
     /// Template in the place of those beyond the limit.
-    overflow: Arc<Template>,
-    // A lock that is written once for each template. Requests only read it.
-    known: RwLock<HashMap<Box<str>, Arc<Template>>>,
+    overflow: Template,
+    /// Each template in the first free place from that of its hash on. Without a lock, and without a count of references: each
+    /// request of all threads would write to them.
+    known: Box<[OnceLock<Box<Template>>]>,
+    /// Number of templates in `known`.
+    count: AtomicUsize,
     hasher: RandomState,
 }
 
 /// Maximum number of templates. A program has some dozens. One that makes routes from outside text must not fill the
 /// memory; its further routes share a name.
 const MAX_TEMPLATES: usize = 1024;
+/// Number of places for them. Half of them stay free, so that a search ends soon.
+const PLACES: usize = 2 * MAX_TEMPLATES;
 /// Maximum length of a name in bytes, which is that of a label value and of a trace's capability.
 const MAX_NAME_BYTES: usize = 128;
 /// Name in the place of a template for requests that no route matched.
@@ -31,15 +36,16 @@ impl Routes {
     pub(super) fn new(prefix: &str) -> Routes {
         Routes {
             prefix: prefix.into(),
-            unmatched: Arc::new(Template::new(UNMATCHED)),
-            overflow: Arc::new(Template::new(obs_metrics::OVERFLOW)),
-            known: RwLock::default(),
+            unmatched: Template::new(UNMATCHED),
+            overflow: Template::new(obs_metrics::OVERFLOW),
+            known: (0..PLACES).map(|_| OnceLock::new()).collect(),
+            count: AtomicUsize::new(0),
             hasher: RandomState::new(),
         }
     }
 
     /// Returns the route of a request. axum sets the template before a layer of `Router::layer` runs.
-    pub(super) fn of<B>(&self, request: &Request<B>) -> Arc<Route> {
+    pub(super) fn of<B>(&self, request: &Request<B>) -> &Route {
         let method = Verb::of(request.method());
         match request.extensions().get::<MatchedPath>() {
             Some(path) => self.matched(method, path.as_str()),
@@ -52,7 +58,7 @@ impl Routes {
         }
     }
 
-    fn matched(&self, method: Verb, template: &str) -> Arc<Route> {
+    fn matched(&self, method: Verb, template: &str) -> &Route {
         self.template(template).route(method, |template| Route {
             capability: self.bounded(format!("{}:{} {template}", self.prefix, method.word)),
             span_name: format!("{} {template}", method.span_name).into(),
@@ -61,17 +67,25 @@ impl Routes {
         })
     }
 
-    fn template(&self, text: &str) -> Arc<Template> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        match known.get(text) {
-            Some(template) => return Arc::clone(template),
-            None if known.len() >= MAX_TEMPLATES => return Arc::clone(&self.overflow),
-            None => drop(known),
+    fn template(&self, text: &str) -> &Template {
+        let first = self.hasher.hash_one(text) as usize;
+        for place in 0..PLACES {
+            let place = &self.known[first.wrapping_add(place) % PLACES];
+            let template = match place.get() {
+                Some(known) => known,
+                // Relaxed: a number alone. Requests of new templates that meet here exceed the limit by that of the threads.
+                None if self.count.load(Ordering::Relaxed) >= MAX_TEMPLATES => return &self.overflow,
+                None => place.get_or_init(|| {
+                    self.count.fetch_add(1, Ordering::Relaxed);
+                    Box::new(Template::new(text))
+                }),
+            };
+            // Another thread may have put another template here meanwhile.
+            if *template.text == *text {
+                return template;
+            }
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        // Requests of new templates may have met here, so the number may exceed the limit by that of the threads.
-        let new = known.entry(text.into()).or_insert_with(|| Arc::new(Template::new(text)));
-        Arc::clone(new)
+        &self.overflow
     }
 
     /// Cuts a name that is too long. A hash of the whole keeps templates with the same beginning apart.
@@ -89,7 +103,7 @@ impl Routes {
 #[derive(Debug)]
 struct Template {
     text: Box<str>,
-    routes: [OnceLock<Arc<Route>>; VERBS.len()],
+    routes: [OnceLock<Route>; VERBS.len()],
 }
 
 impl Template {
@@ -97,13 +111,12 @@ impl Template {
         Template { text: text.into(), routes: Default::default() }
     }
 
-    fn route(&self, method: Verb, make: impl FnOnce(&str) -> Route) -> Arc<Route> {
-        let route = self.routes[method.index].get_or_init(|| {
+    fn route(&self, method: Verb, make: impl FnOnce(&str) -> Route) -> &Route {
+        self.routes[method.index].get_or_init(|| {
             let route = make(&self.text);
             trust(&route.capability);
-            Arc::new(route)
-        });
-        Arc::clone(route)
+            route
+        })
     }
 }
 
@@ -198,6 +211,10 @@ mod tests {
             .collect();
         assert_eq!(names.len(), MAX_TEMPLATES + 1);
         assert!(names.contains("web:GET __overflow__"));
-        assert_eq!(routes.known.read().unwrap().len(), MAX_TEMPLATES);
+        assert_eq!(routes.known.iter().filter(|place| place.get().is_some()).count(), MAX_TEMPLATES);
+        let again: Vec<_> = [0, MAX_TEMPLATES - 1, MAX_TEMPLATES]
+            .map(|n| routes.matched(Verb::of(&Method::POST), &format!("/{n}")).capability.clone())
+            .into();
+        assert_eq!(again, ["web:POST /0", "web:POST /1023", "web:POST __overflow__"].map(Box::from));
     }
 }
