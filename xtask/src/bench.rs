@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 
 use lexopt::prelude::*;
 
+use crate::steps::{Step, Verdict, both, passes};
 use crate::{Done, cargo};
+
+pub(crate) const BENCH: Step = ("bench", checks);
 
 const AREAS: [&str; 4] = ["log", "metrics", "trace", "http"];
 
@@ -49,6 +52,18 @@ pub(crate) fn run(options: &Options) -> Done {
     Ok(cargo::status(race.args(&options.passed_on))?)
 }
 
+/// Lints and tests the package, which is no member of the workspace.
+fn checks() -> Verdict {
+    let check = |what: &str, args: &[&str]| {
+        let mut command = cargo::command();
+        command.arg(what).args(["--all-targets", "--all-features", "--manifest-path"]).arg(manifest());
+        // Nobody debugs it, and the peers are many.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        passes(command.arg("--target-dir").arg(target()).args(args))
+    };
+    both(check("clippy", &["--", "-D", "warnings"]), || check("test", &[]))
+}
+
 /// Returns the last commit that changed the measured code, and whether it was changed since. So the commit of the page itself
 /// makes no other.
 fn commit() -> Result<String, String> {
@@ -64,14 +79,23 @@ fn commit() -> Result<String, String> {
     Ok(if is_changed { format!("{commit} with changes") } else { commit })
 }
 
+pub(crate) fn manifest() -> PathBuf {
+    cargo::root().join("tests").join("bench").join("Cargo.toml")
+}
+
+/// Returns the folder for what is built of the package.
+fn target() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cargo::root().join("target"), PathBuf::from);
+    cargo::root().join(target).join("bench")
+}
+
 /// Builds the program with these features in the target folder of the workspace, and returns its path. It is copied to
 /// `name`, because the next build replaces it.
 fn build(features: &[&str], name: &str) -> Result<PathBuf, String> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cargo::root().join("target"), PathBuf::from);
-    let target = cargo::root().join(target).join("bench");
+    let target = target();
     let built = cargo::command()
         .args(["rustc", "--release", "--bin", "bench", "--manifest-path"])
-        .arg(cargo::root().join("tests").join("bench").join("Cargo.toml"))
+        .arg(manifest())
         .arg("--target-dir")
         .arg(&target)
         .args(features)

@@ -5,14 +5,15 @@ use std::process::Command;
 use lexopt::prelude::*;
 
 use crate::steps::{self, Step, Verdict, both, passes, there_is};
-use crate::{Done, api, cargo, features, page, sanitize, say};
+use crate::{Done, api, bench, cargo, features, page, sanitize, say};
 
 /// Steps by name, in the order in which they run. Quick ones come first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", format),
     ("deny", deny),
     page::PAGE,
     ("clippy", clippy),
+    bench::BENCH,
     ("docs", docs),
     api::API,
     sanitize::MODELS,
@@ -57,7 +58,9 @@ fn format() -> Verdict {
     if !there_is(Command::new("rustfmt").arg("--version")) {
         return Verdict::ToolMissing("rustfmt is not installed (rustup component add rustfmt)".into());
     }
-    passes(cargo::command().args(["fmt", "--all", "--check"]))
+    both(passes(cargo::command().args(["fmt", "--all", "--check"])), || {
+        passes(cargo::command().args(["fmt", "--check", "--manifest-path"]).arg(bench::manifest()))
+    })
 }
 
 fn clippy() -> Verdict {
