@@ -128,6 +128,7 @@ mod process;
 mod queue;
 #[cfg(feature = "reader")]
 pub mod reader;
+mod record;
 mod sync;
 mod writer;
 

@@ -122,7 +122,7 @@ fn show(queue: &Queue) {
                 Some((draft, line)) => text.extend_from_slice(completed(draft, line).as_bytes()),
                 None => backlog.bytes(&run).for_each(|line| text.extend_from_slice(line)),
             }
-            backlog.retire(&run, run.bytes);
+            backlog.retire(&run, usize::MAX);
             // Before the write, so that callers get the memory back even if the terminal blocks.
             backlog.recycle(queue);
             // There is no place to report that stderr fails.

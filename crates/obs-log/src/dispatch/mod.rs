@@ -22,8 +22,10 @@ use crate::backtrace::Unresolved;
 use crate::config::ConsoleFormat;
 use crate::config::error::{Error, ErrorKind};
 use crate::config::levels::Levels;
+use crate::json::cache::Address;
 use crate::json::cache::names::{NameCache, NameSlot};
 use crate::process::fork::in_forked_child;
+use crate::record::encode::Found;
 use crate::sync::lock;
 
 /// Routing in force. `None` before the first `configure`.
@@ -146,7 +148,7 @@ impl Log for Receiver {
 
     fn log(&self, record: &Record<'_>) {
         if !is_echo(record, Entry::Installed) {
-            send(record.target(), record);
+            send_target(record);
         }
     }
 
@@ -162,7 +164,7 @@ impl Log for Handed {
 
     fn log(&self, record: &Record<'_>) {
         if !is_echo(record, Entry::Handed) {
-            send(record.target(), record);
+            send_target(record);
         }
     }
 
@@ -191,57 +193,70 @@ pub(crate) fn allows(name: &str, level: Level) -> bool {
 
 /// Sends a record to the thread's capture or to the sinks, under this name.
 pub(crate) fn send(name: &str, record: &Record<'_>) {
-    send_named(name, record, None, |names| names.find(name));
+    send_named(Name::Any(name), record);
 }
 
 /// Sends a record under a `'static` name.
 pub(crate) fn send_static(name: &'static str, record: &Record<'_>) {
-    send_named(name, record, None, |names| names.find_static(name));
+    send_named(Name::Static(name), record);
 }
 
-/// Sends a record whose backtrace has no symbols yet.
-pub(crate) fn send_unresolved(name: &str, record: &Record<'_>, trace: &Arc<Unresolved>) {
-    send_named(name, record, Some(trace), |names| names.find(name));
+/// Sends a record under its target.
+fn send_target(record: &Record<'_>) {
+    // The target of a `log` macro is the path of its module, unless it has another one.
+    match record.module_path_static().filter(|path| std::ptr::eq(*path, record.target())) {
+        Some(path) => send_static(path, record),
+        None => send(record.target(), record),
+    }
 }
 
-// Inlined, so that a line without a backtrace has no branch for one.
+/// Name of a logger.
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    /// Told by its address.
+    Static(&'static str),
+    Any(&'a str),
+}
+
 #[inline]
-fn send_named(
-    name: &str,
-    record: &Record<'_>,
-    trace: Option<&Arc<Unresolved>>,
-    find: impl FnOnce(&mut NameCache) -> NameSlot,
-) {
-    if capture::any() && capture::take(name, record, trace) {
+fn send_named(name: Name<'_>, record: &Record<'_>) {
+    let (Name::Static(text) | Name::Any(text)) = name;
+    if capture::any() && capture::take(text, record, None) {
         return;
     }
     if in_forked_child() {
         return sinks::count_dropped(record.level());
     }
-    let accepted = deliver(record.level(), find, |file, producer, slot| match trace {
-        None => file.accept(producer, slot, record),
-        Some(trace) => file.accept_unresolved(producer, slot, record, trace),
-    });
-    if let Some(further) = accepted {
-        further.show(name, record, trace);
+    if let Some(further) = deliver_by_site(name, record) {
+        further.show(text, record, None);
     }
 }
 
-/// Sends an event under a `'static` name. `with_record` calls its argument with the event as a record, for those who take no
-/// other form.
-pub(crate) fn send_event(
-    name: &'static str,
-    event: &impl Source,
-    with_record: impl Fn(&mut dyn FnMut(&Record<'_>)),
-) {
-    if capture::any() || in_forked_child() {
-        return with_record(&mut |record| send_static(name, record));
+/// Sends a record whose backtrace has no symbols yet.
+pub(crate) fn send_unresolved(name: &str, record: &Record<'_>, trace: &Arc<Unresolved>) {
+    if capture::any() && capture::take(name, record, Some(trace)) {
+        return;
     }
-    let find = |names: &mut NameCache| names.find_static(name);
-    let accepted = deliver(event.level(), find, |file, producer, slot| file.accept(producer, slot, event));
+    if in_forked_child() {
+        return sinks::count_dropped(record.level());
+    }
+    let find = |names: &mut NameCache| names.find(name);
+    let accept =
+        |file: &FileSink, producer: Producer<'_>, slot| file.accept_unresolved(producer, slot, record, trace);
+    if let Some(further) = deliver(record.level(), find, accept) {
+        further.show(name, record, Some(trace));
+    }
+}
+
+/// Sends an event under a `'static` name.
+pub(crate) fn send_event(name: &'static str, event: &impl Source) {
+    if capture::any() || in_forked_child() {
+        return event.with_record(&mut |record| send_static(name, record));
+    }
+    let accepted = deliver_by_site(Name::Static(name), event);
     // Most events are for the file alone, and are visited once.
     if let Some(further) = accepted.filter(|further| further.wants(event.level())) {
-        with_record(&mut |record| further.show(name, record, None));
+        event.with_record(&mut |record| further.show(name, record, None));
     }
 }
 
@@ -272,6 +287,46 @@ impl Further {
         }
         observer::show(name, record);
     }
+}
+
+/// Gives a line to the file: as a record if its site is known, else rendered. `None` if its level is not allowed.
+// Inlined, so that each kind of name and of line has code of its own.
+#[inline(always)]
+fn deliver_by_site(name: Name<'_>, source: &impl Source) -> Option<Further> {
+    thread::with(|local| {
+        let (routing, mut producer) = local.parts();
+        let routing = refreshed(routing)?;
+        let file = &routing.sinks.file;
+        let names = &mut producer.encoder.names;
+        let (address, known) = match name {
+            Name::Static(name) => (Some(Address::of(name)), None),
+            Name::Any(name) => {
+                let slot = names.find(name);
+                (names.address(slot), Some(slot))
+            }
+        };
+        let identity = address.and_then(|address| source.identity(address, routing.number));
+        let found = identity.map_or(Found::Unfit, |identity| producer.records.find(&identity));
+        if let Found::Site(site) = found
+            && file.pipeline.accept_record(&mut producer, site, source, &file.redact)
+        {
+            return Some(Further(routing.sinks.console.clone()));
+        }
+        let names = &mut producer.encoder.names;
+        let slot = match name {
+            Name::Static(name) => names.find_static(name),
+            Name::Any(_) => known?,
+        };
+        if !routing.allows(source.level(), names, slot) {
+            return None;
+        }
+        if let (Some(identity), Found::Unknown) = (identity, found) {
+            let (records, encoder) = (&mut *producer.records, &mut *producer.encoder);
+            source.with_record(&mut |record| records.learn(identity, encoder, slot, record, &file.redact));
+        }
+        file.accept(producer, slot, source);
+        Some(Further(routing.sinks.console.clone()))
+    })
 }
 
 /// Gives a line to the file by `accept`. `None` if its level is not allowed.

@@ -16,9 +16,14 @@ use crate::config::redactor::Redactor;
 use crate::files::DayFiles;
 use crate::journal::{self, file::HandoverFile};
 use crate::json::Encoder;
+use crate::json::cache::Address;
 use crate::json::cache::names::NameSlot;
+use crate::json::catch::caught;
 use crate::process::fork::in_forked_child;
 use crate::process::stderr;
+use crate::record::encode::{RecordEncoder, SiteSlot};
+use crate::record::identity::Identity;
+use crate::record::values::RecordVisitor;
 use crate::sync::lock;
 use crate::writer::Writer;
 use crate::writer::recovery;
@@ -37,6 +42,7 @@ pub(crate) struct Producer<'a> {
     /// Number of the thread.
     pub(crate) number: usize,
     pub(crate) encoder: &'a mut Encoder,
+    pub(crate) records: &'a mut RecordEncoder,
     pub(crate) last_reading: &'a mut LastReading,
 }
 
@@ -52,6 +58,16 @@ pub(crate) trait Source {
         nanos: i64,
         redact: &Redactor,
     ) -> Option<&'e [u8]>;
+
+    /// Returns what tells the place that the line comes from. `None` if nothing does.
+    fn identity(&self, name: Address, routing: u64) -> Option<Identity>;
+
+    /// Writes the values for the writer to render, and first the message if the lines of this place have messages of their own.
+    /// Returns the end, or `None` if the line has to be rendered at once.
+    fn write(&self, visitor: RecordVisitor<'_>, has_own_message: bool) -> Option<usize>;
+
+    /// Calls `take` with the line as a record of the `log` crate.
+    fn with_record(&self, take: &mut dyn FnMut(&Record<'_>));
 }
 
 impl Source for Record<'_> {
@@ -69,6 +85,25 @@ impl Source for Record<'_> {
         redact: &Redactor,
     ) -> Option<&'e [u8]> {
         encoder.encode_as(name, nanos, self, redact)
+    }
+
+    #[inline]
+    fn identity(&self, name: Address, routing: u64) -> Option<Identity> {
+        Identity::of(name, self, routing)
+    }
+
+    #[inline]
+    fn write(&self, mut visitor: RecordVisitor<'_>, has_own_message: bool) -> Option<usize> {
+        if has_own_message {
+            visitor.message(self.args()).ok()?;
+        }
+        caught(|| self.key_values().visit(&mut visitor))?.ok()?;
+        visitor.end()
+    }
+
+    #[inline]
+    fn with_record(&self, take: &mut dyn FnMut(&Record<'_>)) {
+        take(self);
     }
 }
 
@@ -129,6 +164,36 @@ impl Pipeline {
         redact: &Redactor,
     ) {
         self.accept_within(producer, name, source, redact, self.shared.max_wait());
+    }
+
+    /// Encodes `source`, whose site is known, for the writer and queues it. Returns `false` if the line has to be rendered here.
+    #[inline]
+    pub(crate) fn accept_record(
+        &self,
+        producer: &mut Producer<'_>,
+        site: SiteSlot,
+        source: &impl Source,
+        redact: &Redactor,
+    ) -> bool {
+        let nanos = self.shared.clock.now_after(producer.last_reading);
+        if !producer.records.encode(site, producer.encoder, source, redact) {
+            return false;
+        }
+        let (queue, level) = (&self.shared.queue, source.level());
+        if in_forked_child() {
+            queue.count_dropped(level, 1);
+            return true;
+        }
+        let wait = self.shared.max_wait();
+        let (short, line) = producer.records.last();
+        let length = line.len();
+        if !short.is_some_and(|short| queue.append_short(producer.number, level, nanos, short, length)) {
+            queue.append(producer.number, level, nanos, line, wait);
+        }
+        if self.shared.ended.load(Ordering::Relaxed) {
+            self.flush_once(Instant::now() + wait);
+        }
+        true
     }
 
     /// Encodes `source` and queues its line, for which it waits at most `wait`.

@@ -8,11 +8,13 @@ use crate::clock::LastReading;
 use crate::dispatch::pipeline::Producer;
 use crate::dispatch::routing::Routing;
 use crate::json::Encoder;
+use crate::record::encode::RecordEncoder;
 
 /// Buffers of a thread, and its number in the queue.
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) encoder: Encoder,
+    records: RecordEncoder,
     /// Routing of the thread's last line.
     routing: Option<Arc<Routing>>,
     last_reading: LastReading,
@@ -40,8 +42,8 @@ impl Local {
     /// Returns the routing and the rest, to be borrowed apart.
     #[inline]
     pub(crate) fn parts(&mut self) -> (&mut Option<Arc<Routing>>, Producer<'_>) {
-        let Local { encoder, routing, last_reading, number } = self;
-        (routing, Producer { number: *number, encoder, last_reading })
+        let Local { encoder, records, routing, last_reading, number } = self;
+        (routing, Producer { number: *number, encoder, records, last_reading })
     }
 
     fn new() -> Box<Local> {
@@ -50,6 +52,7 @@ impl Local {
         let number = THREADS.fetch_add(1, Ordering::Relaxed);
         Box::new(Local {
             encoder: Encoder::default(),
+            records: RecordEncoder::default(),
             routing: None,
             last_reading: LastReading::default(),
             number,

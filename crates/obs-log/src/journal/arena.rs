@@ -8,7 +8,7 @@ use crate::files::open::FilePosition;
 use crate::journal::file::HandoverFile;
 use crate::journal::format::{
     CHUNK_SIZE, CHUNKS, ChunkHeader, DEVICE, FIRST_PIECE, FORMAT, HEADER_BYTES, Head, INODE, Layout, MAGIC,
-    MAX_PIECES, OFFSET, PIECES, Piece,
+    MAX_PIECES, OFFSET, PIECES, Piece, SITE_BYTES, SITES,
 };
 use crate::journal::map::Map;
 use crate::limits::MIN_QUEUE_BYTES;
@@ -42,15 +42,17 @@ pub(crate) enum Leftover {
 
 /// Returns the size of a file for at most `bytes` of lines.
 pub(crate) fn file_bytes(bytes: usize) -> u64 {
-    Layout::for_bytes(bytes).file_bytes()
+    Layout::for_bytes(bytes, SITE_BYTES).file_bytes()
 }
 
 impl Arena {
     /// Makes an arena in memory that ends with the process. It is smaller than `bytes` if the process may not have as much.
     pub(crate) fn in_memory(bytes: usize) -> io::Result<Arena> {
-        let length = usize::try_from(file_bytes(bytes)).map_err(io::Error::other)?;
+        // No other process would read its sites.
+        let layout = Layout::for_bytes(bytes, 0);
+        let length = usize::try_from(layout.file_bytes()).map_err(io::Error::other)?;
         match Map::in_memory(length) {
-            Ok(map) => Ok(Arena::formatted(map, bytes, None)),
+            Ok(map) => Ok(Arena::formatted(map, layout, None)),
             Err(_) if bytes > MIN_QUEUE_BYTES => Arena::in_memory((bytes / 2).max(MIN_QUEUE_BYTES)),
             Err(error) => Err(error),
         }
@@ -63,12 +65,11 @@ impl Arena {
             file.remove();
             return Err(io::Error::other("the file has another size"));
         }
-        Ok(Arena::formatted(map, bytes, Some(file)))
+        Ok(Arena::formatted(map, Layout::for_bytes(bytes, SITE_BYTES), Some(file)))
     }
 
-    fn formatted(map: Map, bytes: usize, file: Option<HandoverFile>) -> Arena {
-        let arena =
-            Arena { map, layout: Layout::for_bytes(bytes), file, is_provided: AtomicBool::new(false) };
+    fn formatted(map: Map, layout: Layout, file: Option<HandoverFile>) -> Arena {
+        let arena = Arena { map, layout, file, is_provided: AtomicBool::new(false) };
         // Relaxed: the store of the magic number below orders both sizes.
         arena.word(CHUNK_SIZE).store(arena.layout.chunk_bytes as u64, Ordering::Relaxed);
         arena.word(CHUNKS).store(arena.layout.chunks as u64, Ordering::Relaxed);
@@ -161,6 +162,35 @@ impl Arena {
         let word = |at: usize| self.word(at).load(Ordering::Relaxed);
         let position = FilePosition { device: word(DEVICE), inode: word(INODE), offset: word(OFFSET) };
         Some((position, (0..count).map(|at| Piece::unpacked(word(FIRST_PIECE + 8 * at))).collect()))
+    }
+
+    /// Appends texts of sites, whose length is a multiple of eight. Does nothing if they do not fit. Only one thread may call it at
+    /// a time.
+    pub(crate) fn add_sites(&self, texts: &[u8]) {
+        let used = self.site_bytes();
+        if used + texts.len() > self.layout.site_bytes {
+            return;
+        }
+        let (words, _) = texts.as_chunks::<8>();
+        for (at, word) in words.iter().enumerate() {
+            // Relaxed: the store below orders all of them.
+            let place = self.word(self.layout.sites_at() + used + 8 * at);
+            place.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        }
+        // Release: sites that are counted are complete.
+        self.word(SITES).store((used + texts.len()) as u64, Ordering::Release);
+    }
+
+    /// Returns the texts of all sites, as another process left them.
+    pub(crate) fn sites(&self) -> Vec<u8> {
+        let word = |at: usize| self.word(self.layout.sites_at() + at).load(Ordering::Relaxed).to_ne_bytes();
+        (0..self.site_bytes() / 8 * 8).step_by(8).flat_map(word).collect()
+    }
+
+    /// A damaged file may say more than there are.
+    fn site_bytes(&self) -> usize {
+        // Acquire: pairs with the store in `add_sites`.
+        (self.word(SITES).load(Ordering::Acquire) as usize).min(self.layout.site_bytes)
     }
 
     /// Offset of a chunk.

@@ -12,6 +12,9 @@ use crate::backtrace::Draft;
 use crate::journal::arena::Arena;
 use crate::journal::format::{CHUNK_HEADER_BYTES, ChunkHeader, MARK_BYTES, Mark};
 
+/// Bytes of a short line, which are copied in one step.
+pub(crate) const SHORT_BYTES: usize = 64;
+
 /// Lines of one shard.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -97,14 +100,31 @@ impl Chunk {
     #[inline]
     pub(crate) fn push(&mut self, nanos: i64, line: &[u8]) {
         assert!(self.has_room(line.len()));
-        let end = self.bytes + line.len();
+        self.put(nanos, line, line.len());
+    }
+
+    /// Appends a short line, the first `length` of these bytes, for which there is room. Returns `false` if there is no room to
+    /// copy all of them.
+    #[inline]
+    pub(crate) fn push_short(&mut self, nanos: i64, line: &[u8; SHORT_BYTES], length: usize) -> bool {
+        if !self.has_room(SHORT_BYTES) || length > SHORT_BYTES {
+            return false;
+        }
+        self.put(nanos, line, length);
+        true
+    }
+
+    /// Copies `bytes`, for which there is room, and counts the first `length` of them as a line.
+    #[inline]
+    fn put(&mut self, nanos: i64, bytes: &[u8], length: usize) {
+        let end = self.bytes + length;
         let lines = self.lines + 1;
         let header = self.header();
         // Before the bytes. A kill between here and the last store leaves a begun line, which is counted as torn.
         header.begun.store(lines as u64, Ordering::Relaxed);
-        // SAFETY: `has_room` leaves these bytes between the lines before and the marks, inside of this chunk, which is
-        // borrowed mutably.
-        unsafe { self.arena.map.write(self.start + CHUNK_HEADER_BYTES + self.bytes, line) };
+        // SAFETY: the callers have asked `has_room`, which leaves these bytes between the lines before and the marks, inside of
+        // this chunk, which is borrowed mutably.
+        unsafe { self.arena.map.write(self.start + CHUNK_HEADER_BYTES + self.bytes, bytes) };
         let mark = self.mark(self.lines);
         // Relaxed: the store of `committed` below orders both.
         mark.nanos.store(nanos as u64, Ordering::Relaxed);
@@ -201,8 +221,9 @@ impl Chunk {
         self.arena.map.view(self.start + CHUNK_HEADER_BYTES + self.capacity - (line + 1) * MARK_BYTES)
     }
 
+    /// End of the line among the bytes.
     #[inline]
-    fn end(&self, line: usize) -> usize {
+    pub(crate) fn end(&self, line: usize) -> usize {
         self.mark(line).end.load(Ordering::Relaxed) as usize
     }
 }

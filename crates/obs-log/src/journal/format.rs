@@ -4,7 +4,10 @@
 //! header   kind and version of the file; the intent, which is the write to a day file that is under way
 //! chunk 0  its header; bytes of lines, growing up; a mark for each line, growing down from the chunk's end
 //! chunk 1  …
+//! sites    texts of the places in the program that the records among the lines come from; see `record/`
 //! ```
+//!
+//! A file of version 1 ends behind its chunks, and all of its lines are rendered.
 //!
 //! Everything is in words of 8 bytes in the machine's own order, because a file is read where it was written. A line is
 //! accepted when its chunk's `committed` counts it, which is stored with `Release` after its bytes and its mark.
@@ -28,7 +31,9 @@ pub(super) const MARK_BYTES: usize = 16;
 const CHUNK_ALIGNMENT: usize = 128;
 
 /// First word of a file. The last character is the version of the format.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"obs-log1");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"obs-log2");
+/// First word of a file of the version before.
+pub(super) const MAGIC_1: u64 = u64::from_le_bytes(*b"obs-log1");
 
 /// Offsets of the words in the header.
 pub(super) const FORMAT: usize = 0;
@@ -39,7 +44,13 @@ pub(super) const PIECES: usize = 24;
 pub(super) const DEVICE: usize = 32;
 pub(super) const INODE: usize = 40;
 pub(super) const OFFSET: usize = 48;
+/// Offset of the number of bytes of the sites. Always 0 in a file of version 1.
+pub(super) const SITES: usize = 56;
 pub(super) const FIRST_PIECE: usize = 64;
+
+/// Bytes behind the chunks of a file, for sites. A program of which more than some 500 places log has the lines of the others
+/// rendered by their callers.
+pub(crate) const SITE_BYTES: usize = 64 << 10;
 
 /// Maximum number of pieces in one write to a day file: as many as the header has room for.
 pub(crate) const MAX_PIECES: usize = (HEADER_BYTES - FIRST_PIECE) / 8;
@@ -98,6 +109,7 @@ impl Piece {
 pub(super) struct Layout {
     pub(super) chunks: usize,
     pub(super) chunk_bytes: usize,
+    pub(super) site_bytes: usize,
 }
 
 /// Beginning of a file, judged.
@@ -111,17 +123,22 @@ pub(super) enum Head {
 }
 
 impl Layout {
-    /// Layout of at most `bytes`: a whole number of chunks of about [`CHUNK_BYTES`] behind the header.
-    pub(super) fn for_bytes(bytes: usize) -> Layout {
+    /// Layout of at most `bytes`: a whole number of chunks of about [`CHUNK_BYTES`] between the header and the sites.
+    pub(super) fn for_bytes(bytes: usize, site_bytes: usize) -> Layout {
         let chunks = (bytes / CHUNK_BYTES).clamp(1, MAX_CHUNKS as usize);
         let chunk_bytes =
-            (bytes.max(CHUNK_BYTES) - HEADER_BYTES) / chunks / CHUNK_ALIGNMENT * CHUNK_ALIGNMENT;
-        Layout { chunks, chunk_bytes }
+            (bytes.max(CHUNK_BYTES) - HEADER_BYTES - site_bytes) / chunks / CHUNK_ALIGNMENT * CHUNK_ALIGNMENT;
+        Layout { chunks, chunk_bytes, site_bytes }
     }
 
     /// Size of the file in bytes.
     pub(super) fn file_bytes(self) -> u64 {
-        (HEADER_BYTES + self.chunks * self.chunk_bytes) as u64
+        (self.sites_at() + self.site_bytes) as u64
+    }
+
+    /// Offset of the sites.
+    pub(super) fn sites_at(self) -> usize {
+        HEADER_BYTES + self.chunks * self.chunk_bytes
     }
 
     /// Judges the first bytes of a file of this length. Every number in them is checked, because a file may be damaged.
@@ -129,14 +146,15 @@ impl Layout {
         // Native order, because the file is read on the machine that has written it.
         let (words, _) = head.as_chunks::<8>();
         let word = |at: usize| words.get(at / 8).map_or(0, |word| u64::from_ne_bytes(*word));
-        match word(FORMAT) {
-            MAGIC => {}
+        let site_bytes = match word(FORMAT) {
+            MAGIC => SITE_BYTES,
+            MAGIC_1 => 0,
             0 => return Head::Empty,
             _ => return Head::Foreign,
-        }
+        };
         let (chunk_bytes, chunks) = (word(CHUNK_SIZE), word(CHUNKS));
-        let expected =
-            chunks.checked_mul(chunk_bytes).and_then(|bytes| bytes.checked_add(HEADER_BYTES as u64));
+        let beside = (HEADER_BYTES + site_bytes) as u64;
+        let expected = chunks.checked_mul(chunk_bytes).and_then(|bytes| bytes.checked_add(beside));
         let possible = chunk_bytes.is_multiple_of(CHUNK_ALIGNMENT as u64)
             && (CHUNK_HEADER_BYTES as u64) < chunk_bytes
             && (1..=MAX_CHUNKS).contains(&chunks)
@@ -144,6 +162,6 @@ impl Layout {
         if !possible {
             return Head::Foreign;
         }
-        Head::Valid(Layout { chunks: chunks as usize, chunk_bytes: chunk_bytes as usize })
+        Head::Valid(Layout { chunks: chunks as usize, chunk_bytes: chunk_bytes as usize, site_bytes })
     }
 }

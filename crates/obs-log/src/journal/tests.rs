@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::files::open::FilePosition;
-use crate::journal::chunk::Chunk;
+use crate::journal::chunk::{Chunk, SHORT_BYTES};
 use crate::journal::format::{MARK_BYTES, MAX_PIECES, Piece};
 use crate::limits::CHUNK_BYTES;
 use std::sync::atomic::Ordering;
@@ -35,6 +35,24 @@ fn a_full_chunk_returns_every_line_and_none_once_cleared() {
         }
         chunk.clear();
         assert_eq!((chunk.lines(), chunk.line_bytes(), chunk.drained()), (0, 0, 0));
+    }
+}
+
+#[test]
+fn short_lines_are_copied_in_one_step_while_there_is_room_for_it() {
+    let mut chunk = chunk();
+    let line = |at: usize| [at as u8; SHORT_BYTES];
+    let length = |at: usize| if cfg!(miri) { SHORT_BYTES } else { at % (SHORT_BYTES + 1) };
+    let mut lines = 0;
+    while chunk.push_short(lines as i64, &line(lines), length(lines)) {
+        lines += 1;
+    }
+    assert!(!chunk.has_room(SHORT_BYTES) && chunk.has_room(0));
+    // Another one does not need the whole step.
+    chunk.push(0, b"l");
+    assert_eq!(chunk.bytes(chunk.range(lines)), b"l");
+    for at in 0..lines {
+        assert_eq!((chunk.nanos(at), chunk.bytes(chunk.range(at))), (at as i64, &line(at)[..length(at)]));
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) mod serialize;
 pub(crate) mod text;
 pub(crate) mod timestamp;
 pub(crate) mod trace_id;
-mod value;
+pub(crate) mod value;
 
 use std::fmt;
 
@@ -57,9 +57,9 @@ pub(crate) struct Encoder {
     fields_at: usize,
     stamper: Stamper,
     pub(crate) names: NameCache,
-    keys: KeyCache,
-    nested: Nested,
-    trace_ids: TraceIds,
+    pub(crate) keys: KeyCache,
+    pub(crate) nested: Nested,
+    pub(crate) trace_ids: TraceIds,
 }
 
 impl Encoder {
@@ -208,7 +208,7 @@ impl Encoder {
 
 /// Appends the level.
 #[inline]
-fn write_level(line: &mut LineBuf, level: Level) {
+pub(crate) fn write_level(line: &mut LineBuf, level: Level) {
     // One call each, so that the compiler knows the length of each copy.
     match level {
         Level::Error => line.extend_from_slice(b",\"level\":\"error\""),

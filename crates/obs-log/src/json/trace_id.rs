@@ -48,14 +48,20 @@ impl TraceIds {
     /// Appends `,"trace_id":"…"` when a trace is current.
     #[inline]
     pub(crate) fn write(&mut self, line: &mut LineBuf) {
+        if let Some(source) = self.source() {
+            write_from(source, line);
+        }
+    }
+
+    /// Source in force.
+    #[inline]
+    pub(crate) fn source(&mut self) -> Option<TraceIdSource> {
         // Acquire: pairs with the addition in `set_trace_id_source`.
         let version = VERSION.load(Ordering::Acquire);
         if self.version != version {
             self.refresh(version);
         }
-        if let Some(source) = self.source {
-            write_from(source, line);
-        }
+        self.source
     }
 
     #[cold]

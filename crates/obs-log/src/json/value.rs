@@ -12,13 +12,13 @@ use crate::json::text::line_buf::LineBuf;
 use crate::limits::MAX_EXACT_INTEGER;
 
 /// Visitor that writes a key and its value.
-pub(super) struct ValueVisitor<'a> {
-    pub(super) line: &'a mut LineBuf,
-    pub(super) key: &'a CopyText,
+pub(crate) struct ValueVisitor<'a> {
+    pub(crate) line: &'a mut LineBuf,
+    pub(crate) key: &'a CopyText,
     /// Value that is being visited.
-    pub(super) value: &'a Value<'a>,
-    pub(super) nested: &'a mut Nested,
-    pub(super) redact: &'a Redactor,
+    pub(crate) value: &'a Value<'a>,
+    pub(crate) nested: &'a mut Nested,
+    pub(crate) redact: &'a Redactor,
 }
 
 impl<'v> VisitValue<'v> for ValueVisitor<'_> {
@@ -95,7 +95,7 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
 
 /// Appends a key and an integer.
 #[inline]
-pub(super) fn write_unsigned(line: &mut LineBuf, key: &CopyText, value: u64) {
+pub(crate) fn write_unsigned(line: &mut LineBuf, key: &CopyText, value: u64) {
     match small(value) {
         Some((digits, count)) => key.write_with(line, digits, count),
         None => push_integer(line, key, value, value <= MAX_EXACT_INTEGER),
@@ -104,7 +104,7 @@ pub(super) fn write_unsigned(line: &mut LineBuf, key: &CopyText, value: u64) {
 
 /// Appends a key and an integer.
 #[inline]
-pub(super) fn write_signed(line: &mut LineBuf, key: &CopyText, value: i64) {
+pub(crate) fn write_signed(line: &mut LineBuf, key: &CopyText, value: i64) {
     match u64::try_from(value) {
         Ok(value) => write_unsigned(line, key, value),
         Err(_) => push_integer(line, key, value, value.unsigned_abs() <= MAX_EXACT_INTEGER),
@@ -113,7 +113,7 @@ pub(super) fn write_signed(line: &mut LineBuf, key: &CopyText, value: i64) {
 
 /// Appends a key and a Boolean.
 #[inline]
-pub(super) fn write_boolean(line: &mut LineBuf, key: &CopyText, value: bool) {
+pub(crate) fn write_boolean(line: &mut LineBuf, key: &CopyText, value: bool) {
     let text = if value { b"true " } else { b"false" };
     key.write_with(line, *text, if value { 4 } else { 5 });
 }
@@ -170,7 +170,8 @@ fn push_integer(line: &mut LineBuf, key: &CopyText, value: impl itoa::Integer, e
 
 /// Appends a key and the shortest text that reads back as `value`. JSON has no `NaN`, `Infinity` and `-Infinity`, so these
 /// are strings. Returns the length of a number's text.
-fn push_float(line: &mut LineBuf, key: &CopyText, value: f64) -> usize {
+#[inline]
+pub(crate) fn push_float(line: &mut LineBuf, key: &CopyText, value: f64) -> usize {
     if let Some((text, length)) = thousandths(value) {
         key.write_with(line, text, length);
         return length;

@@ -5,14 +5,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::backtrace::Draft;
-use crate::clock::day_of;
+use crate::clock::{DAY_NANOS, day_of};
 use crate::journal::arena::Arena;
 use crate::journal::chunk::Chunk;
 use crate::journal::format::{MAX_PIECES, Piece};
+use crate::json::text::line_buf::LineBuf;
+use crate::limits::MAX_LINE_BYTES;
 use crate::queue::{Queue, SHARDS, WELL_FILLED_BYTES};
+use crate::record::is_record;
+use crate::record::render::Renderer;
 
-/// Maximum number of bytes in one write. A longer line is written alone.
-pub(crate) const WRITE_BYTES: usize = 256 << 10;
+/// Maximum number of staged bytes in one write. A longer line is written alone.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// Number of bytes of rendered lines that are enough for one write. A line more fits into 192 KiB, unless it is long.
+const RENDERED_BYTES: usize = 188 << 10;
+
+/// Maximum number of bytes in one write.
+pub(crate) const MAX_WRITE_BYTES: usize = WRITE_BYTES + RENDERED_BYTES + MAX_LINE_BYTES;
 
 /// Chunks that the writer has taken and not yet written.
 #[derive(Debug, Default)]
@@ -37,6 +47,21 @@ struct Segment {
     chunk: usize,
     lines: Range<usize>,
     bytes: Range<usize>,
+}
+
+/// Lines of a run as they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    rendered: LineBuf,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// Bytes of a chunk, by its shard and its number there.
+    Staged { place: (usize, usize), bytes: Range<usize> },
+    /// Bytes of `rendered`.
+    Rendered(Range<usize>),
 }
 
 /// Next line of a shard while a run is planned.
@@ -124,10 +149,12 @@ impl Backlog {
         let room = bytes.start + WRITE_BYTES.saturating_sub(run.bytes);
         let (mut line, mut end) = (first + 1, bytes.end);
         let limit = if is_draft { line } else { next_draft.min(chunk.lines()) };
+        // Compared with the ends of the day, because a division for each line would cost as much as all else here.
+        let midnight = i64::from(day).saturating_mul(DAY_NANOS);
+        let times = midnight..=rival.min(midnight.saturating_add(DAY_NANOS - 1));
         while line < limit && chunk.is_whole(line) {
-            let nanos = chunk.nanos(line);
-            let next_end = chunk.range(line).end;
-            if nanos > rival || next_end > room || day_of(nanos) != day {
+            let next_end = chunk.end(line);
+            if next_end > room || !times.contains(&chunk.nanos(line)) {
                 break;
             }
             (line, end) = (line + 1, next_end);
@@ -170,6 +197,53 @@ impl Backlog {
         run.segments.iter().map(bytes)
     }
 
+    /// Renders the records of `run` into `lines`. Cuts `run` where a write has enough of them.
+    pub(crate) fn render(&self, run: &mut Run, renderer: &mut Renderer, lines: &mut Lines) {
+        let Lines { rendered, parts } = lines;
+        rendered.clear();
+        parts.clear();
+        for (at, segment) in run.segments.iter_mut().enumerate() {
+            let Some(chunk) = self.shards[segment.shard].get(segment.chunk) else { continue };
+            let is_line = |line: usize| !is_record(chunk.bytes(chunk.range(line)));
+            // Lines at the beginning are written from where they are, which are all lines of a process without records.
+            let first = segment.lines.clone().find(|line| !is_line(*line)).unwrap_or(segment.lines.end);
+            let mut start =
+                if first < segment.lines.end { chunk.range(first).start } else { segment.bytes.end };
+            if start > segment.bytes.start {
+                let place = (segment.shard, segment.chunk);
+                parts.push(Part::Staged { place, bytes: segment.bytes.start..start });
+            }
+            let before = rendered.len();
+            for line in first..segment.lines.end {
+                let end = chunk.end(line);
+                renderer.append(chunk.nanos(line), chunk.bytes(start..end), rendered);
+                start = end;
+                if rendered.len() >= RENDERED_BYTES {
+                    segment.lines.end = line + 1;
+                    segment.bytes.end = end;
+                    break;
+                }
+            }
+            if rendered.len() > before {
+                parts.push(Part::Rendered(before..rendered.len()));
+            }
+            if rendered.len() >= RENDERED_BYTES {
+                run.segments.truncate(at + 1);
+                return;
+            }
+        }
+    }
+
+    /// Returns the bytes of `lines` without copying them.
+    pub(crate) fn written<'a>(&'a self, lines: &'a Lines) -> impl Iterator<Item = &'a [u8]> {
+        lines.parts.iter().map(|part| match part {
+            Part::Rendered(bytes) => &lines.rendered[bytes.clone()],
+            Part::Staged { place: (shard, chunk), bytes } => {
+                self.shards[*shard].get(*chunk).map_or(&[][..], |chunk| chunk.bytes(bytes.clone()))
+            }
+        })
+    }
+
     /// Returns the lines of `run` as its arena names them.
     pub(crate) fn pieces<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Piece> {
         let piece = |segment: &Segment| {
@@ -179,24 +253,20 @@ impl Backlog {
         run.segments.iter().filter_map(piece)
     }
 
-    /// Notes that the first `written` bytes of `run`, which are whole lines, are in a day file. Returns the number of lines.
+    /// Notes that the first `written` lines of `run` are in a day file. Returns their number.
     pub(crate) fn retire(&self, run: &Run, written: usize) -> u64 {
-        let (mut left, mut lines) = (written, 0);
+        let mut left = written;
+        let mut lines = 0;
         for segment in &run.segments {
             let Some(chunk) = self.shards[segment.shard].get(segment.chunk) else { break };
-            let count = if segment.bytes.len() <= left {
-                segment.lines.len()
-            } else {
-                let end = segment.bytes.start + left;
-                segment.lines.clone().take_while(|&line| chunk.range(line).end <= end).count()
-            };
+            let count = segment.lines.len().min(left);
             // The order of segments is that of the write, so the lines before these are drained as well.
             chunk.set_drained(segment.lines.start + count);
             lines += count as u64;
             if count < segment.lines.len() {
                 break;
             }
-            left -= segment.bytes.len();
+            left -= count;
         }
         lines
     }
@@ -248,9 +318,14 @@ fn earliest(cursors: &[Cursor; SHARDS]) -> Option<(usize, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::DAY_NANOS;
     use log::Level;
     use std::time::Duration;
+
+    fn rendered(backlog: &Backlog, run: &mut Run) -> Vec<u8> {
+        let mut lines = Lines::default();
+        backlog.render(run, &mut Renderer::default(), &mut lines);
+        backlog.written(&lines).collect::<Vec<_>>().concat()
+    }
 
     #[test]
     fn earlier_lines_go_first_and_a_run_has_one_day() {
@@ -266,8 +341,8 @@ mod tests {
         let mut run = Run::default();
         let mut runs = Vec::new();
         while backlog.next_run(&mut run) {
-            let bytes = backlog.bytes(&run).collect::<Vec<_>>().concat();
-            let lines = backlog.retire(&run, bytes.len());
+            let bytes = rendered(&backlog, &mut run);
+            let lines = backlog.retire(&run, usize::MAX);
             backlog.recycle(&queue);
             runs.push((run.day, lines, String::from_utf8(bytes).unwrap()));
         }
@@ -286,8 +361,8 @@ mod tests {
         backlog.take_from(&queue);
         let mut run = Run::default();
         assert!(backlog.next_run(&mut run));
-        assert_eq!(backlog.retire(&run, 6), 3);
+        assert_eq!(backlog.retire(&run, 3), 3);
         assert!(backlog.next_run(&mut run));
-        assert_eq!(backlog.bytes(&run).collect::<Vec<_>>().concat(), b"3\n4\n5\n");
+        assert_eq!(rendered(&backlog, &mut run), b"3\n4\n5\n");
     }
 }

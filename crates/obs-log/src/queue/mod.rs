@@ -22,8 +22,9 @@ use self::notify::Notify;
 pub(crate) use self::notify::Turn;
 use crate::backtrace::Draft;
 use crate::journal::arena::Arena;
-use crate::journal::chunk::Chunk;
+use crate::journal::chunk::{Chunk, SHORT_BYTES};
 use crate::limits::CHUNK_BYTES;
+use crate::record::site;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, lock};
 
@@ -93,9 +94,10 @@ impl Queue {
 
     /// Takes the memory of further lines from `arena`. The former arena is freed with the last of its lines.
     pub(crate) fn change_arena(&self, arena: Arena) {
+        let new = Pool::new(arena);
         let mut pool = lock(&self.pool);
         let sequence = pool.sequence;
-        let before = std::mem::replace(&mut *pool, Pool { sequence, ..Pool::new(arena) });
+        let before = std::mem::replace(&mut *pool, Pool { sequence, ..new });
         // Unmapping takes long enough that callers should not wait for it under the lock.
         drop(pool);
         drop(before);
@@ -117,6 +119,26 @@ impl Queue {
         wait: Duration,
     ) -> bool {
         self.append_and(thread, level, nanos, line, wait, |_| {})
+    }
+
+    /// Stages a line of at most [`SHORT_BYTES`], the first `length` of these bytes. Returns `false` if it is not staged.
+    #[inline]
+    pub(crate) fn append_short(
+        &self,
+        thread: usize,
+        level: Level,
+        nanos: i64,
+        line: &[u8; SHORT_BYTES],
+        length: usize,
+    ) -> bool {
+        let mut shard = lock(&self.shards[thread % SHARDS]);
+        let open = shard.open.as_mut().filter(|open| level <= open.max_level);
+        let pushed = open.is_some_and(|open| open.chunk.push_short(nanos, line, length));
+        drop(shard);
+        if pushed {
+            self.notify.staged(false);
+        }
+        pushed
     }
 
     /// Stages a line whose backtrace is a draft.
@@ -376,6 +398,7 @@ impl Pool {
     fn new(arena: Arena) -> Pool {
         let spare: VecDeque<_> = arena.into_chunks().into();
         let arena = Arc::clone(spare[0].arena());
+        site::keep_in(&arena);
         Pool { arena, limit: spare.len(), spare, used: 0, sequence: 0 }
     }
 }

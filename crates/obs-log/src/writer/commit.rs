@@ -6,7 +6,10 @@
 use std::io::{self, IoSlice};
 
 use crate::files::DayFiles;
-use crate::queue::backlog::{Backlog, Run};
+use crate::journal::arena::Arena;
+use crate::json::text::line_buf::LineBuf;
+use crate::queue::backlog::{Backlog, Lines, Run};
+use crate::record::render::Renderer;
 
 /// Outcome of the write of a run.
 #[derive(Debug)]
@@ -18,13 +21,49 @@ pub(crate) struct Committed {
     pub(crate) result: io::Result<()>,
 }
 
+/// Lines of one write, rendered.
+#[derive(Debug, Default)]
+pub(crate) struct LineRenderer {
+    renderer: Renderer,
+    lines: Lines,
+    line: LineBuf,
+}
+
+impl LineRenderer {
+    /// Returns a renderer for the lines that another process has left in `arena`.
+    pub(crate) fn for_left(arena: &Arena) -> LineRenderer {
+        LineRenderer { renderer: Renderer::for_left(arena), ..LineRenderer::default() }
+    }
+
+    /// Renders one line, or returns none if it is damaged.
+    pub(crate) fn line(&mut self, nanos: i64, bytes: &[u8]) -> &[u8] {
+        self.line.clear();
+        self.renderer.append(nanos, bytes, &mut self.line);
+        &self.line
+    }
+
+    /// Frees the memory of a busy process.
+    pub(crate) fn shrink(&mut self) {
+        self.lines = Lines::default();
+    }
+}
+
 /// Writes `run`, which `backlog` has planned.
-pub(crate) fn commit(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Committed {
+pub(crate) fn commit(
+    backlog: &Backlog,
+    run: &mut Run,
+    files: &mut DayFiles,
+    renderer: &mut LineRenderer,
+) -> Committed {
+    let LineRenderer { renderer, lines, .. } = renderer;
     let arena = backlog.arena(run).filter(|arena| arena.file().is_some());
     let completed = backlog.draft(run).map(|(draft, line)| draft.complete(line));
     let mut pieces: Vec<_> = match &completed {
         Some(line) => vec![IoSlice::new(line)],
-        None => backlog.bytes(run).map(IoSlice::new).collect(),
+        None => {
+            backlog.render(run, renderer, lines);
+            backlog.written(lines).map(IoSlice::new).collect()
+        }
     };
     let all = pieces.iter().map(|piece| piece.len()).sum();
     let appended = files.append(run.day, &mut pieces, &mut |position| {
@@ -37,13 +76,16 @@ pub(crate) fn commit(backlog: &Backlog, run: &Run, files: &mut DayFiles) -> Comm
         Err(interrupted) => (interrupted.written, Err(interrupted.error)),
     };
     // A draft counts as written with the whole line that it became, or not at all.
-    let staged = match completed {
-        Some(_) if written == all => run.bytes,
-        Some(_) => 0,
-        None => written,
+    let lines = match completed {
+        Some(_) => usize::from(written == all),
+        None if written == all => usize::MAX,
+        None => {
+            let bytes = backlog.written(lines).flatten().take(written);
+            bytes.filter(|byte| **byte == b'\n').count()
+        }
     };
     // Before `settle`: a kill in between leaves an intent whose lines count as drained, which recovery does not repeat.
-    let lines = backlog.retire(run, staged);
+    let lines = backlog.retire(run, lines);
     if let Some(arena) = &arena {
         arena.settle();
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use log::kv::Value;
 use log::{Level, Record};
 
-use self::commit::commit;
+use self::commit::{LineRenderer, commit};
 use self::shared::Shared;
 use crate::clock::{DAY_NANOS, day_of};
 use crate::config::redactor::Redactor;
@@ -55,6 +55,7 @@ pub(crate) struct Writer {
     backlog: Backlog,
     run: Run,
     encoder: Encoder,
+    renderer: LineRenderer,
     reported: [u64; 5],
     last_report: Option<Instant>,
     /// Time of the last report of lines held back.
@@ -76,6 +77,7 @@ impl Writer {
             backlog: Backlog::default(),
             run: Run::default(),
             encoder: Encoder::default(),
+            renderer: LineRenderer::default(),
             reported: [0; 5],
             last_report: None,
             told_held_back: None,
@@ -155,12 +157,15 @@ impl Writer {
             self.shared.queue.arena().provide();
         }
         self.quiet_turns = if self.backlog.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
+        if self.quiet_turns == ATTENTIVE_TURNS {
+            self.renderer.shrink();
+        }
         self.write_backlog()
     }
 
     fn write_backlog(&mut self) -> io::Result<()> {
         while self.backlog.next_run(&mut self.run) {
-            let committed = commit(&self.backlog, &self.run, &mut self.files);
+            let committed = commit(&self.backlog, &mut self.run, &mut self.files, &mut self.renderer);
             add(&self.shared.counts.bytes, committed.bytes);
             add(&self.shared.counts.written, committed.lines);
             committed.result?;

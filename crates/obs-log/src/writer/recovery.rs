@@ -18,8 +18,8 @@ use crate::journal;
 use crate::journal::arena::Arena;
 use crate::journal::chunk::Chunk;
 use crate::json::timestamp::Stamper;
-use crate::queue::backlog::{Backlog, Run, WRITE_BYTES};
-use crate::writer::commit::commit;
+use crate::queue::backlog::{Backlog, MAX_WRITE_BYTES, Run};
+use crate::writer::commit::{LineRenderer, commit};
 
 /// Maximum distance in bytes from the intended position at which an interrupted write is looked for. Other processes may have
 /// appended in between.
@@ -46,9 +46,10 @@ pub(crate) fn recover(files: &mut DayFiles) -> (Recovered, io::Result<()>) {
 }
 
 fn drain(arena: Arena, files: &mut DayFiles, recovered: &mut Recovered) -> io::Result<()> {
+    let mut renderer = LineRenderer::for_left(&arena);
     let mut chunks = arena.into_chunks();
-    finish_write(&chunks, files.dir())?;
-    let torn = chunks.iter_mut().map(set_aside_broken).sum::<u64>();
+    finish_write(&chunks, files.dir(), &mut renderer)?;
+    let torn = chunks.iter_mut().map(|chunk| set_aside_broken(chunk, &mut renderer)).sum::<u64>();
     // In the order in which the chunks were filled. The index only tells where they lie.
     chunks.sort_by_key(|chunk| chunk.origin().1);
     let mut backlog = Backlog::default();
@@ -57,7 +58,7 @@ fn drain(arena: Arena, files: &mut DayFiles, recovered: &mut Recovered) -> io::R
     }
     let mut run = Run::default();
     while backlog.next_run(&mut run) {
-        let committed = commit(&backlog, &run, files);
+        let committed = commit(&backlog, &mut run, files, &mut renderer);
         recovered.lines += committed.lines;
         committed.result?;
     }
@@ -67,7 +68,7 @@ fn drain(arena: Arena, files: &mut DayFiles, recovered: &mut Recovered) -> io::R
 }
 
 /// Finds out how far the write that was under way has come, and notes it.
-fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
+fn finish_write(chunks: &[Chunk], dir: &Path, renderer: &mut LineRenderer) -> io::Result<()> {
     let Some(arena) = chunks.first().map(Chunk::arena) else { return Ok(()) };
     let Some((position, pieces)) = arena.intent() else { return Ok(()) };
     let mut run = Vec::new();
@@ -79,10 +80,11 @@ fn finish_write(chunks: &[Chunk], dir: &Path) -> io::Result<()> {
             return Ok(());
         };
         for line in piece.lines.clone() {
-            run.extend_from_slice(chunk.bytes(chunk.range(line)));
+            // Rendered again to the same bytes as by the process that wrote them.
+            run.extend_from_slice(renderer.line(chunk.nanos(line), chunk.bytes(chunk.range(line))));
             ends.push((chunk, line + 1, run.len()));
         }
-        if run.len() > WRITE_BYTES {
+        if run.len() > MAX_WRITE_BYTES {
             arena.settle();
             return Ok(());
         }
@@ -161,15 +163,16 @@ fn is_completed(beginning: &[u8], text: &[u8]) -> bool {
 
 /// Marks lines that are not whole, which only a crash of the machine can leave. Returns their number, and that of the line
 /// that was being staged.
-fn set_aside_broken(chunk: &mut Chunk) -> u64 {
-    let broken: Vec<_> = (chunk.drained()..chunk.lines()).filter(|&line| !is_whole(chunk, line)).collect();
+fn set_aside_broken(chunk: &mut Chunk, renderer: &mut LineRenderer) -> u64 {
+    let lines = chunk.drained()..chunk.lines();
+    let broken: Vec<_> = lines.filter(|&line| !is_whole(chunk, line, renderer)).collect();
     let torn = broken.len() as u64 + u64::from(chunk.ends_torn());
     chunk.set_broken(broken);
     torn
 }
 
-fn is_whole(chunk: &Chunk, line: usize) -> bool {
-    let bytes = chunk.bytes(chunk.range(line));
+fn is_whole(chunk: &Chunk, line: usize, renderer: &mut LineRenderer) -> bool {
+    let bytes = renderer.line(chunk.nanos(line), chunk.bytes(chunk.range(line)));
     let Some(json) = bytes.strip_suffix(b"\n").and_then(|json| std::str::from_utf8(json).ok()) else {
         return false;
     };

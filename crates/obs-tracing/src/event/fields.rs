@@ -23,6 +23,10 @@ impl obs_log::bridge::Event for EventLine<'_, '_> {
     fn message(&self, take: &mut dyn FnMut(fmt::Arguments<'_>)) {
         with_message(self.0, take);
     }
+
+    fn place(&self) -> Option<&'static str> {
+        Some(self.0.metadata().name())
+    }
 }
 
 /// Visitor of `tracing` that passes an event on to that of the log.

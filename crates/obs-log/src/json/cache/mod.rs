@@ -12,14 +12,14 @@ const SLOTS: usize = 64;
 
 /// Address and length of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Address {
-    start: usize,
-    length: usize,
+pub(crate) struct Address {
+    pub(crate) start: usize,
+    pub(crate) length: usize,
 }
 
 impl Address {
     #[inline]
-    fn of(text: &str) -> Address {
+    pub(crate) fn of(text: &str) -> Address {
         Address { start: text.as_ptr().addr(), length: text.len() }
     }
 }

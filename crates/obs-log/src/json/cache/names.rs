@@ -15,6 +15,8 @@ const MAX_CACHED: usize = 128;
 pub(crate) struct NameCache {
     slots: Box<[Slot; SLOTS]>,
     long: Slot,
+    /// Number of names that were encoded so far.
+    encoded: usize,
     /// Buffer for finding out a level.
     scratch: String,
 }
@@ -26,6 +28,8 @@ pub(crate) struct NameSlot(usize);
 #[derive(Debug, Default)]
 struct Slot {
     name: String,
+    /// Number of the encoding.
+    number: usize,
     /// Address of the name if it is `'static`.
     address: Option<Address>,
     json: CopyText,
@@ -39,6 +43,7 @@ impl Default for NameCache {
         NameCache {
             slots: Box::new(std::array::from_fn(|_| Slot::default())),
             long: Slot::default(),
+            encoded: 0,
             scratch: String::new(),
         }
     }
@@ -56,8 +61,18 @@ impl NameCache {
         let slot = &mut self.slots[at];
         if slot.name != name || slot.json.len() == 0 {
             slot.prepare(name);
+            self.encoded += 1;
+            slot.number = self.encoded;
         }
         NameSlot(at)
+    }
+
+    /// Returns what tells a name from all others that this thread has used, in the place of the address of a `'static` one. `None`
+    /// for a name that is encoded again each time.
+    #[inline]
+    pub(crate) fn address(&self, found: NameSlot) -> Option<Address> {
+        // No text is as long as that.
+        self.slots.get(found.0).map(|slot| Address { start: slot.number, length: usize::MAX })
     }
 
     /// Looks up a `'static` name, which its address identifies.

@@ -24,6 +24,32 @@ pub(crate) fn write_string(out: &mut LineBuf, head: &CopyText, text: &str) {
     write_any_string(out, head, text);
 }
 
+/// Does the same for bytes. `None` if they are no text.
+#[inline]
+pub(crate) fn write_bytes(out: &mut LineBuf, head: &CopyText, bytes: &[u8]) -> Option<()> {
+    // Clean bytes are ASCII.
+    if let Some(short) = Ends::<8>::of(bytes) {
+        if suspects_of(short) == 0 {
+            head.write_with_quoted(out, short);
+            return Some(());
+        }
+    } else if let Some(short) = Ends::<4>::of(bytes) {
+        let [first, last] = [*short.first, *short.last].map(|word| u64::from(u32::from_ne_bytes(word)));
+        if suspects(first | last << 32) & TOPS == 0 {
+            head.write_with_quoted(out, short);
+            return Some(());
+        }
+    }
+    write_any_string(out, head, std::str::from_utf8(bytes).ok()?);
+    Some(())
+}
+
+#[inline]
+fn suspects_of(text: Ends<'_, 8>) -> u64 {
+    let [first, last] = [*text.first, *text.last].map(u64::from_ne_bytes);
+    (suspects(first) | suspects(last)) & TOPS
+}
+
 fn write_any_string(out: &mut LineBuf, head: &CopyText, text: &str) {
     head.write(out);
     out.push(b'"');

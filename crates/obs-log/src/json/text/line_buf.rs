@@ -12,6 +12,9 @@ pub(crate) const MAX_BYTES: usize = INTACT_BYTES + (1 << 10);
 /// lines: one that is about to be cut, and the longest value that may still be of use.
 pub(crate) const INTACT_BYTES: usize = 3 * MAX_LINE_BYTES;
 
+/// Maximum number of bytes by which a buffer grows beyond what is needed.
+const MAX_GROWTH: usize = 64 << 10;
+
 /// Byte vector whose memory behind its end may be written to. Several short texts are copied there side by side, each in
 /// a fixed number of bytes, and the end is moved once.
 ///
@@ -109,8 +112,9 @@ impl LineBuf {
 
     /// Makes room for `bytes` more bytes.
     fn grow(&mut self, bytes: usize) {
-        // Doubled as a vector would be, but never beyond the bound.
-        let wanted = (self.length + bytes).max(self.bytes.len() * 2).clamp(256, MAX_BYTES);
+        // Doubled as a vector would be, but only up to some size, and never beyond the bound.
+        let more = self.bytes.len().min(MAX_GROWTH);
+        let wanted = (self.length + bytes).max(self.bytes.len() + more).clamp(256, MAX_BYTES);
         self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
         self.bytes.resize(wanted.max(self.bytes.len()), 0);
     }

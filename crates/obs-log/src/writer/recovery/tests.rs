@@ -5,9 +5,12 @@ use super::*;
 use crate::backtrace::Trace;
 use crate::clock::DAY_NANOS;
 use crate::config::redactor::Redactor;
-use crate::journal::format::HEADER_BYTES;
+use crate::journal::format::{HEADER_BYTES, SITE_BYTES};
 use crate::json::Encoder;
 use crate::queue::Queue;
+use crate::record::encode::{Found, RecordEncoder};
+use crate::record::identity::Identity;
+use log::kv::{Key, Value};
 use log::{Level, Record};
 use proptest::prelude::*;
 use std::io::Write;
@@ -26,11 +29,53 @@ fn line(nanos: i64, message: &str) -> Vec<u8> {
     encoded.unwrap().to_vec()
 }
 
+/// Returns a record of the line that `rendered` returns.
+fn record(text: &str) -> Vec<u8> {
+    record_with("text", text)
+}
+
+fn record_with(key: &'static str, text: &str) -> Vec<u8> {
+    with_record(key, text, |record, encoder| {
+        let (mut records, redact) = (RecordEncoder::default(), Redactor::default());
+        let name = encoder.names.find_static("test");
+        let address = encoder.names.address(name).expect("it is short");
+        let identity = Identity::of(address, record, 1).expect("it has a place");
+        records.learn(identity, encoder, name, record, &redact);
+        let Found::Site(site) = records.find(&identity) else { panic!("it is learnt") };
+        assert!(records.encode(site, encoder, record, &redact));
+        records.last().1.to_vec()
+    })
+}
+
+fn rendered(nanos: i64, text: &str) -> Vec<u8> {
+    rendered_with("text", nanos, text)
+}
+
+fn rendered_with(key: &'static str, nanos: i64, text: &str) -> Vec<u8> {
+    with_record(key, text, |record, encoder| {
+        let name = encoder.names.find_static("test");
+        encoder.encode_as(name, nanos, record, &Redactor::default()).unwrap().to_vec()
+    })
+}
+
+fn with_record<R>(key: &'static str, text: &str, run: impl FnOnce(&Record<'_>, &mut Encoder) -> R) -> R {
+    let fields = [(Key::from_str_static(key), Value::from(text)), (Key::from_str_static("n"), 7.into())];
+    let fields = &fields.as_slice();
+    let mut builder = Record::builder();
+    builder.level(Level::Info).line(Some(1)).key_values(fields);
+    run(&builder.args(format_args!("in a record")).build(), &mut Encoder::default())
+}
+
 /// Leaves a file as a process that was killed does.
 fn leave(dir: &Path, lines: &[(i64, &str)], before_death: impl FnOnce(&Queue)) {
+    let lines: Vec<_> = lines.iter().map(|(nanos, message)| (*nanos, line(*nanos, message))).collect();
+    leave_staged(dir, &lines, before_death);
+}
+
+fn leave_staged(dir: &Path, lines: &[(i64, Vec<u8>)], before_death: impl FnOnce(&Queue)) {
     let queue = Queue::new(journal::create(dir, 1 << 20).unwrap());
-    for (nanos, message) in lines {
-        assert!(queue.append(0, Level::Info, *nanos, &line(*nanos, message), Duration::ZERO));
+    for (nanos, line) in lines {
+        assert!(queue.append(0, Level::Info, *nanos, line, Duration::ZERO));
     }
     before_death(&queue);
     drop(queue);
@@ -94,17 +139,53 @@ fn torn_lines_are_left_out_and_counted() {
     assert!(left_files(dir.path()).is_empty());
 }
 
+#[test]
+fn a_record_is_rendered_by_the_sites_of_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = ["a", "\u{1}\"", "some text that is not short"];
+    leave_staged(dir.path(), &texts.map(|text| (FEB_28, record(text))), |queue| {
+        // A site that is registered while the file is in use.
+        let late = record_with("a key of no other test", "late");
+        assert!(queue.append(0, Level::Info, FEB_28, &late, Duration::ZERO));
+    });
+    assert_eq!(recovered(dir.path()), Recovered { lines: 4, torn: 0 });
+    let late = rendered_with("a key of no other test", FEB_28, "late");
+    assert_eq!(read(dir.path(), "28"), [texts.map(|text| rendered(FEB_28, text)).concat(), late].concat());
+    // A crash of the machine has lost the sites.
+    leave_staged(dir.path(), &[(FEB_28, record("a")), (FEB_28, line(FEB_28, "b"))], |_| {});
+    let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
+    let end = file.metadata().unwrap().len();
+    file.write_all_at(&vec![0; SITE_BYTES], end - SITE_BYTES as u64).unwrap();
+    assert_eq!(recovered(dir.path()), Recovered { lines: 1, torn: 1 });
+}
+
+#[test]
+fn a_file_of_the_version_before_is_recovered() {
+    let dir = tempfile::tempdir().unwrap();
+    leave(dir.path(), &[(FEB_28, "a"), (FEB_28, "b")], |_| {});
+    let file = OpenOptions::new().write(true).open(&left_files(dir.path())[0]).unwrap();
+    file.write_all_at(b"obs-log1", 0).unwrap();
+    // It had no sites.
+    file.write_all_at(&[0; 8], 56).unwrap();
+    file.set_len(file.metadata().unwrap().len() - SITE_BYTES as u64).unwrap();
+    assert_eq!(recovered(dir.path()), Recovered { lines: 2, torn: 0 });
+    assert_eq!(read(dir.path(), "28"), ["a", "b"].map(|message| line(FEB_28, message)).concat());
+    assert!(left_files(dir.path()).is_empty());
+}
+
 /// The process is killed after any number of bytes of a write, with and without another process that wrote before it.
 #[test]
 fn an_interrupted_write_continues_where_it_ended() {
-    let lines = [(FEB_28, "same"), (FEB_28, "same"), (FEB_28, "last")];
-    let run = lines.map(|(nanos, message)| line(nanos, message)).concat();
+    let lines = [(FEB_28, line(FEB_28, "same")), (FEB_28, record("same")), (FEB_28, record("same"))];
+    let lines = [&lines[..], &[(FEB_28, line(FEB_28, "last"))]].concat();
+    let same = rendered(FEB_28, "same");
+    let run = [line(FEB_28, "same"), same.clone(), same, line(FEB_28, "last")].concat();
     for others in [&b""[..], b"{\"ts\":\"of another process\"}\n"] {
         for written in 0..=run.len() {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("2024-02-28.log");
             fs::write(&path, "before\n").unwrap();
-            leave(dir.path(), &lines, |queue| {
+            leave_staged(dir.path(), &lines, |queue| {
                 let mut backlog = Backlog::default();
                 backlog.take_from(queue);
                 let mut planned = Run::default();
@@ -172,11 +253,13 @@ fn a_file_that_was_not_prepared_is_removed() {
 
 /// Offset in a hand-over file at which a wrong word could do harm.
 fn any_offset() -> impl Strategy<Value = u64> {
-    let chunk = |number: u64| HEADER_BYTES as u64 + number * 260_000 / 128 * 128;
+    const CHUNK: usize = ((1 << 20) - HEADER_BYTES - SITE_BYTES) / 4;
+    let chunk = |number: u64| HEADER_BYTES as u64 + number * CHUNK as u64;
     prop_oneof![
         (0..20_u64).prop_map(|word| word * 8),
         (0..10_u64).prop_map(move |word| chunk(0) + word * 8),
         (0..40_u64).prop_map(move |word| chunk(1) - word * 8),
+        (0..30_u64).prop_map(|word| (1 << 20) - SITE_BYTES as u64 + word * 8),
         0..(1_u64 << 20),
     ]
 }
@@ -196,8 +279,8 @@ proptest! {
         length in prop::option::weighted(0.1, 0..2_000_000_u64),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let lines = [(FEB_28, "a"), (FEB_28, "b"), (FEB_28 + DAY_NANOS, "c")];
-        leave(dir.path(), &lines, |queue| {
+        let lines = [(FEB_28, line(FEB_28, "a")), (FEB_28, record("b")), (FEB_28 + DAY_NANOS, record("c"))];
+        leave_staged(dir.path(), &lines, |queue| {
             let mut backlog = Backlog::default();
             backlog.take_from(queue);
             let mut planned = Run::default();
