@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use obs_facade::log::log::kv::{Error, Source, Value, VisitSource};
+use obs_facade::log::log::kv::{Error, Key, Source, Value, VisitSource};
 use obs_facade::log::log::{Log, Metadata, Record};
 use obs_facade::metrics::{self, CounterFamily};
 use obs_facade::trace;
@@ -122,12 +122,14 @@ struct Fields<'a> {
 
 impl Source for Fields<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        // The log knows a static key by its address.
+        let key = Key::from_str_static;
         if let Some(from) = self.caller.from() {
-            visitor.visit_pair(FROM_FIELD.into(), from.into())?;
-            visitor.visit_pair(VERIFIED_FIELD.into(), self.caller.is_verified.into())?;
+            visitor.visit_pair(key(FROM_FIELD), from.into())?;
+            visitor.visit_pair(key(VERIFIED_FIELD), self.caller.is_verified.into())?;
         }
         let address = &self.caller.address;
-        visitor.visit_pair(ADDRESS_FIELD.into(), Value::from_display(address))?;
+        visitor.visit_pair(key(ADDRESS_FIELD), Value::from_display(address))?;
         self.rest.visit(visitor)
     }
 }

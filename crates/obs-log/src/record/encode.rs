@@ -13,12 +13,14 @@ use super::{HEAD_BYTES, MAX_BYTES, MAX_FIELDS, TAG};
 use crate::config::redactor::Redactor;
 use crate::dispatch::pipeline::Source;
 use crate::journal::chunk::SHORT_BYTES;
+use crate::journal::format::SITE_BYTES;
 use crate::json::cache::{Address, names::NameSlot};
 use crate::json::catch::caught;
 use crate::json::text::escape::write_string;
 use crate::json::text::line_buf::LineBuf;
 use crate::json::trace_id::TraceIdSource;
 use crate::json::{Encoder, write_level};
+use crate::process::fork::in_forked_child;
 
 /// Number of sites that a thread knows.
 const SLOTS: usize = 64;
@@ -150,7 +152,8 @@ impl RecordEncoder {
         let mut keys = Keys { encoder, redact, texts: Vec::new(), addresses: Vec::new(), is_fit: true };
         let visited = caught(|| record.key_values().visit(&mut keys));
         let Keys { texts, addresses, is_fit, .. } = keys;
-        if !matches!(visited, Some(Ok(()))) || !is_fit {
+        // The code of a source may fork, and the child has no thread that would release the lock of the sites.
+        if !matches!(visited, Some(Ok(()))) || !is_fit || in_forked_child() {
             return;
         }
         let mut head = LineBuf::default();
@@ -162,7 +165,9 @@ impl RecordEncoder {
         }
         if head.len() + texts.iter().map(Vec::len).sum::<usize>() <= MAX_SITE_BYTES {
             slot.keys = addresses.into();
-            slot.number = register(&head, &texts);
+            // Names that a program makes at run time, perhaps of what peers say, leave room for those of its code.
+            let room = if identity.has_static_name() { SITE_BYTES } else { SITE_BYTES / 2 };
+            slot.number = register(&head, &texts, room);
         }
     }
 }

@@ -6,6 +6,7 @@
 use log::{Level, Record};
 
 use crate::json::cache::Address;
+use crate::json::cache::names::NO_ADDRESS;
 
 /// Number of bits of [`Identity::place`] before the number of the line.
 const FLAG_BITS: u32 = 4;
@@ -48,6 +49,11 @@ impl Identity {
     #[inline]
     pub(super) fn has_own_message(&self) -> bool {
         self.place & OWN_MESSAGE != 0
+    }
+
+    /// Whether the name of the logger is part of the program's code.
+    pub(super) fn has_static_name(&self) -> bool {
+        self.name.length != NO_ADDRESS
     }
 
     #[inline]

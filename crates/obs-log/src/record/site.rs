@@ -69,10 +69,11 @@ struct Sites {
 
 static SITES: Mutex<Option<Sites>> = Mutex::new(None);
 
-/// Returns the number of the site with these texts, its head and its keys. `None` if a file has no room for them.
+/// Returns the number of the site with these texts, its head and its keys. `None` if it is new and all sites together would take
+/// more than `room`, which is [`SITE_BYTES`] at most.
 #[cold]
-pub(super) fn register(head: &[u8], keys: &[Vec<u8>]) -> Option<u16> {
-    lock(&SITES).get_or_insert_default().register(head, keys)
+pub(super) fn register(head: &[u8], keys: &[Vec<u8>], room: usize) -> Option<u16> {
+    lock(&SITES).get_or_insert_default().register(head, keys, room)
 }
 
 /// Copies all sites to the file of `arena`, those of now and those to come. Called before there are records in it.
@@ -83,13 +84,13 @@ pub(crate) fn keep_in(arena: &Arc<Arena>) {
 }
 
 impl Sites {
-    fn register(&mut self, head: &[u8], keys: &[Vec<u8>]) -> Option<u16> {
+    fn register(&mut self, head: &[u8], keys: &[Vec<u8>], room: usize) -> Option<u16> {
         let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
         let packed = pack(head, &keys)?;
         if let Some(number) = self.numbers.get(&*packed) {
             return Some(*number);
         }
-        if self.texts.len() + packed.len() > SITE_BYTES {
+        if self.texts.len() + packed.len() > room.min(SITE_BYTES) {
             return None;
         }
         let number = u16::try_from(self.all.len()).ok()?;
@@ -186,8 +187,8 @@ mod tests {
         let mut sites = Sites::default();
         let heads: Vec<_> = (0..9).map(|site| "h".repeat(site * 31).into_bytes()).collect();
         for (site, head) in heads.iter().enumerate() {
-            assert_eq!(sites.register(head, &keys(site)), Some(site as u16));
-            assert_eq!(sites.register(head, &keys(site)), Some(site as u16), "again");
+            assert_eq!(sites.register(head, &keys(site), SITE_BYTES), Some(site as u16));
+            assert_eq!(sites.register(head, &keys(site), SITE_BYTES), Some(site as u16), "again");
         }
         let read = |texts: &[u8]| {
             let mut rest = texts;
@@ -211,10 +212,12 @@ mod tests {
     fn further_sites_than_a_file_has_room_for_have_no_number() {
         let mut sites = Sites::default();
         let head = |site: usize| format!("{site:01000}").into_bytes();
-        let numbers: Vec<_> = (0..100).map(|site| sites.register(&head(site), &[])).collect();
-        let registered = numbers.iter().flatten().count();
-        assert_eq!(registered, SITE_BYTES / 1008);
-        assert!(numbers[..registered].iter().all(Option::is_some));
-        assert_eq!(sites.register(&head(3), &[]), Some(3));
+        for room in [SITE_BYTES / 2, SITE_BYTES, usize::MAX] {
+            let numbers: Vec<_> = (0..100).map(|site| sites.register(&head(site), &[], room)).collect();
+            let registered = numbers.iter().flatten().count();
+            assert_eq!(registered, room.min(SITE_BYTES) / 1008);
+            assert!(numbers[..registered].iter().all(Option::is_some));
+        }
+        assert_eq!(sites.register(&head(3), &[], 0), Some(3));
     }
 }

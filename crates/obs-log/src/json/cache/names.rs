@@ -10,6 +10,9 @@ use crate::json::text::line_buf::LineBuf;
 /// Maximum length in bytes of a name that is cached. A longer one is encoded again each time.
 const MAX_CACHED: usize = 128;
 
+/// Length in the place of the address of a name that is not `'static`. No text is as long.
+pub(crate) const NO_ADDRESS: usize = usize::MAX;
+
 /// Names that a thread used last. A name that is not `'static` has its slot by its address and is then compared.
 #[derive(Debug)]
 pub(crate) struct NameCache {
@@ -71,8 +74,7 @@ impl NameCache {
     /// for a name that is encoded again each time.
     #[inline]
     pub(crate) fn address(&self, found: NameSlot) -> Option<Address> {
-        // No text is as long as that.
-        self.slots.get(found.0).map(|slot| Address { start: slot.number, length: usize::MAX })
+        self.slots.get(found.0).map(|slot| Address { start: slot.number, length: NO_ADDRESS })
     }
 
     /// Looks up a `'static` name, which its address identifies.
