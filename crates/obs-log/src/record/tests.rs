@@ -5,9 +5,10 @@ use crate::config::redactor::Redactor;
 use crate::json::Encoder;
 use crate::json::cache::Address;
 use crate::json::text::line_buf::LineBuf;
-use log::kv::{ToValue, Value};
+use log::kv::{self, Key, Source, ToValue, Value, VisitSource};
 use log::{Level, Record};
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -21,10 +22,14 @@ fn both(
     message: fmt::Arguments<'_>,
 ) -> (bool, String, String) {
     let pairs: Vec<_> =
-        fields.iter().map(|(key, value)| (log::kv::Key::from_str_static(key), value.clone())).collect();
-    let pairs = &pairs.as_slice();
+        fields.iter().map(|(key, value)| (Key::from_str_static(key), value.clone())).collect();
+    both_of(level, &pairs.as_slice(), message)
+}
+
+/// The same for the fields of any source.
+fn both_of(level: Level, source: &dyn Source, message: fmt::Arguments<'_>) -> (bool, String, String) {
     let mut builder = Record::builder();
-    builder.level(level).target(NAME).key_values(pairs).line(Some(7)).file_static(Some("bus.rs"));
+    builder.level(level).target(NAME).key_values(&source).line(Some(7)).file_static(Some("bus.rs"));
     let record = builder.args(message).build();
     let (mut encoder, redact) = (Encoder::default(), Redactor::new(&["password".to_owned()]));
     let name = encoder.names.find_static(NAME);
@@ -144,6 +149,65 @@ fn an_unusual_line_is_rendered_by_its_caller() {
     check(&[("password", 1.into())], false);
     const KEYS: [&str; 13] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"];
     check(&KEYS.map(|key| (key, 1.into())), false);
+}
+
+/// Goes on after an error of the formatter.
+struct Heedless(usize);
+
+impl fmt::Display for Heedless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for _ in 0..self.0 {
+            let _ = f.write_str("eight by");
+        }
+        let _ = f.write_str(&"a long text".repeat(200));
+        f.write_str(";")
+    }
+}
+
+#[test]
+fn a_message_whose_display_ignores_errors_is_whole() {
+    for pieces in [0, 1, 100, 120, 121, 122, 123, 124, 125, 126, 127, 128, 200] {
+        let message = Heedless(pieces);
+        let (is_record, line, direct) = both(Level::Info, &[("n", 1.into())], format_args!("{message}"));
+        assert_eq!(line, direct);
+        assert!(!is_record, "{pieces}");
+    }
+}
+
+/// Shows keys with texts of these lengths, other ones from the second visit on, and goes on after an error of the visitor.
+struct Careless {
+    text: String,
+    first: &'static [(&'static str, usize)],
+    later: &'static [(&'static str, usize)],
+    visits: Cell<usize>,
+}
+
+impl Source for Careless {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        let shown = if self.visits.replace(self.visits.get() + 1) < 2 { self.first } else { self.later };
+        for (key, length) in shown {
+            let _ = visitor.visit_pair(Key::from_str_static(key), self.text[..*length].into());
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_source_that_ignores_errors_keeps_its_fields() {
+    type Shown = &'static [(&'static str, usize)];
+    const CASES: [(Shown, Shown); 3] = [
+        (&[("a", 2_000), ("b", 1)], &[("a", 2_000), ("b", 1)]),
+        (&[("a", 1), ("b", 2_000)], &[("a", 1), ("b", 2_000)]),
+        (&[("a", 1), ("b", 1)], &[("a", 1), ("x", 1), ("b", 1)]),
+    ];
+    for (first, later) in CASES {
+        let source = Careless { text: "x".repeat(2_000), first, later, visits: Cell::new(0) };
+        let (is_record, line, _) = both_of(Level::Info, &source, format_args!("m"));
+        let field = |(key, length): &(&str, usize)| format!(",\"{key}\":\"{}\"", "x".repeat(*length));
+        let fields: String = later.iter().map(field).collect();
+        assert!(line.ends_with(&format!(",\"msg\":\"m\"{fields}}}\n")), "{line}");
+        assert!(!is_record, "{line}");
+    }
 }
 
 /// Numbers of the lines that are records, of sites that take turns.

@@ -46,6 +46,8 @@ pub(crate) struct RecordVisitor<'a> {
     used: usize,
     /// Keys that are still to come.
     keys: &'a [Address],
+    /// Something was not written. The code that shows the parts may ignore the error and go on.
+    is_cut: bool,
     rendering: Rendering<'a>,
 }
 
@@ -57,13 +59,13 @@ impl<'a> RecordVisitor<'a> {
         keys: &'a [Address],
         rendering: Rendering<'a>,
     ) -> RecordVisitor<'a> {
-        RecordVisitor { bytes, used, keys, rendering }
+        RecordVisitor { bytes, used, keys, is_cut: false, rendering }
     }
 
-    /// Returns the number of bytes of the record, if all of its values are there.
+    /// Returns the number of bytes of the record, if its message and all of its values are there.
     #[inline]
     pub(crate) fn end(self) -> Option<usize> {
-        self.keys.is_empty().then_some(self.used)
+        (self.keys.is_empty() && !self.is_cut).then_some(self.used)
     }
 
     /// Writes the message of a site whose lines have messages of their own.
@@ -197,15 +199,22 @@ impl fmt::Write for Text<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let bytes = text.as_bytes();
         let written = self.0.short(&[], bytes).unwrap_or_else(|| self.0.put(bytes));
-        written.map_err(|_| fmt::Error)
+        written.map_err(|_| {
+            self.0.is_cut = true;
+            fmt::Error
+        })
     }
 }
 
 impl<'kvs> VisitSource<'kvs> for RecordVisitor<'_> {
     #[inline]
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        self.key(key.to_static_str().map(Address::of))?;
-        value.visit(Values { record: self, value: &value })
+        let is_next = self.key(key.to_static_str().map(Address::of));
+        let written = is_next.and_then(|()| value.visit(Values { record: self, value: &value }));
+        if written.is_err() {
+            self.is_cut = true;
+        }
+        written
     }
 }
 
