@@ -51,8 +51,9 @@ pub(crate) fn left_behind(dir: &Path) -> Vec<Arena> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let found = entries.flatten().filter_map(|entry| Some((entry.path(), owner_in(&entry)?)));
     let mut found: Vec<_> = found.collect();
-    // In a fixed order, so that processes which start at once meet at the same file and move on together.
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    // In a fixed order, so that processes which start at once meet at the same file and move on together. And in the order in
+    // which a process made its files: the number at the end of the name has more digits in a later one.
+    found.sort_by_cached_key(|(path, _)| (path.as_os_str().len(), path.clone()));
     found.into_iter().filter_map(|(path, owner)| read(HandoverFile::adopt(&path, owner)?, &path)).collect()
 }
 

@@ -160,6 +160,24 @@ fn a_record_is_rendered_by_the_sites_of_its_file() {
 }
 
 #[test]
+fn files_of_a_process_are_recovered_in_the_order_in_which_it_made_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: Vec<_> = (8..13).map(|number| (FEB_28, line(FEB_28, &format!("file {number}")))).collect();
+    for (at, line) in lines.iter().enumerate() {
+        leave_staged(dir.path(), std::slice::from_ref(line), |_| {});
+        // Has an extension meanwhile, so that it is told from the next one.
+        fs::rename(&left_files(dir.path())[0], dir.path().join(format!("{at}.kept"))).unwrap();
+    }
+    for at in 0..lines.len() {
+        let name = format!(".handover-{}-0-{}", std::process::id(), 8 + at);
+        fs::rename(dir.path().join(format!("{at}.kept")), dir.path().join(name)).unwrap();
+    }
+    assert_eq!(recovered(dir.path()).lines, 5);
+    let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+    assert_eq!(read(dir.path(), "28"), lines.concat());
+}
+
+#[test]
 fn a_file_of_the_version_before_is_recovered() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), &[(FEB_28, "a"), (FEB_28, "b")], |_| {});
