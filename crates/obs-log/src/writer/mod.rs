@@ -5,6 +5,7 @@ pub(crate) mod recovery;
 pub(crate) mod shared;
 
 use std::io::{self, IoSlice};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -51,6 +52,8 @@ const HELD_BACK_IDLE: Duration = Duration::from_secs(3);
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     files: DayFiles,
+    /// Those of the folder before, for the lines that wait there. Recovery looks for a line in the folder of its hand-over file.
+    former: Option<DayFiles>,
     today: i32,
     backlog: Backlog,
     run: Run,
@@ -73,6 +76,7 @@ impl Writer {
         Writer {
             shared,
             files,
+            former: None,
             today,
             backlog: Backlog::default(),
             run: Run::default(),
@@ -133,19 +137,33 @@ impl Writer {
 
     /// Writes everything that is staged.
     fn turn(&mut self, report_now: bool) -> io::Result<()> {
-        if let Some(files) = lock(&self.shared.next_files).take() {
-            self.files = files;
-        }
+        self.change_files();
+        // Before lines are taken. Afterwards no line is staged in the folder before.
+        let arena = self.shared.queue.arena();
+        let has_moved = arena.file().is_none() || waits_in(&arena, self.files.dir());
         // Once a turn: a file that is renamed in the middle of a write still gets that write whole.
         self.files.notice_changes();
+        self.former.iter_mut().for_each(DayFiles::notice_changes);
         self.report_held_back();
         let written = self.write_staged();
         self.backlog.recycle(&self.shared.queue);
-        add(&self.shared.counts.torn, self.files.take_torn());
+        let torn = self.files.take_torn() + self.former.as_mut().map_or(0, DayFiles::take_torn);
+        add(&self.shared.counts.torn, torn);
         written?;
+        self.former.take_if(|_| has_moved);
         self.begin_day()?;
         self.keep_safe();
         self.report_dropped(report_now)
+    }
+
+    /// Changes over to other day files, if there are any.
+    fn change_files(&mut self) {
+        if let Some(files) = lock(&self.shared.next_files).take() {
+            let before = std::mem::replace(&mut self.files, files);
+            if before.dir() != self.files.dir() {
+                self.former = Some(before);
+            }
+        }
     }
 
     /// Writes the lines that a failed turn left over, then the staged ones. While the first cannot be written, no further chunk
@@ -153,6 +171,8 @@ impl Writer {
     fn write_staged(&mut self) -> io::Result<()> {
         self.write_backlog()?;
         self.backlog.take_from(&self.shared.queue);
+        // Again, because lines may have been taken that wait in the folder of files which were not there before.
+        self.change_files();
         if self.backlog.is_busy() {
             self.shared.queue.arena().provide();
         }
@@ -165,10 +185,19 @@ impl Writer {
 
     fn write_backlog(&mut self) -> io::Result<()> {
         while self.backlog.next_run(&mut self.run) {
-            let committed = commit(&self.backlog, &mut self.run, &mut self.files, &mut self.renderer);
+            let arena = self.backlog.arena(&self.run);
+            let is_there = |former: &&mut DayFiles| arena.is_some_and(|arena| waits_in(&arena, former.dir()));
+            let former = self.former.as_mut().filter(is_there);
+            let is_former = former.is_some();
+            let files = former.unwrap_or(&mut self.files);
+            let committed = commit(&self.backlog, &mut self.run, files, &mut self.renderer);
             add(&self.shared.counts.bytes, committed.bytes);
             add(&self.shared.counts.written, committed.lines);
-            committed.result?;
+            match committed.result {
+                // The former disk may be broken. What is left goes to the new folder.
+                Err(_) if is_former => self.former = None,
+                result => result?,
+            }
             self.backlog.recycle(&self.shared.queue);
         }
         Ok(())
@@ -263,6 +292,11 @@ impl Writer {
     }
 }
 
+/// Whether the lines of `arena` wait in a file in `folder`.
+fn waits_in(arena: &Arena, folder: &Path) -> bool {
+    arena.file().is_some_and(|file| file.path().parent() == Some(folder))
+}
+
 fn dropped_line(encoder: &mut Encoder, nanos: i64, counts: [u64; 5]) -> &[u8] {
     const FIELDS: [&str; 5] =
         ["dropped_error", "dropped_warning", "dropped_info", "dropped_debug", "dropped_trace"];
@@ -279,4 +313,56 @@ fn dropped_line(encoder: &mut Encoder, nanos: i64, counts: [u64; 5]) -> &[u8] {
 /// Adds to a number that only this thread stores, so a load and a store are enough.
 fn add(count: &AtomicU64, by: u64) {
     count.store(count.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use std::fs;
+
+    const LINE: &[u8] = b"{\"ts\":\"a line\"}\n";
+
+    /// Recovery would not find them in another folder, and would write them again.
+    #[test]
+    fn lines_are_written_to_the_folder_of_their_hand_over_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let folders = ["one", "two"].map(|name| dir.path().join(name));
+        folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        let [one, two] = &folders;
+        let arena = |folder| journal::create(folder, 1 << 20).unwrap();
+        let lines = |folder: &Path| {
+            let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let files = entries.filter(|path| path.extension().is_some());
+            files.map(|path| fs::read_to_string(path).unwrap().lines().count()).sum::<usize>()
+        };
+        let wait = Duration::from_secs(1);
+        let shared = Arc::new(Shared::new(arena(one), Clock::System, 1 << 20, wait));
+        let stage = || assert!(shared.queue.append(0, Level::Info, shared.clock.now(), LINE, wait));
+        let mut writer = Writer::new(Arc::clone(&shared), DayFiles::new(one));
+        *lock(&shared.next_files) = Some(DayFiles::new(two));
+        // Further lines come between the turn that changes over and the change of the hand-over file.
+        for written in 1..=2 {
+            stage();
+            writer.turn(false).unwrap();
+            assert_eq!((lines(one), lines(two)), (written, 0));
+        }
+        stage();
+        shared.queue.change_arena(arena(two));
+        (0..2).for_each(|_| stage());
+        writer.turn(false).unwrap();
+        assert!(writer.former.is_none());
+        // The open chunk was still one of the former file.
+        assert_eq!((lines(one), lines(two)), (5, 0));
+        stage();
+        writer.turn(false).unwrap();
+        assert_eq!((lines(one), lines(two)), (5, 1));
+        // The files of a folder that cannot be written any more are given up.
+        *lock(&shared.next_files) = Some(DayFiles::new(one));
+        stage();
+        fs::remove_dir_all(two).unwrap();
+        fs::write(two, "in the way").unwrap();
+        writer.turn(false).unwrap();
+        assert_eq!(lines(one), 6);
+    }
 }
