@@ -121,6 +121,12 @@ impl DayFiles {
         self.open.take_if(|open| !open.is_in_place(&self.dir));
     }
 
+    /// Closes the open file if its day has a later part by now.
+    pub(crate) fn go_to_last_part(&mut self) {
+        let last = self.open.as_ref().map(|open| self.last_part(open.name.day));
+        self.open.take_if(|open| last != Some(open.name));
+    }
+
     /// Appends `lines`, which are whole, to the file of `day`. Calls `before` with their position.
     pub(crate) fn append(
         &mut self,

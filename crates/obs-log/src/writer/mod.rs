@@ -158,7 +158,9 @@ impl Writer {
 
     /// Changes over to other day files, if there are any.
     fn change_files(&mut self) {
-        if let Some(files) = lock(&self.shared.next_files).take() {
+        if let Some(mut files) = lock(&self.shared.next_files).take() {
+            // The files before may have begun another part since these were opened.
+            files.go_to_last_part();
             let before = std::mem::replace(&mut self.files, files);
             if before.dir() != self.files.dir() {
                 self.former = Some(before);
@@ -319,7 +321,11 @@ fn add(count: &AtomicU64, by: u64) {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::config::Config;
     use std::fs;
+
+    /// 2024-02-28T00:00:00Z.
+    const FEB_28: i64 = 19_781 * DAY_NANOS;
 
     const LINE: &[u8] = b"{\"ts\":\"a line\"}\n";
 
@@ -364,5 +370,28 @@ mod tests {
         fs::write(two, "in the way").unwrap();
         writer.turn(false).unwrap();
         assert_eq!(lines(one), 6);
+    }
+
+    #[test]
+    fn other_files_go_on_in_the_last_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let wait = Duration::from_secs(1);
+        let files = || DayFiles::of(&Config::new(dir.path()).max_bytes(1 << 20));
+        let arena = journal::create(dir.path(), 2 << 20).unwrap();
+        let shared = Arc::new(Shared::new(arena, Clock::System, 2 << 20, wait));
+        let stage = |line: &[u8]| assert!(shared.queue.append(0, Level::Error, FEB_28, line, wait));
+        let mut writer = Writer::new(Arc::clone(&shared), files());
+        let long = [&[b'x'; 100_000][..], b"\n"].concat();
+        stage(LINE);
+        writer.turn(false).unwrap();
+        let mut next = files();
+        next.prepare(day_of(FEB_28)).unwrap();
+        (0..11).for_each(|_| stage(&long));
+        writer.turn(false).unwrap();
+        *lock(&shared.next_files) = Some(next);
+        stage(LINE);
+        writer.turn(false).unwrap();
+        let part = fs::read(dir.path().join("2024-02-28.1.log")).unwrap();
+        assert!(part.starts_with(&long) && part.ends_with(LINE));
     }
 }
