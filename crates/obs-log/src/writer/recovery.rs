@@ -18,6 +18,7 @@ use crate::journal;
 use crate::journal::arena::Arena;
 use crate::journal::chunk::Chunk;
 use crate::json::timestamp::Stamper;
+use crate::limits::MAX_LINE_BYTES;
 use crate::queue::backlog::{Backlog, MAX_WRITE_BYTES, Run};
 use crate::writer::commit::{LineRenderer, commit};
 
@@ -176,7 +177,8 @@ fn is_whole(chunk: &Chunk, line: usize, renderer: &mut LineRenderer) -> bool {
     let Some(json) = bytes.strip_suffix(b"\n").and_then(|json| std::str::from_utf8(json).ok()) else {
         return false;
     };
-    json.as_bytes().starts_with(Stamper::default().head(chunk.nanos(line)))
+    bytes.len() <= MAX_LINE_BYTES
+        && json.as_bytes().starts_with(Stamper::default().head(chunk.nanos(line)))
         && !json.contains('\n')
         && day_of(chunk.nanos(line)) >= 0
         && serde_json::from_str::<IgnoredAny>(json).is_ok()

@@ -159,6 +159,24 @@ fn a_record_is_rendered_by_the_sites_of_its_file() {
     assert_eq!(recovered(dir.path()), Recovered { lines: 1, torn: 1 });
 }
 
+/// A write has no room for it behind records.
+#[test]
+fn a_line_that_is_longer_than_any_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "\u{1}".repeat(900);
+    let shown = rendered(FEB_28, &text);
+    let count = (188 << 10) / shown.len();
+    let mut long = line(FEB_28, &"x".repeat(100_000));
+    long.truncate(long.len() - 3);
+    long.resize(220_000, b'x');
+    long.extend_from_slice(b"\"}\n");
+    leave_staged(dir.path(), &vec![(FEB_28, record(&text)); count], |queue| {
+        assert!(queue.append(0, Level::Info, FEB_28, &long, Duration::ZERO));
+    });
+    assert_eq!(recovered(dir.path()), Recovered { lines: count as u64, torn: 1 });
+    assert_eq!(read(dir.path(), "28"), shown.repeat(count));
+}
+
 #[test]
 fn files_of_a_process_are_recovered_in_the_order_in_which_it_made_them() {
     let dir = tempfile::tempdir().unwrap();
