@@ -167,12 +167,8 @@ impl<'a> RecordVisitor<'a> {
     /// Writes the JSON that has been rendered.
     fn put_json(&mut self) -> Result<(), kv::Error> {
         // Taken out, because `put` borrows all of `self`.
-        let mut json = std::mem::take(self.rendering.json);
+        let json = std::mem::take(self.rendering.json);
         let put = self.put_length(kind::JSON, json.len()).and_then(|()| self.put(&json));
-        if put.is_err() {
-            json.clear();
-            json.shrink_to(MAX_BYTES);
-        }
         *self.rendering.json = json;
         put
     }
@@ -232,6 +228,8 @@ impl Values<'_, '_> {
     ) -> Result<(), kv::Error> {
         let Rendering { nested, no_key, json, redact } = &mut self.record.rendering;
         json.clear();
+        // Of a value that was too long, or whose code panicked.
+        json.shrink_to(MAX_BYTES);
         write(ValueVisitor { line: json, key: no_key, value: self.value, nested, redact })?;
         self.record.put_json()
     }
