@@ -26,6 +26,7 @@ use crate::json::catch::caught;
 use crate::json::event::{EventVisitor, ShowEvent};
 use crate::record::event::EventRecord;
 use crate::record::identity::Identity;
+use crate::record::source;
 use crate::record::values::RecordVisitor;
 
 /// Fields of a line that are shown one after the other.
@@ -239,7 +240,7 @@ struct Shown<'a> {
     level: Level,
 }
 
-impl dispatch::pipeline::Source for Shown<'_> {
+impl source::Source for Shown<'_> {
     #[inline]
     fn level(&self) -> Level {
         self.level
@@ -344,10 +345,10 @@ pub fn on_change_of_levels(changed: fn()) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::pipeline::Source as _;
     use crate::json::text::line_buf::LineBuf;
     use crate::record::encode::{Found, RecordEncoder};
     use crate::record::render::Renderer;
+    use crate::record::source::Source as _;
 
     /// Shows its message after this many fields.
     struct Routed(usize);

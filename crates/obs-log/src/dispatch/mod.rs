@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use self::echo::{Entry, is_echo};
-use self::pipeline::{Producer, Source};
+use self::pipeline::Producer;
 use self::routing::Routing;
 use self::sinks::{ConsoleSink, FileSink, Sinks};
 use crate::backtrace::Unresolved;
@@ -26,6 +26,7 @@ use crate::json::cache::Address;
 use crate::json::cache::names::{NameCache, NameSlot};
 use crate::process::fork::in_forked_child;
 use crate::record::encode::Found;
+use crate::record::source::Source;
 use crate::sync::lock;
 
 /// Routing in force. `None` before the first `configure`.

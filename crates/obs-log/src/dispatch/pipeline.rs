@@ -8,7 +8,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use log::{Level, Record};
+use log::Record;
 
 use crate::backtrace::{self, Unresolved};
 use crate::clock::{self, Clock, LastReading};
@@ -16,14 +16,11 @@ use crate::config::redactor::Redactor;
 use crate::files::DayFiles;
 use crate::journal::{self, file::HandoverFile};
 use crate::json::Encoder;
-use crate::json::cache::Address;
 use crate::json::cache::names::NameSlot;
-use crate::json::catch::caught;
 use crate::process::fork::in_forked_child;
 use crate::process::stderr;
 use crate::record::encode::{RecordEncoder, SiteSlot};
-use crate::record::identity::Identity;
-use crate::record::values::RecordVisitor;
+use crate::record::source::Source;
 use crate::sync::lock;
 use crate::writer::Writer;
 use crate::writer::recovery;
@@ -44,67 +41,6 @@ pub(crate) struct Producer<'a> {
     pub(crate) encoder: &'a mut Encoder,
     pub(crate) records: &'a mut RecordEncoder,
     pub(crate) last_reading: &'a mut LastReading,
-}
-
-/// Something to make a line of.
-pub(crate) trait Source {
-    fn level(&self) -> Level;
-
-    /// Encodes the line. `None` if it is too long.
-    fn encode<'e>(
-        &self,
-        encoder: &'e mut Encoder,
-        name: NameSlot,
-        nanos: i64,
-        redact: &Redactor,
-    ) -> Option<&'e [u8]>;
-
-    /// Returns what tells the place that the line comes from. `None` if nothing does.
-    fn identity(&self, name: Address, routing: u64) -> Option<Identity>;
-
-    /// Writes the values for the writer to render, and first the message if the lines of this place have messages of their own.
-    /// Returns the end, or `None` if the line has to be rendered at once.
-    fn write(&self, visitor: RecordVisitor<'_>, has_own_message: bool) -> Option<usize>;
-
-    /// Calls `take` with the line as a record of the `log` crate.
-    fn with_record(&self, take: &mut dyn FnMut(&Record<'_>));
-}
-
-impl Source for Record<'_> {
-    #[inline]
-    fn level(&self) -> Level {
-        Record::level(self)
-    }
-
-    #[inline]
-    fn encode<'e>(
-        &self,
-        encoder: &'e mut Encoder,
-        name: NameSlot,
-        nanos: i64,
-        redact: &Redactor,
-    ) -> Option<&'e [u8]> {
-        encoder.encode_as(name, nanos, self, redact)
-    }
-
-    #[inline]
-    fn identity(&self, name: Address, routing: u64) -> Option<Identity> {
-        Identity::of(name, self, routing)
-    }
-
-    #[inline]
-    fn write(&self, mut visitor: RecordVisitor<'_>, has_own_message: bool) -> Option<usize> {
-        if has_own_message {
-            visitor.message(self.args()).ok()?;
-        }
-        caught(|| self.key_values().visit(&mut visitor))?.ok()?;
-        visitor.end()
-    }
-
-    #[inline]
-    fn with_record(&self, take: &mut dyn FnMut(&Record<'_>)) {
-        take(self);
-    }
 }
 
 impl Pipeline {

@@ -9,9 +9,10 @@ use crate::backtrace::Unresolved;
 use crate::config::ConsoleFormat;
 use crate::config::redactor::Redactor;
 use crate::console::Terminal;
-use crate::dispatch::pipeline::{Pipeline, Producer, Source};
+use crate::dispatch::pipeline::{Pipeline, Producer};
 use crate::json::cache::names::NameSlot;
 use crate::process::fork::in_forked_child;
+use crate::record::source::Source;
 
 /// Maximum time of a flush that has no limit of its own, such as `Log::flush`.
 pub(crate) const FLUSH_PATIENCE: Duration = Duration::from_secs(2);

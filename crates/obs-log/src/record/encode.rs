@@ -8,10 +8,10 @@ use log::kv::{self, Key, Value, VisitSource};
 
 use super::identity::Identity;
 use super::site::register;
+use super::source::Source;
 use super::values::{Buffers, RecordVisitor};
 use super::{HEAD_BYTES, MAX_BYTES, MAX_FIELDS, TAG};
 use crate::config::redactor::Redactor;
-use crate::dispatch::pipeline::Source;
 use crate::journal::chunk::SHORT_BYTES;
 use crate::journal::format::SITE_BYTES;
 use crate::json::cache::{Address, names::NameSlot};

@@ -15,6 +15,7 @@ pub(crate) mod event;
 pub(crate) mod identity;
 pub(crate) mod render;
 pub(crate) mod site;
+pub(crate) mod source;
 pub(crate) mod values;
 
 /// First byte of a record.
