@@ -11,20 +11,18 @@ use crate::json::cache::Address;
 pub(crate) struct EventRecord<'a> {
     visitor: RecordVisitor<'a>,
     has_message: bool,
-    /// Whether every part so far was written.
-    is_whole: bool,
 }
 
 impl<'a> EventRecord<'a> {
     #[inline]
     pub(crate) fn new(visitor: RecordVisitor<'a>) -> EventRecord<'a> {
-        EventRecord { visitor, has_message: false, is_whole: true }
+        EventRecord { visitor, has_message: false }
     }
 
     /// Returns the number of bytes of the record, if all parts of the event are there.
     #[inline]
     pub(crate) fn end(self) -> Option<usize> {
-        self.visitor.end().filter(|_| self.has_message && self.is_whole)
+        self.visitor.end().filter(|_| self.has_message)
     }
 
     /// Writes the message, unless there was one.
@@ -32,7 +30,9 @@ impl<'a> EventRecord<'a> {
     pub(crate) fn message(&mut self, message: &fmt::Arguments<'_>) {
         if !self.has_message {
             self.has_message = true;
-            self.is_whole &= self.visitor.message(message).is_ok();
+            if self.visitor.message(message).is_err() {
+                self.visitor.cut();
+            }
         }
     }
 
@@ -58,7 +58,7 @@ impl<'a> EventRecord<'a> {
 
     /// Writes a value of any kind.
     pub(crate) fn pair(&mut self, key: Key<'_>, value: Value<'_>) {
-        self.is_whole = self.is_whole && self.has_message && self.visitor.visit_pair(key, value).is_ok();
+        self.part(|visitor| visitor.visit_pair(key, value));
     }
 
     #[inline]
@@ -67,9 +67,14 @@ impl<'a> EventRecord<'a> {
         key: &'static str,
         value: impl FnOnce(&mut RecordVisitor<'a>) -> Result<(), kv::Error>,
     ) {
-        // A part after one that was not written is not asked for, because the line is rendered anyway.
-        self.is_whole = self.is_whole
-            && self.has_message
-            && self.visitor.key(Some(Address::of(key))).and_then(|()| value(&mut self.visitor)).is_ok();
+        self.part(|visitor| visitor.key(Some(Address::of(key))).and_then(|()| value(visitor)));
+    }
+
+    /// Writes a part after the message, unless one was not written: the line is rendered then, and shown again for that.
+    #[inline]
+    fn part(&mut self, write: impl FnOnce(&mut RecordVisitor<'a>) -> Result<(), kv::Error>) {
+        if !self.has_message || self.visitor.is_cut() || write(&mut self.visitor).is_err() {
+            self.visitor.cut();
+        }
     }
 }

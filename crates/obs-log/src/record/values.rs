@@ -32,7 +32,7 @@ impl Buffers {
     }
 }
 
-/// What a value needs that is rendered here.
+/// Buffers and rules for a value that is rendered here.
 pub(super) struct Rendering<'a> {
     nested: &'a mut Nested,
     no_key: &'a CopyText,
@@ -60,6 +60,17 @@ impl<'a> RecordVisitor<'a> {
         rendering: Rendering<'a>,
     ) -> RecordVisitor<'a> {
         RecordVisitor { bytes, used, keys, is_cut: false, rendering }
+    }
+
+    /// Notes that a part was not written, so that there is no record.
+    pub(super) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    /// Whether a part was not written.
+    #[inline]
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns the number of bytes of the record, if its message and all of its values are there.
@@ -228,7 +239,7 @@ impl Values<'_, '_> {
     ) -> Result<(), kv::Error> {
         let Rendering { nested, no_key, json, redact } = &mut self.record.rendering;
         json.clear();
-        // Of a value that was too long, or whose code panicked.
+        // The value before may have been too long, or its code may have panicked.
         json.shrink_to(MAX_BYTES);
         write(ValueVisitor { line: json, key: no_key, value: self.value, nested, redact })?;
         self.record.put_json()
