@@ -1,4 +1,4 @@
-//! What tells the place that a line comes from, before its fields are visited.
+//! Identity of the place that a line comes from. It is known before the fields are visited.
 //!
 //! A thread knows a place by the addresses of its name and of its message or file, by the number of its line and by its level. All
 //! texts are `'static`, so an address tells a text. Two places with one identity differ in their keys, or their lines are alike.

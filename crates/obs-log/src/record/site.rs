@@ -1,4 +1,4 @@
-//! Sites: what the lines of one place in the program have in common.
+//! Sites: the texts that all lines of one place in the program share.
 //!
 //! A site is registered once in a process, and its texts are copied to each hand-over file before a record refers to them. So
 //! the next process can render the records that a killed one has left.

@@ -1,4 +1,4 @@
-//! What a line is made of: a record of the `log` crate, or an event of another one.
+//! Source of a line: a record of the `log` crate, or an event of another one.
 
 use log::{Level, Record};
 
@@ -23,7 +23,7 @@ pub(crate) trait Source {
         redact: &Redactor,
     ) -> Option<&'e [u8]>;
 
-    /// Returns what tells the place that the line comes from. `None` if nothing does.
+    /// Returns the identity of the place that the line comes from. `None` if the place has none.
     fn identity(&self, name: Address, routing: u64) -> Option<Identity>;
 
     /// Writes the values for the writer to render, and first the message if the lines of this place have messages of their own.
