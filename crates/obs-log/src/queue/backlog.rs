@@ -18,6 +18,9 @@ use crate::record::render::Renderer;
 /// Maximum number of staged bytes in one write. A longer line is written alone.
 const WRITE_BYTES: usize = 256 << 10;
 
+/// Maximum number of lines in one write. More would be planned than one write renders, and planned again for the next one.
+const WRITE_LINES: usize = 2 << 10;
+
 /// Number of bytes of rendered lines that are enough for one write. A line more fits into 192 KiB, unless it is long.
 const RENDERED_BYTES: usize = 188 << 10;
 
@@ -37,6 +40,7 @@ pub(crate) struct Run {
     segments: Vec<Segment>,
     /// Number of staged bytes. A draft is written with another length.
     pub(crate) bytes: usize,
+    lines: usize,
 }
 
 /// Consecutive lines of a chunk.
@@ -88,7 +92,7 @@ impl Backlog {
     /// The lines of a shard keep their order. Between shards, the earlier line goes first.
     pub(crate) fn next_run(&self, run: &mut Run) -> bool {
         run.segments.clear();
-        run.bytes = 0;
+        (run.bytes, run.lines) = (0, 0);
         // A merge of the shards: each step takes lines of the earliest shard up to the time of the next one.
         let mut cursors: [Cursor; SHARDS] = std::array::from_fn(|shard| self.start(shard));
         while run.segments.len() < MAX_PIECES {
@@ -139,7 +143,7 @@ impl Backlog {
         }
         if let Some(segment) = run.segments.first() {
             let arena = self.arena_of(segment);
-            let fits = day == run.day && run.bytes + bytes.len() <= WRITE_BYTES;
+            let fits = day == run.day && run.bytes + bytes.len() <= WRITE_BYTES && run.lines < WRITE_LINES;
             if !fits || !arena.is_some_and(|arena| Arc::ptr_eq(arena, chunk.arena())) {
                 return false;
             }
@@ -148,7 +152,8 @@ impl Backlog {
         // Saturating: a single line may be longer than a write.
         let room = bytes.start + WRITE_BYTES.saturating_sub(run.bytes);
         let (mut line, mut end) = (first + 1, bytes.end);
-        let limit = if is_draft { line } else { next_draft.min(chunk.lines()) };
+        let most = first + WRITE_LINES.saturating_sub(run.lines);
+        let limit = if is_draft { line } else { next_draft.min(chunk.lines()).min(most) };
         // Compared with the ends of the day, because a division for each line would cost as much as all else here.
         let midnight = i64::from(day).saturating_mul(DAY_NANOS);
         let times = midnight..=rival.min(midnight.saturating_add(DAY_NANOS - 1));
@@ -160,6 +165,7 @@ impl Backlog {
             (line, end) = (line + 1, next_end);
         }
         run.bytes += end.saturating_sub(bytes.start);
+        run.lines += line - first;
         run.segments.push(Segment {
             shard,
             chunk: cursor.chunk,
