@@ -18,6 +18,10 @@ use crate::json::value::ValueVisitor;
 /// Bytes of the longest value that is written in one step, with its kind and length.
 const STEP: usize = 32;
 
+/// Number of used bytes of a record that lacks a part. Nothing more fits, although the code that shows the parts may ignore an error
+/// and go on.
+const CUT: usize = usize::MAX / 2;
+
 /// Buffers for values that are rendered here.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
@@ -43,11 +47,10 @@ pub(super) struct Rendering<'a> {
 /// Visitor that writes the message and the values of a record.
 pub(crate) struct RecordVisitor<'a> {
     bytes: &'a mut [u8; MAX_BYTES],
+    /// Number of bytes that are written, or [`CUT`].
     used: usize,
     /// Keys that are still to come.
     keys: &'a [Address],
-    /// Something was not written. The code that shows the parts may ignore the error and go on.
-    is_cut: bool,
     rendering: Rendering<'a>,
 }
 
@@ -59,24 +62,24 @@ impl<'a> RecordVisitor<'a> {
         keys: &'a [Address],
         rendering: Rendering<'a>,
     ) -> RecordVisitor<'a> {
-        RecordVisitor { bytes, used, keys, is_cut: false, rendering }
+        RecordVisitor { bytes, used, keys, rendering }
     }
 
     /// Notes that a part was not written, so that there is no record.
     pub(super) fn cut(&mut self) {
-        self.is_cut = true;
+        self.used = CUT;
     }
 
     /// Whether a part was not written.
     #[inline]
     pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
+        self.used > MAX_BYTES
     }
 
     /// Returns the number of bytes of the record, if its message and all of its values are there.
     #[inline]
     pub(crate) fn end(self) -> Option<usize> {
-        (self.keys.is_empty() && !self.is_cut).then_some(self.used)
+        (self.keys.is_empty() && !self.is_cut()).then_some(self.used)
     }
 
     /// Writes the message of a site whose lines have messages of their own.
@@ -207,7 +210,7 @@ impl fmt::Write for Text<'_, '_> {
         let bytes = text.as_bytes();
         let written = self.0.short(&[], bytes).unwrap_or_else(|| self.0.put(bytes));
         written.map_err(|_| {
-            self.0.is_cut = true;
+            self.0.cut();
             fmt::Error
         })
     }
@@ -219,7 +222,7 @@ impl<'kvs> VisitSource<'kvs> for RecordVisitor<'_> {
         let is_next = self.key(key.to_static_str().map(Address::of));
         let written = is_next.and_then(|()| value.visit(Values { record: self, value: &value }));
         if written.is_err() {
-            self.is_cut = true;
+            self.cut();
         }
         written
     }
