@@ -245,12 +245,13 @@ fn a_site_keeps_its_place_while_it_is_used() {
 #[test]
 fn names_of_one_place_are_told_apart() {
     let names: Vec<&'static str> =
-        (0..300).map(|at| &*Box::leak(format!("name {at}").into_boxed_str())).collect();
+        (0..100).map(|at| &*Box::leak(format!("name {at}").into_boxed_str())).collect();
     let (mut encoder, redact, mut records) =
         (Encoder::default(), Redactor::default(), RecordEncoder::default());
     let mut renderer = Renderer::default();
     let mut count = 0;
-    for name in names.iter().cycle().take(3_000).chain([&names[0]; 10]) {
+    // The last one stays for long enough to get the place of another.
+    for name in names.iter().cycle().take(3_000).chain([&names[0]; 40]) {
         let record = Record::builder().target(name).line(Some(1)).args(format_args!("routed")).build();
         let slot = encoder.names.find(name);
         let identity = Identity::of(encoder.names.address(slot).unwrap(), &record, 1).unwrap();
