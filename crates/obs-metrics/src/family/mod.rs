@@ -287,6 +287,26 @@ impl<const N: usize> HistogramFamily<N> {
     }
 }
 
+impl<const N: usize> SummaryFamily<N> {
+    /// Records `value` in the series with these label values. It is faster than making a handle for one record.
+    ///
+    /// ```
+    /// let registry = obs_metrics::Registry::new();
+    /// let waits = registry.summary("wait_ms", "Waits.", ["queue"]);
+    /// waits.observe(["mail"], 42.0);
+    /// assert_eq!(waits.with(["mail"]).count(), 1);
+    /// ```
+    #[inline]
+    pub fn observe(&self, values: [&str; N], value: f64) {
+        // As for a histogram.
+        if value.is_nan() {
+            self.on(values, |series| series.count_nan());
+        } else {
+            self.on(values, |series| series.write(move |cell| cell.observe(value)));
+        }
+    }
+}
+
 impl<I: Instrument, const N: usize> Clone for Family<I, N> {
     fn clone(&self) -> Self {
         Self { core: self.core.clone() }

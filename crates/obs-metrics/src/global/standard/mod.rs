@@ -103,7 +103,7 @@ pub fn request_duration_ms() -> &'static RequestDurationFamily {
 
 /// Records the duration of a call in the summary and the histogram.
 pub fn observe_request_duration(capability: &str, duration: Duration) {
-    request_duration_ms().with([capability]).observe(duration);
+    request_duration_ms().observe([capability], duration);
 }
 
 /// Returns `hearthnet_active_streams{capability}`: open streams. Hold a [`lease`](crate::Gauge::lease) for each.

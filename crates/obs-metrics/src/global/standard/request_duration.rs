@@ -27,6 +27,21 @@ impl RequestDurationFamily {
         RequestDuration { summary: self.summary.with(capability), histogram: self.histogram.with(capability) }
     }
 
+    /// Records a duration of a capability. It is faster than making a handle for one record.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let durations = obs_metrics::standard::request_duration_ms();
+    /// durations.observe(["llm.embed"], Duration::from_millis(12));
+    /// assert_eq!(durations.with(["llm.embed"]).count(), 1);
+    /// ```
+    pub fn observe(&self, capability: [&str; 1], duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        self.summary.observe(capability, seconds * 1e3);
+        self.histogram.observe(capability, seconds);
+    }
+
     /// Removes the series of this capability from the page. Returns whether there was one.
     pub fn remove(&self, capability: [&str; 1]) -> bool {
         self.summary.remove(capability) | self.histogram.remove(capability)
