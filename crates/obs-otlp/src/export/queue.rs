@@ -34,7 +34,7 @@ pub(super) struct Queue<T> {
 }
 
 struct State<T> {
-    items: VecDeque<T>,
+    items: VecDeque<Queued<T>>,
     units: usize,
     bytes: usize,
     /// Items that were ever queued.
@@ -57,9 +57,38 @@ struct State<T> {
     has_ended: bool,
 }
 
+/// Item with its size, which the item itself may have in memory that is slow to reach.
+struct Queued<T> {
+    item: T,
+    units: u32,
+    bytes: u32,
+}
+
+impl<T: Item> Queued<T> {
+    fn new(item: T) -> Queued<T> {
+        // An item that is larger than that is never sent anyway.
+        let size = |size| u32::try_from(size).unwrap_or(u32::MAX);
+        Queued { units: size(item.units()), bytes: size(item.bytes()), item }
+    }
+
+    fn units(&self) -> usize {
+        self.units as usize
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes as usize
+    }
+}
+
+/// Items of a request.
+pub(super) struct Batch<T> {
+    pub(super) items: Vec<T>,
+    pub(super) units: usize,
+}
+
 /// Next step of the worker.
 pub(super) enum Next<T> {
-    Export(Vec<T>),
+    Export(Batch<T>),
     /// A flush or the end waits for the items of the feed.
     Feed,
     /// The time has come at which the worker asked to be woken.
@@ -167,7 +196,7 @@ impl<T: Item> Queue<T> {
     }
 
     /// Takes out all that waits.
-    pub(super) fn take_all(&self) -> Vec<T> {
+    pub(super) fn take_all(&self) -> Batch<T> {
         let mut state = self.lock();
         let batch = state.take_batch(usize::MAX);
         self.note_room(&state);
@@ -333,13 +362,13 @@ impl<T: Item> Queue<T> {
 impl<T: Item> State<T> {
     /// Adds an item. Returns it if there is no room or the worker was told to end.
     fn push(&mut self, item: T, queue: &Queue<T>) -> Option<T> {
-        let bytes = self.bytes + item.bytes();
+        let item = Queued::new(item);
+        let (units, bytes) = (self.units + item.units(), self.bytes + item.bytes());
         // A feed is asked once more after the order to end.
         let is_over = self.deadline.is_some() && !queue.is_fed;
         if is_over || self.items.len() >= queue.max_items || bytes > queue.max_bytes {
-            return Some(item);
+            return Some(item.item);
         }
-        let units = self.units + item.units();
         let fills_batch = self.units < queue.batch_units && units >= queue.batch_units;
         self.items.push_back(item);
         (self.units, self.bytes) = (units, bytes);
@@ -357,20 +386,20 @@ impl<T: Item> State<T> {
     }
 
     /// Removes the next batch: at least one item, then more up to the limits of units and bytes.
-    fn take_batch(&mut self, max_units: usize) -> Vec<T> {
+    fn take_batch(&mut self, max_units: usize) -> Batch<T> {
         let (mut units, mut bytes) = (0, 0);
-        let mut batch = Vec::new();
-        while let Some(next) = self.items.front() {
+        let mut items = Vec::new();
+        while let Some(next) = self.items.pop_front_if(|next| {
+            let fits = units + next.units() <= max_units && bytes + next.bytes() <= MAX_BATCH_BYTES;
+            items.is_empty() || fits
+        }) {
             units += next.units();
             bytes += next.bytes();
-            if !batch.is_empty() && (units > max_units || bytes > MAX_BATCH_BYTES) {
-                break;
-            }
-            self.units -= next.units();
-            self.bytes -= next.bytes();
-            batch.extend(self.items.pop_front());
+            items.push(next.item);
         }
-        batch
+        self.units -= units;
+        self.bytes -= bytes;
+        Batch { items, units }
     }
 }
 
@@ -427,7 +456,7 @@ mod tests {
         assert_eq!(counts(), (4_004, 4_001, 3));
         queue.flush(Duration::ZERO);
         let Next::Export(batch) = queue.next(None) else { panic!("three wait") };
-        assert_eq!(batch.len(), 3);
+        assert_eq!(batch.items.len(), 3);
         queue.offer(Record);
         assert_eq!(counts(), (4_005, 4_001, 1), "there is room again");
     }

@@ -9,7 +9,7 @@ use super::backoff::Backoff;
 use super::feed::{Feed, Settled};
 use super::health::{Health, Line, Lost};
 use super::item::Item;
-use super::queue::{Next, Queue};
+use super::queue::{Batch, Next, Queue};
 use crate::collector::payload::Payload;
 use crate::collector::reply::Reply;
 use crate::collector::transport::Transport;
@@ -131,19 +131,19 @@ impl<T: Item> Sender<T> {
     fn export_all(&mut self, settled: &mut Vec<Settled>) -> ControlFlow<()> {
         loop {
             let batch = self.queue.take_all();
-            if batch.is_empty() {
+            let items = batch.items.len();
+            if items == 0 {
                 return ControlFlow::Continue(());
             }
-            let items = batch.len();
             let step = self.export(batch);
             settled.push(Settled { items, is_final: step.is_continue() });
             step?;
         }
     }
 
-    fn export(&mut self, batch: Vec<T>) -> ControlFlow<()> {
+    fn export(&mut self, batch: Batch<T>) -> ControlFlow<()> {
+        let Batch { items: batch, units } = batch;
         let items = batch.len();
-        let units: usize = batch.iter().map(Item::units).sum();
         // A panic in a library costs one batch, not the export of all later ones.
         let delivery = catch_unwind(AssertUnwindSafe(|| self.deliver(batch)))
             .unwrap_or_else(|_| Delivery::Failed { why: "a panic while exporting".to_owned() });
