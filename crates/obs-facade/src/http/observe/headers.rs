@@ -1,7 +1,76 @@
-//! Names of the bus's own headers.
+//! Headers of a request that concern its call.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Header that carries the trace ID of a request, a ULID.
-pub const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-hearthnet-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-hearthnet-request-id");
 
 /// Header that names the capability a bus call is for.
-pub const CAPABILITY: http::HeaderName = http::HeaderName::from_static("x-hearthnet-capability");
+pub const CAPABILITY: HeaderName = HeaderName::from_static("x-hearthnet-capability");
+
+/// W3C header that carries the trace ID and the caller's span.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Values of these headers in a request.
+///
+/// They are found in one pass. A look-up by name hashes each letter of the name, and takes as long as a pass over ten headers.
+#[derive(Default)]
+pub(super) struct CallHeaders<'a> {
+    pub(super) capability: Found<'a>,
+    pub(super) request_id: Found<'a>,
+    pub(super) traceparent: Found<'a>,
+}
+
+impl CallHeaders<'_> {
+    pub(super) fn of(headers: &HeaderMap) -> CallHeaders<'_> {
+        let mut found = CallHeaders::default();
+        for (name, value) in headers {
+            let place = match name {
+                name if *name == REQUEST_ID => &mut found.request_id,
+                name if *name == CAPABILITY => &mut found.capability,
+                name if *name == TRACEPARENT => &mut found.traceparent,
+                _ => continue,
+            };
+            place.add(value);
+        }
+        found
+    }
+}
+
+/// Values of a header.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Found<'a> {
+    #[default]
+    Missing,
+    Once(&'a HeaderValue),
+    /// The first of several values.
+    Repeated(&'a HeaderValue),
+}
+
+/// Reason of an absent header, which is not counted as a refused one.
+pub(super) const MISSING: &str = "missing";
+
+impl<'a> Found<'a> {
+    fn add(&mut self, value: &'a HeaderValue) {
+        *self = match *self {
+            Found::Missing => Found::Once(value),
+            Found::Once(first) | Found::Repeated(first) => Found::Repeated(first),
+        };
+    }
+
+    pub(super) fn first(self) -> Option<&'a HeaderValue> {
+        match self {
+            Found::Missing => None,
+            Found::Once(first) | Found::Repeated(first) => Some(first),
+        }
+    }
+
+    /// Returns the value of a header that is present exactly once and well-formed, or the reason to refuse it.
+    pub(super) fn parsed<T>(self, parse: fn(&[u8]) -> Option<T>) -> Result<T, &'static str> {
+        match self {
+            Found::Missing => Err(MISSING),
+            Found::Repeated(_) => Err("repeated"),
+            Found::Once(value) => parse(value.as_bytes()).ok_or("malformed"),
+        }
+    }
+}

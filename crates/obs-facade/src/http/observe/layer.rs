@@ -16,7 +16,7 @@ use tower_service::Service;
 use super::body::ObservedBody;
 use super::body_rule::BodyRule;
 use super::call::{Call, Kind};
-use super::headers::{CAPABILITY, REQUEST_ID};
+use super::headers::{CallHeaders, REQUEST_ID};
 use super::route::{Route, Routes, Verb};
 use super::{outcome, propagate, upgrade};
 use crate::http::keep;
@@ -148,15 +148,16 @@ fn begin<B>(request: &mut Request<B>, routes: Option<&Routes>) -> Option<Call> {
     if request.extensions().get::<Observed>().is_some() {
         return None;
     }
-    let call = match (capability(request), routes) {
+    let headers = CallHeaders::of(request.headers());
+    let call = match (capability(request, &headers), routes) {
         (Some(capability), _) => {
-            let trace = begin_trace(request, capability);
+            let trace = begin_trace(request, &headers, capability);
             trace.set_root_field("http.request.method", || Verb::of(request.method()).attribute.into());
             Call::begin(Kind::BusCall, trace)
         }
         (None, Some(routes)) => {
             let route = routes.of(request);
-            let trace = begin_trace(request, &route.capability);
+            let trace = begin_trace(request, &headers, &route.capability);
             describe(&trace, route);
             Call::begin(Kind::Route, trace)
         }
@@ -166,8 +167,8 @@ fn begin<B>(request: &mut Request<B>, routes: Option<&Routes>) -> Option<Call> {
     Some(call)
 }
 
-fn begin_trace<B>(request: &Request<B>, capability: &str) -> Trace {
-    let trace = match propagate::remote(request.headers()) {
+fn begin_trace<B>(request: &Request<B>, headers: &CallHeaders<'_>, capability: &str) -> Trace {
+    let trace = match propagate::remote(request.headers(), headers) {
         Some(remote) => obs_trace::new_trace_from(remote, capability),
         None => obs_trace::new_trace(capability),
     };
@@ -206,9 +207,9 @@ fn version(version: Version) -> Option<&'static str> {
 /// Capability of a call whose header is missing or not text.
 const UNNAMED: &str = "unknown";
 
-fn capability<B>(request: &Request<B>) -> Option<&str> {
+fn capability<'a, B>(request: &Request<B>, headers: &CallHeaders<'a>) -> Option<&'a str> {
     let is_call = request.method() == Method::POST && request.uri().path() == "/bus/v1/call";
-    match request.headers().get(CAPABILITY) {
+    match headers.capability.first() {
         Some(name) => Some(name.to_str().ok().filter(|name| !name.is_empty()).unwrap_or(UNNAMED)),
         None => is_call.then_some(UNNAMED),
     }

@@ -7,10 +7,8 @@ use obs_metrics::CounterFamily;
 use obs_trace::propagation::{self, TraceState};
 use obs_trace::{Outgoing, Remote, Span, SpanId, TraceId};
 
-use super::headers::REQUEST_ID;
+use super::headers::{CallHeaders, MISSING, REQUEST_ID, TRACEPARENT};
 
-/// W3C header that carries the trace ID and the caller's span.
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// W3C header that carries data of other tracing systems.
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -92,9 +90,9 @@ fn ascii(text: &[u8]) -> HeaderValue {
 /// A header counts only if it is present exactly once and well-formed. The request ID wins over `traceparent`; the
 /// caller's span in `traceparent` then counts only if it belongs to the same trace. A refused value is counted and
 /// dropped here, so that it can be neither echoed nor logged.
-pub(super) fn remote(headers: &HeaderMap) -> Option<Remote> {
-    let request_id = single(headers, &REQUEST_ID, propagation::parse_request_id);
-    let parent = single(headers, &TRACEPARENT, propagation::parse_traceparent);
+pub(super) fn remote(headers: &HeaderMap, found: &CallHeaders<'_>) -> Option<Remote> {
+    let request_id = found.request_id.parsed(propagation::parse_request_id);
+    let parent = found.traceparent.parsed(propagation::parse_traceparent);
     note_refused(&REQUEST_ID, &request_id);
     note_refused(&TRACEPARENT, &parent);
     match (request_id, parent) {
@@ -116,23 +114,6 @@ fn child_of(headers: &HeaderMap, id: TraceId, span: SpanId, flags: u8) -> Remote
         None => remote,
     }
 }
-
-/// Returns the value of a header that is present exactly once and well-formed, or the reason to refuse it.
-fn single<T>(
-    headers: &HeaderMap,
-    name: &HeaderName,
-    parse: fn(&[u8]) -> Option<T>,
-) -> Result<T, &'static str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Err(MISSING),
-        (Some(_), Some(_)) => Err("repeated"),
-        (Some(value), None) => parse(value.as_bytes()).ok_or("malformed"),
-    }
-}
-
-// Reason of an absent header, which is not counted as a refused one.
-const MISSING: &str = "missing";
 
 /// Counts a request that got a fresh trace ID, by the reason.
 fn count_fresh(reason: &str) {
@@ -180,7 +161,7 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        remote(&headers)
+        remote(&headers, &CallHeaders::of(&headers))
     }
 
     fn id() -> TraceId {
