@@ -93,6 +93,7 @@ mod id;
 mod instant;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+mod prefetch;
 pub mod propagation;
 mod record;
 mod span;

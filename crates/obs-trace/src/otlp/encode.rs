@@ -6,6 +6,7 @@ use obs_otlp::Envelope;
 use obs_otlp::message::{Attributes, Scalar, SpanHead, code, flags, kind};
 
 use super::queue::Waiting;
+use crate::prefetch::prefetch;
 use crate::record::{CANCELLED, ERROR_FIELD, Kind};
 use crate::{SpanId, SpanRecord, TraceRecord, Value};
 
@@ -14,10 +15,18 @@ pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Ve
     let envelope = Envelope::new(target, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     move |traces| {
         let mut spans = Vec::new();
-        traces.iter().for_each(|trace| push_trace(&trace.0, &mut spans));
+        for (at, trace) in traces.iter().enumerate() {
+            if let Some(next) = traces.get(at + AHEAD) {
+                prefetch(&*next.0);
+            }
+            push_trace(&trace.0, &mut spans);
+        }
         envelope.request(spans)
     }
 }
+
+/// Number of traces by which the memory of one is asked for before it is read: another processor has written it.
+const AHEAD: usize = 2;
 
 /// Writes the trace as the root span, followed by its spans.
 fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {

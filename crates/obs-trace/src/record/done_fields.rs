@@ -5,6 +5,7 @@ use std::cell::Cell;
 use log::kv::{Error, Key, Source, VisitSource};
 
 use super::Value;
+use crate::prefetch::prefetch;
 
 /// Maximum number of fields. A program names its caller with a handful, and HTTP's conventions have six for a request.
 const MAX_FIELDS: usize = 8;
@@ -29,6 +30,11 @@ impl DoneFields {
     pub(super) fn give_back(mut self: Box<Self>) {
         self.clear();
         _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
+    /// Asks for the memory of the fields.
+    pub(super) fn prefetch(&self) {
+        prefetch(self.0.as_slice());
     }
 
     /// Removes all fields, and keeps their memory.

@@ -4,6 +4,7 @@ use super::Value;
 use super::done_fields::DoneFields;
 use super::root_span::RootSpan;
 use super::slots::SpanIndex;
+use crate::prefetch::prefetch;
 
 /// Fields of all spans of a trace, in the order in which they were first set.
 #[derive(Default)]
@@ -35,6 +36,14 @@ const MAX_TEXT_BYTES: usize = 16 << 10;
 const MAX_SPARE_FIELDS: usize = 4;
 
 impl Fields {
+    /// Asks for the memory that a new trace clears first.
+    pub(super) fn prefetch(&self) {
+        prefetch(self.list.as_slice());
+        if let Some(root) = &self.root {
+            root.fields.prefetch();
+        }
+    }
+
     /// Removes all fields, and keeps memory for the few that a trace usually has.
     pub(super) fn clear(&mut self) {
         let Fields { list, spans, text_bytes, done, root } = self;

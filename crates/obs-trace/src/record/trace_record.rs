@@ -161,6 +161,11 @@ impl TraceRecord {
         }
     }
 
+    /// Asks for the fields of a record that the next trace takes over. To be called some time after the record itself was asked for.
+    pub(crate) fn prefetch_fields(&mut self) {
+        self.fields.get_mut().unwrap_or_else(PoisonError::into_inner).prefetch();
+    }
+
     /// Makes this the record of another trace.
     fn renew(&mut self, beginning: Beginning<'_>) {
         // Each member by its name, so that none of the trace before stays.

@@ -12,6 +12,7 @@ use crossbeam_utils::CachePadded;
 
 use super::spares::Spares;
 use crate::TraceRecord;
+use crate::prefetch::prefetch;
 use crate::sync::IS_MODEL;
 use crate::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
@@ -116,6 +117,9 @@ pub(super) struct Part {
 /// Marks the absence of a ticket. Greater than every ticket.
 pub(super) const NO_TICKET: u64 = u64::MAX;
 
+/// Number of traces within which a shard ends at least one if its threads are busy.
+const SOON: u64 = 64;
+
 /// Traces that a push evicts, to be dropped when the shard is unlocked.
 type Evicted = [Option<Arc<TraceRecord>>; 2];
 
@@ -139,7 +143,18 @@ impl Part {
         self.unreported += record.bytes() as i64;
         self.traces.push_back((ticket, Arc::clone(record)));
         self.report(ring);
+        self.prefetch_next(ring, ticket);
         (ticket, evicted)
+    }
+
+    /// Asks for the memory of the record that the next push evicts and the next trace begins in. It was written ten thousand traces
+    /// ago and is in no near cache.
+    fn prefetch_next(&self, ring: &Ring, newest: u64) {
+        if let Some((oldest, record)) = self.traces.front()
+            && *oldest < ring.first_kept(newest + SOON)
+        {
+            prefetch(&**record);
+        }
     }
 
     /// Adds a restored trace, which is older than all others.

@@ -21,10 +21,12 @@ impl Spares {
     }
 
     /// Keeps a record. Returns one that is too much, too large, or read by somebody, to be dropped where the shard is not locked.
-    pub(super) fn put(&mut self, record: Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
-        if self.0.len() == MAX || record.bytes() > MAX_BYTES || Arc::strong_count(&record) > 1 {
+    pub(super) fn put(&mut self, mut record: Arc<TraceRecord>) -> Option<Arc<TraceRecord>> {
+        if self.0.len() == MAX || record.bytes() > MAX_BYTES {
             return Some(record);
         }
+        let Some(unshared) = Arc::get_mut(&mut record) else { return Some(record) };
+        unshared.prefetch_fields();
         self.0.push(record);
         None
     }
