@@ -66,7 +66,7 @@ struct Queued<T> {
 
 impl<T: Item> Queued<T> {
     fn new(item: T) -> Queued<T> {
-        // An item that is larger than that is never sent anyway.
+        // An item of more than 4 GiB counts as one of 4 GiB.
         let size = |size| u32::try_from(size).unwrap_or(u32::MAX);
         Queued { units: size(item.units()), bytes: size(item.bytes()), item }
     }

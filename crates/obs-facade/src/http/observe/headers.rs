@@ -3,13 +3,20 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Header that carries the trace ID of a request, a ULID.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-hearthnet-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static(name::REQUEST_ID);
 
 /// Header that names the capability a bus call is for.
-pub const CAPABILITY: HeaderName = HeaderName::from_static("x-hearthnet-capability");
+pub const CAPABILITY: HeaderName = HeaderName::from_static(name::CAPABILITY);
 
 /// W3C header that carries the trace ID and the caller's span.
-pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static(name::TRACEPARENT);
+
+/// The names as text, which patterns can have.
+mod name {
+    pub(super) const REQUEST_ID: &str = "x-hearthnet-request-id";
+    pub(super) const CAPABILITY: &str = "x-hearthnet-capability";
+    pub(super) const TRACEPARENT: &str = "traceparent";
+}
 
 /// Values of these headers in a request.
 ///
@@ -24,11 +31,11 @@ pub(super) struct CallHeaders<'a> {
 impl CallHeaders<'_> {
     pub(super) fn of(headers: &HeaderMap) -> CallHeaders<'_> {
         let mut found = CallHeaders::default();
-        for (name, value) in headers {
-            let place = match name {
-                name if *name == REQUEST_ID => &mut found.request_id,
-                name if *name == CAPABILITY => &mut found.capability,
-                name if *name == TRACEPARENT => &mut found.traceparent,
+        for (header, value) in headers {
+            let place = match header.as_str() {
+                name::REQUEST_ID => &mut found.request_id,
+                name::CAPABILITY => &mut found.capability,
+                name::TRACEPARENT => &mut found.traceparent,
                 _ => continue,
             };
             place.add(value);
