@@ -1,7 +1,8 @@
 //! Owner of a port, from `/proc`.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
@@ -46,7 +47,7 @@ impl fmt::Display for Owner {
 
 /// Returns a process that listens on (TCP) or has bound (UDP) `port` at any address; `None` where `/proc` shows none.
 pub(super) fn find(protocol: Protocol, port: u16) -> Option<Owner> {
-    rows(protocol, port).first().map(owner_of)
+    (0..ATTEMPTS).find_map(|_| rows(protocol, port).first().map(owner_of))
 }
 
 /// Returns the processes whose sockets answer at `address`, or prevent binding it.
@@ -66,8 +67,22 @@ fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
         Protocol::Udp => ["udp", "udp6"],
     };
     // `thread-self` instead of `self`: a thread may be in another network namespace than the process.
-    let read = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
+    let read = |name| read_table(Path::new(&format!("/proc/thread-self/net/{name}"))).unwrap_or_default();
     tables.into_iter().flat_map(|name| in_table(&read(name), protocol, port)).collect()
+}
+
+/// Attempts to find a socket that may have been skipped, see [`read_table`].
+const ATTEMPTS: usize = 2;
+
+/// Reads a table of sockets, in as few steps as the kernel allows.
+///
+/// Each read goes on at a number of the row. A socket that is closed between two reads moves the rows behind it, and the next
+/// read skips one. The kernel writes 4 KiB in a read, or some 30 rows, if the buffer has room for them. That of
+/// [`fs::read_to_string`] has room for a row at first.
+fn read_table(path: &Path) -> io::Result<String> {
+    let mut text = String::with_capacity(64 << 10);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Returns the sockets that receive what is sent to `ip`. A socket on the address itself wins over a wildcard of its

@@ -1,7 +1,8 @@
 //! `mdns_socket`, `udp_multicast`, `transport_port`.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use obs_doctor::machine::{EchoError, HttpError, HttpResponse, Interface, Machine, Owner, Protocol, Sockets};
@@ -67,6 +68,27 @@ pub(crate) fn responder() -> Socket {
     socket.set_reuse_port(true).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5353)).into()).unwrap();
     socket
+}
+
+#[test]
+fn the_owner_of_a_port_is_found_while_other_sockets_come_and_go() {
+    in_own_network("network::the_owner_of_a_port_is_found_while_other_sockets_come_and_go", || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let is_over = AtomicBool::new(false);
+        let missed = std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _others = [(); 4].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+                }
+            });
+            let sockets = Machine::default().sockets;
+            let missed = (0..300).filter(|_| sockets.owner(Protocol::Udp, port).is_none()).count();
+            is_over.store(true, Ordering::Relaxed);
+            missed
+        });
+        assert_eq!(missed, 0, "of 300 looks");
+    });
 }
 
 #[test]
