@@ -109,8 +109,10 @@ fn kills_and_rotation_lose_no_line_and_repeat_one_request_at_most() {
     for compresses in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let begin = Utc::now() - TimeDelta::hours(3);
-        let (old, new) = (day(begin - TimeDelta::days(1)), day(begin));
+        let now = Utc::now();
+        // Of today and yesterday at any time of the day: an older file is out of the window after a restart.
+        let (old, new) = (day(now - TimeDelta::days(1)), day(now));
+        let begin = now - TimeDelta::hours(3);
         let since = begin - TimeDelta::days(2);
         let exported = LineTime::at(since).text().to_owned();
         Stored::new(folder.path()).write(&Position { exported, ..Position::since(since.timestamp_millis()) });
