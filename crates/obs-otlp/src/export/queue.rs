@@ -346,6 +346,8 @@ impl<T: Item> Queue<T> {
         if self.is_full.load(Ordering::Relaxed) {
             return self.refused.add(1);
         }
+        // Before the lock, because the item's code tells its size.
+        let item = Queued::new(item);
         let mut state = self.lock();
         self.counts.offered.add(1);
         let refused = state.push(item, self);
@@ -361,13 +363,12 @@ impl<T: Item> Queue<T> {
 
 impl<T: Item> State<T> {
     /// Adds an item. Returns it if there is no room or the worker was told to end.
-    fn push(&mut self, item: T, queue: &Queue<T>) -> Option<T> {
-        let item = Queued::new(item);
+    fn push(&mut self, item: Queued<T>, queue: &Queue<T>) -> Option<Queued<T>> {
         let (units, bytes) = (self.units + item.units(), self.bytes + item.bytes());
         // A feed is asked once more after the order to end.
         let is_over = self.deadline.is_some() && !queue.is_fed;
         if is_over || self.items.len() >= queue.max_items || bytes > queue.max_bytes {
-            return Some(item.item);
+            return Some(item);
         }
         let fills_batch = self.units < queue.batch_units && units >= queue.batch_units;
         self.items.push_back(item);
