@@ -21,6 +21,12 @@ use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::snapshot::{ExemplarSnapshot, SampleValue};
 
+/// Cell that takes observations.
+pub trait Observed: Cell {
+    /// Records a value, which is a number.
+    fn observe(&self, value: f64);
+}
+
 /// Storage of one series.
 pub trait Cell: fmt::Debug + Send + Sync + Sized + 'static {
     /// Contents of a cell at one moment.

@@ -27,6 +27,7 @@ use self::handle::histogram::Histogram;
 use self::handle::lease::OwnedGauge;
 use self::handle::summary::Summary;
 use self::series::Series;
+use crate::cell::Observed;
 use crate::error::Error;
 use crate::report;
 
@@ -272,12 +273,7 @@ impl<const N: usize> HistogramFamily<N> {
     /// Records `value` in the series with these label values.
     #[inline]
     pub fn observe(&self, values: [&str; N], value: f64) {
-        // Decided here, so that the closure for a number stays small enough to be inlined.
-        if value.is_nan() {
-            self.on(values, |series| series.count_nan());
-        } else {
-            self.on(values, |series| series.write(move |cell| cell.observe(value)));
-        }
+        self.observe_number(values, value);
     }
 
     /// Records a duration in seconds.
@@ -288,7 +284,8 @@ impl<const N: usize> HistogramFamily<N> {
 }
 
 impl<const N: usize> SummaryFamily<N> {
-    /// Records `value` in the series with these label values. It is faster than making a handle for one record.
+    /// Records `value` in the series with these label values. It is faster than making a handle for one record. NaN is not
+    /// recorded; `hearthnet_metrics_nan_total{metric}` counts it.
     ///
     /// ```
     /// let registry = obs_metrics::Registry::new();
@@ -298,7 +295,17 @@ impl<const N: usize> SummaryFamily<N> {
     /// ```
     #[inline]
     pub fn observe(&self, values: [&str; N], value: f64) {
-        // As for a histogram.
+        self.observe_number(values, value);
+    }
+}
+
+impl<I: Instrument, const N: usize> Family<I, N>
+where
+    I::Cell: Observed,
+{
+    #[inline]
+    fn observe_number(&self, values: [&str; N], value: f64) {
+        // Decided here, so that the closure for a number stays small enough to be inlined.
         if value.is_nan() {
             self.on(values, |series| series.count_nan());
         } else {

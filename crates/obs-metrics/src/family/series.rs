@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
-use crate::cell::Cell;
 use crate::cell::sync::atomic::{AtomicU8, Ordering};
+use crate::cell::{Cell, Observed};
 
 // States of a series.
 
@@ -134,6 +134,17 @@ impl<C: Cell> Series<C> {
         {
             family.count_nan();
         }
+    }
+}
+
+impl<C: Observed> Series<C> {
+    /// Records a value. NaN is counted apart.
+    #[inline]
+    pub(crate) fn observe(self: &Arc<Self>, value: f64) {
+        if value.is_nan() {
+            return self.count_nan();
+        }
+        self.write(move |cell| cell.observe(value));
     }
 }
 

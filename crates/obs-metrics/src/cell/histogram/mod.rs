@@ -15,9 +15,9 @@ use self::native::native_buckets;
 use self::owned_shard::OwnedShard;
 use self::shared_shard::SharedShard;
 use self::snapshot::Snapshot;
-use super::Cell;
 use super::exemplar::{self, ExemplarSlot};
 use super::thread_slot::{self, SLOTS};
+use super::{Cell, Observed};
 use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::protobuf::{self, Bucket};
@@ -38,6 +38,17 @@ pub struct HistogramCell {
     reading: Mutex<()>,
 }
 
+impl Observed for HistogramCell {
+    #[inline]
+    fn observe(&self, value: f64) {
+        let bucket = self.bucket_of(value);
+        let before = self.record(bucket, value);
+        if exemplar::is_due(before, before + 1) {
+            self.store_exemplar(bucket, value);
+        }
+    }
+}
+
 impl HistogramCell {
     pub(crate) fn with_bounds(bounds: &[f64], is_native: bool) -> Self {
         let owned = (0..SLOTS).map(|_| OnceLock::new()).collect();
@@ -53,15 +64,6 @@ impl HistogramCell {
             shared: OnceLock::new(),
             exemplars: OnceLock::new(),
             reading: Mutex::new(()),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn observe(&self, value: f64) {
-        let bucket = self.bucket_of(value);
-        let before = self.record(bucket, value);
-        if exemplar::is_due(before, before + 1) {
-            self.store_exemplar(bucket, value);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::HistogramCell;
 use super::owned_shard::OwnedShard;
 use super::shared_shard::SharedShard;
 use super::snapshot::Snapshot;
+use super::{HistogramCell, Observed};
 use crate::cell::raise::RaiseOnDrop;
 
 fn cell(bounds: &[f64]) -> HistogramCell {

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use self::window::Window;
-use super::Cell;
 use super::histogram::HistogramCell;
 use super::histogram::snapshot::Snapshot;
+use super::{Cell, Observed};
 use crate::desc::Desc;
 use crate::exposition::format::Format;
 use crate::exposition::{protobuf, text};
@@ -28,13 +28,15 @@ pub struct SummaryCell {
     totals: HistogramCell,
 }
 
-impl SummaryCell {
-    pub(crate) fn observe(&self, value: f64) {
+impl Observed for SummaryCell {
+    fn observe(&self, value: f64) {
         // Bucket 0 is the only one: the totals need no distribution.
         self.totals.record(0, value);
         self.window.record(seconds(), value);
     }
+}
 
+impl SummaryCell {
     /// Returns the value that the share `q` of the values in the window does not exceed.
     pub(crate) fn quantile(&self, q: f64) -> f64 {
         self.window.quantiles(seconds(), [q])[0]

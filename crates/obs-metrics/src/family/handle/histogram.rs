@@ -25,11 +25,9 @@ impl Histogram {
     /// Records a value.
     #[inline]
     pub fn observe(&self, value: f64) {
-        let Some(series) = &self.0 else { return };
-        if value.is_nan() {
-            return series.count_nan();
+        if let Some(series) = &self.0 {
+            series.observe(value);
         }
-        series.write(move |cell| cell.observe(value));
     }
 
     /// Records a duration in seconds.

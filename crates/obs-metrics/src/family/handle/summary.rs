@@ -25,11 +25,9 @@ impl Summary {
     /// Records a value. NaN is not recorded; `hearthnet_metrics_nan_total{metric}` counts it.
     #[inline]
     pub fn observe(&self, value: f64) {
-        let Some(series) = &self.0 else { return };
-        if value.is_nan() {
-            return series.count_nan();
+        if let Some(series) = &self.0 {
+            series.observe(value);
         }
-        series.write(move |cell| cell.observe(value));
     }
 
     /// Returns the value that the share `q` (0 to 1) of the last five minutes' values does not exceed. NaN if there were
