@@ -47,7 +47,7 @@ impl fmt::Display for Owner {
 
 /// Returns a process that listens on (TCP) or has bound (UDP) `port` at any address; `None` where `/proc` shows none.
 pub(super) fn find(protocol: Protocol, port: u16) -> Option<Owner> {
-    (0..ATTEMPTS).find_map(|_| rows(protocol, port).first().map(owner_of))
+    rows(protocol, port).first().map(owner_of)
 }
 
 /// Returns the processes whose sockets answer at `address`, or prevent binding it.
@@ -61,7 +61,15 @@ fn owner_of(row: &SocketEntry) -> Owner {
     Owner { uid: row.uid, pid, process: process.map(|name| name.trim_end().to_owned()) }
 }
 
+/// Attempts to find the sockets of a port, which a reading may have skipped: see [`read_table`].
+const ATTEMPTS: usize = 2;
+
+/// Returns the sockets of a port.
 fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
+    (0..ATTEMPTS).map(|_| listed(protocol, port)).find(|rows| !rows.is_empty()).unwrap_or_default()
+}
+
+fn listed(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
     let tables = match protocol {
         Protocol::Tcp => ["tcp", "tcp6"],
         Protocol::Udp => ["udp", "udp6"],
@@ -71,14 +79,11 @@ fn rows(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
     tables.into_iter().flat_map(|name| in_table(&read(name), protocol, port)).collect()
 }
 
-/// Attempts to find a socket that may have been skipped, see [`read_table`].
-const ATTEMPTS: usize = 2;
-
 /// Reads a table of sockets, in as few steps as the kernel allows.
 ///
-/// Each read goes on at a number of the row. A socket that is closed between two reads moves the rows behind it, and the next
-/// read skips one. The kernel writes 4 KiB in a read, or some 30 rows, if the buffer has room for them. That of
-/// [`fs::read_to_string`] has room for a row at first.
+/// The kernel finds the place of the next read by the number of the row. If a socket is closed between two reads, the rows behind
+/// it move up, and the next read skips one. One read returns up to 4 KiB, which are some 30 rows, if the buffer has room. The first
+/// buffer of [`fs::read_to_string`] has room for less than a row.
 fn read_table(path: &Path) -> io::Result<String> {
     let mut text = String::with_capacity(64 << 10);
     File::open(path)?.read_to_string(&mut text)?;
