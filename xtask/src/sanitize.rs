@@ -2,7 +2,7 @@
 //!
 //! - `models`: loom runs the models of obs-log's hand-over, obs-metrics' cells, obs-trace's slots and shards, and
 //!   obs-tracing's slots in every order of their threads.
-//! - `address`: runs the tests of obs-log with AddressSanitizer.
+//! - `address`: runs tests of obs-log, obs-tracing, obs-history and obs-trace with AddressSanitizer.
 //! - `miri`: runs the tests that need no operating system under Miri.
 //!
 //! The first two need a stable toolchain only, so that CI runs them. Miri needs a nightly one, which the task does not
@@ -59,7 +59,9 @@ fn address() -> Verdict {
     }
     let log = with_addresses(&host, &["obs-log"], &WITH_ADDRESSES);
     // The bridge shows values through unsafe code of obs-log, and the history writes into a mapped file.
-    both(log, || with_addresses(&host, &["obs-tracing", "obs-history"], &["--test=it"]))
+    let others = || with_addresses(&host, &["obs-tracing", "obs-history"], &["--test=it"]);
+    // Counter of the processor, and hints to its caches.
+    both(both(log, others), || with_addresses(&host, &["obs-trace"], &["--lib"]))
 }
 
 fn with_addresses(host: &str, packages: &[&str], targets: &[&str]) -> Verdict {
