@@ -11,16 +11,14 @@ pub const CAPABILITY: HeaderName = HeaderName::from_static(name::CAPABILITY);
 /// W3C header that carries the trace ID and the caller's span.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static(name::TRACEPARENT);
 
-/// The names as text, which patterns can have.
+/// The names as text, for the patterns of a `match`.
 mod name {
     pub(super) const REQUEST_ID: &str = "x-hearthnet-request-id";
     pub(super) const CAPABILITY: &str = "x-hearthnet-capability";
     pub(super) const TRACEPARENT: &str = "traceparent";
 }
 
-/// Values of these headers in a request.
-///
-/// They are found in one pass. A look-up by name hashes each letter of the name, and takes as long as a pass over ten headers.
+/// Values of these headers in a request, found in one pass. A look-up by name would hash each letter of the name.
 #[derive(Default)]
 pub(super) struct CallHeaders<'a> {
     pub(super) capability: Found<'a>,

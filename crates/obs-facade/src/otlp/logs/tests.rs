@@ -110,7 +110,7 @@ fn kills_and_rotation_lose_no_line_and_repeat_one_request_at_most() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let now = Utc::now();
-        // Of today and yesterday at any time of the day: an older file is out of the window after a restart.
+        // The files are those of yesterday and today, whatever the time is. A restart reads no older file.
         let (old, new) = (day(now - TimeDelta::days(1)), day(now));
         let begin = now - TimeDelta::hours(3);
         let since = begin - TimeDelta::days(2);
