@@ -17,9 +17,9 @@ pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Ve
         let mut spans = Vec::new();
         for (at, trace) in traces.iter().enumerate() {
             if let Some(next) = traces.get(at + AHEAD) {
-                prefetch(&*next.0);
+                prefetch(&*next.record);
             }
-            push_trace(&trace.0, &mut spans);
+            push_trace(trace, &mut spans);
         }
         envelope.request(spans)
     }
@@ -29,8 +29,10 @@ pub(super) fn encoder(target: &obs_otlp::Config) -> impl FnMut(&[Waiting]) -> Ve
 const AHEAD: usize = 2;
 
 /// Writes the trace as the root span, followed by its spans.
-fn push_trace(trace: &TraceRecord, body: &mut Vec<u8>) {
-    trace.show_root(|name, fields| push_root(trace, name, fields, body));
+fn push_trace(waiting: &Waiting, body: &mut Vec<u8>) {
+    let trace = &*waiting.record;
+    let root = waiting.root.as_ref();
+    push_root(trace, root.and_then(|root| root.name()), root.map_or(&[], |root| root.fields()), body);
     let records = trace.spans();
     for span in &records {
         let parent = span.parent().map_or(trace.span_id(), |parent| records[parent].span_id());
@@ -179,19 +181,25 @@ fn push_value(key: [&str; 2], value: &Value, attributes: &mut Attributes<'_>) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
+    use obs_otlp::Item;
     use obs_otlp::message::{KeyValue, Kind, Span};
     use prost::Message;
 
     use super::super::Config;
     use super::*;
     use crate::propagation::{RANDOM, SAMPLED, TraceState};
+    use crate::record::RootSpan;
     use crate::{Remote, Store, Trace, TraceId, new_trace, new_trace_from};
 
     /// Returns the spans of a request with this trace, as a collector decodes them.
     fn spans(trace: &Arc<TraceRecord>) -> Vec<Span> {
-        let body = encoder(&Config::new("http://c").target)(&[Waiting(Arc::clone(trace))]);
+        spans_of(&[Waiting { record: Arc::clone(trace), root: None }])
+    }
+
+    fn spans_of(traces: &[Waiting]) -> Vec<Span> {
+        let body = encoder(&Config::new("http://c").target)(traces);
         let mut request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
         request.resource_spans.remove(0).scope_spans.remove(0).spans
     }
@@ -301,37 +309,49 @@ mod tests {
         assert_eq!(texts(search).into_keys().collect::<Vec<_>>(), ["hearthnet.corpus"]);
     }
 
-    /// Takes every trace and keeps none.
-    struct Connected;
+    /// Takes every trace, for a test to look at.
+    #[derive(Default)]
+    struct Taken(Mutex<Vec<Waiting>>);
 
-    impl crate::store::Export for Connected {
-        fn offer(&self, _: &Arc<TraceRecord>) {}
+    impl crate::store::Export for Taken {
+        fn offer(&self, record: &Arc<TraceRecord>, root: Option<Box<RootSpan>>) {
+            self.0.lock().unwrap().push(Waiting { record: Arc::clone(record), root });
+        }
 
         fn only_sampled(&self) -> bool {
             false
         }
     }
 
-    /// Returns the record of a request that was answered with `status` while an exporter was connected.
-    fn answered(status: u16, code: Option<&'static str>) -> Arc<TraceRecord> {
-        let store = Store::default();
-        store.outlet().connect(Arc::new(Connected));
+    /// Returns what an exporter takes that is connected while `run` ends traces.
+    fn taken(store: &Store, run: impl FnOnce()) -> Vec<Waiting> {
+        let exporter = Arc::new(Taken::default());
+        store.outlet().connect(Arc::<Taken>::clone(&exporter));
         let _scope = store.enter();
-        let trace = new_trace("web:GET /items/{id}");
-        trace.set_root_name("GET /items/{id}");
-        trace.set_root_field("http.request.method", || "GET".into());
-        trace.set_root_field("http.response.status_code", || status.into());
-        trace.set_root_field("kind", || "page".into());
-        if let Some(code) = code {
-            trace.fail(code);
-        }
-        trace.finish().unwrap()
+        run();
+        std::mem::take(&mut exporter.0.lock().unwrap())
+    }
+
+    /// Returns the exported spans of a request that was answered with `status`.
+    fn answered(status: u16, code: Option<&'static str>) -> Vec<Span> {
+        let taken = taken(&Store::default(), || {
+            let trace = new_trace("web:GET /items/{id}");
+            trace.set_root_name("GET /items/{id}");
+            trace.set_root_field("http.request.method", || "GET".into());
+            trace.set_root_field("http.response.status_code", || status.into());
+            trace.set_root_field("kind", || "page".into());
+            if let Some(code) = code {
+                trace.fail(code);
+            }
+            trace.finish();
+        });
+        spans_of(&taken)
     }
 
     #[test]
     fn a_request_of_http_follows_the_conventions_of_servers() {
         let of = |status, code| {
-            let root = spans(&answered(status, code)).remove(0);
+            let root = answered(status, code).remove(0);
             assert_eq!((root.name.as_str(), root.kind), ("GET /items/{id}", kind::SERVER));
             let mut texts = texts(&root);
             let number = format!("Some(Int({status}))");
@@ -350,61 +370,60 @@ mod tests {
     }
 
     /// Returns name and fields of the root span.
-    fn root_of(record: &TraceRecord) -> (Option<String>, Vec<(&'static str, Value)>) {
-        let mut root = (None, Vec::new());
-        record.show_root(|name, fields| root = (name.map(str::to_owned), fields.to_vec()));
-        root
+    fn root_of(waiting: &Waiting) -> (Option<&str>, &[(&'static str, Value)]) {
+        waiting.root.as_ref().map_or((None, &[]), |root| (root.name(), root.fields()))
     }
 
     #[test]
     fn a_root_span_in_used_memory_has_nothing_of_the_trace_before() {
         let config = crate::Config::default().ring_capacity(1).kept_per_capability(0).kept_failed(0);
         let store = Store::new(config).unwrap();
-        store.outlet().connect(Arc::new(Connected));
-        let _scope = store.enter();
         let (mut places_of_named, mut places) = (Vec::new(), Vec::new());
         // Two records take turns, so every third trace meets the memory of both.
         for round in 0..20 {
-            let trace = new_trace("llm.chat");
             let is_named = round % 3 == 0;
-            if is_named {
-                trace.set_root_name("a name that needs an allocation");
-                trace.set_root_field("http.route", || "/a/route/that/needs/an/allocation".into());
-                trace.set_done_field("address", Value::from("192.0.2.7"));
-            }
-            let record = trace.finish().unwrap();
-            let (name, fields) = root_of(&record);
+            let taken = taken(&store, || {
+                let trace = new_trace("llm.chat");
+                if is_named {
+                    trace.set_root_name("a name that needs an allocation");
+                    trace.set_root_field("http.route", || "/a/route/that/needs/an/allocation".into());
+                    trace.set_done_field("address", Value::from("192.0.2.7"));
+                }
+                trace.finish();
+            });
+            let (name, fields) = root_of(&taken[0]);
             assert_eq!((name.is_some(), fields.len()), (is_named, usize::from(is_named)), "{round}");
             let places = if is_named { &mut places_of_named } else { &mut places };
-            places.push(Arc::as_ptr(&record).addr());
+            places.push(Arc::as_ptr(&taken[0].record).addr());
         }
         assert!(places.iter().any(|place| places_of_named.contains(place)), "{places:?}");
     }
 
     #[test]
-    fn without_an_exporter_a_root_span_keeps_nothing() {
-        let record = ended(|trace| {
-            trace.set_root_name("GET /");
-            trace.set_root_field("http.route", || unreachable!("no value is made"));
+    fn without_an_exporter_no_value_of_a_root_span_is_made() {
+        ended(|trace| {
+            trace.set_root_field("http.route", || unreachable!("nobody would read it"));
             trace.finish()
         });
-        assert_eq!(root_of(&record), (None, vec![]));
     }
 
     #[test]
-    fn the_fields_of_a_root_span_are_bounded() {
+    fn the_fields_of_a_root_span_are_bounded_and_count_as_memory_that_waits() {
         let store = Store::default();
-        store.outlet().connect(Arc::new(Connected));
-        let _scope = store.enter();
-        let trace = new_trace("web:unmatched");
-        trace.set_root_name(&"é".repeat(1_000));
-        let keys = ["a.a", "a.b", "a.c", "a.d", "a.e", "a.f", "a.g", "a.h", "a.i"];
-        keys.iter().for_each(|key| trace.set_root_field(key, || "x".repeat(10_000).into()));
-        let (name, fields) = root_of(&trace.finish().unwrap());
+        let taken = taken(&store, || {
+            let trace = new_trace("web:unmatched");
+            trace.set_root_name(&"é".repeat(1_000));
+            let keys = ["a.a", "a.b", "a.c", "a.d", "a.e", "a.f", "a.g", "a.h", "a.i"];
+            keys.iter().for_each(|key| trace.set_root_field(key, || "x".repeat(10_000).into()));
+            trace.finish();
+        });
+        let (name, fields) = root_of(&taken[0]);
         assert!(name.unwrap().len() <= 160);
         assert_eq!(fields.len(), 8);
         assert!(fields.iter().all(|(_, value)| value.as_str().unwrap().len() <= 256));
         assert_eq!(store.stats().dropped_fields, 1);
+        let text: usize = fields.iter().map(|(_, value)| value.as_str().unwrap().len()).sum();
+        assert!(taken[0].bytes() > taken[0].record.bytes() + text);
     }
 
     #[test]

@@ -6,22 +6,27 @@ use obs_otlp::Item;
 
 use super::config::Config;
 use super::encode;
+use crate::record::RootSpan;
 use crate::store::{Count, Export};
 use crate::{Error, TraceRecord};
 
 /// Trace in the queue of the export.
-pub(super) struct Waiting(pub(super) Arc<TraceRecord>);
+pub(super) struct Waiting {
+    pub(super) record: Arc<TraceRecord>,
+    /// Name and fields of the root span. `None` if none were set.
+    pub(super) root: Option<Box<RootSpan>>,
+}
 
 impl Item for Waiting {
     const MIN_BYTES: usize = size_of::<TraceRecord>();
 
     /// Number of spans that a trace is exported as. The trace itself is one.
     fn units(&self) -> usize {
-        1 + self.0.span_count()
+        1 + self.record.span_count()
     }
 
     fn bytes(&self) -> usize {
-        self.0.bytes()
+        self.record.bytes() + self.root.as_ref().map_or(0, |root| root.bytes())
     }
 }
 
@@ -41,11 +46,11 @@ impl Queue {
 
 impl Export for Queue {
     /// Puts a trace in. Counts it as dropped if there is no room, and as unsampled if it must not be exported.
-    fn offer(&self, record: &Arc<TraceRecord>) {
+    fn offer(&self, record: &Arc<TraceRecord>, root: Option<Box<RootSpan>>) {
         if self.only_sampled && record.is_unsampled() {
             return self.unsampled.add(1);
         }
-        self.exporter.offer(Waiting(Arc::clone(record)));
+        self.exporter.offer(Waiting { record: Arc::clone(record), root });
     }
 
     fn only_sampled(&self) -> bool {

@@ -5,7 +5,6 @@ use std::cell::Cell;
 use log::kv::{Error, Key, Source, VisitSource};
 
 use super::Value;
-use crate::prefetch::prefetch;
 
 /// Maximum number of fields. A program names its caller with a handful, and HTTP's conventions have six for a request.
 const MAX_FIELDS: usize = 8;
@@ -28,18 +27,8 @@ impl DoneFields {
 
     /// Keeps the memory for the next trace that ends on this thread.
     pub(super) fn give_back(mut self: Box<Self>) {
-        self.clear();
-        _ = SPARE.try_with(|spare| spare.set(Some(self)));
-    }
-
-    /// Asks for the memory of the fields.
-    pub(super) fn prefetch(&self) {
-        prefetch(self.0.as_slice());
-    }
-
-    /// Removes all fields, and keeps their memory.
-    pub(super) fn clear(&mut self) {
         self.0.clear();
+        _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 
     /// Sets a field. The last value under a key counts. Returns `false` if there are too many.
@@ -62,6 +51,7 @@ impl DoneFields {
     }
 
     /// Returns the bytes allocated for the fields.
+    #[cfg(feature = "otlp")]
     pub(super) fn heap_bytes(&self) -> usize {
         let text: usize = self.0.iter().map(|(_, value)| value.heap_bytes()).sum();
         self.0.capacity() * size_of::<(&'static str, Value)>() + text

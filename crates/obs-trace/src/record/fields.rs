@@ -16,8 +16,7 @@ pub(super) struct Fields {
     text_bytes: usize,
     /// Fields of the line `done`. Boxed, because most traces have none, and taken out at the end.
     done: Option<Box<DoneFields>>,
-    /// Name and fields of the exported root span. Boxed, because most traces have none. Empty in a record whose trace before had
-    /// some.
+    /// Name and fields of the exported root span. Boxed, because most traces have none, and taken out at the end.
     root: Option<Box<RootSpan>>,
 }
 
@@ -39,9 +38,6 @@ impl Fields {
     /// Asks for the memory that a new trace clears first.
     pub(super) fn prefetch(&self) {
         prefetch(self.list.as_slice());
-        if let Some(root) = &self.root {
-            root.fields.prefetch();
-        }
     }
 
     /// Removes all fields, and keeps memory for the few that a trace usually has.
@@ -51,10 +47,7 @@ impl Fields {
         if list.capacity() > MAX_SPARE_FIELDS {
             *list = Vec::new();
         }
-        (*spans, *text_bytes, *done) = (0, 0, None);
-        if let Some(root) = root {
-            root.clear();
-        }
+        (*spans, *text_bytes, *done, *root) = (0, 0, None, None);
     }
 
     /// Sets a field. The last value under a key counts. Returns `false` if a limit is reached.
@@ -106,10 +99,10 @@ impl Fields {
         self.root.get_or_insert_default()
     }
 
-    /// Returns name and fields of the exported root span, if any were set.
+    /// Returns name and fields of the exported root span, which the record does not keep.
     #[cfg(feature = "otlp")]
-    pub(super) fn root(&self) -> Option<&RootSpan> {
-        self.root.as_deref()
+    pub(super) fn take_root(&mut self) -> Option<Box<RootSpan>> {
+        self.root.take()
     }
 
     /// Finds a field from the end, because most fields are set right after the span has begun. The search stops at the
@@ -144,8 +137,7 @@ impl Fields {
 
     /// Returns the bytes allocated for the fields.
     pub(super) fn heap_bytes(&self) -> usize {
-        let root = self.root.as_ref().map_or(0, |root| root.heap_bytes());
-        self.list.capacity() * size_of::<Field>() + self.text_bytes + root
+        self.list.capacity() * size_of::<Field>() + self.text_bytes
     }
 }
 

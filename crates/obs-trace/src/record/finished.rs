@@ -6,8 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_core::ser::SerializeStruct;
 use serde_core::{Serialize, Serializer};
 
-#[cfg(feature = "otlp")]
-use super::Value;
 use super::status::{Outcome, RUNNING};
 use super::{SpanIndex, SpanRecord, Status, TraceRecord};
 use crate::SpanId;
@@ -136,14 +134,6 @@ impl TraceRecord {
     /// end.
     pub fn dropped_spans(&self) -> u64 {
         self.slots.begun() - u64::from(self.kept().count_ones())
-    }
-
-    /// Shows name and fields of the root span to an exporter. The fields of HTTP and others have a key with a dot.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn show_root(&self, to: impl FnOnce(Option<&str>, &[(&'static str, Value)])) {
-        let fields = lock(&self.fields);
-        let root = fields.root();
-        to(root.and_then(|root| root.name.as_deref()), root.map_or(&[], |root| root.fields.list()));
     }
 
     /// Returns the bytes of memory that the record takes, known once it has ended.

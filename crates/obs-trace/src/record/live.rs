@@ -203,6 +203,8 @@ impl TraceRecord {
         // `set_field` sees the end under this lock, so no field changes after it is free again.
         let mut fields = lock(&self.fields);
         let (field_bytes, done_fields) = (fields.heap_bytes(), fields.take_done());
+        #[cfg(feature = "otlp")]
+        let root = fields.take_root();
         drop(fields);
         // Relaxed: the stores up to `outcome` are published by its `Release`. Readers that got the record from a store
         // are ordered by the lock of its shard as well.
@@ -215,7 +217,13 @@ impl TraceRecord {
         self.ended.store(clock::now(), Ordering::Relaxed);
         // Release: a reader that sees the outcome (`Acquire`) sees the whole record.
         self.outcome.store(outcome as u8, Ordering::Release);
-        Some((End { outcome, dropped_spans: begun - u64::from(kept.count_ones()) }, done_fields))
+        let end = End {
+            outcome,
+            dropped_spans: begun - u64::from(kept.count_ones()),
+            #[cfg(feature = "otlp")]
+            root,
+        };
+        Some((end, done_fields))
     }
 
     /// Returns the bytes of memory of the record, given those of its fields.

@@ -29,6 +29,8 @@ pub use self::into_value::IntoValue;
 pub(crate) use self::live::{CANCELLED, CAUSE_FIELD, ERROR_FIELD};
 pub(crate) use self::marks::PeerNumber;
 pub use self::name_numbers::NameNumbers;
+#[cfg(feature = "otlp")]
+pub(crate) use self::root_span::RootSpan;
 pub(crate) use self::sink::{Sink, set_global};
 pub(crate) use self::slots::{SPAN_LIMIT, SpanIndex};
 pub use self::span_record::SpanRecord;

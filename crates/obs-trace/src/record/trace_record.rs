@@ -6,6 +6,8 @@ use smol_str::SmolStr;
 
 use super::fields::Fields;
 use super::marks::Marks;
+#[cfg(feature = "otlp")]
+use super::root_span::RootSpan;
 use super::sink::Sink;
 use super::slots::Slots;
 use super::span_ids::SpanIds;
@@ -108,11 +110,13 @@ impl<'a> Beginning<'a> {
 }
 
 /// End of a trace, as its store counts it.
-#[derive(Clone, Copy)]
 pub(crate) struct End {
     pub(crate) outcome: Outcome,
     /// Spans that had begun by then and are not in the record.
     pub(crate) dropped_spans: u64,
+    /// Name and fields of the root span, for the exporter.
+    #[cfg(feature = "otlp")]
+    pub(crate) root: Option<Box<RootSpan>>,
 }
 
 /// Maximum length of a capability's name. Peers choose these names, so they may be of any length.

@@ -362,7 +362,7 @@ impl Inner {
         self.counts.note_dropped(end.dropped_spans);
         let is_broken = self.shards.complete(record, end.outcome, &self.counts);
         #[cfg(feature = "otlp")]
-        self.outlet.offer(record);
+        self.outlet.offer(record, end.root);
         self.observers.completed(record);
         if is_broken {
             self.broken.completed(record);

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use crate::TraceRecord;
+use crate::record::RootSpan;
 
 /// Queue of an exporter, as the store sees it.
 pub(crate) trait Export: Send + Sync {
     /// Takes a trace that has ended, or counts it. Does not wait.
-    fn offer(&self, record: &Arc<TraceRecord>);
+    fn offer(&self, record: &Arc<TraceRecord>, root: Option<Box<RootSpan>>);
 
     /// Returns whether traces that their caller did not sample are not exported.
     fn only_sampled(&self) -> bool;
@@ -26,12 +27,12 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     #[inline]
-    pub(crate) fn offer(&self, record: &Arc<TraceRecord>) {
+    pub(crate) fn offer(&self, record: &Arc<TraceRecord>, root: Option<Box<RootSpan>>) {
         // Relaxed: a trace that ends while an exporter connects may go either way. The lock publishes the queue.
         if self.is_open.load(Ordering::Relaxed)
             && let Some(queue) = &*self.queue.read().unwrap_or_else(|poison| poison.into_inner())
         {
-            queue.offer(record);
+            queue.offer(record, root);
         }
     }
 
