@@ -9,14 +9,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::change::{Change, DEFAULT_PERIOD, Refusal, RefusalKind};
 use super::live::LiveLevels;
-use crate::server::caller_name;
+use crate::server::{caller_name, own_user};
 use crate::wire;
 
 /// Maximum size of a body. The text of the levels is a quarter of it at most.
@@ -24,9 +24,13 @@ const MAX_BODY_BYTES: usize = 4096;
 /// Maximum time for the body. A caller that stops in between would hold the connection otherwise.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Returns the route. The caller hides it from other machines.
-pub(crate) fn routes() -> Router {
-    Router::new().route("/log/level", get(show).put(change)).with_state(Arc::<LiveLevels>::default())
+/// Returns the route of a node with this port. A change answers its own user and root, because it can hide lines from them. The
+/// caller hides the route from other machines.
+pub(crate) fn routes(port: u16) -> Router {
+    let levels = Arc::<LiveLevels>::default();
+    let changes = Router::new().route("/log/level", put(change)).with_state(Arc::clone(&levels));
+    let shown = Router::new().route("/log/level", get(show)).with_state(levels);
+    shown.merge(own_user::guard(changes, port, "use that user or root"))
 }
 
 async fn show(State(levels): State<Arc<LiveLevels>>) -> Response {

@@ -31,7 +31,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(5);
 /// caller hides them from other machines.
 pub(crate) fn routes(port: u16) -> Router {
     let routes = Router::new().route("/problems", get(show)).route("/problems/{id}", put(change));
-    own_user::guard(routes, port)
+    own_user::guard(routes, port, "use that user, or the console with its token")
 }
 
 async fn show(RawQuery(query): RawQuery) -> Response {

@@ -14,20 +14,24 @@ use tokio::task::spawn_blocking;
 use crate::wire;
 
 /// Refuses callers of other users of this machine. The routes show texts of the log, which other users cannot read, or change
-/// what its owner sees. `port` is that of this node.
+/// what its owner sees. `port` is that of this node, and `advice` tells a refused caller what to do.
 ///
 /// The caller hides the routes from other machines.
-pub(crate) fn guard(routes: Router, port: u16) -> Router {
-    routes.layer(middleware::from_fn_with_state(port, only_own))
+pub(crate) fn guard(routes: Router, port: u16, advice: &'static str) -> Router {
+    routes.layer(middleware::from_fn_with_state((port, advice), only_own))
 }
 
-async fn only_own(State(port): State<u16>, request: Request, next: Next) -> Response {
+async fn only_own(
+    State((port, advice)): State<(u16, &'static str)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let remote = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(remote)| *remote);
     let is_own = move || remote.and_then(|remote| is_own_socket(remote, Some(port)));
     // The table of sockets is a file. A panic in the reading admits no one.
     match is_admitted(spawn_blocking(is_own).await.unwrap_or(Some(false))) {
         true => next.run(request).await,
-        false => refusal(),
+        false => refusal(advice),
     }
 }
 
@@ -36,9 +40,8 @@ fn is_admitted(is_own: Option<bool>) -> bool {
     is_own.unwrap_or(cfg!(not(target_os = "linux")))
 }
 
-fn refusal() -> Response {
-    let message =
-        "only the user of this node and root are answered; use that user, or the console with its token";
+fn refusal(advice: &str) -> Response {
+    let message = format!("only the user of this node and root are answered; {advice}");
     let body = wire::json(&json!({ "error": "forbidden", "message": message }));
     (StatusCode::FORBIDDEN, body).into_response()
 }

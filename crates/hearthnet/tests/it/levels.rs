@@ -138,6 +138,21 @@ async fn a_mistake_changes_nothing_and_says_what_is_allowed() {
     assert_eq!(changes, 1);
 }
 
+#[tokio::test]
+async fn another_user_of_this_machine_sees_the_levels_and_changes_nothing() {
+    let node = Home::new().start("");
+    for (user, status) in [(12_345, "403 Forbidden"), (65_534, "403 Forbidden"), (0, "200 OK")] {
+        if let Some(answer) = node.sent_as(user, "PUT /log/level", r#"{"level":"off"}"#) {
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "user {user}: {answer}");
+            let in_force = if user == 0 { "off" } else { "info" };
+            assert_eq!(node.get("/log/level").await["in_force"], in_force, "user {user}");
+        }
+        if let Some(answer) = node.asked_as(user, "/log/level") {
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "user {user}: {answer}");
+        }
+    }
+}
+
 #[test]
 fn without_a_node_the_exit_code_is_3_and_a_mistake_is_found_first() {
     let home = Home::new();

@@ -233,14 +233,22 @@ impl Node {
 
     /// Returns the answer that a user of this machine gets. `None` if the tests may not become one.
     pub(crate) fn asked_as(&self, user: u32, path: &str) -> Option<String> {
+        self.sent_as(user, &format!("GET {path}"), "")
+    }
+
+    /// Returns the answer that a user of this machine gets to a request with a body. `None` if the tests may not become one.
+    pub(crate) fn sent_as(&self, user: u32, request: &str, body: &str) -> Option<String> {
         use std::os::unix::process::CommandExt as _;
 
         let port = self.port;
-        let request = format!("GET {path} HTTP/1.1\\r\\nhost: 127.0.0.1\\r\\nconnection: close\\r\\n\\r\\n");
+        let length = body.len();
+        let head = "host: 127.0.0.1\r\nconnection: close\r\n";
+        let message = format!("{request} HTTP/1.1\r\n{head}content-length: {length}\r\n\r\n{body}");
         let script =
-            format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{request}' >&3; exec timeout 30 cat <&3");
+            format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf %s \"$0\" >&3; exec timeout 30 cat <&3");
         let mut command = Command::new("bash");
-        let output = command.args(["-c", &script]).current_dir("/").uid(user).gid(user).output().ok()?;
+        let output =
+            command.args(["-c", &script, &message]).current_dir("/").uid(user).gid(user).output().ok()?;
         output.status.success().then(|| text_of(&output.stdout))
     }
 

@@ -220,8 +220,8 @@ impl Serving<'_> {
         let peers = config.discovery.static_peers.len();
         watching.spawn(service_manager::report(node.clone(), peers, config.address().to_string(), beats));
         info!(logger: LOG, address:% = config.address(); "listening");
-        let local =
-            status::routes(status).merge(levels::routes()).merge(problems::routes(config.transport.port));
+        let port = config.transport.port;
+        let local = status::routes(status).merge(levels::routes(port)).merge(problems::routes(port));
         let federation = Federation::new(config, node.bus().clone(), node.snapshots());
         watching.spawn(community::watch(federation.clone()));
         // Every node sees them, as those of the console choose their callers themselves.
