@@ -252,6 +252,16 @@ impl Drop for Opened {
 }
 
 #[tokio::test]
+async fn the_status_in_a_report_is_that_of_the_node() {
+    let node = Home::new().start("");
+    let (_, files, manifest) = report(&node.home, &[]);
+    assert!(manifest["is_running"] == true, "{manifest}");
+    let status: Value = serde_json::from_str(&files["status.json"]).unwrap();
+    crate::status::assert_valid(&status);
+    assert_eq!(status["open_without_credentials"], node.get("/status").await["open_without_credentials"]);
+}
+
+#[tokio::test]
 async fn a_report_of_a_killed_node_has_its_last_traces_and_no_key() {
     let node = Home::new().start("");
     let id = request_id(&node.call(ECHO, &json!({ "input": {} })).send().await.unwrap());

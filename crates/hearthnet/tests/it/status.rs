@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::node::{ECHO, Home, Node, free_port, request_id, text_of};
 
 /// Checks the document against `docs/status.schema.json`.
-fn assert_valid(document: &Value) {
+pub(crate) fn assert_valid(document: &Value) {
     let schema = include_str!("../../../../docs/status.schema.json");
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
     compiler.add_resource("mem:///status", serde_json::from_str(schema).unwrap()).unwrap();

@@ -75,6 +75,8 @@ fn kind_of_words(last: &[u8], before: Option<&[u8]>) -> Option<SecretKind> {
     let last_is = |words: &[&str]| is_one_of(last, words);
     let before_is = |words: &[&str]| before.is_some_and(|before| is_one_of(before, words));
     Some(match before {
+        // As in `open_without_credentials`.
+        Some(_) if before_is(&["without"]) => return None,
         _ if last_is(&["password", "passwd", "passphrase", "passcode", "pwd", "requirepass"]) => {
             SecretKind::Password
         }

@@ -100,6 +100,15 @@ fn ordinary_text_stays() {
 }
 
 #[test]
+fn what_goes_without_a_secret_is_none() {
+    let line = r#"{"open_without_credentials":["/health","/ready"],"n":1}"#;
+    assert_eq!(redactor().json(line), line);
+    assert_eq!(redactor().text("without_password = 12 days"), "without_password = 12 days");
+    let hidden = redactor().json(r#"{"without_doubt_password":"abc","credentials":["d"]}"#);
+    assert!(!hidden.contains("abc") && !hidden.contains("\"d\""), "{hidden}");
+}
+
+#[test]
 fn each_mark_says_the_kind() {
     for (text, expected, kind) in [
         ("DB_PASSWORD=abc next", "DB_PASSWORD=[secret] next", SecretKind::Secret),
