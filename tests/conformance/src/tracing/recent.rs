@@ -38,7 +38,7 @@ pub(super) fn form(lab: &Lab) -> Outcome {
     traces.iter().try_for_each(is_of_the_form)
 }
 
-/// A trace and its spans have exactly the specified members.
+/// A trace and its spans have exactly the specified members. Two more say what is true of few traces.
 pub(super) fn is_of_the_form(trace: &Value) -> Outcome {
     let keys = |value: &Value| {
         value.as_object().map(|object| object.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
@@ -49,9 +49,17 @@ pub(super) fn is_of_the_form(trace: &Value) -> Outcome {
         names
     };
     let mut found = keys(trace);
+    found.retain(|key| key != "restored" && key != "blocked_ms");
     found.sort();
     let members = ["trace_id", "capability", "started_at", "duration_ms", "status", "spans", "dropped_spans"];
     equal("the members of a trace", found, sorted(&members))?;
+    ensure(matches!(trace.get("restored"), None | Some(Value::Bool(true))), "restored, or no member", trace)?;
+    let blocked = trace.get("blocked_ms");
+    ensure(
+        blocked.is_none_or(|ms| ms.as_f64().is_some_and(|ms| ms > 0.0)),
+        "blocked_ms, or no member",
+        trace,
+    )?;
     ensure(trace["trace_id"].as_str().is_some_and(is_ulid), "a ULID", trace)?;
     ensure(trace["capability"].is_string() && trace["status"].is_string(), "capability and status", trace)?;
     ensure(trace["started_at"].as_str().is_some_and(|time| time.ends_with('Z')), "started_at in UTC", trace)?;
