@@ -3,10 +3,12 @@
 //! - `models`: loom runs the models of obs-log's hand-over, obs-metrics' cells, obs-trace's slots and shards, and
 //!   obs-tracing's slots in every order of their threads.
 //! - `address`: runs tests of obs-log, obs-tracing, obs-history and obs-trace with AddressSanitizer.
+//! - `address-node`: runs the tests of the command that send it signals, or limit it, with AddressSanitizer.
 //! - `miri`: runs the tests that need no operating system under Miri.
 //!
-//! The first two need a stable toolchain only, so that CI runs them. Miri needs a nightly one, which the task does not
-//! install by itself: `rustup toolchain install nightly --component miri,rust-src`.
+//! The first three need a stable toolchain only. CI runs the first two: for the third it would build the whole node once
+//! more. Miri needs a nightly one, which the task does not install by itself: `rustup toolchain install nightly --component
+//! miri,rust-src`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +19,7 @@ use crate::{Done, cargo};
 
 pub(crate) const MODELS: Step = ("models", models);
 pub(crate) const ADDRESS: Step = ("address", address);
+const ADDRESS_NODE: Step = ("address-node", address_node);
 const MIRI: Step = ("miri", miri);
 
 /// Modules whose tests need memory, locks and threads only.
@@ -35,8 +38,12 @@ const WITH_ADDRESSES: [&str; 9] = [
     "--test=signals",
 ];
 
+/// Test target and tests of the command that need signals. The sanitizer itself needs more memory than those with a limit have.
+const WITH_SIGNALS: [&str; 6] =
+    ["--test=it", "--", "end::", "limits::a_limit_on_file_sizes", "log_search::a_pager", "service::a_hangup"];
+
 pub(crate) fn run() -> Done {
-    Ok(steps::run([MODELS, ADDRESS, MIRI].into_iter(), true))
+    Ok(steps::run([MODELS, ADDRESS, ADDRESS_NODE, MIRI].into_iter(), true))
 }
 
 fn models() -> Verdict {
@@ -50,18 +57,27 @@ fn models() -> Verdict {
 /// Runs the tests with AddressSanitizer. The stable compiler has it, but needs `RUSTC_BOOTSTRAP` to use it. Nothing
 /// that is built here is shipped.
 fn address() -> Verdict {
-    let host = match rustc(&["--print", "host-tuple"]) {
-        Ok(host) => host,
-        Err(error) => return Verdict::Failed(error),
-    };
-    if !has_sanitizer(&host) {
-        return Verdict::PassedBut(format!("this toolchain has no AddressSanitizer for {host}"));
+    checked(|host| {
+        let log = with_addresses(host, &["obs-log"], &WITH_ADDRESSES);
+        // The bridge shows values through unsafe code of obs-log, and the history writes into a mapped file.
+        let others = || with_addresses(host, &["obs-tracing", "obs-history"], &["--test=it"]);
+        // Counter of the processor, and hints to its caches.
+        both(both(log, others), || with_addresses(host, &["obs-trace"], &["--lib"]))
+    })
+}
+
+/// Runs the tests in which the command reads and sets what the system does at a signal.
+fn address_node() -> Verdict {
+    checked(|host| with_addresses(host, &["hearthnet"], &WITH_SIGNALS))
+}
+
+/// Runs a check for this host, if the compiler has the sanitizer for it.
+fn checked(check: impl FnOnce(&str) -> Verdict) -> Verdict {
+    match rustc(&["--print", "host-tuple"]) {
+        Ok(host) if has_sanitizer(&host) => check(&host),
+        Ok(host) => Verdict::PassedBut(format!("this toolchain has no AddressSanitizer for {host}")),
+        Err(error) => Verdict::Failed(error),
     }
-    let log = with_addresses(&host, &["obs-log"], &WITH_ADDRESSES);
-    // The bridge shows values through unsafe code of obs-log, and the history writes into a mapped file.
-    let others = || with_addresses(&host, &["obs-tracing", "obs-history"], &["--test=it"]);
-    // Counter of the processor, and hints to its caches.
-    both(both(log, others), || with_addresses(&host, &["obs-trace"], &["--lib"]))
 }
 
 fn with_addresses(host: &str, packages: &[&str], targets: &[&str]) -> Verdict {
