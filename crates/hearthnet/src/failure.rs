@@ -10,7 +10,7 @@ pub(crate) const ERROR: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Exit code of a command that needs a running node and finds none.
 pub(crate) const NOT_RUNNING: u8 = 3;
-/// Exit code for an invalid signature of one of this node's own documents.
+/// Exit code for an invalid signature: of a document of this node, or of a call that was refused as `invalid_signature`.
 pub(crate) const SIGNATURE: u8 = 4;
 /// Exit code for a full disk.
 pub(crate) const DISK_FULL: u8 = 5;

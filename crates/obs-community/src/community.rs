@@ -10,8 +10,8 @@ use crate::sample::Sample;
 use crate::share::Share;
 use crate::sum::Sum;
 
-/// Maximum number of metrics with groups: three of each of 64 capabilities, room for as many that nodes ceased to offer, and those
-/// of machines.
+/// Maximum number of metrics with groups: three of each of 64 capabilities, room for as many that nodes ceased to offer, and
+/// those of machines.
 const MAX_COHORTS: usize = 2 * 64 * 3 + Metric::ALL.len();
 
 /// Sums by metric and capability, which is empty for a metric of the machine.

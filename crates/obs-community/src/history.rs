@@ -113,8 +113,8 @@ impl History {
         }
     }
 
-    /// Returns the figures of a window in bands, by the name of the metric and the capability. The window ends with the hour `now`,
-    /// and a day that is not wholly in it is left out. `None` if no figure has enough nodes behind it.
+    /// Returns the figures of a window in bands, by the name of the metric and the capability. The window ends with the hour
+    /// `now`, and a day that is not wholly in it is left out. `None` if no figure has enough nodes behind it.
     #[must_use]
     pub fn snapshot(&self, audience: Audience, now: u64, window_hours: u64) -> Option<Value> {
         let start = now.saturating_add(1).saturating_sub(window_hours.max(1));

@@ -1,8 +1,8 @@
 //! Metrics of a community of nodes, without those of any node.
 //!
-//! Each node gives a [`Share`] at each tick: what it counted since the last one and the state of its machine, of the metrics that
-//! its owner consents to. A [`Community`] of one collecting node adds the shares up, and its page has bands in place of numbers. A
-//! [`History`] keeps the sums of a week by the hour, and of a year by the day.
+//! Each node gives a [`Share`] at each tick: what it counted since the last one and the state of its machine, of the metrics
+//! that its owner consents to. A [`Community`] of one collecting node adds the shares up, and its page has bands in place of
+//! numbers. A [`History`] keeps the sums of a week by the hour, and of a year by the day.
 //!
 //! ```
 //! use obs_community::{Community, Rules, Share};

@@ -32,8 +32,8 @@
 //! The log gets a line when requests begin to fail, and one when they succeed again. There are at most ten such lines a minute.
 //!
 //! # Proxies
-//! Requests go to the collector directly, unless `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY` names a proxy. Addresses in `NO_PROXY`
-//! are asked directly then too.
+//! Requests go to the collector directly, unless `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY` names a proxy. Addresses in
+//! `NO_PROXY` are asked directly then too.
 
 mod collector;
 mod config;

@@ -69,8 +69,9 @@ pub(crate) fn unix_ns(instant: Instant) -> u64 {
         .unwrap_or_else(|_| wall_ns())
 }
 
-/// Maximum age of a thread's reading of the wall clock in nanoseconds. Too short for a person to notice, and long enough to spare a
-/// burst of traces the reading. No [`Duration`], whose division would cost a trace as much as the reading of the counter.
+/// Maximum age of a thread's reading of the wall clock in nanoseconds. Too short for a person to notice, and long enough to
+/// spare a burst of traces the reading. No [`Duration`], whose division would cost a trace as much as the reading of the
+/// counter.
 const ANCHOR_AGE_NS: u64 = 20_000_000;
 
 thread_local! {

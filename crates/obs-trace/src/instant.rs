@@ -16,8 +16,8 @@ use std::{thread, time};
 /// Number of readings of which the best one counts. An interrupt in between spoils one.
 const READINGS: usize = 16;
 
-/// Shortest time over which a tick is measured. The readings at its ends are right to some tens of nanoseconds, so that a duration
-/// is right to a hundred thousandth.
+/// Shortest time over which a tick is measured. The readings at its ends are right to some tens of nanoseconds, so that a
+/// duration is right to a hundred thousandth.
 const MEASURED: Duration = Duration::from_millis(5);
 
 /// What moments are read from.
@@ -160,8 +160,8 @@ fn ticks() -> u64 {
     0
 }
 
-/// Returns whether the counter is steady and the same on all processors: the processor says so, or the system keeps its own time by
-/// it.
+/// Returns whether the counter is steady and the same on all processors: the processor says so, or the system keeps its own
+/// time by it.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 fn is_reliable() -> bool {
     use std::arch::x86_64::__cpuid;

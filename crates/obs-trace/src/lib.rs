@@ -61,18 +61,19 @@
 //! A poll that holds its worker for over 10 ms ([`Config::blocked_worker_ms`]) delays every other task of that worker. It is
 //! counted in [`Stats::blocked_polls`] and noted on the innermost span that held the worker, in the field `blocked_ms`; on
 //! the line `done` and in [`TraceRecord::blocked`] for the whole trace. [`set_blocked_observer`] passes each one to the
-//! program. Measured are the polls of [`Trace::scope`], [`scope`](fn@scope), [`carry`], [`SpanBuilder::wrap`], the helpers
+//! program. It measures the polls of [`Trace::scope`], [`scope`](fn@scope), [`carry`], [`SpanBuilder::wrap`], the helpers
 //! that start tasks, and [`Trace::enter_poll`], while a trace is current. It takes a nanosecond or two a poll.
 //!
 //! A worker is a worker of a tokio runtime or the thread in `block_on`. Threads of `spawn_blocking`, threads without a
-//! runtime, and sections in [`off_worker`] do not count. On Linux the time in which the thread waits for a processor, or all of
-//! the machine or process stands still, is left out.
+//! runtime, and sections in [`off_worker`] do not count. On Linux, time does not count while the thread waits for a
+//! processor, or while the whole machine or process stands still.
 //!
 //! # Memory
 //! The ring holds the last 10 000 traces in at most 64 MiB. A trace has at most 128 spans, 256 fields and 16 KiB of their
 //! text. Beside the ring the store keeps the last 10 errors and the 10 slowest traces of each of 64 capabilities, in at most
-//! 16 MiB. It also keeps the last 2 048 traces that failed, and as many that other nodes [marked](Store::mark) because another
-//! part of them failed, each in at most 8 MiB. Losses are counted in [`Stats`] and [`TraceRecord::dropped_spans`]. The limits are in [`Config`].
+//! 16 MiB. It also keeps the last 2 048 traces that failed, and as many that other nodes [marked](Store::mark) because
+//! another part of them failed, each in at most 8 MiB. Losses are counted in [`Stats`] and [`TraceRecord::dropped_spans`].
+//! The limits are in [`Config`].
 //!
 //! `cargo xtask memory` measures it. 10 000 traces of 10 spans take 5.6 MiB of memory, or 26 MiB if each span has two
 //! fields, one of them a text of 63 bytes. 10 000 traces of 128 spans take 33 MiB. With such fields the ring is full at

@@ -1,7 +1,7 @@
 //! A hint to the processor that memory is needed soon.
 //!
-//! The hint is an instruction of one kind of processor, which the standard library has as an unsafe function. Invariant: it is given
-//! addresses of a value that is borrowed. The run with AddressSanitizer covers it.
+//! The hint is an instruction of one kind of processor, which the standard library has as an unsafe function. Invariant: it
+//! is given addresses of a value that is borrowed. The run with AddressSanitizer covers it.
 #![allow(unsafe_code)]
 
 /// Asks for the memory of a value itself, without what it points to.

@@ -1,7 +1,7 @@
 -- The causes of failed calls of a day, over all nodes, the most frequent first.
 --   logs: folder with a folder for each node, which has its day files.
 --   day:  the day in UTC. Yesterday if it is not set.
--- A node writes at most one line a second for a cause; `suppressed` of its next line counts the others.
+-- A node writes at most one line a second for each capability, code and target; `suppressed` of the next one counts the others.
 SET VARIABLE day = coalesce(getvariable('day'), strftime(timezone('UTC', now()) - INTERVAL 1 DAY, '%Y-%m-%d'));
 
 -- Whole lines are read first, because a search in text is faster than the parsing of every line. No line has the character 1.

@@ -68,7 +68,7 @@ const TAIL: &str = "
   It has the rendering, the compression and the connection.
 - *p99 of all calls*: `histogram_quantile(0.99, sum(hearthnet_request_duration_seconds_bucket) by (vmrange))` over the calls of all
   nodes, beside the value in the sorted list of all durations.
-- *fault to alert*: from the moment in which a node stops to answer to the call of Alertmanager's webhook. A scrape interval and an
+- *fault to alert*: from the moment in which a node stops answering to the call of Alertmanager's webhook. A scrape interval and an
   evaluation interval lie between them at most, plus the grace that a rule adds with `for:`.
 ";
 

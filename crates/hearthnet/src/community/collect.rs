@@ -75,8 +75,8 @@ impl Collector {
         }
     }
 
-    /// Forgets shares of other periods than this one and the one before, which are refused by their number. After the clock was set
-    /// back, later periods come a second time.
+    /// Forgets which nodes gave a share in other periods than this one and the one before. Shares of those are refused by their
+    /// period anyway. If the clock is set back, each period comes a second time, and its shares must not count as repeated.
     fn forget(&mut self, period: u64) {
         self.taken.retain(|_, taken| *taken <= period && taken.saturating_add(1) >= period);
     }

@@ -14,8 +14,8 @@ use super::meter::Meter;
 /// Longest time after a tick until shares are asked for. The clocks of peers may be behind by so much.
 const DELAY: Duration = Duration::from_secs(5);
 
-/// Notes the share of this node at each tick, and collects those of its peers if that is its part. Ends at once if the node takes no
-/// part.
+/// Notes the share of this node at each tick, and collects those of its peers if that is its part. Ends at once if the node
+/// takes no part.
 pub(crate) async fn watch(federation: Arc<Federation>) {
     if !federation.is_enabled() {
         return;

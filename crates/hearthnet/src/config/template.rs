@@ -74,7 +74,7 @@ log_level = "info"                       # trace, debug, info, warning or error;
 # otlp_metrics_interval_seconds = 60     # time between two exports of metrics, 1 to 3600; unset: OTEL_METRIC_EXPORT_INTERVAL, or 60
 # otlp_temporality = "cumulative"        # "delta": what came since the last export; unset: OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE
 # otlp_logs = false                      # true: export the lines of the log too
-# doctor_interval_seconds = 300          # interval between runs of all checks, at least 10; 0 is never; unset: every 5 minutes, without those that send packets to other machines
+# doctor_interval_seconds = 300          # example: interval between runs of all checks, at least 10; 0 is never; unset: every 5 minutes, without those that send packets to other machines
 # doctor_remote = false                  # true: answer /doctor to other machines too
 # Servers whose `Date` header gives the doctor the time.
 # doctor_clock_anchors = ["http://cp.cloudflare.com/generate_204", "http://www.google.com/generate_204", "http://connectivity-check.ubuntu.com/"]

@@ -21,8 +21,8 @@ const REQUESTS: &str = "hearthnet_community_shares_total";
 /// Deadline for what takes a few ticks of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts nodes of one community. The first one collects, and asks the others and the addresses in `more`. Each shares its metrics
-/// of `consents`.
+/// Starts nodes of one community. The first one collects, and asks the others and the addresses in `more`. Each shares its
+/// metrics of `consents`.
 fn community(consents: &[&str], more: &[String]) -> Vec<Node> {
     let homes: Vec<_> = consents.iter().map(|_| Home::new()).collect();
     let ports: Vec<_> = consents.iter().map(|_| free_port()).collect();

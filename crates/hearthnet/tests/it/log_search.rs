@@ -242,8 +242,8 @@ fn an_empty_result_says_why() {
     for (args, why) in [
         (&["--level", "error"][..], &["no line of level error", begin, "432 lines of lower level"][..]),
         (&["--grep", "nosuch"], &["with `nosuch`", "432 lines without the text"]),
-        (&["--trace", "K0JX"], &["of trace K0JX", "432 lines of no such trace"]),
-        (&["--field", "ms=7"], &["with ms=7", "432 lines without such a field"]),
+        (&["--trace", "K0JX"], &["of trace K0JX", "432 lines of other traces"]),
+        (&["--field", "ms=7"], &["with ms=7", "432 lines without that field"]),
         (&["--since", "2026-06-01"], &["since 2026-06-01T00:00:00.000Z", begin]),
         (&["--until", "2026-05-01"], &["until 2026-05-01T00:00:00.000Z", begin]),
         (&["--level", "error", "-n", "5"], &["432 lines of lower level"]),

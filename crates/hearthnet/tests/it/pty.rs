@@ -40,8 +40,8 @@ pub(crate) struct Ended {
     pub(crate) is_cooked: bool,
 }
 
-/// Returns the command with the signals of a terminal. Tests may themselves run with SIGHUP ignored, as under `nohup`, and what is
-/// ignored at the start stays ignored.
+/// Returns the command with the signals of a terminal. Tests may themselves run with SIGHUP ignored, as under `nohup`, and
+/// what is ignored at the start stays ignored.
 fn with_default_signals(command: &Command) -> Command {
     let mut with = Command::new("env");
     with.arg("--default-signal").arg(command.get_program()).args(command.get_args());

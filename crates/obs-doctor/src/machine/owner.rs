@@ -81,9 +81,9 @@ fn listed(protocol: Protocol, port: u16) -> Vec<SocketEntry> {
 
 /// Reads a table of sockets, in as few steps as the kernel allows.
 ///
-/// The kernel finds the place of the next read by the number of the row. If a socket is closed between two reads, the rows behind
-/// it move up, and the next read skips one. One read returns up to 4 KiB, which are some 30 rows, if the buffer has room. The first
-/// buffer of [`fs::read_to_string`] has room for less than a row.
+/// The kernel finds the place of the next read by the number of the row. If a socket is closed between two reads, the rows
+/// behind it move up, and the next read skips one. One read returns up to 4 KiB, which are some 30 rows, if the buffer has
+/// room. The first buffer of [`fs::read_to_string`] has room for less than a row.
 fn read_table(path: &Path) -> io::Result<String> {
     let mut text = String::with_capacity(64 << 10);
     File::open(path)?.read_to_string(&mut text)?;

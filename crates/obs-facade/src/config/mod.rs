@@ -22,7 +22,7 @@ use crate::log_console::LogConsole;
 /// a core.
 const ROUTINE_SECONDS: u64 = 300;
 
-/// Default age of the history: two weekends and what was before them.
+/// Default number of days that the history keeps: two weeks, so that a week can be compared with the one before.
 const HISTORY_DAYS: u32 = 14;
 /// Default size of the history, in bytes. The minutes of two weeks of a home's node take less.
 const HISTORY_MAX_BYTES: u64 = 64 << 20;
@@ -110,8 +110,9 @@ pub struct ObservabilityConfig {
 }
 
 impl Default for ObservabilityConfig {
-    /// Level `info`, no console, one file a day without a limit of its size, metrics on, no history, polls reported that block for 10 ms, a doctor every 5 minutes that stays
-    /// on this machine, no export of traces, and the bridge for `tracing` on where the feature is. The log folder is empty, which [`configure`] refuses: the node has to choose it.
+    /// Level `info`, no console, one file a day of any size, metrics on, no history, no export. Polls that block for 10 ms are
+    /// reported. The doctor runs every 5 minutes and stays on this machine. The bridge for `tracing` is on where the feature
+    /// is. The log folder is empty, which [`configure`] refuses: the node has to choose it.
     ///
     /// [`configure`]: crate::configure
     fn default() -> Self {
@@ -414,7 +415,7 @@ impl ObservabilityConfig {
         self
     }
 
-    /// Sets a resource attribute of exported traces, by OpenTelemetry's name, such as `service.instance.id`.
+    /// Sets a resource attribute of all exports, by OpenTelemetry's name, such as `service.instance.id`.
     ///
     /// It wins over the environment variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, which
     /// [`configure`](crate::configure) reads. By default `service.name` is `hearthnet` and `service.instance.id` a random

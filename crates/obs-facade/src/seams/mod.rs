@@ -1,4 +1,4 @@
-//! The joints between the crates: each crate has a hook of its own, and the facade connects the hooks.
+//! The seams between the crates: each crate has hooks for what it needs, and the facade fills them in.
 //!
 //! No crate depends on another one, so this module is the only place that knows two of them.
 

@@ -92,7 +92,7 @@ impl Problems {
 
     /// Counts log lines of level `warning` or `error`. See [`Cause::of_line`].
     ///
-    /// Returns the problem's number if it is new or has come back.
+    /// Returns the problem's ID if it is new or has come back.
     pub fn observe_line(
         &self,
         logger: &str,
@@ -105,7 +105,7 @@ impl Problems {
 
     /// Counts failed traces. See [`Cause::of_trace`].
     ///
-    /// Returns the problem's number if it is new or has come back.
+    /// Returns the problem's ID if it is new or has come back.
     pub fn observe_trace(
         &self,
         capability: &str,
@@ -117,7 +117,7 @@ impl Problems {
 
     /// Counts panics. See [`Cause::of_panic`].
     ///
-    /// Returns the problem's number if it is new or has come back.
+    /// Returns the problem's ID if it is new or has come back.
     pub fn observe_panic(
         &self,
         place: &str,
@@ -129,7 +129,7 @@ impl Problems {
 
     /// Counts a run of a check that fails. See [`Cause::of_check`].
     ///
-    /// Returns the problem's number if it is new or has come back.
+    /// Returns the problem's ID if it is new or has come back.
     pub fn observe_check(&self, name: &str, detail: &str, occurrence: &Occurrence<'_>) -> Option<ProblemId> {
         // By the table, because a check may pass at any time, and its next failure is news then.
         self.note(None, &Text { kind: Kind::Check, place: name, what: detail, because: None }, occurrence)

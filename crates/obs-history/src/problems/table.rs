@@ -223,7 +223,10 @@ impl Table {
     fn forget(&mut self, now_ms: u64) {
         let Table { problems, places, kinds, .. } = self;
         problems.retain(|_, problem| {
-            let is_over = matches!(problem.state, State::Cleared { at_ms } if now_ms.saturating_sub(at_ms) >= FORGOTTEN_AFTER_MS);
+            let is_over = match problem.state {
+                State::Cleared { at_ms } => now_ms.saturating_sub(at_ms) >= FORGOTTEN_AFTER_MS,
+                _ => false,
+            };
             if is_over {
                 kinds[problem.cause.kind() as usize] -= 1;
                 if problem.cause.kind() != Kind::Other

@@ -80,9 +80,9 @@ impl Drop for Guard {
 ///
 /// # Errors
 ///
-/// Returns an [`Error`] for a bad level, an unusable folder or group, a queue or a file size out of bounds, and another logger that is
-/// installed in the `log` crate. Nothing has changed then, but the folder may have been made. Where the system refuses a thread, the
-/// logger stays installed; a further call completes the set-up.
+/// Returns an [`Error`] for a bad level, an unusable folder or group, a queue or a file size out of bounds, and another
+/// logger that is installed in the `log` crate. Nothing has changed then, but the folder may have been made. Where the
+/// system refuses a thread, the logger stays installed; a further call completes the set-up.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();

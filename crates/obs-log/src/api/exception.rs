@@ -23,8 +23,8 @@ const MAX_TEXT_BYTES: usize = MAX_LINE_BYTES / 3;
 /// Logs an error at level `error` with its type, causes and backtrace, and wakes the writer.
 ///
 /// The line gets these fields after yours: `error_type`, `error` (its message), `causes` (the messages of its sources,
-/// outermost first) and `backtrace`, which begins with the function that has the call. At most 16 backtraces are taken in a second. The type of a `Box<dyn Error>`
-/// reads `dyn Error`, because Rust keeps no more of it.
+/// outermost first) and `backtrace`, which begins with the function that has the call. At most 16 backtraces are taken in a
+/// second. The type of a `Box<dyn Error>` reads `dyn Error`, because Rust keeps no more of it.
 ///
 /// The call does not wait. The writer thread looks up the symbols of the backtrace and writes the line. If the process is
 /// killed before that, the line is kept like any other. Its `backtrace` then has the addresses of the calling functions, which

@@ -13,8 +13,8 @@ use crate::journal::format::{
 use crate::journal::map::Map;
 use crate::limits::MIN_QUEUE_BYTES;
 
-/// Bytes that are provided for a busy process: room for the chunks that take turns, and for those that are being written. The rest
-/// is provided when a stall needs it.
+/// Bytes that are provided for a busy process: room for the chunks that take turns, and for those that are being written.
+/// The rest is provided when a stall needs it.
 const PROVIDED_BYTES: usize = 3 << 20;
 /// Bytes of a file that are provided at the start: the header, and room for the first lines. The system writes each provided
 /// page to the disk, and a quiet process never needs more.
@@ -164,8 +164,8 @@ impl Arena {
         Some((position, (0..count).map(|at| Piece::unpacked(word(FIRST_PIECE + 8 * at))).collect()))
     }
 
-    /// Appends texts of sites, whose length is a multiple of eight. Does nothing if they do not fit. Only one thread may call it at
-    /// a time.
+    /// Appends texts of sites, whose length is a multiple of eight. Does nothing if they do not fit. Only one thread may
+    /// call it at a time.
     pub(crate) fn add_sites(&self, texts: &[u8]) {
         let used = self.site_bytes();
         if used + texts.len() > self.layout.site_bytes {

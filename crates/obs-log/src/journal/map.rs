@@ -40,8 +40,8 @@ impl Map {
         Ok(Map(MmapOptions::new().len(length).map_anon()?.into()))
     }
 
-    /// Maps a whole file that is new, and has the operating system leave its pages alone until they are touched. Otherwise the first
-    /// touch reads zeros around it, which took up to 47 ms, and may map 2 MiB.
+    /// Maps a whole file that is new, and has the operating system leave its pages alone until they are touched. Otherwise
+    /// the first touch reads zeros around it, which took up to 47 ms, and may map 2 MiB.
     pub(super) fn of_new_file(file: &HandoverFile) -> io::Result<Map> {
         let map = Map::of_file(file)?;
         #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Encoder of an event of another crate, which shows its message and its fields in one visit.
 //!
-//! A [`Record`](log::Record) has its fields behind `log`'s own visitor, which asks each value for its kind. An event knows the kinds
-//! when it shows its values, so it writes texts and numbers at once.
+//! A [`Record`](log::Record) has its fields behind `log`'s own visitor, which asks each value for its kind. An event knows
+//! the kinds when it shows its values, so it writes texts and numbers at once.
 
 use std::fmt;
 

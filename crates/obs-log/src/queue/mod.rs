@@ -35,8 +35,8 @@ pub(crate) const SHARDS: usize = if cfg!(obs_loom) { 2 } else { 8 };
 /// Bytes of lines from which a chunk counts as well filled. A quiet process logs less between two turns of the writer.
 pub(crate) const WELL_FILLED_BYTES: usize = CHUNK_BYTES / 4;
 
-/// Number of other chunks that are taken before a well filled one is taken again. They hold 2 MiB together: more than the cache of
-/// a processor, and a quarter of the queue, whose other pages take no memory.
+/// Number of other chunks that are taken before a well filled one is taken again. They hold 2 MiB together: more than the
+/// cache of a processor, and a quarter of the queue, whose other pages take no memory.
 const TURNS: usize = 8;
 
 /// Queue of one writer.

@@ -25,8 +25,8 @@ use crate::process::fork::in_forked_child;
 /// Number of sites that a thread knows.
 const SLOTS: usize = 64;
 
-/// Number of lines of other sites after which a site loses its place to one of them. A thread that goes back and forth between two
-/// would learn one of them at each line otherwise, which takes longer than to render it.
+/// Number of lines of other sites after which a site loses its place to one of them. A thread that goes back and forth
+/// between two would learn one of them at each line otherwise, which takes longer than to render it.
 const MAX_RIVALS: u8 = 16;
 
 /// Longest texts of a site in bytes.

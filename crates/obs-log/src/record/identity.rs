@@ -1,7 +1,8 @@
 //! Identity of the place that a line comes from. It is known before the fields are visited.
 //!
-//! A thread knows a place by the addresses of its name and of its message or file, by the number of its line and by its level. All
-//! texts are `'static`, so an address tells a text. Two places with one identity differ in their keys, or their lines are alike.
+//! A thread knows a place by the addresses of its name and of its message or file, by the number of its line and by its
+//! level. All texts are `'static`, so an address tells a text. Two places with one identity differ in their keys, or their
+//! lines are alike.
 
 use log::{Level, Record};
 
@@ -27,8 +28,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Returns the identity of the place of a record. `None` for one without a file and with a message that is not known at compile
-    /// time.
+    /// Returns the identity of the place of a record. `None` for one without a file and with a message that is not known at
+    /// compile time.
     #[inline]
     pub(crate) fn of(name: Address, record: &Record<'_>, routing: u64) -> Option<Identity> {
         let (text, own_message) = match record.args().as_str() {

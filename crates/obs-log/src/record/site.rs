@@ -109,8 +109,8 @@ impl Sites {
     }
 }
 
-/// Packs texts: their number, then of each its length, two bytes, and its bytes; up to a multiple of eight. `None` if they are too
-/// long.
+/// Packs texts: their number, then of each its length, two bytes, and its bytes; up to a multiple of eight. `None` if they
+/// are too long.
 fn pack(head: &[u8], keys: &[&[u8]]) -> Option<Vec<u8>> {
     let mut packed = vec![u8::try_from(1 + keys.len()).ok()?];
     for text in [head].iter().chain(keys) {

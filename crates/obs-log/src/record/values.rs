@@ -18,8 +18,8 @@ use crate::json::value::ValueVisitor;
 /// Bytes of the longest value that is written in one step, with its kind and length.
 const STEP: usize = 32;
 
-/// Number of used bytes of a record that lacks a part. Nothing more fits, although the code that shows the parts may ignore an error
-/// and go on.
+/// Number of used bytes of a record that lacks a part. Nothing more fits, although the code that shows the parts may ignore
+/// an error and go on.
 const CUT: usize = usize::MAX / 2;
 
 /// Buffers for values that are rendered here.

@@ -33,8 +33,8 @@ pub trait Feed<T>: Send {
 
     /// Offers the items that there are. A full batch is sent within the call of `offer`; the rest is sent after the call.
     ///
-    /// `offer` returns `Break` when the export ends; no further item is sent then. It returns `Continue(true)` when all items so far
-    /// have been dealt with.
+    /// `offer` returns `Break` when the export ends; no further item is sent then. It returns `Continue(true)` when all
+    /// items so far have been dealt with.
     fn fill(&mut self, offer: &mut Offer<'_, T>);
 
     /// Learns that the first items which were offered and not settled yet have been dealt with.

@@ -165,7 +165,8 @@ impl TraceRecord {
         }
     }
 
-    /// Asks for the fields of a record that the next trace takes over. To be called some time after the record itself was asked for.
+    /// Asks for the fields of a record that the next trace takes over. To be called some time after the record itself was
+    /// asked for.
     pub(crate) fn prefetch_fields(&mut self) {
         self.fields.get_mut().unwrap_or_else(PoisonError::into_inner).prefetch();
     }

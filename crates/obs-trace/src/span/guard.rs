@@ -8,7 +8,8 @@ use crate::context::{self, Position};
 use crate::record::{CANCELLED, ERROR_FIELD, SpanIndex};
 use crate::{IntoValue, Trace, Value};
 
-/// Guard of a span that has begun. The span ends when the guard is dropped. See [`SpanBuilder::enter`](crate::SpanBuilder::enter).
+/// Guard of a span that has begun. The span ends when the guard is dropped. See
+/// [`SpanBuilder::enter`](crate::SpanBuilder::enter).
 ///
 /// ```
 /// fn is_send<T: Send>(_: T) {}

@@ -23,7 +23,7 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{Config, Error, TraceRecord, text};
 
-/// The ring, the kept errors and slowest traces, and the running traces.
+/// The ring, the retained traces, and the running traces.
 ///
 /// The process has one that everything uses by default ([`configure`](crate::configure),
 /// [`get_recent`](crate::get_recent)). A test makes its own and [enters](Store::enter) it, so that tests that run side by
@@ -44,8 +44,9 @@ use crate::{Config, Error, TraceRecord, text};
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
-// Each trace changes the counts of references in front of it. In lines of their own, because a neighbour that another thread
-// writes to made a trace cost a quarter more. Processors fetch two lines of 64 bytes at a time.
+// Each trace changes the counts of the `Arc`, which lie in front of this structure. The alignment keeps them on cache lines
+// of their own: a neighbour that another thread writes to made a trace cost a quarter more. Processors fetch two lines of 64
+// bytes at a time.
 #[repr(align(128))]
 pub(super) struct Inner {
     shards: Shards,
@@ -171,14 +172,15 @@ impl Store {
         self.0.shards.newest_first().take(n).collect()
     }
 
-    /// Returns the completed traces that match `query`, newest first. Searches the ring and the kept errors and slowest
-    /// traces of each capability.
+    /// Returns the completed traces that match `query`, newest first. Searches the ring and the retained traces:
+    /// errors and slowest of each capability, the last that failed, and those that other nodes marked.
     pub fn query(&self, query: &Query) -> Vec<Arc<TraceRecord>> {
         let retained = self.0.shards.retained().all();
         query::run(query, self.0.shards.newest_first(), retained)
     }
 
-    /// Returns the errors and slowest traces that are kept beside the ring, oldest first.
+    /// Returns the retained traces, oldest first: errors and slowest of each capability, the last that failed, and those that
+    /// other nodes marked.
     pub fn retained(&self) -> Vec<Arc<TraceRecord>> {
         let mut retained = self.0.shards.retained().all();
         // Relaxed: written before the trace was kept.

@@ -147,8 +147,8 @@ impl Part {
         (ticket, evicted)
     }
 
-    /// Asks for the memory of the record that the next push evicts and the next trace begins in. It was written ten thousand traces
-    /// ago and is in no near cache.
+    /// Asks for the memory of the record that the next push evicts and the next trace begins in. It was written ten thousand
+    /// traces ago and is in no near cache.
     fn prefetch_next(&self, ring: &Ring, newest: u64) {
         if let Some((oldest, record)) = self.traces.front()
             && *oldest < ring.first_kept(newest + SOON)

@@ -1,5 +1,5 @@
-//! Export to a scripted collector: batches, limits, ends. obs-otlp tests the collector's replies, and the conformance suite exports
-//! to a real one.
+//! Export to a scripted collector: batches, limits, ends. obs-otlp tests the collector's replies, and the conformance suite
+//! exports to a real one.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -14,8 +14,8 @@ fn json(record: &TraceRecord) -> serde_json::Value {
     serde_json::to_value(record.with_span_ids()).unwrap()
 }
 
-/// A trace that sets everything that a record can hold, in memory that stays small enough to be used again. One that failed cannot
-/// be marked too.
+/// A trace that sets everything that a record can hold, in memory that stays small enough to be used again. One that failed
+/// cannot be marked too.
 fn full_trace(store: &Store, fails: bool) -> Arc<TraceRecord> {
     let parent = SpanId::from_bytes([7; 8]).unwrap();
     let trace = new_trace_from(Remote::new(TraceId::generate()).parent(parent), "llm.chat");

@@ -106,7 +106,7 @@ impl Collected {
         let own = obs_facade::doctor::device_node_id(&config.identity.keys_dir);
         let Some(id) = config.community.community_id.clone().or(own) else {
             let why = "the node has no community yet; `hearthnet init` founds one".to_owned();
-            self.left_out.push(LeftOut { what: "history", why });
+            self.left_out.push(LeftOut { what: "events", why });
             return;
         };
         let dir = config.community_dir(&id);
@@ -115,7 +115,7 @@ impl Collected {
             std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
         };
         self.add("community", "community/manifest.json", read(&manifest));
-        self.add("history", "history/events.jsonl", history::read(&event_log::file(&dir), period));
+        self.add("events", "history/events.jsonl", history::read(&event_log::file(&dir), period));
     }
 
     fn add_logs(&mut self, log_dir: &Path, period: &Period) {

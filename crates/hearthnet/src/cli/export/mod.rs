@@ -29,8 +29,8 @@ use crate::config::paths::Paths;
 use crate::failure::Failure;
 use crate::version::{COMMIT, VERSION};
 
-/// Writes an archive of what this node has of its user: log, traces, metrics, history, settings without secrets, and the
-/// doctor's report. Keys are never in it.
+/// Writes an archive of what this node has recorded: log, traces, metrics, manifest and events of the community, settings without
+/// secrets, and the doctor's report. Keys are never in it.
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,

@@ -6,13 +6,13 @@ use chrono::{DateTime, Duration, Utc};
 use clap::Args;
 
 use super::span::Span;
-use crate::cli::log::time::{self, Edge, TimeSpec, Zone};
+use crate::cli::log::period::require_order;
+use crate::cli::log::time::{Edge, TimeSpec, Zone};
 use crate::failure::Failure;
-use obs_facade::log::reader::LineTime;
 
 const HELP: &str = "\
 calls are those that ended in the time, errors those whose result is neither `ok` nor `cancelled`. p50, p95 and p99 are \
-true quantiles of the step, within 9 %.
+quantiles of all calls of the step, with an error of at most 9 %.
 
 A TIME is an age (`2h`, `90s`, `1d 12h`), `today`, `yesterday`, a date (`2026-11-28`), a time of today (`10:00`), both, or RFC 3339. \
 Without an offset it is in the zone of the times that are shown.
@@ -93,13 +93,7 @@ impl HistoryArgs {
         let until = resolve(&self.until, Edge::Latest).unwrap_or(now);
         let since = resolve(&self.since, Edge::Earliest);
         let since = since.unwrap_or_else(|| until.checked_sub_signed(Duration::days(1)).unwrap_or(until));
-        if since > until {
-            let shown = |time| time::shown(LineTime::at(time), zone);
-            let (since, until) = (shown(since), shown(until));
-            return Err(Failure::usage(format!(
-                "--since ({since}) is later than --until ({until}); exchange them, or choose an earlier --since"
-            )));
-        }
+        require_order(since, until, zone)?;
         Ok(Span { since, until, zone })
     }
 }

@@ -21,8 +21,8 @@ use crate::levels::period;
 /// Shows the log levels of the running node, or changes them for a time.
 ///
 /// A change is applied at once and ends by itself. There is one change at a time: a new one replaces it. The node returns to
-/// the levels of its configuration afterwards, also after a reload in between, and a restart ends the change. Only the user of the
-/// node and root may change them.
+/// the levels of its configuration afterwards, also after a reload in between, and a restart ends the change. Only the user
+/// of the node and root may change them.
 #[derive(Args, Debug)]
 #[command(after_help = "Example: hearthnet log level hearthnet.bus=debug --for 10m")]
 pub(crate) struct LevelArgs {

@@ -35,16 +35,30 @@ impl PeriodArgs {
     pub(in crate::cli) fn resolve(&self, now: DateTime<Utc>, zone: Zone) -> Result<Period, Failure> {
         let since = self.since.as_ref().map(|since| since.resolve(now, zone, Edge::Earliest));
         let until = self.until.as_ref().map(|until| until.resolve(now, zone, Edge::Latest));
-        match (since, until) {
-            (Some(since), Some(until)) if since > until => {
-                let [since, until] = [since, until].map(|time| time::shown(LineTime::at(time), zone));
-                Err(Failure::usage(format!(
-                    "--since ({since}) is later than --until ({until}); exchange them, or choose an earlier --since"
-                )))
-            }
-            _ => Ok(Period { since, until }),
+        if let (Some(since), Some(until)) = (since, until) {
+            require_order(since, until, zone)?;
         }
+        Ok(Period { since, until })
     }
+}
+
+/// Checks the two options against each other.
+///
+/// # Errors
+///
+/// The first time is later than the last one.
+pub(in crate::cli) fn require_order(
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+    zone: Zone,
+) -> Result<(), Failure> {
+    if since <= until {
+        return Ok(());
+    }
+    let [since, until] = [since, until].map(|time| time::shown(LineTime::at(time), zone));
+    Err(Failure::usage(format!(
+        "--since ({since}) is later than --until ({until}); exchange them, or choose an earlier --since"
+    )))
 }
 
 impl Period {

@@ -58,10 +58,10 @@ enum ProblemsCommand {
     Unmute(UnmuteArgs),
 }
 
-/// Hides a problem until a time. It goes on to be counted, and the hook is not told of it.
+/// Hides a problem until a time. It is still counted, and the hook is not told of it.
 #[derive(Args, Debug)]
 struct MuteArgs {
-    /// Number of the problem, as the list shows it.
+    /// ID of the problem, as the list shows it.
     #[arg(value_name = "ID")]
     id: String,
     /// Length of the silence, such as 90m, 2h or 7d [default: 24h].
@@ -75,7 +75,7 @@ struct MuteArgs {
 /// Shows a muted problem again.
 #[derive(Args, Debug)]
 struct UnmuteArgs {
-    /// Number of the problem, as the list shows it.
+    /// ID of the problem, as the list shows it.
     #[arg(value_name = "ID")]
     id: String,
 }

@@ -22,7 +22,7 @@ use crate::config::paths::Paths;
 /// Time of the doctor, whose checks wait for the network.
 const EXAMINE: Duration = Duration::from_millis(2500);
 /// Time in which the node answers, and in which old files of the log are decompressed. The rest of five seconds is for the
-/// redaction and the disk. What is bounded by its length has no such bound, so that a machine that is busy leaves nothing out.
+/// redaction and the disk. What is bounded by its length has no limit of time, so that a busy machine leaves nothing out.
 const READ: Duration = Duration::from_millis(3500);
 /// Time of a check of the doctor.
 const CHECK: Duration = Duration::from_millis(1500);
@@ -37,7 +37,7 @@ pub(super) struct Contents {
     log: Value,
 }
 
-/// Collects what has been found by `begun` and the time for it, without secrets.
+/// Collects the contents, without secrets. The limits of time count from `begun`, the start of the command.
 pub(super) fn collect(
     config: &Config,
     config_file: &Path,

@@ -68,8 +68,8 @@ impl Checkup {
     }
 
     /// Returns the checkup for the timer that runs by default: it leaves out the checks that send packets to other machines
-    /// (`udp_multicast` and `clock_sanity`), and language models on the internet. Its results are those that [`last`](Self::last) of this one
-    /// returns too.
+    /// (`udp_multicast` and `clock_sanity`), and language models on the internet. Its results are those that
+    /// [`last`](Self::last) of this one returns too.
     pub fn routine(&self) -> Self {
         Self { latest: self.latest.routine(&NOT_ROUTINE), remote: self.remote }
     }
@@ -110,7 +110,8 @@ impl Checkup {
     /// Runs the checks each `every`, which is 10 s at least.
     ///
     /// Sets `hearthnet_doctor_check_ok{check}`, `hearthnet_doctor_check_skipped{check}` and
-    /// `hearthnet_doctor_check_duration_seconds{check}`, and logs each check that begins or ceases to fail. Ends when the future is dropped or the runtime shuts down.
+    /// `hearthnet_doctor_check_duration_seconds{check}`, and logs each check that begins or ceases to fail. Ends when the
+    /// future is dropped or the runtime shuts down.
     pub async fn watch(self, every: Duration) {
         let mut ticks = interval(every.max(FRESH));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

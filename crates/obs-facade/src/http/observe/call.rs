@@ -37,7 +37,8 @@ impl Call {
         &self.trace
     }
 
-    /// Runs a part of the call inside its trace, as a poll that may hold its worker. If the part unwinds, the trace ends as `panic`.
+    /// Runs a part of the call inside its trace, as a poll that may hold its worker. If the part unwinds, the trace ends as
+    /// `panic`.
     pub(super) fn enter<T>(&self, part: impl FnOnce() -> T) -> T {
         // A runtime catches the panic before it drops the call. By then `thread::panicking` is false, and the drop
         // would look like a cancellation. So the trace ends during the unwinding.

@@ -255,7 +255,8 @@ fn lines_survive_a_full_disk_until_there_is_room_again() {
         let _ = writeln!(io::stderr(), "skipped: needs the right to mount a tmpfs of 1 MiB");
         return;
     };
-    // The default size. Eight threads may fill a smaller queue with chunks that are nearly empty, and lines are dropped and counted.
+    // The default size. Eight threads may fill a smaller queue with chunks that are nearly empty, and lines are dropped and
+    // counted.
     let bench = Bench::with(FEB_28, dir, 8 << 20);
     let ballast = bench.dir.path().join("ballast");
     fs::write(&ballast, vec![0; 700 << 10]).unwrap();

@@ -70,8 +70,8 @@ impl NameCache {
         NameSlot(at)
     }
 
-    /// Returns a number in the form of an address. No other name that this thread has used has the same one. `None` for a name that
-    /// is encoded again each time.
+    /// Returns a number in the form of an address. No other name that this thread has used has the same one. `None` for a
+    /// name that is encoded again each time.
     #[inline]
     pub(crate) fn address(&self, found: NameSlot) -> Option<Address> {
         self.slots.get(found.0).map(|slot| Address { start: slot.number, length: NO_ADDRESS })

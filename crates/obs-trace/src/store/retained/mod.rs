@@ -1,4 +1,5 @@
-//! Errors and slowest traces of each capability, kept beside the ring so that a flood of other traces cannot evict them.
+//! Traces that are kept beside the ring, so that a flood of other traces cannot evict them: errors and slowest of each
+//! capability, the last that failed, and those that other nodes marked.
 
 mod directory;
 mod group;
@@ -117,7 +118,8 @@ pub(super) struct Offered {
 /// Maximum number of peers with a share of the marked traces, as many as a node may have in its configuration.
 const MAX_MARKERS: usize = 64;
 
-/// All groups, and the traces of which a part failed. Invariant: `bytes` is the sum of the groups' bytes, and at most `max_bytes` after each offer.
+/// All groups, and the traces of which a part failed. Invariant: `bytes` is the sum of the groups' bytes, and at most
+/// `max_bytes` after each offer.
 struct AllKept {
     /// The first is for all [`OTHERS`].
     groups: Vec<Group>,

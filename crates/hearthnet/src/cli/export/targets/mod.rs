@@ -41,8 +41,8 @@ pub(crate) struct TargetsArgs {
     node: UrlArg,
 }
 
-const HELP: &str = "The file is replaced at once, and only if the list has changed. If the node does not answer, the file stays as \
-it was and the exit code is 3, so that the metrics server goes on to ask for the node and sees that it is down.
+const HELP: &str = "The file is replaced as a whole, and only if the list has changed. If the node does not answer, the file stays as \
+it was and the exit code is 3, so that the metrics server keeps asking for the node and sees that it is down.
 
 Examples:
   hearthnet export targets

@@ -17,8 +17,8 @@ pub(super) fn explanation(wanted: &str, tally: &Tally, first: Option<LineTime>, 
     for (hidden, of) in [
         (Hidden::Component, "of other components"),
         (Hidden::Level, "of lower level"),
-        (Hidden::Trace, "of no such trace"),
-        (Hidden::Field, "without such a field"),
+        (Hidden::Trace, "of other traces"),
+        (Hidden::Field, "without that field"),
         (Hidden::Text, "without the text"),
     ] {
         match tally.count(hidden) {
