@@ -91,7 +91,6 @@ impl Status {
     }
 
     /// Returns whether the caller made a mistake or went away, so that the node has no fault.
-    #[cfg(feature = "otlp")]
     pub(crate) fn is_callers_fault(&self) -> bool {
         match self {
             Status::Failed(code) => CALLER_ERRORS.contains(&&**code),
@@ -106,9 +105,9 @@ impl Status {
     }
 }
 
-/// Error codes of the bus that tell a caller to call differently, later, or not at all.
-#[cfg(feature = "otlp")]
-const CALLER_ERRORS: [&str; 10] = [
+/// Error codes that tell a caller to call differently, later, or not at all: those of the bus, and that of other requests.
+const CALLER_ERRORS: [&str; 11] = [
+    "http_4xx",
     "bad_request",
     "schema_mismatch",
     "invalid_signature",

@@ -117,6 +117,33 @@ fn a_failed_trace_needs_no_mark_and_is_told_once() {
     assert_eq!(told.0.lock().unwrap().len(), 51);
 }
 
+/// Ends a trace of `llm.chat` that failed.
+fn failed(code: &str) -> TraceId {
+    let trace = new_trace("llm.chat");
+    trace.fail(code);
+    trace.finish().unwrap().trace_id()
+}
+
+#[test]
+fn mistakes_of_callers_evict_no_fault_of_the_node() {
+    let store = small(100);
+    let _scope = store.enter();
+    let faults: Vec<_> = (0..40).map(|_| failed("internal_error")).collect();
+    for code in ["rate_limited", "bad_request", "http_4xx"] {
+        (0..500).for_each(|_| drop(failed(code)));
+    }
+    assert!(faults.iter().all(|id| is_there(&store, *id)));
+    let failed_ones = store.query(&Query::default().n(1_000).failed()).len();
+    assert!(
+        (100..=111).contains(&failed_ones),
+        "{failed_ones}: those of the ring and the last of the capability"
+    );
+    // The other way round too.
+    (0..500).for_each(|_| drop(failed("timeout")));
+    let mistakes = store.query(&Query::default().n(1_000).status("http_4xx")).len();
+    assert!((45..=61).contains(&mistakes), "{mistakes}");
+}
+
 #[test]
 fn marks_of_one_peer_evict_neither_failed_traces_nor_those_of_another_peer() {
     let store = small(100);

@@ -76,7 +76,7 @@ impl Retained {
             all.keep(record, group, &mut evicted);
             all.keep_budget(&mut evicted);
             if record.has_broken_here() {
-                all.failed.push(group as u64, record, &mut broken_evicted);
+                all.failed.push(owner_of_failure(group, record), record, &mut broken_evicted);
             }
         }
         if is_broken && !record.has_broken_here() {
@@ -115,6 +115,12 @@ pub(super) struct Offered {
     pub(super) broken_evicted: u64,
 }
 
+/// Returns the owner of a failed trace. Faults of the node and mistakes of callers have a share each for a capability, because
+/// any caller can make mistakes without end.
+fn owner_of_failure(group: usize, record: &TraceRecord) -> u64 {
+    2 * group as u64 + u64::from(record.status().is_callers_fault())
+}
+
 /// Maximum number of peers with a share of the marked traces, as many as a node may have in its configuration.
 const MAX_MARKERS: usize = 64;
 
@@ -130,7 +136,7 @@ struct AllKept {
     only_reserved: bool,
     max_capabilities: usize,
     max_bytes: usize,
-    /// Traces that failed here, in shares of the groups.
+    /// Traces that failed here, in shares of the groups, see [`owner_of_failure`].
     failed: Pool,
     /// Traces that a peer marked, in shares of the peers.
     marked: Pool,
