@@ -4,7 +4,7 @@ use std::future::pending;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use obs_trace::{InSpan, SpanRecord, Store, new_trace, span};
+use obs_trace::{InSpan, SpanRecord, new_trace, span};
 
 use crate::{on_both_runtimes, yields};
 
@@ -142,7 +142,7 @@ fn an_error_is_kept_on_the_span_and_bounded() {
 #[test]
 fn a_task_that_panics_fails_its_spans_and_the_span_that_started_it() {
     on_both_runtimes(|| async {
-        let store = Store::default();
+        let store = obs_trace::Store::default();
         let trace = {
             let _scope = store.enter();
             new_trace("panics")
