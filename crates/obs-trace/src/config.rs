@@ -83,8 +83,9 @@ impl Config {
     }
 
     /// Sets the number of traces that are kept beside the ring because a part of them failed: as many that failed here, in
-    /// shares of their capabilities, and as many that peers [marked](crate::Store::mark), in shares of the peers. The shares of
-    /// a capability are two: faults of the node, and mistakes of callers. 2 048 by default, at most 100 000. Each of the two takes at most an eighth of [`ring_bytes`](Config::ring_bytes).
+    /// shares of their capabilities, and as many that peers [marked](crate::Store::mark), in shares of the peers. The shares
+    /// of a capability are two: faults of the node, and mistakes of callers. 2 048 by default, at most 100 000. Each of the
+    /// two takes at most an eighth of [`ring_bytes`](Config::ring_bytes).
     ///
     /// With a [`kept_per_capability`](Config::kept_per_capability) of 0, only marked traces are kept.
     pub fn kept_failed(mut self, traces: usize) -> Config {
