@@ -179,20 +179,7 @@ impl Serving<'_> {
             Err(error) => return Err(cannot_listen(config, &error)),
         };
         // Only now that the port is taken: a second node that cannot start is no run.
-        let (ours, begun, address) = (marker.clone(), events.clone(), config.address());
-        let runs = data.join("runs");
-        let node_id = node.bus().node_id().to_owned();
-        let last_run =
-            tokio::task::spawn_blocking(move || sign_of_life::begin(&ours, &runs, address, &node_id, &begun));
-        let last_run = last_run.await.unwrap_or(LastRun::UNKNOWN);
-        node.set_last_run(last_run.clone());
-        // Behind the start, because both wait for the disk. The runtime waits for them at its end, so that the first event comes
-        // before the last one.
-        let (ours, begun) = (marker.clone(), events.clone());
-        tokio::task::spawn_blocking(move || {
-            begun.append("node.started", &json!({ "version": VERSION }));
-            sign_of_life::sync(&ours);
-        });
+        let last_run = begin_run(config, &node, events, marker, &data).await;
         let status = Status::new(
             config,
             node.bus().clone(),
@@ -228,6 +215,25 @@ impl Serving<'_> {
         let app = node.router(&checkup, local, console.merge(community::routes(federation)));
         Ok(server::serve(listener, app, end, grace).await.flatten())
     }
+}
+
+/// Notes that a run has begun, and returns how the one before ended.
+async fn begin_run(config: &Config, node: &Node, events: &Events, marker: &Marker, data: &Path) -> LastRun {
+    let (ours, begun, address) = (marker.clone(), events.clone(), config.address());
+    let runs = data.join("runs");
+    let node_id = node.bus().node_id().to_owned();
+    let last_run =
+        tokio::task::spawn_blocking(move || sign_of_life::begin(&ours, &runs, address, &node_id, &begun));
+    let last_run = last_run.await.unwrap_or(LastRun::UNKNOWN);
+    node.set_last_run(last_run.clone());
+    // Behind the start, because both wait for the disk. The runtime waits for them at its end, so that the first event comes
+    // before the last one.
+    let (ours, begun) = (marker.clone(), events.clone());
+    tokio::task::spawn_blocking(move || {
+        begun.append("node.started", &json!({ "version": VERSION }));
+        sign_of_life::sync(&ours);
+    });
+    last_run
 }
 
 /// Begins the looks at the surroundings of the node, until the result is dropped.
