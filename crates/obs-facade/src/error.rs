@@ -79,7 +79,13 @@ impl Error {
     }
 
     /// Returns the error of a field whose cargo feature is off.
-    #[cfg(not(all(feature = "otlp", feature = "compress", feature = "history", feature = "tracing")))]
+    #[cfg(not(all(
+        feature = "otlp",
+        feature = "compress",
+        feature = "history",
+        feature = "tracing",
+        feature = "tls"
+    )))]
     pub(crate) fn missing_feature(field: &'static str, problem: &'static str, advice: &'static str) -> Self {
         Error::new(ErrorKind::MissingFeature, field, problem, advice)
     }

@@ -88,7 +88,7 @@
 //! - `tracing` (off): the module `tracing`. Events of the `tracing` crate are lines of the log, and its spans are spans of the
 //!   current trace.
 //! - `tracing-layer` (off): `tracing::layer`, for a program that has a stack of `tracing-subscriber`. See [`configure`].
-//! - `tls` (off): `https` addresses in the doctor's checks and for the collector.
+//! - `tls` (off): `https` addresses in the doctor's checks, for the collector and for the hook of problems.
 
 mod config;
 mod configure;

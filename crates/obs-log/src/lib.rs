@@ -54,7 +54,8 @@
 //!   in the macros of this crate and inside of a nested value. The macros of `log` pass it on as an `f64`, which reads
 //!   `0.10000000149011612`.
 //! - Values of a hidden name ([`Config::redact`]) and [`Secret`]s read `[redacted]`, also inside of nested values.
-//! - A `Display` that panics becomes `[panicked while formatting]` in its value. A `Serialize` that fails becomes
+//! - A `Display` that panics, or fails as a value, becomes `[panicked while formatting]`. A message whose `Display` fails ends
+//!   there. A `Serialize` that fails becomes
 //!   `[not serialisable: …]`. The caller continues.
 //! - A line has at most [`MAX_LINE_BYTES`]. In a longer line, the longest values are cut and end in `[n bytes cut]`, and nested
 //!   ones become `[n bytes of JSON left out]`. If the keys alone are too long, the line is dropped and counted. While it is
@@ -89,8 +90,8 @@
 //! and trace first, errors last. A line `log lines dropped` reports their number. Written and dropped lines together are all
 //! that were sent. [`stats`] returns the numbers.
 //!
-//! If the disk is full, the folder is gone, or the file is deleted, renamed or no longer writable, one warning goes to stderr,
-//! lines wait in the queue, and the writer retries until it works. A torn line is cut off or ended, so that it does not spoil
+//! If the disk is full, or the folder or the file cannot be written, one warning goes to stderr, lines wait in the queue, and the
+//! writer retries until it works. A folder that was removed, and a file that was deleted or renamed, is made again. A torn line is cut off or ended, so that it does not spoil
 //! the next one. A blocked stderr delays only the lines for the console.
 //!
 //! A signal handler must not log, with this crate or another, because a line takes locks and memory.

@@ -55,8 +55,9 @@
 //!
 //! Label values may be any text. They are escaped, so different values stay different. A value of more than 128 bytes is
 //! shortened to its beginning and a hash. A family admits 256 series, or the number that [`Config::series_cap`] sets. In a
-//! full family, the labels named by [`Family::untrusted`] (by default all) of a new series read `__overflow__`. Totals stay
-//! exact, and `hearthnet_metrics_overflow_total{metric}` counts the look-ups. Values passed to [`Family::trust`] are always
+//! full family, the labels named by [`Family::untrusted`] (by default all) of a new series read `__overflow__`. If it names some
+//! of the labels, an eighth of the series is kept for the other labels' values then, and all labels collapse when that is full
+//! too. Totals stay exact, and `hearthnet_metrics_overflow_total{metric}` counts the look-ups. Values passed to [`Family::trust`] are always
 //! admitted.
 //!
 //! # Series that end

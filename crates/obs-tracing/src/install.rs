@@ -1,6 +1,6 @@
 //! Installation of the bridge as the dispatcher of the process.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 use tracing_core::{Dispatch, callsite, dispatcher};
 
@@ -115,8 +115,15 @@ pub fn configure(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts the ID of the current trace into lines, once: a source that the program sets later wins.
+pub(crate) fn join_trace_ids() {
+    static JOINED: Once = Once::new();
+    JOINED.call_once(|| obs_log::set_trace_id_source(obs_trace::with_current_id));
+}
+
 /// Joins the bridge with the log. It has an effect once.
 fn join() {
+    join_trace_ids();
     event::recognise_echoes(reaches_the_bridge);
     levels::follow();
 }

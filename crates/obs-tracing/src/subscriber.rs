@@ -4,7 +4,7 @@ use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
 
-use crate::{event, levels, span};
+use crate::{event, install, levels, span};
 
 /// Subscriber that writes the events of `tracing` as lines and records its spans in the current trace.
 ///
@@ -14,7 +14,7 @@ use crate::{event, levels, span};
 /// let bridge = obs_tracing::Bridge::new();
 /// # drop(bridge);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use = "a bridge has no effect until it is a dispatcher"]
 pub struct Bridge {
     _private: (),
@@ -23,7 +23,14 @@ pub struct Bridge {
 impl Bridge {
     /// Makes a bridge.
     pub fn new() -> Bridge {
-        Bridge::default()
+        install::join_trace_ids();
+        Bridge { _private: () }
+    }
+}
+
+impl Default for Bridge {
+    fn default() -> Bridge {
+        Bridge::new()
     }
 }
 

@@ -11,7 +11,7 @@ use super::claim::Claim;
 use super::limits::Limits;
 use super::plan::Entry;
 use super::worker::{FIX_BLOCKED, Work, timed_out};
-use crate::check::Context;
+use crate::check::{Check, Context};
 use crate::machine::is_filtered;
 use crate::report::{CheckResult, SkipReason};
 
@@ -104,9 +104,8 @@ impl<'a> Run<'a> {
     fn start(&mut self, at: usize) {
         let check = &self.entries[at].check;
         let now = Instant::now();
-        // Acquire pairs with the release in `Claim`, so that a thread that has finished is seen as finished. One
-        // stuck thread is enough: more would pile up with each run.
-        if check.stuck().load(Ordering::Acquire) > 0 {
+        // One stuck thread is enough: more would pile up with each run.
+        if is_stuck(check) {
             let error = CheckResult::error("still blocked since an earlier run, so not started again")
                 .fix(FIX_BLOCKED);
             return self.settle(at, error, Duration::ZERO);
@@ -179,6 +178,23 @@ impl<'a> Run<'a> {
         };
         self.slots.into_iter().filter_map(settled).collect()
     }
+}
+
+/// Time that a check has to end after its deadline. Work that waits is dropped at the deadline, by the thread that the next run
+/// would find.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// Returns whether a thread of an earlier run still runs the check.
+fn is_stuck(check: &Check) -> bool {
+    let end = Instant::now() + MOMENT;
+    // Acquire pairs with the release in `Claim`, so that a thread that has finished is seen as finished.
+    while check.stuck().load(Ordering::Acquire) > 0 {
+        if Instant::now() >= end {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    false
 }
 
 /// Returns the fix where no thread can be started. `EPERM` and `ENOSYS` come from a seccomp profile that does not allow

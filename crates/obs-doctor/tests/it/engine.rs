@@ -102,6 +102,16 @@ fn a_check_that_is_still_blocked_is_not_started_again() {
 }
 
 #[test]
+fn a_check_that_waits_is_dropped_at_its_deadline_and_started_again_at_once() {
+    let waits = Check::new("waits").run(|_| std::future::pending());
+    let doctor = doctor([waits]).limits(Limits::default().per_check(Duration::from_millis(20)));
+    for round in 0..20 {
+        let detail = run(&doctor).results[0].detail.clone();
+        assert!(detail.contains("no answer"), "{round}: {detail}");
+    }
+}
+
+#[test]
 fn a_panic_is_an_error_and_the_rest_run() {
     let checks = [
         Check::new("panics").run_blocking(|_| panic!("index {} of 3", 7)),

@@ -78,11 +78,26 @@ pub(super) fn trace_config(blocked_worker_ms: u64) -> obs_trace::Config {
 
 /// Checks `doctor_clock_anchors`. A wrong address is not repeated, because it may hold a password.
 pub(super) fn check_clock_anchors(addresses: &[String]) -> Result<(), Error> {
-    if addresses.iter().all(|address| is_http_address(address)) {
+    if !addresses.iter().all(|address| is_http_address(address)) {
+        let advice = "set addresses such as http://host/, without user and password";
+        return Err(invalid("doctor_clock_anchors", "an address cannot be used", advice));
+    }
+    addresses.iter().try_for_each(|address| needs_tls("doctor_clock_anchors", address))
+}
+
+/// Checks whether this build can ask an address.
+#[cfg(feature = "tls")]
+fn needs_tls(_: &'static str, _: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(not(feature = "tls"))]
+fn needs_tls(field: &'static str, address: &str) -> Result<(), Error> {
+    if !address.starts_with("https://") {
         return Ok(());
     }
-    let advice = "set addresses such as http://host/, without user and password";
-    Err(invalid("doctor_clock_anchors", "an address cannot be used", advice))
+    let advice = "use an address with `http`, or build with the feature `tls`";
+    Err(Error::missing_feature(field, "this build asks no address with `https`", advice))
 }
 
 fn is_http_address(address: &str) -> bool {
@@ -241,6 +256,7 @@ pub(super) fn check_problems_webhook(address: &str) -> Result<(), Error> {
         let advice = "set an address such as http://127.0.0.1:9000/hook, without user and password";
         return Err(invalid("problems_webhook", "the address cannot be used", advice));
     }
+    needs_tls("problems_webhook", address)?;
     needs_history("problems_webhook")
 }
 

@@ -180,6 +180,20 @@ fn bad_doctor_settings_are_refused_with_field_and_fix() {
     assert!(read("doctor_remote = true").is_doctor_remote() && !read("").is_doctor_remote());
 }
 
+#[test]
+fn an_address_with_https_needs_a_build_that_can_ask_it() {
+    let anchors = ObservabilityConfig::new("/tmp").doctor_clock_anchors(["http://host/", "https://host/"]);
+    assert_eq!(anchors.check_doctor().is_ok(), cfg!(feature = "tls"));
+    let webhook = "problems_webhook = \"https://host/hook\"";
+    let taken = toml::from_str::<ObservabilityConfig>(webhook).is_ok();
+    assert_eq!(taken, cfg!(all(feature = "tls", feature = "history")));
+    if !cfg!(feature = "tls") {
+        let error = anchors.check_doctor().unwrap_err();
+        assert_eq!((error.kind(), error.field()), (crate::ErrorKind::MissingFeature, "doctor_clock_anchors"));
+        assert!(error.to_string().contains("feature `tls`"), "{error}");
+    }
+}
+
 #[cfg(feature = "history")]
 #[test]
 fn the_hooks_for_problems_are_off_by_default_and_checked() {
@@ -195,7 +209,7 @@ fn the_hooks_for_problems_are_off_by_default_and_checked() {
         "http://[::1]:9000/",
         "http://192.168.1.5/hook?a=b",
         "http://ntfy.lan",
-        "https://10.0.0.7/x",
+        "http://10.0.0.7/x",
     ] {
         let found = of(&format!("problems_webhook = {address:?}")).unwrap();
         assert_eq!(found.webhook.as_deref(), Some(address));

@@ -50,7 +50,8 @@
 //! # let _: axum::Router = axum::Router::new().route("/save", axum::routing::post(save));
 //! ```
 //!
-//! A client that goes away before the end makes the result `cancelled`, a panic makes it `panic`.
+//! A client that goes away before the end makes the result `cancelled`. A panic makes it `internal_error`, and the status of the trace
+//! `panic`.
 //!
 //! # WebSockets and streams
 //!

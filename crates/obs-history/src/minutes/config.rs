@@ -143,6 +143,10 @@ impl Config {
     ///
     /// If a setting is outside of what its setter allows.
     pub fn check(&self) -> Result<(), Error> {
+        if self.folder.as_os_str().is_empty() {
+            let advice = "name a folder for the history";
+            return Err(Error::new(ErrorKind::OutOfRange, "folder", "no folder is named", advice));
+        }
         if !(1..=366).contains(&self.days) {
             let problem = format!("{} is not allowed", self.days);
             return Err(Error::new(ErrorKind::OutOfRange, "days", problem, "set days from 1 to 366"));

@@ -51,6 +51,11 @@ impl Router {
 
     /// Returns the most verbose level of this name. `path` is a buffer for the name in fern's form.
     fn level(&self, name: &str, path: &mut String) -> LevelFilter {
+        let level = self.configured_level(name, path);
+        if RAW.contains(&name) { level.min(LevelFilter::Debug) } else { level }
+    }
+
+    fn configured_level(&self, name: &str, path: &mut String) -> LevelFilter {
         path.clear();
         for (at, part) in name.split('.').enumerate() {
             path.push_str(if at == 0 { "" } else { "::" });
@@ -61,6 +66,10 @@ impl Router {
         levels.iter().find(|level| allows(level)).map_or(LevelFilter::Off, Level::to_level_filter)
     }
 }
+
+/// Loggers that show requests byte by byte at `trace`, a few bytes a line. No redaction finds a key in that, so these lines are
+/// never written.
+const RAW: [&str; 1] = ["ureq_proto.util"];
 
 /// Output of fern that accepts everything, so that fern's answer depends on the levels alone.
 struct Accepting;
@@ -73,4 +82,20 @@ impl Log for Accepting {
     fn log(&self, _: &Record<'_>) {}
 
     fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logger_of_raw_requests_never_has_its_lines_at_trace() {
+        let level = |text: &str, name: &str| {
+            Router::new(&Levels::parse(text).unwrap()).level(name, &mut String::new())
+        };
+        assert_eq!(level("trace", "ureq_proto.client"), LevelFilter::Trace);
+        assert_eq!(level("trace", "ureq_proto.util"), LevelFilter::Debug);
+        assert_eq!(level("info,ureq_proto.util=trace", "ureq_proto.util"), LevelFilter::Debug);
+        assert_eq!(level("info", "ureq_proto.util"), LevelFilter::Info);
+    }
 }

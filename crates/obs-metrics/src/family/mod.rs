@@ -97,8 +97,8 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         self.in_scope(|core| core.remove(&values)).unwrap_or(false)
     }
 
-    /// Declares the labels that carry text from outside. They collapse to `__overflow__` when the family is full; the
-    /// other labels keep their values. Without this call, or with an empty list, all labels collapse. A label that the
+    /// Declares the labels that carry text from outside. They collapse to `__overflow__` when the family is full. The
+    /// other labels keep their values, until the reserve for that, an eighth of the cap, is full too. Without this call, or with an empty list, all labels collapse. A label that the
     /// family does not have is logged, and changes nothing.
     #[must_use]
     pub fn untrusted(self, labels: &[&str]) -> Self {

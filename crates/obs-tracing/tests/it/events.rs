@@ -278,7 +278,6 @@ fn huge_values_are_cut() {
 
 #[test]
 fn a_line_has_the_current_trace() {
-    obs_log::set_trace_id_source(obs_trace::with_current_id);
     let trace = obs_trace::new_trace("llm.chat");
     let id = trace.id().to_string();
     let lines = lines(|| trace.run(|| info!("inside")));

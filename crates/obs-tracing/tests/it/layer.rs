@@ -111,7 +111,6 @@ fn other_layers_see_what_ours_does_not_want() {
 
 #[test]
 fn an_event_of_a_span_has_the_id_of_its_trace() {
-    obs_log::set_trace_id_source(obs_trace::with_current_id);
     let capture = obs_log::Capture::new();
     let scope = capture.enter();
     let say = || {

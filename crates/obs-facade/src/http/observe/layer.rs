@@ -30,7 +30,7 @@ use crate::http::keep;
 ///   `traceparent`. When neither header is present exactly once and well-formed, the call gets a fresh ID, which
 ///   `hearthnet_request_ids_fresh_total` counts; a refused value is never echoed;
 /// - runs the handler, and then the response's body, inside the trace's scope;
-/// - counts a streamed body in `hearthnet_active_streams` while it is open;
+/// - counts a body of the type `text/event-stream`, and a WebSocket, in `hearthnet_active_streams` while it is open;
 /// - ends the trace at the end of the body, which writes the record into the ring and the `done` line. Then it
 ///   observes `hearthnet_requests_total` and the request durations inside the trace, so that exemplars carry its ID;
 /// - repeats the ID in the response, and adds [`KEEP`](crate::http::keep::KEEP) if a part of the trace failed so far.
@@ -290,8 +290,9 @@ fn observe_response<R: http_body::Body>(
 }
 
 fn is_event_stream<R>(response: &Response<R>) -> bool {
-    response
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+    const TYPE: &[u8] = b"text/event-stream";
+    let value = response.headers().get(http::header::CONTENT_TYPE);
+    value
+        .and_then(|value| value.as_bytes().get(..TYPE.len()))
+        .is_some_and(|name| name.eq_ignore_ascii_case(TYPE))
 }

@@ -58,6 +58,8 @@ async fn ready(State(bus): State<Bus>) -> Response {
     let mut of_peers = Vec::new();
     let peers = names(bus.peers(), "no peer answers", &mut of_peers);
     reasons.extend(of_peers.into_iter().filter(|_| expects_peers));
+    // A node that does not run has neither, for one reason.
+    reasons.dedup();
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let readiness = json!({

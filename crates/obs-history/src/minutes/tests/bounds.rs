@@ -140,6 +140,7 @@ fn a_reader_that_never_ends_stops_the_history_before_the_log_fills_the_disk() {
 #[test]
 fn settings_out_of_range_are_refused() {
     for (config, field) in [
+        (Config::new(""), "folder"),
         (Config::new("/tmp").days(0), "days"),
         (Config::new("/tmp").days(367), "days"),
         (Config::new("/tmp").max_bytes((1 << 20) - 1), "max_bytes"),
