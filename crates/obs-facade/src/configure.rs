@@ -134,6 +134,23 @@ pub fn configure(config: &ObservabilityConfig) -> Result<Guard, Error> {
     })
 }
 
+/// Checks what [`configure`] needs of this machine for the log: the group exists and this user may give files to it, and the
+/// folder can be written, or made. Changes nothing, so a program can check a configuration before it is in force.
+///
+/// The answer holds for the user of this process. Another user may have other rights.
+///
+/// # Errors
+///
+/// Returns the [`Error`] that [`configure`] would return for `log_group` or `log_dir`.
+///
+/// ```
+/// let error = obs_facade::check_places(&obs_facade::ObservabilityConfig::new("/dev/null/log")).unwrap_err();
+/// assert_eq!((error.field(), error.problem()), ("log_dir", "/dev/null/log is not a folder"));
+/// ```
+pub fn check_places(config: &ObservabilityConfig) -> Result<(), Error> {
+    Ok(obs_log::check_places(&config.log()?)?)
+}
+
 /// Logs the faults of the environment once: it does not change while the process runs.
 #[cfg(feature = "otlp")]
 fn warn_once(warnings: &[String]) {

@@ -110,7 +110,7 @@ mod seams;
 pub mod testing;
 
 pub use config::{ObservabilityConfig, OtlpCompression, OtlpTemporality};
-pub use configure::{Guard, configure};
+pub use configure::{Guard, check_places, configure};
 pub use console_access::ConsoleAccess;
 pub use counted::counted_elsewhere;
 pub use error::{Error, ErrorKind};

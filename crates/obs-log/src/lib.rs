@@ -134,7 +134,9 @@ mod sync;
 mod writer;
 
 pub use crate::api::bridge;
-pub use crate::api::configure::{Guard, configure, configured_levels, levels_in_force, override_levels};
+pub use crate::api::configure::{
+    Guard, check_places, configure, configured_levels, levels_in_force, override_levels,
+};
 #[doc(hidden)]
 pub use crate::api::error_field::ErrorFieldArgument;
 pub use crate::api::error_field::ErrorValue;

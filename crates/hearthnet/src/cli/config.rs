@@ -28,12 +28,17 @@ enum What {
 /// Reads the configuration as `hearthnet run` does, and prints all mistakes in it, or the values that differ from their
 /// defaults. Nothing is started or created. Exit code 1 if anything is wrong.
 #[derive(Args, Debug)]
-#[command(after_help = "Example: hearthnet config check && systemctl reload hearthnet")]
+#[command(after_help = HELP)]
 struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
+
+const HELP: &str = "\
+Group and folders are checked for the user of this command: run it as the user of the node. Root may write everywhere.
+
+Example: hearthnet config check && systemctl reload hearthnet";
 
 /// Maximum length of a value that is shown.
 const SHOWN_CHARS: usize = 80;

@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::mistake::{self, Mistake};
 use super::notes::{Examination, Notes};
 use super::paths::Paths;
-use super::{Config, keys, setting, syntax, values, variables};
+use super::{Config, keys, places, setting, syntax, values, variables};
 use crate::failure::Failure;
 
 impl Config {
@@ -23,11 +23,13 @@ impl Config {
         }
     }
 
-    /// Reads the file as [`Config::load`] does, and returns all that is wrong with it.
+    /// Reads the file as [`Config::load`] does, and returns all that is wrong with it, and with the group and the folders that
+    /// it names.
     pub(crate) fn examine(named: Option<&Path>, paths: &Paths) -> Result<Examination, Failure> {
         let file = place(named, paths)?;
         let Some(bytes) = found(named, &file)? else {
-            Config::default().resolved(&file, paths)?;
+            let config = Config::default().resolved(&file, paths)?;
+            places::check(&config, paths, &[], "")?;
             return Ok(Examination { exists: false, mistakes: vec![], differing: vec![], unused: vec![] });
         };
         let text = text_of(&bytes, &file)?;
@@ -36,13 +38,16 @@ impl Config {
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         let mut differing = Vec::new();
         if mistakes.is_empty() {
-            let settings = setting::all(document.get_ref(), text).into_iter();
-            let effective = settings.filter(|setting| values::is_effective(setting, &document, &config));
+            let settings = setting::all(document.get_ref(), text);
+            let effective =
+                settings.iter().filter(|setting| values::is_effective(setting, &document, &config));
             differing.extend(effective.map(|setting| {
                 let (line, _) = mistake::position(text, setting.span.start);
-                (setting, line)
+                (setting.clone(), line)
             }));
-            config.resolved(&file, paths)?;
+            let config = config.resolved(&file, paths)?;
+            mistakes = places::check(&config, paths, &settings, text)?;
+            mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         }
         Ok(Examination { exists: true, mistakes, differing, unused: notes.unused })
     }

@@ -12,6 +12,7 @@ pub(crate) mod mistake;
 pub(crate) mod node_name;
 mod notes;
 pub(crate) mod paths;
+mod places;
 mod sections;
 mod setting;
 mod syntax;

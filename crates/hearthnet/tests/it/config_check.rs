@@ -1,5 +1,10 @@
 //! `hearthnet config check`, and what a node says of its configuration.
 
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+
 use serde_json::{Value, json};
 
 use crate::node::{Home, text_of};
@@ -115,4 +120,86 @@ fn a_node_names_unused_settings_once_and_a_missing_key() {
     assert!(said.contains("config.toml:5:20: observability.otlp_headers_env: "), "{said}");
     assert!(said.contains("HEARTHNET_TEST_NO_SUCH_KEY is not set; set it where"), "{said}");
     assert!(!home.data().exists(), "nothing is made");
+}
+
+/// Returns what `config check` prints and what `run` says, both as `uid`. Both must refuse.
+fn refused_by_both(home: &Home, uid: Option<u32>) -> (String, String) {
+    let output = |args: &[&str]| {
+        let mut command = home.command(args);
+        uid.map(|uid| command.uid(uid));
+        command.output().unwrap()
+    };
+    let (checked, refused) = (output(&["config", "check"]), output(&["run"]));
+    assert_eq!((checked.status.code(), refused.status.code()), (Some(1), Some(1)), "{checked:?} {refused:?}");
+    (text_of(&checked.stdout), text_of(&refused.stderr))
+}
+
+#[test]
+fn a_group_that_does_not_exist_is_a_mistake() {
+    let home = Home::new();
+    home.configure_free_port("[observability]\nlog_group = \"no-such-group\"\n");
+    let (checked, refused) = refused_by_both(&home, None);
+    let problem = "log_group: the group `no-such-group` does not exist; make it with `groupadd`";
+    let place = format!("{}:4:13: observability.{problem}", home.config().display());
+    assert!(checked.starts_with(&place), "{checked}");
+    assert!(refused.contains(problem), "{refused}");
+    let report: Value = serde_json::from_str(&check(&home, &["--json"]).1).unwrap();
+    assert_eq!(report["mistakes"][0]["field"], "observability.log_group");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_a_mistake() {
+    let home = Home::new();
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("log").display().to_string();
+    home.configure_free_port(&format!("[observability]\nlog_dir = {below:?}\n"));
+    let (checked, refused) = refused_by_both(&home, None);
+    let problem = format!("log_dir: {below} is not a folder; name another folder or remove what is there");
+    assert!(checked.ends_with(&format!(":4:11: observability.{problem}\n")), "{checked}");
+    assert!(refused.contains(&problem), "{refused}");
+
+    let home = Home::new();
+    home.configure_free_port(&format!(
+        "[identity]\nkeys_dir = {below:?}\n[community]\nstate_dir = {below:?}\n"
+    ));
+    let (checked, refused) = refused_by_both(&home, None);
+    let problem = format!("cannot make the folder {below}: ");
+    assert!(checked.contains(&format!(":4:12: identity.keys_dir: {problem}")), "{checked}");
+    assert!(checked.contains(&format!(":6:13: community.state_dir: {problem}")), "{checked}");
+    assert!(refused.contains(&problem), "{refused}");
+    assert!(!home.data().exists() && !home.log().exists(), "nothing is made");
+}
+
+/// The configuration is in a folder of root, as below `/etc`.
+#[test]
+fn a_folder_that_the_user_may_not_write_is_a_mistake() {
+    if !rustix::process::geteuid().is_root() {
+        let _ = std::io::stderr().write_all(b"skipped: another user needs root\n");
+        return;
+    }
+    const NOBODY: u32 = 424_242;
+    let home = Home::new();
+    home.configure_free_port("[observability]\nlog_dir = \"relative/log\"\n");
+    // The user has all other folders, and may read the configuration.
+    for folder in ["data", "state"] {
+        fs::create_dir(home.path().join(folder)).unwrap();
+        chown(home.path().join(folder), Some(NOBODY), None).unwrap();
+    }
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (checked, refused) = refused_by_both(&home, Some(NOBODY));
+    let dir = home.config().with_file_name("relative/log");
+    let problem = format!("log_dir: {} cannot be written (Permission denied", dir.display());
+    assert!(checked.contains(&format!(":4:11: observability.{problem}")), "{checked}");
+    assert!(refused.contains(&problem), "{refused}");
+    assert!(!dir.exists() && !home.log().exists(), "nothing is made");
+    assert_eq!(check(&home, &[]).0, Some(0), "root may write everywhere");
+
+    // A default folder has no place in the file.
+    home.configure_free_port("");
+    chown(home.path().join("state"), Some(0), None).unwrap();
+    let checked = home.command(&["config", "check"]).uid(NOBODY).output().unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    let problem = format!("hearthnet: log_dir: {} cannot be written", home.log().display());
+    assert!(text_of(&checked.stderr).starts_with(&problem), "{checked:?}");
 }

@@ -14,8 +14,8 @@ use crate::console::{self, Terminal};
 use crate::dispatch;
 use crate::dispatch::pipeline::Pipeline;
 use crate::dispatch::sinks::{self, ConsoleSink, FileSink, PIPELINE, Sinks, TERMINAL};
-use crate::files::DayFiles;
 use crate::files::group::Group;
+use crate::files::{DayFiles, check_folder};
 use crate::process::signal_mask::without_file_size_signal;
 use crate::process::{at_exit, fork, signals, stderr};
 use crate::sync::lock;
@@ -132,6 +132,25 @@ pub fn configure(config: &Config) -> Result<Guard, Error> {
     dispatch::set_routing(&overridden(levels), Sinks { file, console });
     *current = Some(config.clone());
     Ok(Guard::new())
+}
+
+/// Checks what [`configure`] needs of this machine: the group exists and this user may give files to it, and the folder can be
+/// written, or made. Changes nothing, so a program can check a configuration before it is in force.
+///
+/// The answer holds for the user of this process. Another user may have other rights.
+///
+/// # Errors
+///
+/// Returns the [`Error`] that [`configure`] would return for the group or the folder.
+///
+/// ```
+/// let config = obs_log::Config::new("/dev/null/log");
+/// let error = obs_log::check_places(&config).unwrap_err();
+/// assert_eq!(error.problem(), "/dev/null/log is not a folder");
+/// ```
+pub fn check_places(config: &Config) -> Result<(), Error> {
+    config.group.as_deref().map(Group::find).transpose()?;
+    check_folder(&config.dir)
 }
 
 /// Replaces configured levels until the next call, for a person who looks for a cause. `None` returns to the configured ones.

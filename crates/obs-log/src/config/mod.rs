@@ -213,6 +213,7 @@ impl Config {
     }
 
     /// Checks everything that does not need the disk. [`configure`](crate::configure) does so too.
+    /// [`check_places`](crate::check_places) checks the rest.
     ///
     /// # Errors
     ///

@@ -18,6 +18,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
 pub use self::removal::{RemovalHook, set_removal_hook};
 
 use self::group::Group;
@@ -274,6 +276,28 @@ fn make_folder(dir: &Path, group: Option<Group>) -> io::Result<()> {
     // The group needs all of them on its way to the files.
     if let Some(group) = group {
         missing.iter().rev().for_each(|folder| group.share_folder(folder));
+    }
+    Ok(())
+}
+
+/// Checks that [`DayFiles::prepare`] could use the folder, and changes nothing.
+pub(crate) fn check_folder(dir: &Path) -> Result<(), Error> {
+    may_write(dir).map_err(|error| folder_error(dir, &error))
+}
+
+/// Whether this user may write `dir`, or make it in the nearest folder above that exists. Fails as the system would.
+fn may_write(dir: &Path) -> io::Result<()> {
+    for folder in dir.ancestors() {
+        match folder.metadata() {
+            // A link that leads nowhere has the name of the folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_symlink() => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(there) if !there.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+            Ok(_) => return Ok(accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?),
+        }
     }
     Ok(())
 }

@@ -251,3 +251,18 @@ fn a_file_is_made_again_after_rename_delete_and_rmdir() {
     write("5\n");
     assert_eq!(fs::read_to_string(&path).unwrap(), "4\n5\n");
 }
+
+/// The check of a folder says what the set-up would say, and makes nothing.
+#[test]
+fn a_folder_is_checked_in_the_words_of_the_set_up() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    symlink("nowhere", dir.path().join("link")).unwrap();
+    for name in ["file", "file/a", "link", "link/a", "a/b", "."] {
+        let folder = dir.path().join(name);
+        let before = names(dir.path());
+        let checked = check_folder(&folder);
+        assert_eq!(names(dir.path()), before);
+        assert_eq!(checked, DayFiles::new(&folder).prepare(MAY_26), "{name}");
+    }
+}
