@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use super::visible::visible;
 use crate::failure::Failure;
@@ -37,9 +38,9 @@ pub(crate) fn write(text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
-/// Returns the failure of a command whose output cannot be written.
+/// Returns the failure of a command whose output cannot be written. A full disk below it has its own exit code.
 pub(crate) fn not_written(error: &io::Error) -> Failure {
-    Failure::error(format!("cannot write to stdout: {error}"))
+    Failure::io("write to", Path::new("standard output"), error)
 }
 
 /// Prints a line on stderr after the name of the command, with unsafe characters as escapes.

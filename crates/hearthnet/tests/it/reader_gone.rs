@@ -82,15 +82,24 @@ fn traces_that_nothing_reads_are_no_error() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
         assert_eq!(text_of(&output.stderr), "", "{args:?}");
+    }
+    for args in [
+        &["trace", "recent"][..],
+        &["trace", "recent", "10000", "--json"],
+        &["status"],
+        &["caps"],
+        &["problems"],
+        &["call", "experimental.echo"],
+    ] {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = node.home.command(&[args, &["--port", &port]].concat()).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+        assert_eq!(output.status.code(), Some(5), "{args:?}: {output:?}");
     }
 }
 
-/// A command fails if its output cannot be written.
+/// A full disk has its own exit code, also below standard output. The message blames nothing else.
 #[test]
-fn a_full_device_is_an_error() {
+fn a_full_standard_output_is_exit_5_and_is_named() {
     let home = quiet_home();
     for args in [
         &["version"][..],
@@ -98,11 +107,20 @@ fn a_full_device_is_an_error() {
         &["log", "--help"],
         &["log"],
         &["log", "--json"],
+        &["log", "--lines", "1"],
+        &["log", "--follow"],
         &["init", "--non-interactive"],
+        &["config", "check"],
+        &["completions", "bash"],
+        &["man"],
+        &["export", "--out", "-"],
+        &["report", "--out", "-"],
     ] {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = home.command(args).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
-        assert!(text_of(&output.stderr).contains("No space left"), "{args:?}: {output:?}");
+        assert_eq!(output.status.code(), Some(5), "{args:?}: {output:?}");
+        let said = text_of(&output.stderr);
+        let expected = "hearthnet: cannot write to standard output: No space left on device (os error 28)\n";
+        assert_eq!(said, expected, "{args:?}");
     }
 }

@@ -71,7 +71,8 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds from 0.1 to 3600".to_owned())
 }
 
-/// Exit code when the doctor itself failed.
+/// Exit code when the doctor itself failed, or its report could not be written, whatever the reason: the doctor has no
+/// other codes.
 const CRASHED: u8 = 2;
 
 /// Runs the command against the node at `node`. A check that still blocks its thread ends with the process, when

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::interrupt;
+use crate::cli::output::not_written;
 use crate::failure::Failure;
 
 pub(in crate::cli) enum Destination {
@@ -53,9 +54,8 @@ impl Destination {
         match self {
             Destination::Stdout => {
                 let mut out = BufWriter::new(io::stdout().lock());
-                let filled =
-                    fill(&mut out).map_err(|error| Failure::io("write to", Path::new("stdout"), &error))?;
-                Ok((filled, None))
+                let filled = fill(&mut out).and_then(|filled| out.flush().map(|()| filled));
+                Ok((filled.map_err(|error| not_written(&error))?, None))
             }
             Destination::File { path, force } => {
                 // An archive has what other users of the machine may not read.

@@ -27,7 +27,7 @@ pub(crate) use self::options::{LogArgs, LogCommand};
 use self::pager::Output;
 use self::printer::Printer;
 use self::progress::Progress;
-use crate::cli::output::say_on_stderr;
+use crate::cli::output::{not_written, say_on_stderr};
 use crate::failure::Failure;
 
 /// Interval between two looks at followed files.
@@ -52,10 +52,13 @@ pub(crate) fn run(args: &LogArgs, log_dir: &Path) -> Result<ExitCode, Failure> {
 
     let shown = show(args, &mut reader, &mut printer);
     let Printer { tally, opened_all, out, .. } = printer;
+    // After the last line there is only the rest of the output.
+    let is_output = shown.is_ok() || out.has_failed();
     match shown.and(out.finish()) {
         Ok(()) => {}
         // A reader that has closed the pipe, or quit the pager, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        Err(error) if is_output => return Err(not_written(&error)),
         Err(error) => {
             return Err(Failure::error(format!("cannot show the log in {}: {error}", log_dir.display())));
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::ask::{self, Bounds};
 use crate::cli::node_url::NodeUrl;
-use crate::cli::output::say;
+use crate::cli::output::{not_written, print, safe_line};
 use crate::cli::status::hidden_or_absent;
 use crate::failure::Failure;
 use crate::problems::silence::Wish;
@@ -27,8 +27,7 @@ pub(super) fn send(node: &NodeUrl, id: &str, wish: &Wish) -> Result<(), Failure>
     let answer: Value = serde_json::from_str(&body).unwrap_or_default();
     match status {
         StatusCode::OK if answer["problems"].is_array() => {
-            say(told(id, &answer));
-            Ok(())
+            print(&safe_line(told(id, &answer))).map_err(|error| not_written(&error))
         }
         StatusCode::OK => Err(ask::another_server(node)),
         // The node says so of a problem. Of a route that it hides, it says another thing.

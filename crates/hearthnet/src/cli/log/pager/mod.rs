@@ -23,6 +23,8 @@ pub(super) struct Output {
     target: Target,
     /// Pager that starts with the first output, so that an empty result needs none.
     pager: Option<String>,
+    /// Whether a write has failed, which tells its error from one of reading the log.
+    has_failed: bool,
 }
 
 enum Target {
@@ -33,7 +35,12 @@ enum Target {
 impl Output {
     /// Creates an output that goes through the pager, if there is one.
     pub(super) fn new(pager: Option<String>) -> Output {
-        Output { target: Target::Stdout(BufWriter::with_capacity(BUFFER, io::stdout().lock())), pager }
+        let target = Target::Stdout(BufWriter::with_capacity(BUFFER, io::stdout().lock()));
+        Output { target, pager, has_failed: false }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// Returns whether output waits in the buffer.
@@ -92,18 +99,27 @@ impl Write for Output {
         if let Some(pager) = self.pager.take() {
             self.start(&pager);
         }
-        match &mut self.target {
+        let written = match &mut self.target {
             Target::Stdout(out) => out.write(bytes),
             Target::Pager(out, _) => out.write(bytes),
-        }
+        };
+        self.has_failed |= written.as_ref().is_err_and(is_lasting);
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.target {
+        let flushed = match &mut self.target {
             Target::Stdout(out) => out.flush(),
             Target::Pager(out, _) => out.flush(),
-        }
+        };
+        self.has_failed |= flushed.as_ref().is_err_and(is_lasting);
+        flushed
     }
+}
+
+/// Whether a write that failed so is not tried again.
+fn is_lasting(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::Interrupted
 }
 
 /// Returns the pager for a terminal, by the environment. Says so if it is not installed.
