@@ -114,7 +114,7 @@ pub use error::{Error, ErrorKind};
 pub use observability::{ClockState, ExportCounts, ExportState, LastRun, LogState, Observability, RunEnd};
 pub use registry::{Doctor, default_doctor, register, run_all, run_one};
 pub use report::{Category, CheckResult, Report, SkipReason, Status, Summary};
-pub use text::{Redactor, SecretKind, redact};
+pub use text::{Redactor, SecretKind, redact, shell_path};
 
 /// Compiles and runs the snippets of the README.
 #[cfg(doctest)]

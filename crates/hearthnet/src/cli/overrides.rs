@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use obs_facade::doctor::shell_path;
 
 /// Values on the command line that replace those of the configuration.
 #[derive(Debug, Default, Args)]
@@ -17,9 +18,9 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// Returns the options that make another command find the same files.
+    /// Returns the options that make another command find the same files, in the form that a shell takes.
     pub(crate) fn for_files(&self) -> String {
-        self.config.as_ref().map(|file| format!(" --config {}", file.display())).unwrap_or_default()
+        self.config.as_ref().map(|file| format!(" --config {}", shell_path(file))).unwrap_or_default()
     }
 
     /// Returns the options that make another command find the same node.
@@ -40,6 +41,9 @@ mod tests {
         let parse = |line: &str| CommandLine::parse_from(line.split_whitespace()).overrides;
         let plain = parse("hearthnet run");
         assert_eq!((plain.for_files(), plain.for_node()), (String::new(), String::new()));
+        let spaced =
+            CommandLine::parse_from(["hearthnet", "run", "--config", "/srv/my dir/it's.toml"]).overrides;
+        assert_eq!(spaced.for_node(), r" --config '/srv/my dir/it'\''s.toml'");
         let given = parse("hearthnet run --port 7081 --config /etc/b.toml");
         assert_eq!(given.for_files(), " --config /etc/b.toml");
         assert_eq!(given.for_node(), " --config /etc/b.toml --port 7081");

@@ -11,7 +11,7 @@ use crate::check::Context;
 use crate::config::Config;
 use crate::machine::Files;
 use crate::report::CheckResult;
-use crate::text::{shell, tilde};
+use crate::text::{shell_path, tilde};
 
 // Remedies, one for each kind of fault.
 const FIX_INIT: &str = "run `hearthnet init`";
@@ -64,7 +64,7 @@ pub(super) fn of_this_node(files: &dyn Files, config: &Config) -> Result<Vec<Com
             CheckResult::fail(format!("no communities folder at {}", tilde(folder))).fix(FIX_INIT)
         }
         _ => CheckResult::fail(format!("{} cannot be read: {err}", tilde(folder)))
-            .fix(format!("make {} a folder that the node's user can read", shell(folder))),
+            .fix(format!("make {} a folder that the node's user can read", shell_path(folder))),
     })?;
     let mut communities: Vec<Community> =
         names.into_iter().filter_map(|name| community(folder, name)).collect();
@@ -128,7 +128,7 @@ fn read(files: &dyn Files, path: &Path) -> Result<String, CheckResult> {
         }
         Err(err) if err.kind() == ErrorKind::PermissionDenied => {
             Err(CheckResult::fail(format!("{shown} is not readable for this user"))
-                .fix(format!("make {} readable for the node's user", shell(path))))
+                .fix(format!("make {} readable for the node's user", shell_path(path))))
         }
         Err(err) => Err(CheckResult::fail(format!("{shown} cannot be read: {err}"))
             .fix("look for disk errors (`dmesg`), and restore the manifest from a backup if it is damaged")),

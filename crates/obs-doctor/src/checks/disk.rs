@@ -7,7 +7,7 @@ use crate::check::Context;
 use crate::device_key;
 use crate::machine::{Files, Volume, is_filtered};
 use crate::report::{CheckResult, SkipReason};
-use crate::text::{shell, tilde};
+use crate::text::{shell_path, tilde};
 
 /// 1 GB, as disk vendors count it.
 const NEEDED_BYTES: u64 = 1_000_000_000;
@@ -39,7 +39,7 @@ fn nearest(files: &dyn Files, data_dir: &Path) -> Result<PathBuf, CheckResult> {
             Ok(meta) if meta.is_dir() => return Ok(place.to_owned()),
             Ok(_) => {
                 return Err(CheckResult::fail(format!("{} is not a folder", tilde(place)))
-                    .fix(format!("move {} away, then run `hearthnet init`", shell(place))));
+                    .fix(format!("move {} away, then run `hearthnet init`", shell_path(place))));
             }
             Err(err) if err.kind() == ErrorKind::NotFound && is_link(files, place) => {
                 return Err(CheckResult::fail(format!("{} is a symbolic link to nothing", tilde(place)))
@@ -70,7 +70,7 @@ fn judge(place: &Path, volume: &Volume) -> CheckResult {
     } else if volume.available_bytes < NEEDED_BYTES {
         CheckResult::fail(format!("{free} free, 1 GB is needed")).fix(format!(
             "free space on the disk of {}, or move the data folder to a larger one",
-            shell(place)
+            shell_path(place)
         ))
     // Some file systems run out of inodes with free space left.
     } else if volume.available_inodes == Some(0) {

@@ -12,7 +12,7 @@ use crate::check::Context;
 use crate::device_key::{self, KeyFile};
 use crate::machine::Files;
 use crate::report::CheckResult;
-use crate::text::{shell, tilde};
+use crate::text::{shell_path, tilde};
 
 // `hearthnet init` makes a new identity where there is no key, so a backup is named first.
 const FIX_MISSING: &str = "if this node had a key, restore it from a backup; otherwise run `hearthnet init`";
@@ -36,7 +36,7 @@ pub(super) fn present(cx: &Context) -> CheckResult {
 }
 
 fn verdict(path: &Path, key: &KeyFile, owner: u32) -> CheckResult {
-    let (shown, word) = (tilde(path), shell(key.target.as_deref().unwrap_or(path)));
+    let (shown, word) = (tilde(path), shell_path(key.target.as_deref().unwrap_or(path)));
     let mode = key.mode();
     if let Some(other) = not_a_file(path, key) {
         return CheckResult::fail(other).fix(FIX_LOST);
@@ -82,7 +82,7 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
 fn out_of_reach(files: &dyn Files, path: &Path) -> CheckResult {
     let shown = tilde(path);
     match files.metadata(path) {
-        Ok(meta) if meta.uid() == me() => no_owner_bit(&shown, meta.mode() & 0o7777, &shell(path)),
+        Ok(meta) if meta.uid() == me() => no_owner_bit(&shown, meta.mode() & 0o7777, &shell_path(path)),
         _ => CheckResult::fail(format!("{shown} is not readable for uid {}", me()))
             .fix("run the doctor as the node's user, or make that user the owner of the key"),
     }
@@ -182,5 +182,8 @@ fn no_public_key(path: &Path, err: &io::Error) -> CheckResult {
 }
 
 fn fix_public(path: &Path) -> String {
-    format!("move {} away and run `hearthnet init`, which derives it from the device key again", shell(path))
+    format!(
+        "move {} away and run `hearthnet init`, which derives it from the device key again",
+        shell_path(path)
+    )
 }

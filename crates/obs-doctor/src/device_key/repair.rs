@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use super::key_file::{self, expected_owner};
 use crate::config::Config;
 use crate::machine::RealFiles;
-use crate::text::{shell, tilde};
+use crate::text::{shell_path, tilde};
 
 /// Mode of a repaired key.
 const KEY_MODE: u32 = 0o600;
@@ -121,7 +121,7 @@ impl Repair {
 /// Shows the repair as a shell command, with the wrong mode.
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "chmod {KEY_MODE:o} {} (it has mode {:04o})", shell(&self.path), self.mode)
+        write!(f, "chmod {KEY_MODE:o} {} (it has mode {:04o})", shell_path(&self.path), self.mode)
     }
 }
 

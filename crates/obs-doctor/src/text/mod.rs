@@ -5,6 +5,7 @@ mod path;
 mod redact;
 
 pub(crate) use clean::clean;
-pub(crate) use path::{shell, tilde};
+pub use path::shell_path;
+pub(crate) use path::tilde;
 pub(crate) use redact::{HIDDEN, is_secret_name};
 pub use redact::{Redactor, SecretKind, redact};

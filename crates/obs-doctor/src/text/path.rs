@@ -11,8 +11,17 @@ pub(crate) fn tilde(path: &Path) -> String {
     }
 }
 
-/// Returns `path` as one word of a shell command.
-pub(crate) fn shell(path: &Path) -> String {
+/// Returns `path` as one word of a shell command, for advice that people paste. The home folder is `~` if nothing in the path
+/// needs quotes.
+///
+/// ```
+/// use std::path::Path;
+///
+/// assert_eq!(obs_doctor::shell_path(Path::new("/srv/keys")), "/srv/keys");
+/// assert_eq!(obs_doctor::shell_path(Path::new("/srv/my keys")), "'/srv/my keys'");
+/// ```
+#[must_use]
+pub fn shell_path(path: &Path) -> String {
     let short = tilde(path);
     let plain = |c: char| c.is_alphanumeric() || "/._-~:+@%,".contains(c);
     if short.chars().all(plain) {
@@ -28,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_path_that_a_shell_would_split_is_quoted() {
-        assert_eq!(shell(Path::new("/srv/keys")), "/srv/keys");
-        assert_eq!(shell(Path::new("/srv/my keys; it's")), "'/srv/my keys; it'\\''s'");
+        assert_eq!(shell_path(Path::new("/srv/keys")), "/srv/keys");
+        assert_eq!(shell_path(Path::new("/srv/my keys; it's")), "'/srv/my keys; it'\\''s'");
     }
 }

@@ -14,6 +14,7 @@ use super::pager::Output;
 use super::progress::Progress;
 use crate::cli::output::say_on_stderr;
 use crate::cli::visible::{visible, visible_json};
+use obs_facade::doctor::shell_path;
 use obs_facade::log::reader::{FileName, Piece};
 
 /// Output of the selected lines.
@@ -82,7 +83,7 @@ impl Printer {
                 let (path, command) = (self.dir.join(file.to_string()), unpacker.command);
                 self.say(format_args!(
                     "{file} is skipped: only gzip is supported; unpack it with `{command} {}`",
-                    path.display()
+                    shell_path(&path)
                 ))
             }
             Piece::Truncated(from, to) => {

@@ -19,7 +19,7 @@ use super::community;
 use crate::check::Context;
 use crate::machine::{Machine, may_write};
 use crate::report::CheckResult;
-use crate::text::{shell, tilde};
+use crate::text::{shell_path, tilde};
 
 /// Wait for another writer. A node's transactions take milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
@@ -159,7 +159,7 @@ impl Files<'_> {
             "{} is read-only for this user, but SQLite creates files there",
             tilde(folder)
         ))
-        .fix(format!("make the folder {} writable for the node's user", shell(folder)))
+        .fix(format!("make the folder {} writable for the node's user", shell_path(folder)))
     }
 
     fn explain(&self, err: &rusqlite::Error) -> CheckResult {
@@ -183,11 +183,11 @@ impl Files<'_> {
             ))
             .fix(format!(
                 "list the files with `ls -la {}`, and move away anything else called events.sqlite-wal or -shm",
-                shell(self.folder())
+                shell_path(self.folder())
             )),
             Some(ReadOnly | CannotOpen | PermissionDenied) => {
                 CheckResult::fail(format!("{shown} is read-only for this user"))
-                    .fix(format!("make {} writable for the node's user", shell(path)))
+                    .fix(format!("make {} writable for the node's user", shell_path(path)))
             }
             Some(NotADatabase) => {
                 CheckResult::fail(format!("{shown} is not an SQLite database")).fix(fix_broken(path))
@@ -214,6 +214,6 @@ fn code(err: &rusqlite::Error) -> String {
 fn fix_broken(path: &Path) -> String {
     format!(
         "restore {} from a backup, or move it away and run `hearthnet init`: peers send its events again",
-        shell(path)
+        shell_path(path)
     )
 }

@@ -4,7 +4,7 @@ use super::facts::{known, log_dir};
 use super::handover::{PREFIX, find};
 use crate::check::Context;
 use crate::report::CheckResult;
-use crate::text::shell;
+use crate::text::shell_path;
 
 /// Number of files left behind from which on no process adds another.
 const MAX_LEFT: usize = 16;
@@ -19,7 +19,7 @@ pub(in crate::checks) fn crash_safety(cx: &Context) -> CheckResult {
         return CheckResult::pass("lines survive a kill of the node");
     }
     let dir = log_dir(cx).ok();
-    let folder = dir.map_or_else(|| "LOG_DIR".to_owned(), shell);
+    let folder = dir.map_or_else(|| "LOG_DIR".to_owned(), shell_path);
     let left = dir.map_or(0, |dir| find(cx.machine.files.as_ref(), dir).left.len());
     if left >= MAX_LEFT {
         return CheckResult::fail(format!(

@@ -13,7 +13,7 @@ use crate::check::Context;
 use crate::device_key::is_loop;
 use crate::machine::{Volume, is_filtered, may_write};
 use crate::report::CheckResult;
-use crate::text::{shell, tilde};
+use crate::text::{shell_path, tilde};
 
 /// Space that a log needs: a hand-over file, and a busy day.
 const NEEDED_BYTES: u64 = 100_000_000;
@@ -60,7 +60,7 @@ fn is_link(cx: &Context, path: &Path) -> bool {
 }
 
 fn not_a_folder(path: &Path) -> CheckResult {
-    let path_word = shell(path);
+    let path_word = shell_path(path);
     CheckResult::fail(format!("{} is not a folder", tilde(path)))
         .fix(format!("move it away with `mv {path_word} {path_word}.old`; the node makes the folder"))
 }
@@ -76,7 +76,7 @@ fn inspect_missing(cx: &Context, dir: &Path) -> Result<CheckResult, CheckResult>
         let Some(meta) = metadata(cx, place)? else { continue };
         require_writable_disk(place, volume(cx, place)?.as_ref())?;
         if may_write(place) == Some(false) {
-            let word = shell(dir);
+            let word = shell_path(dir);
             return Err(CheckResult::fail(format!(
                 "{} does not exist, and {} (mode {:04o}, uid {}) is read-only for uid {}",
                 tilde(dir),
@@ -142,7 +142,7 @@ fn require_write(dir: &Path, meta: &Metadata) -> Result<(), CheckResult> {
         return Ok(());
     }
     let shown = tilde(dir);
-    let word = shell(dir);
+    let word = shell_path(dir);
     Err(if is_own {
         CheckResult::fail(format!("{shown} has mode {mode:04o}, so its owner cannot write to it"))
             .fix(format!("chmod u+rwx {word}"))
@@ -159,7 +159,7 @@ fn require_private(cx: &Context, dir: &Path, mode: u32) -> Result<(), CheckResul
             "{} has mode {mode:04o}, so {others} can replace the log",
             tilde(dir)
         ))
-        .fix(format!("chmod go-w {}", shell(dir))));
+        .fix(format!("chmod go-w {}", shell_path(dir))));
     }
     // A folder that others cannot enter protects its files, whatever their mode.
     if mode & 0o001 == 0 {
@@ -174,7 +174,7 @@ fn require_private(cx: &Context, dir: &Path, mode: u32) -> Result<(), CheckResul
                 "{} has mode {mode:04o}, so other users can read the log",
                 tilde(&dir.join(&name))
             ))
-            .fix(format!("chmod o-rwx {}/*.log*", shell(dir))));
+            .fix(format!("chmod o-rwx {}/*.log*", shell_path(dir))));
         }
     }
     Ok(())
@@ -190,7 +190,7 @@ fn require_room(dir: &Path, volume: &Volume) -> Result<(), CheckResult> {
         return Err(CheckResult::fail(format!("{free} free on the disk of the log, 100 MB is needed")).fix(
             format!(
                 "free space on the disk of {} (`df -h {0}`), or set `[observability] log_dir` to a larger one",
-                shell(dir)
+                shell_path(dir)
             ),
         ));
     }

@@ -15,7 +15,7 @@ use super::facts::{counted, log_dir};
 use crate::check::Context;
 use crate::machine::Files;
 use crate::report::CheckResult;
-use crate::text::shell;
+use crate::text::shell_path;
 
 /// Beginning of the name of a hand-over file.
 pub(super) const PREFIX: &str = ".handover-";
@@ -51,7 +51,7 @@ fn judge(cx: &Context, dir: &Path) -> CheckResult {
     } else {
         let of_another_user = owner_differs(cx.machine.files.as_ref(), dir, &left);
         let fix = if of_another_user {
-            format!("as root: `chown --reference={0} {0}/{PREFIX}*`, then restart the node", shell(dir))
+            format!("as root: `chown --reference={0} {0}/{PREFIX}*`, then restart the node", shell_path(dir))
         } else {
             "restart the node, which writes the lines into the log".to_owned()
         };

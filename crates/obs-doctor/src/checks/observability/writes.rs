@@ -4,7 +4,7 @@ use super::facts::{age, counted, known, log_dir};
 use crate::check::Context;
 use crate::observability::LogState;
 use crate::report::CheckResult;
-use crate::text::shell;
+use crate::text::shell_path;
 
 /// Time for which a write error or a dropped line is a fault, although the log may be written again: three runs of a node's
 /// own checks, so that an alert on them sees a disk that was full for a moment.
@@ -18,7 +18,7 @@ pub(in crate::checks) fn writes(cx: &Context) -> CheckResult {
         Ok(log) => log,
         Err(result) => return result,
     };
-    let folder = log_dir(cx).map_or_else(|_| "LOG_DIR".to_owned(), shell);
+    let folder = log_dir(cx).map_or_else(|_| "LOG_DIR".to_owned(), shell_path);
     judge(&log, &folder)
         .evidence("written", log.written)
         .evidence("dropped", log.dropped)
