@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::output::{not_written, print, safe_line, say};
+use super::output::{not_written, print, safe_line, say, say_on_stderr};
 use super::overrides::Overrides;
 use super::visible::{visible, visible_json};
 use crate::config::Config;
@@ -40,10 +40,12 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
     let config_file = &named_config.map_or_else(|| paths.config_file(), |file| Ok(file.to_owned()))?;
     // A named file that does not exist yet is the file to create.
     let named_config = named_config.filter(|file| file.exists());
-    let config = match named_config {
+    let mut config = match named_config {
         None if overrides.config.is_some() => Config::default().resolved(config_file, paths)?,
         named => Config::load(named, paths)?,
     };
+    let configured_port = config.transport.port;
+    config.transport.port = overrides.port.unwrap_or(configured_port);
     let name = match &args.name {
         Some(name) => name.clone(),
         // With a configuration the name is chosen already, and a second run must not ask again.
@@ -59,15 +61,29 @@ pub(crate) fn run(args: &InitArgs, overrides: &Overrides, paths: &Paths) -> Resu
             tell(what, path, creation);
         }
     })?;
+    let keeps_port = config.transport.port != configured_port && !is_new(&made, config_file);
+    if keeps_port {
+        say_on_stderr(format_args!(
+            "{} exists and keeps its port {configured_port}; change it there, or start the node with `hearthnet run{}`",
+            config_file.display(),
+            overrides.for_node(),
+        ));
+    }
     let outcome = if args.json {
         visible_json(&report(&made, home.identity.node_id()).to_string())
     } else if made.iter().any(|(_, _, creation)| *creation == Creation::Created) {
-        let (node_id, again) = (home.identity.node_id(), overrides.for_node());
+        let again = if keeps_port { overrides.for_node() } else { overrides.for_files() };
+        let node_id = home.identity.node_id();
         safe_line(format_args!("This node is {node_id}. Start it with: hearthnet run{again}"))
     } else {
         safe_line("All files exist already; nothing was changed.")
     };
     print(&outcome).map_err(|error| not_written(&error))
+}
+
+/// Returns whether the file was made by this run.
+fn is_new(made: &[(String, PathBuf, Creation)], file: &Path) -> bool {
+    made.iter().any(|(_, path, creation)| path == file && *creation == Creation::Created)
 }
 
 fn report(made: &[(String, PathBuf, Creation)], node_id: &str) -> Value {

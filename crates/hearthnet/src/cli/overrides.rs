@@ -11,7 +11,7 @@ pub(crate) struct Overrides {
     /// Configuration file [default: config.toml in the configuration folder].
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
-    /// Port of the node, instead of the configured one.
+    /// Port of the node, instead of the configured one. A new configuration gets it.
     // Port 0 would be another one at each start, and no other command would find the node.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,

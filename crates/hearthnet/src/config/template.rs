@@ -1,7 +1,7 @@
 //! Configuration file of a new node.
 
 /// Returns a file with the required fields. All other fields are comments that show their defaults.
-pub(crate) fn config_text(name: &str, community_id: &str) -> String {
+pub(crate) fn config_text(name: &str, community_id: &str, port: u16) -> String {
     // Quotes and backslashes in the name need escapes.
     let name = toml::Value::String(name.to_owned());
     format!(
@@ -17,7 +17,7 @@ community_id = "{community_id}"
 
 [transport]
 host = "0.0.0.0"
-port = 7080
+port = {port}
 # rate_limit_soft_rps = 10               # calls a second of one caller to one capability; more are counted and logged
 # rate_limit_hard_rps = 100              # calls a second of one caller to one capability; more are refused; 0 is no limit
 # call_timeout_seconds = 30              # maximum time until a peer begins to answer
@@ -106,7 +106,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
-        let uncommented: String = config_text("garage", &id)
+        let uncommented: String = config_text("garage", &id, 7080)
             .lines()
             .map(|line| {
                 line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line).to_owned() + "\n"
@@ -155,9 +155,9 @@ mod tests {
         let id = Identity::from_seed(&[7; 32]).node_id().to_owned();
         for name in ["garage", "Ada's \"hearth\" # 1", "Küche \\ Keller"] {
             let file = home.path().join("config.toml");
-            fs::write(&file, config_text(name, &id)).unwrap();
+            fs::write(&file, config_text(name, &id, 7081)).unwrap();
             let config = Config::load(Some(&file), &paths).unwrap();
-            assert_eq!(config.identity.display_name, name);
+            assert_eq!((config.identity.display_name.as_str(), config.transport.port), (name, 7081));
             assert_eq!(config.community.community_id.as_deref(), Some(id.as_str()));
         }
     }

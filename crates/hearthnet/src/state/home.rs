@@ -24,7 +24,7 @@ pub(crate) struct Home {
 }
 
 /// Creates the missing ones among keys, community, event log, blobs folder and `config_file`, and calls `tell` for
-/// each.
+/// each. A new configuration has the port of `config`.
 ///
 /// Each step is atomic and checks for itself. A run after a crash completes what is missing.
 pub(crate) fn ensure(
@@ -43,7 +43,7 @@ pub(crate) fn ensure(
     let blobs = paths.data(&config.identity.keys_dir).join("blobs");
     tell("blobs folder", &blobs, create_once::folder(&blobs)?);
     if let Some(file) = config_file {
-        let text = config_text(name, &community_id);
+        let text = config_text(name, &community_id, config.transport.port);
         tell("configuration", file, create_once::file(file, text.as_bytes(), Access::Private)?);
     }
     Ok(Home { identity, community_id, community, event_log, blobs })

@@ -62,6 +62,25 @@ fn init_prints_its_files_and_a_second_run_changes_no_byte() {
 }
 
 #[test]
+fn init_writes_the_port_and_never_changes_one() {
+    let home = Home::new();
+    let first = home.run(&["init", "--non-interactive", "--port", "7444"]);
+    assert_eq!(first.status.code(), Some(0));
+    let text = fs::read_to_string(home.config()).unwrap();
+    assert!(text.contains("\nport = 7444\n"), "{text}");
+    // The configuration has the port, so that no command needs the option.
+    assert!(text_of(&first.stdout).ends_with("Start it with: hearthnet run\n"), "{first:?}");
+    assert_eq!(home.run(&["init", "--port", "7444"]).stderr, b"");
+
+    let second = home.run(&["init", "--port", "7445"]);
+    assert_eq!(second.status.code(), Some(0));
+    let said = text_of(&second.stderr);
+    assert!(said.contains("config.toml exists and keeps its port 7444"), "{said}");
+    assert!(said.contains("hearthnet run --port 7445"), "{said}");
+    assert_eq!(fs::read_to_string(home.config()).unwrap(), text);
+}
+
+#[test]
 fn an_interrupted_init_is_completed() {
     let home = Home::new();
     assert!(home.run(&["init", "--non-interactive"]).status.success());
