@@ -45,7 +45,16 @@ async fn calls_and_causes_are_shown_until_a_key_ends_the_view() {
     let failed = node.call("llm.chat", &chat).send().await.unwrap();
     let id = crate::node::request_id(&failed);
     let mut session = Session::start(top(&node.home, node.port), (100, 30));
-    for text in ["CAPABILITIES 3", ECHO, "CAUSES 1", "connection refused", "CALLERS", "PEERS", "PROBLEMS"] {
+    for text in [
+        "2 problems open",
+        "CAPABILITIES 3",
+        ECHO,
+        "CAUSES 1",
+        "connection refused",
+        "CALLERS",
+        "PEERS",
+        "CHECKS AND LOSSES",
+    ] {
         session.wait_for(text);
     }
     session.press("\t\r");

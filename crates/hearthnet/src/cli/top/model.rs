@@ -44,6 +44,7 @@ pub(super) struct Status {
     pub(super) is_log_unsafe: bool,
     /// Signals whose export fails.
     pub(super) failing_exports: Vec<String>,
+    pub(super) open_problems: u64,
     pub(super) checks: Checks,
 }
 
@@ -192,6 +193,7 @@ impl Reader {
             drops: self.drops(&json["drops"], &json["exports"]),
             is_log_unsafe: json["drops"]["log_crash_safe"] == false,
             failing_exports: self.failing_exports(&json["exports"]),
+            open_problems: number(&json["problems"]["open"]),
             checks: self.checks(&json["checks"]),
         }
     }

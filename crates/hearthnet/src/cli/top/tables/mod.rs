@@ -3,8 +3,8 @@
 mod callers;
 mod capabilities;
 mod causes;
+mod checks;
 mod peers;
-mod problems;
 mod table;
 
 pub(super) use self::table::{Column, Row, Table, Tone};
@@ -17,13 +17,13 @@ pub(super) enum Kind {
     Causes,
     Callers,
     Peers,
-    Problems,
+    Checks,
 }
 
 impl Kind {
     /// Tables from top to bottom.
     pub(super) const ALL: [Kind; 5] =
-        [Kind::Capabilities, Kind::Causes, Kind::Callers, Kind::Peers, Kind::Problems];
+        [Kind::Capabilities, Kind::Causes, Kind::Callers, Kind::Peers, Kind::Checks];
 
     /// Returns the table that is `steps` further down. The first one follows the last one.
     pub(super) fn after(self, steps: usize) -> Kind {
@@ -37,7 +37,7 @@ impl Kind {
             Kind::Causes => causes::ORDERS.len(),
             Kind::Callers => callers::ORDERS.len(),
             Kind::Peers => peers::ORDERS.len(),
-            Kind::Problems => 1,
+            Kind::Checks => 1,
         }
     }
 }
@@ -49,6 +49,6 @@ pub(super) fn table(kind: Kind, status: &Status, order: usize, figures: &Figures
         Kind::Causes => causes::table(status, order, figures),
         Kind::Callers => callers::table(status, order, figures),
         Kind::Peers => peers::table(status, order, figures),
-        Kind::Problems => problems::table(status, figures),
+        Kind::Checks => checks::table(status, figures),
     }
 }

@@ -64,11 +64,20 @@ fn node(state: &State) -> Vec<Part> {
     vec![
         vec![(Tone::Strong, name)],
         vec![(Tone::Warning, paused.to_owned())],
+        problems(&state.shown().status),
         vec![(Tone::Plain, format!("up {}", span(node.uptime_seconds)))],
         vec![(Tone::Quiet, id)],
         vec![(Tone::Quiet, format!("hearthnet {}{commit}", node.version))],
         vec![(Tone::Quiet, node.profile.clone())],
     ]
+}
+
+fn problems(status: &Status) -> Part {
+    match status.open_problems {
+        0 => Vec::new(),
+        1 => vec![(Tone::Bad, "1 problem open".to_owned())],
+        open => vec![(Tone::Bad, format!("{} problems open", count(open)))],
+    }
 }
 
 fn rates(shown: &Shown, columns: usize, ascii: bool) -> Vec<Part> {

@@ -66,6 +66,7 @@ fn sample() -> Value {
         "checks": { "ran_at": "2026-05-26T08:13:22Z", "passed": 17, "skipped": 1, "failed": [
             { "name": "llm_backend_reachable", "detail": "connection refused", "fix": "start the model server" },
         ] },
+        "problems": { "open": 8, "by_kind": { "call": 8 } },
         "calls_in_flight": 2,
     })
 }
@@ -104,7 +105,7 @@ fn has(lines: &[String], text: &str) {
 fn a_usual_terminal_shows_all_tables() {
     let lines = picture(&state_of(&sample(), false), (80, 24), true);
     for text in [
-        "ada   up 3 d 4 h   ed25519:7H4G…K9LM   hearthnet 0.1.0 (3f2c1ab)   home",
+        "ada   8 problems open   up 3 d 4 h   ed25519:7H4G…K9LM",
         "in flight 2",
         "5 min: 1 514 calls, 2.5 % failed",
         "1 of 2 peers answer",
@@ -117,7 +118,7 @@ fn a_usual_terminal_shows_all_tables() {
         "CALLERS 2",
         "192.168.1.40 (unsigned)",
         "PEERS 2",
-        "PROBLEMS",
+        "CHECKS AND LOSSES",
         "llm_backend_reachable",
         "spans lost",
         "traces not exported",
@@ -127,6 +128,20 @@ fn a_usual_terminal_shows_all_tables() {
         has(&lines, text);
     }
     assert_eq!(lines.len(), 24);
+}
+
+/// A problem is what `hearthnet problems` lists. The table has checks and losses.
+#[test]
+fn problems_are_counted_apart_from_checks() {
+    let mut json = sample();
+    for (open, shown) in [(0, None), (1, Some("1 problem open")), (1234, Some("1 234 problems open"))] {
+        json["problems"]["open"] = json!(open);
+        let lines = picture(&state_of(&json, false), (120, 24), false);
+        let found = lines.iter().find(|line| line.contains("problem"));
+        assert_eq!(found.is_some(), shown.is_some(), "{lines:?}");
+        shown.into_iter().for_each(|text| has(&lines, text));
+        has(&lines, "up 3 d 4 h   ed25519:7H4G…K9LM   hearthnet 0.1.0 (3f2c1ab)   home");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Table of what the node itself reports as wrong: failed checks, losses and a bad end of the last run.
+//! Table of failed checks, losses and a bad end of the last run. The header counts the problems, which
+//! `hearthnet problems` lists.
 
 use super::table::{Cell, Column, Row, Table, Tone, details};
 use crate::cli::top::figures::{Figures, count};
@@ -16,7 +17,7 @@ pub(super) fn table(status: &Status, figures: &Figures<'_>) -> Table {
     });
     let last_run = (status.last_run.ended == "killed").then(|| last_run(&status.last_run, figures));
     Table {
-        columns: vec![Column::text("PROBLEMS", 0), Column::flexible("DETAIL", 12)],
+        columns: vec![Column::text("CHECKS AND LOSSES", 0), Column::flexible("DETAIL", 12)],
         rows: failed.chain(warned).chain(drops).chain(log).chain(export).chain(last_run).collect(),
         sorted_by: None,
         empty: empty(status, figures),
