@@ -55,7 +55,7 @@ fn judge(running: &[Running]) -> CheckResult {
     match lossy.iter().map(|(_, _, seconds)| *seconds).min() {
         Some(seconds) => {
             let lost = listed(lossy.iter().map(|(item, counts, _)| counted(counts.lost, item)));
-            CheckResult::warn(format!("{lost} lost, the last one within {}", age(seconds))).fix(format!(
+            CheckResult::warn(format!("{lost} lost, the last one at most {} ago", age(seconds))).fix(format!(
                 "find the reason with `hearthnet log --level warning`; the collector accepts {} now",
                 listed(lossy.iter().map(|(item, ..)| format!("{item}s")))
             ))

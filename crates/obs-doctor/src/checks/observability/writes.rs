@@ -29,14 +29,14 @@ fn judge(log: &LogState, folder: &str) -> CheckResult {
     let errors = counted(log.write_errors, "write error");
     let dropped = counted(log.dropped, "line");
     if let Some(seconds) = log.write_error_seconds_ago.filter(|seconds| *seconds <= FAULT_SECONDS) {
-        return CheckResult::fail(format!("{errors}, the last one within {}", age(seconds))).fix(format!(
+        return CheckResult::fail(format!("{errors}, the last one at most {} ago", age(seconds))).fix(format!(
             "see what is full or not writable with `df -h {folder}`, `df -i {folder}` and `ls -la {folder}`; the node tries \
              again by itself, and {} after the last error this only warns",
             age(FAULT_SECONDS)
         ));
     }
     if let Some(seconds) = log.dropped_seconds_ago.filter(|seconds| *seconds <= FAULT_SECONDS) {
-        return CheckResult::fail(format!("{dropped} dropped, the last one within {}", age(seconds))).fix(format!(
+        return CheckResult::fail(format!("{dropped} dropped, the last one at most {} ago", age(seconds))).fix(format!(
             "find what logs so much with `hearthnet log`, and set `[observability] log_level = \"warning\"` or a faster \
              disk as `log_dir`; {} after the last loss this only warns",
             age(FAULT_SECONDS)
