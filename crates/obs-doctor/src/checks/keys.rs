@@ -16,8 +16,8 @@ use crate::text::{shell_path, tilde};
 
 // `hearthnet init` makes a new identity where there is no key, so a backup is named first.
 const FIX_MISSING: &str = "if this node had a key, restore it from a backup; otherwise run `hearthnet init`";
-const FIX_LOST: &str =
-    "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
+// `init` refuses to make a key beside the public key of another one.
+const FIX_LOST: &str = "restore the key from a backup, or move it and device.pub away and run `hearthnet init` for a new identity";
 
 /// Checks that the device key is a regular file of the node's user, and that no other user can read it.
 pub(super) fn present(cx: &Context) -> CheckResult {
@@ -62,7 +62,7 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
     match err.kind() {
         ErrorKind::NotFound if is_link => CheckResult::fail(format!("{shown} is a symbolic link to nothing"))
             .fix("mount the disk that it points to, or point it to the key"),
-        ErrorKind::NotFound => CheckResult::fail(format!("no device key at {shown}")).fix(FIX_MISSING),
+        ErrorKind::NotFound => missing(files, path),
         ErrorKind::NotADirectory => CheckResult::fail(format!("a part of {shown} is not a folder"))
             .fix("set `[identity] keys_dir` to a folder, or move the file away and run `hearthnet init`"),
         ErrorKind::PermissionDenied => out_of_reach(files, path),
@@ -76,6 +76,18 @@ fn not_opened(files: &dyn Files, path: &Path, err: &io::Error) -> CheckResult {
         }
         _ => CheckResult::fail(format!("{shown} cannot be opened: {err}"))
             .fix("look for disk errors (`dmesg`), and restore the key from a backup if it is damaged"),
+    }
+}
+
+/// Returns the result for a missing key. A public key beside it shows that the node had one.
+fn missing(files: &dyn Files, path: &Path) -> CheckResult {
+    let (shown, public) = (tilde(path), path.with_file_name("device.pub"));
+    match files.metadata(&public) {
+        Ok(_) => CheckResult::fail(format!("no device key at {shown}, but its public key")).fix(format!(
+            "restore the key from a backup, or move {} away and run `hearthnet init` for a new identity",
+            shell_path(&public)
+        )),
+        Err(_) => CheckResult::fail(format!("no device key at {shown}")).fix(FIX_MISSING),
     }
 }
 

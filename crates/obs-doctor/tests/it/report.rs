@@ -11,8 +11,7 @@ use crate::home::{Home, no_bus};
 
 /// Returns a realistic report with every verdict.
 fn report() -> Report {
-    const FIX_KEY: &str =
-        "restore the key from a backup, or move it away and run `hearthnet init` for a new identity";
+    const FIX_KEY: &str = "restore the key from a backup, or move it and device.pub away and run `hearthnet init` for a new identity";
     let identity = |name| Check::new(name).category(Category::IDENTITY);
     let network = |name| Check::new(name).category(Category::NETWORK);
     let machine = |name| Check::new(name).category(Category::MACHINE);

@@ -31,6 +31,7 @@ pub(in crate::checks) fn crash_safety(cx: &Context) -> CheckResult {
         ));
     }
     CheckResult::fail("a kill of the node loses its last lines: it has no hand-over file").fix(format!(
-        "free space with `df -h {folder}`, or set `[observability] log_dir` to a local disk; then restart the node"
+        "if `df -h {folder}` shows a full disk, free space on it, and the node makes the file by itself within a minute; \
+         otherwise set `[observability] log_dir` to a local disk and restart the node"
     ))
 }

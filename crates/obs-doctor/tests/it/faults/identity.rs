@@ -30,6 +30,8 @@ pub(super) fn keys_present(table: &mut Table) {
         Err(_) => table.missing = true,
     }
     fs::remove_file(&path).unwrap();
+    look(table, "missing, beside its public key");
+    fs::remove_file(home.config.keys_dir.join("device.pub")).unwrap();
     look(table, "missing");
     symlink(home.root().join("gone"), &path).unwrap();
     look(table, "a link to nothing");
