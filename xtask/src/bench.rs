@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the package `tests/bench`, which holds the rivals, and runs the benchmarks.
+//! `cargo xtask bench`: builds the package `tests/bench`, which holds the peers, and runs the benchmarks.
 
 use std::env;
 use std::ffi::OsString;

@@ -70,6 +70,9 @@ pub(crate) struct Failed {
     expected: String,
 }
 
+/// Exit code of the suites when they could not run.
+const COULD_NOT_RUN: i32 = 2;
+
 /// Maximum length of what was expected in a line.
 const MAX_EXPECTED: usize = 400;
 
@@ -85,24 +88,29 @@ pub(crate) fn run(options: &Options) -> Done {
     if options.list {
         return Ok(cargo::status(&mut program(options, None)?)?);
     }
-    let tally = tally(options)?.tally;
+    // The suites have said why they did not begin.
+    let Some(Ran { tally, .. }) = tally(options)? else { return Ok(false) };
     say(&format!("\n{tally}"));
     Ok(tally.failed == 0 && tally.passed > 0)
 }
 
-/// Runs the suites and returns the numbers of passed, failed and skipped cases, and what failed.
+/// Runs the suites and returns the numbers of passed, failed and skipped cases, and what failed. `None` if the suites did not
+/// begin, as with an unknown name of a suite. They have said why on stderr.
 ///
 /// # Errors
 ///
 /// Fails if the node or the suites do not build, or if the suites write no report.
-pub(crate) fn tally(options: &Options) -> Result<Ran, Box<dyn std::error::Error>> {
+pub(crate) fn tally(options: &Options) -> Result<Option<Ran>, Box<dyn std::error::Error>> {
     let report = options.json.clone().unwrap_or_else(default_report);
     // A report of an earlier run must not stand in for one that this run fails to write.
     match std::fs::remove_file(&report) {
         Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(err.into()),
         _ => {}
     }
-    let succeeded = cargo::status(&mut program(options, Some(&report))?)?;
+    let ended = program(options, Some(&report))?.status()?;
+    if ended.code() == Some(COULD_NOT_RUN) && !report.exists() {
+        return Ok(None);
+    }
     let written = std::fs::read(&report).map_err(|err| format!("the suites wrote no report: {err}"))?;
     let written: Value = serde_json::from_slice(&written)?;
     let mut tally = Tally::from_report(&written).ok_or("the report has no summary")?;
@@ -112,10 +120,10 @@ pub(crate) fn tally(options: &Options) -> Result<Ran, Box<dyn std::error::Error>
     let failed = failed.map(|case| Failed { name: text(&case["case"]), expected: text(&case["expected"]) });
     let failed = failed.collect();
     // A run that is refused as a whole has no failed case: no case ran, or one is missing from the manifest.
-    if !succeeded && tally.failed == 0 {
+    if !ended.success() && tally.failed == 0 {
         tally.failed = 1;
     }
-    Ok(Ran { tally, failed })
+    Ok(Some(Ran { tally, failed }))
 }
 
 /// Returns the conformance program with its arguments. Builds it, and the node too unless another node is the target.

@@ -35,7 +35,7 @@ cargo xtask <task>
       running node. --require-oracles makes a missing external checker a failure. --bless renews the
       pinned dependency trees of the consumers
   bench [log|metrics|trace|http]… [--json FILE] [--report] [--from FILE]… [--rounds N] [--quick]
-      runs the benchmarks against the rivals. --json writes every round. --report writes docs/benchmarks.md
+      runs the benchmarks against the peers. --json writes every round. --report writes docs/benchmarks.md
       and its plots; with --from, areas of an earlier run of the same commit are taken from its --json.
       --quick only shows that they run
   memory [TRACES]
@@ -51,8 +51,8 @@ cargo xtask <task>
   doc [--open]
       builds the documentation of the libraries, without that of their dependencies
   ci [--step NAME]… [--require-tools]
-      runs the steps of CI besides the tests: format, deny, page, clippy, docs, api, models, address,
-      features, browser. --require-tools makes a missing tool a failure
+      runs the steps of CI besides the tests: format, deny, page, clippy, bench, docs, api, models,
+      address, features, browser. --require-tools makes a missing tool a failure
   sanitize
       checks concurrent and unsafe code: models (every order of the threads, with loom), address (tests
       with AddressSanitizer), miri (tests under Miri, which needs a nightly toolchain)

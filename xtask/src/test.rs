@@ -36,6 +36,7 @@ pub(crate) fn run(options: &Options) -> Done {
     failed.retain(|name| !unsteady.contains(name));
     say("\n── conformance");
     let conformance = conformance::tally(&conformance::Options::all(options.require_oracles));
+    let conformance = conformance.and_then(|ran| ran.ok_or_else(|| "the reason is above".into()));
     let conformance = conformance.map(|mut ran| {
         if options.second_try {
             let passed = second_try::of_cases(&ran.failed, options.require_oracles);
