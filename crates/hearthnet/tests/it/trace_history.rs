@@ -55,6 +55,10 @@ async fn a_killed_node_has_its_traces_again() {
 
     let shown = second.home.run(&["trace", "show", &ids[2]]);
     assert!(text_of(&shown.stdout).contains(ECHO), "{shown:?}");
+    // The start of the node is no bound of what it keeps.
+    let none = second.home.run(&["trace", "show", "01M0000000000000000000ZZZZ"]);
+    let said = text_of(&none.stderr);
+    assert!(said.contains("no trace 01M0") && !said.contains("since its start"), "{said}");
     let recent = second.home.run(&["trace", "recent", "--json"]);
     let recent = text_of(&recent.stdout);
     assert!(ids.iter().all(|id| recent.contains(id.as_str())) && recent.contains("restored"), "{recent}");

@@ -61,7 +61,7 @@ async fn recent_traces_are_filtered_and_empty_results_say_why() {
         }
     };
     said(&["recent", "--capability", "llm.chta"], 0, &["no trace matches", "did you mean `llm.chat`?"]);
-    said(&["recent", "--status", "cancelled"], 0, &["--status cancelled", "since its start at 2"]);
+    said(&["recent", "--status", "cancelled"], 0, &["--status cancelled", "keeps the last 10 000, and more"]);
     said(&["recent", "--active"], 0, &["no call runs"]);
     said(&["recent", "--status", "timout"], 2, &["did you mean `timeout`?", "allowed: ok, failed"]);
     said(&["recent", "--status", "Partition"], 2, &["allowed: ok, failed, cancelled"]);
@@ -70,7 +70,11 @@ async fn recent_traces_are_filtered_and_empty_results_say_why() {
     said(&["recent", "--url", "garage"], 2, &["the port is missing", "garage:7080"]);
     said(&["recent", "--url", "ftp://garage:1"], 2, &["`http` or `https`"]);
     said(&["show", "nonsense!"], 2, &["26 characters", "01HXR3…K0JD"]);
-    said(&["show", "01M0000000000000000000ZZZZ"], 1, &["keeps the last 10 000", "since its start at 2"]);
+    said(
+        &["show", "01M0000000000000000000ZZZZ"],
+        1,
+        &["keeps the last 10 000 traces, and more of the failed"],
+    );
     let closed = format!("127.0.0.1:{}", free_port());
     said(&["recent", "--url", &closed], 3, &["no node is running"]);
     let url = format!("http://127.0.0.1:{}/", node.port);

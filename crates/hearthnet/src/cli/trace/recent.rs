@@ -127,14 +127,15 @@ fn is_selected(args: &RecentArgs, trace: &Trace) -> bool {
 /// Returns the reason for which no trace is shown.
 fn why_empty(args: &RecentArgs, node: &NodeUrl, report: Option<&NodeReport>) -> String {
     let filters = filters(args);
-    let since = NodeReport::since_start(report);
     let why = match (args.active, filters.is_empty()) {
         (true, true) => format!("no call runs on {node} now"),
         (true, false) => format!("no call that runs on {node} now matches{filters}"),
-        (false, true) => format!("no traces yet: the node on {node} has answered no call{since}"),
+        (false, true) => format!(
+            "no traces yet: the node on {node} has answered no call{}",
+            NodeReport::since_start(report)
+        ),
         (false, false) => format!(
-            "no trace matches{filters}; the node on {node} keeps the last 10 000{since}, and more of the failed and \
-             slowest ones"
+            "no trace matches{filters}; the node on {node} keeps the last 10 000, and more of the failed and slowest ones"
         ),
     };
     why + &other_capability(args, report)

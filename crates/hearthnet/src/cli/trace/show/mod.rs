@@ -68,11 +68,11 @@ pub(super) fn run(args: &ShowArgs, node: &NodeUrl, config: &Config) -> Result<Ex
     let peers = if args.peers { known_peers(config, report.as_ref(), node) } else { Vec::new() };
     let answers = peers::ask(&peers, &id);
     let found = only_id(&id, &own, &lines, &answers)?;
-    let id = found.ok_or_else(|| why_not(&id, node, missing.as_ref(), report.as_ref()))?;
+    let id = found.ok_or_else(|| why_not(&id, node, missing.as_ref()))?;
     let parts = own.into_iter().chain(answers.iter().flat_map(Answer::parts).cloned()).collect();
     let shown = Shown { id, parts, lines, answers };
     output::print(&shown, args.json)?;
-    explain(&shown, args, node, missing.as_ref(), report.as_ref());
+    explain(&shown, args, node, missing.as_ref());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -148,39 +148,27 @@ fn known_peers(config: &Config, report: Option<&NodeReport>, node: &NodeUrl) -> 
 }
 
 /// Returns the failure to find the trace.
-fn why_not(
-    id: &IdPattern,
-    node: &NodeUrl,
-    missing: Option<&Failure>,
-    report: Option<&NodeReport>,
-) -> Failure {
+fn why_not(id: &IdPattern, node: &NodeUrl, missing: Option<&Failure>) -> Failure {
     match missing {
         Some(failure) if failure.code() == NOT_RUNNING => {
             Failure::not_running(format!("{failure}; the log of this machine has no line of the trace {id}"))
         }
         Some(failure) => Failure::error(failure.to_string()),
         None => Failure::error(format!(
-            "no trace {id}: the node on {node} keeps the last 10 000 traces{}, and its log has no line of it; \
-             check the ID, or ask the other nodes with `--peers`",
-            NodeReport::since_start(report)
+            "no trace {id}: the node on {node} keeps the last 10 000 traces, and more of the failed and slowest ones, \
+             and its log has no line of it; check the ID, or ask the other nodes with `--peers`"
         )),
     }
 }
 
 /// Says on stderr what is not shown, and why.
-fn explain(
-    shown: &Shown,
-    args: &ShowArgs,
-    node: &NodeUrl,
-    missing: Option<&Failure>,
-    report: Option<&NodeReport>,
-) {
+fn explain(shown: &Shown, args: &ShowArgs, node: &NodeUrl, missing: Option<&Failure>) {
     if let Some(failure) = missing {
         say_on_stderr(format_args!("{failure}; only the log of this machine is shown"));
     } else if shown.parts.is_empty() {
         say_on_stderr(format_args!(
-            "the node on {node} has this trace no longer: it keeps the last 10 000{}",
-            NodeReport::since_start(report)
+            "the node on {node} has this trace no longer: it keeps the last 10 000, and more of the failed and slowest \
+             ones"
         ));
     }
     if shown.lines.more > 0 {
