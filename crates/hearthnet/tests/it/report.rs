@@ -316,3 +316,12 @@ async fn a_report_of_a_killed_node_has_its_last_traces_and_no_key() {
     let refused = home.run(&["report", "--out", home.path().join("two.tar.gz").to_str().unwrap()]);
     assert!(refused.status.code() == Some(1) && text_of(&refused.stderr).contains("--force"), "{refused:?}");
 }
+
+#[test]
+fn a_report_without_a_configuration_says_so_in_plain_words() {
+    let home = Home::new();
+    let ran = home.run(&["report", "--out", home.path().join("a.tar.gz").to_str().unwrap()]);
+    let said = text_of(&ran.stdout);
+    let line = said.lines().find(|line| line.starts_with("  without settings: cannot read "));
+    assert!(line.is_some_and(|line| line.contains("config.toml: No such file")), "{said}");
+}

@@ -73,7 +73,10 @@ async fn exports_are_shown_with_their_collector_and_since_when_they_fail() {
         assert_eq!((&export["endpoint"], &export["exported"]), (&json!(collector), &json!(0)));
     }
     let shown = text_of(&node.home.run(&["status"]).stdout);
-    assert!(shown.contains("exports   0 traces failing for "), "{shown}");
+    assert!(shown.contains("exports   sent 0 traces (failing for "), "{shown}");
+    // Metrics may be lost by now.
+    let metrics = shown.split_once(", 0 metrics (").map(|(_, rest)| rest.contains("failing for "));
+    assert_eq!(metrics, Some(true), "{shown}");
     let ran = text_of(&node.home.run(&["doctor", "--only", "trace_export"]).stdout);
     assert!(ran.contains("the collector does not accept traces, metrics and log lines"), "{ran}");
 }

@@ -75,7 +75,8 @@ pub(super) fn collect(
     contents.add(DOCTOR, report.map_err(|_| "the doctor crashed".to_owned()), redaction);
     match settings::read(config_file, &mut |text| redaction.text(text)) {
         Ok(text) => contents.push(SETTINGS, redaction.settings(&text)),
-        Err(why) => contents.leave_out(SETTINGS.about, &why, redaction),
+        // Not by what was done to them, as the archive has none.
+        Err(why) => contents.leave_out("settings", &why, redaction),
     }
     contents.add(PROBLEMS, problems::read(&history_dir), redaction);
     contents.add(HISTORY, history::document(&history_dir, period), redaction);

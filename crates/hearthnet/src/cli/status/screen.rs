@@ -5,7 +5,7 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeZone};
 use obs_facade::doctor::render::TextStyle;
 
-use super::document::{Caller, Cause, Counted, Document, Peer};
+use super::document::{Caller, Cause, Counted, Document, Exporting, Peer};
 use super::figures::{ago, count, percent, short_time, since, size, span, squeezed};
 use crate::cli::trace::line::{Color, Line};
 use crate::cli::trace::text::{shortened, visible};
@@ -367,18 +367,23 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
         let mut told = line("exports");
         for (at, export) in exports.iter().take(MAX_EXPORTS).enumerate() {
             let sent = format!("{} {}", count(export.exported), self.safe(&export.signal));
-            told = told.plain(format!("{}{sent}", if at == 0 { "" } else { ", " }));
-            let lost = export.dropped.saturating_add(export.failed);
-            if lost > 0 {
-                told = told.with(Color::Red, format!(" ({} lost)", count(lost)));
-            }
-            if let Some(since) = &export.failing_since {
-                let time = self::since(Some(since), &self.now);
-                told = told.with(Color::Red, format!(" failing for {time}"));
+            told = told.plain(format!("{}{sent}", if at == 0 { "sent " } else { ", " }));
+            let wrong = self.wrong(export);
+            if !wrong.is_empty() {
+                told = told.with(Color::Red, format!(" ({})", wrong.join(", ")));
             }
         }
         let used = told.width().saturating_sub(LABEL);
         vec![told.plain(self.rest(used, &format!(" to {}", first.endpoint)))]
+    }
+
+    /// Returns what is wrong with an export.
+    fn wrong(&self, export: &Exporting) -> Vec<String> {
+        let lost = export.dropped.saturating_add(export.failed);
+        let lost = (lost > 0).then(|| format!("{} lost", count(lost)));
+        let failing = export.failing_since.as_ref();
+        let failing = failing.map(|since| format!("failing for {}", self::since(Some(since), &self.now)));
+        lost.into_iter().chain(failing).collect()
     }
 
     fn problems(&self) -> Vec<Line> {
@@ -499,7 +504,7 @@ mod tests {
             "callers   192.168.1.40 (unsigned)   300 calls, 1 failed, 212 refused",
             "disk      log 210 MB, 73 GB of 120 GB free",
             "lost      nothing; the log survives a kill",
-            "exports   1 204 traces (4 lost), 98 211 logs failing for 14 min to http",
+            "exports   sent 1 204 traces (4 lost), 98 211 logs (failing for 14 min) to …:4318",
             "checks    18 pass, 1 skipped, 1 fail; 24 s ago; what to do: hearthnet doctor",
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");
