@@ -9,6 +9,7 @@ pub(crate) const SUITE: Suite = Suite {
     name: "service",
     cases: &[
         Case::new("unit_is_correct_and_hardened", unit::correct_and_hardened),
+        Case::new("unit_keeps_the_memory_of_a_killed_node", unit::keeps_the_memory_of_a_killed_node),
         Case::new("lnav_reads_the_log", lnav::reads_the_log),
     ],
 };

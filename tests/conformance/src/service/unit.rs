@@ -42,6 +42,35 @@ pub(super) fn correct_and_hardened(lab: &Lab) -> Outcome {
     Ok(())
 }
 
+/// The unit leaves the files in `/dev/shm` in place, so that a node that is started again after a kill finds its traces there.
+pub(super) fn keeps_the_memory_of_a_killed_node(lab: &Lab) -> Outcome {
+    let text = std::fs::read_to_string(lab.root().join("docs/operate/hearthnet.service"))?;
+    // systemd removes all files of the service's user in /dev/shm when the unit stops, also before an automatic restart.
+    // The default of RemoveIPC= is no, and a person who hardens the unit should find the reason beside it.
+    equal("RemoveIPC", values(&text, "RemoveIPC"), vec!["no"])?;
+    // It implies RemoveIPC=yes.
+    ensure(values(&text, "DynamicUser").is_empty(), "no DynamicUser=", &text)?;
+    // Other settings can hide the folder. PrivateDevices=, PrivateTmp= and PrivateIPC= do not: the first binds the folder of
+    // the system into the new /dev, and the others do not affect it.
+    for setting in
+        ["TemporaryFileSystem", "InaccessiblePaths", "ReadOnlyPaths", "BindPaths", "BindReadOnlyPaths"]
+    {
+        let hidden: Vec<_> =
+            values(&text, setting).into_iter().filter(|value| value.contains("/dev")).collect();
+        ensure(hidden.is_empty(), "nothing in the place of /dev/shm", (setting, hidden))?;
+    }
+    for setting in ["RootDirectory", "RootImage"] {
+        ensure(values(&text, setting).is_empty(), "the /dev/shm of the system", setting)?;
+    }
+    Ok(())
+}
+
+/// Returns the values of a setting.
+fn values<'a>(unit: &'a str, setting: &str) -> Vec<&'a str> {
+    let of_setting = |line: &'a str| line.strip_prefix(setting)?.strip_prefix('=');
+    unit.lines().filter_map(of_setting).collect()
+}
+
 fn analyze(arguments: &[&str], unit: &Path) -> Outcome<String> {
     let ran = process::run(Command::new("systemd-analyze").args(arguments).arg(unit), b"", LIMIT)?;
     Ok(ran.stdout + &ran.stderr)
