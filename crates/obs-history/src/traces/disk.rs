@@ -30,6 +30,17 @@ impl From<io::Error> for Refused {
     }
 }
 
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> io::Error {
+        match refused {
+            Refused::Io(error) => error,
+            Refused::InUse => io::Error::other("another process uses it"),
+            Refused::Newer => io::Error::other("it is of a later version"),
+            Refused::NeedsWriting => io::ErrorKind::Unsupported.into(),
+        }
+    }
+}
+
 /// Opens a regular file, never a link or a pipe.
 pub(super) fn open(path: &Path, may_write: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();

@@ -54,6 +54,54 @@ impl Place {
         self.dir.join(FORMER)
     }
 
+    /// Whether the name of the file leads to this one, and not to another or to none.
+    pub(super) fn leads_to(&self, file: &File) -> bool {
+        let same =
+            |there: fs::Metadata, ours: fs::Metadata| (there.dev(), there.ino()) == (ours.dev(), ours.ino());
+        match (fs::symlink_metadata(self.path()), file.metadata()) {
+            (Ok(there), Ok(ours)) => same(there, ours),
+            // A folder that this user may not look into any more still has the file.
+            (Err(error), _) => {
+                !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            }
+            (Ok(_), Err(_)) => true,
+        }
+    }
+
+    /// Makes the file again that was removed or replaced under this process. It has the key of the one before, so that the
+    /// hand-over file stays that of the file. Its next record has the position `cursor`.
+    pub(super) fn make_again(&self, layout: Layout, cursor: u64) -> io::Result<File> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let mut file = self.open_alone()?;
+        match judge(&file)?.0 {
+            Head::Newer => Err(Refused::Newer)?,
+            // A copy of this file, such as one from a backup.
+            Head::Valid(found) if found == layout => allocate(&file, layout.file_bytes(), true)?,
+            Head::Valid(_) => {
+                // Another history. The next opening reads it.
+                fs::rename(self.path(), self.former())?;
+                file = self.open_alone()?;
+                self.prepare(&file, layout, cursor, true)?;
+            }
+            Head::Empty | Head::Damaged => self.prepare(&file, layout, cursor, true)?,
+        }
+        owner::note(&file)?;
+        Ok(file)
+    }
+
+    /// Opens the file and takes its lock.
+    fn open_alone(&self) -> Result<File, Refused> {
+        let file = open(&self.path(), true)?;
+        self.take(&file)?;
+        Ok(file)
+    }
+
+    fn take(&self, file: &File) -> Result<(), Refused> {
+        // Another process may have put a file of another size in its place before we had the lock.
+        let is_ours = owner::take(file)? && self.leads_to(file);
+        if is_ours { Ok(()) } else { Err(Refused::InUse) }
+    }
+
     /// Opens the file, or makes it. Takes a few milliseconds, unless it `may_write` all of a file.
     pub(super) fn open(&self, may_write: bool) -> Result<Opened, Refused> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
@@ -62,13 +110,7 @@ impl Place {
             Ok(file) => file,
             Err(error) => return self.open_to_read(error),
         };
-        if !owner::take(&file)? {
-            return Err(Refused::InUse);
-        }
-        // Another process may have put a file of another size in its place before we had the lock.
-        if fs::symlink_metadata(&path)?.ino() != file.metadata()?.ino() {
-            return Err(Refused::InUse);
-        }
+        self.take(&file)?;
         let (head, cursor) = judge(&file)?;
         let wanted = Layout::for_bytes(self.max_bytes, random_key());
         match head {
@@ -84,10 +126,7 @@ impl Place {
                 for (_, file, handover) in Places::new(&self.dir, layout.key).found(layout.key) {
                     cursor = cursor.max(Earlier::end_in(file, handover)?);
                 }
-                let file = open(&path, true)?;
-                if !owner::take(&file)? {
-                    return Err(Refused::InUse);
-                }
+                let file = self.open_alone()?;
                 self.make(file, wanted, cursor, may_write, None)
             }
             Head::Valid(layout) => {
@@ -142,10 +181,16 @@ impl Place {
         may_write: bool,
         remark: Option<String>,
     ) -> Result<Opened, Refused> {
+        self.prepare(&file, layout, cursor, may_write)?;
+        self.map(file, layout, cursor, remark)
+    }
+
+    /// Gives a file its blocks and its header.
+    fn prepare(&self, file: &File, layout: Layout, cursor: u64, may_write: bool) -> Result<(), Refused> {
         // Content of another kind goes, so that all of the new file is zero without a write of zeros.
         file.set_len(0)?;
-        allocate(&file, layout.file_bytes(), may_write)?;
-        if free_bytes(&file)? < layout.file_bytes() {
+        allocate(file, layout.file_bytes(), may_write)?;
+        if free_bytes(file)? < layout.file_bytes() {
             // The log must not get short of room for the sake of the history.
             file.set_len(0)?;
             return Err(
@@ -153,8 +198,7 @@ impl Place {
             );
         }
         file.write_all_at(&layout.header(cursor), 0)?;
-        file.set_len(layout.file_bytes())?;
-        self.map(file, layout, cursor, remark)
+        Ok(file.set_len(layout.file_bytes())?)
     }
 
     /// Joins the file, which has the records before `written`, with its hand-over file.
@@ -193,7 +237,7 @@ impl Place {
                 former.push(of);
             }
         }
-        let flush = Flush::new(file.try_clone()?, layout, written, [handover.begin, cursor])?;
+        let flush = Flush::new(self.clone(), file.try_clone()?, layout, written, [handover.begin, cursor])?;
         Ok(Opened {
             ring: Some(ring),
             flush: Some(flush),

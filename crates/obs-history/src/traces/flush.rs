@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
+use super::file::Place;
 use super::format::{CURSOR, HEADER_BYTES, Layout, NAME_BYTES, RING_AT};
 use super::ring::Ring;
 
@@ -13,11 +14,15 @@ use super::ring::Ring;
 pub(super) const INTERVAL: Duration = Duration::from_secs(300);
 /// Time after which a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(60);
+/// Time between two looks at whether the file is still in its place. A look is one system call, so an idle node can afford it, and
+/// a kill after a removal loses the traces of this time.
+const LOOK: Duration = Duration::from_secs(60);
 /// Bytes before the new ones that are written again. A thread may have been interrupted within a record.
 const OVERLAP: u64 = 4 << 10;
 
 /// File of the history, and what it has.
 pub(super) struct Flush {
+    place: Place,
     file: File,
     layout: Layout,
     /// First position that the hand-over file ever had. It has zeros before it.
@@ -29,7 +34,10 @@ pub(super) struct Flush {
     /// Names that are in the file.
     names: Vec<u8>,
     next: Instant,
+    next_look: Instant,
     has_failed: bool,
+    /// Whether the file was made again and was not written since.
+    is_new: bool,
     skipped_bytes: u64,
 }
 
@@ -37,21 +45,36 @@ pub(super) struct Flush {
 pub(super) enum Turn {
     Failed(io::Error),
     Recovered,
+    /// The file was removed or replaced. It was made again and has the records of the hand-over file.
+    MadeAgain,
 }
 
 impl Flush {
     /// Takes a file that has the records before `written`. The hand-over file has records from the first position on, and
     /// this run begins at the second one.
     pub(super) fn new(
+        place: Place,
         file: File,
         layout: Layout,
         written: u64,
         [first, begun]: [u64; 2],
     ) -> io::Result<Flush> {
-        let mut names = vec![0; RING_AT - HEADER_BYTES];
-        file.read_exact_at(&mut names, HEADER_BYTES as u64)?;
-        let next = Instant::now() + INTERVAL;
-        Ok(Flush { file, layout, first, begun, written, names, next, has_failed: false, skipped_bytes: 0 })
+        let names = names_in(&file)?;
+        let now = Instant::now();
+        Ok(Flush {
+            place,
+            file,
+            layout,
+            first,
+            begun,
+            written,
+            names,
+            next: now + INTERVAL,
+            next_look: now + LOOK,
+            has_failed: false,
+            is_new: false,
+            skipped_bytes: 0,
+        })
     }
 
     /// Returns the position at which there is enough to be written.
@@ -61,9 +84,15 @@ impl Flush {
         if self.has_failed { u64::MAX } else { self.written.saturating_add(most) }
     }
 
-    /// Returns the time until the next write.
+    /// Returns the time until the next write or look.
     pub(super) fn wait(&self) -> Duration {
-        self.next.saturating_duration_since(Instant::now())
+        self.next.min(self.next_look).saturating_duration_since(Instant::now())
+    }
+
+    /// Returns the position from which on the hand-over file has all records.
+    pub(super) fn oldest(&self, ring: &Ring) -> u64 {
+        // What a ring of this size still has. A thread may overwrite a little more while this one reads.
+        ring.cursor().saturating_sub(self.layout.of_handover().ring_bytes).max(self.first)
     }
 
     /// Returns the bytes of records that were overwritten before they were written to the file.
@@ -71,9 +100,9 @@ impl Flush {
         self.skipped_bytes
     }
 
-    /// Returns the bytes of the file's ring.
-    pub(super) fn ring_bytes(&self) -> u64 {
-        self.layout.ring_bytes
+    /// Returns the layout of the file.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Whether the file has all records.
@@ -81,42 +110,70 @@ impl Flush {
         !self.has_failed && self.written == ring.cursor()
     }
 
-    /// Writes the new records if it is time.
+    /// Writes the new records if it is time, or all of them if the file is gone.
     pub(super) fn run_if_due(&mut self, ring: &Ring) -> Option<Turn> {
-        let is_due = self.wait().is_zero() || ring.cursor() >= self.due_at();
-        if is_due { self.run(ring) } else { None }
+        let now = Instant::now();
+        if self.next <= now || ring.cursor() >= self.due_at() {
+            return self.run(ring);
+        }
+        if self.next_look > now {
+            return None;
+        }
+        self.next_look = now + LOOK;
+        if self.is_gone() { self.run_from(ring, self.written) } else { None }
     }
 
-    /// Writes the new records. Returns whether the disk fails or works again.
+    /// Writes the new records. Returns what a person should know.
     pub(super) fn run(&mut self, ring: &Ring) -> Option<Turn> {
-        if ring.cursor() == self.written {
+        if ring.cursor() == self.written && !self.is_gone() {
             self.next = Instant::now() + INTERVAL;
             return None;
         }
         self.run_from(ring, self.written.saturating_sub(OVERLAP))
     }
 
+    /// Whether the file was removed or replaced. Its blocks stay until the end of the process, and nobody can read them.
+    fn is_gone(&self) -> bool {
+        !self.place.leads_to(&self.file)
+    }
+
     /// Writes all records of this run that are in the hand-over file, at the end of the history.
     pub(super) fn finish(&mut self, ring: &Ring) -> Option<Turn> {
-        let is_idle = ring.cursor() == self.written && self.begun == self.written;
+        let is_idle = ring.cursor() == self.written && self.begun == self.written && !self.is_gone();
         if is_idle { None } else { self.run_from(ring, self.begun.min(self.written)) }
     }
 
     fn run_from(&mut self, ring: &Ring, from: u64) -> Option<Turn> {
         let end = ring.cursor();
-        // What a ring of this size still has. A thread may overwrite a little more while this one reads.
-        let oldest = end.saturating_sub(self.layout.of_handover().ring_bytes).max(self.first);
-        // From the beginning of a page, so that the disk reads none.
-        let result = self.write(ring, (from / 4096 * 4096).max(oldest), end);
+        let oldest = self.oldest(ring);
+        let skipped = oldest.saturating_sub(self.written);
+        let result = self.make_again_if_gone(end).and_then(|()| {
+            let from = if self.is_new { oldest } else { from };
+            // From the beginning of a page, so that the disk reads none.
+            self.write(ring, (from / 4096 * 4096).max(oldest), end)
+        });
         self.next = Instant::now() + if result.is_ok() { INTERVAL } else { RETRY };
         match result {
             Ok(()) => {
-                self.skipped_bytes += oldest.saturating_sub(self.written);
+                self.skipped_bytes += skipped;
                 self.written = end;
-                std::mem::take(&mut self.has_failed).then_some(Turn::Recovered)
+                let has_failed = std::mem::take(&mut self.has_failed);
+                match std::mem::take(&mut self.is_new) {
+                    true => Some(Turn::MadeAgain),
+                    false => has_failed.then_some(Turn::Recovered),
+                }
             }
             Err(error) => (!std::mem::replace(&mut self.has_failed, true)).then_some(Turn::Failed(error)),
         }
+    }
+
+    fn make_again_if_gone(&mut self, end: u64) -> io::Result<()> {
+        if self.is_gone() {
+            self.file = self.place.make_again(self.layout, end)?;
+            self.names = names_in(&self.file)?;
+            self.is_new = true;
+        }
+        Ok(())
     }
 
     fn write(&mut self, ring: &Ring, from: u64, end: u64) -> io::Result<()> {
@@ -140,6 +197,13 @@ impl Flush {
         }
         Ok(())
     }
+}
+
+/// Returns the places of the names in a file.
+fn names_in(file: &File) -> io::Result<Vec<u8>> {
+    let mut names = vec![0; RING_AT - HEADER_BYTES];
+    file.read_exact_at(&mut names, HEADER_BYTES as u64)?;
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -175,7 +239,8 @@ mod tests {
         let memory = file_of(&place.path().join("handover"), small.file_bytes());
         let ring = Ring::new(Map::of(&memory, small.file_bytes() as usize).unwrap(), small, 0);
         let written = file_of(&disk.path().join("traces.ring"), layout.file_bytes());
-        let mut flush = Flush::new(written.try_clone().unwrap(), layout, 0, [0, 0]).unwrap();
+        let place = Place { dir: disk.path().to_owned(), max_bytes: 2 << 20 };
+        let mut flush = Flush::new(place, written.try_clone().unwrap(), layout, 0, [0, 0]).unwrap();
         end_trace(&ring, 3);
         assert!(flush.run(&ring).is_none() && flush.is_written(&ring));
 
@@ -203,5 +268,41 @@ mod tests {
         written.read_exact_at(&mut bytes, RING_AT as u64 + begin).unwrap();
         in_memory.rotate_left((begin % small.ring_bytes) as usize);
         assert!(bytes == in_memory, "the file has what the memory has");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_missed_without_new_records_and_made_when_its_folder_can_be() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("history");
+        std::fs::create_dir(&dir).unwrap();
+        let layout = Layout::for_bytes(1 << 20, [3, 4]);
+        let small = layout.of_handover();
+        let memory = file_of(&place.path().join("handover"), small.file_bytes());
+        let ring = Ring::new(Map::of(&memory, small.file_bytes() as usize).unwrap(), small, 0);
+        let path = dir.join("traces.ring");
+        let file = file_of(&path, layout.file_bytes());
+        let at = Place { dir: dir.clone(), max_bytes: 1 << 20 };
+        let mut flush = Flush::new(at, file, layout, 0, [0, 0]).unwrap();
+        end_trace(&ring, 3);
+        assert!(flush.run(&ring).is_none() && flush.is_written(&ring));
+        let content = std::fs::read(&path).unwrap();
+
+        std::fs::remove_dir_all(&dir).unwrap();
+        std::fs::write(&dir, "in its place").unwrap();
+        assert!(flush.run_if_due(&ring).is_none(), "not before it is time");
+        assert!(flush.wait() <= LOOK);
+        flush.next_look = Instant::now();
+        assert!(matches!(flush.run_if_due(&ring), Some(Turn::Failed(_))), "no folder can be made");
+        flush.next_look = Instant::now();
+        assert!(flush.run_if_due(&ring).is_none() && !flush.is_written(&ring), "said once");
+        std::fs::remove_file(&dir).unwrap();
+        flush.next_look = Instant::now();
+        assert!(matches!(flush.run_if_due(&ring), Some(Turn::MadeAgain)));
+        assert!(flush.is_written(&ring) && flush.run(&ring).is_none());
+        let again = std::fs::read(&path).unwrap();
+        assert!(again[RING_AT..] == content[RING_AT..], "the file has what the memory has");
+        assert!(
+            matches!(Layout::read(&again[..HEADER_BYTES]), super::super::format::Head::Valid(found) if found == layout)
+        );
     }
 }

@@ -25,6 +25,9 @@ pub(super) const TARGET: &str = "hearthnet.history";
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(60);
 
+/// Traces by which the order of the store and that of the hand-over file may differ, because several threads end traces at once.
+const OUT_OF_ORDER: usize = 100;
+
 /// State that the handle and the thread share.
 pub(super) struct Shared {
     pub(super) store: Store,
@@ -97,13 +100,23 @@ pub(super) struct Keeper {
     next_copy: u64,
     /// Position from which on the whole ring is provided. A process without traces does not take its memory.
     provide_from: u64,
+    /// Whether the file was made again, and lacks the traces that the store alone has.
+    lacks_older: bool,
 }
 
 impl Keeper {
     /// Opens the file, so that traces are recorded from here on, if that takes a few milliseconds.
     pub(super) fn new(shared: Arc<Shared>) -> Keeper {
         let opened = shared.place.open(false);
-        Keeper { shared, opened, flush: None, handover: None, next_copy: 0, provide_from: 0 }
+        Keeper {
+            shared,
+            opened,
+            flush: None,
+            handover: None,
+            next_copy: 0,
+            provide_from: 0,
+            lacks_older: false,
+        }
     }
 
     /// Begins to record where the file could be opened.
@@ -145,7 +158,13 @@ impl Keeper {
                 thread::park();
                 continue;
             };
-            say(flush.run_if_due(ring), &self.shared);
+            let turn = flush.run_if_due(ring);
+            self.lacks_older |= matches!(turn, Some(Turn::MadeAgain));
+            say(turn, &self.shared);
+            if mem::take(&mut self.lacks_older) {
+                self.copy_older();
+                continue;
+            }
             let (due_at, wait) = (flush.due_at(), flush.wait());
             self.shared.recorder.note_skipped_bytes(flush.skipped_bytes());
             if ring.cursor() >= self.next_copy {
@@ -167,10 +186,16 @@ impl Keeper {
 
     /// Writes what is left. Returns the hand-over file if it is not needed any more.
     fn finish(&mut self) -> Option<Handover> {
-        let (ring, flush) = (self.shared.recorder.ring()?, self.flush.as_mut()?);
-        let turn = flush.finish(ring);
-        let is_written = flush.is_written(ring);
-        say(turn, &self.shared);
+        let shared = Arc::clone(&self.shared);
+        let ring = shared.recorder.ring()?;
+        let turn = self.flush.as_mut()?.finish(ring);
+        self.lacks_older |= matches!(turn, Some(Turn::MadeAgain));
+        say(turn, &shared);
+        if mem::take(&mut self.lacks_older) {
+            self.copy_older();
+            say(self.flush.as_mut()?.run(ring), &shared);
+        }
+        let is_written = self.flush.as_ref()?.is_written(ring);
         if is_written { self.handover.take() } else { None }
     }
 
@@ -278,18 +303,49 @@ impl Keeper {
 
     /// Copies restored traces into a file of another size, as many as fit into half of it.
     fn move_restored(&mut self, ring: &Ring) {
-        let begin = ring.cursor();
         let records = self.shared.store.get_recent(usize::MAX);
-        // Numbers below all of this run, in the order of the traces. The newest come first, because not all may fit.
-        let number = |at: usize| begin.saturating_sub(at as u64 + 1);
-        let restored = records.iter().filter(|record| record.is_restored()).enumerate();
-        for (at, record) in restored {
-            if ring.cursor() - begin > self.file_ring_bytes() / 2 {
+        let restored = records.iter().filter(|record| record.is_restored());
+        self.copy_all(ring, restored, ring.cursor(), self.file_ring_bytes() / 2);
+        self.copy_retained();
+    }
+
+    /// Copies what the store alone has into a file that was made again with the records of the hand-over file, as many as fit
+    /// into half of what is left.
+    fn copy_older(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let (Some(ring), Some(flush), Some(handover)) = (shared.recorder.ring(), &self.flush, &self.handover)
+        else {
+            return;
+        };
+        let oldest = flush.oldest(ring);
+        let in_memory = handover.file.try_clone().and_then(|file| {
+            Earlier::new(file, flush.layout().of_handover(), u64::MAX)?.originals_from(oldest)
+        });
+        // A fault here makes copies of records that the file has. They are told by their IDs and do not count.
+        let in_memory = in_memory.unwrap_or(0).saturating_sub(OUT_OF_ORDER);
+        let spare = flush.layout().ring_bytes - flush.layout().of_handover().ring_bytes;
+        let records = shared.store.get_recent(usize::MAX);
+        self.copy_all(ring, records.iter().skip(in_memory), oldest, spare / 2);
+        self.copy_retained();
+    }
+
+    /// Copies traces that are older than the position `end`, the newest first, because not all may fit. At most about
+    /// `max_bytes` of them.
+    fn copy_all<'a>(
+        &mut self,
+        ring: &Ring,
+        records: impl Iterator<Item = &'a Arc<TraceRecord>>,
+        end: u64,
+        max_bytes: u64,
+    ) {
+        let begin = ring.cursor();
+        for (at, record) in records.enumerate() {
+            if ring.cursor() - begin > max_bytes {
                 break;
             }
-            self.copy(ring, record, number(at));
+            // Numbers below all from the position on, in the order of the traces.
+            self.copy(ring, record, end.saturating_sub(at as u64 + 1));
         }
-        self.copy_retained();
     }
 
     /// Copies the errors and slowest traces, which are older than the ring, to its newest end. At most a quarter of it.
@@ -314,6 +370,7 @@ impl Keeper {
         self.shared.recorder.copy(ring, record, number);
         // All copies together may be larger than the hand-over file.
         let turn = self.flush.as_mut().and_then(|flush| flush.run_if_due(ring));
+        self.lacks_older |= matches!(turn, Some(Turn::MadeAgain));
         say(turn, &self.shared);
     }
 
@@ -323,11 +380,11 @@ impl Keeper {
     }
 
     fn file_ring_bytes(&self) -> u64 {
-        self.flush.as_ref().map_or(0, Flush::ring_bytes)
+        self.flush.as_ref().map_or(0, |flush| flush.layout().ring_bytes)
     }
 }
 
-/// Logs that the disk fails or works again.
+/// Logs that the disk fails or works again, or that the file was gone.
 fn say(turn: Option<Turn>, shared: &Shared) {
     let path = shared.place.path();
     match turn {
@@ -343,6 +400,14 @@ fn say(turn: Option<Turn>, shared: &Shared) {
         Some(Turn::Recovered) => {
             shared.recorder.note_disk(true);
             log::info!(target: TARGET, "traces are written to {} again", path.display());
+        }
+        Some(Turn::MadeAgain) => {
+            shared.recorder.note_disk(true);
+            log::warn!(
+                target: TARGET,
+                "{} was removed or replaced while this process used it; it is made again with the traces that are in memory",
+                path.display()
+            );
         }
     }
 }

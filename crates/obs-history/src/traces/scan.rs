@@ -85,6 +85,12 @@ impl Earlier {
         Ok(entries)
     }
 
+    /// Returns the number of records from a position on, without copies.
+    pub(super) fn originals_from(&mut self, position: u64) -> io::Result<usize> {
+        let entries = self.entries(0)?;
+        Ok(entries.iter().filter(|entry| !entry.is_copy && entry.position >= position).count())
+    }
+
     /// Returns the position after the records that follow each other from `position` on. They were written after the header
     /// had last reached the disk, before a crash of the machine.
     pub(super) fn end_of(&mut self, mut position: u64) -> io::Result<u64> {
@@ -196,16 +202,23 @@ impl Window {
     fn slice(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
         let length = length.min(usize::try_from(self.layout.ring_bytes).unwrap_or(usize::MAX));
         let is_there = offset >= self.start && offset + length as u64 <= self.start + self.bytes.len() as u64;
-        if !is_there {
+        if !is_there && offset < self.start {
+            // Copies are read from the newest place to the oldest. A window from each of them on would be read for each.
+            self.load((offset + length as u64).saturating_sub(self.wanted() as u64))?;
+        } else if !is_there {
             self.load(offset)?;
         }
         let from = (offset - self.start) as usize;
         Ok(&self.bytes[from..(from + length).min(self.bytes.len())])
     }
 
+    fn wanted(&self) -> usize {
+        WINDOW_BYTES.min(usize::try_from(self.layout.ring_bytes).unwrap_or(usize::MAX))
+    }
+
     fn load(&mut self, offset: u64) -> io::Result<()> {
         let ring = self.layout.ring_bytes;
-        let wanted = WINDOW_BYTES.min(ring as usize);
+        let wanted = self.wanted();
         let before_end = wanted.min((ring - offset) as usize);
         self.bytes.clear();
         self.bytes.resize(wanted, 0);

@@ -259,6 +259,67 @@ fn another_size_keeps_the_traces() {
     }
 }
 
+/// What may happen to the file under a running process.
+#[test]
+fn a_file_that_is_removed_or_replaced_is_made_again_with_what_memory_has() {
+    let losses: [fn(&Path); 3] = [
+        |dir| {
+            fs::remove_dir_all(dir).unwrap();
+            fs::create_dir(dir).unwrap();
+        },
+        |dir| fs::remove_dir_all(dir).unwrap(),
+        |dir| {
+            fs::remove_file(dir.join("traces.ring")).unwrap();
+            fs::write(dir.join("traces.ring"), "something else").unwrap();
+        },
+    ];
+    for lose in losses {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("history");
+        let (store, history) = open(&dir, SMALL);
+        store.enter().with(|| new_trace("earlier").finish());
+        drop(history);
+
+        let (store, history) = open(&dir, SMALL);
+        store.enter().with(|| new_trace("before").finish());
+        let lines = lines();
+        lose(&dir);
+        store.enter().with(|| new_trace("after").finish());
+        drop(history);
+        let path = dir.join("traces.ring").display().to_string();
+        let said = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ours: Vec<_> = said.iter().filter(|line| line.contains(&path)).collect();
+        assert!(ours.len() == 1 && ours[0].contains("removed or replaced"), "{ours:?}");
+
+        let (store, _history) = open(&dir, SMALL);
+        let names: Vec<_> = store.get_recent(9).iter().map(|record| record.capability().to_owned()).collect();
+        assert_eq!(names, ["after", "before", "earlier"]);
+    }
+}
+
+#[test]
+fn a_file_that_is_removed_has_the_traces_of_a_flood_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, history) = open(dir.path(), 8 << 20);
+    {
+        let _scope = store.enter();
+        // More than the hand-over file holds, in steps that let the thread of the history run.
+        for number in 0..60_000 {
+            new_trace(&format!("flood.{}", number % 7)).finish();
+            if number % 1000 == 0 {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+    let expected: Vec<_> = store.get_recent(usize::MAX).iter().map(|record| record.span_id()).collect();
+    fs::remove_file(dir.path().join("traces.ring")).unwrap();
+    drop(history);
+    let (store, _history) = open(dir.path(), 8 << 20);
+    let found: Vec<_> = store.get_recent(usize::MAX).iter().map(|record| record.span_id()).collect();
+    assert_eq!(found.len(), expected.len());
+    assert!(found == expected, "in their order");
+}
+
 #[test]
 fn two_histories_in_one_folder_do_not_mix() {
     let dir = tempfile::tempdir().unwrap();
