@@ -39,6 +39,8 @@ pub(super) struct Opened {
     pub(super) handover: Option<Handover>,
     /// Files whose records are to be moved, after which they are removed.
     pub(super) former: Vec<PathBuf>,
+    /// Whether the last process did not end in order, and its hand-over file is gone.
+    pub(super) is_memory_gone: bool,
     /// Fault that a person should know and that keeps nothing from being recorded.
     pub(super) remark: Option<String>,
     /// Holds the lock.
@@ -86,6 +88,7 @@ impl Place {
             Head::Empty | Head::Damaged => self.prepare(&file, layout, cursor, true)?,
         }
         owner::note(&file)?;
+        owner::note_open(&file, true)?;
         Ok(file)
     }
 
@@ -145,7 +148,16 @@ impl Place {
             (Head::Valid(layout), _) => {
                 let earlier = self.earlier(&file, layout)?;
                 let (former, remark) = (Vec::new(), None);
-                Ok(Opened { ring: None, flush: None, earlier, handover: None, former, remark, lock: file })
+                Ok(Opened {
+                    ring: None,
+                    flush: None,
+                    earlier,
+                    handover: None,
+                    former,
+                    is_memory_gone: false,
+                    remark,
+                    lock: file,
+                })
             }
             (Head::Empty | Head::Damaged, _) => Err(io::Error::from(io::ErrorKind::PermissionDenied).into()),
         }
@@ -212,6 +224,7 @@ impl Place {
         owner::note(&file)?;
         let places = Places::new(&self.dir, layout.key);
         let mut left = places.found(layout.key);
+        let is_memory_gone = left.is_empty() && owner::was_left_open(&file);
         let mut cursor = written;
         for (_, file, handover) in &left {
             cursor = cursor.max(Earlier::end_in(file.try_clone()?, *handover)?);
@@ -219,6 +232,7 @@ impl Place {
         let mut earlier = vec![Earlier::new(file.try_clone()?, layout, cursor)?];
         let small = layout.of_handover();
         let handover = places.open(small, cursor, &file, &self.path())?;
+        owner::note_open(&file, true)?;
         let length = usize::try_from(small.file_bytes()).map_err(io::Error::other)?;
         let ring = Ring::new(Map::of(&handover.file, length)?, small, cursor);
         let mut former = Vec::new();
@@ -244,6 +258,7 @@ impl Place {
             earlier,
             handover: Some(handover),
             former,
+            is_memory_gone,
             remark,
             lock: file,
         })

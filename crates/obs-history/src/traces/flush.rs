@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::file::Place;
 use super::format::{CURSOR, HEADER_BYTES, Layout, NAME_BYTES, RING_AT};
+use super::owner;
 use super::ring::Ring;
 
 /// Time after which new records are written. Pages of 4 KiB are full by then on a quiet node, so that a disk sees each once.
@@ -130,6 +131,12 @@ impl Flush {
             return None;
         }
         self.run_from(ring, self.written.saturating_sub(OVERLAP))
+    }
+
+    /// Notes the orderly end in the file, which has all records.
+    pub(super) fn note_end(&self) {
+        // Without the note, the next start says that records may be missing.
+        let _ = owner::note_open(&self.file, false);
     }
 
     /// Whether the file was removed or replaced. Its blocks stay until the end of the process, and nobody can read them.

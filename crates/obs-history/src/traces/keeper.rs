@@ -143,7 +143,8 @@ impl Keeper {
         };
         self.keep();
         if let Some(handover) = self.finish() {
-            // The file of the history has all of it.
+            // The file of the history has all of it. Noted first, so that a kill in between does no harm.
+            self.flush.iter().for_each(Flush::note_end);
             let _ = fs::remove_file(&handover.path);
         }
         // The mapping stays as long as the store, and would hold the lock.
@@ -262,12 +263,19 @@ impl Keeper {
 
     /// Puts the traces of earlier runs into the store. Returns the lock of the file.
     fn restore(&mut self, opened: Opened) -> fs::File {
-        let Opened { mut earlier, remark, lock, flush, handover, former, .. } = opened;
+        let Opened { mut earlier, is_memory_gone, remark, lock, flush, handover, former, .. } = opened;
         (self.flush, self.handover) = (flush, handover);
         if let Some(remark) = remark {
             log::warn!(target: TARGET, "{remark}; the traces in it are lost");
         }
         let shared = Arc::clone(&self.shared);
+        if is_memory_gone {
+            log::warn!(
+                target: TARGET,
+                "the last traces of the run before may be missing: it did not end in order, and the file in memory that had them beside {} is gone",
+                shared.place.path().display()
+            );
+        }
         // Those that ended in this run before the file was open.
         let before = shared.store.get_recent(usize::MAX);
         let restored = match read(&mut earlier, &shared.store) {

@@ -7,6 +7,9 @@ use std::process;
 
 /// Offset of the owner's note in the header. It has a part of the header of its own.
 const NOTE_AT: u64 = 3072;
+const NOTE_BYTES: u64 = 64;
+/// Offset of a word that is 1 from the first opening on until an orderly end, at which the file has all records.
+const IS_OPEN_AT: u64 = NOTE_AT + NOTE_BYTES;
 
 /// Takes the file for this process. Returns `false` if another process has it.
 pub(super) fn take(file: &File) -> io::Result<bool> {
@@ -20,7 +23,7 @@ pub(super) fn take(file: &File) -> io::Result<bool> {
 
 /// Notes this process as the owner, for file systems without locks.
 pub(super) fn note(file: &File) -> io::Result<()> {
-    let mut note = [0; 64];
+    let mut note = [0; NOTE_BYTES as usize];
     if let Some(identity) = identity(&process::id().to_string()) {
         let text = format!("{} {identity}", process::id());
         let length = text.len().min(note.len());
@@ -29,9 +32,20 @@ pub(super) fn note(file: &File) -> io::Result<()> {
     file.write_all_at(&note, NOTE_AT)
 }
 
+/// Notes whether a process has the file open, or the last one has ended in order.
+pub(super) fn note_open(file: &File, is_open: bool) -> io::Result<()> {
+    file.write_all_at(&u64::from(is_open).to_ne_bytes(), IS_OPEN_AT)
+}
+
+/// Whether the last process that had the file did not end in order.
+pub(super) fn was_left_open(file: &File) -> bool {
+    let mut word = [0; 8];
+    file.read_exact_at(&mut word, IS_OPEN_AT).is_ok() && u64::from_ne_bytes(word) == 1
+}
+
 /// Whether the process that is noted in the file is alive.
 fn is_taken(file: &File) -> bool {
-    let mut note = [0; 64];
+    let mut note = [0; NOTE_BYTES as usize];
     if file.read_exact_at(&mut note, NOTE_AT).is_err() {
         return false;
     }

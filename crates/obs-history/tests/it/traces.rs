@@ -166,6 +166,36 @@ fn a_damaged_hand_over_file_does_no_harm() {
 }
 
 #[test]
+fn a_start_that_misses_the_hand_over_file_of_a_killed_process_says_so_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = lines();
+    let said = || {
+        let said = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        said.iter()
+            .filter(|line| line.contains("not end in order") && line.contains(dir.path().to_str().unwrap()))
+            .count()
+    };
+    for is_removed in [false, true] {
+        let mut child = child("traces::load", dir.path());
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        while line.matches("ended").count() < 3 {
+            assert_ne!(output.read_line(&mut line).unwrap(), 0);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if is_removed {
+            // As systemd does for a unit with `RemoveIPC=yes`.
+            fs::remove_file(handover(dir.path()).unwrap()).unwrap();
+        }
+        drop(open(dir.path(), 32 << 20));
+        assert_eq!(said(), usize::from(is_removed));
+    }
+    drop(open(dir.path(), 32 << 20));
+    assert_eq!(said(), 1, "the last end was in order");
+}
+
+#[test]
 fn everything_of_a_trace_is_there_again_in_its_order() {
     let dir = tempfile::tempdir().unwrap();
     let mut expected: Vec<serde_json::Value> = Vec::new();
