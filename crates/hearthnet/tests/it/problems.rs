@@ -1,5 +1,7 @@
 //! Problems of a node: faults grouped by cause.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::node::{ECHO, Home, Node, text_of};
@@ -59,6 +61,42 @@ async fn failed_calls_are_one_problem_that_is_muted_and_outlives_the_node() {
     let node = home.start("");
     let restored = listed(&node.home, &["--all"]);
     assert_eq!(failed_echo(&restored)["count"], 3, "{restored:?}");
+}
+
+/// Returns the counts of the failed calls by their code.
+fn failed_calls(problems: &[Value]) -> Vec<(String, u64)> {
+    let is_call = |problem: &&Value| problem["kind"] == "trace";
+    let count =
+        |problem: &Value| (problem["what"].as_str().unwrap().to_owned(), problem["count"].as_u64().unwrap());
+    let mut counts: Vec<_> = problems.iter().filter(is_call).map(count).collect();
+    counts.sort();
+    counts
+}
+
+#[tokio::test]
+async fn a_kill_loses_no_error_that_is_some_seconds_old() {
+    let node = Home::new().start("");
+    let fail = async |code: &str, times: usize| {
+        for _ in 0..times {
+            node.call(ECHO, &json!({ "input": { "fail": code } })).send().await.unwrap();
+        }
+    };
+    fail("timeout", 5).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    fail("timeout", 20).await;
+    fail("internal_error", 20).await;
+    fail("partition", 1).await;
+    // Errors are stored within two seconds. The rest is for a busy machine.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    node.signal("KILL");
+    let home = node.wait().1;
+    let expected = [("internal_error", 20), ("partition", 1), ("timeout", 25)];
+    let expected = expected.map(|(code, count)| (code.to_owned(), count));
+    assert_eq!(failed_calls(&listed(&home, &[])), expected, "without a node");
+    let node = home.start("");
+    assert_eq!(failed_calls(&listed(&node.home, &[])), expected, "after the restart");
+    let home = node.stop();
+    assert_eq!(failed_calls(&listed(&home, &[])), expected, "after an orderly end");
 }
 
 /// Sends a change of a problem, and returns the status and the message of the refusal.

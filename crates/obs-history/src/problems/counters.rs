@@ -1,7 +1,10 @@
 //! Counters of the causes that are seen often, so that an error takes no lock and allocates nothing.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 
 use super::cause::{Cause, Kind, Text};
 use super::pattern::write_pattern;
@@ -18,8 +21,9 @@ const NEVER: u64 = u64::MAX;
 
 /// Counts that the table has not taken yet, by the key of a cause.
 ///
-/// A key is written once, under the lock of the table, and stays. All else is a number of its own, so that each access is
-/// relaxed: a count that is added while the table takes it is taken the next time.
+/// A key is written once, under the lock of the table, and stays. All else is a number of its own, so that an access is
+/// relaxed: a count that is added while the table takes it is taken the next time. Counts alone are in one order with the mark
+/// of `Problems::tell`, so that a writer which was told of one finds it.
 #[derive(Debug)]
 pub(super) struct Counters {
     // Random for each process, so that no text can be made to share a key with another one.
@@ -114,11 +118,12 @@ impl Counters {
         if shown_ms == NEVER || at_ms.abs_diff(shown_ms) >= COUNTED_ONLY_MS {
             return Attempt::Due;
         }
-        slot.count.fetch_add(count, Relaxed);
+        // The count comes last, so that who takes it mostly finds its time too.
         slot.last_ms.fetch_max(at_ms, Relaxed);
         if is_error && !slot.is_error.load(Relaxed) {
             slot.is_error.store(true, Relaxed);
         }
+        slot.count.fetch_add(count, SeqCst);
         Attempt::Counted
     }
 
@@ -141,10 +146,10 @@ impl Counters {
     /// Takes what a slot has counted.
     pub(super) fn take(&self, number: SlotNumber) -> Option<Counted> {
         let slot = &self.slots[number.0];
-        if slot.count.load(Relaxed) == 0 {
+        if slot.count.load(SeqCst) == 0 {
             return None;
         }
-        let count = slot.count.swap(0, Relaxed);
+        let count = slot.count.swap(0, SeqCst);
         Some(Counted { count, last_ms: slot.last_ms.load(Relaxed), is_error: slot.is_error.load(Relaxed) })
     }
 

@@ -1,6 +1,6 @@
-//! File of the problems, which outlives the process.
+//! Files of the problems, which outlive the process: the list, and what changed since it was written.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind as IoErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
+use super::changes::{self, Changes};
 use super::handle::{Problems, sort};
 use super::problem::Problem;
 use crate::error::{Error, ErrorKind};
@@ -28,9 +29,14 @@ const MAX_BYTES: u64 = 16 << 20;
 /// Target of the lines of the history.
 const TARGET: &str = "hearthnet.history";
 
-/// Time between two writes. Counts alone wait for longer, so that a frequent error does not wear the disk.
-const PAUSE: Duration = Duration::from_secs(60);
-const PAUSE_OF_COUNTS: Duration = Duration::from_secs(600);
+/// Time between two appends of changes, and what a kill loses. An append goes to the memory of the system, which the disk sees with
+/// the next write of the log's file, so a shorter time wears the disk no more. It would wake the writer more often while
+/// there are errors.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Time between two writes of the list. Each makes a new file, which costs a disk several blocks.
+const PAUSE_OF_LIST: Duration = Duration::from_secs(600);
+/// The same if there are more changes than fit beside the list, and the time after which a failed write is tried again.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// Problems of a file, and the time at which they were stored.
 ///
@@ -49,6 +55,9 @@ pub struct Stored {
     pub stored_at_ms: u64,
     /// Problems in the order of [`Problems::list`].
     pub problems: Vec<Problem>,
+    /// Whether there are changes since the list.
+    #[serde(skip)]
+    has_changes: bool,
 }
 
 /// The part of every format that tells the format.
@@ -58,7 +67,7 @@ struct Head {
 }
 
 impl Stored {
-    /// Reads the file in a folder.
+    /// Reads the files in a folder.
     ///
     /// # Errors
     ///
@@ -66,7 +75,7 @@ impl Stored {
     pub fn read(folder: &Path) -> Result<Stored, Error> {
         let path = folder.join(FILE_NAME);
         let error = |kind, problem: String, advice: &'static str| Err(Error::new(kind, "", problem, advice));
-        let text = match read(&path) {
+        let text = match read(&path, MAX_BYTES) {
             Ok(text) => text,
             Err(fault) if fault.kind() == IoErrorKind::NotFound => {
                 let problem = format!("there are no stored problems in {}", folder.display());
@@ -87,6 +96,7 @@ impl Stored {
             }
             _ => match serde_json::from_slice::<Stored>(&text) {
                 Ok(mut stored) => {
+                    stored.has_changes = changes::add_to(&mut stored, folder);
                     sort(&mut stored.problems);
                     Ok(stored)
                 }
@@ -98,22 +108,29 @@ impl Stored {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Without waiting for the other end of a pipe that somebody may have put there.
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(IoErrorKind::InvalidData, "it is no file"));
-    }
+/// Reads a file that has at most `max_bytes`.
+pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let file = open(path, OpenOptions::new().read(true))?;
     let mut text = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
+    file.take(max_bytes + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > max_bytes {
         return Err(io::Error::new(IoErrorKind::InvalidData, "it is too large for a list of problems"));
     }
     Ok(text)
 }
 
-/// Writer of the file. It logs the beginning and the end of a fault, each once, by the logger `hearthnet.history`.
+/// Opens a regular file, never a link.
+pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // Without waiting for the other end of a pipe that somebody may have put there.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
+    let file = options.mode(0o600).custom_flags(flags as i32).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(IoErrorKind::InvalidData, "it is no file")),
+    }
+}
+
+/// Writer of the files. It logs the beginning and the end of a fault, each once, by the logger `hearthnet.history`.
 ///
 /// ```
 /// use std::time::Instant;
@@ -133,9 +150,19 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 #[derive(Debug)]
 pub struct ProblemFile {
     folder: PathBuf,
-    /// Changes of problems and of counts that the file has.
-    stored: (u64, u64),
+    /// Number of changes that the files have.
+    stored: u64,
+    /// Number of changes that the list has.
+    listed: u64,
+    /// Time in milliseconds since 1970 of the list that this process wrote. Changes are never appended to one of before, in which
+    /// problems may have other numbers.
+    list_at_ms: Option<u64>,
+    changes: Changes,
+    /// Time of the last attempt to write anything, and of the last one to write the list.
     tried_at: Option<Instant>,
+    list_tried_at: Option<Instant>,
+    /// Whether there was no room for the last changes.
+    is_full: bool,
     is_failing: bool,
     /// Whether a later version of the program wrote the file, which is left alone.
     is_newer: bool,
@@ -150,7 +177,7 @@ pub struct ProblemFile {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProblemFileStats {
-    /// Number of times that the file was written.
+    /// Number of times that the list or changes of it were written.
     pub writes: u64,
     /// Number of failed attempts.
     pub write_errors: u64,
@@ -161,8 +188,13 @@ impl ProblemFile {
     pub fn new(folder: impl Into<PathBuf>) -> ProblemFile {
         ProblemFile {
             folder: folder.into(),
-            stored: (0, 0),
+            stored: 0,
+            listed: 0,
+            list_at_ms: None,
+            changes: Changes::default(),
             tried_at: None,
+            list_tried_at: None,
+            is_full: false,
             is_failing: false,
             is_newer: false,
             stats: ProblemFileStats::default(),
@@ -186,11 +218,11 @@ impl ProblemFile {
     pub fn restore(&mut self, problems: &Problems, now_ms: u64) {
         match Stored::read(&self.folder) {
             Ok(stored) => {
-                let (changes, counts) = problems.changes();
-                let is_unchanged = (changes, counts) == (0, 0);
+                let is_unchanged = problems.changes() == 0;
                 problems.restore(stored.problems, now_ms);
                 if is_unchanged {
                     self.stored = problems.changes();
+                    self.listed = if stored.has_changes { 0 } else { self.stored };
                 }
             }
             Err(error) if error.kind() == ErrorKind::Missing => {}
@@ -210,30 +242,75 @@ impl ProblemFile {
         }
     }
 
-    /// Writes the file if a problem or a state changed and the last write is a minute ago, or if a count changed and it is ten
-    /// minutes ago.
-    pub fn write_if_due(&mut self, problems: &Problems, now_ms: u64) {
-        let (changes, counts) = problems.changes();
-        let is_over = |pause| self.tried_at.is_none_or(|at| at.elapsed() >= pause);
-        let is_due = match (changes != self.stored.0, counts != self.stored.1) {
-            (true, _) => is_over(PAUSE),
-            (false, true) => is_over(PAUSE_OF_COUNTS) || self.is_failing && is_over(PAUSE),
-            (false, false) => false,
-        };
-        if is_due {
-            self.write(problems, now_ms);
+    /// Writes what changed, two seconds after the last time at the earliest, and a minute after it if the disk fails. Returns the
+    /// time that is left until then; `None` if all is written.
+    ///
+    /// Mostly it appends to a file beside the list. The list is written as a whole every ten minutes, and each minute if there
+    /// are more changes than that file takes.
+    pub fn write_if_due(&mut self, problems: &Problems, now_ms: u64) -> Option<Duration> {
+        let pause = if self.is_failing { RETRY } else { PAUSE };
+        if let Some(left) = left_of(pause, self.tried_at) {
+            // Not asked for changes before it is time, because each further one would be told then.
+            return Some(left);
+        }
+        let now = problems.changes();
+        if now == self.stored || self.is_newer {
+            return None;
+        }
+        match self.list_at_ms {
+            Some(list_at_ms) if self.has_list() && self.until_list().is_some() => {
+                self.append(problems, list_at_ms, now, now_ms)
+            }
+            _ => self.write_list(problems, now, now_ms),
+        }
+        if self.is_full { self.until_list() } else { None }
+    }
+
+    /// Returns the time until the list is written again. `None` if it is time.
+    fn until_list(&self) -> Option<Duration> {
+        left_of(if self.is_full { RETRY } else { PAUSE_OF_LIST }, self.list_tried_at)
+    }
+
+    /// Whether the list is in its place. Changes of one that was removed would be lost.
+    fn has_list(&self) -> bool {
+        self.folder.join(FILE_NAME).exists()
+    }
+
+    /// Writes the list if anything changed, or if it was removed.
+    pub fn write(&mut self, problems: &Problems, now_ms: u64) {
+        let now = problems.changes();
+        let is_gone = self.list_at_ms.is_some() && !self.has_list();
+        if (now != self.listed || is_gone) && !self.is_newer {
+            self.write_list(problems, now, now_ms);
         }
     }
 
-    /// Writes the file if anything changed.
-    pub fn write(&mut self, problems: &Problems, now_ms: u64) {
-        let now = problems.changes();
-        if now == self.stored || self.is_newer {
-            return;
-        }
-        self.tried_at = Some(Instant::now());
-        let stored = Stored { format: FORMAT, stored_at_ms: now_ms, problems: problems.list() };
+    fn write_list(&mut self, problems: &Problems, now: u64, now_ms: u64) {
+        self.list_tried_at = Some(Instant::now());
+        let stored =
+            Stored { format: FORMAT, stored_at_ms: now_ms, problems: problems.list(), has_changes: false };
         let written = write(&self.folder, &stored);
+        if written.is_ok() {
+            Changes::remove(&self.folder);
+            self.changes.note(&stored.problems);
+            (self.listed, self.list_at_ms, self.is_full) = (now, Some(now_ms), false);
+        }
+        self.note(written, now);
+    }
+
+    fn append(&mut self, problems: &Problems, list_at_ms: u64, now: u64, now_ms: u64) {
+        let appended = self.changes.append(&self.folder, list_at_ms, now_ms, problems.list());
+        self.is_full = matches!(appended, Ok(false));
+        match appended.map(drop) {
+            Ok(()) if self.is_full && self.until_list().is_some() => self.tried_at = Some(Instant::now()),
+            Ok(()) if self.is_full => self.write_list(problems, now, now_ms),
+            appended => self.note(appended, now),
+        }
+    }
+
+    /// Counts an attempt, and logs the beginning and the end of a fault.
+    fn note(&mut self, written: io::Result<()>, now: u64) {
+        self.tried_at = Some(Instant::now());
         let path = self.folder.join(FILE_NAME);
         match written {
             Ok(()) => {
@@ -255,6 +332,11 @@ impl ProblemFile {
             }
         }
     }
+}
+
+/// Returns what is left of a pause since a time. `None` if it is over.
+fn left_of(pause: Duration, since: Option<Instant>) -> Option<Duration> {
+    pause.checked_sub(since?.elapsed()).filter(|left| !left.is_zero())
 }
 
 /// Replaces the file. A kill leaves the old one or the new one. It is not synced, like all of the history.

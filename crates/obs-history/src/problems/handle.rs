@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cause::{Cause, Kind, Text};
@@ -19,7 +20,8 @@ thread_local! {
 
 /// Problems of a node.
 ///
-/// An error of a known cause takes no lock and allocates nothing. The first error of a cause in a minute takes a lock, which is
+/// An error of a known cause takes no lock and allocates nothing, unless it is the first after a write to the file, which calls the
+/// function of [`on_change`](Problems::on_change). The first error of a cause in a minute takes a lock, which is
 /// held for a look-up, a copy of the table, or its change; no disk and no code of a user is behind it.
 ///
 /// ```
@@ -35,6 +37,9 @@ pub struct Problems {
     counters: Counters,
     guarded: Mutex<Guarded>,
     redact: fn(&str) -> String,
+    on_change: fn(),
+    /// Whether a change was told since a writer last asked for the number of changes.
+    is_told: AtomicBool,
 }
 
 /// Parts behind the lock.
@@ -80,6 +85,8 @@ impl Problems {
             counters: Counters::new(),
             guarded: Mutex::new(Guarded { table: Table::default(), owners }),
             redact: str::to_owned,
+            on_change: || {},
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +94,14 @@ impl Problems {
     #[must_use]
     pub fn redaction(mut self, redact: fn(&str) -> String) -> Problems {
         self.redact = redact;
+        self
+    }
+
+    /// Sets a function that is called at the first change after each write to the file, so that a thread can write the next time.
+    /// The thread that has the error calls it, so it must be quick.
+    #[must_use]
+    pub fn on_change(mut self, wake: fn()) -> Problems {
+        self.on_change = wake;
         self
     }
 
@@ -132,15 +147,38 @@ impl Problems {
     /// Returns the problem's ID if it is new or has come back.
     pub fn observe_check(&self, name: &str, detail: &str, occurrence: &Occurrence<'_>) -> Option<ProblemId> {
         // By the table, because a check may pass at any time, and its next failure is news then.
-        self.note(None, &Text { kind: Kind::Check, place: name, what: detail, because: None }, occurrence)
+        self.tell_after(|| {
+            self.note(None, &Text { kind: Kind::Check, place: name, what: detail, because: None }, occurrence)
+        })
     }
 
     /// Clears the problems of a check that passes.
     pub fn check_passed(&self, name: &str, at_ms: u64) {
-        self.lock().table.check_passed(name, at_ms);
+        let has_cleared = self.lock().table.check_passed(name, at_ms);
+        if has_cleared {
+            self.tell();
+        }
     }
 
     fn observe(&self, text: &Text<'_>, occurrence: &Occurrence<'_>) -> Option<ProblemId> {
+        self.tell_after(|| self.count(text, occurrence))
+    }
+
+    fn tell_after<T>(&self, change: impl FnOnce() -> T) -> T {
+        let done = change();
+        self.tell();
+        done
+    }
+
+    fn tell(&self) {
+        // SeqCst, as where the counters are added to and taken: if this thread sees that the change before was told, the writer
+        // which was told takes this change too.
+        if !self.is_told.load(Ordering::SeqCst) && !self.is_told.swap(true, Ordering::SeqCst) {
+            (self.on_change)();
+        }
+    }
+
+    fn count(&self, text: &Text<'_>, occurrence: &Occurrence<'_>) -> Option<ProblemId> {
         let key = with_scratch(|scratch| self.counters.key(text, scratch));
         match self.add(key, occurrence) {
             Attempt::Counted => None,
@@ -216,12 +254,12 @@ impl Problems {
 
     /// Mutes a problem until a time. Returns whether there is such a problem.
     pub fn mute(&self, id: ProblemId, until_ms: u64) -> bool {
-        self.lock().table.mute(id, until_ms)
+        self.tell_after(|| self.lock().table.mute(id, until_ms))
     }
 
     /// Ends the silence of a problem. Returns whether there is such a problem.
     pub fn unmute(&self, id: ProblemId) -> bool {
-        self.lock().table.unmute(id)
+        self.tell_after(|| self.lock().table.unmute(id))
     }
 
     /// Returns a problem; `None` if there is none with this number.
@@ -259,10 +297,11 @@ impl Problems {
         News { problems: problems.filter(|problem| problem.state == State::Open).collect(), more }
     }
 
-    /// Returns the number of changes so far of problems and states, and that of counts and times.
-    pub(super) fn changes(&self) -> (u64, u64) {
-        let guarded = self.up_to_date();
-        (guarded.table.changes, guarded.table.recounts)
+    /// Returns the number of changes so far. The next one after it is told.
+    pub(super) fn changes(&self) -> u64 {
+        // Before the counters are taken. See `tell`.
+        self.is_told.store(false, Ordering::SeqCst);
+        self.up_to_date().table.changes
     }
 
     /// Takes problems of an earlier run in. Counts of a cause that is known already are added.

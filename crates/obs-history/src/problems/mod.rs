@@ -22,6 +22,7 @@
 //! ```
 
 mod cause;
+mod changes;
 mod counters;
 mod file;
 mod handle;

@@ -89,10 +89,8 @@ pub(super) struct Table {
     pub(super) news: Vec<ProblemId>,
     /// Number of further ones.
     pub(super) more_news: u64,
-    /// Number of changes that a reader of the file must see soon: a problem or a state.
+    /// Number of changes of problems, states and counts.
     pub(super) changes: u64,
-    /// Number of changes of counts and times alone.
-    pub(super) recounts: u64,
 }
 
 /// Maximum number of problems that wait to be told.
@@ -130,7 +128,7 @@ impl Table {
         problem.count = problem.count.saturating_add(counted.count);
         problem.is_error |= counted.is_error;
         problem.last_seen_ms = problem.last_seen_ms.max(counted.last_ms);
-        self.recounts += 1;
+        self.changes += 1;
         if problem.goes_on() {
             self.tell(id);
         }
@@ -149,7 +147,7 @@ impl Table {
         if let Some(trace_id) = error.trace_id {
             problem.trace_id = Some(start_of(trace_id, MAX_TRACE_ID_BYTES).into());
         }
-        self.recounts += 1;
+        self.changes += 1;
         let is_news = problem.goes_on();
         if is_news {
             self.tell(id);

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::handle::Problems;
 use super::*;
@@ -328,7 +330,7 @@ fn a_pipe_or_a_link_in_place_of_the_file_does_not_hang() {
 }
 
 #[test]
-fn the_file_is_written_seldom_and_a_fault_is_counted() {
+fn the_list_is_written_seldom_and_a_fault_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let problems = Problems::new();
     let mut file = ProblemFile::new(folder.path().join("history"));
@@ -340,7 +342,7 @@ fn the_file_is_written_seldom_and_a_fault_is_counted() {
     problems.observe_trace("llm.chat", "timeout", &at(1));
     problems.observe_trace("llm.chat", "partition", &at(1));
     file.write_if_due(&problems, 1);
-    assert_eq!(file.stats().writes, 1, "at most once a minute");
+    assert_eq!(file.stats().writes, 1, "two seconds are not over");
     file.write(&problems, 1);
     file.write(&problems, 1);
     assert_eq!(file.stats().writes, 2);
@@ -351,6 +353,158 @@ fn the_file_is_written_seldom_and_a_fault_is_counted() {
     file.write(&problems, 1);
     file.write(&problems, 1);
     assert_eq!((file.stats().writes, file.stats().write_errors), (0, 2));
+}
+
+/// Writes what is due, after the pause that the file asks for.
+fn write_when_due(file: &mut ProblemFile, problems: &Problems, now_ms: u64) {
+    while let Some(left) = file.write_if_due(problems, now_ms) {
+        assert!(left <= Duration::from_secs(2), "{left:?}");
+        std::thread::sleep(left);
+    }
+}
+
+#[test]
+fn counts_and_new_problems_are_stored_within_seconds_without_another_list() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let problems = Problems::new();
+    let mut file = ProblemFile::new(folder);
+    let fails = |what: &str, times: usize, at_ms| {
+        (0..times).for_each(|_| {
+            problems.observe_trace("llm.chat", what, &at(at_ms));
+        });
+    };
+    fails("timeout", 1, 1_000);
+    write_when_due(&mut file, &problems, 1_000);
+    let list = fs::read(folder.join(FILE_NAME)).unwrap();
+    fails("timeout", 24, 2_000);
+    fails("partition", 20, 2_000);
+    write_when_due(&mut file, &problems, 3_000);
+    fails("partition", 3, 4_000);
+    let id = problems.observe_check("disk_space", "full", &at(4_000)).unwrap();
+    problems.mute(id, DAY);
+    write_when_due(&mut file, &problems, 5_000);
+    let stored = Stored::read(folder).unwrap();
+    assert_eq!(stored.problems, problems.list(), "a kill loses none of it");
+    assert_eq!(stored.stored_at_ms, 5_000);
+    assert!(fs::read(folder.join(FILE_NAME)).unwrap() == list, "the list is as it was");
+    assert_eq!(file.stats().writes, 3);
+
+    // The next run goes on with the list and its changes, and counts nothing twice.
+    let restored = Problems::new();
+    let mut file = ProblemFile::new(folder);
+    file.restore(&restored, 6_000);
+    assert_eq!(restored.list(), problems.list());
+    restored.observe_trace("llm.chat", "timeout", &at(7_000));
+    write_when_due(&mut file, &restored, 7_000);
+    assert_eq!(Stored::read(folder).unwrap().problems, restored.list());
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "the changes are in the list");
+}
+
+#[test]
+fn changes_that_are_cut_hostile_or_of_another_list_harm_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let problems = Problems::new();
+    let mut file = ProblemFile::new(folder);
+    problems.observe_trace("llm.chat", "timeout", &at(1_000));
+    write_when_due(&mut file, &problems, 1_000);
+    for number in 1..=2 {
+        problems.observe_trace("llm.chat", "timeout", &at(1_000 + number));
+        problems.observe_trace("llm.chat", &word(number as usize), &at(1_000 + number));
+        write_when_due(&mut file, &problems, 1_000 + number);
+    }
+    let path = folder.join("problems.json.changes");
+    let whole = fs::read(&path).unwrap();
+    let count = |content: &[u8]| {
+        fs::write(&path, content).unwrap();
+        let stored = Stored::read(folder).unwrap().problems;
+        stored.iter().find(|problem| problem.cause.what() == "timeout").unwrap().count
+    };
+    assert_eq!(count(&whole), 3);
+    for length in (0..whole.len()).step_by(3) {
+        assert!((1..=3).contains(&count(&whole[..length])), "cut at {length}");
+    }
+    assert_eq!(
+        count(&[&whole[..whole.len() - 9], &whole].concat()),
+        3,
+        "a line goes on behind one that was cut"
+    );
+    for hostile in ["[".repeat(100_000), "\0".repeat(4_096), "{\"list_at_ms\":1000}\n".repeat(9)] {
+        assert_eq!(count(hostile.as_bytes()), 1);
+    }
+    let other = String::from_utf8(whole).unwrap().replace("\"list_at_ms\":1000", "\"list_at_ms\":999");
+    assert_eq!(count(other.as_bytes()), 1, "those of a list of before");
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    assert_eq!(Stored::read(folder).unwrap().problems.len(), 1);
+}
+
+#[test]
+fn many_changes_are_one_list_and_a_list_that_was_removed_is_written_again() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("history");
+    let problems = Problems::new();
+    let mut file = ProblemFile::new(&folder);
+    problems.observe_trace("llm.chat", "timeout", &at(1));
+    write_when_due(&mut file, &problems, 1);
+    fs::remove_dir_all(&folder).unwrap();
+    problems.observe_trace("llm.chat", "partition", &at(2));
+    write_when_due(&mut file, &problems, 2);
+    assert_eq!(Stored::read(&folder).unwrap().problems, problems.list());
+    fs::remove_dir_all(&folder).unwrap();
+    file.write(&problems, 2);
+    assert_eq!(Stored::read(&folder).unwrap().problems, problems.list(), "at an orderly end too");
+
+    // More than the changes take. A list is not written twice in a minute.
+    let mut left = None;
+    for minute in 1..5 {
+        std::thread::sleep(Duration::from_secs(2));
+        for number in 0..256 {
+            let text = format!("{} {} {minute}", word(number), "lorem ipsum ".repeat(30));
+            let error = Occurrence { example: &text, ..at(60_000 * minute) };
+            problems.observe_line(&word(number / 50), &text, Some(&text), &error);
+            problems.observe_panic(&word(number / 50), &text, &error);
+        }
+        left = file.write_if_due(&problems, 60_000 * minute);
+    }
+    assert!(
+        left.is_some_and(|left| left > Duration::from_secs(2) && left <= Duration::from_secs(60)),
+        "{left:?}"
+    );
+    assert_eq!(file.stats().write_errors, 0);
+    assert!(fs::metadata(folder.join("problems.json.changes")).unwrap().len() <= 1 << 20);
+    file.write(&problems, 4);
+    assert_eq!(Stored::read(&folder).unwrap().problems, problems.list());
+}
+
+#[test]
+fn a_change_is_told_once_until_it_is_written() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    let told = || TOLD.swap(0, Ordering::Relaxed);
+    let place = tempfile::tempdir().unwrap();
+    let problems = Problems::new().on_change(|| {
+        TOLD.fetch_add(1, Ordering::Relaxed);
+    });
+    let mut file = ProblemFile::new(place.path());
+    for _ in 0..3 {
+        problems.observe_trace("llm.chat", "timeout", &at(1));
+    }
+    assert_eq!(told(), 1);
+    write_when_due(&mut file, &problems, 1);
+    problems.observe_trace("llm.chat", "timeout", &at(1));
+    assert_eq!(told(), 1, "an error of a known cause too");
+    assert!(file.write_if_due(&problems, 1).is_some(), "it is too early");
+    problems.observe_trace("llm.chat", "timeout", &at(1));
+    assert_eq!(told(), 0, "a flood wakes nobody before it is time");
+    write_when_due(&mut file, &problems, 1);
+    let id = problems.list()[0].id;
+    assert!(problems.mute(id, DAY) && told() == 1);
+    write_when_due(&mut file, &problems, 1);
+    assert_eq!(file.write_if_due(&problems, 1).map(drop), Some(()));
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(file.write_if_due(&problems, 1), None, "nothing changed");
+    assert_eq!((told(), file.stats().writes), (0, 3));
 }
 
 #[test]

@@ -1,28 +1,25 @@
 //! Problems that the node keeps on disk: errors grouped by cause.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
-use obs_facade::history::problems::FILE_NAME;
+use obs_facade::history::ErrorKind;
+use obs_facade::history::problems::{FILE_NAME, Stored};
 
 /// Maximum length in bytes. The node writes less than 4 MB.
-const MAX_BYTES: u64 = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 
-/// Reads the file in the folder of the history.
+/// Reads the files in the folder of the history: the list, and what changed since it was written.
 pub(super) fn read(history: &Path) -> Result<String, String> {
     let path = history.join(FILE_NAME);
-    let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => {
+    let stored = Stored::read(history).map_err(|error| match error.kind() {
+        ErrorKind::Missing => {
             format!("{} does not exist; a node writes it when it has a problem", path.display())
         }
-        _ => format!("cannot read {}: {error}", path.display()),
-    };
-    let mut text = String::new();
-    let file = File::open(&path).map_err(failed)?;
-    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-    match text.len() as u64 {
-        ..=MAX_BYTES => Ok(text),
-        _ => Err(format!("{} has more than 8 MiB", path.display())),
+        _ => error.to_string(),
+    })?;
+    match serde_json::to_string(&stored) {
+        Ok(text) if text.len() <= MAX_BYTES => Ok(text),
+        Ok(_) => Err(format!("{} has more than 8 MiB", path.display())),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }

@@ -3,20 +3,19 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use obs_history::problems::ProblemFile;
 
 use super::hook::{Hook, Teller};
 use super::process::{PROBLEMS, now_ms};
+use super::waking;
 use crate::last_guard::{Guard, Guards};
 
 /// The running keeper. Held while one begins, which waits for no disk.
 static CURRENT: Mutex<Option<Running>> = Mutex::new(None);
-/// Thread of the running keeper. An error that is a new problem takes the lock for reading.
-static THREAD: RwLock<Option<Thread>> = RwLock::new(None);
 /// File of the problems. It outlives a change of the settings, so that nothing of it is counted twice. A keeper holds it while
 /// it reads or writes, so that one which is replaced does not write at the same time.
 static FILE: Mutex<Option<ProblemFile>> = Mutex::new(None);
@@ -62,7 +61,7 @@ fn begin(settings: Settings) -> Option<Running> {
     let run = move || run(of_thread, &is_ending, &running);
     match thread::Builder::new().name("obs-problems".to_owned()).spawn(run) {
         Ok(thread) => {
-            *THREAD.write().unwrap_or_else(PoisonError::into_inner) = Some(thread.thread().clone());
+            waking::set(thread.thread().clone());
             Some(Running { settings, ending, ended })
         }
         Err(error) => {
@@ -76,14 +75,8 @@ impl Running {
     fn end(&self) {
         // Relaxed: the keeper acts on nothing else.
         self.ending.store(true, Ordering::Relaxed);
-        wake();
+        waking::wake();
     }
-}
-
-/// Has the keeper look at once, as for a new problem.
-pub(super) fn wake() {
-    let thread = THREAD.read().unwrap_or_else(PoisonError::into_inner);
-    thread.iter().for_each(Thread::unpark);
 }
 
 fn run(settings: Settings, ending: &AtomicBool, _running: &Sender<()>) {
@@ -97,15 +90,14 @@ fn run(settings: Settings, ending: &AtomicBool, _running: &Sender<()>) {
         // Read first, so that the last round has all that came before the end.
         let is_last = is_ending();
         PROBLEMS.tick(now_ms());
-        if settings.folder.is_some() {
-            store(is_last);
-        }
+        let until_write = if settings.folder.is_some() { store(is_last) } else { None };
         if is_last {
             return;
         }
-        let next = teller.tell(&is_ending).unwrap_or(LOOK);
+        let until_told = teller.tell(&is_ending);
         if !is_ending() {
-            thread::park_timeout(next.min(LOOK));
+            let next = [until_write, until_told].into_iter().flatten().min();
+            thread::park_timeout(next.unwrap_or(LOOK).min(LOOK));
         }
     }
 }
@@ -118,13 +110,15 @@ fn restore(folder: PathBuf) {
     }
 }
 
-fn store(is_last: bool) {
-    if let Some(file) = &mut *lock(&FILE) {
-        match is_last {
-            true => file.write(&PROBLEMS, now_ms()),
-            false => file.write_if_due(&PROBLEMS, now_ms()),
-        }
+/// Stores what changed. Returns the time that is left until it may be.
+fn store(is_last: bool) -> Option<Duration> {
+    let mut file = lock(&FILE);
+    let file = file.as_mut()?;
+    if !is_last {
+        return file.write_if_due(&PROBLEMS, now_ms());
     }
+    file.write(&PROBLEMS, now_ms());
+    None
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,7 +9,7 @@ use obs_log::log::kv::{Error, Key, Value, VisitSource};
 use obs_log::log::{Level, Record};
 
 use super::process::{PROBLEMS, now_ms};
-use super::{keeper, offered};
+use super::{offered, waking};
 use crate::counted;
 
 /// Logger of the lines of obs-trace.
@@ -110,7 +110,7 @@ impl Texts {
             PROBLEMS.observe_line(&self.logger, &self.message, because, &occurrence)
         };
         if news.is_some() {
-            keeper::wake();
+            waking::wake();
         }
     }
 }

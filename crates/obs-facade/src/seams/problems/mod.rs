@@ -10,6 +10,7 @@ mod lines;
 mod offered;
 mod process;
 mod traces;
+mod waking;
 
 use std::sync::{Arc, LazyLock};
 
@@ -76,7 +77,7 @@ pub(crate) fn note_checks(report: &obs_doctor::Report) {
                 let example = &result.detail;
                 let failure = Occurrence { at_ms, count: 1, is_error: true, example, trace_id: None };
                 if PROBLEMS.observe_check(&result.name, &result.detail, &failure).is_some() {
-                    keeper::wake();
+                    waking::wake();
                 }
             }
         }

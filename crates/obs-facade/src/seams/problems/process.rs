@@ -5,8 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use obs_history::problems::Problems;
 
+use super::waking;
+
 pub(super) static PROBLEMS: LazyLock<Problems> =
-    LazyLock::new(|| Problems::new().redaction(obs_doctor::redact));
+    LazyLock::new(|| Problems::new().redaction(obs_doctor::redact).on_change(waking::wake));
 
 /// Returns the problems of this process, which [`configure`](crate::configure) begins to collect. Where a history is kept
 /// they have those of earlier runs too.

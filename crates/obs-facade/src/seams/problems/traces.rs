@@ -6,7 +6,7 @@ use obs_history::problems::Occurrence;
 use obs_trace::{Observer, Status, TraceRecord, Value};
 
 use super::process::{PROBLEMS, now_ms};
-use super::{keeper, offered};
+use super::{offered, waking};
 
 /// Observer that counts the traces that fail.
 pub(super) struct Failures;
@@ -32,7 +32,7 @@ impl Observer for Failures {
             status => PROBLEMS.observe_trace(place, status.as_str(), &failure),
         };
         if news.is_some() {
-            keeper::wake();
+            waking::wake();
         }
     }
 }
