@@ -83,6 +83,7 @@ impl DayFiles {
     /// Makes the folder if need be and opens the file of `today`, so that an error is known before anything is logged. If the
     /// disk is full or the process may open no more files at the moment, the writer opens it later.
     pub(crate) fn prepare(&mut self, today: i32) -> Result<(), Error> {
+        check_named(&self.dir)?;
         match self.begin_day(today) {
             // Not the folder's fault. The writer tries again, and says so when a line has to wait.
             Err(error) if is_shortage(&error) => Ok(()),
@@ -282,7 +283,16 @@ fn make_folder(dir: &Path, group: Option<Group>) -> io::Result<()> {
 
 /// Checks that [`DayFiles::prepare`] could use the folder, and changes nothing.
 pub(crate) fn check_folder(dir: &Path) -> Result<(), Error> {
+    check_named(dir)?;
     may_write(dir).map_err(|error| folder_error(dir, &error))
+}
+
+/// Refuses the empty path. It would stand for the working directory, which may change.
+fn check_named(dir: &Path) -> Result<(), Error> {
+    if !dir.as_os_str().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Folder, "no folder is named", "name a folder for the day files"))
 }
 
 /// Whether this user may write `dir`, or make it in the nearest folder above that exists. Fails as the system would.

@@ -141,6 +141,14 @@ fn an_error_names_the_bad_folder() {
 }
 
 #[test]
+fn a_folder_without_a_name_is_refused() {
+    let no_name = Path::new("");
+    for error in [DayFiles::new(no_name).prepare(MAY_26).unwrap_err(), check_folder(no_name).unwrap_err()] {
+        assert_eq!((error.kind(), error.problem()), (ErrorKind::Folder, "no folder is named"));
+    }
+}
+
+#[test]
 fn a_torn_tail_does_not_spoil_the_next_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("2026-05-26.log");
