@@ -15,9 +15,10 @@ const FILTERS = ["level", "logger", "text", "trace"];
 const LOG_NAMES = [...FILTERS, "since", "until", "n", "around"];
 const TRACE_NAMES = ["capability", "status", "min_ms", "id", "since", "until", "sort", "active", "n"];
 
-/** Lines of an event, and time between events, as of the node. */
+/** Lines of an event, time between events, and lines with which a tail begins, as of the node. */
 const LINES = 500;
 const PACE_MS = 250;
+const FIRST = 200;
 
 const unknown = (message) => new Refused(404, "not_found", message);
 
@@ -118,13 +119,16 @@ function linesOf(world, query, n) {
   return logs(world, read.filter(query), { ...read.window(query), around: read.instant(query, "around"), n });
 }
 
-/** Sends lines as they are made. `shown` + `filtered` + `skipped` = `written`. */
+/** Sends the last lines, and then lines as they are made. `shown` + `filtered` + `skipped` = `written`. */
 function tail({ query, node, request, response }) {
   read.check(query, FILTERS, "field");
   const filter = read.filter(query);
   response.writeHead(200, { "Content-Type": "text/event-stream" });
   response.write("retry: 2000\n\n");
-  let written = 0;
+  const { last } = node.world;
+  const matching = last.filter((made) => isMatch(filter, made));
+  let written = last.length;
+  if (written > 0) send({ lines: matching, skipped: 0, filtered: written - matching.length, written });
   let carry = 0;
   const timer = setInterval(() => {
     if (node.world.isEmpty) return response.write(": alive\n\n");
@@ -134,12 +138,17 @@ function tail({ query, node, request, response }) {
     const event = { lines: [], skipped: 0, filtered: 0, written: (written += count) };
     for (let at = written - count; at < written; at += 1) {
       const made = line(node.world, at);
+      last.push(made);
       if (!isMatch(filter, made)) event.filtered += 1;
       else if (event.lines.length < LINES) event.lines.push(made);
       else event.skipped += 1;
     }
-    if (count > 0) response.write(`event: lines\ndata: ${JSON.stringify(event)}\n\n`);
+    last.splice(0, last.length - FIRST);
+    if (count > 0) send(event);
   }, PACE_MS);
+  function send(event) {
+    response.write(`event: lines\ndata: ${JSON.stringify(event)}\n\n`);
+  }
   request.on("close", () => clearInterval(timer));
 }
 

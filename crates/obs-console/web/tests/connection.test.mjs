@@ -50,6 +50,44 @@ test("a tail goes on after the node was away", { timeout: 60_000, skip: needsMoc
   await close();
 });
 
+test("a tail that begins again repeats no line and marks the break", { timeout: 60_000, skip: needsMock }, async (context) => {
+  const target = await node({ rate: 40 }, context);
+  const { page, close } = await open(browser, target.url);
+  await go(page, target.url, "logs");
+  const rows = () => page.locator(".line").first().getAttribute("aria-setsize").then(Number);
+  await page.waitForFunction(() => Number(document.querySelector(".line")?.getAttribute("aria-setsize")) > 40);
+  target.state.down = true;
+  target.cut();
+  await page.getByRole("status").getByText("not connected").waitFor();
+  target.state.rate = 0;
+  target.state.down = false;
+  await page.getByText(/The connection was lost at \d\d:\d\d:\d\d/).waitFor();
+  const { written, shown, filtered, skipped } = books(await page.locator(".tail-state .soft").textContent());
+  assert.equal(await rows(), shown, "the list has the lines that are counted");
+  assert.equal(shown + filtered + skipped, written);
+  await close();
+});
+
+test("a tail that begins again while it is read waits with it", { timeout: 60_000, skip: needsMock }, async (context) => {
+  const target = await node({ rate: 40 }, context);
+  const { page, close } = await open(browser, target.url);
+  await go(page, target.url, "logs");
+  await page.locator(".line").first().waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const seen = await page.locator(".line").first().textContent();
+  target.state.down = true;
+  target.cut();
+  await page.getByRole("status").getByText("not connected").waitFor();
+  target.state.down = false;
+  await page.getByText(/The connection was lost at .* These lines are from before/).waitFor();
+  assert.equal(await page.locator(".line").first().textContent(), seen, "the list stays");
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByText(/The connection was lost at .* The list begins anew/).waitFor();
+  const { written, shown, filtered, skipped } = books(await page.locator(".tail-state .soft").textContent());
+  assert.equal(shown + filtered + skipped, written);
+  await close();
+});
+
 /** Reads the counts of a tail. */
 function books(text) {
   const of = (name) => Number(new RegExp(`([\\d,]+) ${name}`).exec(text)[1].replaceAll(",", ""));

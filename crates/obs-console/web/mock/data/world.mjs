@@ -19,6 +19,8 @@ export class World {
     this.muted = new Map();
     /** @type {number | null} */
     this.doctorRanAt = isEmpty ? null : this.startedAt - 40;
+    /** The last lines of the log. @type {Record<string, unknown>[]} */
+    this.last = [];
   }
 
   /** Number of traces so far. */

@@ -19,6 +19,10 @@ export interface TailState {
   skipped: number;
   filtered: number;
   written: number;
+  /** Time of the last break of the connection, in RFC 3339. */
+  lostAt: string | null;
+  /** Whether `lines` are from before that break, because the tail is paused. The counts are those since then. */
+  isFromBefore: boolean;
   isOpen: boolean;
   /** Reason that the node gave for the end of the tail. */
   reason: string | null;
@@ -26,7 +30,19 @@ export interface TailState {
 
 /** A tail of one filter. `changed` is called at most once a frame. */
 export class Tail {
-  state: TailState = { lines: [], first: 0, waiting: 0, shown: 0, skipped: 0, filtered: 0, written: 0, isOpen: false, reason: null };
+  state: TailState = {
+    lines: [],
+    first: 0,
+    waiting: 0,
+    shown: 0,
+    skipped: 0,
+    filtered: 0,
+    written: 0,
+    lostAt: null,
+    isFromBefore: false,
+    isOpen: false,
+    reason: null,
+  };
   private source: EventSource | null = null;
   private pending: Line[] = [];
   private paused = false;
@@ -34,6 +50,9 @@ export class Tail {
   private timer = 0;
   private failures = 0;
   private ended = false;
+  /** Whether nothing has come yet over this connection. */
+  private isNew = true;
+  private lostAt: string | null = null;
 
   constructor(
     private readonly search: string,
@@ -61,8 +80,8 @@ export class Tail {
     this.source = source;
     source.addEventListener("open", () => {
       this.failures = 0;
-      // The node counts from zero for each connection.
-      this.state = { ...this.state, isOpen: true, reason: null, shown: 0, skipped: 0, filtered: 0, written: 0 };
+      this.isNew = true;
+      this.state = { ...this.state, isOpen: true, reason: null };
       connection.set("ok");
       this.tell();
     });
@@ -76,6 +95,7 @@ export class Tail {
       // The browser's own attempts have no growing pause, and end after some answers. So this page makes them itself.
       source.close();
       if (this.ended) return;
+      if (this.state.isOpen) this.lostAt = new Date().toISOString();
       this.state = { ...this.state, isOpen: false };
       this.failures += 1;
       this.timer = window.setTimeout(() => this.open(), Math.min(1000 * 2 ** (this.failures - 1), LONGEST_PAUSE_MS));
@@ -83,7 +103,16 @@ export class Tail {
     });
   }
 
+  /** Begins anew. The node begins each connection with its last lines, of which some may be here already, and counts from zero. */
+  private begin(): void {
+    this.isNew = false;
+    this.pending = [];
+    const isFromBefore = this.state.lines.length > 0;
+    this.state = { ...this.state, waiting: 0, shown: 0, skipped: 0, filtered: 0, written: 0, lostAt: this.lostAt, isFromBefore };
+  }
+
   private receive(event: TailLines): void {
+    if (this.isNew) this.begin();
     for (const line of event.lines) this.pending.push(line);
     const { state } = this;
     this.state = {
@@ -101,8 +130,8 @@ export class Tail {
 
   private take(): void {
     const all = this.state.lines.concat(this.pending);
-    const gone = Math.max(0, all.length - KEPT);
-    this.state = { ...this.state, lines: gone > 0 ? all.slice(gone) : all, first: this.state.first + gone, waiting: 0 };
+    const gone = this.state.isFromBefore ? this.state.lines.length : Math.max(0, all.length - KEPT);
+    this.state = { ...this.state, lines: gone > 0 ? all.slice(gone) : all, first: this.state.first + gone, waiting: 0, isFromBefore: false };
     this.pending = [];
   }
 

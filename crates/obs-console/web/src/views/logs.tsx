@@ -4,7 +4,7 @@ import type { LogLines } from "../api";
 import type { ViewProps } from "../app";
 import { LineHistogram } from "../charts/histogram";
 import { address, query } from "../client";
-import { count } from "../format";
+import { count, shortTime } from "../format";
 import { Answer } from "../parts/answer";
 import { Empty } from "../parts/empty";
 import { ChoiceFilter, TextFilter } from "../parts/text-filter";
@@ -63,7 +63,7 @@ export function LogsView({ route }: ViewProps) {
           <TextFilter name="trace" label="Trace" value={of("trace")} size={16} />
         </form>
       )}
-      {mode === "tail" && <LiveTail key={query(filter)} search={query(filter)} />}
+      {mode === "tail" && <LiveTail key={query(filter)} search={query(filter)} filters={keep(route.params)} />}
       {mode === "search" && <Search filter={filter} params={route.params} />}
       {mode === "around" && <Around at={of("around")} />}
     </section>
@@ -74,7 +74,7 @@ function keep(params: URLSearchParams): Record<string, string> {
   return Object.fromEntries(["level", "logger", "text", "trace", "field"].map((name) => [name, params.get(name) ?? ""]));
 }
 
-function LiveTail({ search }: { search: string }) {
+function LiveTail({ search, filters }: { search: string; filters: Record<string, string> }) {
   const [state, setState] = useState<TailState | null>(null);
   const [isPaused, setPaused] = useState(false);
   const [chosen, setChosen] = useState<number | null>(null);
@@ -96,7 +96,7 @@ function LiveTail({ search }: { search: string }) {
         ) : state.isOpen ? (
           <>
             No matching line since this view was opened. Each line is here as soon as the node writes it. Make a call, use fewer filters, or
-            look at the <a href={link("logs", { ...keep(new URLSearchParams(search)), mode: "search" })}>lines of the last hour</a>.
+            look at the <a href={link("logs", { ...filters, mode: "search" })}>lines of the last hour</a>.
           </>
         ) : (
           `The tail is not connected${reasonOf(state)}. This page tries again by itself.`
@@ -111,19 +111,24 @@ function LiveTail({ search }: { search: string }) {
         <button type="button" aria-pressed={isPaused} onClick={() => pause(!isPaused)}>
           {isPaused ? "Go on" : "Pause"}
         </button>{" "}
-        <span role="status">
-          {isPaused
-            ? state.waiting === 1
-              ? "1 line waits"
-              : `${count(state.waiting)} lines wait`
-            : state.isOpen
-              ? "live"
-              : `not connected${reasonOf(state)}, trying again`}
-        </span>{" "}
+        <span role="status">{statusOf(state, isPaused)}</span>{" "}
         <span class="soft">
           {count(state.written)} written = {count(state.shown)} shown + {count(state.filtered)} filtered + {count(state.skipped)} skipped
         </span>
       </p>
+      {state.lostAt !== null && (
+        <p class="note">
+          The connection was lost at {shortTime(state.lostAt)}.{" "}
+          {state.isFromBefore ? (
+            "These lines are from before. Go on to see the newer ones."
+          ) : (
+            <>
+              The list begins anew with the last lines of the log. Older ones are in the{" "}
+              <a href={link("logs", { ...filters, mode: "search" })}>search</a>.
+            </>
+          )}
+        </p>
+      )}
       <LineList
         lines={state.lines}
         first={state.first}
@@ -139,6 +144,13 @@ function LiveTail({ search }: { search: string }) {
       {line && <LineDetail line={line} onClose={() => setChosen(null)} />}
     </>
   );
+}
+
+function statusOf(state: TailState, isPaused: boolean): string {
+  const connection = state.isOpen ? "live" : `not connected${reasonOf(state)}, trying again`;
+  if (!isPaused) return connection;
+  const waiting = state.waiting === 1 ? "1 line waits" : `${count(state.waiting)} lines wait`;
+  return state.isOpen ? waiting : `${waiting}, ${connection}`;
 }
 
 function reasonOf(state: TailState): string {
