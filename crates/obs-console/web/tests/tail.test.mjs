@@ -56,6 +56,33 @@ test("the tail stops while it is read and says how many lines wait", { timeout: 
   await close();
 });
 
+test("what is too much for a pause is skipped, and lines that leave the list are counted", { timeout: 60_000, skip: needsMock }, async (context) => {
+  const target = await node({ rate: FAST }, context);
+  const { page, faults, close } = await open(browser, target.url);
+  await go(page, target.url, "logs");
+  await page.locator(".line").first().waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("status").getByText("5,000 lines wait").waitFor();
+  await new Promise((later) => setTimeout(later, 1000));
+  await page.getByRole("status").getByText("5,000 lines wait").waitFor();
+  const during = await page.locator(".tail-state .soft").textContent();
+  assert.match(during, /\+ 5,000 waiting/);
+  target.state.rate = 0;
+  const paused = await books(page);
+  assert.equal(paused.shown + paused.filtered + paused.skipped + 5000, paused.written);
+  await page.getByRole("button", { name: "Go on" }).click();
+  const gone = page.getByText(/older lines? left this list/);
+  await gone.waitFor();
+  const left = Number(/([\d,]+) older/.exec(await gone.textContent())[1].replaceAll(",", ""));
+  const { written, shown, filtered, skipped } = await books(page);
+  const rows = Number(await page.locator(".line").first().getAttribute("aria-setsize"));
+  assert.equal(rows, 5000);
+  assert.equal(shown, rows + left, "a line that was in the list is shown");
+  assert.equal(shown + filtered + skipped, written);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 test("a filter of the tail counts the lines that it leaves out", { timeout: 60_000, skip: needsMock }, async (context) => {
   const target = await node({ rate: 200 }, context);
   const { page, close } = await open(browser, target.url);

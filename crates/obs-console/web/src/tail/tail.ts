@@ -5,7 +5,7 @@ import { address, connection, escaped } from "../client";
 
 export type Line = Record<string, unknown>;
 
-/** Lines that are kept for scrolling. */
+/** Lines that are kept for scrolling, and lines that may wait during a pause. */
 const KEPT = 5000;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -15,7 +15,10 @@ export interface TailState {
   first: number;
   /** Lines that wait while the tail is paused. */
   waiting: number;
+  /** Lines that are or were in the list since the connection began. `shown`, `filtered`, `skipped` and `waiting` are `written`. */
   shown: number;
+  /** Lines among `shown` that have left the list, because newer ones needed their place. */
+  gone: number;
   skipped: number;
   filtered: number;
   written: number;
@@ -35,6 +38,7 @@ export class Tail {
     first: 0,
     waiting: 0,
     shown: 0,
+    gone: 0,
     skipped: 0,
     filtered: 0,
     written: 0,
@@ -108,30 +112,40 @@ export class Tail {
     this.isNew = false;
     this.pending = [];
     const isFromBefore = this.state.lines.length > 0;
-    this.state = { ...this.state, waiting: 0, shown: 0, skipped: 0, filtered: 0, written: 0, lostAt: this.lostAt, isFromBefore };
+    this.state = { ...this.state, waiting: 0, shown: 0, gone: 0, skipped: 0, filtered: 0, written: 0, lostAt: this.lostAt, isFromBefore };
   }
 
   private receive(event: TailLines): void {
     if (this.isNew) this.begin();
     for (const line of event.lines) this.pending.push(line);
+    const surplus = Math.max(0, this.pending.length - KEPT);
+    this.pending.splice(0, surplus);
     const { state } = this;
     this.state = {
       ...state,
-      shown: state.shown + event.lines.length,
-      skipped: state.skipped + event.skipped,
+      waiting: this.pending.length,
+      skipped: state.skipped + event.skipped + surplus,
       filtered: state.filtered + event.filtered,
       written: event.written,
     };
     if (!this.paused) this.take();
-    else if (this.pending.length > KEPT) this.pending.splice(0, this.pending.length - KEPT);
-    this.state.waiting = this.paused ? this.state.waiting + event.lines.length : 0;
     this.tell();
   }
 
   private take(): void {
-    const all = this.state.lines.concat(this.pending);
-    const gone = this.state.isFromBefore ? this.state.lines.length : Math.max(0, all.length - KEPT);
-    this.state = { ...this.state, lines: gone > 0 ? all.slice(gone) : all, first: this.state.first + gone, waiting: 0, isFromBefore: false };
+    const { state } = this;
+    const before = state.isFromBefore ? [] : state.lines;
+    const all = before.concat(this.pending);
+    const gone = Math.max(0, all.length - KEPT);
+    this.state = {
+      ...state,
+      lines: gone > 0 ? all.slice(gone) : all,
+      first: state.first + state.lines.length - before.length + gone,
+      waiting: 0,
+      shown: state.shown + this.pending.length,
+      gone: state.gone + gone,
+      isFromBefore: false,
+    };
     this.pending = [];
   }
 

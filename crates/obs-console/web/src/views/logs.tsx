@@ -114,8 +114,15 @@ function LiveTail({ search, filters }: { search: string; filters: Record<string,
         <span role="status">{statusOf(state, isPaused)}</span>{" "}
         <span class="soft">
           {count(state.written)} written = {count(state.shown)} shown + {count(state.filtered)} filtered + {count(state.skipped)} skipped
+          {state.waiting > 0 && ` + ${count(state.waiting)} waiting`}
         </span>
       </p>
+      {state.gone > 0 && (
+        <p class="soft">
+          {state.gone === 1 ? "1 older line left this list. It is" : `${count(state.gone)} older lines left this list. They are`} in the{" "}
+          <a href={link("logs", { ...filters, mode: "search" })}>search</a>.
+        </p>
+      )}
       {state.lostAt !== null && (
         <p class="note">
           The connection was lost at {shortTime(state.lostAt)}.{" "}
