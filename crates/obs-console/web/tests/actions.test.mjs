@@ -255,6 +255,32 @@ onPage("the checks run and are copied as text", "doctor", async (page) => {
   for (const check of checks) assert.ok(text.includes(check.name), check.name);
 });
 
+onPage("a line is copied as JSON", "logs?mode=search", async (page) => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.locator(".line button").first().click();
+  await page.getByRole("button", { name: "Copy as JSON" }).click();
+  await page.getByText("Copied.").waitFor();
+  const line = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  assert.equal(typeof line.msg, "string");
+}, { skip: needsData });
+
+onPage("a text that cannot be copied is selected", "doctor", async (page) => {
+  // As on a page of plain `http` from another machine.
+  await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+  await page.getByRole("button", { name: "Run the checks" }).click();
+  await page.getByText(/passed, .* failed/).waitFor();
+  await page.getByRole("button", { name: "Copy as text" }).click();
+  await page.getByText("does not let this page copy").waitFor();
+  assert.equal(await page.getByText("Copied.").count(), 0);
+  const { checks } = await read(page, target.url, "doctor");
+  const selected = await page.evaluate(() => document.activeElement.value.slice(document.activeElement.selectionStart, document.activeElement.selectionEnd));
+  for (const check of checks) assert.ok(selected.includes(check.name), check.name);
+  await go(page, target.url, "logs?mode=search");
+  await page.locator(".line button").first().click();
+  await page.getByRole("button", { name: "Copy as JSON" }).click();
+  await page.getByText("does not let this page copy").waitFor();
+}, { skip: needsData });
+
 onPage("a problem is muted and unmuted", "problems", async (page) => {
   const items = page.locator(".problems > li");
   const before = await items.count();

@@ -19,7 +19,7 @@ export function Found({ lines, begin, chosen: first = -1 }: Props) {
   return (
     <>
       <LineList lines={lines} first={0} follows={false} begin={begin} chosen={chosen} onChoose={setChosen} />
-      {line && <LineDetail line={line} onClose={() => setChosen(null)} />}
+      {line && <LineDetail key={chosen} line={line} onClose={() => setChosen(null)} />}
     </>
   );
 }

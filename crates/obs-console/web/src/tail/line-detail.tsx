@@ -1,4 +1,5 @@
 import { utc } from "../format";
+import { CopyButton } from "../parts/copy";
 import { FieldList } from "../parts/field-list";
 import { Status } from "../parts/status";
 import { Time } from "../parts/time";
@@ -26,9 +27,7 @@ export function LineDetail({ line, onClose }: { line: Line; onClose: () => void 
           </>
         )}
         <a href={link("logs", { mode: "around", around: at })}>Lines around it</a>{" "}
-        <button type="button" onClick={() => void navigator.clipboard?.writeText(JSON.stringify(line))}>
-          Copy as JSON
-        </button>{" "}
+        <CopyButton label="Copy as JSON" text={() => JSON.stringify(line)} />{" "}
         <button type="button" onClick={onClose}>
           Close
         </button>

@@ -1,8 +1,7 @@
-import { useState } from "preact/hooks";
-
 import type { Check, Doctor } from "../api";
 import { duration, fieldText } from "../format";
 import { Answer } from "../parts/answer";
+import { CopyButton } from "../parts/copy";
 import { Empty } from "../parts/empty";
 import { FieldList } from "../parts/field-list";
 import { Status } from "../parts/status";
@@ -13,11 +12,7 @@ import { usePoll } from "../poll";
 export function DoctorView() {
   const polled = usePoll<Doctor>("doctor", 15_000);
   const writing = useWrite(polled.reload);
-  const [isCopied, setCopied] = useState(false);
-  const run = async () => {
-    setCopied(false);
-    await writing.send("POST", "doctor/run");
-  };
+  const run = () => writing.send("POST", "doctor/run");
   return (
     <section>
       <h1>Doctor</h1>
@@ -25,18 +20,7 @@ export function DoctorView() {
         <button type="button" disabled={writing.isRunning} onClick={() => void run()}>
           {writing.isRunning ? "Running …" : "Run the checks"}
         </button>{" "}
-        {polled.value && (
-          <button
-            type="button"
-            onClick={() => {
-              void navigator.clipboard?.writeText(asText(polled.value!));
-              setCopied(true);
-            }}
-          >
-            Copy as text
-          </button>
-        )}{" "}
-        <span role="status">{isCopied && "Copied."}</span>
+        {polled.value && <CopyButton key={polled.value.ran_at} label="Copy as text" text={() => asText(polled.value!)} />}
       </p>
       <Refusal of={writing} />
       <Answer of={polled}>

@@ -148,7 +148,7 @@ function LiveTail({ search, filters }: { search: string; filters: Record<string,
           if (number !== null) pause(true);
         }}
       />
-      {line && <LineDetail line={line} onClose={() => setChosen(null)} />}
+      {line && <LineDetail key={chosen} line={line} onClose={() => setChosen(null)} />}
     </>
   );
 }
