@@ -59,6 +59,24 @@ onPage("the slider goes back fourteen days", "overview", async (page) => {
   await shown(page);
 });
 
+onPage("each key moves the slider by one step, and its label is the end of the window", "overview", async (page) => {
+  // The second half of a quarter of an hour.
+  await page.clock.setFixedTime(new Date("2026-05-26T12:10:00Z"));
+  await page.reload();
+  await shown(page);
+  const slider = page.getByRole("slider");
+  await slider.focus();
+  for (const wanted of ["12:00:00", "11:45:00", "11:30:00"]) {
+    await slider.press("ArrowLeft");
+    await page.waitForFunction((time) => decodeURIComponent(location.hash).includes(`T${time}`), wanted);
+    await page.getByText(new RegExp(`until .*${wanted}$`)).waitFor();
+  }
+  await slider.press("ArrowRight");
+  await page.waitForFunction(() => decodeURIComponent(location.hash).includes("T11:45:00"));
+  await go(page, target.url, "overview?until=2026-05-26T11%3A52%3A11.000Z");
+  await page.getByText(/until .*11:52:11$/).waitFor();
+}, { page: { timezoneId: "UTC" }, skip: needsData });
+
 onPage("a capability opens to charts and closes", "overview", async (page, context) => {
   const row = page.locator("table.capabilities tbody tr").first();
   if ((await row.count()) === 0) return context.skip("no call in the window");

@@ -3,19 +3,17 @@ import { useEffect, useState } from "preact/hooks";
 import { localTime } from "../format";
 import { change } from "../route";
 import { LENGTHS, type TimeSpan } from "../span";
-
-const DAYS = 14;
-/** Steps of the slider a day: one each quarter of an hour. */
-const STEPS = 96;
-const STEP_MS = 86_400_000 / STEPS;
+import { STEPS, endOf, stepOf } from "./steps";
 
 /** Chooses the length of the window, and its end up to 14 days ago. */
 export function WindowPicker({ span }: { span: TimeSpan }) {
-  const chosen = span.until === null ? 0 : -Math.min(Math.round((Date.now() - Date.parse(span.until)) / STEP_MS), DAYS * STEPS);
-  const [back, setBack] = useState(chosen);
-  useEffect(() => setBack(chosen), [chosen]);
-  const end = (steps: number) => (steps === 0 ? null : new Date(Math.floor(Date.now() / STEP_MS + steps) * STEP_MS).toISOString());
-  const at = end(back);
+  // One moment for what is shown and for what a key or the pointer chooses.
+  const now = Date.now();
+  const chosen = stepOf(span.until, now);
+  const [step, setStep] = useState(chosen);
+  useEffect(() => setStep(chosen), [chosen, span.until]);
+  // The end of the window may be between two steps.
+  const at = step === chosen ? span.until : endOf(step, now);
   const text = at === null ? "now" : localTime(at);
   return (
     <div class="picker" role="group" aria-label="Window of time">
@@ -29,14 +27,14 @@ export function WindowPicker({ span }: { span: TimeSpan }) {
       <label class="until">
         <input
           type="range"
-          min={-DAYS * STEPS}
+          min={-STEPS}
           max={0}
           step={1}
-          value={back}
+          value={step}
           aria-label="End of the window"
           aria-valuetext={text}
-          onInput={(event) => setBack(Number(event.currentTarget.value))}
-          onChange={(event) => change({ until: end(Number(event.currentTarget.value)) })}
+          onInput={(event) => setStep(Number(event.currentTarget.value))}
+          onChange={(event) => change({ until: endOf(Number(event.currentTarget.value), now) })}
         />
         <span>until {text}</span>
       </label>
