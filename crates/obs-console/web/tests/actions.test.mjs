@@ -203,6 +203,26 @@ onPage("broken and large traces are drawn", "traces", async (page) => {
   assert.ok(circular);
 }, { skip: needsData });
 
+onPage("the cause of a line can be read on a narrow screen", "logs?mode=search&level=error", async (page) => {
+  const line = page.locator(".line", { has: page.getByText("forwarding failed", { exact: true }) }).last();
+  const rest = await line.locator(".rest").boundingBox();
+  const message = await line.locator(".msg").boundingBox();
+  assert.ok(rest !== null && Math.abs(rest.y - message.y) < 6, "beside the message");
+  assert.ok(360 - rest.x > 150, JSON.stringify(rest));
+}, { skip: needsData, page: { width: 360 } });
+
+onPage("a message that does not fit ends with an ellipsis", "logs?mode=search", async (page) => {
+  const found = await page.locator(".line").evaluateAll((all) =>
+    all.flatMap((line) => {
+      const text = line.querySelector(".msg").parentElement;
+      const isCut = line.querySelector("button").scrollWidth > line.querySelector("button").clientWidth;
+      return [{ isCut, overflow: getComputedStyle(text).textOverflow }];
+    }),
+  );
+  assert.ok(found.length > 0);
+  for (const { isCut, overflow } of found) assert.ok(!isCut && overflow === "ellipsis", JSON.stringify(found));
+}, { skip: needsData });
+
 onPage("an unknown trace says so", "trace/unknown", async (page) => {
   await page.getByRole("alert").waitFor();
 });

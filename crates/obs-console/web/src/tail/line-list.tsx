@@ -94,8 +94,10 @@ function LineText({ line }: { line: Line }) {
       </time>
       <span class="level">{String(line.level ?? "")}</span>
       <bdi class="logger">{String(line.logger ?? "")}</bdi>
-      <bdi class="msg">{String(line.msg ?? "")}</bdi>
-      {rest.length > 0 && <bdi class="rest">{rest.map((name) => `${name}=${fieldText(line[name])}`).join(" ")}</bdi>}
+      <span class="text">
+        <bdi class="msg">{String(line.msg ?? "")}</bdi>{" "}
+        {rest.length > 0 && <bdi class="rest">{rest.map((name) => `${name}=${fieldText(line[name])}`).join(" ")}</bdi>}
+      </span>
     </>
   );
 }
