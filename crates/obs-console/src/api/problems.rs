@@ -25,7 +25,7 @@ pub struct Problem {
     pub place: String,
     /// Message without its variable parts, error code, or detail of the check.
     pub title: String,
-    /// First cause.
+    /// First cause. Of failed calls it is the cause of one of the last ones; others may have another.
     pub cause: Option<String>,
     /// Advice of a check.
     pub fix: Option<String>,

@@ -263,7 +263,7 @@ export type Problem = {
   place: string,
   /** Message without its variable parts, error code, or detail of the check. */
   title: string,
-  /** First cause. */
+  /** First cause. Of failed calls it is the cause of one of the last ones; others may have another. */
   cause: string | null,
   /** Advice of a check. */
   fix: string | null,

@@ -151,3 +151,10 @@ export function shortId(id: string): string {
 export function fieldText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value) ?? String(value);
 }
+
+/** Returns the names of fields, those that tell why something failed first. */
+export function fieldNames(fields: Record<string, unknown>): string[] {
+  const names = Object.keys(fields);
+  const first = ["cause", "error"].filter((name) => names.includes(name));
+  return [...first, ...names.filter((name) => !first.includes(name))];
+}

@@ -203,6 +203,27 @@ onPage("broken and large traces are drawn", "traces", async (page) => {
   assert.ok(circular);
 }, { skip: needsData });
 
+onPage("a failed trace shows its cause in its header, on the failed row and in its lines", "traces", async (page) => {
+  const { traces } = await read(page, target.url, "traces?n=1000");
+  let failed;
+  for (const one of traces.filter((trace) => trace.status === "partition" && trace.spans === 5)) {
+    const { parts } = await read(page, target.url, `traces/${one.trace_id}`);
+    if (parts[0].trace.spans.some(({ fields }) => fields.cause)) failed = one;
+  }
+  await go(page, target.url, `trace/${failed.trace_id}`);
+  const header = page.locator(".card .why");
+  assert.equal(await header.textContent(), `Cause: ${failed.cause}`);
+  const rows = page.locator(".waterfall .row", { has: page.locator(".status.bad") });
+  for (const row of await rows.all()) if (!(await row.getAttribute("class")).includes("root")) assert.equal(await row.locator(".cause").textContent(), failed.cause);
+  assert.ok((await rows.count()) >= 2);
+}, { skip: needsData });
+
+onPage("the cause of a line comes before its other fields", "logs?mode=search&level=error", async (page) => {
+  const rest = page.locator(".line .rest");
+  for (const text of await rest.allTextContents()) assert.match(text, /^(cause=.* )?error=/);
+  assert.ok((await rest.count()) > 0);
+}, { skip: needsData });
+
 onPage("the cause of a line can be read on a narrow screen", "logs?mode=search&level=error", async (page) => {
   const line = page.locator(".line", { has: page.getByText("forwarding failed", { exact: true }) }).last();
   const rest = await line.locator(".rest").boundingBox();

@@ -53,7 +53,7 @@ fn shown(problem: &obs_history::problems::Problem, kind: ProblemKind) -> Problem
         kind,
         place: problem.cause.place().to_owned(),
         title: problem.cause.what().to_owned(),
-        cause: problem.cause.because().map(str::to_owned),
+        cause: cause(problem),
         fix: None,
         count: problem.count,
         first_seen: at(problem.first_seen_ms),
@@ -62,6 +62,16 @@ fn shown(problem: &obs_history::problems::Problem, kind: ProblemKind) -> Problem
         state,
         muted_until,
     }
+}
+
+/// Returns the first cause. That of a failed call is in the example, after the capability and the code.
+#[cfg(feature = "history")]
+fn cause(problem: &obs_history::problems::Problem) -> Option<String> {
+    if problem.cause.kind() != Kind::Trace {
+        return problem.cause.because().map(str::to_owned);
+    }
+    let (_, cause) = problem.example.split_once(&format!(": {}: ", problem.cause.what()))?;
+    Some(cause.to_owned())
 }
 
 /// Mutes a problem until a time, or ends its silence.
@@ -83,4 +93,33 @@ pub(super) fn mute(_: &Past, id: &str, _: Option<u64>) -> Result<(), Failure> {
 fn unknown(id: &str) -> Failure {
     let id: String = id.chars().take(64).flat_map(char::escape_default).collect();
     Failure::NotFound(format!("there is no problem {id}"))
+}
+
+#[cfg(all(test, feature = "history"))]
+mod tests {
+    use obs_history::problems::{Occurrence, Problems as Table};
+
+    use super::*;
+
+    #[test]
+    fn a_failed_call_has_the_cause_of_its_example() {
+        let cause_of = |example: &str| {
+            let table = Table::new();
+            let failure =
+                Occurrence { at_ms: 1_000, count: 1, is_error: true, example: &example, trace_id: None };
+            table.observe_trace("llm.chat", "partition", &failure);
+            shown(&table.list()[0], ProblemKind::Trace).cause
+        };
+        let refused = "connect http://127.0.0.1:11434: connection refused";
+        assert_eq!(cause_of(&format!("llm.chat: partition: {refused}")).as_deref(), Some(refused));
+        assert_eq!(cause_of("llm.chat: partition"), None, "no span has a cause");
+    }
+
+    #[test]
+    fn a_line_has_the_cause_without_its_variable_parts() {
+        let table = Table::new();
+        let line = Occurrence { at_ms: 1_000, count: 1, is_error: true, example: &"x", trace_id: None };
+        table.observe_line("bus", "down", Some("port 80 is taken"), &line);
+        assert_eq!(shown(&table.list()[0], ProblemKind::Line).cause.as_deref(), Some("port … is taken"));
+    }
 }

@@ -9,6 +9,8 @@ import { TRACE_STEP, TRACES_BEFORE } from "./world.mjs";
 
 const NAMES = ["llm.chat", "rag.query", "web:GET /items/{id}", MARKUP, TURNED, LONG];
 
+const CAUSE = "connect http://127.0.0.1:11434: connection refused";
+
 /** Spans of a trace that has the most of them. */
 const MANY = 128;
 
@@ -26,7 +28,7 @@ function summary(world, at) {
     duration_ms: 12.345 + ((at * 97) % 900),
     status: failed ? "partition" : at % 13 === 6 ? "cancelled" : "ok",
     spans: spansOf(at).length,
-    cause: failed ? "connect http://127.0.0.1:11434: connection refused" : null,
+    cause: failed ? CAUSE : null,
     before_restart: at < TRACES_BEFORE / 3,
   };
 }
@@ -117,7 +119,7 @@ function spansOf(at) {
         span("prompt", "a2", "r0", 0.001, 0.14, "ok", { tokens: 812 }),
         span("embed", "a3", "a2", 0.004, 0.09, "ok", { model: TURNED }),
         span("search", "a4", "a2", 0.1, 0.03, "cancelled", { k: 8, query: MARKUP }),
-        span("forward", "a5", "r0", 0.16, 0.83, "partition", { "server.address": "192.168.1.20:7080", note: LONG }),
+        span("forward", "a5", "r0", 0.16, 0.83, "partition", { "server.address": "192.168.1.20:7080", note: LONG, cause: CAUSE }),
       ];
   }
 }

@@ -1,8 +1,8 @@
-import { fieldText } from "../format";
+import { fieldNames, fieldText } from "../format";
 
 /** Fields as a list of names and values. */
 export function FieldList({ fields }: { fields: Record<string, unknown> }) {
-  const names = Object.keys(fields);
+  const names = fieldNames(fields);
   if (names.length === 0) return null;
   return (
     <dl class="fields">

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { clock, fieldText, utc } from "../format";
+import { clock, fieldNames, fieldText, utc } from "../format";
 import type { Line } from "./tail";
 
 const OWN = new Set(["ts", "level", "logger", "msg", "trace_id"]);
@@ -86,7 +86,7 @@ export function LineList({ lines, first, follows, onFollow, begin: wanted, chose
 
 function LineText({ line }: { line: Line }) {
   const ts = String(line.ts ?? "");
-  const rest = Object.keys(line).filter((name) => !OWN.has(name));
+  const rest = fieldNames(line).filter((name) => !OWN.has(name));
   return (
     <>
       <time dateTime={ts} title={utc(ts)}>

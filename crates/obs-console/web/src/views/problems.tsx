@@ -88,7 +88,7 @@ function ProblemItem({ problem, onMute }: { problem: Problem; onMute: (problem: 
       </p>
       {problem.cause && (
         <p>
-          Cause: <bdi>{problem.cause}</bdi>
+          {problem.kind === "trace" && problem.count > 1 ? "Cause of one of them" : "Cause"}: <bdi>{problem.cause}</bdi>
         </p>
       )}
       {problem.fix && (

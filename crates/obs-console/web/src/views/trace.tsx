@@ -1,12 +1,12 @@
-import type { TraceDetail } from "../api";
+import type { Trace, TraceDetail } from "../api";
 import type { ViewProps } from "../app";
 import { address } from "../client";
-import { count, duration } from "../format";
+import { count, duration, fieldText } from "../format";
 import { Answer } from "../parts/answer";
 import { FieldList } from "../parts/field-list";
 import { Empty } from "../parts/empty";
 import { Name } from "../parts/name";
-import { Status } from "../parts/status";
+import { Status, kindOf } from "../parts/status";
 import { Time } from "../parts/time";
 import { usePoll, type Polled } from "../poll";
 import { change, link } from "../route";
@@ -69,6 +69,14 @@ function LinesLink({ id, of }: { id: string; of: TraceDetail | null }) {
   return <a href={link("logs", { mode: "search", trace: id, ...window })}>Its lines</a>;
 }
 
+/** Returns why a call failed: the cause of the innermost span that has one, which is the last of them to begin, or that of the root. */
+function causeOf(trace: Trace): string | null {
+  if (kindOf(trace.status)[0] !== "bad") return null;
+  const fields = [...trace.spans].reverse().find((span) => span.fields["cause"] !== undefined)?.fields ?? trace.fields;
+  const cause = fields["cause"] ?? fields["error"];
+  return cause === undefined ? null : fieldText(cause);
+}
+
 function Detail({ detail }: { detail: TraceDetail }) {
   const trace = detail.parts[0]?.trace;
   return (
@@ -82,6 +90,11 @@ function Detail({ detail }: { detail: TraceDetail }) {
             <Status status={trace.status} /> {duration(trace.duration_ms)}, began <Time at={trace.started_at} />
             {detail.lines !== null && `, ${detail.lines === 1 ? "1 log line" : `${count(detail.lines)} log lines`}${detail.lines_cut_off ? " or more" : ""}`}
           </p>
+          {causeOf(trace) !== null && (
+            <p class="why">
+              Cause: <bdi>{causeOf(trace)}</bdi>
+            </p>
+          )}
           {trace.dropped_spans > 0 && <p class="note">{count(trace.dropped_spans)} spans are not here: a trace keeps a bounded number.</p>}
           <FieldList fields={trace.fields} />
         </div>

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 
 import type { TraceDetail } from "../api";
-import { duration } from "../format";
+import { duration, fieldText } from "../format";
 import { FieldList } from "../parts/field-list";
 import { Name } from "../parts/name";
 import { Status, kindOf } from "../parts/status";
@@ -71,6 +71,7 @@ function RowLine({ row, shown, lane, isOpen, onToggle }: LineProps) {
   }
   const took = row.end - row.begin;
   const critical = total(row.critical);
+  const hasFailed = kindOf(row.status)[0] === "bad";
   return (
     <li class={`row ${row.isRoot ? "root" : ""}`}>
       <button type="button" aria-expanded={isOpen} onClick={onToggle}>
@@ -98,6 +99,11 @@ function RowLine({ row, shown, lane, isOpen, onToggle }: LineProps) {
           <span class="unseen">after {duration(row.begin - shown.begin)}, takes </span>
           {duration(took)}
         </span>
+        {hasFailed && row.fields["cause"] !== undefined && (
+          <span class="cause" style={{ paddingInlineStart: `${row.depth * 0.9}rem` }}>
+            <bdi>{fieldText(row.fields["cause"])}</bdi>
+          </span>
+        )}
       </button>
       {isOpen && (
         <div class="detail">
