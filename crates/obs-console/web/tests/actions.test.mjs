@@ -323,6 +323,25 @@ onPage("a line is copied as JSON", "logs?mode=search", async (page) => {
   assert.equal(typeof line.msg, "string");
 }, { skip: needsData });
 
+onPage("a large whole number of a line keeps its digits", "overview", async (page) => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const line = '{"ts":"2026-05-26T08:14:22.281Z","level":"info","logger":"other","msg":"hello","n":9007199254740993,"deep":{"m":[-18446744073709551615]},"x":1.5}';
+  const found = `{"lines":[${line}],"counts":[],"step_seconds":60,"matched":1,"searched_since":null,"oldest":null}`;
+  await page.route("**/api/v1/logs?*", (route) => route.fulfill({ contentType: "application/json", body: found }));
+  const event = `event: lines\ndata: {"lines":[${line}],"skipped":0,"filtered":0,"written":1}\n\n`;
+  await page.route("**/api/v1/logs/tail*", (route) => route.fulfill({ contentType: "text/event-stream", body: event }));
+  for (const hash of ["logs?mode=search", "logs"]) {
+    await go(page, target.url, hash);
+    const row = page.locator(".line").first();
+    assert.match(await row.locator(".rest").textContent(), /^n=9007199254740993 deep=\{"m":\[-18446744073709551615\]\} x=1\.5$/, hash);
+    await row.getByRole("button").click();
+    await page.locator(".fields").getByText("9007199254740993", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Copy as JSON" }).click();
+    await page.getByText("Copied.").waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), line, hash);
+  }
+}, { skip: needsData });
+
 onPage("a text that cannot be copied is selected", "doctor", async (page) => {
   // As on a page of plain `http` from another machine.
   await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));

@@ -1,7 +1,7 @@
 // Live tail of the log: lines as they are written, counted, with a bounded memory.
 
 import type { Refusal, TailLines } from "../api";
-import { address, connection, escaped } from "../client";
+import { address, connection, parsed } from "../client";
 
 export type Line = Record<string, unknown>;
 
@@ -89,9 +89,9 @@ export class Tail {
       connection.set("ok");
       this.tell();
     });
-    source.addEventListener("lines", (event) => this.receive(JSON.parse(escaped((event as MessageEvent<string>).data)) as TailLines));
+    source.addEventListener("lines", (event) => this.receive(parsed<TailLines>((event as MessageEvent<string>).data)));
     source.addEventListener("failed", (event) => {
-      const refusal = JSON.parse(escaped((event as MessageEvent<string>).data)) as Refusal;
+      const refusal = parsed<Refusal>((event as MessageEvent<string>).data);
       if (refusal.error === "unauthorized") connection.set("login");
       this.state = { ...this.state, reason: refusal.message };
     });
