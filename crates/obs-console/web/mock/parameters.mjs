@@ -78,8 +78,10 @@ export function partOfId(query) {
 export function filter(query) {
   const level = query.get("level");
   if (level && !LEVELS.includes(level)) throw badRequest(`\`level\` is \`${level}\`; give one of ${LEVELS.join(", ")}`);
+  const trace = query.get("trace");
+  if (trace && !/^[0-9A-Za-z.:_-]{4,128}$/.test(trace)) throw badRequest(`\`${trace}\` is not an ID`);
   const fields = [...query].filter(([name]) => name.startsWith("field.")).map(([name, value]) => [name.slice("field.".length), value]);
-  return { level, logger: query.get("logger"), text: query.get("text"), trace: query.get("trace"), fields };
+  return { level, logger: query.get("logger"), text: query.get("text"), trace, fields };
 }
 
 function time(query, name) {

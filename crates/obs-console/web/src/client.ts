@@ -87,6 +87,16 @@ export async function write(method: "POST" | "DELETE", path: string, body?: unkn
   return send(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
 }
 
+/** Returns why the node refuses a read, or `null` if it answers. An `EventSource` does not tell that. */
+export async function refusalOf(path: string): Promise<Refused | null> {
+  try {
+    await (await send(path, {})).body?.cancel();
+    return null;
+  } catch (error) {
+    return error instanceof Refused ? error : new Refused(0, String(error));
+  }
+}
+
 async function send(path: string, init: RequestInit): Promise<Response> {
   const late = AbortSignal.timeout(PATIENCE_MS);
   const signal = init.signal ? AbortSignal.any([init.signal, late]) : late;

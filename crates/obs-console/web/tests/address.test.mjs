@@ -123,10 +123,27 @@ test("an address of nothing says so", { timeout: 60_000 }, async () => {
     await page.getByRole("heading", { name: "Not found", level: 1 }).waitFor();
   }
   for (const [hash, wanted] of [["traces?id=%3Cb%3E", "no part of an ID"], ["logs?mode=search&trace=%3Cb%3E", "ID"], ["logs?mode=around&around=yesterday", "instant"]]) {
-    if (isMock && hash.includes("trace=")) continue;
     await page.goto(`${target.url}#/${hash}`);
     await page.getByRole("alert").getByText(wanted).waitFor();
   }
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("a filter that the node refuses is refused in the live tail, too, and not tried again", { timeout: 60_000 }, async () => {
+  const { page, faults, close } = await open(browser, target.url);
+  let asked = 0;
+  page.on("request", (request) => (asked += request.url().includes("logs/tail") ? 1 : 0));
+  for (const [hash, wanted] of [["logs?trace=zz", "ID"], ["logs?level=bogus", "level"]]) {
+    await page.goto(`${target.url}#/${hash}`);
+    await page.getByRole("alert").getByText(wanted).waitFor();
+    assert.equal(await page.getByText("tries again").count(), 0);
+    const before = asked;
+    await new Promise((later) => setTimeout(later, 2500));
+    assert.equal(asked, before, hash);
+  }
+  await page.goto(`${target.url}#/logs`);
+  await page.locator(".line").first().waitFor();
   assert.deepEqual(faults, []);
   await close();
 });

@@ -1,7 +1,7 @@
 // Live tail of the log: lines as they are written, counted, with a bounded memory.
 
 import type { Refusal, TailLines } from "../api";
-import { address, connection, parsed } from "../client";
+import { address, connection, parsed, refusalOf } from "../client";
 
 export type Line = Record<string, unknown>;
 
@@ -29,6 +29,8 @@ export interface TailState {
   isOpen: boolean;
   /** Reason that the node gave for the end of the tail. */
   reason: string | null;
+  /** Whether the node refuses the filter, so that another attempt is of no use. */
+  isRefused: boolean;
 }
 
 /** A tail of one filter. `changed` is called at most once a frame. */
@@ -46,6 +48,7 @@ export class Tail {
     isFromBefore: false,
     isOpen: false,
     reason: null,
+    isRefused: false,
   };
   private source: EventSource | null = null;
   private pending: Line[] = [];
@@ -99,12 +102,25 @@ export class Tail {
       // The browser's own attempts have no growing pause, and end after some answers. So this page makes them itself.
       source.close();
       if (this.ended) return;
-      if (this.state.isOpen) this.lostAt = new Date().toISOString();
+      const wasOpen = this.state.isOpen;
+      if (wasOpen) this.lostAt = new Date().toISOString();
       this.state = { ...this.state, isOpen: false };
-      this.failures += 1;
-      this.timer = window.setTimeout(() => this.open(), Math.min(1000 * 2 ** (this.failures - 1), LONGEST_PAUSE_MS));
       this.tell();
+      void this.again(wasOpen);
     });
+  }
+
+  /** Opens the tail again after a pause, unless the node has refused the filter. */
+  private async again(wasOpen: boolean): Promise<void> {
+    const refused = wasOpen ? null : await refusalOf(`logs/tail${this.search}`);
+    if (this.ended) return;
+    if (refused !== null && refused.status !== 0) {
+      this.state = { ...this.state, reason: refused.message, isRefused: refused.status === 400 };
+      this.tell();
+      if (this.state.isRefused) return;
+    }
+    this.failures += 1;
+    this.timer = window.setTimeout(() => this.open(), Math.min(1000 * 2 ** (this.failures - 1), LONGEST_PAUSE_MS));
   }
 
   /** Begins anew. The node begins each connection with its last lines, of which some may be here already, and counts from zero. */

@@ -88,6 +88,13 @@ function LiveTail({ search, filters }: { search: string; filters: Record<string,
     setPaused(paused);
     tail.current?.pause(paused);
   };
+  if (state?.isRefused) {
+    return (
+      <p class="refused" role="alert">
+        <bdi>{state.reason}</bdi>
+      </p>
+    );
+  }
   if (state === null || (state.lines.length === 0 && state.waiting === 0)) {
     return (
       <Empty>
