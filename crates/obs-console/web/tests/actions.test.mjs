@@ -280,6 +280,17 @@ onPage("a bar of the histogram narrows the search, and a line opens", "logs?mode
   await page.waitForFunction(() => !location.hash.includes("since="));
 }, { skip: needsData });
 
+onPage("a search from a moment until now has all of that time", "overview", async (page) => {
+  const since = new Date(Date.now() - 3 * 3_600_000).toISOString();
+  const asked = page.waitForRequest(/api\/v1\/logs\?/);
+  await go(page, target.url, `logs?mode=search&since=${encodeURIComponent(since)}`);
+  const query = new URL((await asked).url()).searchParams;
+  assert.equal(query.get("since"), since);
+  assert.equal(query.get("until"), null);
+  await page.getByText(/^From .* to now/).waitFor();
+  await page.getByText(/10,8\d\d lines match/).waitFor();
+}, { skip: needsData });
+
 onPage("a search that finds nothing says what to do", "logs?mode=search&text=no-line-has-this-text", async (page) => {
   await page.getByText("No line matches.").waitFor();
 });

@@ -190,7 +190,7 @@ function searched(since: string, until: string | null, seconds: number): { since
 function Search({ filter, params }: { filter: Record<string, string>; params: URLSearchParams }) {
   const span = spanOf(params, "1h");
   const from = params.get("since");
-  const window = from !== null && span.until !== null ? { since: from, until: span.until } : apiWindow(span);
+  const window = from !== null ? { since: from, until: span.until } : apiWindow(span);
   const search = query({ ...filter, ...window, n: MOST });
   const polled = usePoll<LogLines>(`logs${search}`, 0);
   const whole = searched(window.since, window.until, span.seconds);
