@@ -389,6 +389,17 @@ onPage("a problem is muted and unmuted", "problems", async (page) => {
   await page.locator(".waterfall").waitFor();
 }, { skip: needsData });
 
+onPage("the lines of a problem are those with its text", "problems", async (page) => {
+  const { problems } = await read(page, target.url, "problems");
+  const problem = problems.find(({ kind }) => kind === "line");
+  await page.getByRole("link", { name: "Its lines" }).first().click();
+  await page.getByRole("heading", { name: "Logs", level: 1 }).waitFor();
+  const params = new URLSearchParams(hashOf(page).split("?")[1]);
+  assert.equal(params.get("logger"), problem.place);
+  assert.ok(params.get("text") && problem.title.includes(params.get("text")), params.get("text"));
+  assert.equal(await page.getByLabel("Text").inputValue(), params.get("text"));
+}, { skip: needsData });
+
 onPage("the keyboard reaches the content and every entry of the menu", "overview", async (page) => {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");

@@ -33,3 +33,15 @@ test("an end that is on no step is next to it, and none is beyond the slider", a
   assert.equal(stepOf("2026-05-27T12:00:00Z", now), 0);
   assert.equal(stepOf("2020-01-01T00:00:00Z", now), -1344);
 });
+
+test("a search looks for the longest part of a pattern that does not vary", async () => {
+  const { fixedPart } = await source("pattern.ts");
+  for (const [pattern, wanted] of [
+    ["forwarding failed", "forwarding failed"],
+    ["peer … is silent", "is silent"],
+    ["… peers of … answer within …", "answer within"],
+    ["key [redacted] is of no use, sha…", "is of no use, sha"],
+    ["…", ""],
+    ["", ""],
+  ]) assert.equal(fixedPart(pattern), wanted, pattern);
+});

@@ -8,6 +8,7 @@ import { Status } from "../parts/status";
 import { Time } from "../parts/time";
 import { useSteadyOrder } from "../parts/steady";
 import { Refusal, useWrite } from "../parts/write";
+import { fixedPart } from "../pattern";
 import { usePoll } from "../poll";
 import { link } from "../route";
 
@@ -111,7 +112,9 @@ function ProblemItem({ problem, onMute }: { problem: Problem; onMute: (problem: 
           </a>
         )}{" "}
         {problem.kind === "trace" && <a href={link("traces", { capability: isName(problem.place) ? problem.place : null, status: problem.title })}>Its failed traces</a>}
-        {problem.kind === "line" && <a href={link("logs", { mode: "search", logger: problem.place, level: "warning", span: "24h" })}>Its lines</a>}
+        {problem.kind === "line" && (
+          <a href={link("logs", { mode: "search", logger: problem.place, level: "warning", text: fixedPart(problem.title), span: "24h" })}>Its lines</a>
+        )}
         {problem.kind === "check" && <a href={link("doctor")}>The checks</a>}
       </p>
       <p class="mutes" role="group" aria-label={`Mute ${problem.title}`}>
