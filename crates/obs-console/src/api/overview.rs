@@ -14,7 +14,7 @@ pub struct Overview {
     pub now: String,
     /// Whether all is well: the worst severity of the remarks.
     pub severity: Severity,
-    /// Remarks on what is not well, the worst first. Empty when all is well.
+    /// Remarks on what is not well, the worst first. Empty when all is well. Those of a window of the past are about the window.
     pub remarks: Vec<Remark>,
     /// Window of the calls. It can be shorter than the one that was asked for.
     pub window: Window,
@@ -26,7 +26,7 @@ pub struct Overview {
     pub gauges: Vec<Gauge>,
     /// Runs of the node in the window. The boundary of two runs is a restart.
     pub runs: Vec<Run>,
-    /// Number of open problems.
+    /// Number of problems that are open now, whatever the window.
     pub problems_open: u32,
     /// Reason for which there is no history, or for which it stopped.
     pub history_missing: Option<String>,
@@ -88,7 +88,7 @@ pub struct Capability {
     pub errors: u64,
     /// Failed calls by code, the most frequent first.
     pub codes: Vec<CodeCount>,
-    /// Calls that run now.
+    /// Calls that run now. 0 in a window of the past.
     #[cfg_attr(test, ts(type = "number"))]
     pub in_flight: u64,
     /// Calls a second.
@@ -145,7 +145,7 @@ pub struct Gauge {
     pub family: String,
     /// Unit: `bytes`, `percent`, `seconds`, `count` or `flag`.
     pub unit: String,
-    /// Value now.
+    /// Value at the end of the window: the last point, or the value of now in a window that reaches the present.
     pub value: Option<f64>,
     /// Pairs of time and value, oldest first.
     #[cfg_attr(test, ts(type = "Array<[number, number]>"))]

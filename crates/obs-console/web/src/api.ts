@@ -11,7 +11,7 @@ export type Capability = {
   errors: number,
   /** Failed calls by code, the most frequent first. */
   codes: Array<CodeCount>,
-  /** Calls that run now. */
+  /** Calls that run now. 0 in a window of the past. */
   in_flight: number,
   /** Calls a second. */
   rate: number,
@@ -119,7 +119,7 @@ export type Gauge = {
   family: string,
   /** Unit: `bytes`, `percent`, `seconds`, `count` or `flag`. */
   unit: string,
-  /** Value now. */
+  /** Value at the end of the window: the last point, or the value of now in a window that reaches the present. */
   value: number | null,
   /** Pairs of time and value, oldest first. */
   points: Array<[number, number]>,
@@ -185,7 +185,7 @@ export type Overview = {
   now: string,
   /** Whether all is well: the worst severity of the remarks. */
   severity: Severity,
-  /** Remarks on what is not well, the worst first. Empty when all is well. */
+  /** Remarks on what is not well, the worst first. Empty when all is well. Those of a window of the past are about the window. */
   remarks: Array<Remark>,
   /** Window of the calls. It can be shorter than the one that was asked for. */
   window: Window,
@@ -197,7 +197,7 @@ export type Overview = {
   gauges: Array<Gauge>,
   /** Runs of the node in the window. The boundary of two runs is a restart. */
   runs: Array<Run>,
-  /** Number of open problems. */
+  /** Number of problems that are open now, whatever the window. */
   problems_open: number,
   /** Reason for which there is no history, or for which it stopped. */
   history_missing: string | null,

@@ -119,7 +119,8 @@ impl Calls {
                 |series: &obs_metrics::SeriesSnapshot| series.label("capability") == Some(capability);
             present.sum(STREAMS, is_own).unwrap_or_default().max(0.0) as u64
         };
-        if steps.is_current() {
+        let is_current = steps.is_current();
+        if is_current {
             let offered = present.series(STREAMS).filter_map(|series| series.label("capability"));
             for capability in offered {
                 self.of(capability);
@@ -127,7 +128,7 @@ impl Calls {
         }
         let seconds = (steps.window.until - steps.window.since).max(1) as f64;
         let shown = self.by_capability.into_iter().map(|(capability, counted)| {
-            let in_flight = streams(&capability);
+            let in_flight = if is_current { streams(&capability) } else { 0 };
             counted.shown(capability, in_flight, seconds)
         });
         let mut shown: Vec<_> = shown.collect();

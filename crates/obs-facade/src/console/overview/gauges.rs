@@ -1,4 +1,4 @@
-//! Gauges of the node: their values now, and their course.
+//! Gauges of the node: their values at the end of a window, and their course in it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ struct Shown {
 enum Kind {
     /// Sum of the series.
     Sum,
-    /// Growth of a counter in a step.
+    /// Growth of a counter since the begin of the window.
     Growth,
     /// Share of a core: growth of the seconds of the processor by second.
     Load,
@@ -39,12 +39,7 @@ const SHOWN: [Shown; 7] = [
     Shown { title: "Memory", family: "process_resident_memory_bytes", unit: "bytes", kind: Kind::Sum },
     Shown { title: "Processor", family: "process_cpu_seconds_total", unit: "percent", kind: Kind::Load },
     Shown { title: EMERGENCY, family: "hearthnet_emergency_mode", unit: "flag", kind: Kind::State },
-    Shown {
-        title: LOST_LINES,
-        family: "hearthnet_log_lines_dropped_total",
-        unit: "count",
-        kind: Kind::Growth,
-    },
+    Shown { title: LOST_LINES, family: LOST_LINES_FAMILY, unit: "count", kind: Kind::Growth },
     Shown {
         title: LOST_SPANS,
         family: "hearthnet_trace_dropped_spans_total",
@@ -55,6 +50,7 @@ const SHOWN: [Shown; 7] = [
 
 pub(super) const EMERGENCY: &str = "Emergency mode";
 pub(super) const LOST_LINES: &str = "Lost log lines";
+pub(super) const LOST_LINES_FAMILY: &str = "hearthnet_log_lines_dropped_total";
 pub(super) const LOST_SPANS: &str = "Lost spans";
 
 /// Courses of the gauges in a window.
@@ -104,48 +100,149 @@ impl Gauges {
         *self.courses[at].entry(found.t).or_default() += value;
     }
 
-    /// Returns the gauges with their values now.
-    pub(super) fn shown(&self, present: &Present) -> Vec<Gauge> {
-        let all = SHOWN.iter().zip(&self.courses);
-        all.map(|(shown, course)| Gauge {
-            title: shown.title.to_owned(),
-            family: shown.family.to_owned(),
-            unit: shown.unit.to_owned(),
-            value: self.value(shown, course, present),
-            points: self.points(shown, course),
-        })
-        .chain(self.of_node.iter().map(|(gauge, course)| with_course(gauge, course)))
-        .collect()
+    /// Returns the gauges with their values at the end of the window. `is_recorded` says whether the history has a run in the
+    /// window.
+    pub(super) fn shown(&self, present: &Present, is_recorded: bool) -> Vec<Gauge> {
+        let of_families = SHOWN.iter().zip(&self.courses).map(|(shown, course)| {
+            let (value, points) = self.value_and_points(shown, course, present, is_recorded);
+            Gauge {
+                title: shown.title.to_owned(),
+                family: shown.family.to_owned(),
+                unit: shown.unit.to_owned(),
+                value: value.and_then(finite),
+                points,
+            }
+        });
+        let of_node = self.of_node.iter().map(|(gauge, course)| {
+            let points = if gauge.points.is_empty() { points(course, 1.0) } else { gauge.points.clone() };
+            let (value, points) = self.ending_at(gauge.value, points);
+            Gauge { value, points, ..gauge.clone() }
+        });
+        of_families.chain(of_node).collect()
     }
 
-    fn points(&self, shown: &Shown, course: &Course) -> Vec<(u64, f64)> {
-        let scale = if shown.kind == Kind::Load { 100.0 / self.steps.seconds as f64 } else { 1.0 };
-        let points = course.iter().map(|(t, sum)| (*t, sum * scale));
-        points.filter(|(_, value)| value.is_finite()).collect()
-    }
-
-    fn value(&self, shown: &Shown, course: &Course, present: &Present) -> Option<f64> {
+    fn value_and_points(
+        &self,
+        shown: &Shown,
+        course: &Course,
+        present: &Present,
+        is_recorded: bool,
+    ) -> (Option<f64>, Vec<(u64, f64)>) {
         let any = |_: &SeriesSnapshot| true;
-        let sum = match shown.kind {
-            Kind::Sum | Kind::Growth => present.sum(shown.family, any),
-            Kind::State => present.sum(shown.family, |series| !series.label("state").is_some_and(is_usual)),
-            // The whole steps are measured; the present one has just begun.
-            Kind::Load => self.points(shown, course).iter().rev().nth(1).map(|(_, percent)| *percent),
-        };
-        sum.and_then(finite)
+        let is_unusual = |series: &SeriesSnapshot| !series.label("state").is_some_and(is_usual);
+        match shown.kind {
+            Kind::Sum => self.ending_at(present.sum(shown.family, any), points(course, 1.0)),
+            Kind::State => self.ending_at(present.sum(shown.family, is_unusual), points(course, 1.0)),
+            Kind::Growth => {
+                let points = summed(points(course, 1.0));
+                let in_window = points.last().map_or(0.0, |(_, sum)| *sum);
+                // Without a history the window begins with the process at the earliest.
+                let in_process = || present.sum(shown.family, any).filter(|_| self.steps.is_current());
+                (is_recorded.then_some(in_window).or_else(in_process), points)
+            }
+            Kind::Load => {
+                let points = points(course, 100.0 / self.steps.seconds as f64);
+                // The whole steps are measured; the present one has just begun.
+                let left_out = usize::from(self.steps.is_current());
+                (points.iter().rev().nth(left_out).map(|(_, percent)| *percent), points)
+            }
+        }
+    }
+
+    /// Returns the value at the end of the window and the course to it. The history has no gauges of the minute that has begun,
+    /// so a window that reaches the present ends at the value of now.
+    fn ending_at(&self, now: Option<f64>, mut points: Vec<(u64, f64)>) -> (Option<f64>, Vec<(u64, f64)>) {
+        if !self.steps.is_current() {
+            return (points.last().map(|(_, value)| *value), points);
+        }
+        let last_step = self.steps.step(self.steps.window.until - 1);
+        if let Some(value) = now.and_then(finite).filter(|_| !points.is_empty()) {
+            points.retain(|(t, _)| *t < last_step);
+            points.push((last_step, value));
+        }
+        (now, points)
     }
 }
 
-fn with_course(gauge: &Gauge, course: &Course) -> Gauge {
-    let mut gauge = gauge.clone();
-    if gauge.points.is_empty() {
-        gauge.points =
-            course.iter().map(|(t, value)| (*t, *value)).filter(|(_, value)| value.is_finite()).collect();
-    }
-    gauge
+fn points(course: &Course, scale: f64) -> Vec<(u64, f64)> {
+    course.iter().map(|(t, sum)| (*t, sum * scale)).filter(|(_, value)| value.is_finite()).collect()
+}
+
+/// Returns the sums since the begin of the window, so that the course ends at the number of the whole window.
+fn summed(growth: Vec<(u64, f64)>) -> Vec<(u64, f64)> {
+    let mut sum = 0.0;
+    growth
+        .into_iter()
+        .map(|(t, value)| {
+            sum += value;
+            (t, sum)
+        })
+        .collect()
 }
 
 /// Returns whether a state of the emergency mode is that of a node with internet.
 fn is_usual(state: &str) -> bool {
     state == "online"
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_console::api::Window;
+    use obs_metrics::Registry;
+
+    use super::*;
+
+    const MEMORY: &str = "process_resident_memory_bytes";
+
+    /// Returns the gauges of a window that ended `ago` seconds ago, with two values of each of two families in the history.
+    fn of_window_that_ended(ago: u64) -> (Vec<Gauge>, u64) {
+        let until = crate::console::clock::seconds(std::time::SystemTime::now()) - ago;
+        let steps = Steps::of(&Window { since: until - 600, until }).unwrap();
+        let free = Gauge {
+            title: "Free disk".to_owned(),
+            family: "disk_free_bytes".to_owned(),
+            unit: "bytes".to_owned(),
+            value: Some(9e9),
+            points: Vec::new(),
+        };
+        let mut gauges = Gauges::new(&steps, vec![free]);
+        let (first, second) = (steps.step(until - 300), steps.step(until - 240));
+        let course = |values: [f64; 2]| Course::from([(first, values[0]), (second, values[1])]);
+        let at = |family: &str| SHOWN.iter().position(|shown| shown.family == family).unwrap();
+        gauges.courses[at(MEMORY)] = course([45.1e6, 47.6e6]);
+        gauges.courses[at(LOST_LINES_FAMILY)] = course([2.0, 1.0]);
+        gauges.of_node[0].1 = course([7e9, 8e9]);
+        let registry = Registry::new();
+        registry.gauge(MEMORY, "Memory.", []).with([]).set(53.5e6);
+        registry.counter(LOST_LINES_FAMILY, "Lines.", []).with([]).add(20);
+        let present = Present::of(&registry);
+        (gauges.shown(&present, true), steps.step(until - 1))
+    }
+
+    fn of<'a>(gauges: &'a [Gauge], title: &str) -> &'a Gauge {
+        gauges.iter().find(|gauge| gauge.title == title).unwrap()
+    }
+
+    #[test]
+    fn a_past_window_shows_its_last_values() {
+        let (gauges, _) = of_window_that_ended(7200);
+        for (title, value) in [("Memory", 47.6e6), ("Free disk", 8e9), (LOST_LINES, 3.0)] {
+            assert_eq!(of(&gauges, title).value, Some(value), "{title}");
+        }
+        assert_eq!(of(&gauges, "Streams").value, None, "nothing is known of it");
+        assert_eq!(of(&gauges, LOST_SPANS).value, Some(0.0));
+    }
+
+    #[test]
+    fn the_course_of_a_current_window_ends_at_the_shown_value() {
+        let (gauges, last_step) = of_window_that_ended(0);
+        for (title, value) in [("Memory", 53.5e6), ("Free disk", 9e9)] {
+            let gauge = of(&gauges, title);
+            assert_eq!(gauge.value, Some(value), "{title}");
+            assert_eq!(gauge.points.last(), Some(&(last_step, value)), "{title}");
+        }
+        let lost = of(&gauges, LOST_LINES);
+        assert_eq!(lost.value, lost.points.last().map(|(_, value)| *value), "those of the window");
+        assert_eq!(lost.points.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [2.0, 3.0]);
+    }
 }

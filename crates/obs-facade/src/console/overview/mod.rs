@@ -51,8 +51,8 @@ pub(super) fn overview(sources: &Sources<'_>, window: &Window) -> Result<Overvie
     let runs = named(runs, &sources.node.version());
     let capabilities = calls.capabilities(&steps, &present);
     let problems_open = remarks::open(sources.problems.as_ref().ok());
-    let all = gauges.shown(&present);
-    let remarks = remarks::of(sources, &capabilities, &all, &runs);
+    let all = gauges.shown(&present, !runs.is_empty());
+    let remarks = remarks::of(sources, &capabilities, &all, &runs, steps.is_current().then_some(&present));
     Ok(Overview {
         node: node(sources.node, now),
         now: clock::text(now),
@@ -122,5 +122,77 @@ fn node(node: &dyn ConsoleNode, now: SystemTime) -> Node {
         version: node.version(),
         started_at: clock::text(started),
         uptime_seconds: now.duration_since(started).map_or(0, |age| age.as_secs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use obs_console::api::{Problem, ProblemKind, ProblemState, Remark};
+    use obs_doctor::NoBus;
+
+    use super::*;
+
+    struct Ada;
+
+    impl ConsoleNode for Ada {
+        fn id(&self) -> String {
+            "ed25519:7H4G".to_owned()
+        }
+
+        fn name(&self) -> String {
+            "ada".to_owned()
+        }
+
+        fn version(&self) -> String {
+            "0.2.0".to_owned()
+        }
+
+        fn remarks(&self) -> Vec<Remark> {
+            let text = "No answer from bob.".to_owned();
+            vec![Remark { severity: Severity::Attention, text, link: None }]
+        }
+    }
+
+    fn open_problem() -> Problem {
+        Problem {
+            id: "p1".to_owned(),
+            kind: ProblemKind::Line,
+            place: "hearthnet.bus".to_owned(),
+            title: "a peer is slow".to_owned(),
+            cause: None,
+            fix: None,
+            count: 1,
+            first_seen: "2026-01-01T00:00:00.000Z".to_owned(),
+            last_seen: "2026-01-01T00:00:00.000Z".to_owned(),
+            trace_id: None,
+            state: ProblemState::Open,
+            muted_until: None,
+        }
+    }
+
+    /// Returns the overview of the hour that ended `ago` seconds ago.
+    fn of_hour_that_ended(ago: u64) -> Overview {
+        let sources = Sources {
+            node: &Ada,
+            checkup: &Checkup::new(obs_doctor::Config::default(), Arc::new(NoBus)),
+            past: &Past { folder: None },
+            problems: Ok(Problems { problems: vec![open_problem()], ungrouped: 0 }),
+        };
+        let until = clock::seconds(SystemTime::now()) - ago;
+        overview(&sources, &Window { since: until - 3600, until }).unwrap()
+    }
+
+    #[test]
+    fn a_past_window_has_no_remark_of_the_present() {
+        let current = of_hour_that_ended(0);
+        let texts: Vec<_> = current.remarks.iter().map(|remark| remark.text.as_str()).collect();
+        assert_eq!(texts, ["1 problem is open.", "No answer from bob."]);
+        let past = of_hour_that_ended(7200);
+        assert_eq!((past.remarks, past.severity), (Vec::new(), Severity::Well));
+        assert_eq!(past.problems_open, 1, "the menu counts those of now");
+        let memory = past.gauges.iter().find(|gauge| gauge.title == "Memory").unwrap();
+        assert_eq!(memory.value, None, "without a history nothing is known of it");
     }
 }

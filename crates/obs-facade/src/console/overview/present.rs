@@ -8,8 +8,12 @@ pub(super) struct Present(Vec<FamilySnapshot>);
 
 impl Present {
     pub(super) fn now() -> Present {
+        Present::of(Registry::global())
+    }
+
+    pub(super) fn of(registry: &Registry) -> Present {
         let is_wanted = |name: &str| name.starts_with("hearthnet_") || name.starts_with("process_");
-        Present(Registry::global().snapshot(|name, _| is_wanted(name)))
+        Present(registry.snapshot(|name, _| is_wanted(name)))
     }
 
     /// Returns the series of a family.

@@ -4,7 +4,8 @@ use obs_console::api::{Capability, Gauge, ProblemState, Problems, Remark, Run, S
 use obs_doctor::Status;
 
 use super::Sources;
-use super::gauges::{EMERGENCY, LOST_LINES};
+use super::gauges::{EMERGENCY, LOST_LINES, LOST_LINES_FAMILY};
+use super::present::Present;
 
 /// Share of failed calls from which a capability needs attention.
 const SOME_FAIL: f64 = 0.01;
@@ -15,20 +16,27 @@ const OTHERS: &str = "__overflow__";
 /// Maximum number of remarks by capability. The worst are shown.
 const MAX_FAILING: usize = 5;
 
-/// Returns what is not well, the worst first.
+/// Returns what is not well, the worst first. `present` is `None` for a window of the past, which has no remark of what is not
+/// well now.
 pub(super) fn of(
     sources: &Sources<'_>,
     capabilities: &[Capability],
     gauges: &[Gauge],
     runs: &[Run],
+    present: Option<&Present>,
 ) -> Vec<Remark> {
     let mut remarks: Vec<Remark> = Vec::new();
     remarks.extend(failing(capabilities));
-    remarks.extend(checks(sources));
-    remarks.extend(problems(sources.problems.as_ref().ok()));
+    if present.is_some() {
+        remarks.extend(checks(sources));
+        remarks.extend(problems(sources.problems.as_ref().ok()));
+    }
     remarks.extend(killed(runs));
-    remarks.extend(of_gauges(gauges));
-    remarks.extend(sources.node.remarks());
+    remarks.extend(emergency(gauges, present.is_some()));
+    remarks.extend(lost_lines(gauges, present));
+    if present.is_some() {
+        remarks.extend(sources.node.remarks());
+    }
     // Stable, so that remarks of one severity keep their order.
     remarks.sort_by_key(|remark| std::cmp::Reverse(remark.severity));
     remarks
@@ -120,25 +128,31 @@ fn killed(runs: &[Run]) -> Option<Remark> {
     })
 }
 
-fn of_gauges(gauges: &[Gauge]) -> Vec<Remark> {
-    let value = |title: &str| {
-        gauges.iter().find(|gauge| gauge.title == title).and_then(|gauge| gauge.value).unwrap_or_default()
+fn emergency(gauges: &[Gauge], is_current: bool) -> Option<Remark> {
+    let gauge = gauges.iter().find(|gauge| gauge.title == EMERGENCY)?;
+    let text = if is_current {
+        gauge.value.filter(|value| *value > 0.0)?;
+        "The internet is not reached: the node is in emergency mode."
+    } else {
+        gauge.points.iter().find(|(_, value)| *value > 0.0)?;
+        "The internet was not reached: the node was in emergency mode."
     };
-    let mut remarks = Vec::new();
-    if value(EMERGENCY) > 0.0 {
-        remarks.push(Remark {
-            severity: Severity::Attention,
-            text: "The internet is not reached: the node is in emergency mode.".to_owned(),
-            link: Some("metrics?family=hearthnet_emergency_mode".to_owned()),
-        });
-    }
-    let lost = value(LOST_LINES);
-    if lost > 0.0 {
-        remarks.push(Remark {
-            severity: Severity::Attention,
-            text: format!("{} of the log were lost since the start.", counted(lost as u64, "line")),
-            link: Some("metrics?family=hearthnet_log_lines_dropped_total".to_owned()),
-        });
-    }
-    remarks
+    Some(Remark {
+        severity: Severity::Attention,
+        text: text.to_owned(),
+        link: Some("metrics?family=hearthnet_emergency_mode".to_owned()),
+    })
+}
+
+fn lost_lines(gauges: &[Gauge], present: Option<&Present>) -> Option<Remark> {
+    let (lost, when) = match present {
+        // Lines that were lost before the window are still missing from the log.
+        Some(present) => (present.sum(LOST_LINES_FAMILY, |_| true)?, " since the start"),
+        None => (gauges.iter().find(|gauge| gauge.title == LOST_LINES)?.value?, ""),
+    };
+    (lost > 0.0).then(|| Remark {
+        severity: Severity::Attention,
+        text: format!("{} of the log were lost{when}.", counted(lost as u64, "line")),
+        link: Some(format!("metrics?family={LOST_LINES_FAMILY}")),
+    })
 }
