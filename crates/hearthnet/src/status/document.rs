@@ -23,7 +23,7 @@ const DOCUMENT_VERSION: u32 = 1;
 const OPEN_PATHS: [&str; 6] =
     ["/health", "/ready", "/manifest", "/metrics", "/trace/recent", "/trace/active"];
 
-/// Number of causes in the report. The rest are rare ones.
+/// Number of causes in the report. The rest are mistakes of callers or rare ones.
 const SHOWN_CAUSES: usize = 32;
 
 /// Number of callers in the report. `GET /callers` has more.

@@ -1,5 +1,6 @@
 //! Causes of failed calls: the most frequent ones in full, and all others together.
 
+use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use obs_facade::trace::TraceId;
@@ -20,6 +21,7 @@ pub(super) struct Failed<'a> {
     pub(super) capability: &'a str,
     pub(super) code: &'a str,
     pub(super) cause: &'a str,
+    pub(super) is_callers_mistake: bool,
     pub(super) trace_id: Option<TraceId>,
 }
 
@@ -43,6 +45,7 @@ struct Known {
     capability: String,
     code: String,
     cause: String,
+    is_callers_mistake: bool,
     slots: Slots<u32>,
     first_at: SystemTime,
     last_at: SystemTime,
@@ -71,7 +74,7 @@ impl Causes {
 
     /// Returns the index of the cause, which is new if there is room.
     fn place_of(&mut self, failed: &Failed<'_>, slot: u64) -> usize {
-        let Failed { capability, code, cause, .. } = *failed;
+        let Failed { capability, code, cause, is_callers_mistake, .. } = *failed;
         if let Some(at) = self.find(capability, code, cause) {
             return at;
         }
@@ -81,12 +84,15 @@ impl Causes {
         }
         let has_place = self.0.len() < MAX_CAUSES - 1;
         match self.0.iter().filter(of_kind).count() {
-            alike if has_place && alike < MAX_OF_A_KIND - 1 => self.insert(capability, code, cause),
+            alike if has_place && alike < MAX_OF_A_KIND - 1 => {
+                self.insert(capability, code, cause, is_callers_mistake)
+            }
             // The last place of a kind, and the last of all, take what has no place of its own.
             _ if has_place || self.find(capability, code, OTHER_CAUSES).is_some() => {
-                self.find_or_insert(capability, code, OTHER_CAUSES)
+                self.find_or_insert(capability, code, OTHER_CAUSES, is_callers_mistake)
             }
-            _ => self.find_or_insert(OTHERS, OTHERS, OTHER_CAUSES),
+            // It may have faults of the node too, but does not say which. Causes that do come first.
+            _ => self.find_or_insert(OTHERS, OTHERS, OTHER_CAUSES, true),
         }
     }
 
@@ -94,15 +100,23 @@ impl Causes {
         self.0.iter().position(|known| known.is(capability, code, cause))
     }
 
-    fn find_or_insert(&mut self, capability: &str, code: &str, cause: &str) -> usize {
-        self.find(capability, code, cause).unwrap_or_else(|| self.insert(capability, code, cause))
+    fn find_or_insert(
+        &mut self,
+        capability: &str,
+        code: &str,
+        cause: &str,
+        is_callers_mistake: bool,
+    ) -> usize {
+        self.find(capability, code, cause)
+            .unwrap_or_else(|| self.insert(capability, code, cause, is_callers_mistake))
     }
 
-    fn insert(&mut self, capability: &str, code: &str, cause: &str) -> usize {
+    fn insert(&mut self, capability: &str, code: &str, cause: &str, is_callers_mistake: bool) -> usize {
         self.0.push(Known {
             capability: capability.to_owned(),
             code: code.to_owned(),
             cause: cause.to_owned(),
+            is_callers_mistake,
             slots: Slots::default(),
             first_at: SystemTime::UNIX_EPOCH,
             last_at: SystemTime::UNIX_EPOCH,
@@ -111,33 +125,54 @@ impl Causes {
         self.0.len() - 1
     }
 
-    /// Returns the causes in the window that ends with the slot `now`, most frequent first.
+    /// Returns the causes in the window that ends with the slot `now`. Faults of the node come first, because its owner can mend
+    /// them and any caller can make more of the others. Then the most frequent ones do.
     pub(super) fn counts(&self, now: u64) -> Vec<CauseCount> {
-        let mut counts: Vec<CauseCount> = self
+        let count_of = |known: &Known| known.slots.within(now).map(|count| u64::from(*count)).sum::<u64>();
+        let mut found: Vec<(&Known, u64)> = self
             .0
             .iter()
             .filter(|known| !known.slots.is_idle(now))
-            .map(|known| CauseCount {
-                capability: known.capability.clone(),
-                code: known.code.clone(),
-                cause: known.cause.clone(),
-                count: known.slots.within(now).map(|count| u64::from(*count)).sum(),
-                first_at: known.first_at,
-                last_at: known.last_at,
-                trace_id: known.trace_id,
-            })
+            .map(|known| (known, count_of(known)))
             .collect();
-        counts.sort_by(|a, b| b.count.cmp(&a.count).then(b.last_at.cmp(&a.last_at)));
-        counts
+        found.sort_by_key(|(known, count)| {
+            (known.is_callers_mistake, Reverse(*count), Reverse(known.last_at))
+        });
+        let shown = |(known, count): (&Known, u64)| CauseCount {
+            capability: known.capability.clone(),
+            code: known.code.clone(),
+            cause: known.cause.clone(),
+            count,
+            first_at: known.first_at,
+            last_at: known.last_at,
+            trace_id: known.trace_id,
+        };
+        found.into_iter().map(shown).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::error::Code;
 
     fn add(causes: &mut Causes, capability: &str, code: &str, cause: &str, slot: u64) {
-        causes.add(&Failed { capability, code, cause, trace_id: None }, slot);
+        let is_callers_mistake = Code::parse(code).is_some_and(Code::is_callers_mistake);
+        causes.add(&Failed { capability, code, cause, is_callers_mistake, trace_id: None }, slot);
+    }
+
+    #[test]
+    fn faults_of_the_node_come_before_mistakes_of_callers() {
+        let mut causes = Causes::default();
+        for (code, count) in [("not_found", 5), ("timeout", 1), ("bad_request", 2), ("internal_error", 3)] {
+            let is_callers_mistake = Code::parse(code).unwrap().is_callers_mistake();
+            let failed =
+                Failed { capability: "llm.chat", code, cause: "why", is_callers_mistake, trace_id: None };
+            (0..count).for_each(|_| causes.add(&failed, 0));
+        }
+        let counts = causes.counts(0);
+        let codes: Vec<_> = counts.iter().map(|cause| cause.code.as_str()).collect();
+        assert_eq!(codes, ["internal_error", "timeout", "not_found", "bad_request"]);
     }
 
     #[test]
@@ -148,8 +183,8 @@ mod tests {
         let counts = causes.counts(0);
         assert_eq!(counts.len(), MAX_OF_A_KIND + 1);
         assert_eq!(counts.iter().map(|cause| cause.count).sum::<u64>(), 10_001);
-        assert_eq!((counts[0].cause.as_str(), counts[0].count), (OTHER_CAUSES, 10_000 - 7));
-        assert!(counts.iter().any(|cause| cause.cause == "connection refused"));
+        assert_eq!(counts[0].cause, "connection refused");
+        assert_eq!((counts[1].cause.as_str(), counts[1].count), (OTHER_CAUSES, 10_000 - 7));
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(crate) struct CapabilityCount {
 pub(crate) struct Summary {
     /// Most called first.
     pub(crate) by_capability: Vec<CapabilityCount>,
-    /// Most frequent first.
+    /// Faults of the node first, then the most frequent first.
     pub(crate) causes: Vec<CauseCount>,
     pub(crate) since_start: Totals,
 }
@@ -207,6 +207,7 @@ impl Ongoing {
             capability: &self.capability,
             code: error.code.as_str(),
             cause,
+            is_callers_mistake: error.code.is_callers_mistake(),
             trace_id: trace::current_trace().map(|trace| trace.id()),
         };
         self.recent.count(&self.capability, now, Some(now - self.begun), Some(&failed));
@@ -250,7 +251,13 @@ mod tests {
     #[test]
     fn a_call_leaves_the_window_after_five_minutes() {
         let recent = Recent::new();
-        let error = Failed { capability: "a", code: "timeout", cause: "late", trace_id: None };
+        let error = Failed {
+            capability: "a",
+            code: "timeout",
+            cause: "late",
+            is_callers_mistake: false,
+            trace_id: None,
+        };
         let at = |seconds| recent.started + Duration::from_secs(seconds);
         recent.count("a", at(1), Some(Duration::from_millis(3)), Some(&error));
         let window = recent.lock();

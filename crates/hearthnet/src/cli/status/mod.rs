@@ -4,6 +4,7 @@ mod document;
 pub(crate) mod figures;
 mod screen;
 
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,10 +45,20 @@ pub(crate) fn run(args: &StatusArgs, local: SocketAddr) -> Result<ExitCode, Fail
     let (document, body) = request(&args.node.node(local))?;
     let shown = match args.json {
         true => visible_json(&body),
-        false => screen::render(&document, &TextStyle::for_stdout(ColorChoice::Auto), Local::now()),
+        false => {
+            let style = TextStyle::for_stdout(ColorChoice::Auto);
+            screen::render(&document, &style, style.width.map(|_| rows()), Local::now())
+        }
     };
     print(&shown).map_err(|error| not_written(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the number of lines of the terminal.
+fn rows() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row));
+    // Some terminals report 0 lines, such as a serial console.
+    if size > 0 { size } else { 24 }
 }
 
 fn request(node: &NodeUrl) -> Result<(Document, String), Failure> {

@@ -1,4 +1,4 @@
-//! The document as a screen of 80 columns and 24 lines.
+//! The document as a screen of 80 columns and 24 lines, or of more where the terminal has them.
 
 use std::fmt::Display;
 
@@ -12,10 +12,13 @@ use crate::cli::trace::text::{shortened, visible};
 use crate::cli::visible::short_id;
 use crate::wire::clock;
 
-// Together with the other lines these fill 23 of 24 lines at most, so that the prompt of the shell fits too.
+// Together with the other lines and the least causes these fill 23 of 24 lines, so that the prompt of the shell fits too.
 const MAX_PEERS: usize = 2;
 const MAX_CAPABILITIES: usize = 3;
-const MAX_CAUSES: usize = 2;
+/// Number of causes that are shown on a small terminal too.
+const LEAST_CAUSES: usize = 2;
+/// Maximum number of causes.
+const MAX_CAUSES: usize = 5;
 const MAX_CALLERS: usize = 3;
 const MAX_CHECKS: usize = 1;
 /// Maximum number of exports. A node has one for each signal.
@@ -28,14 +31,15 @@ const NAME: usize = 22;
 /// Maximum length of the name of an own capability. Its line has no columns.
 const OFFERED: usize = 40;
 
-/// Renders the screen.
+/// Renders the screen. `rows` is the height of the terminal, if there is one.
 pub(super) fn render<Tz: TimeZone<Offset: Display>>(
     document: &Document,
     style: &TextStyle,
+    rows: Option<usize>,
     now: DateTime<Tz>,
 ) -> String {
     let screen = Screen { document, style, now };
-    let parts = [
+    let before = [
         vec![screen.node()],
         vec![screen.last_run()],
         screen.listening(),
@@ -43,7 +47,8 @@ pub(super) fn render<Tz: TimeZone<Offset: Display>>(
         vec![screen.offers()],
         screen.peers(),
         screen.calls(),
-        screen.causes(),
+    ];
+    let after = [
         screen.callers(),
         vec![screen.disk()],
         vec![screen.drops()],
@@ -51,7 +56,17 @@ pub(super) fn render<Tz: TimeZone<Offset: Display>>(
         screen.problems(),
         screen.checks(),
     ];
-    parts.iter().flatten().map(|line| line.painted(style)).collect()
+    let taken: usize = before.iter().chain(&after).map(Vec::len).sum();
+    // One line is for the prompt of the shell.
+    let room = rows.map_or(usize::MAX, |rows| rows.saturating_sub(taken + 1));
+    let causes = screen.causes(room);
+    before
+        .iter()
+        .flatten()
+        .chain(&causes)
+        .chain(after.iter().flatten())
+        .map(|line| line.painted(style))
+        .collect()
 }
 
 struct Screen<'a, Tz: TimeZone> {
@@ -261,13 +276,32 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
         }
     }
 
-    fn causes(&self) -> Vec<Line> {
+    /// Renders the causes of failures, of which the node has sent its own faults first, in about `room` lines.
+    fn causes(&self, room: usize) -> Vec<Line> {
         let causes = &self.document.recent.causes;
-        let shown = causes.iter().take(MAX_CAUSES).enumerate();
-        shown.flat_map(|(at, cause)| self.cause(at, cause)).collect()
+        let most = match causes.len() <= MAX_CAUSES && causes.len() * 2 <= room {
+            true => causes.len(),
+            // A line is for the number of the others.
+            false => (room.saturating_sub(1) / 2).clamp(LEAST_CAUSES, MAX_CAUSES),
+        };
+        let more = causes.len().saturating_sub(most);
+        let has_line = most * 2 < room;
+        let shown = causes.iter().take(most).enumerate();
+        let mut lines: Vec<Line> = shown
+            .flat_map(|(at, cause)| {
+                let is_last = more > 0 && !has_line && at == most - 1;
+                let label = if is_last { format!("+{more} more") } else { String::new() };
+                self.cause(at, cause, &label)
+            })
+            .collect();
+        if more > 0 && has_line {
+            lines.push(line("").plain(format!("+{more} more: hearthnet problems")));
+        }
+        lines
     }
 
-    fn cause(&self, at: usize, cause: &Cause) -> [Line; 2] {
+    /// Renders a cause. `label` is what stands before its second line.
+    fn cause(&self, at: usize, cause: &Cause, label: &str) -> [Line; 2] {
         let (last, times) = (self.ago(cause.last_at.as_deref()), count(cause.count));
         let trace =
             cause.trace_id.as_deref().map(|id| format!("  trace {}", self.trace(id))).unwrap_or_default();
@@ -278,7 +312,7 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
                 .plain(format!("{}  ", self.name(name)))
                 .with(Color::Red, self.safe(&cause.code))
                 .plain(format!("  {times}, last {last}{trace}")),
-            line("").plain(self.rest(0, &cause.cause)),
+            line(label).plain(self.rest(0, &cause.cause)),
         ]
     }
 
@@ -479,7 +513,7 @@ mod tests {
     fn screen(document: &Value, width: Option<usize>) -> String {
         let document = Document::read(&document.to_string()).unwrap();
         let now = clock::parse("2026-05-26T08:14:24Z").unwrap();
-        render(&document, &TextStyle::default().width(width), now)
+        render(&document, &TextStyle::default().width(width), width.map(|_| 24), now)
     }
 
     #[test]
@@ -509,6 +543,28 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");
         }
+    }
+
+    #[test]
+    fn causes_that_have_no_place_are_counted() {
+        let mut busy = document();
+        let cause = |at: usize| json!({ "capability": "llm.chat", "code": format!("code_{at}"), "count": 1, "cause": format!("cause {at}") });
+        let all: Vec<_> = (0..7).map(cause).collect();
+        busy["recent"]["causes"] = json!(all);
+        let document = Document::read(&busy.to_string()).unwrap();
+        let shown = |size: Option<(usize, usize)>| {
+            let now = clock::parse("2026-05-26T08:14:24Z").unwrap();
+            let style = TextStyle::default().width(size.map(|size| size.0));
+            render(&document, &style, size.map(|size| size.1), now)
+        };
+        for size in [None, Some((200, 50))] {
+            let shown = shown(size);
+            assert!(shown.contains("cause 4") && !shown.contains("cause 5"), "{shown}");
+            assert!(shown.contains("\n          +2 more: hearthnet problems\n"), "{shown}");
+        }
+        let shown = shown(Some((80, 24)));
+        assert!(shown.contains("\n+5 more   cause 1\n"), "{shown}");
+        assert!(shown.lines().count() <= 23, "{shown}");
     }
 
     #[test]

@@ -86,6 +86,16 @@ impl Code {
         })
     }
 
+    /// Returns whether the caller has to call differently, so that the owner of the node has nothing to mend.
+    pub(crate) fn is_callers_mistake(self) -> bool {
+        match self {
+            // The node or a server behind it was too slow or too busy.
+            Code::TIMEOUT | Code::CAPACITY_EXCEEDED => false,
+            Code::NOT_IMPLEMENTED | Code::AGGREGATION_TOO_FEW_NODES => true,
+            _ => self.status.is_client_error(),
+        }
+    }
+
     /// Returns whether this version defines the code.
     pub(crate) fn is_defined(&self) -> bool {
         matches!(self.text, CodeText::Own(_))
