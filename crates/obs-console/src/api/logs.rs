@@ -40,7 +40,7 @@ pub struct LogLines {
     pub counts: Vec<LogCount>,
     /// Length of a count's step in seconds.
     pub step_seconds: u32,
-    /// Number of matching lines in the part that was searched.
+    /// Number of matching lines in the part that was searched. A damaged line matches nothing.
     #[cfg_attr(test, ts(type = "number"))]
     pub matched: u64,
     /// Instant back to which the files were searched. It is later than `since` if the search was cut off.
@@ -74,7 +74,7 @@ pub struct TailLines {
     /// Matching lines that were left out because there were too many.
     #[cfg_attr(test, ts(type = "number"))]
     pub skipped: u64,
-    /// Lines that do not match.
+    /// Lines that do not match, and damaged lines.
     #[cfg_attr(test, ts(type = "number"))]
     pub filtered: u64,
     /// Lines written since the tail began.

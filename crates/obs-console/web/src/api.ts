@@ -143,7 +143,7 @@ export type LogLines = {
   counts: Array<LogCount>,
   /** Length of a count's step in seconds. */
   step_seconds: number,
-  /** Number of matching lines in the part that was searched. */
+  /** Number of matching lines in the part that was searched. A damaged line matches nothing. */
   matched: number,
   /** Instant back to which the files were searched. It is later than `since` if the search was cut off. */
   searched_since: string | null,
@@ -417,7 +417,7 @@ export type TailLines = {
   lines: Array<Record<string, unknown>>,
   /** Matching lines that were left out because there were too many. */
   skipped: number,
-  /** Lines that do not match. */
+  /** Lines that do not match, and damaged lines. */
   filtered: number,
   /** Lines written since the tail began. */
   written: number,

@@ -116,6 +116,31 @@ fn a_search_returns_the_newest_lines_of_all_files_and_counts_all() {
 }
 
 #[test]
+fn a_damaged_line_matches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = |second| line("2026-05-26", second, "warning", "whole");
+    let torn = line("2026-05-26", 61, "warning", "torn");
+    let torn = &torn[..torn.len() - 2];
+    let log = format!("{}\n{torn}\n{}\n", whole(0), whole(120));
+    fs::write(folder.path().join("2026-05-26.log"), log).unwrap();
+    let source = source(folder.path());
+    let found = source.logs(&query(10)).unwrap();
+    assert_eq!((found.matched, messages(&found)), (2, vec!["whole", "whole"]));
+    assert_eq!(found.counts.iter().map(|count| (count.lines, count.faults)).collect::<Vec<_>>(), [(2, 2)]);
+
+    // 2026-05-26T00:01:00Z, the minute of the damaged line.
+    let since = 1_779_753_660;
+    let found = source.logs(&LogQuery { since: Some(since), until: Some(since + 60), ..query(10) }).unwrap();
+    assert_eq!((found.matched, found.lines.len(), found.counts.len()), (0, 0, 0));
+    let around = LogQuery { around: Some("2026-05-26T00:01:01.500Z".to_owned()), ..query(2) };
+    let found = source.logs(&around).unwrap();
+    assert_eq!((found.matched, messages(&found)), (2, vec!["whole", "whole"]));
+
+    let tail = source.tail(&query(2)).unwrap().read(100).unwrap();
+    assert_eq!((tail.lines.len(), tail.filtered, tail.written), (2, 1, 3));
+}
+
+#[test]
 fn a_tail_accounts_for_every_line_of_a_burst() {
     const BURST: u64 = 20_000;
     let folder = tempfile::tempdir().unwrap();

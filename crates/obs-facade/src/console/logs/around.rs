@@ -41,7 +41,8 @@ fn before(dir: &Path, at: DateTime<Utc>, most: usize) -> io::Result<Vec<Vec<u8>>
     let window = Window::new(at.checked_sub_signed(reach()), Some(at));
     let wanted = LineTime::at(at);
     let (mut lines, mut packed): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
-    let is_before = |line: &[u8]| Head::of(line).is_some_and(|head| head.time < wanted);
+    let is_before =
+        |line: &[u8]| Head::of(line).is_some_and(|head| head.time < wanted) && line::is_whole(line);
     Reader::of(dir, window).look_back(|look| {
         match look {
             Look::Line(line) if is_before(line) => lines.push(line.to_vec()),
@@ -70,6 +71,7 @@ fn from(dir: &Path, at: DateTime<Utc>, most: usize) -> io::Result<Vec<Vec<u8>>> 
     let read = Reader::of(dir, window).read_new(true, |_, piece| {
         if let Piece::Line(line) = piece
             && Head::of(line).is_some_and(|head| head.time >= wanted)
+            && line::is_whole(line)
         {
             lines.push(line.to_vec());
         }

@@ -57,7 +57,7 @@ impl Filter {
         })
     }
 
-    /// Returns the number of the level if the line meets the conditions.
+    /// Returns the time of the line, and whether it is a fault, if it is whole and meets the conditions.
     pub(super) fn admits(&self, line: &[u8]) -> Option<Admitted> {
         let head = Head::of(line)?;
         let level = LEVELS.iter().position(|level| *level == head.level)?;
@@ -73,10 +73,12 @@ impl Filter {
             && self.text.is_none()
             && self.fields.is_empty()
             && (self.logger.is_none() || head.logger.is_some());
-        if !is_cheap && (self.surely_lacks(line) || !self.has_all(&line::parse(line)?)) {
-            return None;
-        }
-        Some(Admitted { time: head.time, is_fault: level >= FAULT })
+        let is_met = match is_cheap {
+            // A damaged line cannot be shown, so it is not counted either.
+            true => line::is_whole(line),
+            false => !self.surely_lacks(line) && self.has_all(&line::parse(line)?),
+        };
+        is_met.then_some(Admitted { time: head.time, is_fault: level >= FAULT })
     }
 
     /// Returns whether the bytes show that the line lacks something. Parsing it would take ten times as long.
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn damaged_lines_are_not_admitted() {
         let filter = Filter::of(&LogQuery::default()).unwrap();
-        for line in ["", "{", "\u{fffd}", "[1]", &LINE[1..]] {
+        for line in ["", "{", "\u{fffd}", "[1]", &LINE[1..], &LINE[..LINE.len() - 1], &LINE[..120]] {
             assert!(filter.admits(line.as_bytes()).is_none(), "{line}");
         }
     }

@@ -57,6 +57,7 @@ fn search(dir: &Path, id: TraceId, time: Range<SystemTime>, patience: Duration) 
         if let Ok(text) = str::from_utf8(line)
             && text.contains(&key)
             && Head::of(line).is_some_and(|head| window.place_of(head.time).is_none())
+            && line::is_whole(line)
         {
             log.add(line.len(), text.contains(END), || line::shown(line));
         }

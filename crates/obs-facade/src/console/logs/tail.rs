@@ -82,7 +82,7 @@ impl LogTail {
         for bytes in &kept {
             match line::shown(bytes) {
                 Some(line) => found.lines.push(line),
-                // It began like a line and is none.
+                // The filter takes whole lines only. Each line counts somewhere all the same.
                 None => found.filtered += 1,
             }
         }
