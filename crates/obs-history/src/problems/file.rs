@@ -1,6 +1,7 @@
 //! Files of the problems, which outlive the process: the list, and what changed since it was written.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, ErrorKind as IoErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -29,9 +30,8 @@ const MAX_BYTES: u64 = 16 << 20;
 /// Target of the lines of the history.
 const TARGET: &str = "hearthnet.history";
 
-/// Time between two appends of changes, and what a kill loses. An append goes to the memory of the system, which the disk sees with
-/// the next write of the log's file, so a shorter time wears the disk no more. It would wake the writer more often while
-/// there are errors.
+/// Time from the first change to a write, and between two writes: what a kill loses. A failed call makes a problem and a line, which
+/// are written together. A shorter time would wake the writer more often while there are errors, and write more blocks.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Time between two writes of the list. Each makes a new file, which costs a disk several blocks.
 const PAUSE_OF_LIST: Duration = Duration::from_secs(600);
@@ -55,6 +55,10 @@ pub struct Stored {
     pub stored_at_ms: u64,
     /// Problems in the order of [`Problems::list`].
     pub problems: Vec<Problem>,
+    /// Number that no other list has, so that changes are those of this list alone. A time could be that of another one, where the
+    /// clock is set back. 0 in a list of an earlier version, which has no changes.
+    #[serde(default)]
+    pub(super) mark: u64,
     /// Whether there are changes since the list.
     #[serde(skip)]
     has_changes: bool,
@@ -154,12 +158,15 @@ pub struct ProblemFile {
     stored: u64,
     /// Number of changes that the list has.
     listed: u64,
-    /// Time in milliseconds since 1970 of the list that this process wrote. Changes are never appended to one of before, in which
-    /// problems may have other numbers.
-    list_at_ms: Option<u64>,
+    /// Mark of the list that this process wrote. Changes are never appended to one of before, in which problems may have other
+    /// numbers.
+    list: Option<u64>,
     changes: Changes,
-    /// Time of the last attempt to write anything, and of the last one to write the list.
+    /// Time of the last attempt to write anything.
     tried_at: Option<Instant>,
+    /// Time at which this writer first saw that there are changes to write.
+    seen_at: Option<Instant>,
+    /// Time of the last attempt to write the list.
     list_tried_at: Option<Instant>,
     /// Whether there was no room for the last changes.
     is_full: bool,
@@ -190,9 +197,10 @@ impl ProblemFile {
             folder: folder.into(),
             stored: 0,
             listed: 0,
-            list_at_ms: None,
+            list: None,
             changes: Changes::default(),
             tried_at: None,
+            seen_at: None,
             list_tried_at: None,
             is_full: false,
             is_failing: false,
@@ -242,24 +250,28 @@ impl ProblemFile {
         }
     }
 
-    /// Writes what changed, two seconds after the last time at the earliest, and a minute after it if the disk fails. Returns the
-    /// time that is left until then; `None` if all is written.
+    /// Writes what changed, two seconds after the first call that finds a change, or a minute after a write that failed. Returns
+    /// the time that is left until then; `None` if all is written.
     ///
     /// Mostly it appends to a file beside the list. The list is written as a whole every ten minutes, and each minute if there
     /// are more changes than that file takes.
     pub fn write_if_due(&mut self, problems: &Problems, now_ms: u64) -> Option<Duration> {
-        let pause = if self.is_failing { RETRY } else { PAUSE };
-        if let Some(left) = left_of(pause, self.tried_at) {
-            // Not asked for changes before it is time, because each further one would be told then.
+        if self.seen_at.is_none() && problems.has_told() {
+            self.seen_at = Some(Instant::now());
+        }
+        let failed_at = self.tried_at.filter(|_| self.is_failing);
+        // Not asked for changes before it is time, because each further one would be told then.
+        if let Some(left) = left_of(RETRY, failed_at).or_else(|| left_of(PAUSE, self.seen_at)) {
             return Some(left);
         }
+        self.seen_at = None;
         let now = problems.changes();
         if now == self.stored || self.is_newer {
             return None;
         }
-        match self.list_at_ms {
-            Some(list_at_ms) if self.has_list() && self.until_list().is_some() => {
-                self.append(problems, list_at_ms, now, now_ms)
+        match self.list {
+            Some(list) if self.has_list() && self.until_list().is_some() => {
+                self.append(problems, list, now, now_ms)
             }
             _ => self.write_list(problems, now, now_ms),
         }
@@ -276,33 +288,36 @@ impl ProblemFile {
         self.folder.join(FILE_NAME).exists()
     }
 
-    /// Writes the list if anything changed, or if it was removed.
+    /// Writes the list if anything changed, or if it was removed. For an orderly end.
     pub fn write(&mut self, problems: &Problems, now_ms: u64) {
         let now = problems.changes();
-        let is_gone = self.list_at_ms.is_some() && !self.has_list();
+        let is_gone = self.list.is_some() && !self.has_list();
         if (now != self.listed || is_gone) && !self.is_newer {
             self.write_list(problems, now, now_ms);
+        }
+        if self.list.is_some() && !self.is_failing {
+            Changes::remove(&self.folder);
         }
     }
 
     fn write_list(&mut self, problems: &Problems, now: u64, now_ms: u64) {
         self.list_tried_at = Some(Instant::now());
-        let stored =
-            Stored { format: FORMAT, stored_at_ms: now_ms, problems: problems.list(), has_changes: false };
+        let mark = RandomState::new().hash_one(now);
+        let problems = problems.list();
+        let stored = Stored { format: FORMAT, stored_at_ms: now_ms, problems, mark, has_changes: false };
         let written = write(&self.folder, &stored);
         if written.is_ok() {
-            Changes::remove(&self.folder);
-            self.changes.note(&stored.problems);
-            (self.listed, self.list_at_ms, self.is_full) = (now, Some(now_ms), false);
+            self.changes.begin(&stored.problems);
+            (self.listed, self.list, self.is_full) = (now, Some(mark), false);
         }
         self.note(written, now);
     }
 
-    fn append(&mut self, problems: &Problems, list_at_ms: u64, now: u64, now_ms: u64) {
-        let appended = self.changes.append(&self.folder, list_at_ms, now_ms, problems.list());
+    fn append(&mut self, problems: &Problems, list: u64, now: u64, now_ms: u64) {
+        let appended = self.changes.append(&self.folder, list, now_ms, problems.list());
         self.is_full = matches!(appended, Ok(false));
         match appended.map(drop) {
-            Ok(()) if self.is_full && self.until_list().is_some() => self.tried_at = Some(Instant::now()),
+            Ok(()) if self.is_full && self.until_list().is_some() => {}
             Ok(()) if self.is_full => self.write_list(problems, now, now_ms),
             appended => self.note(appended, now),
         }

@@ -297,6 +297,11 @@ impl Problems {
         News { problems: problems.filter(|problem| problem.state == State::Open).collect(), more }
     }
 
+    /// Whether there was a change since the number of changes was asked for.
+    pub(super) fn has_told(&self) -> bool {
+        self.is_told.load(Ordering::SeqCst)
+    }
+
     /// Returns the number of changes so far. The next one after it is told.
     pub(super) fn changes(&self) -> u64 {
         // Before the counters are taken. See `tell`.
