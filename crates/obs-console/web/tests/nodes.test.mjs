@@ -108,6 +108,22 @@ for (const [what, first, title] of [
   });
 }
 
+test("a failed call shows its cause on its trace and among the problems", real, async () => {
+  const { page, faults, close } = await open(browser, ada.url);
+  const { traces } = await read(page, ada.url, "traces?status=failed");
+  const failed = traces.find(({ cause }) => cause);
+  await go(page, ada.url, `trace/${failed.trace_id}`);
+  assert.equal(await page.locator(".card .why").textContent(), `Cause: ${failed.cause}`);
+  await page.locator(".waterfall .row .cause").getByText(failed.cause, { exact: true }).waitFor();
+  const { problems } = await read(page, ada.url, "problems");
+  const problem = problems.find(({ kind, title }) => kind === "trace" && title === failed.status);
+  assert.ok(problem.cause, JSON.stringify(problem));
+  await go(page, ada.url, "problems");
+  await page.getByText(problem.cause, { exact: true }).first().waitFor();
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 test("every remark of the overview leads to a view", real, async () => {
   const { page, faults, close } = await open(browser, ada.url);
   const { remarks } = await read(page, ada.url, "overview?since=1h");
@@ -153,6 +169,9 @@ test("a node that is started again comes back by itself", real, async () => {
   await call(eve, "experimental.echo", "back");
   await page.locator(".line").first().waitFor();
   assert.equal(await page.evaluate(() => window.isSamePage), true);
+  await page.getByText(/The connection was lost at/).waitFor();
+  const shownLines = await page.evaluate(() => [/= ([\d,]+) shown/.exec(document.querySelector(".tail-state .soft").textContent)[1], document.querySelector(".line").getAttribute("aria-setsize")]);
+  assert.equal(shownLines[0].replaceAll(",", ""), shownLines[1], "no line is there twice");
   await close();
 });
 
