@@ -1,6 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-/** Copies a text to the clipboard. Returns whether it is there: a browser gives no clipboard to a page of plain `http` on another host. */
+/**
+ * Copies a text to the clipboard, and returns whether that was possible. A browser gives no clipboard to a page of plain `http` from
+ * another machine.
+ */
 async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

@@ -69,7 +69,7 @@ function LinesLink({ id, of }: { id: string; of: TraceDetail | null }) {
   return <a href={link("logs", { mode: "search", trace: id, ...window })}>Its lines</a>;
 }
 
-/** Returns why a call failed: the cause of the innermost span that has one, which is the last of them to begin, or that of the root. */
+/** Returns why a call failed: the cause of the last span to begin that has one, which is the innermost, or that of the root. */
 function causeOf(trace: Trace): string | null {
   if (kindOf(trace.status)[0] !== "bad") return null;
   const fields = [...trace.spans].reverse().find((span) => span.fields["cause"] !== undefined)?.fields ?? trace.fields;
