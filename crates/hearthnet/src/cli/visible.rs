@@ -1,7 +1,7 @@
 //! Escapes for text that goes to a terminal.
 //!
-//! A terminal obeys control characters, and characters that change the direction of writing make a line look like
-//! another one. Text of peers, files and names is shown with both as escapes.
+//! A terminal obeys control characters. Characters that change the direction of writing, and invisible ones, make a text look
+//! like another one. Text of peers, files and names is shown with all of them as escapes.
 
 use std::fmt::Write as _;
 
@@ -33,8 +33,13 @@ pub(crate) fn visible_json(json: &str) -> String {
             // Between values these are white space. Within a string, JSON has them as escapes.
             '\n' | '\t' => out.push(letter),
             '\r' => {}
-            // One escape is enough: every unsafe character is in the basic plane.
-            unsafe_letter if is_unsafe(unsafe_letter) => drop(write!(out, "\\u{:04x}", u32::from(letter))),
+            unsafe_letter if is_unsafe(unsafe_letter) => {
+                // JSON has two escapes for a character beyond the basic plane.
+                for unit in unsafe_letter.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string does not fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
             safe => out.push(safe),
         }
     }
@@ -73,12 +78,17 @@ pub(crate) fn short_id(id: &str, head: usize, ellipsis: char) -> String {
     format!("{}{ellipsis}{}", &id[..head], &id[id.len() - TAIL..])
 }
 
-/// Returns whether `letter` is a control character (including DEL), a line or paragraph separator, or changes the
-/// direction of writing.
+/// Returns whether `letter` is a control character (including DEL), a line or paragraph separator, changes the direction of
+/// writing, or is invisible. The zero width joiner and the variation selectors are left, because emoji are made of them.
 fn is_unsafe(letter: char) -> bool {
     // `is_control` is category Cc. U+2028 and U+2029 end a line for some programs, but are no controls.
-    let changes_direction = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    letter.is_control() || changes_direction || matches!(letter, '\u{2028}' | '\u{2029}')
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -96,7 +106,9 @@ mod tests {
         }
         assert_eq!(visible("a\tb\n"), "a\\tb\\n");
         assert_eq!(visible_lines("a\tb\r\n\u{1b}"), "a\tb\\r\n\\u{1b}");
-        assert_eq!(visible("Grüße 日本 \u{1f600} \u{200d}"), "Grüße 日本 \u{1f600} \u{200d}");
+        for whole in ["Grüße 日本 \u{1f600}", "👩\u{200d}🚀 ❤\u{fe0f}"] {
+            assert_eq!(visible(whole), whole);
+        }
     }
 
     #[test]

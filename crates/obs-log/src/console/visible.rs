@@ -29,11 +29,17 @@ pub(super) fn show_text(line: &mut String, text: &str) {
     }
 }
 
-/// Whether a terminal may obey the character instead of showing it: control characters (C0, DEL, C1), those that change the
-/// direction of text, and the line and paragraph separators.
+/// Whether a terminal may obey the character instead of showing it, or shows nothing for it: control characters (C0, DEL, C1),
+/// those that change the direction of text, line and paragraph separators, and invisible ones. The zero width joiner and the
+/// variation selectors are left, because emoji are made of them.
 pub(super) fn is_unsafe(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -55,7 +61,7 @@ mod tests {
 
     #[test]
     fn other_characters_are_shown_as_they_are() {
-        let text = "ünïcode ¿ \u{a0} 日本語 \u{200d} 🙂 \u{2027} \u{202f} \u{2065} \u{206a}";
+        let text = "ünïcode ¿ \u{a0} 日本語 🙂 👩\u{200d}🚀 ❤\u{fe0f} \u{2027} \u{202f} \u{205f} \u{e0100}";
         let mut line = String::new();
         show_text(&mut line, text);
         assert_eq!(line, text);

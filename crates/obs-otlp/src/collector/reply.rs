@@ -119,15 +119,17 @@ fn shortened(text: &str) -> String {
     visible.take(MAX_MESSAGE_CHARS).collect()
 }
 
-/// Returns whether a character could forge lines, colours or the order of letters where a log is printed.
+/// Returns whether a character could forge lines, colours or the order of letters where a log is printed, or is invisible there.
+/// The zero width joiner and the variation selectors are left, because emoji are made of them.
 fn is_unsafe(letter: char) -> bool {
     // `is_control` covers C0, DEL and C1. Two separators that some programs take for line ends are not controls.
-    let ends_line = matches!(letter, '\u{2028}' | '\u{2029}');
-    let changes_direction = matches!(
-        letter,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    letter.is_control() || ends_line || changes_direction
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// Format of a body by its media type, compared without case and parameters.
@@ -203,7 +205,9 @@ mod tests {
             assert_eq!(shortened(&format!(" a{letter}ü{letter}b ")), "a ü b", "{letter:?}");
         }
         assert_eq!(shortened("a\nb\tc"), "a b c");
-        assert_eq!(shortened("Grüße 日本 \u{1f600}"), "Grüße 日本 \u{1f600}");
+        for text in ["Grüße 日本 \u{1f600}", "👩\u{200d}🚀 ❤\u{fe0f}"] {
+            assert_eq!(shortened(text), text);
+        }
         assert_eq!(shortened(&"ü".repeat(1_000)).chars().count(), MAX_MESSAGE_CHARS);
     }
 }

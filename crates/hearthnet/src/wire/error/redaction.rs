@@ -27,11 +27,16 @@ pub(crate) fn shown(text: &str) -> String {
     cut(out)
 }
 
-/// Returns whether a terminal or a reader may take `c` for something else than a character of the text.
+/// Returns whether a terminal or a reader may take `c` for something else than a character of the text, or not see it. The zero
+/// width joiner and the variation selectors are left, because emoji are made of them.
 fn is_odd(c: char) -> bool {
-    let reorders =
-        matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-    c.is_control() || reorders || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// Removes user, password, query and fragment of a URL.
