@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::{Args, Subcommand};
+use obs_facade::doctor::render::{ColorChoice, TextStyle};
 
 use self::list::List;
 use super::log::time::{Edge, TimeSpec, Zone};
@@ -134,7 +135,7 @@ fn show(args: &ProblemsArgs, config: &Config) -> Result<(), Failure> {
     let zone = if args.utc { Zone::Utc } else { Zone::Local };
     let shown = match args.json {
         true => visible_json(&list.json.to_string()),
-        false => screen::render(&list, Utc::now(), zone),
+        false => screen::render(&list, Utc::now(), zone, TextStyle::for_stdout(ColorChoice::Auto).width),
     };
     print(&shown).map_err(|error| not_written(&error))?;
     if let Some(note) = note {

@@ -17,7 +17,7 @@ pub(crate) fn shortened(text: &str, limit: usize, ascii: bool) -> String {
 }
 
 /// Breaks `text` into lines of at most `width` characters, between words where possible.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split_whitespace() {
         let mut word: Vec<char> = word.chars().collect();
