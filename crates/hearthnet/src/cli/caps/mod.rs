@@ -40,7 +40,7 @@ pub(crate) struct CapsArgs {
 
 const HELP: &str =
     "health is the share of the last 100 calls that succeeded, p50ms the median duration of the last \
-five minutes. A narrow terminal leaves out stability and version. A node on another machine lists its own capabilities alone, without figures.
+five minutes. A narrow terminal leaves out stability and version, and cuts long texts. A node on another machine lists its own capabilities alone, without figures.
 
 Examples:
   hearthnet caps

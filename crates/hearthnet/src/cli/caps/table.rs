@@ -18,14 +18,22 @@ const NONE: &str = "-";
 /// Columns that a narrow terminal does without, the least important one first.
 const OPTIONAL: [usize; 2] = [2, 1];
 
+/// Columns of texts, which a terminal that is narrower still cuts: name, node and model.
+const TEXTS: [usize; 3] = [0, 3, 4];
+/// Width to which texts are cut at most. Less says nothing.
+const LEAST_WIDTH: usize = 8;
+
 /// Returns the capabilities in aligned columns under a header. The text is safe for a terminal of `columns`.
 pub(super) fn render(known: &Known, capabilities: &[&Capability], columns: Option<usize>) -> String {
     let mut rows = vec![COLUMNS.map(str::to_owned)];
     rows.extend(capabilities.iter().map(|capability| row(known, capability)));
-    let widths: Vec<usize> = (0..COLUMNS.len())
+    let mut widths: Vec<usize> = (0..COLUMNS.len())
         .map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default())
         .collect();
     let shown = shown(&widths, columns);
+    if let Some(columns) = columns {
+        narrow(&mut widths, &shown, columns);
+    }
     rows.iter().map(|row| line(row, &widths, &shown)).collect()
 }
 
@@ -33,13 +41,27 @@ pub(super) fn render(known: &Known, capabilities: &[&Capability], columns: Optio
 fn shown(widths: &[usize], columns: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
     for optional in OPTIONAL {
-        let total: usize = shown.iter().map(|column| widths[*column] + 2).sum();
-        // The last column has no gap.
-        if columns.is_some_and(|columns| total > columns + 2) {
+        if columns.is_some_and(|columns| total(widths, &shown) > columns) {
             shown.retain(|column| *column != optional);
         }
     }
     shown
+}
+
+/// Returns the width of a line. The last column has no gap.
+fn total(widths: &[usize], shown: &[usize]) -> usize {
+    shown.iter().map(|column| widths[*column] + 2).sum::<usize>().saturating_sub(2)
+}
+
+/// Makes the widest texts narrower until a line fits. The head of a column stays whole.
+fn narrow(widths: &mut [usize], shown: &[usize], columns: usize) {
+    while total(widths, shown) > columns {
+        let has_room = |column: &&usize| widths[**column] > LEAST_WIDTH.max(width(COLUMNS[**column]));
+        let Some(&widest) = TEXTS.iter().filter(has_room).max_by_key(|column| widths[**column]) else {
+            return;
+        };
+        widths[widest] -= 1;
+    }
 }
 
 fn row(known: &Known, capability: &Capability) -> [String; 8] {
@@ -97,16 +119,22 @@ fn milliseconds(ms: f64) -> String {
 }
 
 fn cell(text: &str) -> String {
-    let text = visible(text);
-    if width(&text) <= MAX_WIDTH {
-        return text;
+    cut(&visible(text), MAX_WIDTH)
+}
+
+/// Returns a text of at most `limit` columns.
+fn cut(text: &str, limit: usize) -> String {
+    if width(text) <= limit {
+        return text.to_owned();
     }
     let mut cut = String::new();
     for letter in text.chars() {
-        if width(&cut) + 2 > MAX_WIDTH {
+        cut.push(letter);
+        // One column is for the mark.
+        if width(&cut) + 1 > limit {
+            cut.pop();
             break;
         }
-        cut.push(letter);
     }
     cut + "…"
 }
@@ -118,8 +146,8 @@ fn width(text: &str) -> usize {
 
 fn line(row: &[String; 8], widths: &[usize], shown: &[usize]) -> String {
     let cell = |column: &usize| {
-        let cell = &row[*column];
-        format!("{cell}{}", " ".repeat(widths[*column] - width(cell)))
+        let cell = cut(&row[*column], widths[*column]);
+        format!("{cell}{}", " ".repeat(widths[*column].saturating_sub(width(&cell))))
     };
     let line = shown.iter().map(cell).collect::<Vec<_>>().join("  ");
     format!("{}\n", line.trim_end())
@@ -161,5 +189,13 @@ mod tests {
         assert!(!narrow.contains("stability") && narrow.contains("version"), "{narrow}");
         assert!(narrow.lines().all(|line| width(line) <= 105), "{narrow}");
         assert!(!render(&known, &all, Some(20)).contains("version"));
+        for columns in 60..200 {
+            let shown = render(&known, &all, Some(columns));
+            assert!(shown.lines().all(|line| width(line) <= columns), "{columns}: {shown}");
+            assert!(
+                shown.lines().next().unwrap().ends_with("health  p50ms  in_flight"),
+                "{columns}: {shown}"
+            );
+        }
     }
 }
