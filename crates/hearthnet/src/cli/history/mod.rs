@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use chrono::{Duration, Utc};
+use obs_facade::doctor::render::{ColorChoice, TextStyle};
 use obs_facade::history::{ErrorKind, Reader};
 
 use self::calls::Calls;
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &HistoryArgs, config: &Config) -> Result<ExitCode, Failu
     let shown = match args.json {
         true => visible_json(&json::document(&calls, span).to_string()),
         false if calls.is_empty() && events.is_empty() => String::new(),
-        false => table::render(&calls, &events, span.zone),
+        false => table::render(&calls, &events, span.zone, TextStyle::for_stdout(ColorChoice::Auto).width),
     };
     print(&shown).map_err(|error| not_written(&error))?;
     if calls.is_empty() {

@@ -1,4 +1,4 @@
-//! Table of calls, for a terminal of 80 columns.
+//! Table of calls, as wide as the terminal.
 
 use std::fmt::Write as _;
 
@@ -9,15 +9,24 @@ use super::events::Event;
 use crate::cli::log::time::Zone;
 use crate::cli::output::safe_line;
 use crate::cli::status::figures::{count, short_time, squeezed};
+use crate::cli::visible::visible;
 
-/// Characters of a capability's name.
+/// Usual width of the column of names, in characters.
 const NAME: usize = 22;
+/// Width of the other columns and the gaps.
+const OTHERS: usize = 58;
+/// Width to which names are cut at most: that of the head of their column.
+const LEAST_NAME: usize = 10;
 
-/// Returns the rows with the events between them. A row comes before the events within its step.
-pub(super) fn render(calls: &Calls, events: &[Event], zone: Zone) -> String {
+/// Returns the rows with the events between them. A row comes before the events within its step. `width` is that of the
+/// terminal; without one no name is cut.
+pub(super) fn render(calls: &Calls, events: &[Event], zone: Zone, width: Option<usize>) -> String {
     let mut out = String::new();
+    let longest = calls.rows.keys().map(|(_, capability)| visible(capability).chars().count()).max();
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(OTHERS).max(LEAST_NAME));
+    let limit = longest.unwrap_or_default().max(NAME).min(room);
     let columns = ("time", "capability", ["calls", "errors", "p50", "p95", "p99"]);
-    push(&mut out, columns.0, columns.1, &columns.2.map(str::to_owned));
+    push(&mut out, columns.0, &format!("{:limit$}", columns.1), &columns.2.map(str::to_owned));
     let mut events = events.iter().peekable();
     let mut shown: Option<DateTime<Utc>> = None;
     for ((at, capability), counts) in &calls.rows {
@@ -28,7 +37,8 @@ pub(super) fn render(calls: &Calls, events: &[Event], zone: Zone) -> String {
         // The time is shown once for all capabilities of a step.
         let time = if shown == Some(*at) { String::new() } else { moment(*at, zone) };
         shown = Some(*at);
-        push(&mut out, &time, &squeezed(capability, NAME, '…'), &figures(counts));
+        let name = squeezed(&visible(capability), limit, '…');
+        push(&mut out, &time, &format!("{name:limit$}"), &figures(counts));
     }
     events.for_each(|event| push_event(&mut out, event, zone));
     out
@@ -46,7 +56,7 @@ fn figures(counts: &Counts) -> [String; 5] {
 }
 
 fn push(out: &mut String, time: &str, name: &str, [calls, errors, p50, p95, p99]: &[String; 5]) {
-    let line = format!("{time:<16}  {name:<NAME$} {calls:>8} {errors:>6} {p50:>7} {p95:>7} {p99:>7}");
+    let line = format!("{time:<16}  {name} {calls:>8} {errors:>6} {p50:>7} {p95:>7} {p99:>7}");
     out.push_str(&safe_line(line.trim_end()));
 }
 
@@ -101,7 +111,7 @@ time              capability                 calls errors     p50     p95     p9
 2026-11-28 10:42  -- node started
 2026-11-28 11:00  llm.chat                       2      1       -       -       -
 ";
-        let shown = render(&calls, &events, Zone::Utc);
+        let shown = render(&calls, &events, Zone::Utc, Some(80));
         let plain: Vec<String> =
             shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let wanted: Vec<String> =
@@ -110,5 +120,12 @@ time              capability                 calls errors     p50     p95     p9
         assert_eq!(plain[2..], wanted[2..]);
         assert!(!shown.contains('\u{1b}'));
         assert!(shown.lines().skip(2).all(|line| line.chars().count() <= 80), "{shown}");
+        for width in [None, Some(200)] {
+            let shown = render(&calls, &events, Zone::Utc, width);
+            assert!(shown.contains("a.name.that\\u{1b}is.much.too.long "), "{shown}");
+            let ends: Vec<_> =
+                shown.lines().filter(|line| line.contains('-')).map(|line| line.chars().count()).collect();
+            assert_eq!(ends[1], ends[3], "columns are aligned: {shown}");
+        }
     }
 }

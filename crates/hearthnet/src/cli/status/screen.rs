@@ -26,8 +26,10 @@ const MAX_EXPORTS: usize = 3;
 
 /// Width of the names at the left.
 const LABEL: usize = 10;
-/// Maximum length of a name in a list.
+/// Width of a column of names, and the maximum length of a name on a terminal of [`USUAL_WIDTH`].
 const NAME: usize = 22;
+/// Columns that the screen is made for. A wider terminal has longer names.
+const USUAL_WIDTH: usize = 80;
 /// Maximum length of the name of an own capability. Its line has no columns.
 const OFFERED: usize = 40;
 
@@ -80,6 +82,11 @@ fn line(label: &str) -> Line {
     Line::new().with(Color::Dim, format!("{label:LABEL$}"))
 }
 
+/// Returns the width of a column with these names.
+fn column(names: impl Iterator<Item = String>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or_default().max(NAME)
+}
+
 /// Renders a number of calls, with the number at the right of a column.
 fn calls(number: u64) -> String {
     let unit = if number == 1 { "call" } else { "calls" };
@@ -93,7 +100,9 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
     }
 
     fn name(&self, text: &str) -> String {
-        shortened(&self.safe(text), NAME, self.style.ascii)
+        // A line has two texts that vary, so that half of what is left is for the name.
+        let more = self.style.width.map_or(usize::MAX - NAME, |width| width.saturating_sub(USUAL_WIDTH) / 2);
+        shortened(&self.safe(text), NAME + more, self.style.ascii)
     }
 
     /// Makes a text safe that takes the rest of a line after `used` characters. Its end matters most, and then its
@@ -251,24 +260,28 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
             first = first.plain(format!(", {in_flight} running now"));
         }
         let more = recent.by_capability.len().saturating_sub(MAX_CAPABILITIES);
-        let rows = recent.by_capability.iter().take(MAX_CAPABILITIES).enumerate().map(|(at, counted)| {
+        let shown = &recent.by_capability[..recent.by_capability.len().min(MAX_CAPABILITIES)];
+        let column = column(shown.iter().map(|counted| self.called(&counted.capability)));
+        let rows = shown.iter().enumerate().map(|(at, counted)| {
             // The rows have no room for it.
             let is_last = more > 0 && at == MAX_CAPABILITIES - 1;
             let label = if is_last { format!("(+{more} more)") } else { String::new() };
-            self.counted(line(&label), counted)
+            self.counted(line(&label), counted, column)
         });
         std::iter::once(first).chain(rows).collect()
     }
 
-    fn counted(&self, begun: Line, counted: &Counted) -> Line {
-        let name = match counted.capability.as_str() {
-            "unknown" => "(unknown names)".to_owned(),
-            name => self.name(name),
-        };
+    /// Returns the name of a capability that was called.
+    fn called(&self, capability: &str) -> String {
+        if capability == "unknown" { "(unknown names)".to_owned() } else { self.name(capability) }
+    }
+
+    fn counted(&self, begun: Line, counted: &Counted, column: usize) -> Line {
+        let name = self.called(&counted.capability);
         // As wide as the plural, because columns follow.
         let calls = format!("{:<12}", calls(counted.requests));
         let failed = format!("{:>6} failed", count(counted.errors));
-        let row = begun.plain(format!("{name:NAME$}{calls}"));
+        let row = begun.plain(format!("{name:column$}{calls}"));
         let row = if counted.errors > 0 { row.with(Color::Red, failed) } else { row.plain(failed) };
         match (counted.p50_ms, counted.p99_ms) {
             (Some(p50), Some(p99)) => row.plain(format!(" p50 {} p99 {}", short_time(p50), short_time(p99))),
@@ -306,10 +319,10 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
         let trace =
             cause.trace_id.as_deref().map(|id| format!("  trace {}", self.trace(id))).unwrap_or_default();
         let times = format!("{times} {}", if cause.count == 1 { "time" } else { "times" });
-        let name = if cause.capability == "unknown" { "(unknown names)" } else { cause.capability.as_str() };
+        let name = self.called(&cause.capability);
         [
             line(if at == 0 { "failing" } else { "" })
-                .plain(format!("{}  ", self.name(name)))
+                .plain(format!("{name}  "))
                 .with(Color::Red, self.safe(&cause.code))
                 .plain(format!("  {times}, last {last}{trace}")),
             line(label).plain(self.rest(0, &cause.cause)),
@@ -325,21 +338,31 @@ impl<Tz: TimeZone<Offset: Display>> Screen<'_, Tz> {
         let callers = &self.document.callers.top;
         // The line of the exports takes the place of a caller.
         let most = MAX_CALLERS - usize::from(!self.document.exports.is_empty());
-        let shown = callers.iter().take(most).enumerate();
-        shown.map(|(at, caller)| self.caller(line(if at == 0 { "callers" } else { "" }), caller)).collect()
+        let shown = &callers[..callers.len().min(most)];
+        let column = column(shown.iter().map(|caller| self.who(caller)));
+        let rows = shown.iter().enumerate();
+        rows.map(|(at, caller)| self.caller(line(if at == 0 { "callers" } else { "" }), caller, column))
+            .collect()
     }
 
-    fn caller(&self, begun: Line, caller: &Caller) -> Line {
-        let address = caller.address.as_deref().map(|address| self.name(address)).unwrap_or_default();
+    fn who(&self, caller: &Caller) -> String {
         let known = |id: &str| self.document.peers.iter().find(|peer| peer.node_id.as_deref() == Some(id));
-        let who = match &caller.node_id {
+        match &caller.node_id {
             Some(id) => match known(id) {
                 Some(peer) => self.peer_name(peer),
                 None => self.id(id),
             },
-            None => format!("{address} (unsigned)"),
-        };
-        let mut told = begun.plain(format!("{who:NAME$}{}", calls(caller.calls)));
+            None => format!("{} (unsigned)", self.address(caller)),
+        }
+    }
+
+    fn address(&self, caller: &Caller) -> String {
+        caller.address.as_deref().map(|address| self.name(address)).unwrap_or_default()
+    }
+
+    fn caller(&self, begun: Line, caller: &Caller, column: usize) -> Line {
+        let (address, who) = (self.address(caller), self.who(caller));
+        let mut told = begun.plain(format!("{who:column$}{}", calls(caller.calls)));
         if caller.errors > 0 {
             told = told.plain(", ").with(Color::Red, format!("{} failed", count(caller.errors)));
         }
@@ -543,6 +566,21 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");
         }
+    }
+
+    #[test]
+    fn a_wide_terminal_and_a_pipe_have_whole_names() {
+        let mut document = document();
+        let name = "llm.chat.of.a.model.with.a.long.name";
+        document["recent"]["by_capability"][1]["capability"] = json!(name);
+        document["recent"]["causes"][0]["capability"] = json!(name);
+        for width in [None, Some(200)] {
+            let shown = screen(&document, width);
+            assert_eq!(shown.matches(name).count(), 2, "{shown}");
+            let ends: Vec<_> = shown.lines().filter_map(|line| line.find("37 failed p50")).collect();
+            assert!(ends.len() == 3 && ends[0] == ends[1], "columns are aligned: {shown}");
+        }
+        assert!(!screen(&document, Some(80)).contains(name));
     }
 
     #[test]
