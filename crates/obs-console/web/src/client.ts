@@ -1,6 +1,7 @@
 // Requests to the node, and whether it answers.
 
 import type { Refusal } from "./api";
+import { escaped } from "./escaped";
 import { Store } from "./store";
 
 const BASE = "api/v1/";
@@ -70,14 +71,6 @@ export function parsed<T>(json: string): T {
 function exact(_: string, value: unknown, context?: { source?: string }): unknown {
   const digits = context?.source ?? "";
   return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(digits) ? new LargeNumber(digits) : value;
-}
-
-/**
- * Makes characters visible that change the direction of the text around them. A name from the network could otherwise be read
- * as another one.
- */
-function escaped(json: string): string {
-  return json.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (letter) => `\\\\u${letter.charCodeAt(0).toString(16)}`);
 }
 
 /** Sends a write. The header shows the node that the request comes from a script of this page and not from a form elsewhere. */

@@ -45,3 +45,15 @@ test("a search looks for the longest part of a pattern that does not vary", asyn
     ["", ""],
   ]) assert.equal(fixedPart(pattern), wanted, pattern);
 });
+
+test("characters that nobody sees are shown by their numbers", async () => {
+  const { escaped } = await source("escaped.ts");
+  const shown = (value) => JSON.parse(escaped(JSON.stringify(value)));
+  const unsafe = ["\u007f", "\u0085", "\u00ad", "\u061c", "\u200b", "\u202e", "\u2066", "\ufeff", "\u{e0041}"];
+  for (const letter of unsafe) {
+    const number = letter.codePointAt(0).toString(16).padStart(4, "0");
+    assert.equal(shown({ name: `a${letter}b` }).name, `a\\u${number}b`);
+  }
+  const plain = "Zoë \u{1f469}\u200d\u{1f680} \u2764\ufe0f 漢字 \u05d0";
+  assert.equal(shown(plain), plain);
+});
