@@ -83,6 +83,15 @@ impl Changes {
         let _ = fs::remove_file(folder.join(NAME));
     }
 
+    /// Returns whether there is more to write than counts, or a count has doubled.
+    pub(super) fn is_urgent(&self, problems: &[Problem]) -> bool {
+        problems.iter().any(|problem| {
+            let now = Known::of(problem);
+            let known = self.known.get(&problem.id);
+            known.is_none_or(|known| known.rest != now.rest || now.count >= known.count.saturating_mul(2))
+        })
+    }
+
     /// Appends what differs from the files. Returns `false` if the file has no room for it.
     pub(super) fn append(
         &mut self,

@@ -33,6 +33,9 @@ const TARGET: &str = "hearthnet.history";
 /// Time from the first change to a write, and between two writes: what a kill loses. A failed call makes a problem and a line, which
 /// are written together. A shorter time would wake the writer more often while there are errors, and write more blocks.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Time after a write for which the counts of known problems wait, as long as none of them has doubled. Each write is a block of a disk
+/// and an entry of a journal, which a failing call a minute would cost each minute.
+const PAUSE_OF_COUNTS: Duration = Duration::from_secs(300);
 /// Time between two writes of the list. Each makes a new file, which costs a disk several blocks.
 const PAUSE_OF_LIST: Duration = Duration::from_secs(600);
 /// The same if there are more changes than fit beside the list, and the time after which a failed write is tried again.
@@ -250,8 +253,8 @@ impl ProblemFile {
         }
     }
 
-    /// Writes what changed, two seconds after the first call that finds a change, or a minute after a write that failed. Returns
-    /// the time that is left until then; `None` if all is written.
+    /// Writes what changed, two seconds after the first call that finds a change, or a minute after a write that failed. Counts alone
+    /// wait for five minutes, unless one has doubled. Returns the time that is left until then; `None` if all is written.
     ///
     /// Mostly it appends to a file beside the list. The list is written as a whole every ten minutes, and each minute if there
     /// are more changes than that file takes.
@@ -269,13 +272,16 @@ impl ProblemFile {
         if now == self.stored || self.is_newer {
             return None;
         }
-        match self.list {
+        let left = match self.list {
             Some(list) if self.has_list() && self.until_list().is_some() => {
                 self.append(problems, list, now, now_ms)
             }
-            _ => self.write_list(problems, now, now_ms),
-        }
-        if self.is_full { self.until_list() } else { None }
+            _ => {
+                self.write_list(problems, now, now_ms);
+                None
+            }
+        };
+        if self.is_full { self.until_list() } else { left }
     }
 
     /// Returns the time until the list is written again. `None` if it is time.
@@ -313,14 +319,22 @@ impl ProblemFile {
         self.note(written, now);
     }
 
-    fn append(&mut self, problems: &Problems, list: u64, now: u64, now_ms: u64) {
-        let appended = self.changes.append(&self.folder, list, now_ms, problems.list());
+    /// Appends what changed. Returns the time that is left if it can wait.
+    fn append(&mut self, problems: &Problems, list: u64, now: u64, now_ms: u64) -> Option<Duration> {
+        let current = problems.list();
+        if !self.changes.is_urgent(&current)
+            && let Some(left) = left_of(PAUSE_OF_COUNTS, self.tried_at)
+        {
+            return Some(left);
+        }
+        let appended = self.changes.append(&self.folder, list, now_ms, current);
         self.is_full = matches!(appended, Ok(false));
         match appended.map(drop) {
             Ok(()) if self.is_full && self.until_list().is_some() => {}
             Ok(()) if self.is_full => self.write_list(problems, now, now_ms),
             appended => self.note(appended, now),
         }
+        None
     }
 
     /// Counts an attempt, and logs the beginning and the end of a fault.

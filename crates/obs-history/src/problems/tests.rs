@@ -401,7 +401,9 @@ fn counts_and_new_problems_are_stored_within_seconds_without_another_list() {
     write_when_due(&mut file, &restored, 7_000);
     assert_eq!(Stored::read(folder).unwrap().problems, restored.list());
     assert!(fs::read(folder.join(FILE_NAME)).unwrap() != list, "the changes are in the list");
-    restored.observe_trace("llm.chat", "timeout", &at(8_000));
+    for _ in 0..30 {
+        restored.observe_trace("llm.chat", "timeout", &at(8_000));
+    }
     write_when_due(&mut file, &restored, 8_000);
     assert_eq!(Stored::read(folder).unwrap().problems, restored.list(), "over changes of before");
     file.write(&restored, 9_000);
@@ -492,6 +494,36 @@ fn many_changes_are_one_list_and_a_list_that_was_removed_is_written_again() {
 }
 
 #[test]
+fn a_count_that_has_not_doubled_waits_for_some_minutes() {
+    let place = tempfile::tempdir().unwrap();
+    let problems = Problems::new();
+    let mut file = ProblemFile::new(place.path());
+    let fails = |times: usize| {
+        for _ in 0..times {
+            problems.observe_trace("llm.chat", "timeout", &at(1));
+        }
+    };
+    let stored = || Stored::read(place.path()).unwrap().problems[0].count;
+    fails(10);
+    write_when_due(&mut file, &problems, 1);
+    fails(9);
+    let left = loop {
+        match file.write_if_due(&problems, 1) {
+            Some(left) if left <= Duration::from_secs(2) => std::thread::sleep(left),
+            left => break left,
+        }
+    };
+    assert!(left.is_some_and(|left| left <= Duration::from_secs(300)), "{left:?}");
+    assert_eq!((stored(), file.stats().writes), (10, 1));
+    fails(1);
+    write_when_due(&mut file, &problems, 1);
+    assert_eq!((stored(), file.stats().writes), (20, 2));
+    fails(1);
+    file.write(&problems, 1);
+    assert_eq!(stored(), 21, "an orderly end loses nothing");
+}
+
+#[test]
 fn a_change_is_told_once_until_it_is_written() {
     static TOLD: AtomicUsize = AtomicUsize::new(0);
     let told = || TOLD.swap(0, Ordering::Relaxed);
@@ -508,7 +540,9 @@ fn a_change_is_told_once_until_it_is_written() {
     problems.observe_trace("llm.chat", "timeout", &at(1));
     assert_eq!(told(), 1, "an error of a known cause too");
     assert!(file.write_if_due(&problems, 1).is_some(), "it is too early");
-    problems.observe_trace("llm.chat", "timeout", &at(1));
+    for _ in 0..2 {
+        problems.observe_trace("llm.chat", "timeout", &at(1));
+    }
     assert_eq!(told(), 0, "a flood wakes nobody before it is time");
     write_when_due(&mut file, &problems, 1);
     let id = problems.list()[0].id;
