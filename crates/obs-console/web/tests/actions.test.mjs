@@ -75,6 +75,7 @@ onPage("each key moves the slider by one step, and its label is the end of the w
   await page.waitForFunction(() => decodeURIComponent(location.hash).includes("T11:45:00"));
   await go(page, target.url, "overview?until=2026-05-26T11%3A52%3A11.000Z");
   await page.getByText(/until .*11:52:11$/).waitFor();
+  assert.equal(await page.getByText("Runs for").count(), 0, "that is of now");
 }, { page: { timezoneId: "UTC" }, skip: needsData });
 
 onPage("a capability opens to charts and closes", "overview", async (page, context) => {

@@ -32,7 +32,7 @@ export function OverviewView({ route }: ViewProps) {
       <Answer of={polled}>
         {(overview) => (
           <>
-            <Verdict overview={overview} />
+            <Verdict overview={overview} isNow={span.until === null} />
             <Capabilities overview={overview} span={span} chosen={chosen} />
             <Gauges gauges={overview.gauges} since={overview.window.since} until={overview.window.until} runs={overview.runs} />
             <Runs runs={overview.runs} />
@@ -55,7 +55,7 @@ function traceFilter(capability: string): string | null {
   return capability === OTHERS ? null : capability;
 }
 
-function Verdict({ overview }: { overview: Overview }) {
+function Verdict({ overview, isNow }: { overview: Overview; isNow: boolean }) {
   const words = { well: "All is well.", attention: "Something needs attention.", broken: "Something does not work." };
   const marks = { well: "✓", attention: "!", broken: "✕" };
   const remarks = useSteadyRemarks(overview.remarks);
@@ -79,9 +79,11 @@ function Verdict({ overview }: { overview: Overview }) {
           ))}
         </ul>
       )}
-      <p class="soft">
-        Runs for {age(overview.node.uptime_seconds)}, since <Time at={overview.node.started_at} />
-      </p>
+      {isNow && (
+        <p class="soft">
+          Runs for {age(overview.node.uptime_seconds)}, since <Time at={overview.node.started_at} />
+        </p>
+      )}
     </div>
   );
 }
