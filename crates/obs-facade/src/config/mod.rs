@@ -265,6 +265,9 @@ impl ObservabilityConfig {
 
     /// Sets whether the history keeps finished traces too, so that the last ones are there after a restart or a kill. On by
     /// default, where [`history`](Self::history) is on.
+    ///
+    /// A process can begin it, or change its size, up to 15 times, because threads may still write into the memory of the one
+    /// before, which stays mapped. After that, a warning says that traces are not kept over a restart.
     pub fn trace_history(mut self, on: bool) -> Self {
         self.trace_history = on;
         self
