@@ -1,11 +1,11 @@
 //! Installation of the bridge as the dispatcher of the process.
 
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tracing_core::{Dispatch, callsite, dispatcher};
 
 use crate::error::{Error, ErrorKind};
-use crate::{Bridge, event, levels, others, roots};
+use crate::{Bridge, event, levels, others, roots, trace_ids};
 
 /// Settings of the bridge.
 ///
@@ -115,15 +115,9 @@ pub fn configure(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts the ID of the current trace into lines, once: a source that the program sets later wins.
-pub(crate) fn join_trace_ids() {
-    static JOINED: Once = Once::new();
-    JOINED.call_once(|| obs_log::set_trace_id_source(obs_trace::with_current_id));
-}
-
 /// Joins the bridge with the log. It has an effect once.
 fn join() {
-    join_trace_ids();
+    trace_ids::join();
     event::recognise_echoes(reaches_the_bridge);
     levels::follow();
 }

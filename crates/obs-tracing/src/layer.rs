@@ -10,7 +10,7 @@ use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::span::{EXCESS, Fields, MAX_OPEN, OUTSIDE, Open};
-use crate::{event, install, levels, others, span};
+use crate::{event, levels, others, span, trace_ids};
 
 /// Returns the bridge as a layer, for a program that has a `tracing-subscriber` stack of its own.
 ///
@@ -29,7 +29,7 @@ pub fn layer<S>() -> BridgeLayer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    install::join_trace_ids();
+    trace_ids::join();
     Observer { _private: () }.with_filter(Wanted { _private: () })
 }
 

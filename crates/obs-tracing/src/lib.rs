@@ -58,6 +58,7 @@ mod places;
 mod roots;
 mod span;
 mod subscriber;
+mod trace_ids;
 
 pub use error::{Error, ErrorKind};
 pub use install::{Config, configure};

@@ -4,7 +4,7 @@ use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
 
-use crate::{event, install, levels, span};
+use crate::{event, levels, span, trace_ids};
 
 /// Subscriber that writes the events of `tracing` as lines and records its spans in the current trace.
 ///
@@ -23,7 +23,7 @@ pub struct Bridge {
 impl Bridge {
     /// Makes a bridge.
     pub fn new() -> Bridge {
-        install::join_trace_ids();
+        trace_ids::join();
         Bridge { _private: () }
     }
 }
