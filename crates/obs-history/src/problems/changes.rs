@@ -44,7 +44,7 @@ struct Count {
     last_seen_ms: u64,
 }
 
-/// What the list and the changes have.
+/// Problems as the two files have them.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     known: HashMap<ProblemId, Known>,
@@ -79,7 +79,7 @@ impl Changes {
 
     /// Removes the changes, after the last list of a process.
     pub(super) fn remove(folder: &Path) {
-        // What stays belongs to another list.
+        // If the file stays, its lines name another list and are ignored.
         let _ = fs::remove_file(folder.join(NAME));
     }
 

@@ -92,7 +92,7 @@ impl Flush {
 
     /// Returns the position from which on the hand-over file has all records.
     pub(super) fn oldest(&self, ring: &Ring) -> u64 {
-        // What a ring of this size still has. A thread may overwrite a little more while this one reads.
+        // A ring of this size still has these records. Another thread may overwrite a few more during the reading.
         ring.cursor().saturating_sub(self.layout.of_handover().ring_bytes).max(self.first)
     }
 

@@ -289,7 +289,7 @@ fn another_size_keeps_the_traces() {
     }
 }
 
-/// What may happen to the file under a running process.
+/// The file is removed, with its folder or without, or replaced, while the process runs.
 #[test]
 fn a_file_that_is_removed_or_replaced_is_made_again_with_what_memory_has() {
     let losses: [fn(&Path); 3] = [

@@ -400,11 +400,16 @@ mod tests {
     }
 
     #[test]
-    fn without_an_exporter_no_value_of_a_root_span_is_made() {
-        ended(|trace| {
-            trace.set_root_field("http.route", || unreachable!("nobody would read it"));
-            trace.finish()
-        });
+    fn without_an_exporter_a_root_span_keeps_nothing() {
+        let store = Store::default();
+        let trace = {
+            let _scope = store.enter();
+            new_trace("llm.chat")
+        };
+        trace.set_root_name("GET /");
+        trace.set_root_field("http.route", || unreachable!("no value is made"));
+        let taken = taken(&store, || drop(trace.finish()));
+        assert_eq!(root_of(&taken[0]), (None, &[][..]));
     }
 
     #[test]

@@ -27,15 +27,13 @@ pub(crate) fn shown(text: &str) -> String {
     cut(out)
 }
 
-/// Returns whether a terminal or a reader may take `c` for something else than a character of the text, or not see it. The zero
-/// width joiner and the variation selectors are left, because emoji are made of them.
+/// Returns whether a terminal or a reader may take `c` for something else than a character of the text, or not see it.
 fn is_odd(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
         )
 }
 
