@@ -59,6 +59,16 @@ struct Known {
     rest: u64,
 }
 
+/// Differences between the problems and the files.
+#[derive(Default)]
+pub(super) struct News {
+    problems: Vec<Problem>,
+    counts: Vec<Count>,
+    known: Vec<(ProblemId, Known)>,
+    /// Whether there is more than counts, or a count has doubled.
+    pub(super) is_urgent: bool,
+}
+
 impl Known {
     fn of(problem: &Problem) -> Known {
         let mut rest = problem.clone();
@@ -83,36 +93,31 @@ impl Changes {
         let _ = fs::remove_file(folder.join(NAME));
     }
 
-    /// Returns whether there is more to write than counts, or a count has doubled.
-    pub(super) fn is_urgent(&self, problems: &[Problem]) -> bool {
-        problems.iter().any(|problem| {
-            let now = Known::of(problem);
-            let known = self.known.get(&problem.id);
-            known.is_none_or(|known| known.rest != now.rest || now.count >= known.count.saturating_mul(2))
-        })
-    }
-
-    /// Appends what differs from the files. Returns `false` if the file has no room for it.
-    pub(super) fn append(
-        &mut self,
-        folder: &Path,
-        list: u64,
-        at_ms: u64,
-        problems: Vec<Problem>,
-    ) -> io::Result<bool> {
-        let mut line = Line { list, at_ms, problems: Vec::new(), counts: Vec::new() };
-        let mut news = Vec::new();
+    /// Returns what differs from the files.
+    pub(super) fn news(&self, problems: Vec<Problem>) -> News {
+        let mut news = News::default();
         for problem in problems {
             let (id, now) = (problem.id, Known::of(&problem));
             match self.known.get(&id) {
                 Some(known) if *known == now => continue,
                 Some(known) if known.rest == now.rest => {
-                    line.counts.push(Count { id, count: now.count, last_seen_ms: problem.last_seen_ms });
+                    news.is_urgent |= now.count >= known.count.saturating_mul(2);
+                    news.counts.push(Count { id, count: now.count, last_seen_ms: problem.last_seen_ms });
                 }
-                _ => line.problems.push(problem),
+                _ => {
+                    news.is_urgent = true;
+                    news.problems.push(problem);
+                }
             }
-            news.push((id, now));
+            news.known.push((id, now));
         }
+        news
+    }
+
+    /// Appends what differs from the files. Returns `false` if the file has no room for it.
+    pub(super) fn append(&mut self, folder: &Path, list: u64, at_ms: u64, news: News) -> io::Result<bool> {
+        let News { problems, counts, known, .. } = news;
+        let line = Line { list, at_ms, problems, counts };
         // The newlines end what a kill has cut, and what is left of an older line.
         let text = format!("\n{}\n", serde_json::to_string(&line)?);
         let end = self.bytes + text.len() as u64;
@@ -125,7 +130,7 @@ impl Changes {
         }
         file.write_all_at(text.as_bytes(), self.bytes)?;
         self.bytes = end;
-        self.known.extend(news);
+        self.known.extend(known);
         Ok(true)
     }
 }

@@ -321,13 +321,13 @@ impl ProblemFile {
 
     /// Appends what changed. Returns the time that is left if it can wait.
     fn append(&mut self, problems: &Problems, list: u64, now: u64, now_ms: u64) -> Option<Duration> {
-        let current = problems.list();
-        if !self.changes.is_urgent(&current)
+        let news = self.changes.news(problems.list());
+        if !news.is_urgent
             && let Some(left) = left_of(PAUSE_OF_COUNTS, self.tried_at)
         {
             return Some(left);
         }
-        let appended = self.changes.append(&self.folder, list, now_ms, current);
+        let appended = self.changes.append(&self.folder, list, now_ms, news);
         self.is_full = matches!(appended, Ok(false));
         match appended.map(drop) {
             Ok(()) if self.is_full && self.until_list().is_some() => {}
