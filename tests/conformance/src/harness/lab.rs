@@ -48,6 +48,11 @@ impl Lab {
         self.node.as_deref().ok_or_else(|| Stop::Skip("no hearthnet command was given".into()))
     }
 
+    /// Returns whether the black-box cases ask a node that somebody else runs.
+    pub(crate) fn has_target(&self) -> bool {
+        self.target.is_some()
+    }
+
     /// Returns the address for black-box cases: the target, or a node that all of them share.
     pub(crate) fn base(&self) -> Outcome<&str> {
         if let Some(target) = &self.target {

@@ -35,6 +35,10 @@ pub(super) fn form(lab: &Lab) -> Outcome {
     contains("the content type", answer.header("content-type")?, "application/json")?;
     let traces = traces(&client, "?n=100")?;
     ensure(!traces.is_empty(), "a trace", &traces)?;
+    if !lab.has_target() {
+        let restored = traces.iter().find(|trace| trace.get("restored").is_some());
+        ensure(restored.is_none(), "no trace of an earlier run, as the node has just begun", restored)?;
+    }
     traces.iter().try_for_each(is_of_the_form)
 }
 
